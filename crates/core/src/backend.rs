@@ -1,0 +1,274 @@
+//! The backend that users hold: a store and its artifacts, with bounds, context and patience written once.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use tokio::task::JoinHandle;
+
+use crate::upkeep;
+use crate::watch::Watcher;
+use crate::{
+    Acted, Action, ArtifactName, Artifacts, Capabilities, Claim, Claims, Death, Error, ErrorKind, Filter, JobId, Kept,
+    Label, Listed, NewJob, Output, Page, Pushed, QueueStats, Renewal, Renewed, Settled, Settlement, Snapshot, Status,
+    Store, Stored, Upkeep, Wakeups, Watch, WorkerSecret, limits,
+};
+
+/// A store and its artifacts, ready to use; cheap to clone.
+///
+/// Every call runs to its end even if the caller's future is dropped, so that nothing is left half done. Calls may be made
+/// concurrently. Nothing is retried here: an [`Error`] says whether a repeat makes sense, and a repeat is always harmless.
+#[derive(Clone)]
+pub struct Backend {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    artifacts: Arc<dyn Artifacts>,
+    watcher: Watcher,
+    outage: Mutex<Outage>,
+    upkeep: upkeep::Shared,
+}
+
+impl Backend {
+    /// Puts a store and its artifacts together.
+    pub fn new(store: Arc<dyn Store>, artifacts: Arc<dyn Artifacts>) -> Self {
+        let watcher = Watcher::new(Arc::clone(&store));
+        Backend {
+            inner: Arc::new(Inner {
+                store,
+                artifacts,
+                watcher,
+                outage: Mutex::default(),
+                upkeep: upkeep::Shared::default(),
+            }),
+        }
+    }
+
+    /// Takes jobs over; answers, in order, once they are durable.
+    ///
+    /// More than 1,000 jobs are pushed in several calls, each of which takes effect as a whole.
+    ///
+    /// # Errors
+    ///
+    /// Names the first job that is out of bounds, before anything is pushed; or says what the store said.
+    pub async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+        for (index, job) in jobs.iter().enumerate() {
+            job.check().map_err(|e| e.context(format!("job {} of {} ({})", index + 1, jobs.len(), job.kind)))?;
+        }
+        let mut answers = Vec::with_capacity(jobs.len());
+        let mut jobs = jobs.into_iter().peekable();
+        while jobs.peek().is_some() {
+            let batch: Vec<_> = jobs.by_ref().take(limits::BATCH).collect();
+            let tried = format!("push {} to queue `{}`", count(batch.len(), "job"), batch[0].queue);
+            answers.extend(self.run(tried, |store| async move { store.push(batch).await }).await?);
+        }
+        Ok(answers)
+    }
+
+    /// Hands out ready jobs; see [`Queue::claim`](crate::Queue::claim).
+    pub async fn claim(&self, mut claim: Claim) -> Result<Claims, Error> {
+        claim.limit = claim.limit.min(limits::BATCH);
+        self.run("claim jobs", |store| async move { store.claim(claim).await }).await
+    }
+
+    /// Extends leases and writes progress; see [`Queue::renew`](crate::Queue::renew).
+    pub async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
+        self.run("renew leases", |store| async move { store.renew(renewals).await }).await
+    }
+
+    /// Writes how attempts ended; see [`Queue::settle`](crate::Queue::settle).
+    pub async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
+        self.run("settle jobs", |store| async move { store.settle(settlements).await }).await
+    }
+
+    /// Takes all jobs from a worker that is surely gone; see [`Queue::release_worker`](crate::Queue::release_worker).
+    pub async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
+        self.run("release a worker's jobs", |store| async move { store.release_worker(worker, death).await }).await
+    }
+
+    /// Does a bounded piece of upkeep, artifacts included; says whether there is more to do.
+    ///
+    /// Nobody's job is rescued before the store has been reachable again for a whole lease.
+    pub async fn upkeep(&self) -> Result<Kept, Error> {
+        let rescue = self.outage().may_rescue();
+        let upkeep = Upkeep { limit: limits::UPKEEP_ROWS, rescue };
+        let kept = self.run("do upkeep", |store| async move { store.upkeep(upkeep).await }).await?;
+        for name in &kept.artifacts {
+            self.inner.artifacts.delete(*name).await?;
+        }
+        Ok(kept)
+    }
+
+    /// Starts doing upkeep by itself for as long as the answer is held; workers and servers of a process share one task.
+    pub fn keep_up(&self) -> Arc<upkeep::Running> {
+        self.inner.upkeep.start(|| self.clone())
+    }
+
+    /// Deletes artifacts that no job points at: those of attempts that died, or were settled by another. Looks at up to 500,
+    /// going on after `after`; returns where to go on, `None` at the end.
+    pub async fn sweep_artifacts(&self, after: Option<ArtifactName>) -> Result<Option<ArtifactName>, Error> {
+        let names = self.inner.artifacts.older_than(limits::ORPHAN_AGE, after, limits::UPKEEP_ROWS).await?;
+        let jobs = self.get(names.iter().map(|name| name.job).collect()).await?;
+        for (name, job) in names.iter().zip(jobs) {
+            let running = job.as_ref().is_some_and(|job| !job.state.is_final());
+            let result = job.and_then(|job| job.result);
+            let used = matches!(&result, Some(Stored::Artifact { name: used, .. }) if used == name);
+            if !used && !running {
+                self.inner.artifacts.delete(*name).await?;
+            }
+        }
+        Ok(names.last().copied().filter(|_| names.len() == limits::UPKEEP_ROWS))
+    }
+
+    /// Returns jobs by id, in order; `None` for one nobody knows (any more).
+    pub async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
+        self.run("look up jobs", |store| async move { store.get(ids).await }).await
+    }
+
+    /// Returns one job.
+    pub async fn job(&self, id: JobId) -> Result<Option<Snapshot>, Error> {
+        Ok(self.get(vec![id]).await?.pop().flatten())
+    }
+
+    /// Returns the small part of [`Backend::get`], cheap for many jobs at a time.
+    pub async fn status(&self, ids: Vec<JobId>) -> Result<Vec<Option<Status>>, Error> {
+        self.run("look up jobs", |store| async move { store.status(ids).await }).await
+    }
+
+    /// Returns the newest job with that alias.
+    pub async fn find(&self, alias: Label) -> Result<Option<JobId>, Error> {
+        self.run(format!("look up job `{alias}`"), |store| async move { store.find(alias).await }).await
+    }
+
+    /// Returns a page of jobs, the newest first; at most 200 a page.
+    pub async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
+        let page = Page { limit: page.limit.clamp(1, limits::PAGE), ..page };
+        self.run("list jobs", |store| async move { store.list(filter, page).await }).await
+    }
+
+    /// Returns every queue with its counts, by name.
+    pub async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
+        self.run("list queues", |store| async move { store.queues().await }).await
+    }
+
+    /// Does what a person asks to one job.
+    pub async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
+        self.run(format!("change job {id}"), |store| async move { store.act(id, action).await }).await
+    }
+
+    /// Watches a job: the first status comes at once, then one with each change.
+    pub fn watch(&self, id: JobId) -> Watch {
+        self.inner.watcher.watch(id)
+    }
+
+    /// Returns a result's bytes, or `None` where the artifact is gone.
+    pub async fn read(&self, stored: &Stored) -> Result<Option<Output>, Error> {
+        match stored {
+            Stored::Inline(output) => Ok(Some(output.clone())),
+            Stored::Artifact { name, content_type, .. } => {
+                let body = self.inner.artifacts.get(*name).await?;
+                Ok(body.map(|body| Output::new(content_type.clone(), body)))
+            }
+        }
+    }
+
+    /// Keeps a result where it belongs, for the settle that will point at it.
+    pub async fn keep(&self, name: ArtifactName, output: Output) -> Result<Stored, Error> {
+        if output.fits_inline() {
+            return Ok(Stored::Inline(output));
+        }
+        let bytes = output.body.len() as u64;
+        self.inner.artifacts.put(name, output.body).await?;
+        Ok(Stored::Artifact { name, content_type: output.content_type, bytes })
+    }
+
+    /// Returns the bells that ring when there may be work, or news.
+    pub fn wakeups(&self) -> &Wakeups {
+        self.inner.store.wakeups()
+    }
+
+    /// Returns what the store is and promises.
+    pub fn capabilities(&self) -> Capabilities {
+        self.inner.store.capabilities()
+    }
+
+    /// Runs a store call as a task of its own, so that it ends whatever happens to the caller.
+    async fn run<T, F>(&self, tried: impl std::fmt::Display, call: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let task: JoinHandle<_> = tokio::spawn(call(Arc::clone(&self.inner.store)));
+        let result =
+            task.await.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).perhaps_done()));
+        self.outage().note(&result);
+        result.map_err(|e| e.context(tried))
+    }
+
+    fn outage(&self) -> std::sync::MutexGuard<'_, Outage> {
+        self.inner.outage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Backend({})", self.capabilities().engine)
+    }
+}
+
+/// Whether the store could be reached lately: after an outage its workers need a whole lease to renew.
+#[derive(Debug, Default)]
+enum Outage {
+    /// It has been fine all along, as far as this process knows.
+    #[default]
+    None,
+    /// The newest call did not reach it.
+    Now,
+    /// It is back since then.
+    Over(Instant),
+}
+
+impl Outage {
+    fn note<T>(&mut self, result: &Result<T, Error>) {
+        let unreachable = matches!(result, Err(e) if e.kind() == ErrorKind::Unavailable);
+        *self = match *self {
+            _ if unreachable => Outage::Now,
+            Outage::Now => Outage::Over(Instant::now()),
+            Outage::Over(since) if since.elapsed() >= limits::LEASE => Outage::None,
+            Outage::Over(since) => Outage::Over(since),
+            Outage::None => Outage::None,
+        };
+    }
+
+    fn may_rescue(&self) -> bool {
+        match self {
+            Outage::None => true,
+            Outage::Now => false,
+            Outage::Over(since) => since.elapsed() >= limits::LEASE,
+        }
+    }
+}
+
+fn count(n: usize, noun: &str) -> String {
+    if n == 1 { format!("a {noun}") } else { format!("{n} {noun}s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_an_outage_nobody_is_rescued_for_a_lease() {
+        let down: Result<(), _> = Err(Error::new(ErrorKind::Unavailable, "gone"));
+        let mut outage = Outage::default();
+        assert!(outage.may_rescue());
+        outage.note(&down);
+        assert!(!outage.may_rescue());
+        outage.note(&Ok(()));
+        assert!(!outage.may_rescue(), "the store is back, but its workers have not had a lease to renew in");
+        outage = Outage::Over(Instant::now().checked_sub(limits::LEASE).unwrap());
+        assert!(outage.may_rescue());
+    }
+}

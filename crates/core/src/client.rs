@@ -1,0 +1,335 @@
+//! The producer's side: enqueue typed jobs, and wait for what comes of them.
+
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::time::Duration;
+
+use crate::{
+    Acted, Action, Answer, Backend, Error, Instead, Job, JobId, Label, NewJob, Pushed, QueueName, Reason, Reuse,
+    Snapshot, State, Status, Unique, UniqueScope, Watch, When,
+};
+
+/// Enqueues jobs on one backend; cheap to clone, safe to share.
+///
+/// # Examples
+///
+/// ```
+/// # use longshore_core::{Backend, Client, Error, Job, Memory, artifact::InMemory};
+/// # use serde::{Deserialize, Serialize};
+/// # use std::{sync::Arc, time::Duration};
+/// # #[derive(Serialize, Deserialize)] struct Remind { user: u64 }
+/// # impl Job for Remind { const KIND: &'static str = "remind"; type Output = (); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Error> {
+/// # let client = Client::new(Backend::new(Arc::new(Memory::default()), Arc::new(InMemory::default())));
+/// let handle = client
+///     .enqueue(Remind { user: 7 })
+///     .after(Duration::from_secs(3600))
+///     .unique("remind:7")
+///     .tag("reminders")
+///     .await?;
+/// let again = client.enqueue(Remind { user: 7 }).unique("remind:7").await?;
+/// assert_eq!(again.id(), handle.id());
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Client {
+    backend: Backend,
+}
+
+impl Client {
+    /// Makes a client of that backend.
+    pub fn new(backend: Backend) -> Self {
+        Client { backend }
+    }
+
+    /// Returns the backend.
+    pub fn backend(&self) -> &Backend {
+        &self.backend
+    }
+
+    /// Starts a push of one job; `.await` it to push. Nothing happens before that.
+    pub fn enqueue<J: Job>(&self, job: J) -> Enqueue<J> {
+        Enqueue { backend: self.backend.clone(), new: NewJob::of(&job), kind: PhantomData }
+    }
+
+    /// Pushes many jobs of one kind at once, with the policy of the kind.
+    ///
+    /// # Errors
+    ///
+    /// As [`Backend::push`]; or if one of the jobs was refused.
+    pub async fn enqueue_many<J: Job>(&self, jobs: impl IntoIterator<Item = J>) -> Result<Vec<Handle<J>>, Error> {
+        let new = jobs.into_iter().map(|job| NewJob::of(&job)).collect::<Result<_, _>>()?;
+        let pushed = self.backend.push(new).await?;
+        pushed.into_iter().map(|pushed| Handle::of(&self.backend, pushed)).collect()
+    }
+
+    /// Returns a handle to a job that was pushed before, by whomever.
+    pub fn handle<J: Job>(&self, id: JobId) -> Handle<J> {
+        Handle { backend: self.backend.clone(), id, instead: None, kind: PhantomData }
+    }
+}
+
+/// A push in the making. Every method says something about this one job; what is not said is the kind's policy.
+///
+/// A value that is no valid name or label fails when the push is awaited, before anything is pushed.
+#[must_use = "nothing is pushed until this is awaited"]
+#[derive(Debug)]
+pub struct Enqueue<J> {
+    backend: Backend,
+    new: Result<NewJob, Error>,
+    kind: PhantomData<fn() -> J>,
+}
+
+impl<J: Job> Enqueue<J> {
+    fn with(mut self, change: impl FnOnce(&mut NewJob) -> Result<(), Error>) -> Self {
+        self.new = self.new.and_then(|mut new| change(&mut new).map(|()| new));
+        self
+    }
+
+    /// Runs it after this long, by the store's clock.
+    pub fn after(self, delay: Duration) -> Self {
+        self.when(When::In(delay))
+    }
+
+    /// Runs it at that time, or as soon as possible where it has passed.
+    pub fn when(self, when: When) -> Self {
+        self.with(|new| {
+            new.when = when;
+            Ok(())
+        })
+    }
+
+    /// Sends it to another queue.
+    pub fn queue(self, name: &str) -> Self {
+        self.with(|new| {
+            new.move_to(name.parse::<QueueName>()?);
+            Ok(())
+        })
+    }
+
+    /// Runs it earlier (up to 100) or later (down to -100) than others of its queue.
+    pub fn priority(self, priority: i16) -> Self {
+        self.with(|new| {
+            new.priority = priority;
+            Ok(())
+        })
+    }
+
+    /// Says whom it belongs to within its queue: a tenant, a host, an account.
+    pub fn key(self, key: &str) -> Self {
+        self.with(|new| {
+            new.key = Some(key.parse()?);
+            Ok(())
+        })
+    }
+
+    /// Pushes it only if no live job of the queue holds this key; held until the job is finished.
+    pub fn unique(self, key: &str) -> Self {
+        self.unique_for(key, UniqueScope::UntilFinished)
+    }
+
+    /// Pushes it only if no live job of the queue holds this key, and says how long it is held.
+    pub fn unique_for(self, key: &str, scope: UniqueScope) -> Self {
+        self.with(|new| {
+            new.unique = Some(Unique { key: key.parse()?, scope });
+            Ok(())
+        })
+    }
+
+    /// Is answered by a job of the queue that succeeded under this key not longer ago than this.
+    pub fn reuse(self, key: &str, within: Duration) -> Self {
+        self.with(|new| {
+            new.reuse = Some(Reuse { key: key.parse()?, within });
+            Ok(())
+        })
+    }
+
+    /// Gives it a foreign id by which it can be looked up.
+    pub fn alias(self, alias: &str) -> Self {
+        self.with(|new| {
+            new.alias = Some(alias.parse()?);
+            Ok(())
+        })
+    }
+
+    /// Tries it this often before it is dead.
+    pub fn max_attempts(self, attempts: u16) -> Self {
+        self.with(|new| {
+            new.max_attempts = attempts;
+            Ok(())
+        })
+    }
+
+    /// Gives one attempt this long.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.with(|new| {
+            new.timeout = timeout;
+            Ok(())
+        })
+    }
+
+    /// Makes it dead (`expired`) if it has not started by then.
+    pub fn deadline(self, when: When) -> Self {
+        self.with(|new| {
+            new.deadline = Some(when);
+            Ok(())
+        })
+    }
+
+    /// Adds a word to find it by.
+    pub fn tag(self, tag: &str) -> Self {
+        self.with(|new| {
+            new.tags.push(tag.parse::<Label>()?);
+            Ok(())
+        })
+    }
+
+    /// Returns the job unpushed, for a batch of mixed kinds or a push inside the caller's own transaction.
+    ///
+    /// # Errors
+    ///
+    /// If something said so far was no valid name, label or payload.
+    pub fn into_new(self) -> Result<NewJob, Error> {
+        self.new
+    }
+
+    async fn push(self) -> Result<Handle<J>, Error> {
+        let mut pushed = self.backend.push(vec![self.new?]).await?;
+        Handle::of(&self.backend, pushed.pop().expect("one job has one answer"))
+    }
+}
+
+impl<J: Job> IntoFuture for Enqueue<J> {
+    type Output = Result<Handle<J>, Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.push())
+    }
+}
+
+/// A job that was pushed: its id, and the way to its result.
+#[derive(Debug)]
+pub struct Handle<J> {
+    backend: Backend,
+    id: JobId,
+    instead: Option<Instead>,
+    kind: PhantomData<fn() -> J>,
+}
+
+impl<J: Job> Handle<J> {
+    fn of(backend: &Backend, pushed: Pushed) -> Result<Self, Error> {
+        let (id, instead) = match pushed {
+            Pushed::Created(id) => (id, None),
+            Pushed::Existing { id, by } => (id, Some(by)),
+            Pushed::Refused(why) => return Err(Error::new(crate::ErrorKind::Refused, why)),
+        };
+        Ok(Handle { backend: backend.clone(), id, instead, kind: PhantomData })
+    }
+
+    /// Returns the job's id.
+    pub fn id(&self) -> JobId {
+        self.id
+    }
+
+    /// Returns why an older job stands for the pushed one; `None` where the push made a new job.
+    pub fn instead(&self) -> Option<Instead> {
+        self.instead
+    }
+
+    /// Waits until the job is finished and returns its result. Safe to drop at any time, and to call again.
+    ///
+    /// A store that cannot be reached makes it wait; put a time-out around it where that matters.
+    ///
+    /// # Errors
+    ///
+    /// If the job is dead, cancelled, or gone; or its result is no `J::Output`.
+    pub async fn wait(&self) -> Result<J::Output, WaitError> {
+        let mut watch = self.watch();
+        loop {
+            let status = watch.next().await.ok_or(WaitError::Gone)?;
+            if status.state.is_final() {
+                return self.result().await;
+            }
+        }
+    }
+
+    /// Returns what the store knows of the job; `None` once it is deleted.
+    pub async fn snapshot(&self) -> Result<Option<Snapshot>, Error> {
+        self.backend.job(self.id).await
+    }
+
+    /// Watches the job's status.
+    pub fn watch(&self) -> Watch {
+        self.backend.watch(self.id)
+    }
+
+    /// Asks to call the job off.
+    pub async fn cancel(&self) -> Result<Acted, Error> {
+        self.backend.act(self.id, Action::Cancel).await
+    }
+
+    async fn result(&self) -> Result<J::Output, WaitError> {
+        let job = self.backend.job(self.id).await?.ok_or(WaitError::Gone)?;
+        match job.state {
+            State::Succeeded => {
+                let output = match &job.result {
+                    Some(stored) => self.backend.read(stored).await?.ok_or(WaitError::Gone)?,
+                    None => crate::Output::new("application/json", "null"),
+                };
+                J::Output::from_output(output).map_err(WaitError::Output)
+            }
+            State::Cancelled => Err(WaitError::Cancelled),
+            _ => Err(WaitError::Dead {
+                reason: job.reason.unwrap_or(Reason::Corrupt),
+                message: job.failures.into_iter().next_back().map(|failure| failure.message).unwrap_or_default(),
+            }),
+        }
+    }
+}
+
+/// Why waiting for a job brought no result.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The job is dead.
+    #[error("job is dead ({reason}): {message}")]
+    Dead {
+        /// Why.
+        reason: Reason,
+        /// What its last attempt said.
+        message: String,
+    },
+    /// The job was called off.
+    #[error("job was cancelled")]
+    Cancelled,
+    /// Nobody knows the job any more, or its result is gone.
+    #[error("job or its result is gone")]
+    Gone,
+    /// The result is something else than the job's output type.
+    #[error(transparent)]
+    Output(Error),
+    /// The store could not be asked.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+impl Status {
+    /// Returns the status in the words people see: `queued`, `Processing 7/20`, `complete`, `Failed: reason`.
+    pub fn words(&self) -> String {
+        match self.state {
+            State::Scheduled | State::Ready => "queued".into(),
+            State::Running => match &self.progress {
+                Some(progress) => progress.to_string(),
+                None => "Processing".into(),
+            },
+            State::Succeeded => "complete".into(),
+            State::Cancelled => "cancelled".into(),
+            State::Dead => {
+                let reason = self.reason.map_or("dead", Reason::as_str);
+                format!("Failed: {}", self.message.as_deref().unwrap_or(reason))
+            }
+        }
+    }
+}

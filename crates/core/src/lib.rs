@@ -1,0 +1,87 @@
+//! The vocabulary of longshore: what a job is, what a store must do, and the runtime that works jobs off.
+//!
+//! Programs import `longshore`, which re-exports all of this and opens a store by URL. Read on in this order:
+//!
+//! 1. [`job`]: a typed job and what is pushed; [`id`], [`name`], [`payload`]: its parts, parsed once
+//! 2. [`state`]: the life of a job and the one function that knows every move
+//! 3. [`store`]: the contract with a database; [`backend`]: the same for users; [`memory`]: the reference
+//! 4. [`client`]: enqueue, wait for a result
+//! 5. [`handler`]: what a handler may ask for and say; [`worker`]: how handlers are run
+//!
+//! # Examples
+//!
+//! ```
+//! use longshore_core::{Backend, Client, Job, Memory, artifact::InMemory, handler, worker::Worker};
+//! use serde::{Deserialize, Serialize};
+//! use std::sync::Arc;
+//!
+//! #[derive(Serialize, Deserialize)]
+//! struct Double { number: u64 }
+//!
+//! impl Job for Double {
+//!     const KIND: &'static str = "double";
+//!     type Output = u64;
+//! }
+//!
+//! async fn double(job: Double) -> handler::Result<u64> {
+//!     Ok(job.number * 2)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let backend = Backend::new(Arc::new(Memory::default()), Arc::new(InMemory::default()));
+//! let worker = Worker::new(backend.clone()).handle(double).start()?;
+//!
+//! let handle = Client::new(backend).enqueue(Double { number: 21 }).await?;
+//! assert_eq!(handle.wait().await?, 42);
+//! worker.drain().await;
+//! # Ok(())
+//! # }
+//! ```
+
+#![deny(missing_docs)]
+
+pub mod job;
+pub mod id;
+pub mod name;
+pub mod payload;
+pub mod output;
+pub mod progress;
+pub mod retry;
+pub mod state;
+pub mod snapshot;
+pub mod store;
+pub mod backend;
+pub mod artifact;
+pub mod wakeups;
+pub mod watch;
+pub mod memory;
+pub mod client;
+pub mod handler;
+pub mod worker;
+pub mod upkeep;
+pub mod time;
+pub mod limits;
+pub mod error;
+
+pub use artifact::{ArtifactName, Artifacts};
+pub use backend::Backend;
+pub use client::{Client, Handle, WaitError};
+pub use error::{Effect, Error, ErrorKind};
+pub use id::{JobId, Nonce, Token, WorkerId, WorkerSecret};
+pub use job::{Job, NewJob, Reuse, Unique, UniqueScope};
+pub use memory::Memory;
+pub use name::{Kind, Label, QueueName};
+pub use output::{Answer, Output, Stored};
+pub use payload::Payload;
+pub use progress::Progress;
+pub use retry::Retry;
+pub use snapshot::{Snapshot, Status};
+pub use state::{Death, Failure, Outcome, Reason, State};
+pub use store::{
+    Acted, Action, Capabilities, Claim, Claimed, Claims, Cursor, Filter, Instead, Kept, Listed, Page, Pushed, Queue,
+    QueueStats, Reach, Renewal, Renewed, Settings, Settled, Settlement, Store, Survives, Upkeep,
+};
+pub use time::{BootTime, Clock, Timestamp, When, millis};
+pub use wakeups::{Ear, Wakeups};
+pub use watch::Watch;

@@ -1,0 +1,615 @@
+//! The reference store: everything in one process's memory, for examples, tests and the simulator.
+//!
+//! Plain on purpose. It is trusted because it passes the same suite as the others, and ends with its process.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::state::{self, Event, Facts, Move};
+use crate::{
+    Acted, Action, BootTime, Capabilities, Claim, Claimed, Claims, Cursor, Death, Error, Failure, Filter, Instead,
+    JobId, Kept, Kind, Label, Listed, NewJob, Nonce, Outcome, Page, Progress, Pushed, Queue, QueueName, QueueStats,
+    Reach, Reason, Renewal, Renewed, Reuse, Settings, Settled, Settlement, Snapshot, State, Status, Store, Stored,
+    Survives, Timestamp, Token, Unique, UniqueScope, Upkeep, Wakeups, WorkerId, WorkerSecret, limits, millis,
+    name::cut,
+};
+
+/// A store in memory; it ends with its process.
+#[derive(Debug, Default)]
+pub struct Memory {
+    settings: Settings,
+    wakeups: Wakeups,
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    /// Every job, in the order of pushes.
+    rows: BTreeMap<i64, Row>,
+    by_id: HashMap<JobId, i64>,
+    last_seq: i64,
+    last_claim: u64,
+    unique: HashMap<(QueueName, Label), Holder>,
+    workers: HashMap<WorkerId, Worker>,
+    kinds: HashMap<Kind, Timestamp>,
+    queues: BTreeMap<QueueName, Presence>,
+}
+
+#[derive(Debug)]
+struct Row {
+    job: Snapshot,
+    reuse: Option<Reuse>,
+    unique: Option<Unique>,
+    lease: Option<(Token, BootTime)>,
+    settled: Option<Token>,
+    keep_until: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Holder {
+    seq: i64,
+    until: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    nonce: Nonce,
+    tokens: std::ops::Range<u64>,
+    released: bool,
+}
+
+/// Since when, and until when, a queue has had workers.
+#[derive(Clone, Copy, Debug)]
+struct Presence {
+    since: Timestamp,
+    seen: Timestamp,
+}
+
+impl Memory {
+    /// Makes an empty store.
+    pub fn new(settings: Settings) -> Self {
+        Memory { settings, ..Memory::default() }
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.settings.clock.now()
+    }
+
+    /// Writes a move into a row, with everything that goes along with it.
+    fn apply(&self, tables: &mut Tables, seq: i64, next: Move, message: Option<&str>) {
+        let now = self.now();
+        let row = tables.rows.get_mut(&seq).expect("the row was just read");
+        let before = row.job.state;
+        let job = &mut row.job;
+        if let Some(message) = message {
+            let worker = job.worker;
+            let message = cut(message, limits::FAILURE_BYTES).to_owned();
+            job.failures.push(Failure { at: now, attempt: job.attempt, worker, message });
+            let surplus = job.failures.len().saturating_sub(limits::FAILURES_KEPT);
+            job.failures.drain(..surplus);
+        }
+        job.state = next.facts.state;
+        job.attempt = next.facts.attempt;
+        job.crashes = next.facts.crashes;
+        job.interruptions = next.facts.interruptions;
+        job.cancel_asked = next.facts.cancel_asked;
+        job.reason = next.reason;
+        job.version += 1;
+        if let Some(wait) = next.wait {
+            job.run_at = now.after(wait);
+        }
+        if before == State::Running && job.state != State::Running {
+            row.settled = row.lease.take().map(|(token, _)| token);
+        }
+        if before.is_final() {
+            row.keep_until = None;
+            job.finished_at = None;
+            job.progress = None;
+        }
+        if job.state.is_final() {
+            job.finished_at = Some(now);
+            row.keep_until =
+                Some(self.settings.keep_until(job.state, now, row.reuse.as_ref().map(|reuse| reuse.within)));
+        }
+        let state = job.state;
+        let gives_key_back = match row.unique.as_ref().map(|unique| unique.scope) {
+            Some(UniqueScope::UntilStarted) => state == State::Running || state.is_final(),
+            Some(UniqueScope::UntilFinished) => state.is_final(),
+            Some(UniqueScope::For(_)) => matches!(state, State::Dead | State::Cancelled),
+            None => false,
+        };
+        if gives_key_back {
+            let key = (job.queue.clone(), row.unique.as_ref().expect("checked").key.clone());
+            if tables.unique.get(&key).is_some_and(|holder| holder.seq == seq) {
+                tables.unique.remove(&key);
+            }
+        }
+        self.wakeups.ring_news();
+        if matches!(state, State::Ready | State::Scheduled) {
+            self.wakeups.ring_work();
+        }
+    }
+
+    fn push_one(&self, tables: &mut Tables, new: NewJob) -> Pushed {
+        let now = self.now();
+        if tables.by_id.contains_key(&new.id) {
+            return Pushed::Created(new.id);
+        }
+        if let Some(id) = tables.reusable(&new, now) {
+            return Pushed::Existing { id, by: Instead::Reuse };
+        }
+        if let Some(id) = new.unique.as_ref().and_then(|unique| tables.holder(&new.queue, &unique.key, now)) {
+            return Pushed::Existing { id, by: Instead::Unique };
+        }
+        tables.last_seq += 1;
+        let (seq, id) = (tables.last_seq, new.id);
+        tables.hold_key(seq, &new.queue, new.unique.as_ref(), now);
+        tables.kinds.entry(new.kind.clone()).or_insert(now);
+        tables.queues.entry(new.queue.clone()).or_insert(Presence::NEVER);
+        tables.by_id.insert(id, seq);
+        tables.rows.insert(seq, Row::new(new, now));
+        self.wakeups.ring_work();
+        Pushed::Created(id)
+    }
+}
+
+impl Presence {
+    const NEVER: Presence = Presence { since: Timestamp::from_millis(0), seen: Timestamp::from_millis(0) };
+
+    /// Notes that a worker looked for jobs; an hour without one starts anew.
+    fn note(&mut self, now: Timestamp) {
+        if now.since(self.seen) > Duration::from_secs(3600) {
+            self.since = now;
+        }
+        self.seen = now;
+    }
+}
+
+impl Row {
+    fn new(new: NewJob, now: Timestamp) -> Row {
+        let run_at = new.when.resolve(now);
+        let job = Snapshot {
+            id: new.id,
+            queue: new.queue,
+            kind: new.kind,
+            payload: new.payload,
+            state: if run_at > now { State::Scheduled } else { State::Ready },
+            priority: new.priority,
+            key: new.key,
+            unique_key: new.unique.as_ref().map(|unique| unique.key.clone()),
+            reuse_key: new.reuse.as_ref().map(|reuse| reuse.key.clone()),
+            alias: new.alias,
+            tags: new.tags,
+            attempt: 0,
+            max_attempts: new.max_attempts,
+            crashes: 0,
+            interruptions: 0,
+            timeout: new.timeout,
+            deadline: new.deadline.map(|when| when.resolve(now)),
+            created_at: now,
+            run_at: run_at.max(now),
+            started_at: None,
+            finished_at: None,
+            worker: None,
+            cancel_asked: false,
+            progress: None,
+            reason: None,
+            result: None,
+            failures: Vec::new(),
+            version: 1,
+        };
+        Row { job, reuse: new.reuse, unique: new.unique, lease: None, settled: None, keep_until: None }
+    }
+
+    fn facts(&self) -> Facts {
+        Facts {
+            state: self.job.state,
+            attempt: self.job.attempt,
+            max_attempts: self.job.max_attempts,
+            crashes: self.job.crashes,
+            interruptions: self.job.interruptions,
+            cancel_asked: self.job.cancel_asked,
+        }
+    }
+
+    fn holds(&self, token: Token) -> bool {
+        self.lease.is_some_and(|(held, _)| held == token)
+    }
+
+    fn claimed(&self, token: Token) -> Claimed {
+        let job = &self.job;
+        Claimed {
+            id: job.id,
+            token,
+            queue: job.queue.clone(),
+            kind: job.kind.clone(),
+            payload: job.payload.clone(),
+            attempt: job.attempt,
+            max_attempts: job.max_attempts,
+            crashes: job.crashes,
+            timeout: job.timeout,
+        }
+    }
+
+    fn matches(&self, filter: &Filter) -> bool {
+        let job = &self.job;
+        filter.queue.as_ref().is_none_or(|queue| job.queue == *queue)
+            && filter.kind.as_ref().is_none_or(|kind| job.kind == *kind)
+            && filter.state.is_none_or(|state| job.state == state)
+            && filter.tag.as_ref().is_none_or(|tag| job.tags.contains(tag))
+            && filter.key.as_ref().is_none_or(|key| job.key.as_ref() == Some(key))
+    }
+}
+
+impl Tables {
+    fn row(&self, id: JobId) -> Option<(i64, &Row)> {
+        let seq = *self.by_id.get(&id)?;
+        Some((seq, &self.rows[&seq]))
+    }
+
+    fn held(&mut self, id: JobId, token: Token) -> Option<&mut Row> {
+        let seq = self.by_id.get(&id)?;
+        self.rows.get_mut(seq).filter(|row| row.holds(token))
+    }
+
+    fn reusable(&self, new: &NewJob, now: Timestamp) -> Option<JobId> {
+        let reuse = new.reuse.as_ref()?;
+        let fits = |row: &&Row| {
+            let job = &row.job;
+            job.queue == new.queue
+                && job.state == State::Succeeded
+                && job.reuse_key.as_ref() == Some(&reuse.key)
+                && job.finished_at.is_some_and(|at| now.since(at) < reuse.within)
+        };
+        self.rows.values().rev().find(fits).map(|row| row.job.id)
+    }
+
+    fn holder(&self, queue: &QueueName, key: &Label, now: Timestamp) -> Option<JobId> {
+        let holder = self.unique.get(&(queue.clone(), key.clone()))?;
+        let live = holder.until.is_none_or(|until| until > now);
+        live.then(|| self.rows.get(&holder.seq).map(|row| row.job.id)).flatten()
+    }
+
+    fn hold_key(&mut self, seq: i64, queue: &QueueName, unique: Option<&Unique>, now: Timestamp) {
+        let Some(unique) = unique else { return };
+        let until = match unique.scope {
+            UniqueScope::For(period) => Some(now.after(period)),
+            UniqueScope::UntilStarted | UniqueScope::UntilFinished => None,
+        };
+        self.unique.insert((queue.clone(), unique.key.clone()), Holder { seq, until });
+    }
+
+    /// Returns a queue's ready jobs of these kinds, best first.
+    fn ready(&self, queue: &QueueName, kinds: &[Kind]) -> Vec<i64> {
+        let ready = self.rows.iter().filter(|(_, row)| {
+            row.job.state == State::Ready && row.job.queue == *queue && kinds.contains(&row.job.kind)
+        });
+        let ranked: BTreeSet<_> = ready.map(|(seq, row)| (-row.job.priority, row.job.run_at, *seq)).collect();
+        ranked.into_iter().map(|(.., seq)| seq).collect()
+    }
+
+    fn seqs(&self, limit: usize, wanted: impl Fn(&Row) -> bool) -> Vec<i64> {
+        self.rows.iter().filter(|(_, row)| wanted(row)).map(|(seq, _)| *seq).take(limit).collect()
+    }
+
+    fn delete(&mut self, seq: i64) -> Option<Row> {
+        let row = self.rows.remove(&seq)?;
+        self.by_id.remove(&row.job.id);
+        self.unique.retain(|_, holder| holder.seq != seq);
+        Some(row)
+    }
+}
+
+#[async_trait]
+impl Queue for Memory {
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+        let mut tables = self.tables();
+        Ok(jobs.into_iter().map(|new| self.push_one(&mut tables, new)).collect())
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claims, Error> {
+        let mut tables = self.tables();
+        let tables = &mut *tables;
+        let (now, boot) = (self.now(), self.settings.clock.boot_time());
+        if let Some(worker) = tables.workers.get(&claim.worker) {
+            if worker.released {
+                return Err(Error::new(crate::ErrorKind::Refused, format!("worker {} was released", claim.worker)));
+            }
+            if worker.nonce == claim.nonce {
+                let again = |row: &Row| {
+                    let (token, _) = row.lease.filter(|(token, _)| worker.tokens.contains(&token.number))?;
+                    (row.job.worker == Some(claim.worker)).then(|| row.claimed(token))
+                };
+                return Ok(Claims { jobs: tables.rows.values().filter_map(again).collect(), ..Claims::default() });
+            }
+        }
+        let due = tables.seqs(usize::MAX, |row| {
+            row.job.state == State::Scheduled && row.job.run_at <= now && claim.queues.contains(&row.job.queue)
+        });
+        for seq in due {
+            let next = state::step(tables.rows[&seq].facts(), Event::Due).expect("a scheduled job can be due");
+            self.apply(tables, seq, next, None);
+        }
+        for kind in &claim.kinds {
+            tables.kinds.insert(kind.clone(), now);
+        }
+        let first = tables.last_claim + 1;
+        let mut claims = Claims::default();
+        for queue in &claim.queues {
+            tables.queues.entry(queue.clone()).or_insert(Presence::NEVER).note(now);
+            let ready = tables.ready(queue, &claim.kinds);
+            let alone = |seq: &i64| state::runs_alone(tables.rows[seq].job.crashes);
+            let (alone, mut crowd): (Vec<i64>, Vec<i64>) = ready.into_iter().partition(alone);
+            claims.alone_waits |= !alone.is_empty();
+            if claim.idle && claims.jobs.is_empty() && !alone.is_empty() {
+                crowd = alone;
+            }
+            for seq in crowd {
+                let solo = claims.jobs.first().is_some_and(|job| state::runs_alone(job.crashes));
+                if claims.jobs.len() >= claim.limit || solo {
+                    break;
+                }
+                let facts = tables.rows[&seq].facts();
+                if tables.rows[&seq].job.deadline.is_some_and(|deadline| deadline <= now) {
+                    let next = state::step(facts, Event::Bury(Reason::Expired)).expect("a ready job can be buried");
+                    self.apply(tables, seq, next, None);
+                    continue;
+                }
+                let next = state::step(facts, Event::Claim).expect("a ready job can be claimed");
+                self.apply(tables, seq, next, None);
+                tables.last_claim += 1;
+                let token = Token::new(tables.last_claim);
+                let row = tables.rows.get_mut(&seq).expect("the row was just read");
+                row.lease = Some((token, BootTime { ms: boot.ms + millis(claim.lease), ..boot }));
+                row.job.worker = Some(claim.worker);
+                row.job.started_at = Some(now);
+                row.job.progress = None;
+                claims.jobs.push(row.claimed(token));
+            }
+        }
+        if !claims.jobs.is_empty() {
+            let tokens = first..tables.last_claim + 1;
+            tables.workers.insert(claim.worker, Worker { nonce: claim.nonce, tokens, released: false });
+        }
+        let waiting = tables
+            .rows
+            .values()
+            .filter(|row| row.job.state == State::Scheduled && claim.queues.contains(&row.job.queue));
+        claims.next_due = waiting.map(|row| row.job.run_at.since(now)).min();
+        Ok(claims)
+    }
+
+    async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
+        let mut tables = self.tables();
+        let boot = self.settings.clock.boot_time();
+        let renew = |renewal: Renewal| {
+            let Some(row) = tables.held(renewal.id, renewal.token) else { return Renewed::Lost };
+            row.lease = Some((renewal.token, BootTime { ms: boot.ms + millis(renewal.lease), ..boot }));
+            if let Some(progress) = renewal.progress {
+                row.note(progress);
+                self.wakeups.ring_news();
+            }
+            if row.job.cancel_asked { Renewed::CancelAsked } else { Renewed::Held }
+        };
+        Ok(renewals.into_iter().map(renew).collect())
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
+        let mut tables = self.tables();
+        let mut answers = Vec::with_capacity(settlements.len());
+        for Settlement { id, token, outcome, progress } in settlements {
+            let Some((seq, row)) = tables.row(id) else {
+                answers.push(Settled::Lost);
+                continue;
+            };
+            if !row.holds(token) {
+                answers.push(if row.settled == Some(token) { Settled::Done } else { Settled::Lost });
+                continue;
+            }
+            let next = state::step(row.facts(), Event::Settle(&outcome)).expect("a held job is running");
+            let message = match &outcome {
+                Outcome::Retry { message, .. } | Outcome::Bury { message, .. } => Some(message.as_str()),
+                _ => None,
+            };
+            let row = tables.rows.get_mut(&seq).expect("the row was just read");
+            if let Some(progress) = progress {
+                row.note(progress);
+            }
+            if let Outcome::Succeed { result } = &outcome {
+                row.job.result.clone_from(result);
+            }
+            self.apply(&mut tables, seq, next, message);
+            answers.push(Settled::Done);
+        }
+        Ok(answers)
+    }
+
+    async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
+        let mut tables = self.tables();
+        let id = worker.id();
+        let gone = Worker { nonce: Nonce::new(), tokens: 0..0, released: true };
+        tables.workers.insert(id, gone);
+        let held = tables.seqs(usize::MAX, |row| row.lease.is_some() && row.job.worker == Some(id));
+        held.iter().for_each(|seq| self.lose(&mut tables, *seq, death));
+        Ok(held.len())
+    }
+
+    async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
+        let mut tables = self.tables();
+        let tables = &mut *tables;
+        let (now, boot) = (self.now(), self.settings.clock.boot_time());
+        let mut kept = Kept::default();
+        if upkeep.rescue {
+            let lost = tables.seqs(upkeep.limit, |row| row.lease.is_some_and(|(_, until)| lease_is_over(until, boot)));
+            for seq in &lost {
+                let (_, until) = tables.rows[seq].lease.expect("checked");
+                let death = if until.boot == boot.boot { Death::Crashed } else { Death::Interrupted };
+                self.lose(tables, *seq, death);
+            }
+            kept.rescued = lost.len();
+        }
+        let waits = |row: &Row| matches!(row.job.state, State::Ready | State::Scheduled);
+        let expired = tables.seqs(upkeep.limit, |row| waits(row) && row.job.deadline.is_some_and(|at| at <= now));
+        let unknown = tables.seqs(upkeep.limit, |row| {
+            row.job.state == State::Ready && {
+                let presence = tables.queues[&row.job.queue];
+                let known = row.job.run_at.max(tables.kinds[&row.job.kind]).max(presence.since);
+                now.since(known) > limits::UNKNOWN_KIND && now.since(presence.seen) < Duration::from_secs(3600)
+            }
+        });
+        for (seqs, reason) in [(&expired, Reason::Expired), (&unknown, Reason::UnknownKind)] {
+            for seq in seqs {
+                if let Some(next) = state::step(tables.rows[seq].facts(), Event::Bury(reason)) {
+                    self.apply(tables, *seq, next, None);
+                    kept.buried += 1;
+                }
+            }
+        }
+        let old = tables.seqs(upkeep.limit, |row| row.keep_until.is_some_and(|until| until <= now));
+        kept.pruned = old.len();
+        for seq in &old {
+            let result = tables.delete(*seq).and_then(|row| row.job.result);
+            kept.artifacts.extend(artifact(result));
+        }
+        let full = |n: usize| n == upkeep.limit;
+        kept.more = full(kept.rescued) || full(expired.len()) || full(unknown.len()) || full(kept.pruned);
+        Ok(kept)
+    }
+
+    fn wakeups(&self) -> &Wakeups {
+        &self.wakeups
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new("memory", env!("CARGO_PKG_VERSION"), Survives::Nothing, Reach::Process)
+    }
+}
+
+impl Memory {
+    fn lose(&self, tables: &mut Tables, seq: i64, death: Death) {
+        let row = tables.rows.get_mut(&seq).expect("the row was just read");
+        row.lease = None; // a lost claim is not a settled one: its late settle must hear `lost`
+        let next = state::step(row.facts(), Event::Lose(death)).expect("a held job is running");
+        let message = (death == Death::Crashed).then_some("the worker process died, or could not renew its lease");
+        self.apply(tables, seq, next, message);
+    }
+}
+
+impl Row {
+    fn note(&mut self, progress: Progress) {
+        self.job.progress = Some(progress);
+        self.job.version += 1;
+    }
+}
+
+/// Returns whether a lease is over: past its end, from before a reboot, or longer than a lease can be.
+fn lease_is_over(until: BootTime, now: BootTime) -> bool {
+    until.boot != now.boot || until.ms <= now.ms || until.ms > now.ms + millis(limits::LONGEST_LEASE)
+}
+
+fn artifact(result: Option<Stored>) -> Option<crate::ArtifactName> {
+    match result {
+        Some(Stored::Artifact { name, .. }) => Some(name),
+        _ => None,
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
+        let tables = self.tables();
+        Ok(ids.into_iter().map(|id| tables.row(id).map(|(_, row)| row.job.clone())).collect())
+    }
+
+    async fn status(&self, ids: Vec<JobId>) -> Result<Vec<Option<Status>>, Error> {
+        let tables = self.tables();
+        let status = |id| {
+            let job = &tables.row(id)?.1.job;
+            Some(Status {
+                id: job.id,
+                state: job.state,
+                attempt: job.attempt,
+                max_attempts: job.max_attempts,
+                progress: job.progress.clone(),
+                reason: job.reason,
+                message: job.failures.last().map(|failure| failure.message.clone()),
+                version: job.version,
+            })
+        };
+        Ok(ids.into_iter().map(status).collect())
+    }
+
+    async fn find(&self, alias: Label) -> Result<Option<JobId>, Error> {
+        let tables = self.tables();
+        let newest = tables.rows.values().rev().find(|row| row.job.alias.as_ref() == Some(&alias));
+        Ok(newest.map(|row| row.job.id))
+    }
+
+    async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
+        let tables = self.tables();
+        let end = page.after.map_or(i64::MAX, |Cursor(seq)| seq);
+        let mut listed = Listed::default();
+        for (looked_at, (seq, row)) in tables.rows.range(..end).rev().enumerate() {
+            if listed.jobs.len() == page.limit || looked_at == limits::LIST_SCAN {
+                listed.next = Some(Cursor(seq + 1));
+                break;
+            }
+            if row.matches(&filter) {
+                listed.jobs.push(row.job.clone());
+            }
+        }
+        Ok(listed)
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
+        let tables = self.tables();
+        let now = self.now();
+        let blank = |queue: &QueueName| QueueStats { queue: queue.clone(), counts: [0; 6], oldest_ready: None };
+        let mut stats: BTreeMap<_, _> = tables.queues.keys().map(|queue| (queue, blank(queue))).collect();
+        for Row { job, .. } in tables.rows.values() {
+            let stats = stats.get_mut(&job.queue).expect("a push notes its queue");
+            stats.counts[job.state as usize] += 1;
+            if job.state == State::Ready {
+                stats.oldest_ready = stats.oldest_ready.max(Some(now.since(job.run_at)));
+            }
+        }
+        Ok(stats.into_values().collect())
+    }
+
+    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
+        let mut tables = self.tables();
+        let now = self.now();
+        let Some((seq, row)) = tables.row(id) else { return Ok(Acted::Unknown) };
+        let state = row.job.state;
+        let event = match action {
+            Action::Delete if state.is_final() => {
+                tables.rows.get_mut(&seq).expect("the row was just read").keep_until = Some(now);
+                return Ok(Acted::Done(state));
+            }
+            Action::Delete => return Ok(Acted::Not(state)),
+            Action::Cancel => Event::Cancel,
+            Action::Retry => Event::Retry,
+        };
+        let Some(next) = state::step(row.facts(), event) else { return Ok(Acted::Not(state)) };
+        if state.is_final() {
+            let (queue, unique) = (row.job.queue.clone(), row.unique.clone());
+            let holder = unique.as_ref().and_then(|unique| tables.holder(&queue, &unique.key, now));
+            if let Some(other) = holder.filter(|other| *other != id) {
+                return Ok(Acted::Conflict(other));
+            }
+            tables.hold_key(seq, &queue, unique.as_ref(), now);
+        }
+        self.apply(&mut tables, seq, next, None);
+        if next.facts.cancel_asked {
+            self.wakeups.ring_cancels();
+        }
+        Ok(Acted::Done(next.facts.state))
+    }
+}

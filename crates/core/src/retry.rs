@@ -1,0 +1,63 @@
+//! When a failed job runs again.
+
+use std::time::Duration;
+
+/// Exponential backoff with jitter: the n-th failure waits `base · 2ⁿ⁻¹`, at most `cap`, half of it random.
+///
+/// The random half keeps jobs that failed together from coming back together ("equal jitter" in Marc Brooker's
+/// "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use longshore_core::Retry;
+///
+/// let retry = Retry { base: Duration::from_secs(2), cap: Duration::from_secs(60) };
+/// let third = retry.delay(3);
+/// assert!(third >= Duration::from_secs(4) && third <= Duration::from_secs(8));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// The wait after the first failure. Defaults to 2 seconds; zero retries at once.
+    pub base: Duration,
+    /// The longest wait. Defaults to 1 hour.
+    pub cap: Duration,
+}
+
+impl Retry {
+    /// The default: 2 s, 4 s, 8 s … up to an hour; with 20 attempts a job is tried for about nine hours.
+    pub const DEFAULT: Retry = Retry { base: Duration::from_secs(2), cap: Duration::from_secs(3600) };
+
+    /// Returns how long to wait after that attempt failed; attempts count from 1.
+    pub fn delay(&self, attempt: u16) -> Duration {
+        let full = self.base.saturating_mul(1 << u32::from(attempt.saturating_sub(1)).min(30)).min(self.cap);
+        full / 2 + full.mul_f64(fastrand::f64() / 2.0)
+    }
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Retry::DEFAULT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_cap_and_never_leave_their_half() {
+        let retry = Retry::DEFAULT;
+        for attempt in 1..=1000u16 {
+            let full = Duration::from_secs(2).saturating_mul(1 << u32::from(attempt - 1).min(30)).min(retry.cap);
+            let delay = retry.delay(attempt);
+            assert!(delay >= full / 2 && delay <= full, "attempt {attempt}: {delay:?} of {full:?}");
+        }
+    }
+
+    #[test]
+    fn a_zero_base_retries_at_once() {
+        assert_eq!(Retry { base: Duration::ZERO, cap: Duration::ZERO }.delay(7), Duration::ZERO);
+    }
+}

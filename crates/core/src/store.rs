@@ -1,0 +1,395 @@
+//! The contract between longshore and a database: small traits, every call a batch, every rule a test.
+//!
+//! Who implements these holds them to the suite in `longshore-conformance`. Who uses longshore calls [`Backend`], which
+//! adds validation, spans and patience once for all stores.
+//!
+//! [`Backend`]: crate::Backend
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::{
+    ArtifactName, Clock, Death, Error, JobId, Kind, Label, NewJob, Nonce, Outcome, Payload, Progress, QueueName,
+    Snapshot, State, Status, Timestamp, Token, Wakeups, WorkerId, WorkerSecret, limits,
+};
+
+/// The hot path: what producers and workers call all day.
+///
+/// All methods may be called concurrently. None retries: [`Backend`](crate::Backend) and the worker do. A repeat of any call
+/// is harmless. A call either takes effect as a whole or not at all, and may block for as long as the store needs to be durable.
+#[async_trait]
+pub trait Queue: Send + Sync + 'static {
+    /// Takes jobs over; answers, in order, once they are durable by the store's documented level.
+    ///
+    /// A job whose id is known was pushed before, and is answered as it was then.
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error>;
+
+    /// Hands out ready jobs under fresh tokens, in one atomic step; never waits for jobs to come.
+    ///
+    /// Takes queues in the order given; within one, higher priority first, then who has been due longest. A repeated call
+    /// with the same worker and nonce returns the same jobs, as far as they are still held.
+    async fn claim(&self, claim: Claim) -> Result<Claims, Error>;
+
+    /// Extends leases and writes progress, each only where the token is the job's newest.
+    async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error>;
+
+    /// Writes how attempts ended, each only where the token is the job's newest; even past the lease's end.
+    ///
+    /// A repeat of a settle that was accepted answers [`Settled::Done`].
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error>;
+
+    /// Takes all jobs from a worker that is surely gone, and refuses its later claims. Returns how many.
+    async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error>;
+
+    /// Does a bounded piece of upkeep: rescue, expire, prune.
+    async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error>;
+
+    /// Returns the bells that ring when there may be work, or news.
+    fn wakeups(&self) -> &Wakeups;
+
+    /// Returns what this store is and promises.
+    fn capabilities(&self) -> Capabilities;
+}
+
+/// The cold path: what people and their tools ask for.
+#[async_trait]
+pub trait Store: Queue {
+    /// Returns jobs by id, in order; `None` for one nobody knows (any more).
+    async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error>;
+
+    /// Returns the small part of [`Store::get`], cheap for many jobs at a time.
+    async fn status(&self, ids: Vec<JobId>) -> Result<Vec<Option<Status>>, Error>;
+
+    /// Returns the newest job with that alias.
+    async fn find(&self, alias: Label) -> Result<Option<JobId>, Error>;
+
+    /// Returns a page of jobs, the newest first.
+    ///
+    /// The page may be short, even empty, and still have a `next`: a filter looks at a bounded number of rows a call.
+    async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error>;
+
+    /// Returns every queue with its counts, by name; never counts rows.
+    async fn queues(&self) -> Result<Vec<QueueStats>, Error>;
+
+    /// Does what a person asks to one job.
+    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error>;
+}
+
+/// What every embedded store is opened with.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// How long succeeded and cancelled jobs are kept. Defaults to 24 hours; zero means until the next upkeep.
+    pub keep_finished: Duration,
+    /// How long dead jobs are kept. Defaults to 7 days.
+    pub keep_dead: Duration,
+    /// The clock; tests pass one that they move.
+    pub clock: Clock,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings { keep_finished: limits::KEEP_FINISHED, keep_dead: limits::KEEP_DEAD, clock: Clock::default() }
+    }
+}
+
+impl Settings {
+    /// Returns when a job that is final now may be deleted; a result is kept at least as long as it may be reused.
+    pub fn keep_until(&self, state: State, now: Timestamp, reuse: Option<Duration>) -> Timestamp {
+        let keep = if state == State::Dead { self.keep_dead } else { self.keep_finished };
+        let reuse = reuse.filter(|_| state == State::Succeeded).unwrap_or_default();
+        now.after(keep.max(reuse))
+    }
+}
+
+/// The answer to one pushed job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Pushed {
+    /// The job is taken over, durably.
+    Created(JobId),
+    /// Another job stands for it.
+    Existing {
+        /// That job.
+        id: JobId,
+        /// Why it stands for this one.
+        by: Instead,
+    },
+    /// The job is not taken over.
+    Refused(String),
+}
+
+/// Why another job stands for a pushed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Instead {
+    /// It holds the unique key.
+    Unique,
+    /// It succeeded a short while ago under the same reuse key.
+    Reuse,
+}
+
+/// What a worker asks for.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Who asks.
+    pub worker: WorkerId,
+    /// Names this call: fresh for a new one, the same for a repeat of one whose answer was lost.
+    pub nonce: Nonce,
+    /// Queues in the order they are to be looked at.
+    pub queues: Vec<QueueName>,
+    /// Kinds the worker has handlers for.
+    pub kinds: Vec<Kind>,
+    /// Most jobs to hand out.
+    pub limit: usize,
+    /// How long the claim holds without being renewed.
+    pub lease: Duration,
+    /// Whether the worker runs nothing else, so that a job which must run alone may be handed out, by itself.
+    pub idle: bool,
+}
+
+/// What a worker gets.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// The jobs, best first.
+    pub jobs: Vec<Claimed>,
+    /// How long until the next job of these queues is due, where one is scheduled.
+    pub next_due: Option<Duration>,
+    /// A job waits that must run alone; a worker that is not idle should become so.
+    pub alone_waits: bool,
+}
+
+/// A job in the hands of a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// The id.
+    pub id: JobId,
+    /// Proves the claim.
+    pub token: Token,
+    /// The queue.
+    pub queue: QueueName,
+    /// The kind.
+    pub kind: Kind,
+    /// What the handler gets.
+    pub payload: Payload,
+    /// Which attempt this is, from 1.
+    pub attempt: u16,
+    /// Attempts allowed.
+    pub max_attempts: u16,
+    /// Worker processes that died with it before.
+    pub crashes: u16,
+    /// How long the attempt may take.
+    pub timeout: Duration,
+}
+
+/// Keeps one claim alive.
+#[derive(Clone, Debug)]
+pub struct Renewal {
+    /// The job.
+    pub id: JobId,
+    /// Proves the claim.
+    pub token: Token,
+    /// How long it holds from now.
+    pub lease: Duration,
+    /// The newest word of the handler, where there is a new one.
+    pub progress: Option<Progress>,
+}
+
+/// The answer to one renewal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Renewed {
+    /// The claim holds.
+    Held,
+    /// It holds, and somebody asked to call the job off.
+    CancelAsked,
+    /// Another has the job, or it is settled: stop at once.
+    Lost,
+}
+
+/// Ends one claim.
+#[derive(Clone, Debug)]
+pub struct Settlement {
+    /// The job.
+    pub id: JobId,
+    /// Proves the claim.
+    pub token: Token,
+    /// How the attempt ended.
+    pub outcome: Outcome,
+    /// The handler's last word, where it was not written yet.
+    pub progress: Option<Progress>,
+}
+
+/// The answer to one settlement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Settled {
+    /// Written, now or by an earlier call with the same token.
+    Done,
+    /// Another has, or had, the job: nothing was changed.
+    Lost,
+}
+
+/// How much upkeep to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Upkeep {
+    /// Most rows each part may touch; at most 500.
+    pub limit: usize,
+    /// Whether jobs with expired leases may be taken from their workers; not within a lease after an outage of the store.
+    pub rescue: bool,
+}
+
+/// What a piece of upkeep did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Jobs taken from workers that are gone.
+    pub rescued: usize,
+    /// Jobs whose deadline passed, or whose kind nobody knows.
+    pub buried: usize,
+    /// Finished jobs deleted because their time was over.
+    pub pruned: usize,
+    /// Artifacts of deleted jobs, to be deleted now.
+    pub artifacts: Vec<ArtifactName>,
+    /// Some part stopped at its limit: call again soon.
+    pub more: bool,
+}
+
+/// Which jobs to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only of this queue.
+    pub queue: Option<QueueName>,
+    /// Only of this kind.
+    pub kind: Option<Kind>,
+    /// Only in this state.
+    pub state: Option<State>,
+    /// Only with this tag.
+    pub tag: Option<Label>,
+    /// Only with this key.
+    pub key: Option<Label>,
+}
+
+/// Which part of a list to return.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Go on from here.
+    pub after: Option<Cursor>,
+    /// Most jobs; at most 200.
+    pub limit: usize,
+}
+
+/// A place in a list. Its text means nothing to anybody but the store that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor(pub i64);
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        text.parse().map(Cursor).map_err(|_| Error::invalid(format!("`{text}` is no cursor that a list gave out")))
+    }
+}
+
+/// A page of jobs.
+#[derive(Clone, Debug, Default)]
+pub struct Listed {
+    /// The jobs, newest first.
+    pub jobs: Vec<Snapshot>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Cursor>,
+}
+
+/// A queue in numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueStats {
+    /// Its name.
+    pub queue: QueueName,
+    /// How many jobs are in each state, in the order of [`State::ALL`].
+    pub counts: [u64; 6],
+    /// How long the job that has been ready longest has waited.
+    pub oldest_ready: Option<Duration>,
+}
+
+impl QueueStats {
+    /// Returns how many jobs are in that state.
+    pub fn count(&self, state: State) -> u64 {
+        self.counts[state as usize]
+    }
+}
+
+/// What a person can ask of one job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Call it off: at once if it waits, by asking its handler if it runs.
+    Cancel,
+    /// Try a dead or cancelled job again with all its attempts, or a scheduled one now.
+    Retry,
+    /// Delete a finished job.
+    Delete,
+}
+
+/// The answer to an [`Action`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Acted {
+    /// Done; the job is now in this state.
+    Done(State),
+    /// Nobody knows the job.
+    Unknown,
+    /// The job is in this state, in which that cannot be done.
+    Not(State),
+    /// Another job holds the unique key by now.
+    Conflict(JobId),
+}
+
+/// What a store is and promises; shown at start, in answers and in the docs' table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// The name of the engine.
+    pub engine: &'static str,
+    /// What an acknowledged push survives.
+    pub survives: Survives,
+    /// Who may use it at the same time.
+    pub reach: Reach,
+    /// The engine's version.
+    pub version: String,
+}
+
+impl Capabilities {
+    /// Describes a store.
+    pub fn new(engine: &'static str, version: impl Into<String>, survives: Survives, reach: Reach) -> Self {
+        Capabilities { engine, survives, reach, version: version.into() }
+    }
+}
+
+/// What an acknowledged push survives; each includes those before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Survives {
+    /// Nothing: it ends with the process.
+    Nothing,
+    /// A kill of any process, but not a power loss.
+    Kill,
+    /// A power loss.
+    PowerLoss,
+}
+
+/// Who may use a store at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// One process.
+    Process,
+    /// All processes of one machine.
+    Machine,
+    /// Many machines.
+    Network,
+}

@@ -1,0 +1,143 @@
+//! Watching jobs: any number of watchers in a process cost one read a change, not one each.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+use crate::{JobId, Status, Store, limits};
+
+/// Changes that come faster than this are read together.
+const SPACING: Duration = Duration::from_millis(5);
+/// A look without having heard anything, for news that got lost between processes.
+const LOOK_ANYWAY: Duration = Duration::from_secs(1);
+
+/// Follows one job. Dropping it ends the watch.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn follow(backend: longshore_core::Backend, id: longshore_core::JobId) {
+/// let mut watch = backend.watch(id);
+/// while let Some(status) = watch.next().await {
+///     println!("{}", status.state);
+///     if status.state.is_final() {
+///         break;
+///     }
+/// }
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Watch {
+    seen: watch::Receiver<Seen>,
+}
+
+/// The newest a watcher has read.
+#[derive(Clone, Debug, PartialEq)]
+enum Seen {
+    Nothing,
+    Unknown,
+    Status(Status),
+}
+
+impl Watch {
+    /// Waits for the next change and returns it; `None` means that nobody knows the job (any more). The first call answers
+    /// as soon as the job has been read. A store that cannot be reached makes it wait. Safe to drop at any time.
+    pub async fn next(&mut self) -> Option<Status> {
+        loop {
+            if self.seen.changed().await.is_err() {
+                return None;
+            }
+            match &*self.seen.borrow_and_update() {
+                Seen::Nothing => continue,
+                Seen::Unknown => return None,
+                Seen::Status(status) => return Some(status.clone()),
+            }
+        }
+    }
+}
+
+/// Reads for all watches of a process.
+pub(crate) struct Watcher {
+    hub: Arc<Hub>,
+}
+
+struct Hub {
+    store: Arc<dyn Store>,
+    jobs: Mutex<Jobs>,
+    added: Notify,
+}
+
+#[derive(Default)]
+struct Jobs {
+    watched: HashMap<JobId, watch::Sender<Seen>>,
+    reading: bool,
+}
+
+impl Watcher {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Watcher { hub: Arc::new(Hub { store, jobs: Mutex::default(), added: Notify::new() }) }
+    }
+
+    pub(crate) fn watch(&self, id: JobId) -> Watch {
+        let mut jobs = self.hub.jobs();
+        let sender = jobs.watched.entry(id).or_insert_with(|| watch::Sender::new(Seen::Nothing));
+        let mut seen = sender.subscribe();
+        seen.mark_changed(); // somebody else's newest status is this one's first
+        self.hub.added.notify_one();
+        if !jobs.reading {
+            jobs.reading = true;
+            tokio::spawn(Arc::clone(&self.hub).read());
+        }
+        Watch { seen }
+    }
+}
+
+impl Hub {
+    fn jobs(&self) -> MutexGuard<'_, Jobs> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads watched jobs with each news until nobody watches any more.
+    async fn read(self: Arc<Self>) {
+        let mut news = self.store.wakeups().news();
+        while let Some(ids) = self.watched() {
+            news.forget();
+            for batch in ids.chunks(limits::BATCH) {
+                match self.store.status(batch.to_vec()).await {
+                    Ok(statuses) => self.tell(batch, statuses),
+                    Err(e) => tracing::warn!(error = %e, "cannot read watched jobs; will try again"),
+                }
+            }
+            tokio::time::sleep(SPACING).await;
+            tokio::select! {
+                () = news.heard() => {}
+                () = self.added.notified() => {}
+                () = tokio::time::sleep(LOOK_ANYWAY) => {}
+            }
+        }
+    }
+
+    /// Returns the jobs somebody still watches; with none, says under the same lock that reading has ended.
+    fn watched(&self) -> Option<Vec<JobId>> {
+        let mut jobs = self.jobs();
+        jobs.watched.retain(|_, sender| sender.receiver_count() > 0);
+        jobs.reading = !jobs.watched.is_empty();
+        jobs.reading.then(|| jobs.watched.keys().copied().collect())
+    }
+
+    fn tell(&self, ids: &[JobId], statuses: Vec<Option<Status>>) {
+        let jobs = self.jobs();
+        for (id, status) in ids.iter().zip(statuses) {
+            let new = status.map_or(Seen::Unknown, Seen::Status);
+            if let Some(sender) = jobs.watched.get(id) {
+                sender.send_if_modified(|seen| {
+                    let changed = *seen != new;
+                    *seen = new;
+                    changed
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! The worker runtime: claims jobs, runs their handlers, keeps their leases, settles them, and stops well.
+//!
+//! In reading order: [`Worker`] (what a user sets up), `dispatcher` (one event loop, one owner of all state), `attempt` (one
+//! attempt as a pipeline), `keeper` (leases and progress, on a thread of its own), `registry` (handlers by kind), `turns`
+//! (whose queue is first), `signals`.
+
+mod dispatcher;
+mod attempt;
+mod keeper;
+mod registry;
+mod turns;
+mod signals;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::handler::{BlockingHandler, Handler, Provided, States};
+use crate::{Backend, Error, Job, Kind, QueueName, WorkerId, WorkerSecret, limits};
+
+use dispatcher::{Command, Dispatcher};
+use registry::Registry;
+use turns::Turns;
+
+pub use signals::Signals;
+
+/// A worker in the making: handlers, queues and limits; then [`Worker::run`] or [`Worker::start`].
+///
+/// Without queues it works on those of its handlers' jobs.
+///
+/// # Examples
+///
+/// ```no_run
+/// # use longshore_core::{Backend, Job, handler, worker::Worker};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize)] struct Email { to: String }
+/// # impl Job for Email { const KIND: &'static str = "email"; type Output = (); }
+/// # async fn send(_: Email) -> handler::Result<()> { Ok(()) }
+/// # async fn example(backend: Backend) -> Result<(), longshore_core::Error> {
+/// let ended = Worker::new(backend)
+///     .handle(send)
+///     .queue("mail", 3)
+///     .queue("bulk", 1)
+///     .concurrency(20)
+///     .run()
+///     .await?;
+/// std::process::exit(ended.exit_code());
+/// # }
+/// ```
+#[must_use = "a worker does nothing until it is run or started"]
+#[derive(Debug)]
+pub struct Worker {
+    backend: Backend,
+    registry: Registry,
+    states: States,
+    queues: Vec<(String, u32)>,
+    kind_queues: Vec<&'static str>,
+    strict: bool,
+    concurrency: usize,
+    lease: Duration,
+    grace: Duration,
+    wrong: Option<Error>,
+}
+
+/// What a dispatcher runs by, after everything was checked.
+#[derive(Debug)]
+struct Plan {
+    turns: Turns,
+    kinds: Vec<Kind>,
+    concurrency: usize,
+    lease: Duration,
+    grace: Duration,
+}
+
+impl Worker {
+    /// Makes a worker without handlers on that backend.
+    pub fn new(backend: Backend) -> Self {
+        Worker {
+            backend,
+            registry: Registry::default(),
+            states: States::default(),
+            queues: Vec::new(),
+            kind_queues: Vec::new(),
+            strict: false,
+            concurrency: 10,
+            lease: limits::LEASE,
+            grace: limits::GRACE,
+            wrong: None,
+        }
+    }
+
+    /// Runs jobs of one kind with an async function; see [`handler`](crate::handler).
+    pub fn handle<Args, H: Handler<Args>>(mut self, handler: H) -> Self {
+        let lacks = H::lacks;
+        self.note::<H::Job>(lacks);
+        self.registry.add::<H::Job>(registry::run_async(handler));
+        self
+    }
+
+    /// Runs jobs of one kind with a function that blocks or computes, on threads kept for that.
+    ///
+    /// Such a function cannot be stopped from outside: it should look at [`Ctx::is_stopping`](crate::handler::Ctx::is_stopping)
+    /// now and then. One that runs on past its time-out is counted as stuck and keeps its slot until it returns.
+    pub fn handle_blocking<Args: 'static, H: BlockingHandler<Args>>(mut self, handler: H) -> Self {
+        let lacks = H::lacks;
+        self.note::<H::Job>(lacks);
+        let run = registry::run_blocking(handler, self.registry.pool());
+        self.registry.add::<H::Job>(run);
+        self
+    }
+
+    fn note<J: Job>(&mut self, lacks: fn(&Provided<'_>) -> Option<String>) {
+        if self.registry.has(J::KIND) {
+            let twice = Error::invalid(format!("kind `{}` has two handlers in one worker", J::KIND));
+            self.wrong.get_or_insert(twice);
+        }
+        self.registry.needs.push((J::KIND, lacks));
+        self.kind_queues.push(J::QUEUE);
+    }
+
+    /// Gives handlers a value to share: each that takes a [`State<T>`](crate::handler::State) gets a clone.
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.states.insert(value);
+        self
+    }
+
+    /// Works on that queue too, `weight` times as often first as one with weight 1.
+    pub fn queue(mut self, name: &str, weight: u32) -> Self {
+        self.queues.push((name.to_owned(), weight));
+        self
+    }
+
+    /// Looks at queues always in the order they were given, so that a later one waits until the earlier ones are empty.
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
+    /// Runs at most this many jobs at a time. Defaults to 10.
+    pub fn concurrency(mut self, slots: usize) -> Self {
+        self.concurrency = slots;
+        self
+    }
+
+    /// Holds jobs for this long without renewing them, which happens three times as often. Defaults to 30 seconds; from 1
+    /// second to 10 minutes. A shorter one finds a dead worker sooner and costs more writes.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Waits this long for running jobs when asked to end. Defaults to 25 seconds.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Starts working in tasks of the current tokio runtime, and a thread for the leases.
+    ///
+    /// # Errors
+    ///
+    /// If the worker has no handler, two for one kind, one whose [`State`](crate::handler::State) is missing, or a name or
+    /// number that is out of bounds.
+    pub fn start(self) -> Result<Running, Error> {
+        let plan = self.check()?;
+        let secret = WorkerSecret::new();
+        let (commands, orders) = mpsc::unbounded_channel();
+        let (done, ended) = watch::channel(None);
+        let id = secret.id();
+        let upkeep = self.backend.keep_up();
+        let dispatcher = Dispatcher::new(self.backend, self.registry, Arc::new(self.states), plan, id, orders)?;
+        tokio::spawn(async move {
+            let end = dispatcher.run().await;
+            drop(upkeep);
+            done.send_replace(Some(end));
+        });
+        Ok(Running { id, secret, commands, ended })
+    }
+
+    /// Works until the process is asked to end by a signal: TERM, INT, QUIT, HUP or USR1.
+    ///
+    /// The first such signal drains; a second one cancels what still runs; a third exits at once. TSTP makes the worker quiet,
+    /// CONT resumes it, USR2 writes what it does to the log.
+    ///
+    /// # Errors
+    ///
+    /// As [`Worker::start`]; or if signals cannot be listened to.
+    pub async fn run(self) -> Result<Ended, Error> {
+        let mut signals = Signals::listen()?;
+        let running = self.start()?;
+        Ok(signals.obey(&running).await)
+    }
+
+    fn check(&self) -> Result<Plan, Error> {
+        if let Some(wrong) = &self.wrong {
+            return Err(Error::invalid(wrong.to_string()));
+        }
+        let kinds = self.registry.kinds()?;
+        if kinds.is_empty() {
+            return Err(Error::invalid("a worker without handlers: give it some with `.handle(…)`"));
+        }
+        for (kind, lacks) in &self.registry.needs {
+            if let Some(lack) = lacks(&Provided(&self.states)) {
+                return Err(Error::invalid(format!("handler of kind `{kind}` needs {lack}")));
+            }
+        }
+        if self.concurrency == 0 || self.concurrency > limits::BATCH {
+            return Err(Error::invalid(format!("a concurrency of {} is not within 1 and 1,000", self.concurrency)));
+        }
+        if self.lease < Duration::from_secs(1) || self.lease > Duration::from_secs(600) {
+            return Err(Error::invalid(format!("a lease of {:?} is not within 1 second and 10 minutes", self.lease)));
+        }
+        let named = self.queues.iter().map(|(name, weight)| (name.as_str(), *weight));
+        let own = self.kind_queues.iter().map(|name| (*name, 1));
+        let mut queues: Vec<(QueueName, u32)> = Vec::new();
+        for (name, weight) in if self.queues.is_empty() { own.collect() } else { named.collect::<Vec<_>>() } {
+            let name = name.parse()?;
+            if !queues.iter().any(|(known, _)| *known == name) {
+                queues.push((name, weight.max(1)));
+            }
+        }
+        let turns = Turns::new(queues, self.strict);
+        Ok(Plan { turns, kinds, concurrency: self.concurrency, lease: self.lease, grace: self.grace })
+    }
+}
+
+/// A worker at work. Dropping it lets the worker go on; ask it to end with [`Running::drain`] or [`Running::cancel`].
+#[derive(Debug)]
+pub struct Running {
+    id: WorkerId,
+    secret: WorkerSecret,
+    commands: mpsc::UnboundedSender<Command>,
+    ended: watch::Receiver<Option<Ended>>,
+}
+
+impl Running {
+    /// Returns the worker's id.
+    pub fn id(&self) -> WorkerId {
+        self.id
+    }
+
+    /// Returns the secret with which a supervisor may release the worker's jobs once its process is gone.
+    pub fn secret(&self) -> &WorkerSecret {
+        &self.secret
+    }
+
+    /// Stops claiming, hands back what has not started, and waits for running jobs as long as the grace period; what runs on
+    /// after that is cancelled and handed back. May be called again, and after [`Running::cancel`].
+    pub async fn drain(&self) -> Ended {
+        self.send(Command::Drain);
+        self.ended().await
+    }
+
+    /// Stops claiming, cancels what runs, and hands it back.
+    pub async fn cancel(&self) -> Ended {
+        self.send(Command::Cancel);
+        self.ended().await
+    }
+
+    /// Stops claiming until [`Running::resume`]; what runs goes on.
+    pub fn quiet(&self) {
+        self.send(Command::Quiet);
+    }
+
+    /// Claims again after [`Running::quiet`].
+    pub fn resume(&self) {
+        self.send(Command::Resume);
+    }
+
+    /// Returns what the worker does at this moment; `None` once it has ended.
+    pub async fn report(&self) -> Option<Report> {
+        let (answer, report) = oneshot::channel();
+        self.send(Command::Report(answer));
+        report.await.ok()
+    }
+
+    /// Waits until the worker has ended, for whatever reason.
+    pub async fn ended(&self) -> Ended {
+        let mut ended = self.ended.clone();
+        match ended.wait_for(Option::is_some).await {
+            Ok(ended) => ended.expect("waited for it"),
+            Err(_) => Ended::Left, // the dispatcher's task was torn down with its runtime
+        }
+    }
+
+    fn send(&self, command: Command) {
+        let _ = self.commands.send(command); // a worker that has ended needs no more orders
+    }
+}
+
+/// How a worker ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Ended {
+    /// Everything it had begun was finished and settled.
+    Drained,
+    /// Some jobs were cut short and handed back.
+    Released,
+    /// Some jobs could not be settled or handed back: they wait for their leases to end.
+    Left,
+}
+
+impl Ended {
+    /// Returns the exit code for a process that ended so: 0, 10 or 11.
+    pub fn exit_code(self) -> i32 {
+        match self {
+            Ended::Drained => 0,
+            Ended::Released => 10,
+            Ended::Left => 11,
+        }
+    }
+}
+
+/// What a worker does at one moment, and has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Jobs that run.
+    pub running: Vec<crate::JobId>,
+    /// Slots taken: running jobs, and blocking handlers that run on after their time-out.
+    pub slots_used: usize,
+    /// Slots in all.
+    pub slots: usize,
+    /// Blocking handlers that run on although their attempt is over.
+    pub stuck: usize,
+    /// Finished jobs whose outcome is not written yet.
+    pub unsettled: usize,
+    /// Jobs claimed since the start.
+    pub claimed: u64,
+    /// Jobs settled since the start.
+    pub settled: u64,
+    /// Jobs lost to another worker since the start: their late outcomes changed nothing.
+    pub lost: u64,
+    /// Calls of `claim` since the start, empty ones included.
+    pub claims: u64,
+}

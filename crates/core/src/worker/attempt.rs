@@ -1,0 +1,201 @@
+//! One attempt of one job, as a pipeline: start, perform under a time-out, normalise what came of it, keep the result.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
+
+use crate::handler::{self, Ctx, Then};
+use crate::{ArtifactName, Backend, Claimed, Outcome, Output, Reason, Settlement, limits};
+
+use super::dispatcher::Slot;
+use super::registry::Registered;
+
+/// Why an attempt is to stop before its handler is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Another has the job: nothing this attempt says counts any more.
+    Lost,
+    /// Somebody asked to call the job off.
+    Cancelled,
+    /// The worker is to end.
+    Shutdown,
+}
+
+/// How an attempt ended.
+enum Ended {
+    Returned(handler::Result<Output>),
+    Panicked(String),
+    TimedOut(Duration),
+    Stopped(Stop),
+}
+
+/// One attempt, from claim to settlement.
+pub(crate) struct Attempt {
+    pub(crate) backend: Backend,
+    pub(crate) job: Arc<Claimed>,
+    pub(crate) ctx: Ctx,
+    pub(crate) handler: Registered,
+    pub(crate) slot: Slot,
+    pub(crate) stop: watch::Receiver<Option<Stop>>,
+}
+
+impl Attempt {
+    /// Runs it; `None` means that the job was lost and nothing is to be settled.
+    pub(crate) async fn run(self) -> Option<Settlement> {
+        let Attempt { backend, job, ctx, handler, slot, stop } = self;
+        let task = tokio::spawn((handler.run)(job.payload.clone(), ctx.clone(), slot));
+        let ended = perform(task, &ctx, job.timeout, stop).await;
+        let outcome = match ended {
+            Ended::Stopped(Stop::Lost) => return None,
+            Ended::Returned(Ok(output)) => keep(&backend, &job, output).await,
+            ended => decide(&job, ended, |attempt| handler.retry.delay(attempt)),
+        };
+        Some(Settlement { id: job.id, token: job.token, outcome, progress: ctx.latest.take() })
+    }
+}
+
+/// Waits for the handler, its time-out, or a reason to stop it. A handler that is to stop is told, and dropped if it does not.
+async fn perform(
+    mut task: JoinHandle<handler::Result<Output>>,
+    ctx: &Ctx,
+    timeout: Duration,
+    mut stop: watch::Receiver<Option<Stop>>,
+) -> Ended {
+    let stopped = async move {
+        let why = stop.wait_for(Option::is_some).await.map(|why| *why);
+        match why {
+            Ok(why) => why.expect("waited for it"),
+            Err(_) => std::future::pending().await, // the dispatcher is gone, and this task will be too
+        }
+    };
+    let ended = tokio::select! {
+        joined = &mut task => return normalise(joined),
+        () = tokio::time::sleep(timeout) => Ended::TimedOut(timeout),
+        why = stopped => Ended::Stopped(why),
+    };
+    ctx.stopping.cancel();
+    if !matches!(ended, Ended::Stopped(Stop::Lost))
+        && let Ok(joined) = tokio::time::timeout(limits::CANCEL_GRACE, &mut task).await
+    {
+        let returned = normalise(joined);
+        // A result that came after all counts; an error is only what stopping looks like from inside.
+        return if matches!(returned, Ended::Returned(Ok(_))) { returned } else { ended };
+    }
+    task.abort();
+    ended
+}
+
+fn normalise(joined: Result<handler::Result<Output>, JoinError>) -> Ended {
+    match joined {
+        Ok(result) => Ended::Returned(result),
+        Err(e) if e.is_panic() => Ended::Panicked(panic_message(e.into_panic())),
+        Err(_) => Ended::Stopped(Stop::Shutdown), // cancelled with its runtime
+    }
+}
+
+fn panic_message(panic: Box<dyn Any + Send>) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "(no message)".into())
+}
+
+/// Returns what to write for an attempt that brought no result.
+///
+/// A failure is retried after `backoff(attempt)` until the job's attempts are used up; a snooze and an interruption by our own
+/// shutdown cost no attempt.
+fn decide(job: &Claimed, ended: Ended, backoff: impl Fn(u16) -> Duration) -> Outcome {
+    let failed = |delay, message: String| {
+        if job.attempt >= job.max_attempts {
+            Outcome::Bury { reason: Reason::Exhausted, message }
+        } else {
+            Outcome::Retry { delay, message }
+        }
+    };
+    match ended {
+        Ended::Returned(Ok(_)) => unreachable!("a result is kept, not decided on"),
+        Ended::Returned(Err(handler::Error { then, message })) => match then {
+            Then::Retry => failed(backoff(job.attempt), message),
+            Then::RetryIn(delay) => failed(delay.min(limits::AHEAD), message),
+            Then::Bury => Outcome::Bury { reason: Reason::Fatal, message },
+            Then::Snooze(delay) => Outcome::Snooze { delay: delay.min(limits::AHEAD) },
+            Then::Cancel => Outcome::Cancel,
+        },
+        Ended::Panicked(message) => failed(backoff(job.attempt), format!("panicked: {message}")),
+        Ended::TimedOut(after) => failed(backoff(job.attempt), format!("timed out after {after:?}")),
+        Ended::Stopped(Stop::Cancelled) => Outcome::Cancel,
+        Ended::Stopped(Stop::Shutdown | Stop::Lost) => Outcome::Release,
+    }
+}
+
+/// Keeps a result where it belongs and returns the outcome that points at it.
+///
+/// The handler's work is not thrown away because a disk is full or a share is away for a moment: that is an interruption.
+async fn keep(backend: &Backend, job: &Claimed, output: Output) -> Outcome {
+    if output.body.len() > limits::RESULT_BYTES {
+        let message = format!("result has {} bytes, more than {}", output.body.len(), limits::RESULT_BYTES);
+        return Outcome::Bury { reason: Reason::Fatal, message };
+    }
+    let name = ArtifactName { job: job.id, claim: job.token.number };
+    let mut wait = Duration::from_millis(100);
+    loop {
+        match backend.keep(name, output.clone()).await {
+            Ok(stored) => return Outcome::Succeed { result: Some(stored) },
+            Err(e) if wait < KEEP_PATIENCE => {
+                tracing::warn!(job = %job.id, error = %e, "cannot keep a result; will try again")
+            }
+            Err(e) => {
+                tracing::error!(job = %job.id, error = %e, "cannot keep a result; the job will run again");
+                return Outcome::Snooze { delay: KEEP_PATIENCE };
+            }
+        }
+        tokio::time::sleep(wait).await;
+        wait *= 2;
+    }
+}
+
+/// The longest wait between two tries to keep a result; after that the job is put off for as long.
+const KEEP_PATIENCE: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{JobId, Payload, QueueName, Token};
+
+    fn job(attempt: u16) -> Claimed {
+        Claimed {
+            id: JobId::new(&QueueName::default()),
+            token: Token::new(1),
+            queue: QueueName::default(),
+            kind: "x".parse().unwrap(),
+            payload: Payload::parse("{}").unwrap(),
+            attempt,
+            max_attempts: 3,
+            crashes: 0,
+            timeout: Duration::from_secs(1),
+        }
+    }
+
+    fn ended(error: handler::Error) -> Ended {
+        Ended::Returned(Err(error))
+    }
+
+    #[test]
+    fn a_failure_is_retried_until_attempts_are_used_up() {
+        let backoff = |attempt: u16| Duration::from_secs(u64::from(attempt));
+        let retried = decide(&job(2), ended(handler::Error::retry("no")), backoff);
+        assert_eq!(retried, Outcome::Retry { delay: Duration::from_secs(2), message: "no".into() });
+        let buried = decide(&job(3), Ended::Panicked("no".into()), backoff);
+        assert_eq!(buried, Outcome::Bury { reason: Reason::Exhausted, message: "panicked: no".into() });
+    }
+
+    #[test]
+    fn a_fatal_failure_is_not_retried_and_a_shutdown_costs_nothing() {
+        let never = |_| panic!("no backoff is asked for");
+        let fatal = decide(&job(1), ended(handler::Error::fatal("no")), never);
+        assert_eq!(fatal, Outcome::Bury { reason: Reason::Fatal, message: "no".into() });
+        assert_eq!(decide(&job(3), Ended::Stopped(Stop::Shutdown), never), Outcome::Release);
+        assert_eq!(decide(&job(3), Ended::Stopped(Stop::Cancelled), never), Outcome::Cancel);
+    }
+}

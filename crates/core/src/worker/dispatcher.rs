@@ -1,0 +1,466 @@
+//! The dispatcher: one event loop that owns everything a worker knows. `select → event → handle`.
+//!
+//! At most one claim and one settle are under way at a time; finished jobs wait for the settle under way and go together with
+//! the next, so that an idle worker settles at once and a busy one in batches.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::handler::{Ctx, States};
+use crate::state::runs_alone;
+use crate::{
+    Backend, Claim, Claimed, Claims, Ear, Error, JobId, Nonce, Outcome, Settled, Settlement, Token, WorkerId, limits,
+};
+
+use super::attempt::{Attempt, Stop};
+use super::keeper::Keeper;
+use super::registry::Registry;
+use super::{Ended, Plan, Report};
+
+/// The first look without having heard anything comes after this; each that finds nothing doubles it.
+const SHORTEST_LOOK: Duration = Duration::from_millis(250);
+/// The longest time without a look.
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
+/// How long a worker that is to end goes on trying to settle with a store that does not answer.
+const LAST_TRIES: Duration = Duration::from_secs(10);
+
+/// What a [`Running`](super::Running) worker is told.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Drain,
+    Cancel,
+    Quiet,
+    Resume,
+    Report(oneshot::Sender<Report>),
+}
+
+/// What happens to a worker.
+pub(crate) enum Event {
+    Claimed(Result<Claims, Error>),
+    /// An attempt is over, with what is to be settled.
+    Over(Token, Option<Settlement>),
+    /// A slot is free again.
+    Freed,
+    /// The store says that another has the job.
+    Lost(Token),
+    CancelAsked(Token),
+    Settled(Vec<Settlement>, Result<Vec<Settled>, Error>),
+}
+
+/// A place to run one job in; says so when it is dropped.
+pub(crate) struct Slot(mpsc::UnboundedSender<Event>);
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let _ = self.0.send(Event::Freed); // a dispatcher that is gone counts no slots
+    }
+}
+
+/// Whether the worker claims, and how it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Working,
+    Quiet,
+    /// Waits for running jobs until then.
+    Draining(Instant),
+    /// Has told every job to stop; gives up on what is left by then.
+    Cancelling(Instant),
+}
+
+struct Running {
+    id: JobId,
+    stop: watch::Sender<Option<Stop>>,
+    alone: bool,
+}
+
+pub(crate) struct Dispatcher {
+    backend: Backend,
+    registry: Registry,
+    states: Arc<States>,
+    plan: Plan,
+    worker: WorkerId,
+    keeper: Keeper,
+    commands: mpsc::UnboundedReceiver<Command>,
+    events: mpsc::UnboundedReceiver<Event>,
+    inbox: mpsc::UnboundedSender<Event>,
+    work: Ear,
+    phase: Phase,
+    running: HashMap<Token, Running>,
+    unsettled: Vec<Settlement>,
+    settling: usize,
+    settle_retry: Backoff,
+    fetch: Fetch,
+    cut_short: bool,
+    report: Report,
+}
+
+/// When to claim next, and how.
+struct Fetch {
+    under_way: bool,
+    /// A claim whose answer was lost, to be repeated under its nonce.
+    unanswered: Option<Claim>,
+    /// There may be more than was claimed last.
+    hungry: bool,
+    look_at: Instant,
+    look_every: Duration,
+    /// Claims nothing until everything running is done, because a job waits that must run alone.
+    yielding: bool,
+    retry: Backoff,
+}
+
+/// Grows with each failure, with jitter; and forgets with a success.
+struct Backoff {
+    not_before: Instant,
+    wait: Duration,
+}
+
+impl Backoff {
+    fn new() -> Self {
+        Backoff { not_before: Instant::now(), wait: Duration::ZERO }
+    }
+
+    fn failed(&mut self) {
+        self.wait = (self.wait * 2).clamp(Duration::from_millis(50), LONGEST_LOOK);
+        self.not_before = Instant::now() + self.wait.mul_f64(0.5 + fastrand::f64() / 2.0);
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.not_before
+    }
+}
+
+impl Dispatcher {
+    pub(crate) fn new(
+        backend: Backend,
+        registry: Registry,
+        states: Arc<States>,
+        plan: Plan,
+        worker: WorkerId,
+        commands: mpsc::UnboundedReceiver<Command>,
+    ) -> Result<Self, Error> {
+        let (inbox, events) = mpsc::unbounded_channel();
+        let keeper = Keeper::start(backend.clone(), plan.lease, inbox.clone())?;
+        let now = Instant::now();
+        let fetch = Fetch {
+            under_way: false,
+            unanswered: None,
+            hungry: true,
+            look_at: now,
+            look_every: SHORTEST_LOOK,
+            yielding: false,
+            retry: Backoff::new(),
+        };
+        Ok(Dispatcher {
+            work: backend.wakeups().work(),
+            report: Report { slots: plan.concurrency, ..Report::default() },
+            phase: Phase::Working,
+            running: HashMap::new(),
+            unsettled: Vec::new(),
+            settling: 0,
+            settle_retry: Backoff::new(),
+            cut_short: false,
+            backend,
+            registry,
+            states,
+            plan,
+            worker,
+            keeper,
+            commands,
+            events,
+            inbox,
+            fetch,
+        })
+    }
+
+    pub(crate) async fn run(mut self) -> Ended {
+        tracing::info!(worker = %self.worker, kinds = ?self.plan.kinds, slots = self.plan.concurrency, "worker started");
+        let ended = loop {
+            if let Some(ended) = self.ended() {
+                break ended;
+            }
+            self.settle();
+            self.claim();
+            let wake_at = self.wake_at();
+            tokio::select! {
+                Some(event) = self.events.recv() => self.handle(event),
+                Some(command) = self.commands.recv() => self.obey(command),
+                () = self.work.heard(), if self.phase == Phase::Working => self.fetch.hungry = true,
+                () = tokio::time::sleep_until(wake_at.into()) => self.look_at_the_time(),
+            }
+        };
+        tracing::info!(worker = %self.worker, ?ended, settled = self.report.settled, "worker ended");
+        ended
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Claimed(answer) => self.claimed(answer),
+            Event::Over(token, settlement) => self.over(token, settlement),
+            Event::Freed => self.report.slots_used -= 1,
+            Event::Lost(token) => self.stop(token, Stop::Lost),
+            Event::CancelAsked(token) => self.stop(token, Stop::Cancelled),
+            Event::Settled(settlements, answer) => self.settled(settlements, answer),
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        let now = Instant::now();
+        match (command, self.phase) {
+            (Command::Quiet, Phase::Working) => self.phase = Phase::Quiet,
+            (Command::Resume, Phase::Quiet) => {
+                self.phase = Phase::Working;
+                self.fetch.hungry = true;
+            }
+            (Command::Drain, Phase::Working | Phase::Quiet) => self.phase = Phase::Draining(now + self.plan.grace),
+            (Command::Cancel, Phase::Working | Phase::Quiet | Phase::Draining(_)) => self.cancel_all(),
+            (Command::Report(answer), _) => {
+                let _ = answer.send(self.report()); // whoever asked may be gone
+            }
+            (Command::Quiet | Command::Resume | Command::Drain | Command::Cancel, _) => {}
+        }
+    }
+
+    fn report(&self) -> Report {
+        Report {
+            running: self.running.values().map(|running| running.id).collect(),
+            stuck: self.report.slots_used.saturating_sub(self.running.len()),
+            unsettled: self.unsettled.len() + self.settling,
+            ..self.report.clone()
+        }
+    }
+
+    /// Does what is due by time alone.
+    fn look_at_the_time(&mut self) {
+        let now = Instant::now();
+        if now >= self.fetch.look_at {
+            self.fetch.hungry = true;
+        }
+        if matches!(self.phase, Phase::Draining(until) if now >= until) {
+            self.cancel_all();
+        }
+    }
+
+    /// Returns when to wake up without any event.
+    fn wake_at(&self) -> Instant {
+        let far = Instant::now() + LONGEST_LOOK;
+        let look = match self.phase {
+            Phase::Working if !self.fetch.under_way && self.free_slots() > 0 => {
+                let hungry = self.fetch.hungry && !self.fetch.yielding;
+                if hungry { self.fetch.retry.not_before } else { self.fetch.look_at }
+            }
+            Phase::Draining(until) | Phase::Cancelling(until) => until,
+            Phase::Working | Phase::Quiet => far,
+        };
+        let settle = if self.unsettled.is_empty() || self.settling > 0 { far } else { self.settle_retry.not_before };
+        look.min(settle).min(far)
+    }
+
+    // ---- claiming ----
+
+    fn free_slots(&self) -> usize {
+        // A finished job counts until it is settled: while the store does not answer, no more is taken on.
+        let busy = self.report.slots_used.max(self.running.len() + self.unsettled.len() + self.settling);
+        self.plan.concurrency.saturating_sub(busy)
+    }
+
+    fn is_idle(&self) -> bool {
+        self.report.slots_used == 0 && self.running.is_empty()
+    }
+
+    fn claim(&mut self) {
+        let wanted = match self.free_slots() {
+            _ if self.running.values().any(|running| running.alone) => 0,
+            _ if self.fetch.yielding && !self.is_idle() => 0,
+            free => free,
+        };
+        let unanswered = self.fetch.unanswered.is_some();
+        // While it yields, a claim for nothing still says whether the job that must run alone is waiting.
+        let look = self.fetch.yielding && Instant::now() >= self.fetch.look_at;
+        let may = self.phase == Phase::Working && (wanted > 0 && self.fetch.hungry || look) || unanswered;
+        if !may || self.fetch.under_way || !self.fetch.retry.is_over() {
+            return;
+        }
+        let claim = self.fetch.unanswered.take().unwrap_or_else(|| Claim {
+            worker: self.worker,
+            nonce: Nonce::new(),
+            queues: self.plan.turns.next(),
+            kinds: self.plan.kinds.clone(),
+            limit: wanted,
+            lease: self.plan.lease,
+            idle: self.report.slots_used == 0 && self.running.is_empty(),
+        });
+        self.fetch.under_way = true;
+        self.fetch.hungry = false;
+        self.report.claims += 1;
+        self.fetch.unanswered = Some(claim.clone());
+        let (backend, inbox) = (self.backend.clone(), self.inbox.clone());
+        tokio::spawn(async move {
+            let _ = inbox.send(Event::Claimed(backend.claim(claim).await)); // a gone dispatcher's jobs fall to their leases
+        });
+    }
+
+    fn claimed(&mut self, answer: Result<Claims, Error>) {
+        self.fetch.under_way = false;
+        let claims = match answer {
+            Ok(claims) => claims,
+            Err(e) => {
+                tracing::warn!(error = %e, "cannot claim jobs; will try again");
+                self.fetch.retry.failed();
+                if !e.is_retryable() {
+                    self.fetch.unanswered = None;
+                }
+                self.fetch.hungry = true;
+                return;
+            }
+        };
+        let asked = self.fetch.unanswered.take().map_or(0, |claim| claim.limit);
+        self.fetch.retry = Backoff::new();
+        self.fetch.hungry = asked > 0 && claims.jobs.len() >= asked;
+        self.fetch.yielding = claims.alone_waits && claims.jobs.is_empty();
+        self.fetch.look_every = match claims.jobs.len() {
+            0 if self.fetch.yielding => Duration::from_secs(1),
+            0 => (self.fetch.look_every * 2).min(LONGEST_LOOK),
+            _ => SHORTEST_LOOK,
+        };
+        // A job may become due a little later than the store's rounded clock says.
+        let next_due = claims.next_due.map_or(self.fetch.look_every, |due| due + Duration::from_millis(1));
+        self.fetch.look_at = Instant::now() + next_due.min(self.fetch.look_every);
+        self.report.claimed += claims.jobs.len() as u64;
+        for job in claims.jobs {
+            match self.phase {
+                Phase::Working | Phase::Quiet => self.start(job),
+                Phase::Draining(_) | Phase::Cancelling(_) => self.hand_back(job),
+            }
+        }
+    }
+
+    fn hand_back(&mut self, job: Claimed) {
+        self.unsettled.push(Settlement { id: job.id, token: job.token, outcome: Outcome::Release, progress: None });
+    }
+
+    // ---- running ----
+
+    fn start(&mut self, job: Claimed) {
+        let Some(handler) = self.registry.get(&job.kind).cloned() else {
+            tracing::error!(job = %job.id, kind = %job.kind, "the store handed out a job of a kind this worker does not know");
+            return self.hand_back(job);
+        };
+        let job = Arc::new(job);
+        let (stop, stopped) = watch::channel(None);
+        let latest = self.keeper.latest();
+        self.keeper.hold(job.id, job.token, Arc::clone(&latest), handler.stop_at_lease_end);
+        self.running.insert(job.token, Running { id: job.id, stop, alone: runs_alone(job.crashes) });
+        self.report.slots_used += 1;
+        let attempt = Attempt {
+            backend: self.backend.clone(),
+            ctx: Ctx {
+                job: Arc::clone(&job),
+                stopping: CancellationToken::new(),
+                latest,
+                states: Arc::clone(&self.states),
+            },
+            handler,
+            slot: Slot(self.inbox.clone()),
+            stop: stopped,
+            job,
+        };
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            let token = attempt.job.token;
+            let settlement = attempt.run().await;
+            let _ = inbox.send(Event::Over(token, settlement)); // a gone dispatcher's jobs fall to their leases
+        });
+    }
+
+    fn stop(&mut self, token: Token, why: Stop) {
+        if let Some(running) = self.running.get(&token) {
+            if why == Stop::Lost {
+                tracing::warn!(job = %running.id, "lost the job to another worker; its handler is stopped");
+            }
+            running.stop.send_if_modified(|stop| stop.is_none() && stop.replace(why).is_none());
+        }
+        if why == Stop::Lost {
+            self.keeper.let_go(token);
+        }
+    }
+
+    fn cancel_all(&mut self) {
+        self.phase = Phase::Cancelling(Instant::now() + limits::CANCEL_GRACE + LAST_TRIES);
+        self.cut_short = !self.running.is_empty();
+        let tokens: Vec<_> = self.running.keys().copied().collect();
+        tokens.into_iter().for_each(|token| self.stop(token, Stop::Shutdown));
+    }
+
+    fn over(&mut self, token: Token, settlement: Option<Settlement>) {
+        self.running.remove(&token);
+        match settlement {
+            Some(settlement) => self.unsettled.push(settlement),
+            None => {
+                self.keeper.let_go(token);
+                self.report.lost += 1;
+            }
+        }
+    }
+
+    // ---- settling ----
+
+    fn settle(&mut self) {
+        if self.settling > 0 || self.unsettled.is_empty() || !self.settle_retry.is_over() {
+            return;
+        }
+        let batch: Vec<_> = self.unsettled.drain(..self.unsettled.len().min(limits::BATCH)).collect();
+        self.settling = batch.len();
+        let (backend, inbox) = (self.backend.clone(), self.inbox.clone());
+        tokio::spawn(async move {
+            let answer = backend.settle(batch.clone()).await;
+            let _ = inbox.send(Event::Settled(batch, answer)); // a gone dispatcher's jobs fall to their leases
+        });
+    }
+
+    fn settled(&mut self, mut batch: Vec<Settlement>, answer: Result<Vec<Settled>, Error>) {
+        self.settling = 0;
+        match answer {
+            Ok(answers) => {
+                self.settle_retry = Backoff::new();
+                for (settlement, answer) in batch.into_iter().zip(answers) {
+                    self.keeper.let_go(settlement.token);
+                    match answer {
+                        Settled::Done => self.report.settled += 1,
+                        Settled::Lost => {
+                            self.report.lost += 1;
+                            tracing::warn!(job = %settlement.id, "a late outcome changed nothing: another worker has the job");
+                        }
+                    }
+                }
+                // One of the slots that settling has freed may have kept a claim from being made.
+                self.fetch.hungry |= self.report.claimed > 0 && self.fetch.look_every == SHORTEST_LOOK;
+            }
+            Err(e) => {
+                tracing::warn!(error = %e, jobs = batch.len(), "cannot settle jobs; will try again");
+                batch.append(&mut self.unsettled);
+                self.unsettled = batch;
+                self.settle_retry.failed();
+            }
+        }
+    }
+
+    // ---- ending ----
+
+    fn ended(&self) -> Option<Ended> {
+        let (Phase::Draining(_) | Phase::Cancelling(_)) = self.phase else { return None };
+        let at_rest = self.running.is_empty()
+            && self.unsettled.is_empty()
+            && self.settling == 0
+            && !self.fetch.under_way
+            && self.fetch.unanswered.is_none();
+        if at_rest {
+            return Some(if self.cut_short { Ended::Released } else { Ended::Drained });
+        }
+        let gives_up = matches!(self.phase, Phase::Cancelling(until) if Instant::now() >= until);
+        gives_up.then_some(Ended::Left)
+    }
+}

@@ -1,0 +1,137 @@
+//! Handlers by kind, with their types taken off.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::{self, Runtime};
+
+use crate::handler::{self, BlockingHandler, Ctx, Handler, Provided};
+use crate::{Answer, Error, Job, Kind, Output, Payload, Retry};
+
+use super::dispatcher::Slot;
+
+/// One attempt under way: what the handler returns, as bytes.
+pub(crate) type Attempt = Pin<Box<dyn Future<Output = handler::Result<Output>> + Send>>;
+/// Starts an attempt. The slot is held until the handler has really returned.
+pub(crate) type Run = Arc<dyn Fn(Payload, Ctx, Slot) -> Attempt + Send + Sync>;
+
+/// Says what a worker lacks for one handler.
+pub(crate) type Lacks = fn(&Provided<'_>) -> Option<String>;
+
+/// What a worker knows of one kind.
+#[derive(Clone)]
+pub(crate) struct Registered {
+    pub(crate) run: Run,
+    pub(crate) retry: Retry,
+    pub(crate) stop_at_lease_end: bool,
+}
+
+#[derive(Default)]
+pub(crate) struct Registry {
+    handlers: HashMap<&'static str, Registered>,
+    pub(crate) needs: Vec<(&'static str, Lacks)>,
+    pool: Option<Arc<Pool>>,
+}
+
+impl Registry {
+    pub(crate) fn has(&self, kind: &str) -> bool {
+        self.handlers.contains_key(kind)
+    }
+
+    pub(crate) fn add<J: Job>(&mut self, run: Run) {
+        let known = Registered { run, retry: J::RETRY, stop_at_lease_end: J::STOP_AT_LEASE_END };
+        self.handlers.insert(J::KIND, known);
+    }
+
+    pub(crate) fn get(&self, kind: &Kind) -> Option<&Registered> {
+        self.handlers.get(kind.as_str())
+    }
+
+    pub(crate) fn kinds(&self) -> Result<Vec<Kind>, Error> {
+        self.handlers.keys().map(|kind| kind.parse()).collect()
+    }
+
+    /// Returns the threads for blocking handlers, made with the first of them.
+    pub(crate) fn pool(&mut self) -> Arc<Pool> {
+        Arc::clone(self.pool.get_or_insert_with(|| Arc::new(Pool::new())))
+    }
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.handlers.keys()).finish()
+    }
+}
+
+/// Threads for blocking handlers, apart from those that the program's own runtime has.
+///
+/// A tokio runtime is never driven here: only its pool of blocking threads is used, which grows with need and lets idle
+/// threads go. There are more threads than a worker can have slots, so that none ever waits for one.
+pub(crate) struct Pool(Option<Runtime>);
+
+impl Pool {
+    fn new() -> Self {
+        let runtime = runtime::Builder::new_current_thread()
+            .max_blocking_threads(crate::limits::BATCH + 1)
+            .thread_name("longshore-handler")
+            .thread_keep_alive(Duration::from_secs(10))
+            .build();
+        Pool(Some(runtime.expect("a runtime without drivers needs nothing that could fail")))
+    }
+
+    fn handle(&self) -> &runtime::Handle {
+        self.0.as_ref().expect("there until dropped").handle()
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background(); // a stuck handler must not hold up the end of the program
+        }
+    }
+}
+
+pub(crate) fn run_async<Args, H: Handler<Args>>(handler: H) -> Run {
+    let handler = Arc::new(handler);
+    Arc::new(move |payload, ctx, slot| {
+        let handler = Arc::clone(&handler);
+        Box::pin(async move {
+            let _slot = slot;
+            let job = decode::<H::Job>(&payload)?;
+            encode(handler.call(job, ctx).await?)
+        })
+    })
+}
+
+pub(crate) fn run_blocking<Args: 'static, H: BlockingHandler<Args>>(handler: H, pool: Arc<Pool>) -> Run {
+    let handler = Arc::new(handler);
+    Arc::new(move |payload, ctx, slot| {
+        let handler = Arc::clone(&handler);
+        let work = move || {
+            let _slot = slot;
+            let job = decode::<H::Job>(&payload)?;
+            encode(handler.call(job, ctx)?)
+        };
+        let thread = pool.handle().spawn_blocking(work);
+        Box::pin(async move {
+            match thread.await {
+                Ok(result) => result,
+                Err(e) if e.is_panic() => std::panic::resume_unwind(e.into_panic()),
+                Err(e) => Err(e.into()),
+            }
+        })
+    })
+}
+
+/// A payload that does not fit its job is dead at once: no retry will make it fit.
+fn decode<J: Job>(payload: &Payload) -> handler::Result<J> {
+    payload.decode().map_err(handler::Error::fatal)
+}
+
+fn encode<T: Answer>(value: T) -> handler::Result<Output> {
+    value.into_output().map_err(handler::Error::fatal)
+}

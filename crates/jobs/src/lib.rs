@@ -1,0 +1,3 @@
+//! The jobs the demo runs.
+
+pub mod image;

@@ -111,7 +111,6 @@ impl Memory {
         if before.is_final() {
             row.keep_until = None;
             job.finished_at = None;
-            job.progress = None;
         }
         if job.state.is_final() {
             job.finished_at = Some(now);

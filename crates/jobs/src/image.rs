@@ -15,6 +15,7 @@ mod bands;
 mod distance;
 mod font;
 mod id;
+mod job;
 mod lettering;
 mod palette;
 mod text;
@@ -26,6 +27,7 @@ use lettering::Lettering;
 
 pub use animation::FRAMES;
 pub use id::{id_of, php_json};
+pub use job::{Image, Pace, REUSE, draw};
 pub use text::{MAX_LINE_CHARS, MAX_LINES, Refused, Text};
 
 /// The width of a picture, in pixels.

@@ -1,3 +1,3 @@
-//! The jobs the demo runs.
+//! The built-in kinds of longshore. So far: [`image`].
 
 pub mod image;

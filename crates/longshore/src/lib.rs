@@ -1,1 +1,50 @@
+//! Background jobs: hand slow or risky work over, answer at once, ask for the result later.
+//!
+//! A job is a serde struct, a handler an async function, a store whatever the URL names. Jobs are kept until they are settled:
+//! at least once run, settled exactly once; a worker that dies loses nothing.
+//!
+//! ```
+//! use longshore::{Job, Longshore, Result};
+//! use serde::{Deserialize, Serialize};
+//!
+//! #[derive(Serialize, Deserialize, Job)]
+//! #[job(output = String)]
+//! struct Greet { name: String }
+//!
+//! async fn greet(job: Greet) -> Result<String> {
+//!     Ok(format!("Hello, {}!", job.name))
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+//! #   let folder = tempfile::tempdir()?;
+//! #   let url = format!("sqlite:{}", folder.path().join("jobs.db").display());
+//! #   let url = url.as_str();
+//! #   const IN_A_REAL_PROGRAM: &str = stringify!(
+//!     let url = "sqlite:jobs.db";
+//! #   );
+//!     let longshore = Longshore::connect(url).await?;
+//!     let worker = longshore.worker().handle(greet).start()?;       // here, or in a process of its own
+//!
+//!     let job = longshore.enqueue(Greet { name: "Ada".into() }).await?;   // durable when this returns
+//!     assert_eq!(job.wait().await?, "Hello, Ada!");
+//!
+//!     worker.drain().await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Where to read on: [`Job`] and [`Enqueue`] to push, [`handler`] to run, [`worker`] to set a worker up, [`State`] for the life
+//! of a job, [`store`] for what a store promises.
 
+#![deny(missing_docs)]
+
+mod connect;
+
+pub use connect::{Longshore, SCHEMES};
+#[doc(inline)]
+pub use longshore_core::*;
+#[doc(inline)]
+pub use longshore_core::{client::Enqueue, handler::Ctx, handler::Fatal, handler::Result, worker::Worker};
+#[cfg(feature = "derive")]
+pub use longshore_derive::Job;

@@ -1,1 +1,262 @@
+//! The embedded store of longshore: one SQLite file, shared by all processes of one machine.
+//!
+//! - One writer thread a process commits whatever waits as one transaction ([`writer`]); so the cost of a durable commit is
+//!   shared by everybody who waits for one.
+//! - A pushed job survives a power loss: WAL with `synchronous=FULL`. [`Synchronous::Normal`] is faster and survives a kill only.
+//! - A wake file beside the database tells other processes at once that there is work, or news ([`wake`]).
+//! - Leases use the kernel's boot id and boot clock, so that a step of the wall clock neither ends nor prolongs one.
+//!
+//! SQL is in `sql/`, a file a statement; each opens with what goes in and what comes out.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::sync::Arc;
+//! use longshore_core::{Backend, artifact::Folder};
+//! use longshore_sqlite::{Options, Sqlite};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("jobs.db");
+//! let store = Sqlite::open(&path, Options::default())?;
+//! let backend = Backend::new(Arc::new(store), Arc::new(Folder::new(path.with_extension("artifacts"))));
+//! # let _ = backend; Ok(()) }
+//! ```
 
+#![deny(missing_docs)]
+
+mod act;
+mod claim;
+mod error;
+mod file;
+mod push;
+mod read;
+mod settle;
+mod tx;
+mod upkeep;
+pub mod wake;
+pub mod writer;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use longshore_core::{
+    Acted, Action, Capabilities, Claim, Claims, Cursor, Death, Error, ErrorKind, Filter, JobId, Kept, Label, Listed,
+    NewJob, Page, Pushed, Queue, QueueStats, Reach, Renewal, Renewed, Settings, Settled, Settlement, Snapshot, Status,
+    Store, Survives, Upkeep, Wakeups, WorkerSecret,
+};
+use rusqlite::Connection;
+
+use file::Place;
+use tx::Tx;
+use wake::WakeFile;
+use writer::Writer;
+
+/// When a commit reaches the disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Synchronous {
+    /// Before it is answered: an acknowledged job survives a power loss.
+    #[default]
+    Full,
+    /// A little later: an acknowledged job survives a kill of any process, and a power loss may take the newest ones.
+    Normal,
+}
+
+/// How to open a database.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// Retention and clock.
+    pub settings: Settings,
+    /// When a commit reaches the disk. Defaults to [`Synchronous::Full`].
+    pub synchronous: Synchronous,
+    /// Opens a file on a network file system all the same, where SQLite's locks may not hold. Defaults to no.
+    pub accept_network_file_system: bool,
+}
+
+impl Options {
+    /// Returns the defaults with those settings.
+    pub fn with(settings: Settings) -> Self {
+        Options { settings, ..Options::default() }
+    }
+
+    /// Says when a commit reaches the disk.
+    pub fn synchronous(mut self, synchronous: Synchronous) -> Self {
+        self.synchronous = synchronous;
+        self
+    }
+
+    /// Opens a file on a network file system all the same.
+    pub fn accept_network_file_system(mut self) -> Self {
+        self.accept_network_file_system = true;
+        self
+    }
+}
+
+/// A store in a SQLite database.
+#[derive(Debug)]
+pub struct Sqlite {
+    writer: Writer,
+    readers: Option<Arc<Readers>>,
+    wakeups: Wakeups,
+    survives: Survives,
+    reach: Reach,
+}
+
+impl Sqlite {
+    /// Opens the database in that file, or makes one; a new file is readable by its owner alone.
+    ///
+    /// # Errors
+    ///
+    /// If the file is no SQLite database, one of another program, or one of a newer longshore; if it lies on a network file
+    /// system; if it or its folder cannot be written; or if the SQLite built in has the WAL-reset bug (before 3.51.3).
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let open = || {
+            let place = Place::File(path.to_owned());
+            let connection = file::open(&place, &options)?;
+            let wakeups = Wakeups::default();
+            let wake = WakeFile::open(path, wakeups.clone())?;
+            let readers = Arc::new(Readers { place, options: options.clone(), idle: Mutex::default() });
+            let survives = match options.synchronous {
+                Synchronous::Full => Survives::PowerLoss,
+                Synchronous::Normal => Survives::Kill,
+            };
+            let writer = Writer::start(connection, options.settings.clone(), wakeups.clone(), Some(wake))?;
+            Ok(Sqlite { writer, readers: Some(readers), wakeups, survives, reach: Reach::Machine })
+        };
+        open().map_err(|e: Error| e.context(format!("open database `{}`", path.display())))
+    }
+
+    /// Makes a database in memory; it ends with the store.
+    ///
+    /// # Errors
+    ///
+    /// If the SQLite built in is too old.
+    pub fn in_memory(options: Options) -> Result<Self, Error> {
+        let connection = file::open(&Place::Memory, &options)?;
+        let wakeups = Wakeups::default();
+        let writer = Writer::start(connection, options.settings, wakeups.clone(), None)?;
+        Ok(Sqlite { writer, readers: None, wakeups, survives: Survives::Nothing, reach: Reach::Process })
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnMut(&mut Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.writer.run(work).await
+    }
+
+    /// Reads on a connection of its own, in a short transaction; a database in memory has only the writer's.
+    async fn read<T: Send + 'static>(
+        &self,
+        mut work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let Some(readers) = &self.readers else {
+            return self.writer.run(move |tx| work(tx.connection)).await;
+        };
+        let readers = Arc::clone(readers);
+        let reading = tokio::task::spawn_blocking(move || readers.run(work));
+        reading.await.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)))
+    }
+}
+
+/// Connections for reading, made with need and used again.
+#[derive(Debug)]
+struct Readers {
+    place: Place,
+    options: Options,
+    idle: Mutex<Vec<Connection>>,
+}
+
+impl Readers {
+    /// More idle connections than this are closed.
+    const KEPT: usize = 4;
+
+    fn run<T>(&self, mut work: impl FnMut(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = idle().pop();
+        let connection = match kept {
+            Some(connection) => connection,
+            None => file::open_reader(&self.place, &self.options)?,
+        };
+        let mut read = || -> rusqlite::Result<T> {
+            let snapshot = connection.unchecked_transaction()?;
+            let value = work(&snapshot)?;
+            snapshot.finish()?;
+            Ok(value)
+        };
+        let value = read().map_err(error::of)?;
+        let mut idle = idle();
+        if idle.len() < Readers::KEPT {
+            idle.push(connection);
+        }
+        Ok(value)
+    }
+}
+
+#[async_trait]
+impl Queue for Sqlite {
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+        self.write(move |tx| jobs.iter().map(|job| push::push(tx, job)).collect()).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claims, Error> {
+        self.write(move |tx| claim::claim(tx, &claim)).await?
+    }
+
+    async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
+        self.write(move |tx| renewals.iter().map(|renewal| settle::renew(tx, renewal)).collect()).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
+        self.write(move |tx| settlements.iter().map(|settlement| settle::settle(tx, settlement)).collect()).await
+    }
+
+    async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
+        self.write(move |tx| settle::release_worker(tx, worker.id(), death)).await
+    }
+
+    async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
+        self.write(move |tx| upkeep::upkeep(tx, upkeep)).await
+    }
+
+    fn wakeups(&self) -> &Wakeups {
+        &self.wakeups
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new("sqlite", rusqlite::version(), self.survives, self.reach)
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
+        self.read(move |connection| ids.iter().map(|id| read::job(connection, *id)).collect()).await
+    }
+
+    async fn status(&self, ids: Vec<JobId>) -> Result<Vec<Option<Status>>, Error> {
+        self.read(move |connection| ids.iter().map(|id| read::status(connection, *id)).collect()).await
+    }
+
+    async fn find(&self, alias: Label) -> Result<Option<JobId>, Error> {
+        self.read(move |connection| read::find(connection, &alias)).await
+    }
+
+    async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
+        let (end, limit) = (page.after.map_or(i64::MAX, |Cursor(seq)| seq), page.limit);
+        self.read(move |connection| read::list(connection, &filter, end, limit)).await
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
+        let clock = self.writer.clock().clone();
+        self.read(move |connection| read::queues(connection, clock.now())).await
+    }
+
+    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
+        self.write(move |tx| act::act(tx, id, action)).await
+    }
+}

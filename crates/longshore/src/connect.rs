@@ -1,0 +1,140 @@
+//! Opening a store by URL: the one place that names concrete stores.
+
+use longshore_core::client::Enqueue;
+use longshore_core::worker::Worker;
+use longshore_core::{Backend, Client, Error, ErrorKind, Handle, Job, JobId, Memory, Settings, artifact};
+use std::sync::Arc;
+
+/// The URL schemes that were built in, each with an example.
+pub const SCHEMES: &[(&str, &str)] = &[
+    #[cfg(feature = "sqlite")]
+    ("sqlite", "sqlite:longshore.db"),
+    ("memory", "memory:"),
+];
+
+/// A store, ready to enqueue jobs and to start workers; cheap to clone, safe to share.
+#[derive(Clone, Debug)]
+pub struct Longshore {
+    client: Client,
+}
+
+impl Longshore {
+    /// Opens the store that a URL names.
+    ///
+    /// | URL | store |
+    /// |---|---|
+    /// | `sqlite:path/to/file.db` | a SQLite file, made where it is missing; `sqlite::memory:` ends with the process |
+    /// | `memory:` | the reference store; ends with the process |
+    ///
+    /// A SQLite URL may end in `?synchronous=normal` (faster, but a power loss may take the newest jobs) and
+    /// `?network_file_system=accept`. Large and binary results lie in the folder `<file>-artifacts`.
+    ///
+    /// # Errors
+    ///
+    /// If the scheme is not built in, or the store cannot be opened; the message says why and what to do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// let error = longshore::Longshore::connect("mysql://localhost").await.unwrap_err();
+    /// assert!(error.to_string().contains("`mysql`"));
+    /// # }
+    /// ```
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        Longshore::connect_with(url, Settings::default()).await
+    }
+
+    /// Opens the store that a URL names, with other settings than the defaults.
+    ///
+    /// # Errors
+    ///
+    /// As [`Longshore::connect`].
+    pub async fn connect_with(url: &str, settings: Settings) -> Result<Self, Error> {
+        let (scheme, rest) = url.split_once(':').ok_or_else(|| unknown_scheme(url))?;
+        let backend = match scheme {
+            "memory" if rest.is_empty() => in_memory(Memory::new(settings)),
+            "memory" => {
+                return Err(Error::invalid(format!("`{url}`: the memory store is `memory:`, with nothing behind it")));
+            }
+            #[cfg(feature = "sqlite")]
+            "sqlite" => sqlite(rest, settings).await?,
+            _ => return Err(unknown_scheme(scheme)),
+        };
+        Ok(Longshore { client: Client::new(backend) })
+    }
+
+    /// Starts a push of one job; `.await` it to push. See [`Enqueue`].
+    pub fn enqueue<J: Job>(&self, job: J) -> Enqueue<J> {
+        self.client.enqueue(job)
+    }
+
+    /// Pushes many jobs of one kind at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Backend::push`]; or if one of the jobs was refused.
+    pub async fn enqueue_many<J: Job>(&self, jobs: impl IntoIterator<Item = J>) -> Result<Vec<Handle<J>>, Error> {
+        self.client.enqueue_many(jobs).await
+    }
+
+    /// Returns a handle to a job that was pushed before, by whomever.
+    pub fn handle<J: Job>(&self, id: JobId) -> Handle<J> {
+        self.client.handle(id)
+    }
+
+    /// Makes a worker of this store; give it handlers and start it.
+    pub fn worker(&self) -> Worker {
+        Worker::new(self.backend().clone())
+    }
+
+    /// Returns the backend, for everything else.
+    pub fn backend(&self) -> &Backend {
+        self.client.backend()
+    }
+}
+
+fn unknown_scheme(scheme: &str) -> Error {
+    let known: Vec<_> = SCHEMES.iter().map(|(_, example)| format!("`{example}`")).collect();
+    let text = format!("no store has the URL scheme `{scheme}`; built in are, for example, {}", known.join(" and "));
+    Error::new(ErrorKind::Invalid, text)
+}
+
+fn in_memory(store: impl longshore_core::Store) -> Backend {
+    Backend::new(Arc::new(store), Arc::new(artifact::InMemory::default()))
+}
+
+#[cfg(feature = "sqlite")]
+async fn sqlite(rest: &str, settings: Settings) -> Result<Backend, Error> {
+    use longshore_sqlite::{Options, Sqlite, Synchronous};
+
+    let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let mut options = Options::with(settings);
+    for option in query.split('&').filter(|option| !option.is_empty()) {
+        options = match option {
+            "synchronous=full" => options.synchronous(Synchronous::Full),
+            "synchronous=normal" => options.synchronous(Synchronous::Normal),
+            "synchronous=off" => {
+                let text = "synchronous=off would lose acknowledged jobs with the power: use `full` or `normal`";
+                return Err(Error::new(ErrorKind::Refused, text));
+            }
+            "network_file_system=accept" => options.accept_network_file_system(),
+            _ => {
+                let known = "`synchronous=full`, `synchronous=normal` and `network_file_system=accept`";
+                return Err(Error::invalid(format!("`{option}` is no option of a SQLite URL; there are {known}")));
+            }
+        };
+    }
+    match path {
+        "" => Err(Error::invalid("a SQLite URL needs a file, as in `sqlite:longshore.db`")),
+        ":memory:" => Ok(in_memory(Sqlite::in_memory(options)?)),
+        path => {
+            let path = path.to_owned();
+            let folder = artifact::Folder::new(format!("{path}-artifacts"));
+            let open = tokio::task::spawn_blocking(move || Sqlite::open(path, options));
+            let store = open.await.map_err(|e| Error::new(ErrorKind::Unavailable, e.to_string()))??;
+            Ok(Backend::new(Arc::new(store), Arc::new(folder)))
+        }
+    }
+}

@@ -1,0 +1,110 @@
+-- The schema, version 1. STRICT tables, integer milliseconds, explicit columns.
+--
+-- Every index on a state is partial, so that a job sits in the one or two that its state needs: claiming costs the same
+-- whether ten thousand or ten million jobs wait.
+
+CREATE TABLE store (
+    only        INTEGER PRIMARY KEY CHECK (only = 1),
+    last_claim  INTEGER NOT NULL              -- number of the newest token, growing for ever
+) STRICT;
+INSERT INTO store VALUES (1, 0);
+
+CREATE TABLE queue (
+    id            INTEGER PRIMARY KEY,
+    name          TEXT    NOT NULL UNIQUE,
+    workers_since INTEGER NOT NULL DEFAULT 0, -- since when workers have looked at it without an hour's gap
+    workers_seen  INTEGER NOT NULL DEFAULT 0, -- when one last did
+    scheduled     INTEGER NOT NULL DEFAULT 0, -- counters, kept by every transaction that moves a job
+    ready         INTEGER NOT NULL DEFAULT 0,
+    running       INTEGER NOT NULL DEFAULT 0,
+    succeeded     INTEGER NOT NULL DEFAULT 0,
+    dead          INTEGER NOT NULL DEFAULT 0,
+    cancelled     INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE kind (
+    id      INTEGER PRIMARY KEY,
+    name    TEXT    NOT NULL UNIQUE,
+    seen    INTEGER NOT NULL                  -- when a worker that knows it last looked for jobs, or it was first pushed
+) STRICT;
+
+CREATE TABLE worker (
+    id          BLOB    NOT NULL PRIMARY KEY,
+    nonce       INTEGER NOT NULL,             -- of its newest claim, to recognise a repeat
+    first_claim INTEGER NOT NULL,             -- the tokens that claim made
+    last_claim  INTEGER NOT NULL,
+    released    INTEGER NOT NULL,             -- 1: its jobs were taken away and it may claim no more
+    seen        INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE job (
+    seq             INTEGER PRIMARY KEY,      -- the order of pushes
+    id              BLOB    NOT NULL UNIQUE CHECK (length(id) = 16),
+    queue           INTEGER NOT NULL,
+    kind            INTEGER NOT NULL,
+    state           INTEGER NOT NULL CHECK (state BETWEEN 0 AND 5),  -- scheduled ready running succeeded dead cancelled
+    rank            INTEGER NOT NULL,         -- the priority, negated: lower runs first
+    run_at          INTEGER NOT NULL,
+    created_at      INTEGER NOT NULL,
+    attempt         INTEGER NOT NULL DEFAULT 0,
+    max_attempts    INTEGER NOT NULL,
+    crashes         INTEGER NOT NULL DEFAULT 0,
+    interruptions   INTEGER NOT NULL DEFAULT 0,
+    cancel_asked    INTEGER NOT NULL DEFAULT 0,
+    version         INTEGER NOT NULL DEFAULT 1,
+    timeout_ms      INTEGER NOT NULL,
+    payload         TEXT    NOT NULL,
+    deadline        INTEGER,
+    key             TEXT,
+    tags            TEXT,                     -- a JSON array of strings
+    alias           TEXT,
+    unique_key      TEXT,
+    unique_scope    INTEGER,                  -- 0: until started, 1: until finished, else 2 + the period in ms
+    reuse_key       TEXT,
+    reuse_ms        INTEGER,
+    worker          BLOB,
+    token_number    INTEGER,                  -- of the claim that holds it; NULL unless running
+    token_bits      INTEGER,
+    lease_boot      BLOB,                     -- which run of the machine the lease is from
+    lease_until     INTEGER,                  -- milliseconds since that run began
+    settled_number  INTEGER,                  -- the newest token whose settle was accepted
+    settled_bits    INTEGER,
+    started_at      INTEGER,
+    finished_at     INTEGER,
+    keep_until      INTEGER,
+    progress        TEXT,                     -- JSON
+    reason          TEXT,
+    result_type     TEXT,
+    result          BLOB,                     -- where it is small text
+    artifact        INTEGER,                  -- else the number of the claim that made the artifact
+    artifact_bytes  INTEGER
+) STRICT;
+
+CREATE INDEX job_scheduled ON job (queue, run_at)                   WHERE state = 0;
+CREATE INDEX job_ready     ON job (queue, kind, rank, run_at)       WHERE state = 1 AND crashes < 2;
+CREATE INDEX job_alone     ON job (queue, kind, rank, run_at)       WHERE state = 1 AND crashes >= 2;
+CREATE INDEX job_running   ON job (lease_until, lease_boot, worker) WHERE state = 2;
+CREATE INDEX job_final     ON job (keep_until)                      WHERE state >= 3;
+CREATE INDEX job_dead      ON job (seq)                             WHERE state = 4;
+CREATE INDEX job_deadline  ON job (deadline)                        WHERE deadline IS NOT NULL AND state < 2;
+CREATE INDEX job_reuse     ON job (queue, reuse_key, finished_at)   WHERE reuse_key IS NOT NULL AND state = 3;
+CREATE INDEX job_alias     ON job (alias)                           WHERE alias IS NOT NULL;
+
+CREATE TABLE unique_key (
+    queue   INTEGER NOT NULL,
+    key     TEXT    NOT NULL,
+    seq     INTEGER NOT NULL,                 -- the job that holds it
+    until   INTEGER,                          -- NULL: until the job gives it back
+    PRIMARY KEY (queue, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX unique_key_holder ON unique_key (seq);
+
+CREATE TABLE failure (
+    seq     INTEGER NOT NULL,
+    n       INTEGER NOT NULL,                 -- counts up; only the newest are kept
+    at      INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    worker  BLOB,
+    message TEXT    NOT NULL,
+    PRIMARY KEY (seq, n)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,47 @@
+//! What a person asks of one job.
+
+use longshore_core::state::{Event, step};
+use longshore_core::{Acted, Action, JobId, Label};
+
+use crate::push::{hold_key, holder};
+use crate::tx::{Along, Found, Tx};
+
+pub(crate) fn act(tx: &mut Tx<'_>, id: JobId, action: Action) -> rusqlite::Result<Acted> {
+    let Some(seq) = tx.seq(id)? else { return Ok(Acted::Unknown) };
+    let Some(found) = tx.find(seq)? else { return Ok(Acted::Unknown) };
+    let state = found.facts.state;
+    let event = match action {
+        Action::Cancel => Event::Cancel,
+        Action::Retry => Event::Retry,
+        Action::Delete if state.is_final() => {
+            // Upkeep deletes it, with its artifact: nobody else deletes artifacts.
+            tx.connection
+                .prepare_cached("UPDATE job SET keep_until = ?2 WHERE seq = ?1")?
+                .execute([seq, tx.now.as_millis()])?;
+            return Ok(Acted::Done(state));
+        }
+        _ => return Ok(Acted::Not(state)),
+    };
+    let Some(next) = step(found.facts, event) else { return Ok(Acted::Not(state)) };
+    if state.is_final()
+        && let Some(other) = take_key_again(tx, &found, id)?
+    {
+        return Ok(Acted::Conflict(other));
+    }
+    tx.apply(&found, next, &Along::default())?;
+    tx.bells.cancels |= next.facts.cancel_asked;
+    Ok(Acted::Done(next.facts.state))
+}
+
+/// Takes the unique key for a job that lives again; returns who else holds it by now.
+fn take_key_again(tx: &Tx<'_>, found: &Found, id: JobId) -> rusqlite::Result<Option<JobId>> {
+    let (Some(key), Some(scope)) = (&found.unique_key, found.unique_scope) else { return Ok(None) };
+    let other = match key.parse::<Label>() {
+        Ok(label) => holder(tx, found.queue, &label)?.map(|(_, holder)| holder).filter(|holder| *holder != id),
+        Err(_) => None,
+    };
+    if other.is_none() {
+        hold_key(tx, found.queue, key, found.seq, scope)?;
+    }
+    Ok(other)
+}

@@ -1,0 +1,26 @@
+//! What SQLite says, in our words.
+
+use longshore_core::{Error, ErrorKind};
+use rusqlite::ErrorCode;
+
+/// Turns an error of a statement into ours. Nothing was changed, because no commit came of it.
+pub(crate) fn of(error: rusqlite::Error) -> Error {
+    let kind = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => ErrorKind::Full,
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => ErrorKind::Corrupt,
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => ErrorKind::Refused,
+        Some(_) => ErrorKind::Unavailable,
+        None => ErrorKind::Corrupt, // a value of a type that the schema does not allow
+    };
+    let text = match kind {
+        ErrorKind::Full => "the disk is full: make room, and what waits goes on by itself".to_owned(),
+        _ => error.to_string(),
+    };
+    Error::new(kind, text).caused_by(error)
+}
+
+/// Turns an error of a commit into ours: unless SQLite says that there was no room, the commit may have reached the disk.
+pub(crate) fn of_commit(error: rusqlite::Error) -> Error {
+    let error = of(error);
+    if error.kind() == ErrorKind::Full { error } else { error.perhaps_done() }
+}

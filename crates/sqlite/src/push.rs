@@ -1,0 +1,98 @@
+//! Taking jobs over.
+
+use longshore_core::{Instead, Label, NewJob, Pushed, State, Timestamp, Unique, UniqueScope, millis};
+use rusqlite::{OptionalExtension, params};
+
+use crate::tx::Tx;
+
+/// Pushes one job, unless another stands for it.
+pub(crate) fn push(tx: &mut Tx<'_>, new: &NewJob) -> rusqlite::Result<Pushed> {
+    let queue = tx.queue(&new.queue)?;
+    let kind = tx.kind(&new.kind)?;
+    if (new.unique.is_some() || new.reuse.is_some()) && tx.seq(new.id)?.is_some() {
+        return Ok(Pushed::Created(new.id)); // pushed before; it may hold the key itself by now
+    }
+    if let Some(id) = reusable(tx, queue, new)? {
+        return Ok(Pushed::Existing { id, by: Instead::Reuse });
+    }
+    if let Some(unique) = &new.unique
+        && let Some((_, id)) = holder(tx, queue, &unique.key)?
+    {
+        return Ok(Pushed::Existing { id, by: Instead::Unique });
+    }
+    let run_at = new.when.resolve(tx.now);
+    let state = if run_at > tx.now { State::Scheduled } else { State::Ready };
+    let tags: Vec<&str> = new.tags.iter().map(Label::as_str).collect();
+    let inserted = tx.connection.prepare_cached(include_str!("../sql/push.sql"))?.execute(params![
+        new.id.as_bytes(),
+        queue,
+        kind,
+        state as i64,
+        -i64::from(new.priority),
+        run_at.max(tx.now).as_millis(),
+        tx.now.as_millis(),
+        new.max_attempts,
+        millis(new.timeout),
+        new.payload.as_str(),
+        new.deadline.map(|when| when.resolve(tx.now).as_millis()),
+        new.key.as_ref().map(Label::as_str),
+        (!tags.is_empty()).then(|| serde_json::to_string(&tags).expect("strings can be written")),
+        new.alias.as_ref().map(Label::as_str),
+        new.unique.as_ref().map(|unique| unique.key.as_str()),
+        new.unique.as_ref().map(|unique| scope_number(unique.scope)),
+        new.reuse.as_ref().map(|reuse| reuse.key.as_str()),
+        new.reuse.as_ref().map(|reuse| millis(reuse.within)),
+    ])?;
+    if inserted == 1 {
+        if let Some(Unique { key, scope }) = &new.unique {
+            hold_key(tx, queue, key.as_str(), tx.connection.last_insert_rowid(), scope_number(*scope))?;
+        }
+        tx.count(queue, state, 1);
+        tx.bells.work = true;
+    }
+    Ok(Pushed::Created(new.id))
+}
+
+/// Returns the job that succeeded under the same reuse key, not longer ago than the new one allows.
+fn reusable(tx: &Tx<'_>, queue: i64, new: &NewJob) -> rusqlite::Result<Option<longshore_core::JobId>> {
+    let Some(reuse) = &new.reuse else { return Ok(None) };
+    let since = tx.now.as_millis().saturating_sub(millis(reuse.within));
+    tx.connection
+        .prepare_cached(
+            "SELECT id FROM job WHERE reuse_key IS NOT NULL AND state = 3 AND queue = ?1 AND reuse_key = ?2
+             AND finished_at > ?3 ORDER BY finished_at DESC, seq DESC LIMIT 1",
+        )?
+        .query_row(params![queue, reuse.key.as_str(), since], |row| row.get(0).map(longshore_core::JobId::from_bytes))
+        .optional()
+}
+
+/// Returns the job that holds a unique key now.
+pub(crate) fn holder(tx: &Tx<'_>, queue: i64, key: &Label) -> rusqlite::Result<Option<(i64, longshore_core::JobId)>> {
+    tx.connection
+        .prepare_cached(
+            "SELECT job.seq, job.id FROM unique_key JOIN job ON job.seq = unique_key.seq
+             WHERE unique_key.queue = ?1 AND unique_key.key = ?2 AND (until IS NULL OR until > ?3)",
+        )?
+        .query_row(params![queue, key.as_str(), tx.now.as_millis()], |row| {
+            Ok((row.get(0)?, longshore_core::JobId::from_bytes(row.get(1)?)))
+        })
+        .optional()
+}
+
+/// Gives a unique key to a job, in place of a holder whose period is over.
+pub(crate) fn hold_key(tx: &Tx<'_>, queue: i64, key: &str, seq: i64, scope: i64) -> rusqlite::Result<()> {
+    let until = (scope >= 2).then(|| Timestamp::from_millis(tx.now.as_millis().saturating_add(scope - 2)));
+    tx.connection
+        .prepare_cached("INSERT OR REPLACE INTO unique_key (queue, key, seq, until) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![queue, key, seq, until.map(Timestamp::as_millis)])?;
+    Ok(())
+}
+
+/// Turns a scope into the number that the schema keeps.
+fn scope_number(scope: UniqueScope) -> i64 {
+    match scope {
+        UniqueScope::UntilStarted => 0,
+        UniqueScope::UntilFinished => 1,
+        UniqueScope::For(period) => millis(period).saturating_add(2),
+    }
+}

@@ -1,0 +1,226 @@
+//! What people and their tools ask for: short reads on connections of their own.
+//!
+//! Rows are read leniently: what a label or a tag cannot be is left out, so that one damaged row hides nothing else.
+
+use std::time::Duration;
+
+use longshore_core::{
+    ArtifactName, Cursor, Failure, Filter, JobId, Label, Listed, Output, Payload, Progress, QueueStats, Snapshot,
+    State, Status, Stored, Timestamp, WorkerId, limits,
+};
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::tx::state;
+
+pub(crate) fn job(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Snapshot>> {
+    let seq = connection
+        .prepare_cached("SELECT seq FROM job WHERE id = ?1")?
+        .query_row([id.as_bytes()], |row| row.get::<_, i64>(0))
+        .optional()?;
+    seq.map_or(Ok(None), |seq| snapshot(connection, seq))
+}
+
+fn snapshot(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Snapshot>> {
+    let read =
+        connection.prepare_cached(include_str!("../sql/snapshot.sql"))?.query_row([seq], read_snapshot).optional()?;
+    let Some(mut job) = read else { return Ok(None) };
+    let mut statement =
+        connection.prepare_cached("SELECT at, attempt, worker, message FROM failure WHERE seq = ?1 ORDER BY n")?;
+    let failures = statement.query_map([seq], |row| {
+        Ok(Failure {
+            at: Timestamp::from_millis(row.get(0)?),
+            attempt: row.get(1)?,
+            worker: row.get::<_, Option<[u8; 16]>>(2)?.map(WorkerId::from_bytes),
+            message: row.get(3)?,
+        })
+    })?;
+    job.failures = failures.collect::<Result<_, _>>()?;
+    Ok(Some(job))
+}
+
+fn read_snapshot(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
+    let time = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis));
+    let label = |column| Ok::<_, rusqlite::Error>(text(row, column)?.and_then(|text| text.parse::<Label>().ok()));
+    let corrupt = |_| rusqlite::Error::InvalidQuery;
+    let id = JobId::from_bytes(row.get("id")?);
+    let tags: Vec<String> = parsed(row, "tags")?.unwrap_or_default();
+    let name = |column| Ok::<_, rusqlite::Error>(text(row, column)?.unwrap_or_default());
+    Ok(Snapshot {
+        id,
+        queue: name("queue")?.parse().map_err(corrupt)?,
+        kind: name("kind")?.parse().map_err(corrupt)?,
+        payload: Payload::from_store(&text(row, "payload")?.unwrap_or_default()),
+        state: state(row.get("state")?),
+        priority: (-row.get::<_, i64>("rank")?) as i16,
+        key: label("key")?,
+        unique_key: label("unique_key")?,
+        reuse_key: label("reuse_key")?,
+        alias: label("alias")?,
+        tags: tags.iter().filter_map(|tag| tag.parse().ok()).collect(),
+        attempt: row.get("attempt")?,
+        max_attempts: row.get("max_attempts")?,
+        crashes: row.get("crashes")?,
+        interruptions: row.get("interruptions")?,
+        timeout: Duration::from_millis(row.get::<_, i64>("timeout_ms")?.unsigned_abs()),
+        deadline: time("deadline")?,
+        created_at: Timestamp::from_millis(row.get("created_at")?),
+        run_at: Timestamp::from_millis(row.get("run_at")?),
+        started_at: time("started_at")?,
+        finished_at: time("finished_at")?,
+        worker: row.get::<_, Option<[u8; 16]>>("worker")?.map(WorkerId::from_bytes),
+        cancel_asked: row.get("cancel_asked")?,
+        progress: parsed(row, "progress")?,
+        reason: text(row, "reason")?.and_then(|reason| reason.parse().ok()),
+        result: result(row, id)?,
+        failures: Vec::new(),
+        version: row.get::<_, i64>("version")? as u64,
+    })
+}
+
+fn result(row: &Row<'_>, id: JobId) -> rusqlite::Result<Option<Stored>> {
+    let Some(content_type) = text(row, "result_type")? else { return Ok(None) };
+    Ok(Some(match row.get::<_, Option<i64>>("artifact")? {
+        Some(claim) => Stored::Artifact {
+            name: ArtifactName { job: id, claim: claim as u64 },
+            content_type,
+            bytes: row.get::<_, i64>("artifact_bytes")? as u64,
+        },
+        None => Stored::Inline(Output::new(content_type, row.get::<_, Option<Vec<u8>>>("result")?.unwrap_or_default())),
+    }))
+}
+
+/// Reads text as it is, and what is no UTF-8 as far as it can be read.
+fn text(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<String>> {
+    let value = row.get_ref(column)?;
+    Ok(value.as_bytes_or_null()?.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>> {
+    Ok(text(row, column)?.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+pub(crate) fn status(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Status>> {
+    connection
+        .prepare_cached(include_str!("../sql/status.sql"))?
+        .query_row([id.as_bytes()], |row| {
+            Ok(Status {
+                id,
+                state: state(row.get(0)?),
+                attempt: row.get(1)?,
+                max_attempts: row.get(2)?,
+                progress: parsed::<Progress>(row, "progress")?,
+                reason: text(row, "reason")?.and_then(|reason| reason.parse().ok()),
+                version: row.get::<_, i64>(5)? as u64,
+                message: row.get(6)?,
+            })
+        })
+        .optional()
+}
+
+pub(crate) fn find(connection: &Connection, alias: &Label) -> rusqlite::Result<Option<JobId>> {
+    connection
+        .prepare_cached("SELECT id FROM job WHERE alias IS NOT NULL AND alias = ?1 ORDER BY seq DESC LIMIT 1")?
+        .query_row([alias.as_str()], |row| row.get(0).map(JobId::from_bytes))
+        .optional()
+}
+
+/// Lists jobs, newest first, looking at a bounded number of rows; the few that run or are dead are found by their index.
+pub(crate) fn list(connection: &Connection, filter: &Filter, end: i64, limit: usize) -> rusqlite::Result<Listed> {
+    let number = |table: &str, name: Option<&str>| match name {
+        Some(name) => number_of(connection, table, name).map(|found| Some(found.unwrap_or(-1))),
+        None => Ok(None),
+    };
+    let queue = number("queue", filter.queue.as_ref().map(|queue| queue.as_str()))?;
+    let kind = number("kind", filter.kind.as_ref().map(|kind| kind.as_str()))?;
+    let source = match filter.state {
+        Some(State::Dead) => "job INDEXED BY job_dead WHERE state = 4 AND",
+        Some(State::Running) => "job INDEXED BY job_running WHERE state = 2 AND",
+        _ => "job WHERE",
+    };
+    let sql = format!("SELECT seq, queue, kind, state, tags, key FROM {source} seq < ?1 ORDER BY seq DESC");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([end])?;
+    let mut listed = Listed::default();
+    let mut looked_at = 0;
+    while let Some(row) = rows.next()? {
+        let seq: i64 = row.get(0)?;
+        if listed.jobs.len() == limit || looked_at == limits::LIST_SCAN {
+            listed.next = Some(Cursor(seq + 1));
+            break;
+        }
+        looked_at += 1;
+        let tagged = |tag: &Label| -> rusqlite::Result<bool> {
+            Ok(parsed::<Vec<String>>(row, "tags")?.is_some_and(|tags| tags.iter().any(|text| text == tag.as_str())))
+        };
+        let fits = is(row, 1, queue)?
+            && is(row, 2, kind)?
+            && is(row, 3, filter.state.map(|state| state as i64))?
+            && is(row, 5, filter.key.as_ref().map(|key| key.as_str().to_owned()))?
+            && filter.tag.as_ref().map_or(Ok(true), tagged)?;
+        if fits {
+            listed.jobs.extend(snapshot(connection, seq)?);
+        }
+    }
+    Ok(listed)
+}
+
+/// Returns whether a column is what is wanted, where anything is.
+fn is<T: FromSql + PartialEq>(row: &Row<'_>, column: usize, wanted: Option<T>) -> rusqlite::Result<bool> {
+    match wanted {
+        Some(wanted) => Ok(row.get::<_, Option<T>>(column)?.is_some_and(|value| value == wanted)),
+        None => Ok(true),
+    }
+}
+
+fn number_of(connection: &Connection, table: &str, name: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached(&format!("SELECT id FROM {table} WHERE name = ?1"))?
+        .query_row([name], |row| row.get(0))
+        .optional()
+}
+
+/// Returns the counters, and the age of the oldest ready job: by index seeks, never by counting.
+pub(crate) fn queues(connection: &Connection, now: Timestamp) -> rusqlite::Result<Vec<QueueStats>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, name, scheduled, ready, running, succeeded, dead, cancelled FROM queue ORDER BY name",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let mut counts = [0; 6];
+        for (index, count) in counts.iter_mut().enumerate() {
+            *count = row.get::<_, i64>(index + 2)?.unsigned_abs();
+        }
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, counts))
+    })?;
+    let mut stats = Vec::new();
+    for row in rows {
+        let (id, name, counts) = row?;
+        let oldest = oldest_ready(connection, id)?.map(|at| now.since(Timestamp::from_millis(at)));
+        if let Ok(queue) = name.parse() {
+            stats.push(QueueStats { queue, counts, oldest_ready: oldest });
+        }
+    }
+    Ok(stats)
+}
+
+/// Skips through the index of ready jobs, one seek a kind and priority in use.
+fn oldest_ready(connection: &Connection, queue: i64) -> rusqlite::Result<Option<i64>> {
+    let mut oldest: Option<i64> = None;
+    for crashes in ["crashes < 2", "crashes >= 2"] {
+        let sql = format!(
+            "SELECT kind, rank, run_at FROM job WHERE state = 1 AND {crashes} AND queue = ?1 AND (kind, rank) > (?2, ?3)
+             ORDER BY kind, rank, run_at LIMIT 1"
+        );
+        let mut statement = connection.prepare_cached(&sql)?;
+        let mut place = (i64::MIN, i64::MIN);
+        loop {
+            let next: Option<(i64, i64, i64)> = statement
+                .query_row(params![queue, place.0, place.1], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .optional()?;
+            let Some((kind, rank, run_at)) = next else { break };
+            oldest = Some(oldest.map_or(run_at, |known| known.min(run_at)));
+            place = (kind, rank);
+        }
+    }
+    Ok(oldest)
+}

@@ -1,0 +1,290 @@
+//! An open transaction: names turned into numbers, counters, bells, and the one place where a job is moved.
+
+use std::collections::HashMap;
+
+use longshore_core::state::{Event, Facts, Move, step};
+use longshore_core::{
+    BootTime, Kind, Progress, QueueName, Settings, State, Timestamp, Token, Wakeups, WorkerId, limits, name::cut,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// Everything a piece of work may use while the transaction is open.
+pub struct Tx<'a> {
+    pub(crate) connection: &'a Connection,
+    pub(crate) settings: &'a Settings,
+    pub(crate) names: &'a mut Names,
+    pub(crate) now: Timestamp,
+    pub(crate) boot: BootTime,
+    pub(crate) bells: Bells,
+    /// Changes of the counters, written together at the end.
+    counts: Vec<(i64, State, i64)>,
+}
+
+/// Which bells to ring after the commit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bells {
+    pub(crate) work: bool,
+    pub(crate) news: bool,
+    pub(crate) cancels: bool,
+}
+
+impl Bells {
+    pub(crate) fn ring(self, wakeups: &Wakeups) {
+        if self.work {
+            wakeups.ring_work();
+        }
+        if self.news {
+            wakeups.ring_news();
+        }
+        if self.cancels {
+            wakeups.ring_cancels();
+        }
+    }
+}
+
+/// Numbers of queues and kinds. They are never deleted, so what is known stays true, whatever other processes do.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    queues: HashMap<QueueName, i64>,
+    kinds: HashMap<Kind, i64>,
+    /// When workers were last noted to look at a queue, or for a kind.
+    pub(crate) noted: HashMap<(i64, i64), Timestamp>,
+}
+
+impl Names {
+    pub(crate) fn forget(&mut self) {
+        *self = Names::default();
+    }
+}
+
+/// A job's row, as far as moving it needs.
+pub(crate) struct Found {
+    pub(crate) seq: i64,
+    pub(crate) queue: i64,
+    pub(crate) facts: Facts,
+    pub(crate) token: Option<Token>,
+    pub(crate) settled: Option<Token>,
+    pub(crate) unique_key: Option<String>,
+    pub(crate) unique_scope: Option<i64>,
+    reuse_ms: Option<i64>,
+    worker: Option<[u8; 16]>,
+}
+
+/// What is written along with a move.
+#[derive(Default)]
+pub(crate) struct Along<'a> {
+    /// What went wrong.
+    pub(crate) failure: Option<&'a str>,
+    /// The token whose settle this is.
+    pub(crate) settled: Option<Token>,
+    pub(crate) progress: Option<&'a Progress>,
+}
+
+impl<'a> Tx<'a> {
+    pub(crate) fn new(connection: &'a Connection, settings: &'a Settings, names: &'a mut Names) -> Self {
+        let (now, boot) = (settings.clock.now(), settings.clock.boot_time());
+        Tx { connection, settings, names, now, boot, bells: Bells::default(), counts: Vec::new() }
+    }
+
+    /// Remembers the counters before a piece of work, for [`Tx::rewind`].
+    pub(crate) fn mark(&self) -> usize {
+        self.counts.len()
+    }
+
+    /// Forgets what a piece of work counted, because it was undone.
+    pub(crate) fn rewind(&mut self, mark: usize) {
+        self.counts.truncate(mark);
+    }
+
+    /// Writes the counters; the last thing before the commit.
+    pub(crate) fn finish(&mut self) -> rusqlite::Result<()> {
+        let mut sums: HashMap<i64, [i64; 6]> = HashMap::new();
+        for (queue, state, change) in self.counts.drain(..) {
+            sums.entry(queue).or_default()[state as usize] += change;
+        }
+        for (queue, [scheduled, ready, running, succeeded, dead, cancelled]) in sums {
+            self.connection
+                .prepare_cached(
+                    "UPDATE queue SET scheduled = scheduled + ?2, ready = ready + ?3, running = running + ?4,
+                            succeeded = succeeded + ?5, dead = dead + ?6, cancelled = cancelled + ?7 WHERE id = ?1",
+                )?
+                .execute([queue, scheduled, ready, running, succeeded, dead, cancelled])?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn count(&mut self, queue: i64, state: State, change: i64) {
+        self.counts.push((queue, state, change));
+    }
+
+    /// Returns the number of a queue, if anybody ever pushed to it or worked on it.
+    pub(crate) fn queue(&mut self, name: &QueueName) -> rusqlite::Result<i64> {
+        if let Some(id) = self.names.queues.get(name) {
+            return Ok(*id);
+        }
+        self.connection
+            .prepare_cached("INSERT INTO queue (name) VALUES (?1) ON CONFLICT (name) DO NOTHING")?
+            .execute([name.as_str()])?;
+        let id = self
+            .connection
+            .prepare_cached("SELECT id FROM queue WHERE name = ?1")?
+            .query_row([name.as_str()], |row| row.get(0))?;
+        self.names.queues.insert(name.clone(), id);
+        Ok(id)
+    }
+
+    /// Returns the number of a kind; a new one counts as seen now.
+    pub(crate) fn kind(&mut self, name: &Kind) -> rusqlite::Result<i64> {
+        if let Some(id) = self.names.kinds.get(name) {
+            return Ok(*id);
+        }
+        self.connection
+            .prepare_cached("INSERT INTO kind (name, seen) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING")?
+            .execute(params![name.as_str(), self.now.as_millis()])?;
+        let id = self
+            .connection
+            .prepare_cached("SELECT id FROM kind WHERE name = ?1")?
+            .query_row([name.as_str()], |row| row.get(0))?;
+        self.names.kinds.insert(name.clone(), id);
+        Ok(id)
+    }
+
+    /// Returns when, since the machine started, a lease granted now ends.
+    pub(crate) fn lease_until(&self, lease: std::time::Duration) -> i64 {
+        self.boot.ms + longshore_core::millis(lease)
+    }
+
+    pub(crate) fn seq(&self, id: longshore_core::JobId) -> rusqlite::Result<Option<i64>> {
+        self.connection
+            .prepare_cached("SELECT seq FROM job WHERE id = ?1")?
+            .query_row([id.as_bytes()], |row| row.get(0))
+            .optional()
+    }
+
+    pub(crate) fn find(&self, seq: i64) -> rusqlite::Result<Option<Found>> {
+        self.connection.prepare_cached(include_str!("../sql/facts.sql"))?.query_row([seq], Found::read).optional()
+    }
+
+    /// Moves a job where an event takes it; `false` where the event changes nothing.
+    pub(crate) fn happen(&mut self, found: &Found, event: Event<'_>, along: &Along<'_>) -> rusqlite::Result<bool> {
+        let Some(next) = step(found.facts, event) else { return Ok(false) };
+        self.apply(found, next, along)?;
+        Ok(true)
+    }
+
+    /// Writes a move, with everything that goes along with it.
+    pub(crate) fn apply(&mut self, found: &Found, next: Move, along: &Along<'_>) -> rusqlite::Result<()> {
+        let Move { facts, wait, reason } = next;
+        if let Some(message) = along.failure {
+            self.note_failure(found, message)?;
+        }
+        let reuse = found.reuse_ms.map(|ms| std::time::Duration::from_millis(ms.unsigned_abs()));
+        let keep_until = facts.state.is_final().then(|| self.settings.keep_until(facts.state, self.now, reuse));
+        let settled = along.settled;
+        self.connection.prepare_cached(include_str!("../sql/move.sql"))?.execute(params![
+            found.seq,
+            facts.state as i64,
+            facts.attempt,
+            facts.crashes,
+            facts.interruptions,
+            facts.cancel_asked,
+            reason.map(|reason| reason.as_str()),
+            wait.map(|wait| self.now.after(wait).as_millis()),
+            facts.state.is_final().then_some(self.now.as_millis()),
+            keep_until.map(Timestamp::as_millis),
+            settled.map(|token| token.number as i64),
+            settled.map(|token| token.bits as i64),
+            along.progress.and_then(|progress| serde_json::to_string(progress).ok()),
+        ])?;
+        self.moved(found, facts.state)
+    }
+
+    /// Does what every change of state brings with it: counters, unique keys, bells.
+    pub(crate) fn moved(&mut self, found: &Found, state: State) -> rusqlite::Result<()> {
+        if state != found.facts.state {
+            self.count(found.queue, found.facts.state, -1);
+            self.count(found.queue, state, 1);
+        }
+        let gives_key_back = match found.unique_scope {
+            Some(0) => state == State::Running || state.is_final(),
+            Some(1) => state.is_final(),
+            Some(_) => matches!(state, State::Dead | State::Cancelled),
+            None => false,
+        };
+        if gives_key_back {
+            self.connection.prepare_cached("DELETE FROM unique_key WHERE seq = ?1")?.execute([found.seq])?;
+        }
+        self.bells.news = true;
+        self.bells.work |= matches!(state, State::Ready | State::Scheduled);
+        Ok(())
+    }
+
+    fn note_failure(&self, found: &Found, message: &str) -> rusqlite::Result<()> {
+        let message = cut(message, limits::FAILURE_BYTES);
+        self.connection
+            .prepare_cached(
+                "INSERT INTO failure (seq, n, at, attempt, worker, message)
+                 VALUES (?1, 1 + coalesce((SELECT max(n) FROM failure WHERE seq = ?1), 0), ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![found.seq, self.now.as_millis(), found.facts.attempt, found.worker, message])?;
+        self.connection
+            .prepare_cached(
+                "DELETE FROM failure WHERE seq = ?1 AND n <= (SELECT max(n) FROM failure WHERE seq = ?1) - ?2",
+            )?
+            .execute([found.seq, limits::FAILURES_KEPT as i64])?;
+        Ok(())
+    }
+}
+
+impl Found {
+    /// Reads the row that facts.sql brings.
+    fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
+        let token = |number: usize| -> rusqlite::Result<Option<Token>> {
+            let (number, bits): (Option<i64>, Option<i64>) = (row.get(number)?, row.get(number + 1)?);
+            Ok(number.zip(bits).map(|(number, bits)| Token { number: number as u64, bits: bits as u64 }))
+        };
+        Ok(Found {
+            seq: row.get(0)?,
+            queue: row.get(1)?,
+            facts: Facts {
+                state: state(row.get(2)?),
+                attempt: row.get(3)?,
+                max_attempts: row.get(4)?,
+                crashes: row.get(5)?,
+                interruptions: row.get(6)?,
+                cancel_asked: row.get(7)?,
+            },
+            token: token(8)?,
+            settled: token(10)?,
+            unique_key: row.get(12)?,
+            unique_scope: row.get(13)?,
+            reuse_ms: row.get(14)?,
+            worker: row.get(15)?,
+        })
+    }
+
+    /// Makes the facts of a job that was claimed by a statement of its own just now.
+    pub(crate) fn just_claimed(seq: i64, queue: i64, before: Facts, unique_scope: Option<i64>) -> Found {
+        Found {
+            seq,
+            queue,
+            facts: before,
+            token: None,
+            settled: None,
+            unique_key: None,
+            unique_scope,
+            reuse_ms: None,
+            worker: None,
+        }
+    }
+}
+
+/// Reads a state; the schema allows no other numbers.
+pub(crate) fn state(number: i64) -> State {
+    State::ALL[usize::try_from(number).unwrap_or(0).min(5)]
+}
+
+/// Returns a worker's id as SQLite takes it.
+pub(crate) fn blob(worker: WorkerId) -> [u8; 16] {
+    *worker.as_bytes()
+}

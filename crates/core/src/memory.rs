@@ -130,6 +130,13 @@ impl Memory {
                 tables.unique.remove(&key);
             }
         }
+        // A key held for a period is held by the row, which must therefore stay as long.
+        if let Some(Unique { key, scope: UniqueScope::For(_) }) = &row.unique
+            && let Some(holder) = tables.unique.get(&(row.job.queue.clone(), key.clone()))
+            && holder.seq == seq
+        {
+            row.keep_until = row.keep_until.map(|until| holder.until.map_or(until, |held| held.max(until)));
+        }
         self.wakeups.ring_news();
         if matches!(state, State::Ready | State::Scheduled) {
             self.wakeups.ring_work();

@@ -13,7 +13,8 @@ use tokio_util::sync::CancellationToken;
 use crate::handler::{Ctx, States};
 use crate::state::runs_alone;
 use crate::{
-    Backend, Claim, Claimed, Claims, Ear, Error, JobId, Nonce, Outcome, Settled, Settlement, Token, WorkerId, limits,
+    Backend, Claim, Claimed, Claims, Ear, Error, ErrorKind, JobId, Nonce, Outcome, Settled, Settlement, Token,
+    WorkerId, limits,
 };
 
 use super::attempt::{Attempt, Stop};
@@ -93,6 +94,7 @@ pub(crate) struct Dispatcher {
     unsettled: Vec<Settlement>,
     settling: usize,
     settle_retry: Backoff,
+    settle_one_by_one: bool,
     fetch: Fetch,
     cut_short: bool,
     report: Report,
@@ -162,6 +164,7 @@ impl Dispatcher {
             unsettled: Vec::new(),
             settling: 0,
             settle_retry: Backoff::new(),
+            settle_one_by_one: false,
             cut_short: false,
             backend,
             registry,
@@ -248,15 +251,18 @@ impl Dispatcher {
     fn wake_at(&self) -> Instant {
         let far = Instant::now() + LONGEST_LOOK;
         let look = match self.phase {
-            Phase::Working if !self.fetch.under_way && self.free_slots() > 0 => {
-                let hungry = self.fetch.hungry && !self.fetch.yielding;
-                if hungry { self.fetch.retry.not_before } else { self.fetch.look_at }
+            Phase::Working if self.fetch.under_way => far,
+            Phase::Working if self.appetite() > 0 && self.fetch.hungry => self.fetch.retry.not_before,
+            Phase::Working if self.appetite() > 0 || self.fetch.yielding => {
+                self.fetch.look_at.max(self.fetch.retry.not_before)
             }
             Phase::Draining(until) | Phase::Cancelling(until) => until,
             Phase::Working | Phase::Quiet => far,
         };
         let settle = if self.unsettled.is_empty() || self.settling > 0 { far } else { self.settle_retry.not_before };
-        look.min(settle).min(far)
+        let repeat =
+            if self.fetch.unanswered.is_some() && !self.fetch.under_way { self.fetch.retry.not_before } else { far };
+        look.min(settle).min(repeat).min(far)
     }
 
     // ---- claiming ----
@@ -271,16 +277,22 @@ impl Dispatcher {
         self.report.slots_used == 0 && self.running.is_empty()
     }
 
-    fn claim(&mut self) {
-        let wanted = match self.free_slots() {
+    /// Returns how many jobs the worker could take now.
+    fn appetite(&self) -> usize {
+        match self.free_slots() {
+            _ if self.phase != Phase::Working => 0,
             _ if self.running.values().any(|running| running.alone) => 0,
             _ if self.fetch.yielding && !self.is_idle() => 0,
             free => free,
-        };
+        }
+    }
+
+    fn claim(&mut self) {
+        let wanted = self.appetite();
         let unanswered = self.fetch.unanswered.is_some();
         // While it yields, a claim for nothing still says whether the job that must run alone is waiting.
-        let look = self.fetch.yielding && Instant::now() >= self.fetch.look_at;
-        let may = self.phase == Phase::Working && (wanted > 0 && self.fetch.hungry || look) || unanswered;
+        let look = self.phase == Phase::Working && self.fetch.yielding && Instant::now() >= self.fetch.look_at;
+        let may = wanted > 0 && self.fetch.hungry || look || unanswered;
         if !may || self.fetch.under_way || !self.fetch.retry.is_over() {
             return;
         }
@@ -291,7 +303,7 @@ impl Dispatcher {
             kinds: self.plan.kinds.clone(),
             limit: wanted,
             lease: self.plan.lease,
-            idle: self.report.slots_used == 0 && self.running.is_empty(),
+            idle: self.is_idle(),
         });
         self.fetch.under_way = true;
         self.fetch.hungry = false;
@@ -310,16 +322,21 @@ impl Dispatcher {
             Err(e) => {
                 tracing::warn!(error = %e, "cannot claim jobs; will try again");
                 self.fetch.retry.failed();
+                self.fetch.hungry = true;
                 if !e.is_retryable() {
                     self.fetch.unanswered = None;
                 }
-                self.fetch.hungry = true;
+                if e.kind() == ErrorKind::Refused {
+                    tracing::error!(worker = %self.worker, "the store refuses this worker, which therefore ends");
+                    self.obey(Command::Drain);
+                }
                 return;
             }
         };
         let asked = self.fetch.unanswered.take().map_or(0, |claim| claim.limit);
         self.fetch.retry = Backoff::new();
-        self.fetch.hungry = asked > 0 && claims.jobs.len() >= asked;
+        // What rang while the claim was under way counts as well.
+        self.fetch.hungry |= asked > 0 && claims.jobs.len() >= asked;
         self.fetch.yielding = claims.alone_waits && claims.jobs.is_empty();
         self.fetch.look_every = match claims.jobs.len() {
             0 if self.fetch.yielding => Duration::from_secs(1),
@@ -397,6 +414,7 @@ impl Dispatcher {
 
     fn over(&mut self, token: Token, settlement: Option<Settlement>) {
         self.running.remove(&token);
+        self.fetch.hungry |= self.fetch.yielding; // if this was the last, the job that must run alone can be had
         match settlement {
             Some(settlement) => self.unsettled.push(settlement),
             None => {
@@ -412,7 +430,9 @@ impl Dispatcher {
         if self.settling > 0 || self.unsettled.is_empty() || !self.settle_retry.is_over() {
             return;
         }
-        let batch: Vec<_> = self.unsettled.drain(..self.unsettled.len().min(limits::BATCH)).collect();
+        let most = if self.settle_one_by_one { 1 } else { limits::BATCH };
+        let batch: Vec<_> = self.unsettled.drain(..self.unsettled.len().min(most)).collect();
+        self.settle_one_by_one &= !self.unsettled.is_empty();
         self.settling = batch.len();
         let (backend, inbox) = (self.backend.clone(), self.inbox.clone());
         tokio::spawn(async move {
@@ -436,11 +456,15 @@ impl Dispatcher {
                         }
                     }
                 }
-                // One of the slots that settling has freed may have kept a claim from being made.
-                self.fetch.hungry |= self.report.claimed > 0 && self.fetch.look_every == SHORTEST_LOOK;
+            }
+            Err(e) if !e.is_retryable() && batch.len() == 1 => {
+                tracing::error!(error = %e, job = %batch[0].id, "cannot settle a job; its lease will end");
+                self.keeper.let_go(batch[0].token);
             }
             Err(e) => {
                 tracing::warn!(error = %e, jobs = batch.len(), "cannot settle jobs; will try again");
+                // One that can never be settled must not hold up the others: from now on they go one by one.
+                self.settle_one_by_one |= !e.is_retryable();
                 batch.append(&mut self.unsettled);
                 self.unsettled = batch;
                 self.settle_retry.failed();

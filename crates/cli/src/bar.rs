@@ -1,0 +1,41 @@
+//! The progress of one job, for a person who waits. Drawn on standard error, and only where that is a terminal.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use longshore_server::wire::Event;
+
+/// A bar that shows what a job says.
+#[derive(Clone, Debug)]
+pub struct Bar(ProgressBar);
+
+impl Bar {
+    /// Starts a bar that says `queued`.
+    pub fn new() -> Self {
+        let bar = ProgressBar::new(1);
+        bar.set_style(style(false));
+        bar.set_message("queued");
+        Bar(bar)
+    }
+
+    /// Shows a status.
+    pub fn show(&self, event: &Event) {
+        let progress = event.progress.as_ref();
+        if let Some(total) = progress.and_then(|progress| progress.total) {
+            self.0.set_style(style(true));
+            self.0.set_length(total);
+            self.0.set_position(progress.map_or(0, |progress| progress.done));
+        } else if event.state.is_final() {
+            self.0.set_position(self.0.length().unwrap_or(1));
+        }
+        self.0.set_message(event.status.clone());
+    }
+
+    /// Takes the bar away.
+    pub fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+fn style(counted: bool) -> ProgressStyle {
+    let template = if counted { "  [{bar:40}] {msg}" } else { "  {spinner} {msg}" };
+    ProgressStyle::with_template(template).expect("the templates are right").progress_chars("=> ")
+}

@@ -1,0 +1,442 @@
+//! The configuration: one table of keys, layered from defaults, file, environment and flags; all problems told together.
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use longshore::{QueueName, Settings};
+use longshore_jobs::image::Pace;
+use longshore_server::Secret;
+
+/// The file that is read where none is named and it is there.
+const FILE: &str = "longshore.toml";
+
+/// Everything the program can be told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The URL of the store.
+    pub store: String,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The server to speak to, instead of a store.
+    pub server: Option<String>,
+    /// What callers must show, and what we show to a server.
+    pub token: Option<Token>,
+    /// What to log.
+    pub log: String,
+    /// Whether to log lines of JSON.
+    pub log_json: bool,
+    /// Queues to work on, with weights.
+    pub queues: Vec<(QueueName, u32)>,
+    /// Whether to look at queues always in their order.
+    pub strict: bool,
+    /// Jobs at a time.
+    pub concurrency: usize,
+    /// How long to wait for running jobs when asked to end.
+    pub grace: Duration,
+    /// How long a job is held without being renewed.
+    pub lease: Duration,
+    /// How long to dwell on each step of a picture.
+    pub pace: Pace,
+    /// Retention.
+    pub settings: Settings,
+    /// Most connections at a time.
+    pub connections: usize,
+    /// Most event streams at a time.
+    pub streams: usize,
+}
+
+/// A token in clear, as a client needs it; never shown.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl Token {
+    /// Returns what a server compares with.
+    pub fn secret(&self) -> Result<Secret, String> {
+        Secret::new(&self.0).map_err(|e| e.to_string())
+    }
+
+    /// Returns the text for a header.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// One thing that can be configured.
+pub struct Key {
+    /// Its name in the file; what stands before a dot is a table.
+    pub name: &'static str,
+    /// Its default, as it would be written.
+    pub default: &'static str,
+    /// What it means, with what zero and nothing mean.
+    pub doc: &'static str,
+    set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+impl Key {
+    /// Returns the environment variable that sets it.
+    pub fn env(&self) -> String {
+        format!("LONGSHORE_{}", self.name.replace('.', "_").to_uppercase())
+    }
+}
+
+/// Every key there is.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "store",
+        default: "sqlite:longshore.db",
+        doc: "The store that remembers every job: `sqlite:FILE`, or `memory:` for as long as the process lives.",
+        set: |config, text| {
+            config.store = text.to_owned();
+            Ok(())
+        },
+    },
+    Key {
+        name: "listen",
+        default: "127.0.0.1:8470",
+        doc: "Where the server listens. Other than loopback needs a token. Port 0 takes a free one.",
+        set: |config, text| {
+            config.listen = text.parse().map_err(|_| "is no address like 127.0.0.1:8470".to_owned())?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "server",
+        default: "",
+        doc: "The server that tools speak to, as in `http://127.0.0.1:8470`; nothing means that they use the store.",
+        set: |config, text| {
+            if !text.is_empty() && !text.starts_with("http://") && !text.starts_with("https://") {
+                return Err("is no URL that starts with http:// or https://".into());
+            }
+            config.server = (!text.is_empty()).then(|| text.trim_end_matches('/').to_owned());
+            Ok(())
+        },
+    },
+    Key {
+        name: "token",
+        default: "",
+        doc: "What callers of the server must show, at least 16 characters; nothing allows only this machine. Better in the \
+              environment, or in a file of its own, than here.",
+        set: |config, text| {
+            if !text.is_empty() {
+                let token = Token(text.to_owned());
+                token.secret()?;
+                config.token = Some(token);
+            }
+            Ok(())
+        },
+    },
+    Key {
+        name: "token_file",
+        default: "",
+        doc: "A file that holds the token.",
+        set: |config, text| {
+            if text.is_empty() {
+                return Ok(());
+            }
+            let read = fs::read_to_string(text).map_err(|e| format!("cannot be read: {e}"))?;
+            let token = Token(read.trim().to_owned());
+            token.secret().map_err(|e| format!("holds no token: {e}"))?;
+            config.token = Some(token);
+            Ok(())
+        },
+    },
+    Key {
+        name: "log",
+        default: "info",
+        doc: "What to log to standard error: off, error, warn, info, debug or trace, for all or by target, as in \
+              `warn,longshore_core=debug`.",
+        set: |config, text| {
+            crate::log::parse(text)?;
+            config.log = text.to_owned();
+            Ok(())
+        },
+    },
+    Key {
+        name: "log_json",
+        default: "false",
+        doc: "Whether log lines are JSON.",
+        set: |config, text| set_bool(&mut config.log_json, text),
+    },
+    Key {
+        name: "worker.queues",
+        default: "default",
+        doc: "Queues to work on; `mail=3` is looked at first three times as often as `bulk`.",
+        set: |config, text| {
+            config.queues = text.split(',').map(|queue| parse_queue(queue.trim())).collect::<Result<_, _>>()?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "worker.strict",
+        default: "false",
+        doc: "Whether a queue waits until those before it are empty.",
+        set: |config, text| set_bool(&mut config.strict, text),
+    },
+    Key {
+        name: "worker.concurrency",
+        default: "10",
+        doc: "Jobs that run at a time, from 1 to 1000.",
+        set: |config, text| {
+            config.concurrency =
+                text.parse().ok().filter(|n| (1..=1000).contains(n)).ok_or("is no number from 1 to 1000")?;
+            Ok(())
+        },
+    },
+    Key {
+        name: "worker.grace",
+        default: "25s",
+        doc: "How long to wait for running jobs when asked to end; 0s cuts them short at once.",
+        set: |config, text| set_duration(&mut config.grace, text),
+    },
+    Key {
+        name: "worker.lease",
+        default: "30s",
+        doc: "How long a job is held without a sign of life, from 1s to 10m. Shorter finds a dead worker sooner and writes more.",
+        set: |config, text| {
+            set_duration(&mut config.lease, text)?;
+            let within = (Duration::from_secs(1)..=Duration::from_secs(600)).contains(&config.lease);
+            if within { Ok(()) } else { Err("is not from 1s to 10m".into()) }
+        },
+    },
+    Key {
+        name: "image.pace",
+        default: "0s",
+        doc: "How long to dwell on each step of a picture, so that a person can see the progress.",
+        set: |config, text| set_duration(&mut config.pace.0, text),
+    },
+    Key {
+        name: "retention.finished",
+        default: "1day",
+        doc: "How long succeeded and cancelled jobs are kept; 0s until the next upkeep.",
+        set: |config, text| set_duration(&mut config.settings.keep_finished, text),
+    },
+    Key {
+        name: "retention.dead",
+        default: "7days",
+        doc: "How long dead jobs are kept.",
+        set: |config, text| set_duration(&mut config.settings.keep_dead, text),
+    },
+    Key {
+        name: "http.connections",
+        default: "1024",
+        doc: "Connections at a time; one more is answered 503.",
+        set: |config, text| set_count(&mut config.connections, text),
+    },
+    Key {
+        name: "http.streams",
+        default: "512",
+        doc: "Event streams at a time; one more is answered 503.",
+        set: |config, text| set_count(&mut config.streams, text),
+    },
+];
+
+/// What a command line says, by key.
+#[derive(Debug, Default)]
+pub struct Flags(HashMap<&'static str, String>);
+
+impl Flags {
+    /// Notes a flag, where it was given.
+    pub fn set(&mut self, key: &'static str, value: Option<String>) {
+        if let Some(value) = value {
+            self.0.insert(key, value);
+        }
+    }
+}
+
+impl Config {
+    /// Reads the configuration; on failure, every problem there is.
+    pub fn load(file: Option<&Path>, flags: &Flags) -> Result<Config, Vec<String>> {
+        let from_env = std::env::var("LONGSHORE_CONFIG").ok();
+        let named = file.or(from_env.as_deref().map(Path::new));
+        let (file, text) = match named {
+            Some(path) => match fs::read_to_string(path) {
+                Ok(text) => (path, text),
+                Err(e) => return Err(vec![format!("configuration file `{}`: {e}", path.display())]),
+            },
+            None => (Path::new(FILE), fs::read_to_string(FILE).unwrap_or_default()),
+        };
+        let mut problems = Vec::new();
+        let written = read_file(file, &text, &mut problems);
+        let mut config = Config::blank();
+        for key in KEYS {
+            let env = key.env();
+            let layers = [
+                Some((key.default.to_owned(), "the default".to_owned())),
+                written.get(key.name).map(|text| (text.clone(), format!("{}", file.display()))),
+                std::env::var(&env).ok().map(|text| (text, env)),
+                flags.0.get(key.name).map(|text| (text.clone(), "the command line".to_owned())),
+            ];
+            let (text, source) = layers.into_iter().flatten().next_back().expect("there is a default");
+            if let Err(wrong) = (key.set)(&mut config, &text) {
+                let shown = if key.name == "token" { "(hidden)" } else { text.as_str() };
+                problems.push(format!("{} = `{shown}` (from {source}) {wrong}", key.name));
+            }
+        }
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// A configuration that every key is about to be written into.
+    fn blank() -> Config {
+        Config {
+            store: String::new(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            server: None,
+            token: None,
+            log: String::new(),
+            log_json: false,
+            queues: Vec::new(),
+            strict: false,
+            concurrency: 1,
+            grace: Duration::ZERO,
+            lease: Duration::ZERO,
+            pace: Pace::default(),
+            settings: Settings::default(),
+            connections: 0,
+            streams: 0,
+        }
+    }
+
+    /// Returns what the server is told.
+    pub fn server_config(&self, demo: bool) -> Result<longshore_server::Config, crate::Exit> {
+        let mut server = longshore_server::Config::default();
+        server.token = self.token.as_ref().map(Token::secret).transpose().map_err(crate::Exit::usage)?;
+        server.demo = demo;
+        server.connections = self.connections;
+        server.streams = self.streams;
+        Ok(server)
+    }
+}
+
+/// Reads the file as texts by key, and notes what does not belong there.
+fn read_file(path: &Path, text: &str, problems: &mut Vec<String>) -> HashMap<String, String> {
+    let table = match text.parse::<toml::Table>() {
+        Ok(table) => table,
+        Err(e) => {
+            problems.push(format!("configuration file `{}`: {}", path.display(), e.to_string().trim_end()));
+            return HashMap::new();
+        }
+    };
+    let mut written = HashMap::new();
+    for (name, value) in table {
+        match value {
+            toml::Value::Table(inner) if KEYS.iter().any(|key| key.name.starts_with(&format!("{name}."))) => {
+                written.extend(inner.into_iter().map(|(inner, value)| (format!("{name}.{inner}"), value)));
+            }
+            value => {
+                written.insert(name, value);
+            }
+        }
+    }
+    let mut texts = HashMap::new();
+    for (name, value) in written {
+        if !KEYS.iter().any(|key| key.name == name) {
+            problems.push(format!("{}: unknown key `{name}`{}", path.display(), suggest(&name)));
+            continue;
+        }
+        match plain(&value) {
+            Some(text) => {
+                texts.insert(name, text);
+            }
+            None => {
+                problems.push(format!("{}: `{name}` must be a text, a number, a truth value or a list", path.display()))
+            }
+        }
+    }
+    texts
+}
+
+/// Returns a value as it would be written in the environment.
+fn plain(value: &toml::Value) -> Option<String> {
+    match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(truth) => Some(truth.to_string()),
+        toml::Value::Array(list) => list.iter().map(plain).collect::<Option<Vec<_>>>().map(|texts| texts.join(",")),
+        _ => None,
+    }
+}
+
+fn suggest(name: &str) -> String {
+    let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+    let near = KEYS.iter().map(|key| (strsim::jaro(&last(name), &last(key.name)), key.name));
+    match near.max_by(|a, b| a.0.total_cmp(&b.0)) {
+        Some((likeness, key)) if likeness > 0.75 => format!(", did you mean `{key}`?"),
+        _ => "; `longshore check --keys` lists all".into(),
+    }
+}
+
+/// Reads `mail` or `mail=3`.
+fn parse_queue(text: &str) -> Result<(QueueName, u32), String> {
+    let (name, weight) = text.split_once('=').unwrap_or((text, "1"));
+    let name = name.parse().map_err(|e: longshore::Error| format!("is no list of queues: {e}"))?;
+    let weight = weight.parse().ok().filter(|weight| (1..=1000).contains(weight));
+    Ok((name, weight.ok_or_else(|| format!("has a weight other than 1 to 1000 in `{text}`"))?))
+}
+
+fn set_bool(place: &mut bool, text: &str) -> Result<(), String> {
+    *place = text.parse().map_err(|_| "is neither true nor false".to_owned())?;
+    Ok(())
+}
+
+fn set_count(place: &mut usize, text: &str) -> Result<(), String> {
+    *place = text.parse().ok().filter(|n| *n > 0).ok_or("is no number above zero")?;
+    Ok(())
+}
+
+fn set_duration(place: &mut Duration, text: &str) -> Result<(), String> {
+    *place = humantime::parse_duration(text).map_err(|_| "is no duration like 500ms, 30s, 5m or 7days".to_owned())?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (HashMap<String, String>, Vec<String>) {
+        let mut problems = Vec::new();
+        let texts = read_file(Path::new("longshore.toml"), text, &mut problems);
+        (texts, problems)
+    }
+
+    #[test]
+    fn every_default_is_valid() {
+        let mut config = Config::blank();
+        for key in KEYS {
+            (key.set)(&mut config, key.default).unwrap_or_else(|e| panic!("{} {e}", key.name));
+        }
+        assert_eq!(config.settings.keep_dead, longshore::limits::KEEP_DEAD);
+        assert_eq!(config.settings.keep_finished, longshore::limits::KEEP_FINISHED);
+        assert_eq!((config.lease, config.grace), (longshore::limits::LEASE, longshore::limits::GRACE));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_a_suggestion() {
+        let (_, problems) = read("[worker]\nqueuez = [\"a\"]\n");
+        assert_eq!(problems, ["longshore.toml: unknown key `worker.queuez`, did you mean `worker.queues`?"]);
+        let (_, problems) = read("frobnicate = 1\n");
+        assert!(problems[0].ends_with("`longshore check --keys` lists all"), "{problems:?}");
+    }
+
+    #[test]
+    fn tables_lists_and_numbers_are_read() {
+        let (texts, problems) = read("store = \"memory:\"\n[worker]\nqueues = [\"a=2\", \"b\"]\nconcurrency = 4\n");
+        assert_eq!(problems, [""; 0]);
+        assert_eq!((texts["worker.queues"].as_str(), texts["worker.concurrency"].as_str()), ("a=2,b", "4"));
+    }
+
+    #[test]
+    fn queues_have_weights() {
+        assert_eq!(parse_queue("mail=3").unwrap(), ("mail".parse().unwrap(), 3));
+        assert!(parse_queue("mail=0").is_err());
+        assert!(parse_queue("a b").is_err());
+    }
+}

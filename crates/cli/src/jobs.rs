@@ -1,0 +1,82 @@
+//! `longshore jobs`: list jobs.
+
+use clap::Args;
+use comfy_table::{Table, presets};
+use longshore::{Cursor, Filter, Page, State};
+
+use crate::Exit;
+use crate::target::On;
+
+/// List jobs, the newest first
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore jobs --state dead
+  longshore jobs --queue mail --tag invoice --limit 200 --json")]
+pub struct Jobs {
+    /// Only of this queue
+    #[arg(long)]
+    queue: Option<String>,
+    /// Only of this kind
+    #[arg(long)]
+    kind: Option<String>,
+    /// Only in this state: scheduled, ready, running, succeeded, dead or cancelled
+    #[arg(long)]
+    state: Option<State>,
+    /// Only with this tag
+    #[arg(long)]
+    tag: Option<String>,
+    /// Only with this key
+    #[arg(long)]
+    key: Option<String>,
+    /// At most this many
+    #[arg(long, default_value_t = 20)]
+    limit: usize,
+    /// Go on where an earlier list ended
+    #[arg(long, value_name = "CURSOR")]
+    after: Option<Cursor>,
+    #[command(flatten)]
+    on: On,
+}
+
+impl Jobs {
+    pub async fn run(self) -> Result<(), Exit> {
+        let filter = Filter {
+            queue: self.queue.map(|text| text.parse()).transpose()?,
+            kind: self.kind.map(|text| text.parse()).transpose()?,
+            state: self.state,
+            tag: self.tag.map(|text| text.parse()).transpose()?,
+            key: self.key.map(|text| text.parse()).transpose()?,
+        };
+        let target = self.on.open().await?;
+        let mut jobs = Vec::new();
+        let mut after = self.after;
+        // A page may be short although there is more: its filter has looked at as many rows as one call may.
+        let next = loop {
+            let limit = (self.limit - jobs.len()).min(longshore::limits::PAGE);
+            let page = target.list(filter.clone(), Page { after, limit }).await?;
+            jobs.extend(page.jobs);
+            match page.next {
+                Some(next) if jobs.len() < self.limit => after = Some(next.parse()?),
+                next => break next,
+            }
+        };
+        if self.on.json {
+            let page = longshore_server::wire::Jobs { jobs, next };
+            println!("{}", serde_json::to_string(&page).map_err(Exit::failed)?);
+            return Ok(());
+        }
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING).set_header(["ID", "QUEUE", "KIND", "STATE", "TRIES", "PUSHED", "STATUS"]);
+        for job in jobs {
+            let tries = format!("{}/{}", job.attempt, job.max_attempts);
+            let pushed = job.created_at.to_string();
+            let status = job.status.escape_debug().to_string();
+            table.add_row([job.id.to_string(), job.queue, job.kind, job.state.to_string(), tries, pushed, status]);
+        }
+        println!("{table}");
+        if let Some(next) = next {
+            println!("there are more: --after {next}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! The `longshore` program: one file a subcommand, and what they share.
+//!
+//! `config` (what to do it with), `target` (a store or a server, for the tools), `remote` (speaking to a server), `bar` (progress),
+//! `exit` (how it ends).
+
+mod config;
+mod exit;
+mod target;
+mod remote;
+mod bar;
+mod log;
+mod demo;
+mod up;
+mod serve;
+mod work;
+mod enqueue;
+mod status;
+mod wait;
+mod jobs;
+mod act;
+mod queues;
+mod check;
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+use config::{Config, Flags};
+use exit::Exit;
+
+/// Background jobs: hand slow or risky work over, answer at once, ask for the result later.
+#[derive(Debug, Parser)]
+#[command(name = "longshore", version, max_term_width = 110, after_help = exit::HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::Demo),
+    Up(up::Up),
+    Serve(serve::Serve),
+    Work(work::Work),
+    Enqueue(enqueue::Enqueue),
+    Status(status::Status),
+    Wait(wait::Wait),
+    Jobs(jobs::Jobs),
+    Cancel(act::Cancel),
+    Retry(act::Retry),
+    Queues(queues::Queues),
+    Check(check::Check),
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Args)]
+struct Common {
+    /// The store: `sqlite:FILE` or `memory:` [default: sqlite:longshore.db] [env: LONGSHORE_STORE]
+    #[arg(long, value_name = "URL")]
+    store: Option<String>,
+    /// The configuration file [default: longshore.toml, where there is one] [env: LONGSHORE_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Common {
+    /// Reads the configuration, with the flags of a command on top.
+    fn load(&self, mut flags: Flags) -> Result<Config, Exit> {
+        flags.set("store", self.store.clone());
+        Config::load(self.config.as_deref(), &flags).map_err(Exit::config)
+    }
+}
+
+fn main() {
+    let cli = Cli::parse(); // a wrong usage ends here, with 2
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(e) => Exit::failed(anyhow::Error::new(e).context("start the runtime")).end(),
+    };
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Demo(demo) => demo.run().await,
+            Command::Up(up) => up.run().await,
+            Command::Serve(serve) => serve.run().await,
+            Command::Work(work) => work.run().await,
+            Command::Enqueue(enqueue) => enqueue.run().await,
+            Command::Status(status) => status.run().await,
+            Command::Wait(wait) => wait.run().await,
+            Command::Jobs(jobs) => jobs.run().await,
+            Command::Cancel(cancel) => cancel.run().await,
+            Command::Retry(retry) => retry.run().await,
+            Command::Queues(queues) => queues.run().await,
+            Command::Check(check) => check.run().await,
+        }
+    });
+    runtime.shutdown_background(); // a handler that cannot be stopped must not hold up the end
+    match result {
+        Ok(()) => {}
+        Err(exit) => exit.end(),
+    }
+}

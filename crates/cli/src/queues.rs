@@ -1,0 +1,45 @@
+//! `longshore queues`: queues in numbers.
+
+use std::time::Duration;
+
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+
+use crate::Exit;
+use crate::target::On;
+
+/// Show every queue with its counts and the age of its oldest waiting job
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore queues
+  longshore queues --server http://127.0.0.1:8470 --json")]
+pub struct Queues {
+    #[command(flatten)]
+    on: On,
+}
+
+impl Queues {
+    pub async fn run(self) -> Result<(), Exit> {
+        let queues = self.on.open().await?.queues().await?;
+        if self.on.json {
+            println!("{}", serde_json::to_string(&queues).map_err(Exit::failed)?);
+            return Ok(());
+        }
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING);
+        table.set_header(["QUEUE", "SCHEDULED", "READY", "RUNNING", "SUCCEEDED", "DEAD", "CANCELLED", "OLDEST READY"]);
+        for queue in queues.queues {
+            let counts = queue.counts;
+            let oldest = queue.oldest_ready_ms.map(|ms| Duration::from_millis(ms.unsigned_abs()));
+            let numbers =
+                [counts.scheduled, counts.ready, counts.running, counts.succeeded, counts.dead, counts.cancelled];
+            let mut row = vec![queue.queue];
+            row.extend(numbers.map(|number| number.to_string()));
+            row.push(oldest.map_or(String::new(), |oldest| humantime::format_duration(oldest).to_string()));
+            table.add_row(row);
+        }
+        table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+        println!("{table}");
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! Speaking to a longshore server, as any client would.
+
+use std::io::{BufRead, BufReader};
+use std::time::Duration;
+
+use longshore::{Error, ErrorKind, Output};
+use longshore_server::wire;
+use serde::de::DeserializeOwned;
+use ureq::Agent;
+use ureq::http::Response;
+
+use crate::config::Token;
+
+/// A server, and how to speak to it. Calls block.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    base: String,
+    token: Option<Token>,
+    agent: Agent,
+}
+
+type Answer = Response<ureq::Body>;
+
+impl Remote {
+    /// Makes a client of the server with that URL.
+    pub fn new(base: &str, token: Option<Token>) -> Self {
+        let agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .timeout_recv_response(Some(Duration::from_secs(70)))
+            .user_agent(concat!("longshore/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .into();
+        Remote { base: base.to_owned(), token, agent }
+    }
+
+    /// GETs JSON; `None` where the server knows no such thing.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Error> {
+        let answer = self.send("GET", path, None)?;
+        match answer.status().as_u16() {
+            404 => Ok(None),
+            _ => self.json(answer).map(Some),
+        }
+    }
+
+    /// POSTs JSON.
+    pub fn post<T: DeserializeOwned>(&self, path: &str, body: &str) -> Result<T, Error> {
+        let answer = self.send("POST", path, Some(("application/json", body)))?;
+        self.json(answer)
+    }
+
+    /// POSTs a form, as a browser does.
+    pub fn post_form<T: DeserializeOwned>(&self, path: &str, body: &str) -> Result<T, Error> {
+        let answer = self.send("POST", path, Some(("application/x-www-form-urlencoded", body)))?;
+        self.json(answer)
+    }
+
+    /// GETs bytes and their type.
+    pub fn bytes(&self, path: &str) -> Result<Output, Error> {
+        let answer = self.checked(self.send("GET", path, None)?)?;
+        let content_type = answer.headers().get("content-type").and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or("application/octet-stream").to_owned();
+        let limit = longshore::limits::RESULT_BYTES as u64 + 1;
+        let body = answer.into_body().into_with_config().limit(limit).read_to_vec();
+        Ok(Output::new(content_type, body.map_err(|e| self.lost(e))?))
+    }
+
+    /// Follows a job's event stream: tells each status, until `tell` says that it is enough or the stream ends.
+    pub fn follow(&self, id: &str, tell: &mut dyn FnMut(wire::Event) -> bool) -> Result<(), Error> {
+        let answer = self.checked(self.send("GET", &format!("/v1/jobs/{id}/events"), None)?)?;
+        let lines = BufReader::new(answer.into_body().into_reader()).lines();
+        let mut event = String::new();
+        for line in lines {
+            let line = line.map_err(|e| self.lost(e))?;
+            if let Some(name) = line.strip_prefix("event:") {
+                event = name.trim().to_owned();
+            } else if let Some(data) = line.strip_prefix("data:").filter(|_| event == "status") {
+                let status = serde_json::from_str(data.trim()).map_err(|e| self.strange(e))?;
+                if tell(status) {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&self, method: &str, path: &str, body: Option<(&str, &str)>) -> Result<Answer, Error> {
+        let url = format!("{}{path}", self.base);
+        let mut request = ureq::http::Request::builder().method(method).uri(&url);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {}", token.reveal()));
+        }
+        if let Some((content_type, _)) = body {
+            request = request.header("content-type", content_type);
+        }
+        let request = request.body(body.map_or("", |(_, body)| body).to_owned());
+        let request = request.map_err(|e| Error::invalid(format!("`{url}` is no URL to send to")).caused_by(e))?;
+        let sent = match method {
+            "GET" => self.agent.run(request.map(|_| ())),
+            _ => self.agent.run(request),
+        };
+        sent.map_err(|e| {
+            let text = format!("cannot reach server `{}`: {e}", self.base);
+            Error::new(ErrorKind::Unavailable, text).caused_by(e).perhaps_done()
+        })
+    }
+
+    fn json<T: DeserializeOwned>(&self, answer: Answer) -> Result<T, Error> {
+        let text = self.checked(answer)?.into_body().into_with_config().limit(64 << 20).read_to_string();
+        serde_json::from_str(&text.map_err(|e| self.lost(e))?).map_err(|e| self.strange(e))
+    }
+
+    /// Turns a problem into an error with the server's own words.
+    fn checked(&self, answer: Answer) -> Result<Answer, Error> {
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let text = answer.into_body().into_with_config().limit(1 << 20).read_to_string().unwrap_or_default();
+        let detail = match serde_json::from_str::<wire::Problem>(&text) {
+            Ok(problem) => problem.detail,
+            Err(_) => serde_json::from_str::<serde_json::Value>(&text)
+                .ok()
+                .and_then(|value| value["error"].as_str().map(str::to_owned))
+                .unwrap_or_else(|| format!("server `{}` answered {status}", self.base)),
+        };
+        let kind = match status.as_u16() {
+            429 | 500.. => ErrorKind::Unavailable,
+            401 | 403 => ErrorKind::Refused,
+            404 | 409 | 410 => ErrorKind::Refused,
+            _ => ErrorKind::Invalid,
+        };
+        Err(Error::new(kind, detail))
+    }
+
+    fn lost(&self, e: impl std::error::Error + Send + Sync + 'static) -> Error {
+        Error::new(ErrorKind::Unavailable, format!("lost server `{}`: {e}", self.base)).caused_by(e)
+    }
+
+    fn strange(&self, e: impl std::error::Error + Send + Sync + 'static) -> Error {
+        Error::new(
+            ErrorKind::Corrupt,
+            format!("server `{}` answers in a way this program does not know: {e}", self.base),
+        )
+        .caused_by(e)
+    }
+}

@@ -1,0 +1,55 @@
+//! `longshore serve`: the HTTP server alone.
+
+use clap::Args;
+use longshore::worker::Signals;
+use longshore::{Backend, Error};
+use longshore_server::Server;
+
+use crate::config::{Config, Flags};
+use crate::work::open;
+use crate::{Common, Exit, log};
+
+/// Run the HTTP server, without a worker
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore serve
+  longshore serve --demo --listen 127.0.0.1:9000
+  LONGSHORE_TOKEN=$(openssl rand -hex 32) longshore serve --listen 0.0.0.0:8470")]
+pub struct Serve {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    place: Place,
+    /// Serve the demo page and its routes as well
+    #[arg(long)]
+    demo: bool,
+}
+
+/// Where to listen, for every command that does.
+#[derive(Clone, Debug, Args)]
+pub struct Place {
+    /// Where to listen; other than loopback needs a token [default: 127.0.0.1:8470] [env: LONGSHORE_LISTEN]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+}
+
+impl Serve {
+    pub async fn run(self) -> Result<(), Exit> {
+        let mut flags = Flags::default();
+        flags.set("listen", self.place.listen);
+        let config = self.common.load(flags)?;
+        log::start(&config);
+        let longshore = open(&config).await?;
+        let mut signals = Signals::listen()?;
+        let server = bind(longshore.backend().clone(), &config, self.demo).await?;
+        println!("listening on http://{}", server.local_addr());
+        server.run(async move { signals.end().await }).await;
+        Ok(())
+    }
+}
+
+/// Binds the server where the configuration says.
+pub async fn bind(backend: Backend, config: &Config, demo: bool) -> Result<Server, Exit> {
+    let server = Server::bind(config.listen, backend, config.server_config(demo)?).await;
+    server.map_err(|e| Exit::from(Error::invalid(e.to_string())))
+}

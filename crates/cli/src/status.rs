@@ -1,0 +1,70 @@
+//! `longshore status`: everything about one job.
+
+use clap::Args;
+use longshore_server::wire::Job;
+
+use crate::Exit;
+use crate::target::On;
+
+/// Show everything about one job
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore status 0199c0de-3f5a-8c1d-9b1e-5b1f0a7c2d3e
+  longshore status --server http://127.0.0.1:8470 --json my-own-id")]
+pub struct Status {
+    /// The job's id, or its alias
+    id: String,
+    #[command(flatten)]
+    on: On,
+}
+
+impl Status {
+    pub async fn run(self) -> Result<(), Exit> {
+        let job = self.on.open().await?.job(&self.id).await?;
+        if self.on.json {
+            println!("{}", serde_json::to_string(&job).map_err(Exit::failed)?);
+        } else {
+            print(&job);
+        }
+        Ok(())
+    }
+}
+
+/// Prints a job for a person.
+pub fn print(job: &Job) {
+    let line = |name: &str, value: &str| println!("{name:>12}  {value}");
+    line("job", &job.id.to_string());
+    line("kind", &job.kind);
+    line("queue", &job.queue);
+    line("state", &format!("{} ({})", job.state, job.status));
+    line("attempts", &format!("{} of {}", job.attempt, job.max_attempts));
+    if job.crashes > 0 || job.interruptions > 0 {
+        line("mishaps", &format!("{} crashes, {} interruptions", job.crashes, job.interruptions));
+    }
+    line("pushed", &job.created_at.to_string());
+    if !job.state.is_final() {
+        line("due", &job.run_at.to_string());
+    }
+    for (name, time) in [("started", job.started_at), ("finished", job.finished_at), ("deadline", job.deadline)] {
+        if let Some(time) = time {
+            line(name, &time.to_string());
+        }
+    }
+    for (name, text) in [("alias", &job.alias), ("key", &job.key), ("unique key", &job.unique_key)] {
+        if let Some(text) = text {
+            line(name, text);
+        }
+    }
+    if !job.tags.is_empty() {
+        line("tags", &job.tags.join(", "));
+    }
+    if let Some(reason) = &job.reason {
+        line("dead because", reason);
+    }
+    if let Some(result) = &job.result {
+        line("result", &format!("{}, {} bytes", result.content_type, result.bytes));
+    }
+    for failure in &job.failures {
+        line("failure", &format!("{} attempt {}: {}", failure.at, failure.attempt, failure.message.escape_debug()));
+    }
+}

@@ -1,0 +1,227 @@
+//! What a tool works on: a store of its own, or a server. Both answer in the wire's types, so that output is the same.
+
+use clap::Args;
+use longshore::{Acted, Action, Error, ErrorKind, Filter, JobId, Label, Longshore, Output, Page, Pushed, State};
+use longshore_server::wire;
+
+use crate::config::{Config, Flags};
+use crate::remote::Remote;
+use crate::work::open;
+use crate::{Common, Exit, log};
+
+/// What every tool takes.
+#[derive(Clone, Debug, Args)]
+pub struct On {
+    #[command(flatten)]
+    common: Common,
+    /// Ask this server instead of a store; the token comes from LONGSHORE_TOKEN [env: LONGSHORE_SERVER]
+    #[arg(long, value_name = "URL", conflicts_with = "store")]
+    server: Option<String>,
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl On {
+    /// Opens what the tool works on.
+    pub async fn open(&self) -> Result<Target, Exit> {
+        let mut flags = Flags::default();
+        flags.set("server", self.server.clone());
+        if self.common.store.is_some() {
+            flags.set("server", Some(String::new())); // a store that is named goes before a server that is configured
+        }
+        let mut config: Config = self.common.load(flags)?;
+        if config.log == "info" {
+            config.log = "warn".into(); // a tool's own words are its answer
+        }
+        log::start(&config);
+        match &config.server {
+            Some(server) => Ok(Target::Server(Remote::new(server, config.token.clone()))),
+            None => Ok(Target::Store(open(&config).await?)),
+        }
+    }
+}
+
+/// A store or a server.
+#[derive(Clone, Debug)]
+pub enum Target {
+    Store(Longshore),
+    Server(Remote),
+}
+
+impl Target {
+    /// Pushes a job.
+    pub async fn push(&self, push: wire::Push) -> Result<wire::Pushed, Error> {
+        match self {
+            Target::Store(longshore) => {
+                let new = push.into_new()?;
+                let pushed = longshore.backend().push(vec![new]).await?.remove(0);
+                let (id, existing) = match pushed {
+                    Pushed::Created(id) => (id, None),
+                    Pushed::Existing { id, by } => (id, Some(wire::existing(by).to_owned())),
+                    Pushed::Refused(why) => return Err(Error::new(ErrorKind::Refused, why)),
+                };
+                let state = longshore.backend().job(id).await?.map_or(State::Ready, |job| job.state);
+                Ok(wire::Pushed { id, state, existing, links: wire::Links::of(id) })
+            }
+            Target::Server(_) => {
+                let body = serde_json::to_string(&push).map_err(|e| Error::invalid(e.to_string()))?;
+                self.remote(move |remote| remote.post("/v1/jobs", &body)).await
+            }
+        }
+    }
+
+    /// Returns a job by id or alias.
+    pub async fn job(&self, id: &str) -> Result<wire::Job, Error> {
+        let found: Option<wire::Job> = match self {
+            Target::Store(longshore) => longshore.backend().job(self.id(id).await?).await?.map(wire::Job::from),
+            Target::Server(_) => {
+                let path = format!("/v1/jobs/{}", segment(id));
+                self.remote(move |remote| remote.get(&path)).await?
+            }
+        };
+        found.ok_or_else(|| unknown(id))
+    }
+
+    /// Follows a job until it is finished, telling each status.
+    pub async fn follow(&self, id: &str, mut tell: impl FnMut(&wire::Event) + Send + 'static) -> Result<(), Error> {
+        match self {
+            Target::Store(longshore) => {
+                let mut watch = longshore.backend().watch(self.id(id).await?);
+                loop {
+                    let status = watch.next().await.ok_or_else(|| unknown(id))?;
+                    let event = wire::Event::from(status);
+                    tell(&event);
+                    if event.state.is_final() {
+                        return Ok(());
+                    }
+                }
+            }
+            Target::Server(_) => {
+                let id = segment(id);
+                let follow = move |remote: &Remote| loop {
+                    let mut finished = false;
+                    remote.follow(&id, &mut |event| {
+                        tell(&event);
+                        finished = event.state.is_final();
+                        finished
+                    })?;
+                    // A stream that ends early belonged to a server that ends, or to a job that is gone: asking again tells.
+                    if finished {
+                        return Ok(());
+                    }
+                };
+                self.remote(follow).await
+            }
+        }
+    }
+
+    /// Returns what a finished job gave back; `None` where that is nothing.
+    pub async fn result(&self, job: &wire::Job) -> Result<Option<Output>, Error> {
+        if job.result.is_none() {
+            return Ok(None);
+        }
+        let gone = || Error::new(ErrorKind::Refused, format!("the result of job {} is gone", job.id));
+        match self {
+            Target::Store(longshore) => {
+                let found = longshore.backend().job(job.id).await?.and_then(|job| job.result).ok_or_else(gone)?;
+                longshore.backend().read(&found).await?.ok_or_else(gone).map(Some)
+            }
+            Target::Server(_) => {
+                let path = job.links.result.clone();
+                self.remote(move |remote| remote.bytes(&path)).await.map(Some)
+            }
+        }
+    }
+
+    /// Calls a job off, or tries it again; returns it as it is then.
+    pub async fn act(&self, id: &str, action: Action, verb: &str) -> Result<wire::Job, Error> {
+        match self {
+            Target::Store(longshore) => {
+                let refused = |text: String| Err(Error::new(ErrorKind::Refused, text));
+                match longshore.backend().act(self.id(id).await?, action).await? {
+                    Acted::Done(_) => self.job(id).await,
+                    Acted::Unknown => Err(unknown(id)),
+                    Acted::Not(state) => refused(format!("job {id} is {state}: it cannot be asked to {verb}")),
+                    Acted::Conflict(other) => refused(format!("job {other} holds the unique key of job {id} by now")),
+                }
+            }
+            Target::Server(_) => {
+                let path = format!("/v1/jobs/{}/{verb}", segment(id));
+                self.remote(move |remote| remote.post(&path, "{}")).await
+            }
+        }
+    }
+
+    /// Returns a page of jobs.
+    pub async fn list(&self, filter: Filter, page: Page) -> Result<wire::Jobs, Error> {
+        match self {
+            Target::Store(longshore) => {
+                let listed = longshore.backend().list(filter, page).await?;
+                let next = listed.next.map(|cursor| cursor.to_string());
+                Ok(wire::Jobs { jobs: listed.jobs.into_iter().map(wire::Job::from).collect(), next })
+            }
+            Target::Server(_) => {
+                let wanted = [
+                    ("queue", filter.queue.map(|queue| queue.to_string())),
+                    ("kind", filter.kind.map(|kind| kind.to_string())),
+                    ("state", filter.state.map(|state| state.to_string())),
+                    ("tag", filter.tag.map(|tag| tag.to_string())),
+                    ("key", filter.key.map(|key| key.to_string())),
+                    ("after", page.after.map(|cursor| cursor.to_string())),
+                    ("limit", Some(page.limit.to_string())),
+                ];
+                let query: Vec<_> = wanted
+                    .into_iter()
+                    .filter_map(|(name, value)| Some(format!("{name}={}", segment(&value?))))
+                    .collect();
+                let path = format!("/v1/jobs?{}", query.join("&"));
+                let page = self.remote(move |remote| remote.get(&path)).await?;
+                page.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the server has no list of jobs"))
+            }
+        }
+    }
+
+    /// Returns every queue.
+    pub async fn queues(&self) -> Result<wire::Queues, Error> {
+        match self {
+            Target::Store(longshore) => {
+                let queues = longshore.backend().queues().await?;
+                Ok(wire::Queues { queues: queues.into_iter().map(wire::Queue::from).collect() })
+            }
+            Target::Server(_) => {
+                let queues = self.remote(|remote| remote.get("/v1/queues")).await?;
+                queues.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the server has no list of queues"))
+            }
+        }
+    }
+
+    /// Turns an id or an alias into an id.
+    async fn id(&self, text: &str) -> Result<JobId, Error> {
+        let Target::Store(longshore) = self else { unreachable!("a server takes both") };
+        if let Ok(id) = text.parse() {
+            return Ok(id);
+        }
+        longshore.backend().find(text.parse::<Label>()?).await?.ok_or_else(|| unknown(text))
+    }
+
+    async fn remote<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&Remote) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let Target::Server(remote) = self else { unreachable!("asked of a store") };
+        let remote = remote.clone();
+        let called = tokio::task::spawn_blocking(move || call(&remote)).await;
+        called.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string())))
+    }
+}
+
+fn unknown(id: &str) -> Error {
+    Error::new(ErrorKind::Refused, format!("nobody knows a job `{id}` (any more)"))
+}
+
+/// Writes a text as one part of a URL.
+pub fn segment(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    text.bytes().map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()
+}

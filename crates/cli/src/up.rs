@@ -1,0 +1,44 @@
+//! `longshore up`: server, worker and demo page in one process.
+
+use clap::Args;
+use longshore::worker::Signals;
+use tokio_util::sync::CancellationToken;
+
+use crate::serve::{Place, bind};
+use crate::work::{How, open, worker};
+use crate::{Common, Exit, log};
+
+/// Run server, worker and the demo page together, in one process
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore up
+  longshore up --pace --listen 127.0.0.1:9000")]
+pub struct Up {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    place: Place,
+    #[command(flatten)]
+    how: How,
+}
+
+impl Up {
+    pub async fn run(self) -> Result<(), Exit> {
+        let mut flags = self.how.flags();
+        flags.set("listen", self.place.listen);
+        let config = self.common.load(flags)?;
+        log::start(&config);
+        let longshore = open(&config).await?;
+        let mut signals = Signals::listen()?;
+        let server = bind(longshore.backend().clone(), &config, true).await?;
+        println!("open http://{} in a browser; Ctrl+C ends", server.local_addr());
+        let running = worker(longshore.backend().clone(), &config).start()?;
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(server.run(stop.clone().cancelled_owned()));
+        // The server answers until the worker has ended, so that whoever waits hears how its job went.
+        let ended = signals.obey(&running).await;
+        stop.cancel();
+        let _ = serving.await; // it has no result
+        Exit::of_worker(ended)
+    }
+}

@@ -1,0 +1,60 @@
+//! `longshore wait`: wait for a job, with a progress bar, and write its result.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use longshore::State;
+
+use crate::Exit;
+use crate::bar::Bar;
+use crate::target::On;
+
+/// Wait until a job is finished, and print its result or write it to a file
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore wait 0199c0de-3f5a-8c1d-9b1e-5b1f0a7c2d3e
+  longshore wait my-own-id --out picture.gif --timeout 1m")]
+pub struct Wait {
+    /// The job's id, or its alias
+    id: String,
+    /// Write the result to this file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Give up after this long, with exit code 3
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    timeout: Option<Duration>,
+    #[command(flatten)]
+    on: On,
+}
+
+impl Wait {
+    pub async fn run(self) -> Result<(), Exit> {
+        let target = self.on.open().await?;
+        let bar = Bar::new();
+        let shown = bar.clone();
+        let follow = target.follow(&self.id, move |event| shown.show(event));
+        let followed = match self.timeout {
+            Some(timeout) => tokio::time::timeout(timeout, follow).await,
+            None => Ok(follow.await),
+        };
+        bar.clear();
+        followed.map_err(|_| Exit::not_finished(format!("job {} is not finished yet", self.id)))??;
+        let job = target.job(&self.id).await?;
+        if self.on.json {
+            println!("{}", serde_json::to_string(&job).map_err(Exit::failed)?);
+        }
+        if job.state != State::Succeeded {
+            return Err(Exit::failed(anyhow::anyhow!("job {} is {}: {}", job.id, job.state, job.status)));
+        }
+        let Some(output) = target.result(&job).await? else { return Ok(()) };
+        match &self.out {
+            Some(path) => std::fs::write(path, &output.body).with_context(|| format!("write `{}`", path.display())),
+            None if self.on.json => Ok(()),
+            None => std::io::stdout().write_all(&output.body).context("write the result"),
+        }
+        .map_err(Exit::failed)
+    }
+}

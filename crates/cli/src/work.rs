@@ -1,0 +1,90 @@
+//! `longshore work`: a worker process.
+
+use clap::Args;
+use longshore::worker::Worker;
+use longshore::{Backend, Longshore};
+
+use crate::config::{Config, Flags};
+use crate::{Common, Exit, exit, log};
+
+/// Run a worker: claim jobs of the built-in kinds and run them until asked to end
+///
+/// TERM, INT, QUIT, HUP or USR1 drains: nothing more is claimed, running jobs have the grace period, the rest is handed back. A
+/// second signal cancels what runs, a third ends at once. TSTP pauses claiming, CONT goes on, USR2 logs what the worker does.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore work
+  longshore work --queue mail=3 --queue bulk --concurrency 20
+  longshore work --store sqlite:/var/lib/app/jobs.db --grace 2m")]
+pub struct Work {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    how: How,
+}
+
+/// How to work, for every command that does.
+#[derive(Clone, Debug, Args)]
+pub struct How {
+    /// A queue to work on, with a weight: `mail=3`; may be repeated [default: default]
+    #[arg(long = "queue", value_name = "NAME[=WEIGHT]")]
+    queues: Vec<String>,
+    /// Let a queue wait until those before it are empty
+    #[arg(long)]
+    strict: bool,
+    /// Jobs that run at a time [default: 10]
+    #[arg(long, value_name = "N")]
+    concurrency: Option<String>,
+    /// How long to wait for running jobs when asked to end [default: 25s]
+    #[arg(long, value_name = "DURATION")]
+    grace: Option<String>,
+    /// How long a job is held without a sign of life [default: 30s]
+    #[arg(long, value_name = "DURATION")]
+    lease: Option<String>,
+    /// Dwell on each step of a picture, so that the progress can be seen [default when given: 150ms]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "150ms")]
+    pace: Option<String>,
+}
+
+impl How {
+    /// Adds these flags to those of a command.
+    pub fn flags(&self) -> Flags {
+        let mut flags = Flags::default();
+        flags.set("worker.queues", (!self.queues.is_empty()).then(|| self.queues.join(",")));
+        flags.set("worker.strict", self.strict.then(|| "true".into()));
+        flags.set("worker.concurrency", self.concurrency.clone());
+        flags.set("worker.grace", self.grace.clone());
+        flags.set("worker.lease", self.lease.clone());
+        flags.set("image.pace", self.pace.clone());
+        flags
+    }
+}
+
+impl Work {
+    pub async fn run(self) -> Result<(), Exit> {
+        let config = self.common.load(self.how.flags())?;
+        log::start(&config);
+        let longshore = open(&config).await?;
+        Exit::of_worker(worker(longshore.backend().clone(), &config).run().await?)
+    }
+}
+
+/// Opens the configured store, and says what it promises.
+pub async fn open(config: &Config) -> Result<Longshore, Exit> {
+    let longshore = Longshore::connect_with(&config.store, config.settings.clone()).await.map_err(exit::opening)?;
+    let store = longshore.backend().capabilities();
+    tracing::info!(store = %config.store, engine = store.engine, version = %store.version, survives = ?store.survives, "store open");
+    Ok(longshore)
+}
+
+/// Makes a worker of the built-in kinds.
+pub fn worker(backend: Backend, config: &Config) -> Worker {
+    let worker = Worker::new(backend)
+        .state(config.pace)
+        .handle_blocking(longshore_jobs::image::draw)
+        .concurrency(config.concurrency)
+        .grace(config.grace)
+        .lease(config.lease);
+    let worker = config.queues.iter().fold(worker, |worker, (queue, weight)| worker.queue(queue.as_str(), *weight));
+    if config.strict { worker.strict() } else { worker }
+}

@@ -1,0 +1,105 @@
+//! Every command, on a store and over a server.
+
+use serde_json::Value;
+
+use crate::program::Home;
+
+#[test]
+fn a_job_goes_from_enqueue_to_its_result() {
+    let home = Home::new();
+    let id = home.ok(&["enqueue", "image", r#"{"text":"hi"}"#, "--tag", "red", "--alias", "mine"]);
+    let id = id.trim();
+    assert_eq!(home.json(&["status", id, "--json"])["state"], "ready");
+
+    let _worker = home.start(&["work"]);
+    home.ok(&["wait", "mine", "--out", "hi.gif", "--timeout", "60s"]);
+
+    assert!(std::fs::read(home.path().join("hi.gif")).unwrap().starts_with(b"GIF89a"));
+    let job = home.json(&["status", "mine", "--json"]);
+    assert_eq!((&job["id"], &job["state"], &job["status"]), (&id.into(), &"succeeded".into(), &"complete".into()));
+    assert_eq!(job["result"]["content_type"], "image/gif");
+    let jobs = home.json(&["jobs", "--tag", "red", "--json"]);
+    assert_eq!(jobs["jobs"].as_array().unwrap().len(), 1);
+    let queues = home.json(&["queues", "--json"]);
+    assert_eq!(queues["queues"][0]["counts"]["succeeded"], 1);
+}
+
+#[test]
+fn the_tools_say_the_same_over_a_server() {
+    let home = Home::new();
+    let (_server, url) = home.serve(&["serve"]);
+    let on = |args: &[&'static str]| -> Vec<String> {
+        args.iter().map(|arg| (*arg).to_owned()).chain(["--server".into(), url.clone(), "--json".into()]).collect()
+    };
+    let json = |args: &[&'static str]| -> Value {
+        let args = on(args);
+        home.json(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+
+    let pushed =
+        json(&["enqueue", "image", r#"{"text":"hi"}"#, "--alias", "mine", "--delay", "1h", "--priority", "-5"]);
+    assert_eq!(pushed["state"], "scheduled");
+    let mut remote = json(&["status", "mine"]);
+    let mut local = home.json(&["status", "mine", "--json"]);
+    assert_eq!(remote, local);
+    assert_eq!(remote["priority"], -5);
+    remote = json(&["jobs", "--state", "scheduled"]);
+    local = home.json(&["jobs", "--state", "scheduled", "--json"]);
+    assert_eq!(remote, local);
+    assert_eq!(json(&["queues"]), home.json(&["queues", "--json"]));
+
+    assert_eq!(json(&["retry", "mine"])["state"], "ready");
+    assert_eq!(json(&["cancel", "mine"])["state"], "cancelled");
+    let args = on(&["cancel", "mine"]);
+    let complaint = home.fails(1, &args.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(complaint.contains("cancelled"), "{complaint}");
+}
+
+#[test]
+fn waiting_over_a_server_brings_the_picture() {
+    let home = Home::new();
+    let (_up, url) = home.serve(&["up"]);
+    let id = home.ok(&["enqueue", "image", r#"{"text":"over_there"}"#, "--server", &url]);
+    home.ok(&["wait", id.trim(), "--server", &url, "--out", "over.gif"]);
+    assert!(std::fs::read(home.path().join("over.gif")).unwrap().starts_with(b"GIF89a"));
+}
+
+#[test]
+fn a_job_that_dies_says_why_and_can_be_retried() {
+    let home = Home::new();
+    let _worker = home.start(&["work"]);
+    let id = home.ok(&["enqueue", "image", r#"{"text":""}"#]);
+    let complaint = home.fails(1, &["wait", id.trim()]);
+    assert!(complaint.contains("is dead"), "{complaint}");
+    let status = home.ok(&["status", id.trim()]);
+    assert!(status.contains("dead because  fatal"), "{status}");
+    assert!(home.ok(&["retry", id.trim()]).contains("is ready"));
+}
+
+#[test]
+fn what_cannot_be_done_is_told_with_its_exit_code() {
+    let home = Home::new();
+    assert!(home.fails(1, &["status", "0199c0de-0000-8000-8000-000000000000"]).contains("nobody knows a job"));
+    assert!(home.fails(1, &["status", "some-alias"]).contains("nobody knows a job `some-alias`"));
+    assert!(home.fails(2, &["enqueue", "image", "{"]).contains("no JSON"));
+    assert!(home.fails(2, &["enqueue", "a b", "{}"]).contains("kind"));
+    assert!(home.fails(2, &["enqueue", "image", "{}", "--priority", "500"]).contains("priority"));
+    assert!(home.fails(2, &["frobnicate"]).contains("frobnicate"));
+    assert!(home.fails(69, &["queues", "--server", "http://127.0.0.1:1"]).contains("cannot reach server"));
+    let id = home.ok(&["enqueue", "image", "{}", "--delay", "1h"]);
+    assert!(home.fails(3, &["wait", id.trim(), "--timeout", "50ms"]).contains("not finished"));
+}
+
+#[test]
+fn every_command_has_help_with_examples_and_exit_codes() {
+    let home = Home::new();
+    let all = home.ok(&["--help"]);
+    assert!(all.contains("69  the store or the server could not be reached"));
+    let commands =
+        ["demo", "up", "serve", "work", "enqueue", "status", "wait", "jobs", "cancel", "retry", "queues", "check"];
+    for command in commands {
+        assert!(all.contains(&format!("\n  {command} ")), "{command} is missing:\n{all}");
+        let help = home.ok(&[command, "--help"]);
+        assert!(help.contains(&format!("Examples:\n  longshore {command}")) || help.contains("Examples:"), "{help}");
+    }
+}

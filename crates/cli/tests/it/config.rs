@@ -1,0 +1,130 @@
+//! Configuration, and what can be wrong with a place to run in.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::program::{Home, get, text};
+
+#[test]
+fn all_problems_are_told_together_and_a_typo_gets_a_suggestion() {
+    let home = Home::new();
+    fs::write(
+        home.path().join("longshore.toml"),
+        "stor = \"memory:\"\n[worker]\nqueuez = [\"a\"]\nconcurrency = 0\n[retention]\ndead = \"soon\"\n",
+    )
+    .unwrap();
+    let complaint = home.fails(2, &["check"]);
+    for part in [
+        "4 problems",
+        "unknown key `stor`, did you mean `store`?",
+        "unknown key `worker.queuez`, did you mean `worker.queues`?",
+        "worker.concurrency = `0` (from longshore.toml) is no number from 1 to 1000",
+        "retention.dead = `soon` (from longshore.toml) is no duration",
+    ] {
+        assert!(complaint.contains(part), "{part:?} is missing:\n{complaint}");
+    }
+}
+
+#[test]
+fn flags_go_before_the_environment_and_that_before_the_file() {
+    let home = Home::new();
+    fs::write(home.path().join("longshore.toml"), "store = \"sqlite:file.db\"\n").unwrap();
+    let store = |env: Option<&str>, flag: Option<&str>| {
+        let mut command = home.command(&["check", "--listen", "127.0.0.1:0"]);
+        env.map(|url| command.env("LONGSHORE_STORE", url));
+        flag.map(|url| command.args(["--store", url]));
+        text(&command.output().unwrap().stdout)
+    };
+    assert!(store(None, None).contains("sqlite:file.db"));
+    assert!(store(Some("sqlite:env.db"), None).contains("sqlite:env.db"));
+    assert!(store(Some("sqlite:env.db"), Some("sqlite:flag.db")).contains("sqlite:flag.db"));
+}
+
+#[test]
+fn an_unknown_store_is_refused_with_those_built_in() {
+    let complaint = Home::new().fails(2, &["queues", "--store", "mysql://localhost"]);
+    assert!(complaint.contains("`mysql`") && complaint.contains("`sqlite:longshore.db`"), "{complaint}");
+}
+
+#[test]
+fn a_foreign_database_and_what_is_none_are_left_alone() {
+    let home = Home::new();
+    let path = home.path().join("foreign.db");
+    let foreign = rusqlite::Connection::open(&path).unwrap();
+    foreign.execute_batch("CREATE TABLE mine (a); INSERT INTO mine VALUES (1)").unwrap();
+    let before = fs::read(&path).unwrap();
+    assert!(home.fails(69, &["queues", "--store", "sqlite:foreign.db"]).contains("another program"));
+    assert_eq!(fs::read(&path).unwrap(), before);
+
+    fs::write(
+        home.path().join("text.db"),
+        "This is not a database, but it is long enough to look like one. ".repeat(20),
+    )
+    .unwrap();
+    assert!(home.fails(69, &["queues", "--store", "sqlite:text.db"]).contains("no SQLite database"));
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let home = Home::new();
+    home.ok(&["queues", "--store", "sqlite:new.db"]);
+    let database = rusqlite::Connection::open(home.path().join("new.db")).unwrap();
+    database.pragma_update(None, "user_version", 99).unwrap();
+    drop(database);
+    assert!(home.fails(69, &["queues", "--store", "sqlite:new.db"]).contains("use a newer longshore"));
+}
+
+#[test]
+fn a_folder_that_is_missing_or_read_only_is_named() {
+    let home = Home::new();
+    assert!(
+        home.fails(69, &["queues", "--store", "sqlite:missing/jobs.db"]).contains("folder `missing` does not exist")
+    );
+    let folder = home.path().join("closed");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o500)).unwrap();
+    if fs::write(folder.join("probe"), "").is_ok() {
+        return; // root writes everywhere: the next line would show nothing
+    }
+    assert!(home.fails(69, &["queues", "--store", "sqlite:closed/jobs.db"]).contains("read-only"));
+}
+
+#[test]
+fn a_taken_port_is_named_with_the_way_out() {
+    let home = Home::new();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let complaint = home.fails(2, &["serve", "--listen", &address]);
+    assert!(complaint.contains(&address) && complaint.contains("choose another port"), "{complaint}");
+    assert!(home.fails(2, &["check", "--listen", &address]).contains(&address));
+}
+
+#[test]
+fn nobody_listens_to_the_world_without_a_token() {
+    let home = Home::new();
+    let complaint = home.fails(2, &["serve", "--listen", "0.0.0.0:0"]);
+    assert!(complaint.contains("token"), "{complaint}");
+}
+
+#[test]
+fn with_a_token_only_who_shows_it_is_answered() {
+    let home = Home::new();
+    fs::write(home.path().join("token"), "correct horse battery".replace(' ', "-")).unwrap();
+    fs::write(home.path().join("longshore.toml"), "token_file = \"token\"\n").unwrap();
+    let (_server, url) = home.serve(&["serve"]);
+    assert_eq!(get(&format!("{url}/v1/queues")).0, 401);
+    home.ok(&["queues", "--server", &url]);
+    fs::write(home.path().join("longshore.toml"), "").unwrap();
+    assert!(home.run(&["queues", "--server", &url]).status.code() == Some(1));
+}
+
+#[test]
+fn a_new_database_is_for_its_owner_alone() {
+    let home = Home::new();
+    home.ok(&["queues"]);
+    for file in ["longshore.db", "longshore.db-wake"] {
+        let mode = fs::metadata(home.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{file} has mode {mode:o}");
+    }
+}

@@ -1,0 +1,11 @@
+//! The whole program, as people run it: real processes, real files, real signals, a real browser.
+
+mod program;
+mod browser;
+mod commands;
+mod config;
+mod demo;
+mod page;
+mod signals;
+mod survive;
+mod workspace;

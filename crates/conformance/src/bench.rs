@@ -1,0 +1,302 @@
+//! What a case works with: a fresh store, a clock to move, and the verbs in one word each.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::{
+    Acted, Action, Artifacts, Backend, Claim, Claimed, Claims, Clock, Filter, JobId, Kept, Kind, Label, NewJob, Nonce,
+    Outcome, Output, Page, Payload, Progress, Pushed, QueueName, Reason, Renewal, Renewed, Settings, Settled,
+    Settlement, Snapshot, State, Store, Stored, Token, Unique, UniqueScope, Upkeep, WorkerSecret, limits,
+};
+
+use crate::Fixture;
+
+/// Opens a fresh fixture.
+pub(crate) type Opener = fn(Settings) -> Pin<Box<dyn Future<Output = Box<dyn Fixture>> + Send>>;
+
+/// A fresh store on the bench.
+pub(crate) struct Bench {
+    /// Moves the store's time.
+    pub(crate) clock: Clock,
+    /// The store itself, for what must not go through [`Backend`].
+    pub(crate) store: Arc<dyn Store>,
+    /// The store as users have it.
+    pub(crate) backend: Backend,
+    /// The worker that [`Bench::ask`] asks for.
+    pub(crate) worker: WorkerSecret,
+    fixture: Box<dyn Fixture>,
+    opener: Opener,
+}
+
+impl Bench {
+    pub(crate) async fn open(opener: Opener, settings: Settings) -> Self {
+        let clock = settings.clock.clone();
+        let fixture = opener(settings).await;
+        let backend = Backend::new(fixture.store(), fixture.artifacts());
+        Bench { clock, store: fixture.store(), backend, worker: WorkerSecret::new(), fixture, opener }
+    }
+
+    /// Opens another fresh store, with other settings.
+    pub(crate) async fn anew(&self, settings: Settings) -> Bench {
+        Bench::open(self.opener, settings).await
+    }
+
+    /// Opens another fresh store that keeps finished jobs for so long.
+    pub(crate) async fn keeping(&self, finished: Duration, dead: Duration) -> Bench {
+        let mut settings = Settings::default();
+        settings.keep_finished = finished;
+        settings.keep_dead = dead;
+        self.anew(settings).await
+    }
+
+    /// Opens the same data as another process would; prints why where that cannot be.
+    pub(crate) async fn second(&self) -> Option<Backend> {
+        match self.fixture.reopen().await {
+            Ok(store) => Some(Backend::new(store, self.fixture.artifacts())),
+            Err(why) => {
+                println!("not opened a second time: {why}");
+                None
+            }
+        }
+    }
+
+    /// Returns one backend for each way to the same data: one, or two.
+    pub(crate) async fn ways(&self) -> Vec<Backend> {
+        std::iter::once(self.backend.clone()).chain(self.second().await).collect()
+    }
+
+    pub(crate) fn artifacts(&self) -> Arc<dyn Artifacts> {
+        self.fixture.artifacts()
+    }
+
+    pub(crate) fn many(&self) -> usize {
+        self.fixture.many()
+    }
+
+    // ---- pushing ----
+
+    pub(crate) async fn push(&self, job: NewJob) -> JobId {
+        let id = job.id;
+        assert_eq!(self.offer(job).await, Pushed::Created(id));
+        id
+    }
+
+    /// Pushes a job that may have to stand back for another.
+    pub(crate) async fn offer(&self, job: NewJob) -> Pushed {
+        self.backend.push(vec![job]).await.unwrap().pop().unwrap()
+    }
+
+    /// Pushes that many plain jobs.
+    pub(crate) async fn push_plain(&self, n: usize) -> Vec<JobId> {
+        self.push_all((0..n).map(|_| job()).collect()).await
+    }
+
+    pub(crate) async fn push_all(&self, jobs: Vec<NewJob>) -> Vec<JobId> {
+        let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
+        let created: Vec<_> = ids.iter().map(|id| Pushed::Created(*id)).collect();
+        assert_eq!(self.backend.push(jobs).await.unwrap(), created);
+        ids
+    }
+
+    // ---- claiming ----
+
+    /// Returns a claim for one plain job, by a worker that is idle.
+    pub(crate) fn ask(&self) -> Claim {
+        Claim {
+            worker: self.worker.id(),
+            nonce: Nonce::new(),
+            queues: vec![QueueName::default()],
+            kinds: vec![kind("work")],
+            limit: 1,
+            lease: limits::LEASE,
+            idle: true,
+        }
+    }
+
+    pub(crate) async fn claims(&self, claim: Claim) -> Claims {
+        self.backend.claim(claim).await.unwrap()
+    }
+
+    pub(crate) async fn claim(&self, claim: Claim) -> Vec<Claimed> {
+        self.claims(claim).await.jobs
+    }
+
+    /// Claims up to that many plain jobs.
+    pub(crate) async fn take(&self, limit: usize) -> Vec<Claimed> {
+        self.claim(Claim { limit, ..self.ask() }).await
+    }
+
+    /// Claims the one job that there must be.
+    pub(crate) async fn take_one(&self) -> Claimed {
+        self.take(1).await.pop().expect("there is a job to claim")
+    }
+
+    /// Pushes a plain job and claims it.
+    pub(crate) async fn running(&self) -> Claimed {
+        let id = self.push(job()).await;
+        let claimed = self.take_one().await;
+        assert_eq!(claimed.id, id);
+        claimed
+    }
+
+    // ---- holding and settling ----
+
+    pub(crate) async fn renew(&self, claimed: &Claimed) -> Renewed {
+        self.renew_token(claimed.id, claimed.token).await
+    }
+
+    /// Says progress for a claim that must be held.
+    pub(crate) async fn progress(&self, claimed: &Claimed) {
+        assert_eq!(self.renew(claimed).await, Renewed::Held);
+    }
+
+    pub(crate) async fn renew_token(&self, id: JobId, token: Token) -> Renewed {
+        let renewal = Renewal { id, token, lease: limits::LEASE, progress: Some(Progress::of(1, 2)) };
+        self.backend.renew(vec![renewal]).await.unwrap()[0]
+    }
+
+    pub(crate) async fn settle(&self, claimed: &Claimed, outcome: Outcome) -> Settled {
+        self.settle_token(claimed.id, claimed.token, outcome).await
+    }
+
+    pub(crate) async fn settle_token(&self, id: JobId, token: Token, outcome: Outcome) -> Settled {
+        let settlement = Settlement { id, token, outcome, progress: Some(Progress::of(2, 2)) };
+        self.backend.settle(vec![settlement]).await.unwrap()[0]
+    }
+
+    /// Settles a claim that must be held.
+    pub(crate) async fn end(&self, claimed: &Claimed, outcome: Outcome) {
+        assert_eq!(self.settle(claimed, outcome).await, Settled::Done);
+    }
+
+    // ---- time and upkeep ----
+
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+    }
+
+    pub(crate) async fn upkeep(&self) -> Kept {
+        self.keep_up(true).await
+    }
+
+    pub(crate) async fn keep_up(&self, rescue: bool) -> Kept {
+        self.store.upkeep(Upkeep { limit: limits::UPKEEP_ROWS, rescue }).await.unwrap()
+    }
+
+    /// Lets every lease end, and takes the jobs from their workers, as if these had crashed.
+    pub(crate) async fn crash(&self) -> usize {
+        self.advance(limits::LEASE + Duration::from_secs(1));
+        self.upkeep().await.rescued
+    }
+
+    // ---- looking ----
+
+    pub(crate) async fn job(&self, id: JobId) -> Snapshot {
+        self.backend.job(id).await.unwrap().expect("the job is known")
+    }
+
+    pub(crate) async fn state(&self, id: JobId) -> State {
+        self.job(id).await.state
+    }
+
+    pub(crate) async fn is_known(&self, id: JobId) -> bool {
+        self.backend.job(id).await.unwrap().is_some()
+    }
+
+    pub(crate) async fn act(&self, id: JobId, action: Action) -> Acted {
+        self.backend.act(id, action).await.unwrap()
+    }
+
+    /// Returns all jobs that match, page by page, the newest first.
+    pub(crate) async fn list(&self, filter: Filter) -> Vec<Snapshot> {
+        let mut jobs = Vec::new();
+        let mut after = None;
+        loop {
+            let page = Page { after, limit: limits::PAGE };
+            let listed = self.backend.list(filter.clone(), page).await.unwrap();
+            assert!(listed.jobs.len() <= limits::PAGE);
+            jobs.extend(listed.jobs);
+            after = listed.next;
+            if after.is_none() {
+                return jobs;
+            }
+        }
+    }
+
+    /// Returns how many jobs of the queue `default` are in that state, by the store's own count.
+    pub(crate) async fn count(&self, state: State) -> u64 {
+        let queues = self.backend.queues().await.unwrap();
+        queues.iter().find(|stats| stats.queue == QueueName::default()).map_or(0, |stats| stats.count(state))
+    }
+}
+
+/// Returns a plain job: queue `default`, kind `work`, ready at once.
+pub(crate) fn job() -> NewJob {
+    job_of("default", "work")
+}
+
+pub(crate) fn job_of(queue_name: &str, kind_name: &str) -> NewJob {
+    NewJob::new(queue(queue_name), kind(kind_name), Payload::parse(r#"{"n":1}"#).unwrap())
+}
+
+/// Returns a plain job that holds the unique key `key`.
+pub(crate) fn unique(key: &str, scope: UniqueScope) -> NewJob {
+    NewJob { unique: Some(Unique { key: label(key), scope }), ..job() }
+}
+
+pub(crate) fn queue(name: &str) -> QueueName {
+    name.parse().unwrap()
+}
+
+pub(crate) fn kind(name: &str) -> Kind {
+    name.parse().unwrap()
+}
+
+pub(crate) fn label(text: &str) -> Label {
+    text.parse().unwrap()
+}
+
+pub(crate) const fn secs(n: u64) -> Duration {
+    Duration::from_secs(n)
+}
+
+pub(crate) const fn hours(n: u64) -> Duration {
+    Duration::from_secs(n * 3600)
+}
+
+pub(crate) fn success() -> Outcome {
+    Outcome::Succeed { result: Some(Stored::Inline(Output::new("application/json", "42"))) }
+}
+
+pub(crate) fn retry_in(delay: Duration) -> Outcome {
+    Outcome::Retry { delay, message: "not this time".into() }
+}
+
+pub(crate) fn fatal() -> Outcome {
+    Outcome::Bury { reason: Reason::Fatal, message: "no use".into() }
+}
+
+/// Returns every outcome there is, and where it takes a job whose first attempt of several it ends.
+pub(crate) fn outcomes() -> Vec<(Outcome, State)> {
+    vec![
+        (success(), State::Succeeded),
+        (Outcome::Succeed { result: None }, State::Succeeded),
+        (retry_in(Duration::ZERO), State::Ready),
+        (retry_in(secs(60)), State::Scheduled),
+        (Outcome::Snooze { delay: Duration::ZERO }, State::Ready),
+        (Outcome::Snooze { delay: secs(60) }, State::Scheduled),
+        (Outcome::Release, State::Ready),
+        (fatal(), State::Dead),
+        (Outcome::Cancel, State::Cancelled),
+    ]
+}
+
+/// Returns dice for a random case, and prints the seed; `LONGSHORE_SEED` repeats a run.
+pub(crate) fn dice() -> fastrand::Rng {
+    let given = std::env::var("LONGSHORE_SEED").ok().map(|text| text.parse().expect("LONGSHORE_SEED is a number"));
+    let seed = given.unwrap_or_else(|| fastrand::u64(..));
+    println!("LONGSHORE_SEED={seed}");
+    fastrand::Rng::with_seed(seed)
+}

@@ -1,0 +1,125 @@
+//! Work that has piled up is done in bounded steps, and none of it is lost.
+
+use std::time::Duration;
+
+use longshore_core::{Claimed, Death, NewJob, Settlement, State, Upkeep, When, limits};
+
+use crate::bench::{Bench, hours, job, secs, success};
+
+const LIMIT: usize = limits::UPKEEP_ROWS;
+
+/// Pushes many jobs and claims all of them.
+async fn many_running(bench: &Bench) -> Vec<Claimed> {
+    push_many(bench, bench.many(), job).await;
+    let mut claimed = Vec::new();
+    while claimed.len() < bench.many() {
+        let batch = bench.take(limits::BATCH).await;
+        assert!(!batch.is_empty(), "{} of {} jobs could be claimed", claimed.len(), bench.many());
+        claimed.extend(batch);
+    }
+    claimed
+}
+
+async fn push_many(bench: &Bench, n: usize, new: impl Fn() -> NewJob) {
+    bench.push_all((0..n).map(|_| new()).collect()).await;
+}
+
+async fn settle_all(bench: &Bench, claimed: &[Claimed]) {
+    for batch in claimed.chunks(limits::BATCH) {
+        let settle = |job: &Claimed| Settlement { id: job.id, token: job.token, outcome: success(), progress: None };
+        let answers = bench.backend.settle(batch.iter().map(settle).collect()).await.unwrap();
+        assert!(answers.iter().all(|answer| *answer == longshore_core::Settled::Done));
+    }
+}
+
+/// Does upkeep until there is no more to do; returns how many rows of one part were touched. Asserts that each step is
+/// bounded, and that a full one says that there is more.
+async fn work_off(bench: &Bench, part: impl Fn(&longshore_core::Kept) -> usize) -> usize {
+    let mut done = 0;
+    for _ in 0..=bench.many() / LIMIT + 1 {
+        let kept = bench.upkeep().await;
+        let step = part(&kept);
+        assert!(step <= LIMIT, "{step} rows in one step");
+        assert!(kept.more || step < LIMIT, "a full step must say that there is more");
+        done += step;
+        if !kept.more {
+            return done;
+        }
+    }
+    panic!("after {done} rows upkeep still says that there is more");
+}
+
+pub(crate) async fn many_expired_leases_are_rescued_in_steps(bench: Bench) {
+    let many = many_running(&bench).await.len();
+    bench.advance(hours(1));
+    assert_eq!(work_off(&bench, |kept| kept.rescued).await, many);
+    assert_eq!(bench.count(State::Ready).await, many as u64);
+    assert_eq!(bench.count(State::Running).await, 0);
+}
+
+pub(crate) async fn many_finished_jobs_are_pruned_in_steps(bench: Bench) {
+    let bench = bench.keeping(hours(1), hours(1)).await;
+    let claimed = many_running(&bench).await;
+    settle_all(&bench, &claimed).await;
+    assert_eq!(bench.upkeep().await.pruned, 0);
+    bench.advance(hours(1));
+    assert_eq!(work_off(&bench, |kept| kept.pruned).await, claimed.len());
+    assert_eq!(bench.count(State::Succeeded).await, 0);
+    assert_eq!(bench.list(Default::default()).await, []);
+}
+
+pub(crate) async fn many_due_jobs_are_all_handed_out(bench: Bench) {
+    let many = bench.many();
+    push_many(&bench, many, || NewJob { when: When::In(secs(600)), ..job() }).await;
+    assert!(bench.take(10).await.is_empty());
+    bench.advance(secs(600));
+    let mut claimed = 0;
+    while claimed < many {
+        let batch = bench.take(limits::BATCH).await.len();
+        assert!(batch > 0, "{claimed} of {many} jobs were handed out, and then no more");
+        claimed += batch;
+    }
+    assert_eq!(bench.count(State::Running).await, many as u64);
+}
+
+pub(crate) async fn many_missed_deadlines_are_buried_in_steps(bench: Bench) {
+    let many = bench.many();
+    push_many(&bench, many, || NewJob { deadline: Some(When::In(secs(60))), ..job() }).await;
+    bench.advance(secs(60));
+    assert_eq!(work_off(&bench, |kept| kept.buried).await, many);
+    assert_eq!(bench.count(State::Dead).await, many as u64);
+}
+
+pub(crate) async fn parts_of_upkeep_do_not_starve_each_other(bench: Bench) {
+    let bench = bench.keeping(Duration::ZERO, Duration::ZERO).await;
+    push_many(&bench, 60, || NewJob { deadline: Some(When::In(secs(60))), when: When::In(secs(300)), ..job() }).await;
+    bench.push_plain(120).await;
+    let finished = bench.take(60).await;
+    settle_all(&bench, &finished).await;
+    assert_eq!(bench.take(60).await.len(), 60);
+    bench.advance(secs(100));
+    let kept = bench.store.upkeep(Upkeep { limit: 20, rescue: true }).await.unwrap();
+    assert_eq!((kept.rescued, kept.buried), (20, 20));
+    assert!(kept.pruned > 0 && kept.pruned <= 20 && kept.more);
+}
+
+pub(crate) async fn worker_with_a_thousand_jobs_is_released_as_a_whole(bench: Bench) {
+    bench.push_plain(limits::BATCH).await;
+    assert_eq!(bench.take(limits::BATCH).await.len(), limits::BATCH);
+    assert_eq!(bench.backend.release_worker(bench.worker.clone(), Death::Interrupted).await.unwrap(), limits::BATCH);
+    assert_eq!(bench.count(State::Ready).await, limits::BATCH as u64);
+}
+
+pub(crate) async fn many_jobs_that_missed_their_deadline_do_not_wedge_claims(bench: Bench) {
+    let many = bench.many();
+    push_many(&bench, many, || NewJob { deadline: Some(When::In(secs(60))), priority: 1, ..job() }).await;
+    let good = bench.push(job()).await;
+    bench.advance(secs(60));
+    for _ in 0..=many {
+        if let Some(claimed) = bench.take(1).await.pop() {
+            assert_eq!(claimed.id, good);
+            return;
+        }
+    }
+    panic!("the job behind {many} expired ones was never handed out");
+}

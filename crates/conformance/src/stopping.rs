@@ -1,0 +1,245 @@
+//! Workers over the store: whatever makes a handler stop, its job ends up where it belongs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::handler::{self, Ctx, State as Shared};
+use longshore_core::worker::{Ended, Running, Worker};
+use longshore_core::{Acted, Action, Backend, Client, Handle, Job, Retry, State, Status, WaitError};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::bench::{Bench, secs};
+
+/// A job that says that it runs, and then waits to be stopped or let through.
+#[derive(Serialize, Deserialize)]
+struct Wait {
+    /// Whether it gives way when it is to stop.
+    gives_way: bool,
+}
+
+impl Job for Wait {
+    const KIND: &'static str = "wait";
+    const RETRY: Retry = Retry { base: Duration::ZERO, cap: Duration::ZERO };
+    const MAX_ATTEMPTS: u16 = 1;
+    type Output = bool;
+}
+
+/// What a handler and its case tell each other.
+#[derive(Clone)]
+struct Signals {
+    runs: mpsc::UnboundedSender<u16>,
+    let_through: Arc<Semaphore>,
+}
+
+struct Stage {
+    runs: mpsc::UnboundedReceiver<u16>,
+    let_through: Arc<Semaphore>,
+    signals: Signals,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let (sender, runs) = mpsc::unbounded_channel();
+        let let_through = Arc::new(Semaphore::new(0));
+        let signals = Signals { runs: sender, let_through: Arc::clone(&let_through) };
+        Stage { runs, let_through, signals }
+    }
+
+    /// Starts a worker that renews its leases three times a second.
+    fn worker(&self, backend: &Backend) -> Worker {
+        Worker::new(backend.clone()).handle(wait).state(self.signals.clone()).lease(secs(1))
+    }
+
+    /// Waits until a handler runs; returns which attempt it is.
+    async fn runs(&mut self) -> u16 {
+        self.runs.recv().await.expect("the stage holds a sender")
+    }
+}
+
+/// Returns whether it was let through rather than stopped.
+async fn wait(job: Wait, ctx: Ctx, Shared(signals): Shared<Signals>) -> handler::Result<bool> {
+    signals.runs.send(ctx.attempt())?;
+    tokio::select! {
+        permit = signals.let_through.acquire() => {
+            permit?.forget();
+            Ok(true)
+        }
+        () = ctx.stopping(), if job.gives_way => Err(handler::Error::retry("stopped")),
+    }
+}
+
+async fn enqueue(bench: &Bench, gives_way: bool) -> Handle<Wait> {
+    Client::new(bench.backend.clone()).enqueue(Wait { gives_way }).max_attempts(3).await.unwrap()
+}
+
+async fn ends(handle: &Handle<Wait>) -> Result<bool, WaitError> {
+    tokio::time::timeout(secs(60), handle.wait()).await.expect("the job ends")
+}
+
+pub(crate) async fn cancel_stops_an_async_handler(bench: Bench) {
+    for gives_way in [true, false] {
+        let mut stage = Stage::new();
+        let worker = stage.worker(&bench.backend).start().unwrap();
+        let handle = enqueue(&bench, gives_way).await;
+        stage.runs().await;
+        assert_eq!(handle.cancel().await.unwrap(), Acted::Done(State::Running));
+        assert!(matches!(ends(&handle).await, Err(WaitError::Cancelled)));
+        assert_eq!(worker.drain().await, Ended::Drained);
+    }
+}
+
+pub(crate) async fn cancel_through_another_process_stops_a_handler(bench: Bench) {
+    let Some(second) = bench.second().await else { return };
+    let mut stage = Stage::new();
+    let worker = stage.worker(&bench.backend).start().unwrap();
+    let handle = enqueue(&bench, true).await;
+    stage.runs().await;
+    assert_eq!(second.act(handle.id(), Action::Cancel).await.unwrap(), Acted::Done(State::Running));
+    assert!(matches!(ends(&handle).await, Err(WaitError::Cancelled)));
+    assert_eq!(worker.drain().await, Ended::Drained);
+}
+
+#[derive(Serialize, Deserialize)]
+struct Grind;
+
+impl Job for Grind {
+    const KIND: &'static str = "grind";
+    type Output = ();
+}
+
+pub(crate) async fn blocking_handler_sees_that_it_is_to_stop(bench: Bench) {
+    let (started, mut runs) = mpsc::unbounded_channel();
+    let grind = move |_: Grind, ctx: Ctx| {
+        started.send(())?;
+        while !ctx.is_stopping() {
+            std::thread::yield_now();
+        }
+        Err(handler::Error::cancel())
+    };
+    let worker = Worker::new(bench.backend.clone()).handle_blocking(grind).start().unwrap();
+    let handle = Client::new(bench.backend.clone()).enqueue(Grind).await.unwrap();
+    runs.recv().await.unwrap();
+    assert_eq!(handle.cancel().await.unwrap(), Acted::Done(State::Running));
+    assert!(matches!(handle.wait().await, Err(WaitError::Cancelled)));
+    assert_eq!(worker.drain().await, Ended::Drained);
+}
+
+pub(crate) async fn handler_that_takes_too_long_is_a_failed_attempt(bench: Bench) {
+    let mut stage = Stage::new();
+    let worker = stage.worker(&bench.backend).start().unwrap();
+    let client = Client::new(bench.backend.clone());
+    let short = client.enqueue(Wait { gives_way: true }).max_attempts(2).timeout(Duration::from_millis(20));
+    let handle = short.await.unwrap();
+    assert_eq!((stage.runs().await, stage.runs().await), (1, 2));
+    assert!(matches!(ends(&handle).await, Err(WaitError::Dead { message, .. }) if message == "timed out after 20ms"));
+    assert_eq!(bench.job(handle.id()).await.failures.len(), 2);
+    assert_eq!(worker.drain().await, Ended::Drained);
+}
+
+/// Waits until the worker has been told to drain, as its report after that shows.
+async fn has_running(worker: &Running, n: usize) {
+    assert_eq!(worker.report().await.expect("the worker has not ended").running.len(), n);
+}
+
+pub(crate) async fn drain_waits_for_what_runs_and_takes_nothing_more(bench: Bench) {
+    let mut stage = Stage::new();
+    let worker = Arc::new(stage.worker(&bench.backend).concurrency(1).start().unwrap());
+    let first = enqueue(&bench, true).await;
+    stage.runs().await;
+    let drain = tokio::spawn({
+        let worker = Arc::clone(&worker);
+        async move { worker.drain().await }
+    });
+    tokio::task::yield_now().await;
+    let second = enqueue(&bench, true).await;
+    has_running(&worker, 1).await;
+    assert!(!drain.is_finished());
+    stage.let_through.add_permits(1);
+    assert_eq!(drain.await.unwrap(), Ended::Drained);
+    assert!(ends(&first).await.unwrap());
+    assert!(worker.report().await.is_none(), "it has ended");
+    let left = bench.job(second.id()).await;
+    assert!(left.state == State::Ready && left.attempt == 0, "{left:?}");
+}
+
+pub(crate) async fn drain_past_its_grace_hands_back(bench: Bench) {
+    let mut stage = Stage::new();
+    let worker = stage.worker(&bench.backend).grace(Duration::ZERO).start().unwrap();
+    let handle = enqueue(&bench, true).await;
+    stage.runs().await;
+    assert_eq!(worker.drain().await, Ended::Released);
+    let job = bench.job(handle.id()).await;
+    assert_eq!((job.state, job.attempt, job.crashes, job.interruptions), (State::Ready, 0, 0, 1));
+    assert!(job.failures.is_empty(), "nothing is burned");
+
+    let next = stage.worker(&bench.backend).start().unwrap();
+    assert_eq!(stage.runs().await, 1);
+    stage.let_through.add_permits(1);
+    assert!(ends(&handle).await.unwrap());
+    assert_eq!(next.drain().await, Ended::Drained);
+}
+
+pub(crate) async fn cancelled_worker_hands_back_at_once(bench: Bench) {
+    let mut stage = Stage::new();
+    let worker = stage.worker(&bench.backend).grace(secs(3600)).start().unwrap();
+    let handles = [enqueue(&bench, true).await, enqueue(&bench, true).await];
+    stage.runs().await;
+    stage.runs().await;
+    assert_eq!(worker.cancel().await, Ended::Released);
+    for handle in handles {
+        let job = bench.job(handle.id()).await;
+        assert_eq!((job.state, job.attempt, job.interruptions), (State::Ready, 0, 1));
+    }
+}
+
+pub(crate) async fn quiet_worker_claims_nothing_until_it_is_resumed(bench: Bench) {
+    let mut stage = Stage::new();
+    let worker = stage.worker(&bench.backend).start().unwrap();
+    worker.quiet();
+    worker.report().await.unwrap(); // orders are obeyed one after the other
+    let handle = enqueue(&bench, true).await;
+    let quiet = worker.report().await.unwrap();
+    assert_eq!((quiet.running.len(), quiet.claimed), (0, 0));
+    worker.resume();
+    stage.runs().await;
+    stage.let_through.add_permits(1);
+    assert!(ends(&handle).await.unwrap());
+    assert_eq!(worker.drain().await, Ended::Drained);
+}
+
+pub(crate) async fn handler_of_a_lost_job_is_stopped_and_counts_for_nothing(bench: Bench) {
+    let mut stage = Stage::new();
+    let worker = stage.worker(&bench.backend).start().unwrap();
+    let handle = enqueue(&bench, true).await;
+    assert_eq!(stage.runs().await, 1);
+    while bench.job(handle.id()).await.crashes == 0 {
+        bench.advance(secs(2)); // the worker renews now and then; sooner or later upkeep comes first
+        bench.upkeep().await;
+    }
+    assert_eq!(stage.runs().await, 1, "the job runs again, without having lost an attempt");
+    stage.let_through.add_permits(2);
+    assert!(ends(&handle).await.unwrap());
+    let job = bench.job(handle.id()).await;
+    assert_eq!((job.state, job.attempt), (State::Succeeded, 1));
+    assert_eq!(worker.drain().await, Ended::Drained);
+}
+
+pub(crate) async fn running_job_outlives_many_leases(bench: Bench) {
+    let mut stage = Stage::new();
+    let worker = stage.worker(&bench.backend).start().unwrap();
+    let handle = enqueue(&bench, true).await;
+    stage.runs().await;
+    let begun = std::time::Instant::now();
+    let mut news = bench.backend.wakeups().news();
+    while begun.elapsed() < Duration::from_millis(2500) {
+        bench.upkeep().await;
+        let _quiet = tokio::time::timeout(Duration::from_millis(50), news.heard()).await;
+    }
+    let Status { state, attempt, .. } = bench.backend.status(vec![handle.id()]).await.unwrap().remove(0).unwrap();
+    assert_eq!((state, attempt), (State::Running, 1), "its lease of a second was renewed all along");
+    stage.let_through.add_permits(1);
+    assert!(ends(&handle).await.unwrap());
+    assert_eq!(bench.job(handle.id()).await.crashes, 0);
+    assert_eq!(worker.drain().await, Ended::Drained);
+}

@@ -1,0 +1,61 @@
+//! What a server is told before it starts.
+
+use std::time::Duration;
+
+use crate::Secret;
+
+/// What a server is told before it starts; the defaults are safe on a machine of one's own.
+///
+/// # Examples
+///
+/// ```
+/// let mut config = longshore_server::Config::default();
+/// config.demo = true;
+/// assert_eq!(config.connections, 1_024);
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// What callers must show, as a bearer token or as the password of HTTP Basic. Defaults to none, which allows only
+    /// loopback addresses and only requests whose `Host` is one.
+    pub token: Option<Secret>,
+    /// Whether the demo page and its routes are there. Defaults to no.
+    pub demo: bool,
+    /// Most connections at a time; one more is answered 503 and closed. Defaults to 1,024.
+    pub connections: usize,
+    /// Most event streams at a time; one more is answered 503. Defaults to 512.
+    pub streams: usize,
+    /// Largest body of a request, in bytes. Defaults to 1 MiB.
+    pub body_bytes: usize,
+    /// How long the head of a request may take to arrive, and a kept connection may idle. Defaults to 10 seconds.
+    pub head_timeout: Duration,
+    /// How long the body of a request may take to arrive. Defaults to 30 seconds.
+    pub body_timeout: Duration,
+    /// How long a client may take no byte of an answer before its connection is closed. Defaults to 30 seconds.
+    pub stall_timeout: Duration,
+    /// How often an event stream without news sends a comment, so that nothing in between takes it for dead. Defaults to
+    /// 15 seconds.
+    pub stream_comment: Duration,
+    /// How long the store may take to answer `/readyz`. Defaults to 2 seconds.
+    pub ready_timeout: Duration,
+    /// How long requests may go on when the server is to end. Defaults to 5 seconds; zero cuts them off at once.
+    pub grace: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            token: None,
+            demo: false,
+            connections: 1_024,
+            streams: 512,
+            body_bytes: 1024 * 1024,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            stall_timeout: Duration::from_secs(30),
+            stream_comment: Duration::from_secs(15),
+            ready_timeout: Duration::from_secs(2),
+            grace: Duration::from_secs(5),
+        }
+    }
+}

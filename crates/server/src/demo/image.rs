@@ -1,0 +1,118 @@
+//! A text in, an animated picture out: `POST /image_queue`, `GET /image_status`, `GET /image/{id}.gif`.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use longshore_core::{Instead, Job, Pushed, State as JobState};
+use longshore_jobs::image::{Image, id_of};
+use serde::{Deserialize, Serialize};
+
+use crate::app::App;
+use crate::body::{self, Media};
+use crate::params::Params;
+use crate::problem::Problem;
+use crate::routes::Matching;
+use crate::{lookup, wire};
+
+/// The answer to a text; the order of its fields is part of the contract.
+#[derive(Serialize)]
+struct Queued {
+    job_status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    filename: String,
+}
+
+/// Takes a text over, as a form or as JSON, and answers at once.
+pub(super) async fn queue(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
+    let text = match body::media(&headers) {
+        Some(Media::Json) => body::parse::<Image>(&body::read(&app, body).await?)?.text,
+        Some(Media::Form) => field("text", &body::read(&app, body).await?).unwrap_or_default(),
+        None => return Err(body::unsupported("a form, or application/json")),
+    };
+    let image = match Image::parse(&text) {
+        Ok(image) => image,
+        Err(refused) => return Ok(sorry(StatusCode::UNPROCESSABLE_ENTITY, &refused)),
+    };
+    let id = id_of(&image.text);
+    let filename = format!("{id}.gif");
+    let pushed = app.backend.push(vec![image.to_new()?]).await?.pop();
+    let answer = match pushed.expect("one job has one answer") {
+        Pushed::Existing { by: Instead::Reuse, .. } => Queued { job_status: "done", id: None, filename },
+        Pushed::Created(_) | Pushed::Existing { .. } => Queued { job_status: "queued", id: Some(id), filename },
+        Pushed::Refused(why) => return Ok(sorry(StatusCode::UNPROCESSABLE_ENTITY, &why)),
+    };
+    Ok(Json(answer).into_response())
+}
+
+/// Returns the first value of a form's field.
+fn field(name: &str, form: &[u8]) -> Option<String> {
+    let mut fields = form_urlencoded::parse(form);
+    fields.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+fn sorry(status: StatusCode, why: &impl ToString) -> Response {
+    #[derive(Serialize)]
+    struct Sorry {
+        error: String,
+    }
+    (status, Json(Sorry { error: why.to_string() })).into_response()
+}
+
+#[derive(Deserialize)]
+pub(super) struct Query {
+    job_id: Option<String>,
+}
+
+#[derive(Serialize)]
+struct JobStatus {
+    job_status: String,
+}
+
+/// Answers a job's status in words.
+pub(super) async fn status(State(app): State<App>, Params(query): Params<Query>) -> Result<Response, Problem> {
+    let Some(id) = query.job_id.filter(|id| !id.is_empty()) else {
+        return Ok(sorry(StatusCode::BAD_REQUEST, &"job_id not set"));
+    };
+    let job = lookup::job(&app.backend, &id).await?;
+    let job_status = job.map_or_else(|| "Unknown".to_owned(), |job| wire::status(&job).words());
+    Ok(Json(JobStatus { job_status }).into_response())
+}
+
+/// Answers the picture `<id>.gif` of the newest job with that id, if that job succeeded.
+pub(super) async fn file(
+    State(app): State<App>,
+    crate::params::Id(file): crate::params::Id,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let not_found = || sorry(StatusCode::NOT_FOUND, &"not found");
+    let Some(id) = file.strip_suffix(".gif").filter(|id| !id.is_empty()) else { return Ok(not_found()) };
+    let Some(job) = lookup::job(&app.backend, id).await? else { return Ok(not_found()) };
+    let (JobState::Succeeded, Image::KIND, Some(stored)) = (job.state, job.kind.as_str(), &job.result) else {
+        return Ok(not_found());
+    };
+    let matching = Matching::of(&job);
+    if matching.is_known_to(&headers) {
+        return Ok(matching.not_modified());
+    }
+    let Some(picture) = app.backend.read(stored).await? else { return Ok(not_found()) };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("image/gif")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600")),
+        (header::ETAG, matching.etag),
+    ];
+    Ok((headers, picture.body).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_field_is_decoded_and_the_first_counts() {
+        assert_eq!(field("text", b"a=1&text=hello+w%C3%B6rld&text=no").unwrap(), "hello w\u{f6}rld");
+        assert_eq!(field("text", b"txt=1"), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! The routes, a file a verb. None of them waits without also waiting for the end of the server.
+
+mod act;
+mod events;
+mod get;
+mod health;
+mod list;
+mod push;
+mod result;
+
+pub(crate) use act::{cancel, delete, retry};
+pub(crate) use events::events;
+pub(crate) use get::get;
+pub(crate) use health::{healthz, readyz};
+pub(crate) use list::{list, queues};
+pub(crate) use push::push;
+pub(crate) use result::{Matching, result};

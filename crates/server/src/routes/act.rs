@@ -1,0 +1,78 @@
+//! What a person asks of one job: `POST …/cancel`, `POST …/retry`, `DELETE`.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use longshore_core::{Acted, Action, JobId};
+
+use crate::app::App;
+use crate::params::Id;
+use crate::problem::{Code, Problem};
+use crate::{body, lookup, wire};
+
+/// Calls a job off; answers the job, which is cancelled, or will be once its handler has noticed.
+pub(crate) async fn cancel(
+    State(app): State<App>,
+    Id(id): Id,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<wire::Job>, Problem> {
+    body::none(&app, &headers, body).await?;
+    let job = act(&app, &id, Action::Cancel).await?;
+    shown(&app, job).await
+}
+
+/// Tries a dead or cancelled job again, or a scheduled one now; answers the job.
+pub(crate) async fn retry(
+    State(app): State<App>,
+    Id(id): Id,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<wire::Job>, Problem> {
+    body::none(&app, &headers, body).await?;
+    let job = act(&app, &id, Action::Retry).await?;
+    shown(&app, job).await
+}
+
+/// Deletes a finished job, which is gone with the next upkeep.
+pub(crate) async fn delete(
+    State(app): State<App>,
+    Id(id): Id,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<StatusCode, Problem> {
+    body::none(&app, &headers, body).await?;
+    act(&app, &id, Action::Delete).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn act(app: &App, id: &str, action: Action) -> Result<JobId, Problem> {
+    let job = lookup::job(&app.backend, id).await?.ok_or_else(|| Problem::unknown_job(id))?.id;
+    match app.backend.act(job, action).await? {
+        Acted::Done(_) => Ok(job),
+        Acted::Unknown => Err(Problem::unknown_job(id)),
+        Acted::Not(state) => {
+            let detail = format!("job {job} is {state} and cannot be {}", participle(action));
+            Err(Problem::new(Code::WrongState, detail).state(state))
+        }
+        Acted::Conflict(other) => {
+            let detail = format!("job {other} holds the unique key of job {job} by now");
+            Err(Problem::new(Code::UniqueConflict, detail).other(other))
+        }
+    }
+}
+
+fn participle(action: Action) -> &'static str {
+    match action {
+        Action::Cancel => "cancelled",
+        Action::Retry => "retried",
+        Action::Delete => "deleted",
+        _ => "changed so",
+    }
+}
+
+async fn shown(app: &App, id: JobId) -> Result<Json<wire::Job>, Problem> {
+    let job = app.backend.job(id).await?;
+    job.map(|job| Json(job.into())).ok_or_else(|| Problem::unknown_job(&id.to_string()))
+}

@@ -1,0 +1,52 @@
+//! `GET /v1/jobs/{id}`: everything about a job, now or once it is finished.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use longshore_core::{Error, Snapshot};
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::params::{self, Id, Params};
+use crate::problem::Problem;
+use crate::{lookup, wire};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Query {
+    wait: Option<String>,
+}
+
+/// Answers the job; with `wait`, when it is finished or the time is over, whichever comes first.
+pub(crate) async fn get(
+    State(app): State<App>,
+    Id(id): Id,
+    Params(query): Params<Query>,
+) -> Result<Json<wire::Job>, Problem> {
+    let wait = params::wait(query.wait.as_deref())?;
+    let mut job = lookup::job(&app.backend, &id).await?;
+    if let Some(waiting) = job.take_if(|job| !wait.is_zero() && !job.state.is_final()) {
+        job = until_final(&app, &waiting, wait).await?;
+    }
+    job.map(|job| Json(job.into())).ok_or_else(|| Problem::unknown_job(&id))
+}
+
+/// Waits until the job is finished, the time is over, or the server is about to end; returns the job as it is then.
+async fn until_final(app: &App, job: &Snapshot, wait: Duration) -> Result<Option<Snapshot>, Error> {
+    let mut watch = app.backend.watch(job.id);
+    let finished = async {
+        // A watch may begin with what another one saw earlier; versions tell.
+        while let Some(status) = watch.next().await {
+            if status.version >= job.version && status.state.is_final() {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        () = finished => {}
+        () = tokio::time::sleep(wait) => {}
+        () = app.draining.cancelled() => {}
+    }
+    app.backend.job(job.id).await
+}

@@ -1,0 +1,28 @@
+//! `GET /healthz` and `GET /readyz`: whether the process lives, and whether it is of any use. Both need no token.
+
+use axum::Json;
+use axum::extract::State;
+use longshore_core::JobId;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::problem::{Code, Problem};
+
+/// Answers as long as the process lives, whatever becomes of the store: who restarts on this restarts nothing in vain.
+pub(crate) async fn healthz() -> Json<Value> {
+    Json(json!({ "status": "ok" }))
+}
+
+/// Answers 200 while the store answers and the server is not about to end, else 503.
+pub(crate) async fn readyz(State(app): State<App>) -> Result<Json<Value>, Problem> {
+    if app.draining.is_cancelled() {
+        return Err(Problem::draining());
+    }
+    let nobody = JobId::from_bytes([0; 16]);
+    let asked = tokio::time::timeout(app.config.ready_timeout, app.backend.status(vec![nobody])).await;
+    asked.map_err(|_| {
+        let detail = format!("the store has not answered within {:?}", app.config.ready_timeout);
+        Problem::new(Code::Unavailable, detail).retry_after(5)
+    })??;
+    Ok(Json(json!({ "status": "ready" })))
+}

@@ -1,0 +1,81 @@
+//! The token that callers must show.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+/// Fewest characters of a token.
+const FEWEST: usize = 16;
+
+/// A token, kept as its SHA-256 only: it can be compared, but neither shown nor logged.
+///
+/// # Examples
+///
+/// ```
+/// use longshore_server::Secret;
+///
+/// let secret = Secret::new("5f6c3ab2e1d94f07")?;
+/// assert!(secret.is("5f6c3ab2e1d94f07"));
+/// assert_eq!(format!("{secret:?}"), "Secret(…)");
+/// assert!(Secret::new("").is_err());
+/// # Ok::<(), longshore_server::secret::Weak>(())
+/// ```
+#[derive(Clone)]
+pub struct Secret {
+    digest: [u8; 32],
+}
+
+/// The token is too short, or has characters that do not go into a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a token needs at least {FEWEST} characters, all of them visible ASCII; `openssl rand -hex 32` makes a good one"
+)]
+pub struct Weak;
+
+impl Secret {
+    /// Takes a token over.
+    ///
+    /// # Errors
+    ///
+    /// If it has fewer than 16 characters, so that an empty variable never opens a server; or any that is not visible ASCII.
+    pub fn new(token: &str) -> Result<Self, Weak> {
+        if token.len() < FEWEST || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Weak);
+        }
+        Ok(Secret { digest: Sha256::digest(token).into() })
+    }
+
+    /// Returns whether that is the token, in a time that says nothing about how much of it was right.
+    pub fn is(&self, shown: &str) -> bool {
+        let shown: [u8; 32] = Sha256::digest(shown).into();
+        self.digest.ct_eq(&shown).into()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_very_token_is_right() {
+        let secret = Secret::new("0123456789abcdef").unwrap();
+        assert!(secret.is("0123456789abcdef"));
+        for wrong in ["", "0123456789abcde", "0123456789abcdefg", "0123456789ABCDEF", "Secret(…)"] {
+            assert!(!secret.is(wrong), "{wrong:?} must be refused");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_short_or_no_header_text_is_refused() {
+        for weak in ["", " ", "0123456789abcde", "0123456789abc def", "0123456789abcdef\n", "ü0123456789abcdef"] {
+            assert!(Secret::new(weak).is_err(), "{weak:?} must be refused");
+        }
+    }
+}

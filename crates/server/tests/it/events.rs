@@ -1,0 +1,145 @@
+//! `GET /v1/jobs/{id}/events`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::Request;
+use http_body_util::Full;
+use longshore_core::artifact::InMemory;
+use serde_json::json;
+
+use crate::faulty::{Faulty, Mood};
+use crate::http::{Events, open};
+use crate::service::Service;
+
+#[tokio::test]
+async fn a_stream_tells_every_state_and_ends_with_the_last() {
+    let service = Service::start().await;
+    let id = service.push(json!({"kind": "steps", "alias": "a1"})).await;
+
+    let mut events = service.events("a1").await;
+    let head = &events.head.headers;
+    assert_eq!(head["content-type"], "text/event-stream");
+    assert_eq!(
+        (&head["cache-control"], &head["x-accel-buffering"]),
+        (&"no-store".parse().unwrap(), &"no".parse().unwrap())
+    );
+    let first = events.next().await.unwrap();
+    assert_eq!((first.name.as_str(), first.id.as_str()), ("status", "1"));
+    assert_eq!(
+        first.data,
+        json!({
+            "id": id, "state": "ready", "status": "queued", "attempt": 0, "max_attempts": 20, "progress": null,
+            "reason": null, "message": null, "version": 1,
+        })
+    );
+
+    let (_worker, gate) = service.work();
+    let mut told = vec![first];
+    while let Some(event) = events.next().await {
+        if event.data["progress"]["done"] == 7 && event.data["state"] == "running" {
+            assert_eq!(event.data["status"], "Processing 7/20");
+            assert_eq!(event.data["progress"], json!({"done": 7, "total": 20, "message": "Processing"}));
+            gate.open();
+        }
+        told.push(event);
+    }
+    let last = told.last().unwrap();
+    assert_eq!([&last.data["state"], &last.data["status"]], [&json!("succeeded"), &json!("complete")]);
+    for pair in told.windows(2) {
+        assert!(pair[0].data["version"].as_u64() < pair[1].data["version"].as_u64(), "{pair:?}");
+        assert_eq!(pair[1].id, pair[1].data["version"].to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_finished_job_is_told_once_and_a_browser_that_knows_is_told_to_stop() {
+    let service = Service::start().await;
+    let (_worker, _) = service.work();
+    let id = service.push(json!({"kind": "fail", "payload": {"message": "<i>\nno"}})).await;
+    service.finished(&id).await;
+
+    let mut events = service.events(&id).await;
+    let last = events.next().await.unwrap();
+    assert_eq!(events.next().await, None);
+    assert_eq!([&last.data["reason"], &last.data["message"]], [&json!("fatal"), &json!("<i>\nno")]);
+
+    let path = format!("/v1/jobs/{id}/events");
+    let again = service.send(Request::get(&path).header("last-event-id", &last.id), "").await;
+    assert_eq!(again.status, 204);
+    let other = service.send(Request::get(&path).header("last-event-id", "0"), "").await;
+    assert_eq!(other.status, 200);
+}
+
+#[tokio::test]
+async fn a_stream_about_nobody_is_refused_before_it_begins() {
+    let service = Service::start().await;
+    service.get("/v1/jobs/nope/events").await.problem(404, "unknown_job");
+}
+
+#[tokio::test]
+async fn a_job_that_vanishes_is_told_as_gone() {
+    let store = Arc::new(Faulty::default());
+    let service = Service::on(store.clone(), Arc::new(InMemory::default()), |_| ()).await;
+    let id = service.push(json!({"kind": "steps"})).await;
+    let mut events = service.events(&id).await;
+    events.next().await.unwrap();
+
+    store.be(Mood::Forgets);
+    service.backend.wakeups().ring_news();
+
+    let gone = events.next().await.unwrap();
+    assert_eq!((gone.name.as_str(), gone.data), ("gone", json!({})));
+    assert_eq!(events.next().await, None);
+}
+
+#[tokio::test]
+async fn a_silent_stream_sends_comments() {
+    let service = Service::with(|config| config.stream_comment = Duration::from_millis(20)).await;
+    let id = service.push(json!({"kind": "steps"})).await;
+    let mut events = service.events(&id).await;
+    events.next().await.unwrap();
+    events.comment().await;
+    events.comment().await;
+}
+
+#[tokio::test]
+async fn one_stream_too_many_is_refused_until_another_ends() {
+    let service = Service::with(|config| config.streams = 1).await;
+    let id = service.push(json!({"kind": "steps"})).await;
+    let path = format!("/v1/jobs/{id}/events");
+    let mut events = service.events(&id).await;
+    events.next().await.unwrap();
+
+    let refused = service.get(&path).await;
+    refused.problem(503, "too_many_streams");
+    assert_eq!(refused.header("retry-after"), "5");
+    assert_eq!(service.get("/v1/jobs").await.status, 200, "everything else goes on");
+
+    drop(events); // the client goes away; the server notices on its own
+    loop {
+        let answer = open(service.addr, Request::get(&path).body(Full::default()).unwrap()).await;
+        if answer.status() == 200 {
+            assert!(Events::of(answer).next().await.is_some());
+            break;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_streams_of_one_job_all_hear_the_end() {
+    let service = Service::start().await;
+    let id = service.push(json!({"kind": "steps"})).await;
+    let mut streams = Vec::new();
+    for _ in 0..50 {
+        streams.push(service.events(&id).await);
+    }
+    service.post(&format!("/v1/jobs/{id}/cancel"), "{}").await;
+    for events in &mut streams {
+        let mut last = None;
+        while let Some(event) = events.next().await {
+            last = Some(event);
+        }
+        assert_eq!(last.unwrap().data["state"], "cancelled");
+    }
+}

@@ -1,0 +1,148 @@
+//! A store that can be told to fail, to hang and to forget; and artifacts that panic.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use longshore_core::*;
+
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Mood {
+    #[default]
+    Fine,
+    Fails(ErrorKind),
+    /// Fails, and may have done it all the same.
+    LosesReplies,
+    Hangs,
+    /// Status of any job is unknown, while everything else is fine.
+    Forgets,
+}
+
+#[derive(Default)]
+pub struct Faulty {
+    store: Memory,
+    mood: Mutex<Mood>,
+}
+
+impl Faulty {
+    pub fn be(&self, mood: Mood) {
+        *self.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
+    }
+
+    async fn fit(&self) -> Result<(), Error> {
+        let mood = *self.mood.lock().unwrap_or_else(PoisonError::into_inner);
+        match mood {
+            Mood::Fine | Mood::Forgets => Ok(()),
+            Mood::Fails(kind) => Err(Error::new(kind, "/secret/path: broken")),
+            Mood::LosesReplies => Err(Error::new(ErrorKind::Unavailable, "/secret/path: broken").perhaps_done()),
+            Mood::Hangs => std::future::pending().await,
+        }
+    }
+
+    fn forgets(&self) -> bool {
+        matches!(*self.mood.lock().unwrap_or_else(PoisonError::into_inner), Mood::Forgets)
+    }
+}
+
+#[async_trait]
+impl Queue for Faulty {
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+        self.fit().await?;
+        if jobs.iter().any(|job| job.kind.as_str() == "unwelcome") {
+            return Ok(jobs.iter().map(|_| Pushed::Refused("that kind is not welcome".into())).collect());
+        }
+        self.store.push(jobs).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claims, Error> {
+        self.fit().await?;
+        self.store.claim(claim).await
+    }
+
+    async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
+        self.fit().await?;
+        self.store.renew(renewals).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
+        self.fit().await?;
+        self.store.settle(settlements).await
+    }
+
+    async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
+        self.fit().await?;
+        self.store.release_worker(worker, death).await
+    }
+
+    async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
+        self.fit().await?;
+        self.store.upkeep(upkeep).await
+    }
+
+    fn wakeups(&self) -> &Wakeups {
+        self.store.wakeups()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
+    }
+}
+
+#[async_trait]
+impl Store for Faulty {
+    async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
+        self.fit().await?;
+        self.store.get(ids).await
+    }
+
+    async fn status(&self, ids: Vec<JobId>) -> Result<Vec<Option<Status>>, Error> {
+        self.fit().await?;
+        if self.forgets() {
+            return Ok(vec![None; ids.len()]);
+        }
+        self.store.status(ids).await
+    }
+
+    async fn find(&self, alias: Label) -> Result<Option<JobId>, Error> {
+        self.fit().await?;
+        self.store.find(alias).await
+    }
+
+    async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
+        self.fit().await?;
+        self.store.list(filter, page).await
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
+        self.fit().await?;
+        self.store.queues().await
+    }
+
+    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
+        self.fit().await?;
+        self.store.act(id, action).await
+    }
+}
+
+/// Artifacts whose reader runs into a bug.
+pub struct Buggy;
+
+#[async_trait]
+impl Artifacts for Buggy {
+    async fn put(&self, _: ArtifactName, _: Bytes) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn get(&self, _: ArtifactName) -> Result<Option<Bytes>, Error> {
+        panic!("a bug, on purpose")
+    }
+
+    async fn delete(&self, _: ArtifactName) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn older_than(&self, _: Duration, _: Option<ArtifactName>, _: usize) -> Result<Vec<ArtifactName>, Error> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,36 @@
+//! `GET /healthz` and `GET /readyz`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::ErrorKind;
+use longshore_core::artifact::InMemory;
+use longshore_server::Secret;
+use serde_json::json;
+
+use crate::faulty::{Faulty, Mood};
+use crate::service::Service;
+
+#[tokio::test]
+async fn a_server_lives_whatever_becomes_of_its_store_and_is_ready_while_that_answers() {
+    let store = Arc::new(Faulty::default());
+    let service = Service::on(store.clone(), Arc::new(InMemory::default()), |config| {
+        config.ready_timeout = Duration::from_millis(50);
+        config.token = Some(Secret::new("0123456789abcdef").unwrap());
+    })
+    .await;
+    let ready = service.get("/readyz").await;
+    assert_eq!((ready.status.as_u16(), ready.json()), (200, json!({"status": "ready"})), "and needs no token");
+
+    for mood in [Mood::Fails(ErrorKind::Unavailable), Mood::Hangs] {
+        store.be(mood);
+        let ready = service.get("/readyz").await;
+        ready.problem(503, "unavailable");
+        assert_eq!(ready.header("retry-after"), "5");
+        let alive = service.get("/healthz").await;
+        assert_eq!((alive.status.as_u16(), alive.json()), (200, json!({"status": "ok"})));
+    }
+
+    store.be(Mood::Fine);
+    assert_eq!(service.get("/readyz").await.status, 200);
+}

@@ -1,0 +1,139 @@
+//! Jobs to test with.
+
+use std::sync::Arc;
+
+use longshore_core::handler::{self, Ctx, Error, State};
+use longshore_core::worker::Worker;
+use longshore_core::{Job, Output, Progress};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+/// Where jobs wait until they are let through, one at a time.
+#[derive(Clone)]
+pub struct Gate(Arc<Semaphore>);
+
+impl Default for Gate {
+    fn default() -> Self {
+        Gate(Arc::new(Semaphore::new(0)))
+    }
+}
+
+impl Gate {
+    /// Lets one job through.
+    pub fn open(&self) {
+        self.0.add_permits(1);
+    }
+
+    async fn pass(&self) {
+        self.0.acquire().await.unwrap().forget();
+    }
+}
+
+/// Gives its text back as whatever it says it is.
+#[derive(Serialize, Deserialize)]
+struct Echo {
+    text: String,
+    media: String,
+}
+
+impl Job for Echo {
+    const KIND: &'static str = "echo";
+    type Output = Output;
+}
+
+async fn echo(job: Echo) -> handler::Result<Output> {
+    Ok(Output::new(job.media, job.text))
+}
+
+/// Gives as many bytes back as asked for.
+#[derive(Serialize, Deserialize)]
+struct Bulk {
+    bytes: usize,
+}
+
+impl Job for Bulk {
+    const KIND: &'static str = "bulk";
+    type Output = Output;
+}
+
+async fn bulk(job: Bulk) -> handler::Result<Output> {
+    Ok(Output::new("application/octet-stream", vec![7; job.bytes]))
+}
+
+/// Gives nothing back.
+#[derive(Serialize, Deserialize)]
+struct Nothing {}
+
+impl Job for Nothing {
+    const KIND: &'static str = "nothing";
+    type Output = ();
+}
+
+async fn nothing(_: Nothing) -> handler::Result<()> {
+    Ok(())
+}
+
+/// Says how far it has come, and waits at the gate.
+#[derive(Serialize, Deserialize)]
+struct Steps {}
+
+impl Job for Steps {
+    const KIND: &'static str = "steps";
+    type Output = String;
+}
+
+async fn steps(_: Steps, ctx: Ctx, State(gate): State<Gate>) -> handler::Result<String> {
+    ctx.progress(Progress::of(7, 20).saying("Processing"));
+    tokio::select! {
+        () = gate.pass() => Ok("done".into()),
+        () = ctx.stopping() => Err(Error::cancel()),
+    }
+}
+
+/// Fails for good, with that message.
+#[derive(Serialize, Deserialize)]
+struct Fail {
+    message: String,
+}
+
+impl Job for Fail {
+    const KIND: &'static str = "fail";
+    type Output = ();
+}
+
+async fn fail(job: Fail) -> handler::Result<()> {
+    Err(Error::fatal(job.message))
+}
+
+/// Stands for the real renderer.
+#[derive(Serialize, Deserialize)]
+struct Image {
+    text: String,
+}
+
+impl Job for Image {
+    const KIND: &'static str = "image";
+    type Output = Output;
+}
+
+async fn image(job: Image, ctx: Ctx, State(gate): State<Gate>) -> handler::Result<Output> {
+    ctx.progress(Progress::of(7, 20).saying("Processing"));
+    gate.pass().await;
+    if job.text == "fail" {
+        return Err(Error::fatal("<b>no ink</b>"));
+    }
+    Ok(Output::new("image/gif", format!("GIF89a of {}", job.text)))
+}
+
+pub fn worker(worker: Worker, gate: Gate) -> Worker {
+    worker
+        .state(gate)
+        .handle(echo)
+        .handle(bulk)
+        .handle(nothing)
+        .handle(steps)
+        .handle(fail)
+        .handle(image)
+        .queue("default", 1)
+        .queue("a-b_c.d", 1)
+}

@@ -1,0 +1,55 @@
+//! What the log says of requests, and what it never says.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::thread::ThreadId;
+
+use axum::http::Request;
+use longshore_server::Secret;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::service::Service;
+
+/// Keeps what one thread writes; other tests run on others.
+#[derive(Clone)]
+struct Kept {
+    thread: ThreadId,
+    bytes: Arc<Mutex<Vec<u8>>>,
+}
+
+impl io::Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if std::thread::current().id() == self.thread {
+            self.bytes.lock().unwrap().extend_from_slice(bytes);
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_log_names_routes_and_never_a_token_or_an_id() {
+    let kept = Kept { thread: std::thread::current().id(), bytes: Arc::default() };
+    let writer = kept.clone();
+    let log = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
+    let subscriber = log.with_writer(move || writer.clone()).finish();
+    // For all threads: what only one listens to, another may register as of no interest to anybody.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    let token = "0123456789abcdef0123456789abcdef";
+    let service = Service::with(|config| config.token = Some(Secret::new(token).unwrap())).await;
+
+    let path = "/v1/jobs/an-id-of-somebody";
+    service.send(Request::get(path).header("authorization", format!("Bearer {token}")), "").await;
+    service.send(Request::get(path).header("authorization", "Bearer almost-the-token"), "").await;
+    service.end().await;
+
+    let log = String::from_utf8(kept.bytes.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("answered method=GET route=\"/v1/jobs/{id}\" status=404"), "{log}");
+    assert!(log.contains("answered method=GET route=\"/v1/jobs/{id}\" status=401"), "{log}");
+    for secret in [token, "almost-the-token", "an-id-of-somebody"] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use clap::Args;
-use longshore::{Longshore, Survives};
+use longshore::Longshore;
 
 use crate::config::{Config, Flags, KEYS};
 use crate::remote::Remote;
@@ -41,14 +41,9 @@ impl Check {
         match Longshore::connect_with(&config.store, config.settings.clone()).await {
             Ok(longshore) => {
                 let store = longshore.backend().capabilities();
-                let survives = match store.survives {
-                    Survives::Nothing => "nothing: jobs end with the process",
-                    Survives::Kill => "a kill of any process, but not a power loss",
-                    Survives::PowerLoss => "a power loss",
-                };
                 println!(
-                    "store   {}: {} {}; an acknowledged job survives {survives}",
-                    config.store, store.engine, store.version
+                    "store   {}: {} {}; an acknowledged job survives {}",
+                    config.store, store.engine, store.version, store.survives
                 );
                 if let Err(e) = longshore.backend().queues().await {
                     problems.push(format!("store: {e}"));

@@ -72,7 +72,8 @@ impl Demo {
         let running = worker(longshore.backend().clone(), &config).start()?;
         let stop = CancellationToken::new();
         let serving = tokio::spawn(server.run(stop.clone().cancelled_owned()));
-        println!("store   {} (SQLite; an acknowledged job survives a power loss)", config.store);
+        let survives = longshore.backend().capabilities().survives;
+        println!("store   {}: an acknowledged job survives {survives}", config.store);
         println!("server  {base}");
         println!("worker  {} slots, in this process", config.concurrency);
 

@@ -66,7 +66,7 @@ impl Jobs {
             return Ok(());
         }
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_header(["ID", "QUEUE", "KIND", "STATE", "TRIES", "PUSHED", "STATUS"]);
+        table.load_style(presets::NOTHING).set_header(["ID", "QUEUE", "KIND", "STATE", "TRIES", "PUSHED", "STATUS"]);
         for job in jobs {
             let tries = format!("{}/{}", job.attempt, job.max_attempts);
             let pushed = job.created_at.to_string();

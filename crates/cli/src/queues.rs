@@ -26,7 +26,7 @@ impl Queues {
             return Ok(());
         }
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING);
+        table.load_style(presets::NOTHING);
         table.set_header(["QUEUE", "SCHEDULED", "READY", "RUNNING", "SUCCEEDED", "DEAD", "CANCELLED", "OLDEST READY"]);
         for queue in queues.queues {
             let counts = queue.counts;

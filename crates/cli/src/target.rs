@@ -58,7 +58,7 @@ impl Target {
                 let pushed = longshore.backend().push(vec![new]).await?.remove(0);
                 let (id, existing) = match pushed {
                     Pushed::Created(id) => (id, None),
-                    Pushed::Existing { id, by } => (id, Some(wire::existing(by).to_owned())),
+                    Pushed::Existing { id, by } => (id, Some(wire::instead(by).to_owned())),
                     Pushed::Refused(why) => return Err(Error::new(ErrorKind::Refused, why)),
                 };
                 let state = longshore.backend().job(id).await?.map_or(State::Ready, |job| job.state);

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Mutex;
@@ -142,7 +143,8 @@ fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 
 fn write_durably(file: &Path, body: &[u8]) -> io::Result<()> {
     let folder = file.parent().expect("an artifact lies in a folder");
-    fs::create_dir_all(folder)?;
+    // For its owner alone, as the database: results may be secrets.
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let unfinished = file.with_extension("unfinished");
     let mut out = fs::File::create(&unfinished)?;
     out.write_all(body)?;

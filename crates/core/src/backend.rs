@@ -201,8 +201,7 @@ impl Backend {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let task: JoinHandle<_> = tokio::spawn(call(Arc::clone(&self.inner.store)));
-        let result =
-            task.await.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).perhaps_done()));
+        let result = task.await.unwrap_or_else(|e| Err(broken_off(&e)));
         self.outage().note(&result);
         result.map_err(|e| e.context(tried))
     }
@@ -249,6 +248,12 @@ impl Outage {
             Outage::Over(since) => since.elapsed() >= limits::LEASE,
         }
     }
+}
+
+/// A store's call that panicked is a bug of the store, and no outage.
+fn broken_off(error: &tokio::task::JoinError) -> Error {
+    let kind = if error.is_panic() { ErrorKind::Corrupt } else { ErrorKind::Unavailable };
+    Error::new(kind, format!("the call broke off: {error}")).perhaps_done()
 }
 
 fn count(n: usize, noun: &str) -> String {

@@ -383,6 +383,16 @@ pub enum Survives {
     PowerLoss,
 }
 
+impl fmt::Display for Survives {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Survives::Nothing => "nothing: jobs end with the process",
+            Survives::Kill => "a kill of any process, but not a power loss",
+            Survives::PowerLoss => "a power loss",
+        })
+    }
+}
+
 /// Who may use a store at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {

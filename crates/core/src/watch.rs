@@ -71,8 +71,16 @@ struct Hub {
 
 #[derive(Default)]
 struct Jobs {
-    watched: HashMap<JobId, watch::Sender<Seen>>,
+    watched: HashMap<JobId, Vec<Watched>>,
     reading: bool,
+    /// How many reads have begun.
+    reads: u64,
+}
+
+/// One watch, which hears of reads that began after it did: what was read before may be older than what its maker has done.
+struct Watched {
+    since: u64,
+    teller: watch::Sender<Seen>,
 }
 
 impl Watcher {
@@ -82,9 +90,9 @@ impl Watcher {
 
     pub(crate) fn watch(&self, id: JobId) -> Watch {
         let mut jobs = self.hub.jobs();
-        let sender = jobs.watched.entry(id).or_insert_with(|| watch::Sender::new(Seen::Nothing));
-        let mut seen = sender.subscribe();
-        seen.mark_changed(); // somebody else's newest status is this one's first
+        let (teller, seen) = watch::channel(Seen::Nothing);
+        let since = jobs.reads;
+        jobs.watched.entry(id).or_default().push(Watched { since, teller });
         self.hub.added.notify_one();
         if !jobs.reading {
             jobs.reading = true;
@@ -102,11 +110,11 @@ impl Hub {
     /// Reads watched jobs with each news until nobody watches any more.
     async fn read(self: Arc<Self>) {
         let mut news = self.store.wakeups().news();
-        while let Some(ids) = self.watched() {
+        while let Some((read, ids)) = self.watched() {
             news.forget();
             for batch in ids.chunks(limits::BATCH) {
                 match self.store.status(batch.to_vec()).await {
-                    Ok(statuses) => self.tell(batch, statuses),
+                    Ok(statuses) => self.tell(read, batch, statuses),
                     Err(e) => tracing::warn!(error = %e, "cannot read watched jobs; will try again"),
                 }
             }
@@ -119,22 +127,27 @@ impl Hub {
         }
     }
 
-    /// Returns the jobs somebody still watches; with none, says under the same lock that reading has ended.
-    fn watched(&self) -> Option<Vec<JobId>> {
+    /// Begins a read: returns its number and the jobs somebody still watches. With none, says under the same lock that reading
+    /// has ended.
+    fn watched(&self) -> Option<(u64, Vec<JobId>)> {
         let mut jobs = self.jobs();
-        jobs.watched.retain(|_, sender| sender.receiver_count() > 0);
+        jobs.watched.retain(|_, watches| {
+            watches.retain(|watched| watched.teller.receiver_count() > 0);
+            !watches.is_empty()
+        });
+        jobs.reads += 1;
         jobs.reading = !jobs.watched.is_empty();
-        jobs.reading.then(|| jobs.watched.keys().copied().collect())
+        jobs.reading.then(|| (jobs.reads, jobs.watched.keys().copied().collect()))
     }
 
-    fn tell(&self, ids: &[JobId], statuses: Vec<Option<Status>>) {
+    fn tell(&self, read: u64, ids: &[JobId], statuses: Vec<Option<Status>>) {
         let jobs = self.jobs();
         for (id, status) in ids.iter().zip(statuses) {
             let new = status.map_or(Seen::Unknown, Seen::Status);
-            if let Some(sender) = jobs.watched.get(id) {
-                sender.send_if_modified(|seen| {
+            for watched in jobs.watched.get(id).into_iter().flatten().filter(|watched| watched.since < read) {
+                watched.teller.send_if_modified(|seen| {
                     let changed = *seen != new;
-                    *seen = new;
+                    seen.clone_from(&new);
                     changed
                 });
             }

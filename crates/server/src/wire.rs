@@ -4,6 +4,7 @@
 //! know; the server refuses them.
 
 mod of;
+mod push;
 mod text;
 
 use longshore_core::{JobId, Progress, State, Timestamp};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub(crate) use of::status;
+pub use push::{WrongField, instead};
 
 /// What `POST /v1/jobs` takes. What is left out has the default of a job without a word about it.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -179,7 +179,12 @@ impl<'a> Tx<'a> {
             self.note_failure(found, message)?;
         }
         let reuse = found.reuse_ms.map(|ms| std::time::Duration::from_millis(ms.unsigned_abs()));
-        let keep_until = facts.state.is_final().then(|| self.settings.keep_until(facts.state, self.now, reuse));
+        let mut keep_until = facts.state.is_final().then(|| self.settings.keep_until(facts.state, self.now, reuse));
+        if found.unique_scope.is_some_and(|scope| scope >= 2) {
+            // A key held for a period is held by the row, which must therefore stay as long.
+            let held_until = self.key_held_until(found.seq)?;
+            keep_until = keep_until.map(|until| held_until.map_or(until, |held| held.max(until)));
+        }
         let settled = along.settled;
         self.connection.prepare_cached(include_str!("../sql/move.sql"))?.execute(params![
             found.seq,
@@ -217,6 +222,15 @@ impl<'a> Tx<'a> {
         self.bells.news = true;
         self.bells.work |= matches!(state, State::Ready | State::Scheduled);
         Ok(())
+    }
+
+    fn key_held_until(&self, seq: i64) -> rusqlite::Result<Option<Timestamp>> {
+        let until: Option<Option<i64>> = self
+            .connection
+            .prepare_cached("SELECT until FROM unique_key WHERE seq = ?1")?
+            .query_row([seq], |row| row.get(0))
+            .optional()?;
+        Ok(until.flatten().map(Timestamp::from_millis))
     }
 
     fn note_failure(&self, found: &Found, message: &str) -> rusqlite::Result<()> {

@@ -4,10 +4,10 @@ use rustix::process::Signal;
 
 use crate::program::{Home, eventually};
 
-/// Starts a worker and a job that it is busy with: about two seconds of pace.
-fn busy(home: &Home, args: &[&str]) -> (crate::program::Running, String) {
+/// Starts a worker and a job that it is busy with for twenty-one times the pace.
+fn busy(home: &Home, pace: &str, args: &[&str]) -> (crate::program::Running, String) {
     let id = home.ok(&["enqueue", "image", r#"{"text":"slow"}"#]).trim().to_owned();
-    let mut all = vec!["work", "--pace", "100ms"];
+    let mut all = vec!["work", "--pace", pace];
     all.extend(args);
     let worker = home.start(&all);
     eventually("the job runs", || (state(home, &id) == "running").then_some(()));
@@ -22,7 +22,7 @@ fn state(home: &Home, id: &str) -> String {
 fn each_of_five_signals_lets_the_running_job_finish() {
     let home = Home::new();
     for signal in [Signal::TERM, Signal::INT, Signal::QUIT, Signal::HUP, Signal::USR1] {
-        let (worker, id) = busy(&home, &[]);
+        let (worker, id) = busy(&home, "100ms", &[]);
         worker.signal(signal);
         let (status, log) = worker.ended();
         assert_eq!(status.code(), Some(0), "{signal:?}: {log}");
@@ -33,7 +33,7 @@ fn each_of_five_signals_lets_the_running_job_finish() {
 #[test]
 fn past_the_grace_a_job_is_handed_back_and_nothing_is_burned() {
     let home = Home::new();
-    let (worker, id) = busy(&home, &["--grace", "0s"]);
+    let (worker, id) = busy(&home, "100ms", &["--grace", "0s"]);
     worker.signal(Signal::TERM);
     assert_eq!(worker.ended().0.code(), Some(10));
     let job = home.json(&["status", &id, "--json"]);
@@ -43,7 +43,7 @@ fn past_the_grace_a_job_is_handed_back_and_nothing_is_burned() {
 #[test]
 fn a_second_signal_cuts_the_wait_short() {
     let home = Home::new();
-    let (worker, id) = busy(&home, &["--grace", "1h", "--pace", "10s"]);
+    let (worker, id) = busy(&home, "10s", &["--grace", "1h"]);
     worker.signal(Signal::TERM);
     worker.signal(Signal::INT);
     assert_eq!(worker.ended().0.code(), Some(10));
@@ -53,7 +53,7 @@ fn a_second_signal_cuts_the_wait_short() {
 #[test]
 fn a_quiet_worker_claims_nothing_until_it_is_told_to_go_on() {
     let home = Home::new();
-    let (worker, id) = busy(&home, &["--concurrency", "2"]);
+    let (worker, id) = busy(&home, "100ms", &["--concurrency", "2"]);
     worker.signal(Signal::TSTP);
     worker.signal(Signal::USR2);
     let next = home.ok(&["enqueue", "image", r#"{"text":"next"}"#]).trim().to_owned();

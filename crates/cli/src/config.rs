@@ -408,6 +408,31 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_all_keys_is_fresh() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+        let page = render_page();
+        if std::env::var_os("LONGSHORE_UPDATE_DOCS").is_some() {
+            fs::write(path, &page).unwrap();
+        }
+        let kept = fs::read_to_string(path).unwrap_or_default();
+        assert!(kept == page, "docs/configuration.md is stale: run the tests once with LONGSHORE_UPDATE_DOCS=1");
+    }
+
+    fn render_page() -> String {
+        let mut page = String::from(
+            "# Configuration\n\nEvery key may stand in `longshore.toml` (or the file that `--config` or `LONGSHORE_CONFIG` names), in the \
+             environment, or, for the\ncommon ones, on the command line; the later of these goes before the earlier. `longshore check` \
+             reports everything that is wrong\ntogether. This page is generated from the code.\n",
+        );
+        for key in KEYS {
+            let default = if key.default.is_empty() { "nothing".into() } else { format!("`{}`", key.default) };
+            page +=
+                &format!("\n## `{}`\n\n{}\n\nDefault: {default}. Environment: `{}`.\n", key.name, key.doc, key.env());
+        }
+        page
+    }
+
+    #[test]
     fn every_default_is_valid() {
         let mut config = Config::blank();
         for key in KEYS {

@@ -47,7 +47,7 @@ pub struct Enqueue {
     /// How long one attempt may take [default: 30m]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
-    /// It is dead if it has not started by this time
+    /// Do not start it, nor try it again, after this time
     #[arg(long, value_name = "TIME")]
     deadline: Option<String>,
     /// A word to find it by; may be repeated

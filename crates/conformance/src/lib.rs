@@ -1,7 +1,7 @@
 //! The suite that every longshore store passes: one list of cases, one named test a case.
 //!
 //! A store's test file says how to open a fresh store and names it to [`conformance!`]; it cannot leave a case out. The cases
-//! are named after the rules of `design.md`, and [`CASES`] lists them with a sentence each. In reading order: [`Fixture`]
+//! are named after the rules that keep jobs safe, and [`CASES`] lists them with a sentence each. In reading order: [`Fixture`]
 //! (what a store must provide), `bench` (what cases work with), `list` (the one list), then a module a rule.
 //!
 //! # Examples
@@ -58,6 +58,8 @@ mod rule_7_repeats;
 mod rule_8_keys;
 mod rule_10_retention;
 mod rule_11_unknown_and_expired;
+mod rule_12_outages;
+mod shaky;
 mod rule_14_wakeups;
 mod states;
 mod walk;

@@ -115,6 +115,7 @@ rule_3_claims_are_disjoint {
     retry_waits_as_long_as_it_was_told: "A job to be retried later is not handed out before.",
     job_comes_with_all_that_a_handler_needs: "A claimed job carries payload, attempt, bounds and time-out, and its row says who runs it.",
     repeated_claim_returns_the_same_jobs: "A repeated claim returns the same jobs under the same tokens, as far as they are still held.",
+    repeated_claim_returns_nothing_of_earlier_claims: "A repeated claim does not return what the worker holds from other claims.",
     fresh_nonce_claims_fresh_jobs: "Another nonce, or the same nonce of another worker, is another claim.",
     concurrent_repeats_of_a_claim_are_one_claim: "A claim repeated while the first is under way hands out the same jobs.",
     limit_is_respected: "A claim hands out no more than it was asked for, and all there is.",
@@ -205,6 +206,7 @@ rule_8_keys {
 rule_10_retention {
     successes_and_cancellations_are_kept_a_day_and_the_dead_a_week: "By default successes and cancellations are kept 24 hours, the dead 7 days.",
     retention_is_what_the_settings_say: "Both can be set.",
+    key_that_was_given_back_keeps_no_job_longer: "A dead or cancelled job goes in its time, however long the period of the key it held.",
     retention_of_zero_ends_with_the_next_upkeep: "A retention of zero ends with the next upkeep.",
     unfinished_jobs_are_never_deleted: "No retention deletes a job that is not finished.",
     job_retried_by_hand_is_not_deleted: "A job retried by hand is kept, and its time starts anew when it finishes.",
@@ -224,6 +226,12 @@ rule_11_unknown_and_expired {
     upkeep_buries_what_missed_its_deadline: "Upkeep finds what missed its deadline, ready or scheduled.",
     running_job_is_past_its_deadline_safely: "A deadline does not touch a job that runs.",
     job_handed_out_before_its_deadline_may_fail_and_try_again_before_it: "A failed attempt may be repeated before the deadline.",
+    job_is_not_tried_again_after_its_deadline: "A failed attempt is not repeated after the deadline.",
+}
+
+rule_12_outages {
+    worker_gets_through_a_bad_connection: "A worker whose calls fail, are done without an answer, or arrive twice, runs every job as often as it should.",
+    producer_may_repeat_until_it_is_answered: "A producer may repeat a push until it is answered, and has pushed once.",
 }
 
 rule_14_wakeups {

@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use longshore_core::{
-    Acted, Action, ArtifactName, Artifacts, Backend, Claimed, Error, NewJob, Outcome, Output, State, When,
+    Acted, Action, ArtifactName, Artifacts, Backend, Claimed, Error, NewJob, Outcome, Output, State, UniqueScope, When,
 };
 
-use crate::bench::{Bench, fatal, hours, job, retry_in, secs, success};
+use crate::bench::{Bench, fatal, hours, job, retry_in, secs, success, unique};
 
 const DAY: u64 = 24;
 
@@ -55,6 +55,19 @@ pub(crate) async fn retention_is_what_the_settings_say(bench: Bench) {
     bench.advance(hours(99));
     assert_eq!(bench.upkeep().await.pruned, 1);
     assert!(!bench.is_known(succeeded).await);
+}
+
+pub(crate) async fn key_that_was_given_back_keeps_no_job_longer(bench: Bench) {
+    let bench = bench.keeping(hours(1), hours(2)).await;
+    for outcome in [Outcome::Cancel, fatal()] {
+        bench.push(unique("k", UniqueScope::For(hours(100)))).await;
+        let claimed = bench.take_one().await;
+        bench.end(&claimed, outcome).await;
+    }
+    bench.advance(hours(1));
+    assert_eq!(bench.upkeep().await.pruned, 1);
+    bench.advance(hours(1));
+    assert_eq!(bench.upkeep().await.pruned, 1);
 }
 
 pub(crate) async fn retention_of_zero_ends_with_the_next_upkeep(bench: Bench) {

@@ -110,3 +110,14 @@ pub(crate) async fn job_handed_out_before_its_deadline_may_fail_and_try_again_be
     bench.advance(secs(60));
     assert_eq!(bench.take_one().await.attempt, 2);
 }
+
+pub(crate) async fn job_is_not_tried_again_after_its_deadline(bench: Bench) {
+    let id = bench.push(NewJob { deadline: Some(When::In(secs(30))), ..job() }).await;
+    let claimed = bench.take_one().await;
+    bench.end(&claimed, retry_in(secs(60))).await;
+    bench.advance(secs(60));
+    assert_eq!(bench.take(10).await, []);
+    bench.upkeep().await;
+    let job = bench.job(id).await;
+    assert_eq!((job.state, job.reason, job.attempt), (State::Dead, Some(Reason::Expired), 1));
+}

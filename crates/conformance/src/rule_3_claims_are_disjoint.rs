@@ -103,6 +103,14 @@ pub(crate) async fn repeated_claim_returns_the_same_jobs(bench: Bench) {
     assert!(bench.claim(ask).await.is_empty(), "jobs that are not held any more are not handed out again");
 }
 
+pub(crate) async fn repeated_claim_returns_nothing_of_earlier_claims(bench: Bench) {
+    bench.push_plain(5).await;
+    assert_eq!(bench.take(2).await.len(), 2);
+    let ask = Claim { limit: 1, ..bench.ask() };
+    let second = bench.claim(ask.clone()).await;
+    assert_eq!(bench.claim(ask).await, second);
+}
+
 pub(crate) async fn fresh_nonce_claims_fresh_jobs(bench: Bench) {
     bench.push_plain(3).await;
     let first = bench.take_one().await;

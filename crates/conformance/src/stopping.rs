@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::handler::{self, Ctx, State as Shared};
-use longshore_core::worker::{Ended, Running, Worker};
+use longshore_core::worker::{Ended, Worker};
 use longshore_core::{Acted, Action, Backend, Client, Handle, Job, Retry, State, Status, WaitError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, mpsc};
@@ -137,26 +137,21 @@ pub(crate) async fn handler_that_takes_too_long_is_a_failed_attempt(bench: Bench
     assert_eq!(worker.drain().await, Ended::Drained);
 }
 
-/// Waits until the worker has been told to drain, as its report after that shows.
-async fn has_running(worker: &Running, n: usize) {
-    assert_eq!(worker.report().await.expect("the worker has not ended").running.len(), n);
-}
-
 pub(crate) async fn drain_waits_for_what_runs_and_takes_nothing_more(bench: Bench) {
     let mut stage = Stage::new();
-    let worker = Arc::new(stage.worker(&bench.backend).concurrency(1).start().unwrap());
+    let worker = stage.worker(&bench.backend).start().unwrap();
     let first = enqueue(&bench, true).await;
     stage.runs().await;
-    let drain = tokio::spawn({
-        let worker = Arc::clone(&worker);
-        async move { worker.drain().await }
-    });
-    tokio::task::yield_now().await;
+    let mut drain = Box::pin(worker.drain());
+    tokio::select! {
+        biased;
+        ended = &mut drain => panic!("{ended:?} while a job runs"),
+        () = std::future::ready(()) => {} // the order is given now, and obeyed before any later one
+    }
     let second = enqueue(&bench, true).await;
-    has_running(&worker, 1).await;
-    assert!(!drain.is_finished());
+    assert_eq!(worker.report().await.expect("it has not ended").running, [first.id()]);
     stage.let_through.add_permits(1);
-    assert_eq!(drain.await.unwrap(), Ended::Drained);
+    assert_eq!(drain.await, Ended::Drained);
     assert!(ends(&first).await.unwrap());
     assert!(worker.report().await.is_none(), "it has ended");
     let left = bench.job(second.id()).await;

@@ -169,7 +169,7 @@ impl<J: Job> Enqueue<J> {
         })
     }
 
-    /// Makes it dead (`expired`) if it has not started by then.
+    /// Does not start it, nor try it again, after this: then it is dead (`expired`). What runs is not touched.
     pub fn deadline(self, when: When) -> Self {
         self.with(|new| {
             new.deadline = Some(when);

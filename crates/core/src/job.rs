@@ -116,7 +116,7 @@ pub struct NewJob {
     pub max_attempts: u16,
     /// How long one attempt may take. Defaults to 30 minutes.
     pub timeout: Duration,
-    /// The job is dead (`expired`) if it has not started by then. Defaults to never.
+    /// The job is not started, nor tried again, after this: then it is dead (`expired`). Defaults to never.
     pub deadline: Option<When>,
     /// Words to find the job by; at most 16.
     pub tags: Vec<Label>,

@@ -39,7 +39,7 @@ pub struct Snapshot {
     pub interruptions: u32,
     /// How long one attempt may take.
     pub timeout: Duration,
-    /// The moment by which it must have started.
+    /// The moment after which it is not started, nor tried again.
     pub deadline: Option<Timestamp>,
     /// When it was pushed.
     pub created_at: Timestamp,

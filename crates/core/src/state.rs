@@ -82,7 +82,7 @@ pub enum Reason {
     Fatal,
     /// Worker processes died with it, three times.
     Crashed,
-    /// It had not started by its deadline.
+    /// Its deadline passed while it waited to be started, or tried again.
     Expired,
     /// No live worker knows its kind.
     UnknownKind,

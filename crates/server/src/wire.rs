@@ -53,7 +53,7 @@ pub struct Push {
     /// How long one attempt may take. Defaults to 30 minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
-    /// Makes it dead if it has not started by then.
+    /// Does not start it, nor try it again, after this: then it is dead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline: Option<String>,
     /// Words to find it by; at most 16.
@@ -175,7 +175,7 @@ pub struct Job {
     pub interruptions: u32,
     /// How long one attempt may take.
     pub timeout_ms: i64,
-    /// The moment by which it must have started.
+    /// The moment after which it is not started, nor tried again.
     #[serde(with = "text::option")]
     pub deadline: Option<Timestamp>,
     /// When it was pushed.

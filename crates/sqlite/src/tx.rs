@@ -180,8 +180,8 @@ impl<'a> Tx<'a> {
         }
         let reuse = found.reuse_ms.map(|ms| std::time::Duration::from_millis(ms.unsigned_abs()));
         let mut keep_until = facts.state.is_final().then(|| self.settings.keep_until(facts.state, self.now, reuse));
-        if found.unique_scope.is_some_and(|scope| scope >= 2) {
-            // A key held for a period is held by the row, which must therefore stay as long.
+        if facts.state == State::Succeeded && found.unique_scope.is_some_and(|scope| scope >= 2) {
+            // A key held for a period is held by the row, which must therefore stay as long; other ends give it back.
             let held_until = self.key_held_until(found.seq)?;
             keep_until = keep_until.map(|until| held_until.map_or(until, |held| held.max(until)));
         }

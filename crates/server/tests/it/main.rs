@@ -11,6 +11,7 @@ mod events;
 mod result;
 mod act;
 mod list;
+mod pages;
 mod health;
 mod demo;
 mod guard;

@@ -1,0 +1,160 @@
+//! Producers and workers, each a process of its own, as in production. They speak to the bench in lines.
+
+use std::io::{BufRead, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use clap::Args;
+use longshore::handler::State;
+use longshore::{Ctx, Job, JobId, Longshore, NewJob, Payload, Result};
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+
+/// A job that does nothing, with a payload of ordinary size.
+#[derive(Serialize, Deserialize, Job)]
+#[job(kind = "noop")]
+pub struct Noop {
+    /// Fills the payload up.
+    pub text: String,
+}
+
+impl Noop {
+    pub fn new() -> Self {
+        Noop { text: "x".repeat(100) }
+    }
+}
+
+/// Pushes jobs as fast as it goes, or at a rate.
+#[derive(Debug, Args)]
+pub struct Produce {
+    #[arg(long)]
+    store: String,
+    #[arg(long)]
+    producers: usize,
+    /// Jobs a push.
+    #[arg(long)]
+    batch: usize,
+    #[arg(long)]
+    seconds: f64,
+    /// Stop after this many jobs; 0 for none.
+    #[arg(long)]
+    count: u64,
+}
+
+impl Produce {
+    /// Prints, at the end: jobs, seconds, CPU seconds.
+    pub async fn run(self) -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let longshore = Longshore::connect(&self.store).await?;
+        let pushed = Arc::new(AtomicU64::new(0));
+        let began = Instant::now();
+        let until = began + Duration::from_secs_f64(self.seconds);
+        let producers: Vec<_> = (0..self.producers)
+            .map(|_| {
+                let (longshore, pushed) = (longshore.clone(), Arc::clone(&pushed));
+                let (batch, count) = (self.batch, self.count);
+                tokio::spawn(async move {
+                    while Instant::now() < until && (count == 0 || pushed.load(Ordering::Relaxed) < count) {
+                        let jobs = (0..batch).map(|_| new_job()).collect();
+                        longshore.backend().push(jobs).await.expect("jobs can be pushed");
+                        pushed.fetch_add(batch as u64, Ordering::Relaxed);
+                    }
+                })
+            })
+            .collect();
+        for producer in producers {
+            producer.await?;
+        }
+        let cpu = crate::measure::cpu(std::process::id()).as_secs_f64();
+        println!("{} {} {cpu}", pushed.load(Ordering::Relaxed), began.elapsed().as_secs_f64());
+        Ok(())
+    }
+}
+
+/// Makes one such job.
+pub fn new_job() -> NewJob {
+    let payload = Payload::of(&Noop::new()).expect("it is small");
+    NewJob::new("default".parse().expect("a name"), Noop::KIND.parse().expect("a name"), payload)
+}
+
+/// Works jobs off until its standard input ends.
+#[derive(Debug, Args)]
+pub struct Work {
+    #[arg(long)]
+    store: String,
+    #[arg(long)]
+    concurrency: usize,
+    /// Tell when the handler was entered for each job.
+    #[arg(long)]
+    entries: bool,
+    /// Stop after this many jobs; 0 for none.
+    #[arg(long)]
+    count: u64,
+}
+
+/// What the handler notes: how many jobs it ran, and when it was entered.
+#[derive(Clone)]
+struct Notes {
+    done: Arc<AtomicU64>,
+    entries: Option<mpsc::UnboundedSender<(JobId, u64)>>,
+    enough: Arc<tokio::sync::Notify>,
+    count: u64,
+}
+
+async fn noop(_: Noop, ctx: Ctx, State(notes): State<Notes>) -> Result<()> {
+    if let Some(entries) = &notes.entries {
+        let _ = entries.send((ctx.id(), micros())); // the receiver outlives us
+    }
+    if notes.done.fetch_add(1, Ordering::Relaxed) + 1 == notes.count {
+        notes.enough.notify_one();
+    }
+    Ok(())
+}
+
+impl Work {
+    /// Prints `ready`; at the end: jobs, seconds, CPU seconds, peak PSS in MiB; then `id micros` for each entry, where asked.
+    pub async fn run(self) -> std::result::Result<(), Box<dyn std::error::Error>> {
+        let longshore = Longshore::connect(&self.store).await?;
+        let (entries, mut entered) = mpsc::unbounded_channel();
+        let entries = self.entries.then_some(entries);
+        let enough = Arc::new(tokio::sync::Notify::new());
+        let notes = Notes { done: Arc::default(), entries, enough: Arc::clone(&enough), count: self.count };
+        let done = Arc::clone(&notes.done);
+        let began = Instant::now();
+        let running = longshore.worker().handle(noop).state(notes).concurrency(self.concurrency).start()?;
+        println!("ready");
+        std::io::stdout().flush()?;
+        let peak = tokio::spawn(watch_memory());
+        let told = tokio::task::spawn_blocking(|| std::io::stdin().lock().lines().next());
+        tokio::select! {
+            () = enough.notified() => {}
+            _ = told => {}
+        }
+        let took = began.elapsed().as_secs_f64();
+        let jobs = done.load(Ordering::Relaxed);
+        let cpu = crate::measure::cpu(std::process::id()).as_secs_f64();
+        let _ = running.drain().await;
+        peak.abort();
+        let peak = PEAK_KIB.load(Ordering::Relaxed) as f64 / 1024.0;
+        println!("{jobs} {took} {cpu} {peak}");
+        while let Ok((id, micros)) = entered.try_recv() {
+            println!("{id} {micros}");
+        }
+        std::process::exit(0) // a thread may still wait for standard input
+    }
+}
+
+static PEAK_KIB: AtomicU64 = AtomicU64::new(0);
+
+async fn watch_memory() {
+    loop {
+        let now = (crate::measure::pss_mib(std::process::id()) * 1024.0) as u64;
+        PEAK_KIB.fetch_max(now, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}
+
+/// Returns the wall clock in microseconds; all processes of a machine share it.
+pub fn micros() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
+}

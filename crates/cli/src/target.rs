@@ -59,6 +59,10 @@ impl Target {
                 let (id, existing) = match pushed {
                     Pushed::Created(id) => (id, None),
                     Pushed::Existing { id, by } => (id, Some(wire::instead(by).to_owned())),
+                    Pushed::Conflict(id) => {
+                        let text = format!("the idempotency key was used with another request, which made job {id}");
+                        return Err(Error::new(ErrorKind::Refused, text));
+                    }
                     Pushed::Refused(why) => return Err(Error::new(ErrorKind::Refused, why)),
                 };
                 let state = longshore.backend().job(id).await?.map_or(State::Ready, |job| job.state);

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use longshore_core::{
     Acted, Action, Capabilities, Claim, Claims, Death, Error, ErrorKind, Filter, JobId, Kept, Label, Listed, NewJob,
-    Page, Pushed, Queue, QueueStats, Renewal, Renewed, Settled, Settlement, Snapshot, Status, Store, Upkeep, Wakeups,
-    WorkerSecret,
+    NewPause, Page, Pause, Pushed, Queue, QueueName, QueueStats, Renewal, Renewed, Settled, Settlement, Snapshot,
+    Status, Store, Upkeep, Wakeups, WorkerSecret,
 };
 
 /// A store behind a bad connection. Half of the calls of the hot path go wrong in one of three ways.
@@ -112,6 +112,14 @@ impl Store for Shaky {
 
     async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
         self.store.queues().await
+    }
+
+    async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
+        self.store.pause(queue, pause).await
+    }
+
+    async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
+        self.store.resume(queue).await
     }
 
     async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {

@@ -10,8 +10,8 @@ use crate::upkeep;
 use crate::watch::Watcher;
 use crate::{
     Acted, Action, ArtifactName, Artifacts, Capabilities, Claim, Claims, Death, Error, ErrorKind, Filter, JobId, Kept,
-    Label, Listed, NewJob, Output, Page, Pushed, QueueStats, Renewal, Renewed, Settled, Settlement, Snapshot, Status,
-    Store, Stored, Upkeep, Wakeups, Watch, WorkerSecret, limits,
+    Label, Listed, NewJob, NewPause, Output, Page, Pause, Pushed, QueueName, QueueStats, Renewal, Renewed, Settled,
+    Settlement, Snapshot, Status, Store, Stored, Upkeep, Wakeups, Watch, WorkerSecret, limits,
 };
 
 /// A store and its artifacts, ready to use; cheap to clone.
@@ -151,6 +151,16 @@ impl Backend {
     /// Returns every queue with its counts, by name.
     pub async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
         self.run("list queues", |store| async move { store.queues().await }).await
+    }
+
+    /// Stops handing out jobs of a queue; see [`Store::pause`].
+    pub async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
+        self.run(format!("pause queue `{queue}`"), |store| async move { store.pause(queue, pause).await }).await
+    }
+
+    /// Hands out jobs of a queue again; answers whether it was paused.
+    pub async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
+        self.run(format!("resume queue `{queue}`"), |store| async move { store.resume(queue).await }).await
     }
 
     /// Does what a person asks to one job. A deleted job is gone, with its artifact, when this answers.

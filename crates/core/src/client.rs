@@ -223,6 +223,10 @@ impl<J: Job> Handle<J> {
         let (id, instead) = match pushed {
             Pushed::Created(id) => (id, None),
             Pushed::Existing { id, by } => (id, Some(by)),
+            Pushed::Conflict(id) => {
+                let text = format!("the idempotency key was used with another request, which made job {id}");
+                return Err(Error::new(crate::ErrorKind::Refused, text));
+            }
             Pushed::Refused(why) => return Err(Error::new(crate::ErrorKind::Refused, why)),
         };
         Ok(Handle { backend: backend.clone(), id, instead, kind: PhantomData })

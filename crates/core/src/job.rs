@@ -76,6 +76,16 @@ pub struct Reuse {
     pub within: Duration,
 }
 
+/// Gives a repeated request the first answer: while the key is kept, the same push is answered as it was then, and another one
+/// with the same key is a conflict. Kept for 24 hours and at least as long as the job. Keys belong to a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The key, made up by whoever asks.
+    pub key: Label,
+    /// A hash of the request, by which a repeat is told from another request.
+    pub fingerprint: [u8; 32],
+}
+
 /// A job on its way to a backend: parsed, with an id of its own, so that a repeated push is recognised.
 ///
 /// # Examples
@@ -110,6 +120,8 @@ pub struct NewJob {
     pub unique: Option<Unique>,
     /// May be answered by an equal job's result.
     pub reuse: Option<Reuse>,
+    /// Gives a repeat of this push the same answer.
+    pub idempotency: Option<Idempotency>,
     /// A foreign id under which the job can be looked up; the newest job with it wins.
     pub alias: Option<Label>,
     /// Attempts before it is dead. Defaults to 20.
@@ -135,6 +147,7 @@ impl NewJob {
             key: None,
             unique: None,
             reuse: None,
+            idempotency: None,
             alias: None,
             max_attempts: limits::DEFAULT_ATTEMPTS,
             timeout: limits::DEFAULT_TIMEOUT,

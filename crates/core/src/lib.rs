@@ -69,7 +69,7 @@ pub use backend::Backend;
 pub use client::{Client, Handle, WaitError};
 pub use error::{Effect, Error, ErrorKind};
 pub use id::{JobId, Nonce, Token, WorkerId, WorkerSecret};
-pub use job::{Job, NewJob, Reuse, Unique, UniqueScope};
+pub use job::{Idempotency, Job, NewJob, Reuse, Unique, UniqueScope};
 pub use memory::Memory;
 pub use name::{Kind, Label, QueueName};
 pub use output::{Answer, Output, Stored};
@@ -79,8 +79,8 @@ pub use retry::Retry;
 pub use snapshot::{Snapshot, Status};
 pub use state::{Death, Failure, Outcome, Reason, State};
 pub use store::{
-    Acted, Action, Capabilities, Claim, Claimed, Claims, Cursor, Filter, Instead, Kept, Listed, Page, Pushed, Queue,
-    QueueStats, Reach, Renewal, Renewed, Settings, Settled, Settlement, Store, Survives, Upkeep,
+    Acted, Action, Capabilities, Claim, Claimed, Claims, Cursor, Filter, Instead, Kept, Listed, NewPause, Page, Pause,
+    Pushed, Queue, QueueStats, Reach, Renewal, Renewed, Settings, Settled, Settlement, Store, Survives, Upkeep,
 };
 pub use time::{BootTime, Clock, Timestamp, When, millis};
 pub use wakeups::{Ear, Wakeups};

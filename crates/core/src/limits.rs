@@ -61,6 +61,8 @@ pub const KEEP_FINISHED: Duration = Duration::from_secs(24 * 3600);
 pub const KEEP_DEAD: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long a job of a kind that no live worker knows waits until it is dead.
 pub const UNKNOWN_KIND: Duration = Duration::from_secs(24 * 3600);
+/// How long an idempotency key is kept, where its job is not kept longer.
+pub const IDEMPOTENCY: Duration = Duration::from_secs(24 * 3600);
 /// Age from which an artifact that no job points at is an orphan.
 pub const ORPHAN_AGE: Duration = Duration::from_secs(2 * 24 * 3600);
 

@@ -11,10 +11,10 @@ use async_trait::async_trait;
 use crate::state::{self, Event, Facts, Move};
 use crate::{
     Acted, Action, BootTime, Capabilities, Claim, Claimed, Claims, Cursor, Death, Error, Failure, Filter, Instead,
-    JobId, Kept, Kind, Label, Listed, NewJob, Nonce, Outcome, Page, Progress, Pushed, Queue, QueueName, QueueStats,
-    Reach, Reason, Renewal, Renewed, Reuse, Settings, Settled, Settlement, Snapshot, State, Status, Store, Stored,
-    Survives, Timestamp, Token, Unique, UniqueScope, Upkeep, Wakeups, WorkerId, WorkerSecret, limits, millis,
-    name::cut,
+    JobId, Kept, Kind, Label, Listed, NewJob, NewPause, Nonce, Outcome, Page, Pause, Progress, Pushed, Queue,
+    QueueName, QueueStats, Reach, Reason, Renewal, Renewed, Reuse, Settings, Settled, Settlement, Snapshot, State,
+    Status, Store, Stored, Survives, Timestamp, Token, Unique, UniqueScope, Upkeep, Wakeups, WorkerId, WorkerSecret,
+    limits, millis, name::cut,
 };
 
 /// A store in memory; it ends with its process.
@@ -36,6 +36,16 @@ struct Tables {
     workers: HashMap<WorkerId, Worker>,
     kinds: HashMap<Kind, Timestamp>,
     queues: BTreeMap<QueueName, Presence>,
+    paused: BTreeMap<QueueName, Pause>,
+    answers: HashMap<(QueueName, Label), Answered>,
+}
+
+/// The answer to a push with an idempotency key.
+#[derive(Debug)]
+struct Answered {
+    fingerprint: [u8; 32],
+    answer: Pushed,
+    until: Timestamp,
 }
 
 #[derive(Debug)]
@@ -148,6 +158,20 @@ impl Memory {
         if tables.by_id.contains_key(&new.id) {
             return Pushed::Created(new.id);
         }
+        if let Some(answer) = tables.answered(&new, now) {
+            return answer;
+        }
+        let asked =
+            new.idempotency.clone().map(|idempotency| ((new.queue.clone(), idempotency.key), idempotency.fingerprint));
+        let answer = self.push_new(tables, new, now);
+        if let Some((key, fingerprint)) = asked {
+            let until = now.after(limits::IDEMPOTENCY);
+            tables.answers.insert(key, Answered { fingerprint, answer: answer.clone(), until });
+        }
+        answer
+    }
+
+    fn push_new(&self, tables: &mut Tables, new: NewJob, now: Timestamp) -> Pushed {
         if let Some(id) = tables.reusable(&new, now) {
             return Pushed::Existing { id, by: Instead::Reuse };
         }
@@ -163,6 +187,15 @@ impl Memory {
         tables.rows.insert(seq, Row::new(new, now));
         self.wakeups.ring_work();
         Pushed::Created(id)
+    }
+}
+
+impl Answered {
+    fn job(&self) -> Option<JobId> {
+        match self.answer {
+            Pushed::Created(id) | Pushed::Existing { id, .. } => Some(id),
+            Pushed::Conflict(_) | Pushed::Refused(_) => None,
+        }
     }
 }
 
@@ -277,6 +310,21 @@ impl Tables {
         self.rows.values().rev().find(fits).map(|row| row.job.id)
     }
 
+    /// Returns the answer to an earlier push with the same idempotency key.
+    fn answered(&self, new: &NewJob, now: Timestamp) -> Option<Pushed> {
+        let idempotency = new.idempotency.as_ref()?;
+        let earlier = self.answers.get(&(new.queue.clone(), idempotency.key.clone()))?;
+        let id = earlier.job()?;
+        let kept = earlier.until > now || self.by_id.contains_key(&id);
+        let same = earlier.fingerprint == idempotency.fingerprint;
+        kept.then(|| if same { earlier.answer.clone() } else { Pushed::Conflict(id) })
+    }
+
+    /// Returns the pause of a queue, where it holds.
+    fn pause(&self, queue: &QueueName, now: Timestamp) -> Option<&Pause> {
+        self.paused.get(queue).filter(|pause| pause.holds(now))
+    }
+
     fn holder(&self, queue: &QueueName, key: &Label, now: Timestamp) -> Option<JobId> {
         let holder = self.unique.get(&(queue.clone(), key.clone()))?;
         let live = holder.until.is_none_or(|until| until > now);
@@ -350,6 +398,9 @@ impl Queue for Memory {
         let mut claims = Claims::default();
         for queue in &claim.queues {
             tables.queues.entry(queue.clone()).or_insert(Presence::NEVER).note(now);
+            if tables.pause(queue, now).is_some() {
+                continue;
+            }
             let ready = tables.ready(queue, &claim.kinds);
             let alone = |seq: &i64| state::runs_alone(tables.rows[seq].job.crashes);
             let (alone, mut crowd): (Vec<i64>, Vec<i64>) = ready.into_iter().partition(alone);
@@ -388,7 +439,9 @@ impl Queue for Memory {
             .rows
             .values()
             .filter(|row| row.job.state == State::Scheduled && claim.queues.contains(&row.job.queue));
-        claims.next_due = waiting.map(|row| row.job.run_at.since(now)).min();
+        let due = waiting.map(|row| row.job.run_at.since(now));
+        let resumed = claim.queues.iter().filter_map(|queue| Some(tables.pause(queue, now)?.until?.since(now)));
+        claims.next_due = due.chain(resumed).min();
         Ok(claims)
     }
 
@@ -484,6 +537,8 @@ impl Queue for Memory {
             let result = tables.delete(*seq).and_then(|row| row.job.result);
             kept.artifacts.extend(artifact(result));
         }
+        let by_id = &tables.by_id;
+        tables.answers.retain(|_, kept| kept.until > now || kept.job().is_some_and(|id| by_id.contains_key(&id)));
         let full = |n: usize| n == upkeep.limit;
         kept.more = full(kept.rescued) || full(expired.len()) || full(unknown.len()) || full(kept.pruned);
         Ok(kept)
@@ -577,7 +632,12 @@ impl Store for Memory {
     async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
         let tables = self.tables();
         let now = self.now();
-        let blank = |queue: &QueueName| QueueStats { queue: queue.clone(), counts: [0; 6], oldest_ready: None };
+        let blank = |queue: &QueueName| QueueStats {
+            queue: queue.clone(),
+            counts: [0; 6],
+            oldest_ready: None,
+            paused: tables.pause(queue, now).cloned(),
+        };
         let mut stats: BTreeMap<_, _> = tables.queues.keys().map(|queue| (queue, blank(queue))).collect();
         for Row { job, .. } in tables.rows.values() {
             let stats = stats.get_mut(&job.queue).expect("a push notes its queue");
@@ -587,6 +647,21 @@ impl Store for Memory {
             }
         }
         Ok(stats.into_values().collect())
+    }
+
+    async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
+        let mut tables = self.tables();
+        let pause = Pause::begin(pause, self.now());
+        tables.queues.entry(queue.clone()).or_insert(Presence::NEVER);
+        tables.paused.insert(queue, pause.clone());
+        Ok(pause)
+    }
+
+    async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
+        let mut tables = self.tables();
+        let now = self.now();
+        self.wakeups.ring_work();
+        Ok(tables.paused.remove(&queue).is_some_and(|pause| pause.holds(now)))
     }
 
     async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {

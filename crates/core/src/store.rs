@@ -13,7 +13,7 @@ use async_trait::async_trait;
 
 use crate::{
     ArtifactName, Clock, Death, Error, JobId, Kind, Label, NewJob, Nonce, Outcome, Payload, Progress, QueueName,
-    Snapshot, State, Status, Timestamp, Token, Wakeups, WorkerId, WorkerSecret, limits,
+    Snapshot, State, Status, Timestamp, Token, Wakeups, When, WorkerId, WorkerSecret, limits,
 };
 
 /// The hot path: what producers and workers call all day.
@@ -74,6 +74,12 @@ pub trait Store: Queue {
     /// Returns every queue with its counts, by name; never counts rows.
     async fn queues(&self) -> Result<Vec<QueueStats>, Error>;
 
+    /// Stops handing out jobs of a queue, until a time or until it is resumed; what runs goes on. Replaces an earlier pause.
+    async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error>;
+
+    /// Hands out jobs of a queue again; answers whether it was paused.
+    async fn resume(&self, queue: QueueName) -> Result<bool, Error>;
+
     /// Does what a person asks to one job.
     async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error>;
 }
@@ -118,6 +124,8 @@ pub enum Pushed {
         /// Why it stands for this one.
         by: Instead,
     },
+    /// The job is not taken over: its idempotency key was used with another request, which made this job.
+    Conflict(JobId),
     /// The job is not taken over.
     Refused(String),
 }
@@ -316,6 +324,44 @@ pub struct QueueStats {
     pub counts: [u64; 6],
     /// How long the job that has been ready longest has waited.
     pub oldest_ready: Option<Duration>,
+    /// Whether, and why, its jobs are not handed out.
+    pub paused: Option<Pause>,
+}
+
+/// Asks to stop handing out jobs of a queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewPause {
+    /// When it ends by itself; `None` waits for a resume.
+    pub until: Option<When>,
+    /// Why, for whoever wonders.
+    pub reason: Option<Label>,
+    /// Who asks.
+    pub by: Option<Label>,
+}
+
+/// A queue's pause: a property of the queue, never a state of its jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// When it began.
+    pub since: Timestamp,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub reason: Option<Label>,
+    /// Who asked.
+    pub by: Option<Label>,
+}
+
+impl Pause {
+    /// Makes the pause that was asked for.
+    pub fn begin(new: NewPause, now: Timestamp) -> Self {
+        Pause { since: now, until: new.until.map(|when| when.resolve(now)), reason: new.reason, by: new.by }
+    }
+
+    /// Returns whether it still holds.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
 }
 
 impl QueueStats {

@@ -68,6 +68,8 @@ codes! {
     WrongState "wrong_state" CONFLICT "The job's state does not allow that";
     /// Another job, named in `other`, holds the unique key by now; wait for it or cancel it.
     UniqueConflict "unique_conflict" CONFLICT "Another job holds the unique key";
+    /// The idempotency key was used with another request, which made the job named in `other`; use a fresh key.
+    IdempotencyConflict "idempotency_conflict" UNPROCESSABLE_ENTITY "The idempotency key was used before";
     /// The job failed for good and has no result; `detail` says why.
     JobDead "job_dead" CONFLICT "The job is dead";
     /// The job was called off and has no result.

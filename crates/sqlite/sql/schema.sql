@@ -14,6 +14,10 @@ CREATE TABLE queue (
     name          TEXT    NOT NULL UNIQUE,
     workers_since INTEGER NOT NULL DEFAULT 0, -- since when workers have looked at it without an hour's gap
     workers_seen  INTEGER NOT NULL DEFAULT 0, -- when one last did
+    paused_since  INTEGER,                    -- NULL: not paused
+    paused_until  INTEGER,                    -- NULL: until it is resumed
+    paused_reason TEXT,
+    paused_by     TEXT,
     scheduled     INTEGER NOT NULL DEFAULT 0, -- counters, kept by every transaction that moves a job
     ready         INTEGER NOT NULL DEFAULT 0,
     running       INTEGER NOT NULL DEFAULT 0,
@@ -98,6 +102,17 @@ CREATE TABLE unique_key (
     PRIMARY KEY (queue, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX unique_key_holder ON unique_key (seq);
+
+CREATE TABLE idempotency (
+    queue       INTEGER NOT NULL,
+    key         TEXT    NOT NULL,
+    fingerprint BLOB    NOT NULL,             -- tells a repeat from another request
+    job         BLOB    NOT NULL,             -- the answer: this job,
+    instead     INTEGER NOT NULL,             -- 0: made by the push, 1: held the unique key, 2: was reused
+    until       INTEGER NOT NULL,             -- kept that long, and as long as the job is known
+    PRIMARY KEY (queue, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_until ON idempotency (until);
 
 CREATE TABLE failure (
     seq     INTEGER NOT NULL,

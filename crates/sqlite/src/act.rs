@@ -1,7 +1,8 @@
 //! What a person asks of one job.
 
 use longshore_core::state::{Event, step};
-use longshore_core::{Acted, Action, JobId, Label};
+use longshore_core::{Acted, Action, JobId, Label, NewPause, Pause, QueueName, Timestamp};
+use rusqlite::params;
 
 use crate::push::{hold_key, holder};
 use crate::tx::{Along, Found, Tx};
@@ -31,6 +32,37 @@ pub(crate) fn act(tx: &mut Tx<'_>, id: JobId, action: Action) -> rusqlite::Resul
     tx.apply(&found, next, &Along::default())?;
     tx.bells.cancels |= next.facts.cancel_asked;
     Ok(Acted::Done(next.facts.state))
+}
+
+pub(crate) fn pause(tx: &mut Tx<'_>, queue: &QueueName, new: NewPause) -> rusqlite::Result<Pause> {
+    let pause = Pause::begin(new, tx.now);
+    write_pause(tx, queue, Some(&pause))?;
+    Ok(pause)
+}
+
+/// Ends a queue's pause; answers whether it was paused.
+pub(crate) fn resume(tx: &mut Tx<'_>, queue: &QueueName) -> rusqlite::Result<bool> {
+    let number = tx.queue(queue)?;
+    let paused = crate::read::pause(tx.connection, number)?.is_some_and(|pause| pause.holds(tx.now));
+    write_pause(tx, queue, None)?;
+    tx.bells.work = true;
+    Ok(paused)
+}
+
+fn write_pause(tx: &mut Tx<'_>, queue: &QueueName, pause: Option<&Pause>) -> rusqlite::Result<()> {
+    let queue = tx.queue(queue)?;
+    tx.connection
+        .prepare_cached(
+            "UPDATE queue SET paused_since = ?2, paused_until = ?3, paused_reason = ?4, paused_by = ?5 WHERE id = ?1",
+        )?
+        .execute(params![
+            queue,
+            pause.map(|pause| pause.since.as_millis()),
+            pause.and_then(|pause| pause.until).map(Timestamp::as_millis),
+            pause.and_then(|pause| pause.reason.as_ref()).map(Label::as_str),
+            pause.and_then(|pause| pause.by.as_ref()).map(Label::as_str),
+        ])?;
+    Ok(())
 }
 
 /// Takes the unique key for a job that lives again; returns who else holds it by now.

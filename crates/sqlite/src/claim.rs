@@ -12,6 +12,7 @@ use longshore_core::{
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
 
+use crate::read;
 use crate::tx::{Along, Found, Tx, blob};
 
 /// Looks of workers are noted at most this often.
@@ -43,8 +44,14 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &Claim) -> rusqlite::Result<Result<C
     let queues: Vec<i64> = claim.queues.iter().map(|queue| tx.queue(queue)).collect::<Result<_, _>>()?;
     note_presence(tx, &queues, &kinds)?;
     let mut claims = Claims::default();
+    let mut next_resume: Option<Duration> = None;
     for (queue, name) in queues.iter().zip(&claim.queues) {
         promote(tx, *queue)?;
+        if let Some(pause) = read::pause(tx.connection, *queue)?.filter(|pause| pause.holds(tx.now)) {
+            let resumed = pause.until.map(|until| until.since(tx.now));
+            next_resume = [next_resume, resumed].into_iter().flatten().min();
+            continue;
+        }
         let alone = candidates(tx, include_str!("../sql/alone.sql"), *queue, &kinds, 1)?;
         claims.alone_waits |= !alone.is_empty();
         let mut from = (*queue, name, claim, kinds.as_slice());
@@ -56,7 +63,7 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &Claim) -> rusqlite::Result<Result<C
         }
     }
     remember(tx, claim, &claims)?;
-    claims.next_due = next_due(tx, &queues)?;
+    claims.next_due = [next_due(tx, &queues)?, next_resume].into_iter().flatten().min();
     Ok(Ok(claims))
 }
 

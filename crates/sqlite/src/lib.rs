@@ -43,8 +43,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use longshore_core::{
     Acted, Action, Capabilities, Claim, Claims, Cursor, Death, Error, ErrorKind, Filter, JobId, Kept, Label, Listed,
-    NewJob, Page, Pushed, Queue, QueueStats, Reach, Renewal, Renewed, Settings, Settled, Settlement, Snapshot, Status,
-    Store, Survives, Upkeep, Wakeups, WorkerSecret,
+    NewJob, NewPause, Page, Pause, Pushed, Queue, QueueName, QueueStats, Reach, Renewal, Renewed, Settings, Settled,
+    Settlement, Snapshot, Status, Store, Survives, Upkeep, Wakeups, WorkerSecret,
 };
 use rusqlite::Connection;
 
@@ -254,6 +254,14 @@ impl Store for Sqlite {
     async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
         let clock = self.writer.clock().clone();
         self.read(move |connection| read::queues(connection, clock.now())).await
+    }
+
+    async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
+        self.write(move |tx| act::pause(tx, &queue, pause.clone())).await
+    }
+
+    async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
+        self.write(move |tx| act::resume(tx, &queue)).await
     }
 
     async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {

@@ -1,6 +1,8 @@
 //! Taking jobs over.
 
-use longshore_core::{Instead, Label, NewJob, Pushed, State, Timestamp, Unique, UniqueScope, millis};
+use longshore_core::{
+    Idempotency, Instead, JobId, Label, NewJob, Pushed, State, Timestamp, Unique, UniqueScope, limits, millis,
+};
 use rusqlite::{OptionalExtension, params};
 
 use crate::tx::Tx;
@@ -8,10 +10,21 @@ use crate::tx::Tx;
 /// Pushes one job, unless another stands for it.
 pub(crate) fn push(tx: &mut Tx<'_>, new: &NewJob) -> rusqlite::Result<Pushed> {
     let queue = tx.queue(&new.queue)?;
-    let kind = tx.kind(&new.kind)?;
-    if (new.unique.is_some() || new.reuse.is_some()) && tx.seq(new.id)?.is_some() {
+    let keyed = new.unique.is_some() || new.reuse.is_some() || new.idempotency.is_some();
+    if keyed && tx.seq(new.id)?.is_some() {
         return Ok(Pushed::Created(new.id)); // pushed before; it may hold the key itself by now
     }
+    let Some(idempotency) = &new.idempotency else { return push_new(tx, queue, new) };
+    if let Some(answer) = answered(tx, queue, idempotency)? {
+        return Ok(answer);
+    }
+    let answer = push_new(tx, queue, new)?;
+    keep_answer(tx, queue, idempotency, &answer)?;
+    Ok(answer)
+}
+
+fn push_new(tx: &mut Tx<'_>, queue: i64, new: &NewJob) -> rusqlite::Result<Pushed> {
+    let kind = tx.kind(&new.kind)?;
     if let Some(id) = reusable(tx, queue, new)? {
         return Ok(Pushed::Existing { id, by: Instead::Reuse });
     }
@@ -53,8 +66,48 @@ pub(crate) fn push(tx: &mut Tx<'_>, new: &NewJob) -> rusqlite::Result<Pushed> {
     Ok(Pushed::Created(new.id))
 }
 
+/// Returns the answer to an earlier push with the same idempotency key.
+fn answered(tx: &Tx<'_>, queue: i64, asked: &Idempotency) -> rusqlite::Result<Option<Pushed>> {
+    let earlier: Option<([u8; 32], [u8; 16], i64)> = tx
+        .connection
+        .prepare_cached(
+            "SELECT fingerprint, job, instead FROM idempotency WHERE queue = ?1 AND key = ?2
+             AND (until > ?3 OR EXISTS (SELECT 1 FROM job WHERE job.id = idempotency.job))",
+        )?
+        .query_row(params![queue, asked.key.as_str(), tx.now.as_millis()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    Ok(earlier.map(|(fingerprint, job, instead)| {
+        let id = JobId::from_bytes(job);
+        match instead {
+            _ if fingerprint != asked.fingerprint => Pushed::Conflict(id),
+            0 => Pushed::Created(id),
+            1 => Pushed::Existing { id, by: Instead::Unique },
+            _ => Pushed::Existing { id, by: Instead::Reuse },
+        }
+    }))
+}
+
+fn keep_answer(tx: &Tx<'_>, queue: i64, asked: &Idempotency, answer: &Pushed) -> rusqlite::Result<()> {
+    let (id, instead) = match answer {
+        Pushed::Created(id) => (id, 0),
+        Pushed::Existing { id, by: Instead::Unique } => (id, 1),
+        Pushed::Existing { id, by: Instead::Reuse } => (id, 2),
+        Pushed::Conflict(_) | Pushed::Refused(_) => return Ok(()),
+    };
+    let until = tx.now.after(limits::IDEMPOTENCY);
+    tx.connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO idempotency (queue, key, fingerprint, job, instead, until)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![queue, asked.key.as_str(), asked.fingerprint, id.as_bytes(), instead, until.as_millis()])?;
+    Ok(())
+}
+
 /// Returns the job that succeeded under the same reuse key, not longer ago than the new one allows.
-fn reusable(tx: &Tx<'_>, queue: i64, new: &NewJob) -> rusqlite::Result<Option<longshore_core::JobId>> {
+fn reusable(tx: &Tx<'_>, queue: i64, new: &NewJob) -> rusqlite::Result<Option<JobId>> {
     let Some(reuse) = &new.reuse else { return Ok(None) };
     let since = tx.now.as_millis().saturating_sub(millis(reuse.within));
     tx.connection
@@ -62,19 +115,19 @@ fn reusable(tx: &Tx<'_>, queue: i64, new: &NewJob) -> rusqlite::Result<Option<lo
             "SELECT id FROM job WHERE reuse_key IS NOT NULL AND state = 3 AND queue = ?1 AND reuse_key = ?2
              AND finished_at > ?3 ORDER BY finished_at DESC, seq DESC LIMIT 1",
         )?
-        .query_row(params![queue, reuse.key.as_str(), since], |row| row.get(0).map(longshore_core::JobId::from_bytes))
+        .query_row(params![queue, reuse.key.as_str(), since], |row| row.get(0).map(JobId::from_bytes))
         .optional()
 }
 
 /// Returns the job that holds a unique key now.
-pub(crate) fn holder(tx: &Tx<'_>, queue: i64, key: &Label) -> rusqlite::Result<Option<(i64, longshore_core::JobId)>> {
+pub(crate) fn holder(tx: &Tx<'_>, queue: i64, key: &Label) -> rusqlite::Result<Option<(i64, JobId)>> {
     tx.connection
         .prepare_cached(
             "SELECT job.seq, job.id FROM unique_key JOIN job ON job.seq = unique_key.seq
              WHERE unique_key.queue = ?1 AND unique_key.key = ?2 AND (until IS NULL OR until > ?3)",
         )?
         .query_row(params![queue, key.as_str(), tx.now.as_millis()], |row| {
-            Ok((row.get(0)?, longshore_core::JobId::from_bytes(row.get(1)?)))
+            Ok((row.get(0)?, JobId::from_bytes(row.get(1)?)))
         })
         .optional()
 }

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use longshore_core::{
-    ArtifactName, Cursor, Failure, Filter, JobId, Label, Listed, Output, Payload, Progress, QueueStats, Snapshot,
-    State, Status, Stored, Timestamp, WorkerId, limits,
+    ArtifactName, Cursor, Failure, Filter, JobId, Label, Listed, Output, Pause, Payload, Progress, QueueStats,
+    Snapshot, State, Status, Stored, Timestamp, WorkerId, limits,
 };
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -195,12 +195,32 @@ pub(crate) fn queues(connection: &Connection, now: Timestamp) -> rusqlite::Resul
     let mut stats = Vec::new();
     for row in rows {
         let (id, name, counts) = row?;
+        let paused = pause(connection, id)?.filter(|pause| pause.holds(now));
         let oldest = oldest_ready(connection, id)?.map(|at| now.since(Timestamp::from_millis(at)));
         if let Ok(queue) = name.parse() {
-            stats.push(QueueStats { queue, counts, oldest_ready: oldest });
+            stats.push(QueueStats { queue, counts, oldest_ready: oldest, paused });
         }
     }
     Ok(stats)
+}
+
+/// Returns a queue's pause, where there is one, over or not.
+pub(crate) fn pause(connection: &Connection, queue: i64) -> rusqlite::Result<Option<Pause>> {
+    let label = |text: Option<String>| text.and_then(|text| text.parse().ok());
+    connection
+        .prepare_cached(
+            "SELECT paused_since, paused_until, paused_reason, paused_by FROM queue
+             WHERE id = ?1 AND paused_since IS NOT NULL",
+        )?
+        .query_row([queue], |row| {
+            Ok(Pause {
+                since: Timestamp::from_millis(row.get(0)?),
+                until: row.get::<_, Option<i64>>(1)?.map(Timestamp::from_millis),
+                reason: label(row.get(2)?),
+                by: label(row.get(3)?),
+            })
+        })
+        .optional()
 }
 
 /// Skips through the index of ready jobs, one seek a kind and priority in use.

@@ -30,6 +30,7 @@ pub(crate) fn upkeep(tx: &mut Tx<'_>, upkeep: Upkeep) -> rusqlite::Result<Kept> 
     kept.artifacts = prune(tx, limit, &mut kept.pruned)?;
     kept.more |= full(kept.pruned);
     forget_workers(tx, limit)?;
+    forget_answers(tx, limit)?;
     Ok(kept)
 }
 
@@ -107,6 +108,22 @@ fn forget_workers(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<()> {
                  (SELECT 1 FROM job WHERE state = 2 AND job.worker = worker.id) LIMIT ?2)",
         )?
         .execute([tx.now.as_millis() - 24 * 3_600_000, limit])?;
+    Ok(())
+}
+
+/// Forgets answers to pushes whose time is over; those whose job is still known are looked at again an hour later.
+fn forget_answers(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<()> {
+    let now = tx.now.as_millis();
+    let over = "(SELECT queue, key FROM idempotency WHERE until <= ?1 ORDER BY until LIMIT ?2)";
+    let known = "EXISTS (SELECT 1 FROM job WHERE job.id = idempotency.job)";
+    tx.connection
+        .prepare_cached(&format!("DELETE FROM idempotency WHERE (queue, key) IN {over} AND NOT {known}"))?
+        .execute([now, limit])?;
+    tx.connection
+        .prepare_cached(&format!(
+            "UPDATE idempotency SET until = ?1 + 3600000 WHERE (queue, key) IN {over} AND {known}"
+        ))?
+        .execute([now, limit])?;
     Ok(())
 }
 

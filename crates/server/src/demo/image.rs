@@ -42,6 +42,7 @@ pub(super) async fn queue(State(app): State<App>, headers: HeaderMap, body: Body
     let answer = match pushed.expect("one job has one answer") {
         Pushed::Existing { by: Instead::Reuse, .. } => Queued { job_status: "done", id: None, filename },
         Pushed::Created(_) | Pushed::Existing { .. } => Queued { job_status: "queued", id: Some(id), filename },
+        Pushed::Conflict(_) => unreachable!("a text is pushed without an idempotency key"),
         Pushed::Refused(why) => return Ok(sorry(StatusCode::UNPROCESSABLE_ENTITY, &why)),
     };
     Ok(Json(answer).into_response())

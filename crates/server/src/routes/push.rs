@@ -31,6 +31,10 @@ pub(crate) async fn push(State(app): State<App>, headers: HeaderMap, body: Body)
             };
             (StatusCode::OK, id, status.ok_or_else(gone)?.state, Some(wire::instead(by).to_owned()))
         }
+        Pushed::Conflict(id) => {
+            let detail = format!("the idempotency key was used with another request, which made job {id}");
+            return Err(Problem::new(Code::IdempotencyConflict, detail).other(id));
+        }
         Pushed::Refused(why) => return Err(Problem::new(Code::InvalidJob, why)),
     };
     let links = wire::Links::of(id);

@@ -119,6 +119,16 @@ impl Store for Faulty {
         self.store.queues().await
     }
 
+    async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
+        self.fit().await?;
+        self.store.pause(queue, pause).await
+    }
+
+    async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
+        self.fit().await?;
+        self.store.resume(queue).await
+    }
+
     async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
         self.fit().await?;
         self.store.act(id, action).await

@@ -56,6 +56,7 @@ mod rule_5_deaths;
 mod rule_6_bounded;
 mod rule_7_repeats;
 mod rule_8_keys;
+mod rule_8_idempotency;
 mod rule_10_retention;
 mod rule_11_unknown_and_expired;
 mod rule_12_outages;
@@ -65,6 +66,7 @@ mod states;
 mod walk;
 mod reading;
 mod acting;
+mod pausing;
 mod running;
 mod stopping;
 

@@ -203,6 +203,15 @@ rule_8_keys {
     result_comes_before_the_holder_of_the_key: "A job with both keys is served a result first, and else stands back for the holder.",
 }
 
+rule_8_idempotency {
+    repeat_gets_the_first_answer: "A repeated request gets the first answer, also when its job is finished.",
+    another_request_with_the_key_is_a_conflict: "Another request with the key is a conflict, and makes no job.",
+    idempotency_keys_belong_to_a_queue: "The same key in two queues is two keys.",
+    key_is_kept_a_day_and_as_long_as_its_job: "A key is kept a day, and as long as its job.",
+    answer_that_another_job_stood_for_it_is_repeated: "That another job stood for it is an answer like any other.",
+    concurrent_repeats_make_one_job: "Sixteen repeats at once make one job.",
+}
+
 rule_10_retention {
     successes_and_cancellations_are_kept_a_day_and_the_dead_a_week: "By default successes and cancellations are kept 24 hours, the dead 7 days.",
     retention_is_what_the_settings_say: "Both can be set.",
@@ -285,6 +294,14 @@ acting {
     deleted_job_goes_with_its_artifact: "A deleted job goes with the next upkeep, and its artifact with it.",
     concurrent_retries_by_hand_are_one: "Eight retries at once are one.",
     cancel_and_claim_race_and_agree: "Cancel and claim may race: either the job never runs, or its worker hears of it.",
+}
+
+pausing {
+    paused_queue_hands_nothing_out: "A paused queue hands nothing out, and what runs goes on.",
+    pause_ends_by_itself_at_its_time: "A pause ends by itself, and a worker knows when.",
+    pause_is_of_one_queue_and_seen_in_the_list: "A pause is of one queue; the list shows until when, why and by whom.",
+    pause_burns_nothing_however_long_it_lasts: "Five days of pause cost no attempt and bury nothing.",
+    resume_rings_for_work: "A resume rings for work.",
 }
 
 running {

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Error, ErrorKind, JobId};
+use crate::{Error, ErrorKind, JobId, limits};
 
 /// The name of an artifact: the job it belongs to and the number of the claim that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,7 +145,10 @@ fn write_durably(file: &Path, body: &[u8]) -> io::Result<()> {
     let folder = file.parent().expect("an artifact lies in a folder");
     // For its owner alone, as the database: results may be secrets.
     fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let unfinished = file.with_extension("unfinished");
+    // A name of its own for each try: a stale attempt and its heir may write at the same time.
+    let mut unfinished = file.as_os_str().to_owned();
+    unfinished.push(format!(".{:016x}{UNFINISHED}", fastrand::u64(..)));
+    let unfinished = PathBuf::from(unfinished);
     let mut out = fs::File::create(&unfinished)?;
     out.write_all(body)?;
     out.sync_all()?;
@@ -155,7 +158,10 @@ fn write_durably(file: &Path, body: &[u8]) -> io::Result<()> {
     folder.parent().map_or(Ok(()), |root| fs::File::open(root)?.sync_all())
 }
 
-/// Lists folder by folder; files that are no artifacts, the unfinished among them, are never touched.
+/// What the names of files end in that are not written to their end.
+const UNFINISHED: &str = ".unfinished";
+
+/// Lists folder by folder, and clears away what was never finished; other files that are no artifacts are never touched.
 fn list_folder(root: &Path, age: Duration, after: Option<ArtifactName>, limit: usize) -> io::Result<Vec<ArtifactName>> {
     let shard = |name: ArtifactName| (name.job.as_bytes()[15], name);
     let mut names = Vec::new();
@@ -163,11 +169,16 @@ fn list_folder(root: &Path, age: Duration, after: Option<ArtifactName>, limit: u
         let Some(folder) = absent_is_none(fs::read_dir(root.join(format!("{index:02x}"))))? else { continue };
         for entry in folder {
             let entry = entry?;
-            let Some(name) = entry.file_name().to_str().and_then(|text| text.parse().ok()) else { continue };
+            let file_name = entry.file_name();
+            let Some(text) = file_name.to_str() else { continue };
             let Some(written) = absent_is_none(entry.metadata())?.and_then(|data| data.modified().ok()) else {
                 continue;
             };
             let old = SystemTime::now().duration_since(written).is_ok_and(|passed| passed >= age);
+            if old && age >= limits::ORPHAN_AGE && text.ends_with(UNFINISHED) {
+                absent_is_none(fs::remove_file(entry.path()))?;
+            }
+            let Ok(name) = text.parse() else { continue };
             if old && after.is_none_or(|after| shard(name) > shard(after)) {
                 names.push(name);
             }
@@ -224,6 +235,8 @@ impl Artifacts for InMemory {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::QueueName;
 
@@ -252,6 +265,26 @@ mod tests {
     async fn a_folder_holds_the_contract() {
         let folder = tempfile::tempdir().unwrap();
         holds_the_contract(&Folder::new(folder.path().join("artifacts"))).await;
+    }
+
+    #[tokio::test]
+    async fn two_attempts_of_one_job_do_not_write_over_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let artifacts = Arc::new(Folder::new(folder.path()));
+        let job = JobId::new(&QueueName::default());
+        let put = |claim: u64| {
+            let artifacts = Arc::clone(&artifacts);
+            let body = Bytes::from(vec![claim as u8; 1 << 20]);
+            tokio::spawn(async move { artifacts.put(ArtifactName { job, claim }, body).await })
+        };
+        let puts: Vec<_> = (0..8).map(|n| put(n % 4)).collect();
+        for put in puts {
+            put.await.unwrap().unwrap();
+        }
+        for claim in 0..4 {
+            let body = artifacts.get(ArtifactName { job, claim }).await.unwrap().unwrap();
+            assert!(body.len() == 1 << 20 && body.iter().all(|byte| u64::from(*byte) == claim));
+        }
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
@@ -57,14 +57,20 @@ impl Backend {
         for (index, job) in jobs.iter().enumerate() {
             job.check().map_err(|e| e.context(format!("job {} of {} ({})", index + 1, jobs.len(), job.kind)))?;
         }
-        let mut answers = Vec::with_capacity(jobs.len());
-        let mut jobs = jobs.into_iter().peekable();
-        while jobs.peek().is_some() {
-            let batch: Vec<_> = jobs.by_ref().take(limits::BATCH).collect();
-            let tried = format!("push {} to queue `{}`", count(batch.len(), "job"), batch[0].queue);
-            answers.extend(self.run(tried, |store| async move { store.push(batch).await }).await?);
-        }
-        Ok(answers)
+        let Some(first) = jobs.first() else { return Ok(Vec::new()) };
+        let tried = format!("push {} to queue `{}`", count(jobs.len(), "job"), first.queue);
+        self.run(tried, |store| async move {
+            let mut answers = Vec::with_capacity(jobs.len());
+            let mut jobs = jobs.into_iter().peekable();
+            while jobs.peek().is_some() {
+                let batch: Vec<_> = jobs.by_ref().take(limits::BATCH).collect();
+                let pushed = store.push(batch).await;
+                // What went before has taken effect, whatever this error says of itself.
+                answers.extend(pushed.map_err(|e| if answers.is_empty() { e } else { e.perhaps_done() })?);
+            }
+            Ok(answers)
+        })
+        .await
     }
 
     /// Hands out ready jobs; see [`Queue::claim`](crate::Queue::claim).
@@ -104,6 +110,12 @@ impl Backend {
     /// Starts doing upkeep by itself for as long as the answer is held; workers and servers of a process share one task.
     pub fn keep_up(&self) -> Arc<upkeep::Running> {
         self.inner.upkeep.start(|| self.clone())
+    }
+
+    /// Rescues nobody for as long as live workers need to renew: at the start, when nothing is known of what went before, and
+    /// after this process stood still.
+    pub(crate) fn bear_with_others(&self) {
+        self.outage().begin_anew();
     }
 
     /// Deletes artifacts that no job points at: those of attempts that died, or were settled by another. Looks at up to 500,
@@ -215,9 +227,10 @@ impl Backend {
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
+        let began = Instant::now();
         let task: JoinHandle<_> = tokio::spawn(call(Arc::clone(&self.inner.store)));
         let result = task.await.unwrap_or_else(|e| Err(broken_off(&e)));
-        self.outage().note(&result);
+        self.outage().note(&result, began.elapsed());
         result.map_err(|e| e.context(tried))
     }
 
@@ -232,35 +245,47 @@ impl std::fmt::Debug for Backend {
     }
 }
 
-/// Whether the store could be reached lately: after an outage its workers need a whole lease to renew.
+/// Whether the store could be reached lately: after an outage its workers need time to renew.
 #[derive(Debug, Default)]
 enum Outage {
     /// It has been fine all along, as far as this process knows.
     #[default]
     None,
-    /// The newest call did not reach it.
+    /// The newest call did not reach it, or it had no room left.
     Now,
-    /// It is back since then.
+    /// It is back; nobody is rescued before then.
     Over(Instant),
 }
 
 impl Outage {
-    fn note<T>(&mut self, result: &Result<T, Error>) {
-        let unreachable = matches!(result, Err(e) if e.kind() == ErrorKind::Unavailable);
+    /// Live workers renew at least this often.
+    const RENEWAL: Duration = limits::RENEW;
+
+    fn note<T>(&mut self, result: &Result<T, Error>, took: Duration) {
+        let now = Instant::now();
+        let unreachable = matches!(result, Err(e) if e.is_retryable());
         *self = match *self {
             _ if unreachable => Outage::Now,
-            Outage::Now => Outage::Over(Instant::now()),
-            Outage::Over(since) if since.elapsed() >= limits::LEASE => Outage::None,
-            Outage::Over(since) => Outage::Over(since),
+            Outage::Now => Outage::Over(now + limits::LEASE),
+            // A call that took so long has kept renewals waiting as well.
+            _ if took >= Outage::RENEWAL => Outage::Over(now + limits::LEASE),
+            Outage::Over(until) if now >= until => Outage::None,
+            Outage::Over(until) => Outage::Over(until),
             Outage::None => Outage::None,
         };
+    }
+
+    fn begin_anew(&mut self) {
+        if matches!(self, Outage::None) {
+            *self = Outage::Over(Instant::now() + Outage::RENEWAL);
+        }
     }
 
     fn may_rescue(&self) -> bool {
         match self {
             Outage::None => true,
             Outage::Now => false,
-            Outage::Over(since) => since.elapsed() >= limits::LEASE,
+            Outage::Over(until) => Instant::now() >= *until,
         }
     }
 }
@@ -281,14 +306,26 @@ mod tests {
 
     #[test]
     fn after_an_outage_nobody_is_rescued_for_a_lease() {
-        let down: Result<(), _> = Err(Error::new(ErrorKind::Unavailable, "gone"));
+        for kind in [ErrorKind::Unavailable, ErrorKind::Full] {
+            let down: Result<(), _> = Err(Error::new(kind, "gone"));
+            let mut outage = Outage::default();
+            assert!(outage.may_rescue());
+            outage.note(&down, Duration::ZERO);
+            assert!(!outage.may_rescue());
+            outage.note(&Ok(()), Duration::ZERO);
+            assert!(!outage.may_rescue(), "the store is back, but its workers have not had a lease to renew in");
+            outage = Outage::Over(Instant::now());
+            assert!(outage.may_rescue());
+        }
+    }
+
+    #[test]
+    fn a_call_that_took_long_and_a_start_give_others_time_to_renew() {
         let mut outage = Outage::default();
-        assert!(outage.may_rescue());
-        outage.note(&down);
+        outage.note(&Ok(()), limits::RENEW);
         assert!(!outage.may_rescue());
-        outage.note(&Ok(()));
-        assert!(!outage.may_rescue(), "the store is back, but its workers have not had a lease to renew in");
-        outage = Outage::Over(Instant::now().checked_sub(limits::LEASE).unwrap());
-        assert!(outage.may_rescue());
+        let mut outage = Outage::default();
+        outage.begin_anew();
+        assert!(!outage.may_rescue());
     }
 }

@@ -254,7 +254,13 @@ impl<J: Job> Handle<J> {
         loop {
             let status = watch.next().await.ok_or(WaitError::Gone)?;
             if status.state.is_final() {
-                return self.result().await;
+                match self.result().await {
+                    // Retried by hand meanwhile, or the store is away for a moment: the watch goes on.
+                    Ok(None) => {}
+                    Err(WaitError::Store(e)) if e.is_retryable() => watch = self.watch(),
+                    Ok(Some(output)) => return Ok(output),
+                    Err(e) => return Err(e),
+                }
             }
         }
     }
@@ -274,7 +280,8 @@ impl<J: Job> Handle<J> {
         self.backend.act(self.id, Action::Cancel).await
     }
 
-    async fn result(&self) -> Result<J::Output, WaitError> {
+    /// Returns the result of a finished job; `None` where it is not finished any more.
+    async fn result(&self) -> Result<Option<J::Output>, WaitError> {
         let job = self.backend.job(self.id).await?.ok_or(WaitError::Gone)?;
         match job.state {
             State::Succeeded => {
@@ -282,10 +289,11 @@ impl<J: Job> Handle<J> {
                     Some(stored) => self.backend.read(stored).await?.ok_or(WaitError::Gone)?,
                     None => crate::Output::new("application/json", "null"),
                 };
-                J::Output::from_output(output).map_err(WaitError::Output)
+                J::Output::from_output(output).map(Some).map_err(WaitError::Output)
             }
             State::Cancelled => Err(WaitError::Cancelled),
-            _ => Err(WaitError::Dead {
+            State::Scheduled | State::Ready | State::Running => Ok(None),
+            State::Dead => Err(WaitError::Dead {
                 reason: job.reason.unwrap_or(Reason::Corrupt),
                 message: job.failures.into_iter().next_back().map(|failure| failure.message).unwrap_or_default(),
             }),

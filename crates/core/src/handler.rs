@@ -200,35 +200,53 @@ impl fmt::Debug for Ctx {
 /// The newest word of a handler, on its way to the store.
 #[derive(Debug)]
 pub(crate) struct Latest {
-    unwritten: Mutex<Option<Progress>>,
+    said: Mutex<Said>,
     keeper: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct Said {
+    newest: Option<Progress>,
+    /// Whether the newest waits to be written.
+    unwritten: bool,
 }
 
 impl Latest {
     pub(crate) fn new(keeper: Arc<Notify>) -> Self {
-        Latest { unwritten: Mutex::default(), keeper }
+        Latest { said: Mutex::default(), keeper }
     }
 
+    /// Notes a word; the keeper is woken only if it does not know yet that there is one.
     fn say(&self, progress: Progress) {
-        *self.unwritten() = Some(progress);
-        self.keeper.notify_one();
+        let mut said = self.said();
+        said.newest = Some(progress);
+        if !std::mem::replace(&mut said.unwritten, true) {
+            self.keeper.notify_one();
+        }
     }
 
     pub(crate) fn is_waiting(&self) -> bool {
-        self.unwritten().is_some()
+        self.said().unwritten
     }
 
+    /// Takes the newest word to be written, where it was not yet.
     pub(crate) fn take(&self) -> Option<Progress> {
-        self.unwritten().take()
+        let mut said = self.said();
+        std::mem::take(&mut said.unwritten).then(|| said.newest.clone()).flatten()
     }
 
-    /// Puts a word back that could not be written, unless there is a newer one.
-    pub(crate) fn put_back(&self, progress: Progress) {
-        self.unwritten().get_or_insert(progress);
+    /// Says that what was taken could not be written.
+    pub(crate) fn put_back(&self) {
+        self.said().unwritten = true;
     }
 
-    fn unwritten(&self) -> std::sync::MutexGuard<'_, Option<Progress>> {
-        self.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns the last word, written or not: the settle carries it, whatever became of the renewal that did.
+    pub(crate) fn last(&self) -> Option<Progress> {
+        self.said().newest.clone()
+    }
+
+    fn said(&self) -> std::sync::MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

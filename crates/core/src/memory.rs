@@ -119,6 +119,7 @@ impl Memory {
             row.settled = row.lease.take().map(|(token, _)| token);
         }
         if before.is_final() {
+            job.deadline = None; // tried again by hand, whatever was once too late
             row.keep_until = None;
             job.finished_at = None;
         }

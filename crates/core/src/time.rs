@@ -119,6 +119,20 @@ impl Clock {
         Timestamp(real.saturating_add(self.shift.wall_ms.load(Ordering::Relaxed)))
     }
 
+    /// Makes sure that this process can tell one run of the machine from another, as every other process on it can.
+    ///
+    /// # Errors
+    ///
+    /// If the kernel's boot id cannot be read: leases would be judged wrongly.
+    pub fn check(&self) -> Result<(), crate::Error> {
+        if cfg!(target_os = "linux") && boot_id() == 0 {
+            let text = "cannot read /proc/sys/kernel/random/boot_id, without which leases cannot be told from those before a \
+                        reboot: let the process see it (under systemd, not ProcSubset=pid)";
+            return Err(crate::Error::new(crate::ErrorKind::Refused, text));
+        }
+        Ok(())
+    }
+
     /// Returns the time since the machine started.
     pub fn boot_time(&self) -> BootTime {
         BootTime {

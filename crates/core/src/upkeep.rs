@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use crate::{Backend, Kept};
+use crate::{ArtifactName, Backend};
 
 /// How often expired leases, missed deadlines and old jobs are looked for, give or take a fifth.
 const EVERY: Duration = Duration::from_secs(5);
 /// The pause between two pieces of upkeep while there is more to do, so that producers and workers get their turns.
 const BREATH: Duration = Duration::from_millis(20);
+/// A pause that took so much longer than it should means that this process, or the machine, stood still.
+const OVERSLEPT: Duration = Duration::from_secs(3);
 /// How often artifacts are searched for orphans, give or take a fifth.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
 
@@ -33,7 +35,8 @@ pub(crate) struct Shared(Mutex<Weak<Running>>);
 impl Shared {
     pub(crate) fn start(&self, backend: impl FnOnce() -> Backend) -> Arc<Running> {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.upgrade().unwrap_or_else(|| {
+        // A task that has ended belonged to a runtime that is gone.
+        shared.upgrade().filter(|running| !running.task.is_finished()).unwrap_or_else(|| {
             let running = Arc::new(Running { task: tokio::spawn(keep_up(backend())) });
             *shared = Arc::downgrade(&running);
             running
@@ -42,32 +45,46 @@ impl Shared {
 }
 
 async fn keep_up(backend: Backend) {
-    let mut sweep_at = Instant::now() + jittered(SWEEP_EVERY).mul_f64(fastrand::f64());
+    backend.bear_with_others();
+    let mut sweep = Sweep { at: Instant::now() + SWEEP_EVERY.mul_f64(fastrand::f64()), after: None };
     loop {
-        match backend.upkeep().await {
-            Ok(Kept { more: true, .. }) => tokio::time::sleep(BREATH).await,
-            Ok(_) => tokio::time::sleep(jittered(EVERY)).await,
+        let more = match backend.upkeep().await {
+            Ok(kept) => kept.more,
             Err(e) => {
                 tracing::warn!(error = %e, "upkeep failed; will try again");
-                tokio::time::sleep(jittered(EVERY)).await;
+                false
             }
-        }
-        if Instant::now() >= sweep_at {
-            sweep(&backend).await;
-            sweep_at = Instant::now() + jittered(SWEEP_EVERY);
+        };
+        let more = sweep.step(&backend).await || more;
+        let pause = if more { BREATH } else { jittered(EVERY) };
+        let began = Instant::now();
+        tokio::time::sleep(pause).await;
+        if began.elapsed() > pause + OVERSLEPT {
+            backend.bear_with_others(); // whatever kept us from running may have kept others from renewing
         }
     }
 }
 
-async fn sweep(backend: &Backend) {
-    let mut after = None;
-    loop {
-        match backend.sweep_artifacts(after).await {
-            Ok(None) => return,
-            Ok(next) => after = next,
-            Err(e) => return tracing::warn!(error = %e, "cannot sweep artifacts; will try again"),
+/// The search for orphans, a page a turn, so that it never holds up a rescue.
+struct Sweep {
+    at: Instant,
+    after: Option<ArtifactName>,
+}
+
+impl Sweep {
+    /// Looks at one page, where it is time; returns whether there are more.
+    async fn step(&mut self, backend: &Backend) -> bool {
+        if Instant::now() < self.at {
+            return false;
         }
-        tokio::time::sleep(BREATH).await;
+        self.after = backend.sweep_artifacts(self.after).await.unwrap_or_else(|e| {
+            tracing::warn!(error = %e, "cannot sweep artifacts; will try again");
+            None
+        });
+        if self.after.is_none() {
+            self.at = Instant::now() + jittered(SWEEP_EVERY);
+        }
+        self.after.is_some()
     }
 }
 

@@ -77,6 +77,17 @@ struct Jobs {
     reads: u64,
 }
 
+/// Says that reading has ended, also where its task was dropped with its runtime: the next watch starts it again.
+struct Ends<'a>(Option<&'a Hub>);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        if let Some(hub) = self.0 {
+            hub.jobs().reading = false;
+        }
+    }
+}
+
 /// One watch, which hears of reads that began after it did: what was read before may be older than what its maker has done.
 struct Watched {
     since: u64,
@@ -109,6 +120,7 @@ impl Hub {
 
     /// Reads watched jobs with each news until nobody watches any more.
     async fn read(self: Arc<Self>) {
+        let mut ends = Ends(Some(&self));
         let mut news = self.store.wakeups().news();
         while let Some((read, ids)) = self.watched() {
             news.forget();
@@ -125,6 +137,7 @@ impl Hub {
                 () = tokio::time::sleep(LOOK_ANYWAY) => {}
             }
         }
+        ends.0 = None; // said already, under the lock; by now another may be reading
     }
 
     /// Begins a read: returns its number and the jobs somebody still watches. With none, says under the same lock that reading
@@ -136,8 +149,9 @@ impl Hub {
             !watches.is_empty()
         });
         jobs.reads += 1;
-        jobs.reading = !jobs.watched.is_empty();
-        jobs.reading.then(|| (jobs.reads, jobs.watched.keys().copied().collect()))
+        let any = !jobs.watched.is_empty();
+        jobs.reading = any;
+        any.then(|| (jobs.reads, jobs.watched.keys().copied().collect()))
     }
 
     fn tell(&self, read: u64, ids: &[JobId], statuses: Vec<Option<Status>>) {

@@ -1,29 +1,32 @@
 //! The worker runtime: claims jobs, runs their handlers, keeps their leases, settles them, and stops well.
 //!
 //! In reading order: [`Worker`] (what a user sets up), `dispatcher` (one event loop, one owner of all state), `attempt` (one
-//! attempt as a pipeline), `keeper` (leases and progress, on a thread of its own), `registry` (handlers by kind), `turns`
+//! attempt as a pipeline), `terms` (what a kind grants to its jobs), `keeper` (leases and progress, on a thread of its own), `registry` (handlers by kind), `turns`
 //! (whose queue is first), `signals`.
 
 mod dispatcher;
 mod attempt;
+mod terms;
 mod keeper;
 mod registry;
 mod turns;
 mod signals;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::handler::{BlockingHandler, Handler, Provided, States};
-use crate::{Backend, Error, Job, Kind, QueueName, WorkerId, WorkerSecret, limits};
+use crate::handler::{self, BlockingHandler, Ctx, Handler, Provided, States};
+use crate::{Backend, Error, Job, Kind, Output, Payload, QueueName, WorkerId, WorkerSecret, limits};
 
 use dispatcher::{Command, Dispatcher};
 use registry::Registry;
 use turns::Turns;
 
 pub use signals::Signals;
+pub use terms::Terms;
 
 /// A worker in the making: handlers, queues and limits; then [`Worker::run`] or [`Worker::start`].
 ///
@@ -110,13 +113,47 @@ impl Worker {
         self
     }
 
-    fn note<J: Job>(&mut self, lacks: fn(&Provided<'_>) -> Option<String>) {
-        if self.registry.has(J::KIND) {
-            let twice = Error::invalid(format!("kind `{}` has two handlers in one worker", J::KIND));
-            self.wrong.get_or_insert(twice);
+    /// Runs jobs of a kind that is known only at run time, from a configuration for example: the function reads the payload
+    /// itself. Such a kind's queue is `default`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use longshore_core::worker::{Terms, Worker};
+    /// use longshore_core::{Backend, Memory, Output, artifact::InMemory};
+    /// use std::{sync::Arc, time::Duration};
+    ///
+    /// let backend = Backend::new(Arc::new(Memory::default()), Arc::new(InMemory::default()));
+    /// let terms = Terms { timeout: Some(Duration::from_secs(60)), ..Terms::default() };
+    /// let worker = Worker::new(backend).handle_kind("echo".parse().unwrap(), terms, |payload, _ctx| async move {
+    ///     Ok(Output::new("application/json", payload.as_str().to_owned()))
+    /// });
+    /// ```
+    pub fn handle_kind<H, Fut>(mut self, kind: Kind, terms: Terms, handler: H) -> Self
+    where
+        H: Fn(Payload, Ctx) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = handler::Result<Output>> + Send + 'static,
+    {
+        self.note_once(kind.as_str());
+        if let Err(wrong) = terms.check() {
+            self.wrong.get_or_insert(wrong.context(format!("kind `{kind}`")));
         }
+        self.kind_queues.push("default");
+        self.registry.add_untyped(&kind, terms, registry::run_untyped(handler));
+        self
+    }
+
+    fn note<J: Job>(&mut self, lacks: fn(&Provided<'_>) -> Option<String>) {
+        self.note_once(J::KIND);
         self.registry.needs.push((J::KIND, lacks));
         self.kind_queues.push(J::QUEUE);
+    }
+
+    fn note_once(&mut self, kind: &str) {
+        if self.registry.has(kind) {
+            let twice = Error::invalid(format!("kind `{kind}` has two handlers in one worker"));
+            self.wrong.get_or_insert(twice);
+        }
     }
 
     /// Gives handlers a value to share: each that takes a [`State<T>`](crate::handler::State) gets a clone.

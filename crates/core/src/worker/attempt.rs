@@ -18,6 +18,8 @@ use super::registry::Registered;
 pub(crate) enum Stop {
     /// Another has the job: nothing this attempt says counts any more.
     Lost,
+    /// The lease has ended because the store cannot be reached, and the kind asks not to go on then.
+    LeaseEnded,
     /// Somebody asked to call the job off.
     Cancelled,
     /// The worker is to end.
@@ -28,7 +30,10 @@ pub(crate) enum Stop {
 enum Ended {
     Returned(handler::Result<Output>),
     Panicked(String),
-    TimedOut(Duration),
+    /// It did its work, but what came of it cannot be kept.
+    Failed(String),
+    /// With what the handler had to say when it was told to stop.
+    TimedOut(Duration, String),
     Stopped(Stop),
 }
 
@@ -47,13 +52,24 @@ impl Attempt {
     pub(crate) async fn run(self) -> Option<Settlement> {
         let Attempt { backend, job, ctx, handler, slot, stop } = self;
         let task = tokio::spawn((handler.run)(job.payload.clone(), ctx.clone(), slot));
-        let ended = perform(task, &ctx, job.timeout, stop).await;
+        let ended = perform(task, &ctx, job.timeout, stop.clone()).await;
+        // A handler that was told to stop and finished all the same has its result kept.
+        let goes_on = stop.borrow().is_none();
         let outcome = match ended {
             Ended::Stopped(Stop::Lost) => return None,
-            Ended::Returned(Ok(output)) => keep(&backend, &job, output).await,
-            ended => decide(&job, ended, |attempt| handler.retry.delay(attempt)),
+            Ended::Returned(Ok(output)) => tokio::select! {
+                kept = keep(&backend, &job, output) => match kept {
+                    Ok(outcome) => outcome,
+                    Err(message) => decide(&job, Ended::Failed(message), |attempt| handler.terms.retry.delay(attempt)),
+                },
+                why = stopped(stop), if goes_on => match why {
+                    Stop::Lost => return None,
+                    why => decide(&job, Ended::Stopped(why), |attempt| handler.terms.retry.delay(attempt)),
+                },
+            },
+            ended => decide(&job, ended, |attempt| handler.terms.retry.delay(attempt)),
         };
-        Some(Settlement { id: job.id, token: job.token, outcome, progress: ctx.latest.take() })
+        Some(Settlement { id: job.id, token: job.token, outcome, progress: ctx.latest.last() })
     }
 }
 
@@ -62,30 +78,34 @@ async fn perform(
     mut task: JoinHandle<handler::Result<Output>>,
     ctx: &Ctx,
     timeout: Duration,
-    mut stop: watch::Receiver<Option<Stop>>,
+    stop: watch::Receiver<Option<Stop>>,
 ) -> Ended {
-    let stopped = async move {
-        let why = stop.wait_for(Option::is_some).await.map(|why| *why);
-        match why {
-            Ok(why) => why.expect("waited for it"),
-            Err(_) => std::future::pending().await, // the dispatcher is gone, and this task will be too
-        }
-    };
     let ended = tokio::select! {
         joined = &mut task => return normalise(joined),
-        () = tokio::time::sleep(timeout) => Ended::TimedOut(timeout),
-        why = stopped => Ended::Stopped(why),
+        () = tokio::time::sleep(timeout) => Ended::TimedOut(timeout, String::new()),
+        why = stopped(stop) => Ended::Stopped(why),
     };
     ctx.stopping.cancel();
     if !matches!(ended, Ended::Stopped(Stop::Lost))
         && let Ok(joined) = tokio::time::timeout(limits::CANCEL_GRACE, &mut task).await
     {
         let returned = normalise(joined);
-        // A result that came after all counts; an error is only what stopping looks like from inside.
-        return if matches!(returned, Ended::Returned(Ok(_))) { returned } else { ended };
+        // A result that came after all counts; an error is only what stopping looks like from inside, in more words.
+        return match (ended, returned) {
+            (_, Ended::Returned(Ok(result))) => Ended::Returned(Ok(result)),
+            (Ended::TimedOut(after, _), Ended::Returned(Err(error))) => Ended::TimedOut(after, error.message),
+            (ended, _) => ended,
+        };
     }
     task.abort();
     ended
+}
+
+/// Waits until there is a reason to stop.
+async fn stopped(mut stop: watch::Receiver<Option<Stop>>) -> Stop {
+    let why = stop.wait_for(Option::is_some).await.map(|why| *why);
+    // A dispatcher that is gone settles nothing: its leases will end, and others take the jobs.
+    why.ok().flatten().unwrap_or(Stop::Lost)
 }
 
 fn normalise(joined: Result<handler::Result<Output>, JoinError>) -> Ended {
@@ -122,43 +142,42 @@ fn decide(job: &Claimed, ended: Ended, backoff: impl Fn(u16) -> Duration) -> Out
             Then::Snooze(delay) => Outcome::Snooze { delay: delay.min(limits::AHEAD) },
             Then::Cancel => Outcome::Cancel,
         },
+        Ended::Failed(message) => failed(backoff(job.attempt), message),
         Ended::Panicked(message) => failed(backoff(job.attempt), format!("panicked: {message}")),
-        Ended::TimedOut(after) => failed(backoff(job.attempt), format!("timed out after {after:?}")),
+        Ended::TimedOut(after, said) => {
+            let gap = if said.is_empty() { "" } else { ": " };
+            failed(backoff(job.attempt), format!("timed out after {after:?}{gap}{said}"))
+        }
         Ended::Stopped(Stop::Cancelled) => Outcome::Cancel,
-        Ended::Stopped(Stop::Shutdown | Stop::Lost) => Outcome::Release,
+        Ended::Stopped(Stop::Shutdown | Stop::LeaseEnded | Stop::Lost) => Outcome::Release,
     }
 }
 
-/// Keeps a result where it belongs and returns the outcome that points at it.
+/// Keeps a result where it belongs and returns the outcome that points at it; or why it cannot be kept.
 ///
-/// The handler's work is not thrown away because a disk is full or a share is away for a moment: that is an interruption.
-async fn keep(backend: &Backend, job: &Claimed, output: Output) -> Outcome {
+/// The handler's work is not thrown away because a disk is full or a share is away for a moment.
+async fn keep(backend: &Backend, job: &Claimed, output: Output) -> Result<Outcome, String> {
     if output == Output::new("application/json", "null") {
-        return Outcome::Succeed { result: None };
+        return Ok(Outcome::Succeed { result: None });
     }
     if output.body.len() > limits::RESULT_BYTES {
         let message = format!("result has {} bytes, more than {}", output.body.len(), limits::RESULT_BYTES);
-        return Outcome::Bury { reason: Reason::Fatal, message };
+        return Ok(Outcome::Bury { reason: Reason::Fatal, message });
     }
     let name = ArtifactName { job: job.id, claim: job.token.number };
     let mut wait = Duration::from_millis(100);
     loop {
         match backend.keep(name, output.clone()).await {
-            Ok(stored) => return Outcome::Succeed { result: Some(stored) },
-            Err(e) if wait < KEEP_PATIENCE => {
-                tracing::warn!(job = %job.id, error = %e, "cannot keep a result; will try again")
-            }
-            Err(e) => {
-                tracing::error!(job = %job.id, error = %e, "cannot keep a result; the job will run again");
-                return Outcome::Snooze { delay: KEEP_PATIENCE };
-            }
+            Ok(stored) => return Ok(Outcome::Succeed { result: Some(stored) }),
+            Err(e) if wait > KEEP_PATIENCE => return Err(format!("cannot keep the result: {e}")),
+            Err(e) => tracing::warn!(job = %job.id, error = %e, "cannot keep a result; will try again"),
         }
         tokio::time::sleep(wait).await;
         wait *= 2;
     }
 }
 
-/// The longest wait between two tries to keep a result; after that the job is put off for as long.
+/// The longest wait between two tries to keep a result.
 const KEEP_PATIENCE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

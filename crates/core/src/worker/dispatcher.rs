@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::handler::{Ctx, States};
+use crate::handler::{Ctx, Latest, States};
 use crate::state::runs_alone;
 use crate::{
-    Backend, Claim, Claimed, Claims, Ear, Error, ErrorKind, JobId, Nonce, Outcome, Settled, Settlement, Token,
+    Backend, Claim, Claimed, Claims, Ear, Effect, Error, ErrorKind, JobId, Nonce, Outcome, Settled, Settlement, Token,
     WorkerId, limits,
 };
 
 use super::attempt::{Attempt, Stop};
-use super::keeper::Keeper;
+use super::keeper::{Hold, Keeper};
 use super::registry::Registry;
 use super::{Ended, Plan, Report};
 
@@ -26,6 +26,12 @@ use super::{Ended, Plan, Report};
 const SHORTEST_LOOK: Duration = Duration::from_millis(250);
 /// The longest time without a look.
 const LONGEST_LOOK: Duration = Duration::from_secs(5);
+/// A worker that claims nothing, because it is full or quiet, shows itself this often.
+const SHOW_EVERY: Duration = Duration::from_secs(60);
+/// A job that must run alone and has waited this long makes a worker claim nothing else, even if there is enough.
+const ALONE_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a worker does so before it works on for as long, give or take a half.
+const YIELD: Duration = Duration::from_secs(30);
 /// How long a worker that is to end goes on trying to settle with a store that does not answer.
 const LAST_TRIES: Duration = Duration::from_secs(10);
 
@@ -48,6 +54,8 @@ pub(crate) enum Event {
     Freed,
     /// The store says that another has the job.
     Lost(Token),
+    /// The store could not be reached for a whole lease, and the kind asks to stop then.
+    LeaseEnded(Token),
     CancelAsked(Token),
     Settled(Vec<Settlement>, Result<Vec<Settled>, Error>),
 }
@@ -58,6 +66,28 @@ pub(crate) struct Slot(mpsc::UnboundedSender<Event>);
 impl Drop for Slot {
     fn drop(&mut self) {
         let _ = self.0.send(Event::Freed); // a dispatcher that is gone counts no slots
+    }
+}
+
+/// Says that an attempt is over, whatever became of the task that ran it: a panic outside the handler must not keep the job.
+struct Over {
+    inbox: mpsc::UnboundedSender<Event>,
+    token: Token,
+    settlement: Option<Settlement>,
+}
+
+impl Over {
+    fn unless_told(inbox: mpsc::UnboundedSender<Event>, job: &Claimed) -> Self {
+        let message = "the attempt broke off outside its handler: a bug, or no more threads to be had".to_owned();
+        let outcome = Outcome::Retry { delay: LONGEST_LOOK, message };
+        let settlement = Settlement { id: job.id, token: job.token, outcome, progress: None };
+        Over { inbox, token: job.token, settlement: Some(settlement) }
+    }
+}
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        let _ = self.inbox.send(Event::Over(self.token, self.settlement.take())); // a gone dispatcher's jobs fall to their leases
     }
 }
 
@@ -89,6 +119,7 @@ pub(crate) struct Dispatcher {
     events: mpsc::UnboundedReceiver<Event>,
     inbox: mpsc::UnboundedSender<Event>,
     work: Ear,
+    cancels: Ear,
     phase: Phase,
     running: HashMap<Token, Running>,
     unsettled: Vec<Settlement>,
@@ -109,8 +140,16 @@ struct Fetch {
     hungry: bool,
     look_at: Instant,
     look_every: Duration,
-    /// Claims nothing until everything running is done, because a job waits that must run alone.
-    yielding: bool,
+    /// Since when claims have said that a job waits which must run alone.
+    alone_since: Option<Instant>,
+    /// Claims nothing until then, so that what runs can end and such a job can be had.
+    yield_until: Option<Instant>,
+    /// When the next yield may begin: others wait for this worker too.
+    yield_from: Instant,
+    /// When to let the store know at the latest that this worker is there, and knows its kinds.
+    show_at: Instant,
+    /// Whether a running job was called off since the claim was sent.
+    cancel_rang: bool,
     retry: Backoff,
 }
 
@@ -153,11 +192,16 @@ impl Dispatcher {
             hungry: true,
             look_at: now,
             look_every: SHORTEST_LOOK,
-            yielding: false,
+            alone_since: None,
+            yield_until: None,
+            yield_from: now,
+            show_at: now + SHOW_EVERY,
+            cancel_rang: false,
             retry: Backoff::new(),
         };
         Ok(Dispatcher {
             work: backend.wakeups().work(),
+            cancels: backend.wakeups().cancels(),
             report: Report { slots: plan.concurrency, ..Report::default() },
             phase: Phase::Working,
             running: HashMap::new(),
@@ -192,6 +236,7 @@ impl Dispatcher {
                 Some(event) = self.events.recv() => self.handle(event),
                 Some(command) = self.commands.recv() => self.obey(command),
                 () = self.work.heard(), if self.phase == Phase::Working => self.fetch.hungry = true,
+                () = self.cancels.heard() => self.fetch.cancel_rang = true,
                 () = tokio::time::sleep_until(wake_at.into()) => self.look_at_the_time(),
             }
         };
@@ -205,6 +250,7 @@ impl Dispatcher {
             Event::Over(token, settlement) => self.over(token, settlement),
             Event::Freed => self.report.slots_used -= 1,
             Event::Lost(token) => self.stop(token, Stop::Lost),
+            Event::LeaseEnded(token) => self.stop(token, Stop::LeaseEnded),
             Event::CancelAsked(token) => self.stop(token, Stop::Cancelled),
             Event::Settled(settlements, answer) => self.settled(settlements, answer),
         }
@@ -253,7 +299,7 @@ impl Dispatcher {
         let look = match self.phase {
             Phase::Working if self.fetch.under_way => far,
             Phase::Working if self.appetite() > 0 && self.fetch.hungry => self.fetch.retry.not_before,
-            Phase::Working if self.appetite() > 0 || self.fetch.yielding => {
+            Phase::Working if self.appetite() > 0 || self.is_yielding() => {
                 self.fetch.look_at.max(self.fetch.retry.not_before)
             }
             Phase::Draining(until) | Phase::Cancelling(until) => until,
@@ -262,7 +308,8 @@ impl Dispatcher {
         let settle = if self.unsettled.is_empty() || self.settling > 0 { far } else { self.settle_retry.not_before };
         let repeat =
             if self.fetch.unanswered.is_some() && !self.fetch.under_way { self.fetch.retry.not_before } else { far };
-        look.min(settle).min(repeat).min(far)
+        let show = if self.may_show() { self.fetch.show_at.max(self.fetch.retry.not_before) } else { far };
+        look.min(settle).min(repeat).min(show).min(far)
     }
 
     // ---- claiming ----
@@ -282,8 +329,38 @@ impl Dispatcher {
         match self.free_slots() {
             _ if self.phase != Phase::Working => 0,
             _ if self.running.values().any(|running| running.alone) => 0,
-            _ if self.fetch.yielding && !self.is_idle() => 0,
+            _ if self.is_yielding() && !self.is_idle() => 0,
             free => free,
+        }
+    }
+
+    /// Returns whether the worker holds back for a job that must run alone. One whose blocking handler is stuck never becomes
+    /// idle, so it does not try.
+    fn is_yielding(&self) -> bool {
+        let stuck = self.report.slots_used > self.running.len();
+        !stuck && self.fetch.yield_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Returns whether a claim for nothing may be sent, only to be seen.
+    fn may_show(&self) -> bool {
+        matches!(self.phase, Phase::Working | Phase::Quiet) && !self.fetch.under_way
+    }
+
+    /// Decides whether to hold back, from what a claim has said.
+    fn note_alone(&mut self, claims: &Claims) {
+        let now = Instant::now();
+        if self.fetch.yield_until.is_some_and(|until| now >= until) {
+            self.fetch.yield_until = None;
+            self.fetch.yield_from = now + YIELD.mul_f64(0.5 + fastrand::f64());
+        }
+        if !claims.alone_waits || claims.jobs.iter().any(|job| runs_alone(job.crashes)) {
+            (self.fetch.alone_since, self.fetch.yield_until) = (None, None);
+            return;
+        }
+        let since = *self.fetch.alone_since.get_or_insert(now);
+        let patient = !claims.jobs.is_empty() && since.elapsed() < ALONE_PATIENCE;
+        if self.fetch.yield_until.is_none() && now >= self.fetch.yield_from && !patient {
+            self.fetch.yield_until = Some(now + YIELD);
         }
     }
 
@@ -291,8 +368,10 @@ impl Dispatcher {
         let wanted = self.appetite();
         let unanswered = self.fetch.unanswered.is_some();
         // While it yields, a claim for nothing still says whether the job that must run alone is waiting.
-        let look = self.phase == Phase::Working && self.fetch.yielding && Instant::now() >= self.fetch.look_at;
-        let may = wanted > 0 && self.fetch.hungry || look || unanswered;
+        let now = Instant::now();
+        let look = self.phase == Phase::Working && self.is_yielding() && now >= self.fetch.look_at;
+        let show = self.may_show() && now >= self.fetch.show_at;
+        let may = wanted > 0 && self.fetch.hungry || look || show || unanswered;
         if !may || self.fetch.under_way || !self.fetch.retry.is_over() {
             return;
         }
@@ -306,7 +385,9 @@ impl Dispatcher {
             idle: self.is_idle(),
         });
         self.fetch.under_way = true;
-        self.fetch.hungry = false;
+        self.fetch.hungry &= wanted == 0;
+        self.fetch.cancel_rang = unanswered; // a late answer's leases are old: they are renewed at once
+        self.fetch.show_at = now + SHOW_EVERY;
         self.report.claims += 1;
         self.fetch.unanswered = Some(claim.clone());
         let (backend, inbox) = (self.backend.clone(), self.inbox.clone());
@@ -323,11 +404,12 @@ impl Dispatcher {
                 tracing::warn!(error = %e, "cannot claim jobs; will try again");
                 self.fetch.retry.failed();
                 self.fetch.hungry = true;
-                if !e.is_retryable() {
+                if !e.is_retryable() || e.effect() == Effect::NotDone {
                     self.fetch.unanswered = None;
                 }
                 if e.kind() == ErrorKind::Refused {
                     tracing::error!(worker = %self.worker, "the store refuses this worker, which therefore ends");
+                    self.cut_short = true; // its jobs were taken away: that is no good end
                     self.obey(Command::Drain);
                 }
                 return;
@@ -337,9 +419,9 @@ impl Dispatcher {
         self.fetch.retry = Backoff::new();
         // What rang while the claim was under way counts as well.
         self.fetch.hungry |= asked > 0 && claims.jobs.len() >= asked;
-        self.fetch.yielding = claims.alone_waits && claims.jobs.is_empty();
+        self.note_alone(&claims);
         self.fetch.look_every = match claims.jobs.len() {
-            0 if self.fetch.yielding => Duration::from_secs(1),
+            0 if self.fetch.yield_until.is_some() => Duration::from_secs(1),
             0 => (self.fetch.look_every * 2).min(LONGEST_LOOK),
             _ => SHORTEST_LOOK,
         };
@@ -356,6 +438,8 @@ impl Dispatcher {
     }
 
     fn hand_back(&mut self, job: Claimed) {
+        self.hold(&job, self.keeper.latest(), false);
+        self.keeper.over(job.token);
         self.unsettled.push(Settlement { id: job.id, token: job.token, outcome: Outcome::Release, progress: None });
     }
 
@@ -366,10 +450,10 @@ impl Dispatcher {
             tracing::error!(job = %job.id, kind = %job.kind, "the store handed out a job of a kind this worker does not know");
             return self.hand_back(job);
         };
-        let job = Arc::new(job);
+        let job = Arc::new(handler.terms.bind(job));
         let (stop, stopped) = watch::channel(None);
         let latest = self.keeper.latest();
-        self.keeper.hold(job.id, job.token, Arc::clone(&latest), handler.stop_at_lease_end);
+        self.hold(&job, Arc::clone(&latest), handler.stop_at_lease_end);
         self.running.insert(job.token, Running { id: job.id, stop, alone: runs_alone(job.crashes) });
         self.report.slots_used += 1;
         let attempt = Attempt {
@@ -387,9 +471,19 @@ impl Dispatcher {
         };
         let inbox = self.inbox.clone();
         tokio::spawn(async move {
-            let token = attempt.job.token;
-            let settlement = attempt.run().await;
-            let _ = inbox.send(Event::Over(token, settlement)); // a gone dispatcher's jobs fall to their leases
+            let mut over = Over::unless_told(inbox, &attempt.job);
+            over.settlement = attempt.run().await;
+        });
+    }
+
+    fn hold(&self, job: &Claimed, latest: Arc<Latest>, stop_at_lease_end: bool) {
+        self.keeper.hold(Hold {
+            id: job.id,
+            token: job.token,
+            latest,
+            stop_at_lease_end,
+            timeout: job.timeout,
+            at_once: self.fetch.cancel_rang,
         });
     }
 
@@ -407,14 +501,15 @@ impl Dispatcher {
 
     fn cancel_all(&mut self) {
         self.phase = Phase::Cancelling(Instant::now() + limits::CANCEL_GRACE + LAST_TRIES);
-        self.cut_short = !self.running.is_empty();
+        self.cut_short |= !self.running.is_empty();
         let tokens: Vec<_> = self.running.keys().copied().collect();
         tokens.into_iter().for_each(|token| self.stop(token, Stop::Shutdown));
     }
 
     fn over(&mut self, token: Token, settlement: Option<Settlement>) {
         self.running.remove(&token);
-        self.fetch.hungry |= self.fetch.yielding; // if this was the last, the job that must run alone can be had
+        self.keeper.over(token);
+        self.fetch.hungry |= self.fetch.yield_until.is_some(); // if this was the last, the job that must run alone can be had
         match settlement {
             Some(settlement) => self.unsettled.push(settlement),
             None => {

@@ -34,6 +34,21 @@ struct Kept {
     renew_at: Instant,
     /// From when on progress may be written again.
     write_at: Instant,
+    /// Until when the lease is kept at most: a dispatcher that has not ended the attempt by then never will. `None` once the
+    /// attempt is over and waits to be settled.
+    until: Option<Instant>,
+}
+
+/// What the keeper must know of a claim.
+pub(crate) struct Hold {
+    pub(crate) id: JobId,
+    pub(crate) token: Token,
+    pub(crate) latest: Arc<Latest>,
+    pub(crate) stop_at_lease_end: bool,
+    /// How long the attempt may take.
+    pub(crate) timeout: Duration,
+    /// Renew it at once: somebody may have called it off, or the claim's answer was late.
+    pub(crate) at_once: bool,
 }
 
 impl Keeper {
@@ -60,10 +75,28 @@ impl Keeper {
     }
 
     /// Keeps a claim alive from now on.
-    pub(crate) fn hold(&self, id: JobId, token: Token, latest: Arc<Latest>, stop_at_lease_end: bool) {
+    pub(crate) fn hold(&self, hold: Hold) {
         let now = Instant::now();
-        let kept = Kept { id, latest, stop_at_lease_end, renewed: now, renew_at: now + self.lease / 3, write_at: now };
-        self.held.lock().insert(token, kept);
+        let kept = Kept {
+            id: hold.id,
+            latest: hold.latest,
+            stop_at_lease_end: hold.stop_at_lease_end,
+            renewed: now,
+            renew_at: if hold.at_once { now } else { now + self.lease / 3 },
+            write_at: now,
+            until: Some(now + hold.timeout + limits::CANCEL_GRACE + self.lease),
+        };
+        self.held.lock().insert(hold.token, kept);
+        if hold.at_once {
+            self.said.notify_one();
+        }
+    }
+
+    /// Says that an attempt is over; its claim is kept until it is settled, however long that takes.
+    pub(crate) fn over(&self, token: Token) {
+        if let Some(kept) = self.held.lock().get_mut(&token) {
+            kept.until = None;
+        }
     }
 
     /// Lets a claim go: settled, or lost.
@@ -114,8 +147,12 @@ impl Thread {
         let now = Instant::now();
         let mut due = Vec::new();
         for (token, kept) in held.lock().iter_mut() {
+            if kept.until.is_some_and(|until| until <= now) {
+                kept.renew_at = now + self.lease; // a wedged runtime must not hold its jobs for ever
+                continue;
+            }
             if all || kept.next() <= now {
-                let progress = kept.latest.take();
+                let progress = if kept.write_at <= now { kept.latest.take() } else { None };
                 if progress.is_some() {
                     kept.write_at = now + limits::PROGRESS_EVERY;
                 }
@@ -132,7 +169,10 @@ impl Thread {
 
     async fn renew(&self, held: &Held, batch: &[Renewal]) {
         let asked = Instant::now();
-        match self.backend.renew(batch.to_vec()).await {
+        // A call that hangs goes on in its own task; here it counts as failed, so that nobody else waits for it.
+        let renewed = tokio::time::timeout(self.lease / 3, self.backend.renew(batch.to_vec())).await;
+        let hangs = |_| Err(Error::new(ErrorKind::Unavailable, "the store does not answer"));
+        match renewed.unwrap_or_else(hangs) {
             Ok(answers) => {
                 for (renewal, answer) in batch.iter().zip(answers) {
                     match answer {
@@ -158,12 +198,12 @@ impl Thread {
         let again = Instant::now() + (self.lease / 10).min(Duration::from_secs(1));
         for renewal in batch {
             if let Some(kept) = held.lock().get_mut(&renewal.token) {
-                if let Some(progress) = renewal.progress.clone() {
-                    kept.latest.put_back(progress);
+                if renewal.progress.is_some() {
+                    kept.latest.put_back();
                 }
                 (kept.renew_at, kept.write_at) = (again, again);
                 if kept.stop_at_lease_end && kept.renewed.elapsed() >= self.lease {
-                    self.tell(Event::Lost(renewal.token));
+                    self.tell(Event::LeaseEnded(renewal.token));
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Handlers by kind, with their types taken off.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,8 +10,9 @@ use std::time::Duration;
 use tokio::runtime::{self, Runtime};
 
 use crate::handler::{self, BlockingHandler, Ctx, Handler, Provided};
-use crate::{Answer, Error, Job, Kind, Output, Payload, Retry};
+use crate::{Answer, Error, Job, Kind, Output, Payload};
 
+use super::Terms;
 use super::dispatcher::Slot;
 
 /// One attempt under way: what the handler returns, as bytes.
@@ -25,13 +27,13 @@ pub(crate) type Lacks = fn(&Provided<'_>) -> Option<String>;
 #[derive(Clone)]
 pub(crate) struct Registered {
     pub(crate) run: Run,
-    pub(crate) retry: Retry,
+    pub(crate) terms: Terms,
     pub(crate) stop_at_lease_end: bool,
 }
 
 #[derive(Default)]
 pub(crate) struct Registry {
-    handlers: HashMap<&'static str, Registered>,
+    handlers: HashMap<Cow<'static, str>, Registered>,
     pub(crate) needs: Vec<(&'static str, Lacks)>,
     pool: Option<Arc<Pool>>,
 }
@@ -42,8 +44,15 @@ impl Registry {
     }
 
     pub(crate) fn add<J: Job>(&mut self, run: Run) {
-        let known = Registered { run, retry: J::RETRY, stop_at_lease_end: J::STOP_AT_LEASE_END };
-        self.handlers.insert(J::KIND, known);
+        let terms = Terms { retry: J::RETRY, ..Terms::default() };
+        let known = Registered { run, terms, stop_at_lease_end: J::STOP_AT_LEASE_END };
+        self.handlers.insert(J::KIND.into(), known);
+    }
+
+    /// Adds a kind that has no type: its handler reads the payload itself.
+    pub(crate) fn add_untyped(&mut self, kind: &Kind, terms: Terms, run: Run) {
+        let known = Registered { run, terms, stop_at_lease_end: false };
+        self.handlers.insert(kind.to_string().into(), known);
     }
 
     pub(crate) fn get(&self, kind: &Kind) -> Option<&Registered> {
@@ -103,6 +112,20 @@ pub(crate) fn run_async<Args, H: Handler<Args>>(handler: H) -> Run {
             let _slot = slot;
             let job = decode::<H::Job>(&payload)?;
             encode(handler.call(job, ctx).await?)
+        })
+    })
+}
+
+pub(crate) fn run_untyped<H, Fut>(handler: H) -> Run
+where
+    H: Fn(Payload, Ctx) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = handler::Result<Output>> + Send + 'static,
+{
+    Arc::new(move |payload, ctx, slot| {
+        let attempt = handler(payload, ctx);
+        Box::pin(async move {
+            let _slot = slot;
+            attempt.await
         })
     })
 }

@@ -378,11 +378,17 @@ impl Queue for Memory {
                 return Err(Error::new(crate::ErrorKind::Refused, format!("worker {} was released", claim.worker)));
             }
             if worker.nonce == claim.nonce {
-                let again = |row: &Row| {
+                let until = BootTime { ms: boot.ms + millis(claim.lease), ..boot };
+                let again = |row: &mut Row| {
                     let (token, _) = row.lease.filter(|(token, _)| worker.tokens.contains(&token.number))?;
-                    (row.job.worker == Some(claim.worker)).then(|| row.claimed(token))
+                    let held = row.job.worker == Some(claim.worker);
+                    // The first answer may have been lost long ago: the lease begins anew.
+                    held.then(|| {
+                        row.lease = Some((token, until));
+                        row.claimed(token)
+                    })
                 };
-                return Ok(Claims { jobs: tables.rows.values().filter_map(again).collect(), ..Claims::default() });
+                return Ok(Claims { jobs: tables.rows.values_mut().filter_map(again).collect(), ..Claims::default() });
             }
         }
         let due = tables.seqs(usize::MAX, |row| {

@@ -136,6 +136,8 @@ struct Fetch {
     under_way: bool,
     /// A claim whose answer was lost, to be repeated under its nonce.
     unanswered: Option<Claim>,
+    /// Whether a try of that claim may have taken effect.
+    perhaps_done: bool,
     /// There may be more than was claimed last.
     hungry: bool,
     look_at: Instant,
@@ -189,6 +191,7 @@ impl Dispatcher {
         let fetch = Fetch {
             under_way: false,
             unanswered: None,
+            perhaps_done: false,
             hungry: true,
             look_at: now,
             look_every: SHORTEST_LOOK,
@@ -404,7 +407,9 @@ impl Dispatcher {
                 tracing::warn!(error = %e, "cannot claim jobs; will try again");
                 self.fetch.retry.failed();
                 self.fetch.hungry = true;
-                if !e.is_retryable() || e.effect() == Effect::NotDone {
+                // Once one try may have taken effect, only an answer under its nonce tells which jobs are ours.
+                self.fetch.perhaps_done |= e.effect() == Effect::PerhapsDone;
+                if !self.fetch.perhaps_done || e.kind() == ErrorKind::Refused {
                     self.fetch.unanswered = None;
                 }
                 if e.kind() == ErrorKind::Refused {
@@ -415,6 +420,7 @@ impl Dispatcher {
                 return;
             }
         };
+        self.fetch.perhaps_done = false;
         let asked = self.fetch.unanswered.take().map_or(0, |claim| claim.limit);
         self.fetch.retry = Backoff::new();
         // What rang while the claim was under way counts as well.

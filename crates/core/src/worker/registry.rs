@@ -121,11 +121,12 @@ where
     H: Fn(Payload, Ctx) -> Fut + Send + Sync + 'static,
     Fut: Future<Output = handler::Result<Output>> + Send + 'static,
 {
+    let handler = Arc::new(handler);
     Arc::new(move |payload, ctx, slot| {
-        let attempt = handler(payload, ctx);
+        let handler = Arc::clone(&handler);
         Box::pin(async move {
             let _slot = slot;
-            attempt.await
+            handler(payload, ctx).await
         })
     })
 }

@@ -64,6 +64,11 @@ impl Longshore {
         Ok(Longshore { client: Client::new(backend) })
     }
 
+    /// Uses a backend that was put together by hand.
+    pub fn of(backend: Backend) -> Self {
+        Longshore { client: Client::new(backend) }
+    }
+
     /// Starts a push of one job; `.await` it to push. See [`Enqueue`].
     pub fn enqueue<J: Job>(&self, job: J) -> Enqueue<J> {
         self.client.enqueue(job)

@@ -40,6 +40,8 @@
 #![deny(missing_docs)]
 
 mod connect;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use connect::{Longshore, SCHEMES};
 #[doc(inline)]
@@ -48,3 +50,6 @@ pub use longshore_core::*;
 pub use longshore_core::{client::Enqueue, handler::Ctx, handler::Fatal, handler::Result, worker::Worker};
 #[cfg(feature = "derive")]
 pub use longshore_derive::Job;
+/// The SQLite store itself, for pushes inside a transaction of one's own.
+#[cfg(feature = "sqlite")]
+pub use longshore_sqlite as sqlite;

@@ -1,0 +1,29 @@
+#!/bin/sh
+# Counts the words of a text: {"text": "…"} in, {"words": n} out. Enough JSON for an example; take jq for real jobs.
+
+payload=$(tr -d '\n')
+text=$(printf '%s' "$payload" | sed -n 's/.*"text" *: *"\(\([^"\\]\|\\.\)*\)".*/\1/p')
+busy=$(printf '%s' "$payload" | sed -n 's/.*"busy_until_attempt" *: *\([0-9]*\).*/\1/p')
+if [ -z "$text" ]; then
+    echo "the payload has no text" >&2
+    exit 65 # no attempt will ever go better: fatal
+fi
+if [ "$LONGSHORE_ATTEMPT" -lt "${busy:-0}" ]; then
+    echo "::retry-in 10ms" >&2
+    echo "the counter is busy" >&2
+    exit 75 # try again, in the time just said
+fi
+
+lines=$(printf '%s' "$text" | sed 's/\\n/\
+/g')
+total=$(printf '%s\n' "$lines" | wc -l)
+number=0
+words=0
+while IFS= read -r line; do
+    number=$((number + 1))
+    words=$((words + $(printf '%s' "$line" | wc -w)))
+    echo "::progress $number/$((total)) counting" >&2
+done <<EOF
+$lines
+EOF
+echo "{\"words\":$words}"

@@ -1,0 +1,25 @@
+//! The worker beside the web application: a process of its own, which ends well when it is asked to.
+
+use longshore::handler::Fatal;
+use longshore::{Ctx, Longshore, Progress, Result};
+use longshore_examples::{CountWords, Counted, store};
+use std::time::Duration;
+
+async fn count_words(job: CountWords, ctx: Ctx) -> Result<Counted> {
+    let words: Vec<&str> = job.text.split_whitespace().collect();
+    if words.is_empty() {
+        return Err(longshore::Error::invalid("there is nothing to count")).fatal();
+    }
+    for done in 1..=words.len() {
+        ctx.progress(Progress::of(done as u64, words.len() as u64).saying("Counting"));
+        tokio::time::sleep(Duration::from_millis(50)).await; // a word takes its time
+    }
+    Ok(Counted { words: words.len() })
+}
+
+#[tokio::main]
+async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    let longshore = Longshore::connect(&store()).await?;
+    let ended = longshore.worker().handle(count_words).concurrency(4).run().await?;
+    std::process::exit(ended.exit_code());
+}

@@ -11,7 +11,8 @@ use longshore_core::{
     Settlement, Snapshot, State, Store, Stored, Token, Unique, UniqueScope, Upkeep, WorkerSecret, limits,
 };
 
-use crate::Fixture;
+use crate::faults::borne;
+use crate::{Fault, Fixture};
 
 /// Opens a fresh fixture.
 pub(crate) type Opener = fn(Settings) -> Pin<Box<dyn Future<Output = Box<dyn Fixture>> + Send>>;
@@ -28,19 +29,22 @@ pub(crate) struct Bench {
     pub(crate) worker: WorkerSecret,
     fixture: Box<dyn Fixture>,
     opener: Opener,
+    fault: Option<Fault>,
 }
 
 impl Bench {
-    pub(crate) async fn open(opener: Opener, settings: Settings) -> Self {
+    /// Opens a fresh store; where there is a fault, calls to it go wrong in that way, and are repeated.
+    pub(crate) async fn open(opener: Opener, settings: Settings, fault: Option<Fault>) -> Self {
         let clock = settings.clock.clone();
         let fixture = opener(settings).await;
-        let backend = Backend::new(fixture.store(), fixture.artifacts());
-        Bench { clock, store: fixture.store(), backend, worker: WorkerSecret::new(), fixture, opener }
+        let store = reached(fixture.store(), fault);
+        let backend = Backend::new(Arc::clone(&store), fixture.artifacts());
+        Bench { clock, store, backend, worker: WorkerSecret::new(), fixture, opener, fault }
     }
 
     /// Opens another fresh store, with other settings.
     pub(crate) async fn anew(&self, settings: Settings) -> Bench {
-        Bench::open(self.opener, settings).await
+        Bench::open(self.opener, settings, self.fault).await
     }
 
     /// Opens another fresh store that keeps finished jobs for so long.
@@ -54,7 +58,7 @@ impl Bench {
     /// Opens the same data as another process would; prints why where that cannot be.
     pub(crate) async fn second(&self) -> Option<Backend> {
         match self.fixture.reopen().await {
-            Ok(store) => Some(Backend::new(store, self.fixture.artifacts())),
+            Ok(store) => Some(Backend::new(reached(store, self.fault), self.fixture.artifacts())),
             Err(why) => {
                 println!("not opened a second time: {why}");
                 None
@@ -73,6 +77,15 @@ impl Bench {
 
     pub(crate) fn many(&self) -> usize {
         self.fixture.many()
+    }
+
+    pub(crate) fn seeds(&self) -> usize {
+        self.fixture.seeds()
+    }
+
+    /// Returns the stores themselves, one for each way to the same data: one, or two.
+    pub(crate) async fn stores(&self) -> Vec<Arc<dyn Store>> {
+        std::iter::once(Arc::clone(&self.store)).chain(self.fixture.reopen().await).collect()
     }
 
     // ---- pushing ----
@@ -232,6 +245,13 @@ impl Bench {
     }
 }
 
+fn reached(store: Arc<dyn Store>, fault: Option<Fault>) -> Arc<dyn Store> {
+    match fault {
+        Some(fault) => borne(store, fault),
+        None => store,
+    }
+}
+
 /// Returns a plain job: queue `default`, kind `work`, ready at once.
 pub(crate) fn job() -> NewJob {
     job_of("default", "work")
@@ -295,8 +315,12 @@ pub(crate) fn outcomes() -> Vec<(Outcome, State)> {
 
 /// Returns dice for a random case, and prints the seed; `LONGSHORE_SEED` repeats a run.
 pub(crate) fn dice() -> fastrand::Rng {
-    let given = std::env::var("LONGSHORE_SEED").ok().map(|text| text.parse().expect("LONGSHORE_SEED is a number"));
-    let seed = given.unwrap_or_else(|| fastrand::u64(..));
+    let seed = seed().unwrap_or_else(|| fastrand::u64(..));
     println!("LONGSHORE_SEED={seed}");
     fastrand::Rng::with_seed(seed)
+}
+
+/// Returns the seed that is to be repeated, where there is one.
+pub(crate) fn seed() -> Option<u64> {
+    std::env::var("LONGSHORE_SEED").ok().map(|text| text.parse().expect("LONGSHORE_SEED is a number"))
 }

@@ -33,4 +33,9 @@ pub trait Fixture: Send + Sync + 'static {
     fn many(&self) -> usize {
         20_000
     }
+
+    /// Returns how many short runs the simulator makes a case. Defaults to 60, a second or two in memory.
+    fn seeds(&self) -> usize {
+        60
+    }
 }

@@ -1,76 +1,8 @@
 //! The one list of cases.
+//!
+//! A rule or a case with `once "…"` is not run again with faults, for that reason.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::time::Duration;
-
-use longshore_core::Settings;
-
-use crate::Fixture;
-use crate::bench::Bench;
-
-/// One thing that every store must get right.
-#[derive(Clone, Copy, Debug)]
-pub struct Case {
-    /// The rule it belongs to; the name of its module.
-    pub rule: &'static str,
-    /// Its name.
-    pub name: &'static str,
-    /// What it shows, in one sentence.
-    pub sentence: &'static str,
-    run: fn(Bench) -> Pin<Box<dyn Future<Output = ()> + Send>>,
-}
-
-/// A case that takes longer hangs; generous, because the large ones run side by side on small machines.
-const PATIENCE: Duration = Duration::from_secs(300);
-
-/// Runs one case over a fresh fixture. Panics where the store is wrong.
-#[doc(hidden)]
-pub fn run<F: Fixture>(rule: &str, name: &str) {
-    let case = CASES.iter().find(|case| case.rule == rule && case.name == name).expect("the list made this test");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().enable_io().build();
-    let done = runtime.expect("a runtime can be built").block_on(async {
-        let bench = Bench::open(|settings| Box::pin(open::<F>(settings)), Settings::default()).await;
-        tokio::time::timeout(PATIENCE, (case.run)(bench)).await
-    });
-    assert!(done.is_ok(), "{rule}::{name} has not ended within {PATIENCE:?}");
-}
-
-async fn open<F: Fixture>(settings: Settings) -> Box<dyn Fixture> {
-    Box::new(F::open(settings).await)
-}
-
-/// Makes a test of each case: what [`conformance!`](crate::conformance) expands to.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! a_test_each {
-    ([$fixture:ty] $($rule:ident { $($name:ident: $sentence:literal,)* })*) => {
-        $(mod $rule {
-            use super::*;
-            $(
-                #[doc = $sentence]
-                #[test]
-                fn $name() {
-                    $crate::run::<$fixture>(stringify!($rule), stringify!($name));
-                }
-            )*
-        })*
-    };
-}
-
-macro_rules! a_case_each {
-    ([] $($rule:ident { $($name:ident: $sentence:literal,)* })*) => {
-        /// Every case, in the order of the rules.
-        pub const CASES: &[Case] = &[$($(
-            Case {
-                rule: stringify!($rule),
-                name: stringify!($name),
-                sentence: $sentence,
-                run: |bench| Box::pin($crate::$rule::$name(bench)),
-            },
-        )*)*];
-    };
-}
+use crate::case::{Case, count, first, flat};
 
 /// Hands the list to another macro, with whatever it wants in front.
 #[doc(hidden)]
@@ -120,11 +52,14 @@ rule_3_claims_are_disjoint {
     concurrent_repeats_of_a_claim_are_one_claim: "A claim repeated while the first is under way hands out the same jobs.",
     limit_is_respected: "A claim hands out no more than it was asked for, and all there is.",
     claim_for_nothing_still_says_what_waits: "A claim with limit zero takes nothing and says when the next job is due.",
-    higher_priority_is_first_then_who_has_been_due_longest: "Within a queue priority decides, then who has been due longest.",
+    higher_priority_is_first_then_who_has_been_due_longest: "Within a queue priority decides, then who has been due longest."
+        once "a repeated claim is held to the same jobs, not to their order",
     jobs_that_are_ready_at_once_run_in_the_order_of_pushes: "Among equals the first pushed is the first claimed.",
-    queues_are_looked_at_in_the_order_given: "Queues are looked at in the order of the claim, whatever priorities they hold.",
+    queues_are_looked_at_in_the_order_given: "Queues are looked at in the order of the claim, whatever priorities they hold."
+        once "a repeated claim is held to the same jobs, not to their order",
     worker_gets_no_kind_that_it_did_not_name: "A thousand jobs of other kinds neither reach a worker nor keep its own from it.",
-    next_due_is_the_soonest_of_the_queues_named: "A claim says how long until the next job of its queues is due.",
+    next_due_is_the_soonest_of_the_queues_named: "A claim says how long until the next job of its queues is due."
+        once "a repeated claim need not say what waits",
     scheduled_job_survives_a_long_absence_of_workers: "A job scheduled five years ahead waits five years.",
 }
 
@@ -139,13 +74,15 @@ rule_4_leases {
     step_of_the_wall_clock_loses_no_job: "A step back of the wall clock neither hides ready jobs nor keeps running ones from being settled.",
     reboot_ends_every_lease_at_once: "After a reboot of the machine its jobs are rescued at once.",
     lease_longer_than_leases_can_be_is_over: "A lease that ends farther ahead than leases can is over.",
-    rescue_is_bounded_by_its_limit: "A rescue takes as many as it is told, and says when there is more.",
+    rescue_is_bounded_by_its_limit: "A rescue takes as many as it is told, and says when there is more."
+        once "upkeep that arrives twice does two steps",
     any_process_rescues: "The jobs of a dead process are rescued by any other.",
 }
 
 rule_5_deaths {
     crash_is_counted_apart_and_gives_the_attempt_back: "A crash costs no attempt, is counted, and is shown among the failures.",
-    second_crash_waits_and_then_runs_alone: "After its second crash a job waits, and then runs only in a worker that runs nothing else; others go on meanwhile.",
+    second_crash_waits_and_then_runs_alone: "After its second crash a job waits, and then runs only in a worker that runs nothing else; others go on meanwhile."
+        once "a repeated claim need not say what waits",
     suspects_run_one_by_one: "Jobs that crashed together are handed out one at a time.",
     suspects_of_several_queues_run_one_by_one: "That holds over all queues of a worker.",
     third_crash_is_the_end: "A job that crashed three times is dead, reason crashed.",
@@ -162,7 +99,7 @@ rule_5_deaths {
     failed_attempts_are_burned_until_none_is_left: "Failed attempts are counted and kept, and the last one is the end.",
 }
 
-rule_6_bounded {
+rule_6_bounded once "the same calls as elsewhere, with many rows" {
     many_expired_leases_are_rescued_in_steps: "20,000 expired leases are rescued in bounded steps, none forgotten.",
     many_finished_jobs_are_pruned_in_steps: "20,000 old jobs are deleted in bounded steps.",
     many_due_jobs_are_all_handed_out: "20,000 jobs that are due together are all handed out.",
@@ -212,7 +149,7 @@ rule_8_idempotency {
     concurrent_repeats_make_one_job: "Sixteen repeats at once make one job.",
 }
 
-rule_10_retention {
+rule_10_retention once "its calls are those of other rules, and upkeep" {
     successes_and_cancellations_are_kept_a_day_and_the_dead_a_week: "By default successes and cancellations are kept 24 hours, the dead 7 days.",
     retention_is_what_the_settings_say: "Both can be set.",
     key_that_was_given_back_keeps_no_job_longer: "A dead or cancelled job goes in its time, however long the period of the key it held.",
@@ -224,7 +161,7 @@ rule_10_retention {
     orphans_are_swept_and_nothing_else: "Old artifacts that no job points at are swept; young, used and unfinished ones stay.",
 }
 
-rule_11_unknown_and_expired {
+rule_11_unknown_and_expired once "its calls are those of other rules, and upkeep" {
     unknown_kind_waits_while_there_are_no_workers: "A kind nobody knows waits for as long as nobody works.",
     unknown_kind_is_dead_after_a_day_among_workers: "A kind that the workers of its queue don't know is dead after 24 hours.",
     day_begins_when_workers_come: "The 24 hours begin when workers come.",
@@ -238,13 +175,17 @@ rule_11_unknown_and_expired {
     job_is_not_tried_again_after_its_deadline: "A failed attempt is not repeated after the deadline.",
 }
 
-rule_12_outages {
+rule_12_outages once "it makes faults of its own" {
     worker_gets_through_a_bad_connection: "A worker whose calls fail, are done without an answer, or arrive twice, runs every job as often as it should.",
+    release_may_be_repeated_until_it_is_answered: "A release whose answer was lost has happened once, and a repeat touches nobody else.",
+    upkeep_may_be_repeated_until_it_is_answered: "So it is with upkeep.",
+    act_may_be_repeated_until_it_is_answered: "So it is with what people do.",
     producer_may_repeat_until_it_is_answered: "A producer may repeat a push until it is answered, and has pushed once.",
 }
 
-rule_14_wakeups {
+rule_14_wakeups once "a bell that rings twice is as good as one" {
     push_rings_for_work: "A push wakes who waits for work.",
+    who_hears_of_a_job_finds_it: "Whoever hears of a push finds the job: it is there before the bell rings.",
     job_that_is_ready_again_rings_for_work: "So does a job handed back.",
     rescue_and_retry_by_hand_ring_for_work: "So do a rescue and a retry by hand.",
     cancel_of_a_running_job_rings_for_its_worker: "A cancel of a running job wakes its worker.",
@@ -257,12 +198,12 @@ rule_14_wakeups {
     watch_of_an_unknown_job_ends: "A watch of a job that nobody knows, or that is deleted, ends.",
 }
 
-states {
+states once "it compares answers that a repeat need not give" {
     random_walk_agrees_with_the_model: "Random walks over all operations give the same answers and the same jobs as the reference store, step by step.",
     every_outcome_leaves_a_job_somewhere: "After any outcome a job is ready, scheduled or final, and is found there.",
 }
 
-reading {
+reading once "reads change nothing" {
     get_answers_in_the_order_asked: "Jobs are answered in the order asked, unknown ones and repeats included.",
     status_is_a_part_of_the_snapshot: "A status says what the snapshot says.",
     version_grows_with_every_change: "The version grows with every change.",
@@ -280,7 +221,7 @@ reading {
     store_says_what_it_is: "A store's reach is what it says.",
 }
 
-acting {
+acting once "a second act of a person is answered by what the first has done" {
     cancel_answers_in_every_state: "Cancel answers rightly in each of the six states.",
     retry_answers_in_every_state: "So does retry.",
     delete_answers_in_every_state: "So does delete.",
@@ -296,7 +237,7 @@ acting {
     cancel_and_claim_race_and_agree: "Cancel and claim may race: either the job never runs, or its worker hears of it.",
 }
 
-pausing {
+pausing once "a claim that is repeated need not say what waits, and a second act what it has done" {
     paused_queue_hands_nothing_out: "A paused queue hands nothing out, and what runs goes on.",
     pause_ends_by_itself_at_its_time: "A pause ends by itself, and a worker knows when.",
     pause_is_of_one_queue_and_seen_in_the_list: "A pause is of one queue; the list shows until when, why and by whom.",
@@ -304,7 +245,15 @@ pausing {
     resume_rings_for_work: "A resume rings for work.",
 }
 
-running {
+simulator once "it makes faults of its own" {
+    fleet_over_a_bad_connection_keeps_every_promise: "Workers, producers, people and upkeep whose calls are lost, late or doubled.",
+    fleet_that_crashes_keeps_every_promise: "The same, when processes die at any await point, or are stopped and go on much later.",
+    fleet_on_a_shaky_machine_keeps_every_promise: "The same, when the machine reboots and its wall clock is stepped.",
+    fleet_with_everything_at_once_keeps_every_promise: "All of that together.",
+    one_seed_tells_one_story: "A seed leads to the same story, call by call, each time.",
+}
+
+running once "rule 12 runs workers over a bad connection" {
     result_comes_back_typed: "A worker runs a job, and its result comes back typed.",
     failed_attempt_is_tried_again: "A failed attempt is tried again.",
     last_failed_attempt_is_the_end: "The last failed attempt is the end, and its message is told.",
@@ -324,7 +273,7 @@ running {
     job_of_a_dead_worker_is_run_by_another: "The job of a worker that died without a word is run by another.",
 }
 
-stopping {
+stopping once "rule 12 runs workers over a bad connection" {
     cancel_stops_an_async_handler: "A cancel stops an async handler, whether it listens or not.",
     cancel_through_another_process_stops_a_handler: "A cancel through another process does, too.",
     blocking_handler_sees_that_it_is_to_stop: "A blocking handler sees that it is to stop.",

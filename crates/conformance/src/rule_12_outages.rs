@@ -6,11 +6,16 @@ use std::time::Duration;
 
 use longshore_core::handler::{self, State as Shared};
 use longshore_core::worker::{Ended, Worker};
-use longshore_core::{Backend, Client, Effect, Job, NewJob, Pushed, Retry, State};
+use longshore_core::{
+    Acted, Action, Backend, Claim, Claimed, Client, Death, Effect, Error, Job, Kept, NewJob, Pushed, Queue, Retry,
+    State, Upkeep, limits,
+};
 use serde::{Deserialize, Serialize};
 
+use crate::Fault;
 use crate::bench::{Bench, dice, job, unique};
-use crate::shaky::Shaky;
+use crate::faults::Faults;
+use crate::through::Through;
 
 #[derive(Serialize, Deserialize)]
 struct Number {
@@ -41,7 +46,7 @@ async fn once(job: Number, Shared(runs): Shared<Runs>) -> handler::Result<usize>
 }
 
 fn over_a_bad_connection(bench: &Bench) -> Backend {
-    Backend::new(Arc::new(Shaky::new(Arc::clone(&bench.store), dice())), bench.artifacts())
+    Backend::new(Arc::new(Through::new(Arc::clone(&bench.store), Faults::by_dice(dice()))), bench.artifacts())
 }
 
 pub(crate) async fn worker_gets_through_a_bad_connection(bench: Bench) {
@@ -84,4 +89,53 @@ pub(crate) async fn producer_may_repeat_until_it_is_answered(bench: Bench) {
         assert_eq!(answer, expected);
     }
     assert_eq!(bench.count(State::Ready).await, 100);
+}
+
+/// Returns the store behind a connection to which the next call is done without an answer, and then one arrives twice.
+fn that_loses_an_answer(bench: &Bench) -> Backend {
+    let faults = Faults::by_script([Some(Fault::AnswerLost), Some(Fault::Twice)]);
+    Backend::new(Arc::new(Through::new(Arc::clone(&bench.store), faults)), bench.artifacts())
+}
+
+fn is_lost<T>(answer: Result<T, Error>) -> bool {
+    answer.is_err_and(|e| e.is_retryable() && e.effect() == Effect::PerhapsDone)
+}
+
+pub(crate) async fn release_may_be_repeated_until_it_is_answered(bench: Bench) {
+    bench.push_plain(3).await;
+    let claimed = bench.take(3).await;
+    let lossy = that_loses_an_answer(&bench);
+    assert!(is_lost(lossy.release_worker(bench.worker.clone(), Death::Crashed).await));
+    let again = Claim { worker: longshore_core::WorkerSecret::new().id(), ..bench.ask() };
+    let next = bench.claim(again).await;
+    assert_eq!(lossy.release_worker(bench.worker.clone(), Death::Crashed).await.unwrap(), 0, "nothing is left to do");
+    for Claimed { id, .. } in &claimed {
+        let job = bench.job(*id).await;
+        let state = if *id == next[0].id { State::Running } else { State::Ready };
+        assert_eq!((job.state, job.crashes), (state, 1), "a repeat counted again, or took a job from another worker");
+    }
+}
+
+pub(crate) async fn upkeep_may_be_repeated_until_it_is_answered(bench: Bench) {
+    let claimed = bench.running().await;
+    bench.advance(limits::LEASE);
+    let store =
+        Through::new(Arc::clone(&bench.store), Faults::by_script([Some(Fault::AnswerLost), Some(Fault::Twice)]));
+    let upkeep = Upkeep { limit: limits::UPKEEP_ROWS, rescue: true };
+    assert!(is_lost(store.upkeep(upkeep).await));
+    assert_eq!(store.upkeep(upkeep).await.unwrap(), Kept::default(), "nothing is left to do");
+    assert_eq!(bench.job(claimed.id).await.crashes, 1);
+}
+
+pub(crate) async fn act_may_be_repeated_until_it_is_answered(bench: Bench) {
+    let id = bench.push(job()).await;
+    let acts = [(Action::Cancel, State::Cancelled), (Action::Retry, State::Ready)];
+    for (action, state) in acts {
+        let lossy = that_loses_an_answer(&bench);
+        assert!(is_lost(lossy.act(id, action).await));
+        let before = bench.job(id).await;
+        assert_eq!(before.state, state);
+        assert_eq!(lossy.act(id, action).await.unwrap(), Acted::Not(state), "it was done");
+        assert_eq!(bench.job(id).await, before);
+    }
 }

@@ -18,6 +18,18 @@ pub(crate) async fn push_rings_for_work(bench: Bench) {
     rings(&mut work, "a push").await;
 }
 
+pub(crate) async fn who_hears_of_a_job_finds_it(bench: Bench) {
+    for _ in 0..20 {
+        let mut work = bench.backend.wakeups().work();
+        let backend = bench.backend.clone();
+        let push = tokio::spawn(async move { backend.push(vec![job()]).await.unwrap() });
+        rings(&mut work, "a push").await;
+        let claimed = bench.take_one().await;
+        bench.end(&claimed, success()).await;
+        assert_eq!(push.await.unwrap(), [longshore_core::Pushed::Created(claimed.id)]);
+    }
+}
+
 pub(crate) async fn job_that_is_ready_again_rings_for_work(bench: Bench) {
     for outcome in [retry_in(Duration::ZERO), longshore_core::Outcome::Release] {
         let claimed = bench.running().await;

@@ -59,7 +59,7 @@ impl Backend {
         }
         let Some(first) = jobs.first() else { return Ok(Vec::new()) };
         let tried = format!("push {} to queue `{}`", count(jobs.len(), "job"), first.queue);
-        self.run(tried, |store| async move {
+        let pushed = self.unnoted(|store| async move {
             let mut answers = Vec::with_capacity(jobs.len());
             let mut jobs = jobs.into_iter().peekable();
             while jobs.peek().is_some() {
@@ -69,8 +69,13 @@ impl Backend {
                 answers.extend(pushed.map_err(|e| if answers.is_empty() { e } else { e.perhaps_done() })?);
             }
             Ok(answers)
-        })
-        .await
+        });
+        let pushed = pushed.await;
+        // A push that is refused because the disk is full says nothing about renewals, for which room is kept.
+        if !matches!(&pushed, Err(e) if e.kind() == ErrorKind::Full) {
+            self.outage().note(&pushed, Duration::ZERO);
+        }
+        pushed.map_err(|e| e.context(tried))
     }
 
     /// Hands out ready jobs; see [`Queue::claim`](crate::Queue::claim).
@@ -228,10 +233,18 @@ impl Backend {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let began = Instant::now();
-        let task: JoinHandle<_> = tokio::spawn(call(Arc::clone(&self.inner.store)));
-        let result = task.await.unwrap_or_else(|e| Err(broken_off(&e)));
+        let result = self.unnoted(call).await;
         self.outage().note(&result, began.elapsed());
         result.map_err(|e| e.context(tried))
+    }
+
+    async fn unnoted<T, F>(&self, call: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Error>> + Send + 'static,
+    {
+        let task: JoinHandle<_> = tokio::spawn(call(Arc::clone(&self.inner.store)));
+        task.await.unwrap_or_else(|e| Err(broken_off(&e)))
     }
 
     fn outage(&self) -> std::sync::MutexGuard<'_, Outage> {

@@ -388,7 +388,9 @@ impl Queue for Memory {
                         row.claimed(token)
                     })
                 };
-                return Ok(Claims { jobs: tables.rows.values_mut().filter_map(again).collect(), ..Claims::default() });
+                let mut jobs: Vec<_> = tables.rows.values_mut().filter_map(again).collect();
+                jobs.sort_by_key(|job| job.token.number);
+                return Ok(Claims { jobs, ..Claims::default() });
             }
         }
         let due = tables.seqs(usize::MAX, |row| {

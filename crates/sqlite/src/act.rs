@@ -30,6 +30,10 @@ pub(crate) fn act(tx: &mut Tx<'_>, id: JobId, action: Action) -> rusqlite::Resul
         return Ok(Acted::Conflict(other));
     }
     tx.apply(&found, next, &Along::default())?;
+    if state.is_final() {
+        // Tried again by hand, whatever was once too late.
+        tx.connection.prepare_cached("UPDATE job SET deadline = NULL WHERE seq = ?1")?.execute([seq])?;
+    }
     tx.bells.cancels |= next.facts.cancel_asked;
     Ok(Acted::Done(next.facts.state))
 }

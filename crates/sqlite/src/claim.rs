@@ -3,6 +3,8 @@
 //! The best jobs of each kind are found by one index seek a kind and merged, so that a million waiting jobs of another kind,
 //! or of one that nobody knows, cost nothing.
 
+use std::collections::HashMap;
+use std::fmt::Write;
 use std::time::Duration;
 
 use longshore_core::state::{Event, Facts, runs_alone};
@@ -13,7 +15,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::read;
-use crate::tx::{Along, Found, Tx, blob};
+use crate::tx::{Along, Found, Tx, blob, small};
 
 /// Looks of workers are noted at most this often.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
@@ -26,7 +28,6 @@ struct Candidate {
     rank: i64,
     run_at: i64,
     seq: i64,
-    deadline: Option<i64>,
     kind: usize,
 }
 
@@ -83,6 +84,19 @@ fn earlier(tx: &Tx<'_>, claim: &Claim) -> rusqlite::Result<Earlier> {
     match known {
         Some((.., true)) => Ok(Earlier::Released),
         Some((nonce, first, last, false)) if nonce == claim.nonce.0 as i64 => {
+            // The first answer may have been lost long ago: the lease begins anew.
+            tx.connection
+                .prepare_cached(
+                    "UPDATE job SET lease_boot = ?4, lease_until = ?5
+                     WHERE state = 2 AND worker = ?1 AND token_number BETWEEN ?2 AND ?3",
+                )?
+                .execute(params![
+                    blob(claim.worker),
+                    first,
+                    last,
+                    tx.boot.boot.to_be_bytes(),
+                    tx.lease_until(claim.lease)
+                ])?;
             let mut statement = tx.connection.prepare_cached(include_str!("../sql/claimed.sql"))?;
             let jobs = statement.query_map(params![blob(claim.worker), first, last], |row| {
                 let (number, bits): (i64, i64) = (row.get(6)?, row.get(7)?);
@@ -167,7 +181,7 @@ fn candidates(tx: &Tx<'_>, sql: &str, queue: i64, kinds: &[i64], limit: usize) -
     for (index, kind) in kinds.iter().enumerate() {
         let rows = statement.query_map(params![queue, kind, limit as i64], |row| {
             let (rank, run_at) = (row.get(0)?, row.get(1)?);
-            Ok(Candidate { rank, run_at, seq: row.get(2)?, deadline: row.get(3)?, kind: index })
+            Ok(Candidate { rank, run_at, seq: row.get(2)?, kind: index })
         })?;
         for row in rows {
             all.push(row?);
@@ -194,82 +208,108 @@ fn take(
         if found.is_empty() {
             return Ok(());
         }
-        let mut numbers = reserve(tx, found.len())?;
-        for candidate in found {
-            if candidate.deadline.is_some_and(|deadline| deadline <= tx.now.as_millis()) {
-                bury(tx, candidate.seq, Reason::Expired, None)?;
-                continue;
-            }
-            let token = Token::new(numbers.next().expect("one was reserved for each"));
-            if let Some(job) = hand_out(tx, candidate.seq, queue, claim, token, name, &claim.kinds[candidate.kind])? {
-                claims.jobs.push(job);
-            }
-        }
+        hand_out(tx, &found, queue, name, claim, claims)?;
     }
     Ok(())
 }
 
-/// Reserves numbers for tokens; those not used are never used again.
-fn reserve(tx: &Tx<'_>, n: usize) -> rusqlite::Result<std::ops::RangeInclusive<u64>> {
+/// Hands candidates to the worker. One that missed its deadline, or whose row makes no sense, is dead instead and stops nobody.
+fn hand_out(
+    tx: &mut Tx<'_>,
+    found: &[Candidate],
+    queue: i64,
+    name: &QueueName,
+    claim: &Claim,
+    claims: &mut Claims,
+) -> rusqlite::Result<()> {
+    let first = reserve(tx, found.len())?;
+    let bits = Token::new(first).bits;
+    let mut chosen = Vec::with_capacity(found.len());
+    let mut unfit = Vec::new();
+    {
+        let kinds: HashMap<i64, usize> = found.iter().map(|candidate| (candidate.seq, candidate.kind)).collect();
+        let mut statement = tx.connection.prepare_cached(include_str!("../sql/candidates.sql"))?;
+        let mut rows = statement.query([array(found.iter().map(|candidate| candidate.seq))])?;
+        while let Some(row) = rows.next()? {
+            let seq: i64 = row.get(6)?;
+            if row.get::<_, Option<i64>>(8)?.is_some_and(|deadline| deadline <= tx.now.as_millis()) {
+                unfit.push((seq, Reason::Expired, None));
+                continue;
+            }
+            let token = Token { number: first + chosen.len() as u64, bits };
+            let kind = &claim.kinds[kinds[&seq]];
+            match read_claimed(row, token, name.clone(), kind.clone()) {
+                Ok(mut job) => {
+                    chosen.push((seq, row.get::<_, Option<i64>>(7)?, ready_facts(&job)));
+                    job.attempt += 1;
+                    claims.jobs.push(job);
+                }
+                Err(e) => unfit.push((seq, Reason::Corrupt, Some(format!("the job's row makes no sense: {e}")))),
+            }
+        }
+    }
+    for (seq, reason, failure) in unfit {
+        bury(tx, seq, reason, failure.as_deref())?;
+    }
+    if chosen.is_empty() {
+        return Ok(());
+    }
+    tx.connection.prepare_cached(include_str!("../sql/claim.sql"))?.execute(params![
+        array(chosen.iter().map(|(seq, ..)| *seq)),
+        blob(claim.worker),
+        first as i64,
+        bits as i64,
+        tx.boot.boot.to_be_bytes(),
+        tx.lease_until(claim.lease),
+        tx.now.as_millis(),
+    ])?;
+    for (seq, unique_scope, facts) in chosen {
+        tx.moved(&Found::just_claimed(seq, queue, facts, unique_scope), State::Running)?;
+    }
+    Ok(())
+}
+
+/// Returns the facts of a ready job that is about to be claimed, as far as counters and keys need them.
+fn ready_facts(job: &Claimed) -> Facts {
+    Facts {
+        state: State::Ready,
+        attempt: job.attempt,
+        max_attempts: job.max_attempts,
+        crashes: job.crashes,
+        interruptions: 0,
+        cancel_asked: false,
+    }
+}
+
+/// Writes numbers as a JSON array, for statements that take many.
+pub(crate) fn array(numbers: impl Iterator<Item = i64>) -> String {
+    let mut text = String::from("[");
+    for number in numbers {
+        let _ = write!(text, "{number},"); // a String takes all
+    }
+    if text.ends_with(',') {
+        text.pop();
+    }
+    text.push(']');
+    text
+}
+
+/// Reserves numbers for tokens and returns the first; those not used are never used again.
+fn reserve(tx: &Tx<'_>, n: usize) -> rusqlite::Result<u64> {
     let last: i64 = tx
         .connection
         .prepare_cached("UPDATE store SET last_claim = last_claim + ?1 RETURNING last_claim")?
         .query_row([n as i64], |row| row.get(0))?;
-    Ok(last as u64 - n as u64 + 1..=last as u64)
+    Ok(last as u64 - n as u64 + 1)
 }
 
-/// Hands one job to the worker; a row that makes no sense is dead instead, and stops nobody.
-fn hand_out(
-    tx: &mut Tx<'_>,
-    seq: i64,
-    queue: i64,
-    claim: &Claim,
-    token: Token,
-    name: &QueueName,
-    kind: &Kind,
-) -> rusqlite::Result<Option<Claimed>> {
-    let (read, before, scope) = {
-        let mut statement = tx.connection.prepare_cached(include_str!("../sql/claim.sql"))?;
-        let mut rows = statement.query(params![
-            seq,
-            blob(claim.worker),
-            token.number as i64,
-            token.bits as i64,
-            tx.boot.boot.to_be_bytes(),
-            tx.lease_until(claim.lease),
-            tx.now.as_millis(),
-        ])?;
-        let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-        let read = read_claimed(row, token, name.clone(), kind.clone());
-        let before = Facts {
-            state: State::Ready,
-            attempt: row.get::<_, u16>(2)?.saturating_sub(1),
-            max_attempts: row.get(3)?,
-            crashes: row.get(4)?,
-            interruptions: 0,
-            cancel_asked: false,
-        };
-        let scope: Option<i64> = row.get(6)?;
-        // An UPDATE with RETURNING is done only when it has been read to its end.
-        while rows.next()?.is_some() {}
-        (read, before, scope)
-    };
-    tx.moved(&Found::just_claimed(seq, queue, before, scope), State::Running)?;
-    match read {
-        Ok(job) => Ok(Some(job)),
-        Err(e) => {
-            bury(tx, seq, Reason::Corrupt, Some(&format!("the job's row makes no sense: {e}")))?;
-            Ok(None)
-        }
-    }
-}
-
+/// Makes a job dead, whatever its row looks like.
 pub(crate) fn bury(tx: &mut Tx<'_>, seq: i64, reason: Reason, failure: Option<&str>) -> rusqlite::Result<bool> {
     let Some(found) = tx.find(seq)? else { return Ok(false) };
     tx.happen(&found, Event::Bury(reason), &Along { failure, ..Along::default() })
 }
 
-/// Reads the columns that claim.sql and claimed.sql begin with.
+/// Reads the columns that candidates.sql and claimed.sql begin with.
 fn read_claimed(row: &Row<'_>, token: Token, queue: QueueName, kind: Kind) -> rusqlite::Result<Claimed> {
     let payload = match row.get_ref(1)? {
         ValueRef::Text(text) => std::str::from_utf8(text)?,
@@ -281,9 +321,9 @@ fn read_claimed(row: &Row<'_>, token: Token, queue: QueueName, kind: Kind) -> ru
         queue,
         kind,
         payload: Payload::from_store(payload),
-        attempt: row.get(2)?,
-        max_attempts: row.get(3)?,
-        crashes: row.get(4)?,
+        attempt: small(row, 2)?,
+        max_attempts: small(row, 3)?,
+        crashes: small(row, 4)?,
         timeout: Duration::from_millis(row.get::<_, i64>(5)?.unsigned_abs()),
     })
 }

@@ -1,11 +1,16 @@
 //! What SQLite says, in our words.
 
 use longshore_core::{Error, ErrorKind};
-use rusqlite::ErrorCode;
+use rusqlite::{ErrorCode, ffi};
+
+/// What people read when there is no room.
+pub(crate) const FULL: &str = "the disk is full: make room, and what waits goes on by itself";
 
 /// Turns an error of a statement into ours. Nothing was changed, because no commit came of it.
 pub(crate) fn of(error: rusqlite::Error) -> Error {
     let kind = match error.sqlite_error_code() {
+        // The shared memory of a log is a file, too.
+        _ if error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_IOERR_SHMSIZE) => ErrorKind::Full,
         Some(ErrorCode::DiskFull) => ErrorKind::Full,
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => ErrorKind::Corrupt,
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => ErrorKind::Refused,
@@ -13,7 +18,7 @@ pub(crate) fn of(error: rusqlite::Error) -> Error {
         None => ErrorKind::Corrupt, // a value of a type that the schema does not allow
     };
     let text = match kind {
-        ErrorKind::Full => "the disk is full: make room, and what waits goes on by itself".to_owned(),
+        ErrorKind::Full => FULL.to_owned(),
         _ => error.to_string(),
     };
     Error::new(kind, text).caused_by(error)

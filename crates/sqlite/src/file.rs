@@ -32,10 +32,12 @@ pub(crate) fn open(place: &Place, options: &Options) -> Result<Connection, Error
         let text = format!("SQLite {} is built in; 3.51.3 or newer is needed", rusqlite::version());
         return Err(Error::new(ErrorKind::Refused, text));
     }
-    if let Place::File(path) = place {
+    if let Place::File(path) = place
+        && options.testing.vfs.is_none()
+    {
         prepare_file(path, options)?;
     }
-    let connection = connect(place)?;
+    let connection = connect(place, options)?;
     check_owner(&connection)?;
     if let Place::File(_) = place {
         let mode: String =
@@ -45,6 +47,7 @@ pub(crate) fn open(place: &Place, options: &Options) -> Result<Connection, Error
         }
     }
     let level = match options.synchronous {
+        _ if options.testing.synchronous_off => "OFF",
         Synchronous::Full => "FULL",
         Synchronous::Normal => "NORMAL",
     };
@@ -54,21 +57,25 @@ pub(crate) fn open(place: &Place, options: &Options) -> Result<Connection, Error
 }
 
 /// Opens a connection that only reads.
-pub(crate) fn open_reader(place: &Place, _options: &Options) -> Result<Connection, Error> {
-    let connection = connect(place)?;
+pub(crate) fn open_reader(place: &Place, options: &Options) -> Result<Connection, Error> {
+    let connection = connect(place, options)?;
     connection.pragma_update(None, "query_only", true).map_err(error::of)?;
     Ok(connection)
 }
 
-fn connect(place: &Place) -> Result<Connection, Error> {
+fn connect(place: &Place, options: &Options) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = match place {
-        Place::File(path) => Connection::open_with_flags(path, flags),
-        Place::Memory => Connection::open_in_memory_with_flags(flags),
+    let connection = match (place, &options.testing.vfs) {
+        (Place::File(path), Some(vfs)) => Connection::open_with_flags_and_vfs(path, flags, vfs.as_str()),
+        (Place::File(path), None) => Connection::open_with_flags(path, flags),
+        (Place::Memory, _) => Connection::open_in_memory_with_flags(flags),
     };
     let connection = connection.map_err(error::of)?;
     connection.set_prepared_statement_cache_capacity(128);
-    connection.busy_handler(Some(wait_for_the_lock)).map_err(error::of)?;
+    match options.testing.patience {
+        None => connection.busy_handler(Some(wait_for_the_lock)).map_err(error::of)?,
+        Some(patience) => connection.busy_timeout(patience).map_err(error::of)?,
+    }
     Ok(connection)
 }
 

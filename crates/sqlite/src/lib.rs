@@ -6,6 +6,8 @@
 //! - A wake file beside the database tells other processes at once that there is work, or news ([`wake`]).
 //! - Leases use the kernel's boot id and boot clock, so that a step of the wall clock neither ends nor prolongs one.
 //!
+//! - When the disk is full new jobs are refused, and the [`reserve`] lets what runs be settled.
+//!
 //! SQL is in `sql/`, a file a statement; each opens with what goes in and what comes out.
 //!
 //! # Examples
@@ -29,9 +31,13 @@ mod act;
 mod claim;
 mod error;
 mod file;
+mod outage;
 mod push;
 mod read;
+pub mod reserve;
 mod settle;
+mod testing;
+mod transaction;
 mod tx;
 mod upkeep;
 pub mod wake;
@@ -48,10 +54,17 @@ use longshore_core::{
 };
 use rusqlite::Connection;
 
+pub use rusqlite;
+pub use transaction::PushedIn;
+
 use file::Place;
+use reserve::Reserve;
 use tx::Tx;
 use wake::WakeFile;
-use writer::Writer;
+use writer::{Need, Writer};
+
+#[cfg(feature = "testing")]
+pub use testing::Testing;
 
 /// When a commit reaches the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,7 +78,7 @@ pub enum Synchronous {
 }
 
 /// How to open a database.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
     /// Retention and clock.
@@ -74,6 +87,22 @@ pub struct Options {
     pub synchronous: Synchronous,
     /// Opens a file on a network file system all the same, where SQLite's locks may not hold. Defaults to no.
     pub accept_network_file_system: bool,
+    /// How many bytes are set aside beside the database, so that what runs can be settled when the disk is full. Defaults to
+    /// 16 MiB; zero sets nothing aside.
+    pub reserve: u64,
+    testing: testing::Testing,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            settings: Settings::default(),
+            synchronous: Synchronous::default(),
+            accept_network_file_system: false,
+            reserve: 16 << 20,
+            testing: testing::Testing::default(),
+        }
+    }
 }
 
 impl Options {
@@ -93,6 +122,19 @@ impl Options {
         self.accept_network_file_system = true;
         self
     }
+
+    /// Says how many bytes are set aside for when the disk is full; zero sets nothing aside.
+    pub fn reserve(mut self, bytes: u64) -> Self {
+        self.reserve = bytes;
+        self
+    }
+
+    /// Changes how the database is opened, for tests.
+    #[cfg(feature = "testing")]
+    pub fn testing(mut self, testing: Testing) -> Self {
+        self.testing = testing;
+        self
+    }
 }
 
 /// A store in a SQLite database.
@@ -101,6 +143,8 @@ pub struct Sqlite {
     writer: Writer,
     readers: Option<Arc<Readers>>,
     wakeups: Wakeups,
+    wake: Option<Arc<WakeFile>>,
+    settings: Settings,
     survives: Survives,
     reach: Reach,
 }
@@ -116,16 +160,25 @@ impl Sqlite {
         let path = path.as_ref();
         let open = || {
             let place = Place::File(path.to_owned());
-            let connection = file::open(&place, &options)?;
+            let mut reserve = Reserve::open(path, options.reserve, options.testing.disk.clone());
+            let connection = match (file::open(&place, &options), &mut reserve) {
+                (Err(e), Some(reserve)) if e.kind() == ErrorKind::Full => {
+                    reserve.give_up();
+                    file::open(&place, &options)?
+                }
+                (opened, _) => opened?,
+            };
             let wakeups = Wakeups::default();
-            let wake = WakeFile::open(path, wakeups.clone())?;
+            let wake = Arc::new(WakeFile::open(path, wakeups.clone())?);
             let readers = Arc::new(Readers { place, options: options.clone(), idle: Mutex::default() });
             let survives = match options.synchronous {
                 Synchronous::Full => Survives::PowerLoss,
                 Synchronous::Normal => Survives::Kill,
             };
-            let writer = Writer::start(connection, options.settings.clone(), wakeups.clone(), Some(wake))?;
-            Ok(Sqlite { writer, readers: Some(readers), wakeups, survives, reach: Reach::Machine })
+            let writer =
+                Writer::start(connection, options.settings.clone(), wakeups.clone(), Some(Arc::clone(&wake)), reserve)?;
+            let (readers, wake) = (Some(readers), Some(wake));
+            Ok(Sqlite { writer, readers, wakeups, wake, settings: options.settings, survives, reach: Reach::Machine })
         };
         open().map_err(|e: Error| e.context(format!("open database `{}`", path.display())))
     }
@@ -138,15 +191,17 @@ impl Sqlite {
     pub fn in_memory(options: Options) -> Result<Self, Error> {
         let connection = file::open(&Place::Memory, &options)?;
         let wakeups = Wakeups::default();
-        let writer = Writer::start(connection, options.settings, wakeups.clone(), None)?;
-        Ok(Sqlite { writer, readers: None, wakeups, survives: Survives::Nothing, reach: Reach::Process })
+        let settings = options.settings;
+        let writer = Writer::start(connection, settings.clone(), wakeups.clone(), None, None)?;
+        let survives = Survives::Nothing;
+        Ok(Sqlite { writer, readers: None, wakeups, wake: None, settings, survives, reach: Reach::Process })
     }
 
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnMut(&mut Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        self.writer.run(work).await
+        self.writer.run(Need::Reserve, 1, work).await
     }
 
     /// Reads on a connection of its own, in a short transaction; a database in memory has only the writer's.
@@ -155,7 +210,7 @@ impl Sqlite {
         mut work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let Some(readers) = &self.readers else {
-            return self.writer.run(move |tx| work(tx.connection)).await;
+            return self.writer.run(Need::Reserve, 1, move |tx| work(tx.connection)).await;
         };
         let readers = Arc::clone(readers);
         let reading = tokio::task::spawn_blocking(move || readers.run(work));
@@ -200,7 +255,8 @@ impl Readers {
 #[async_trait]
 impl Queue for Sqlite {
     async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
-        self.write(move |tx| jobs.iter().map(|job| push::push(tx, job)).collect()).await
+        let count = jobs.len();
+        self.writer.run(Need::Room, count, move |tx| jobs.iter().map(|job| push::push(tx, job)).collect()).await
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claims, Error> {
@@ -212,7 +268,7 @@ impl Queue for Sqlite {
     }
 
     async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
-        self.write(move |tx| settlements.iter().map(|settlement| settle::settle(tx, settlement)).collect()).await
+        self.write(move |tx| settle::settle(tx, &settlements)).await
     }
 
     async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error> {

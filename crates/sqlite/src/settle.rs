@@ -1,9 +1,13 @@
 //! Keeping, ending and losing claims.
 
+use std::collections::HashSet;
+use std::fmt::Write;
+
 use longshore_core::state::{Event, step};
-use longshore_core::{Death, Outcome, Renewal, Renewed, Settled, Settlement, Stored, WorkerId};
+use longshore_core::{Death, Outcome, Renewal, Renewed, Settled, Settlement, State, Stored, WorkerId, millis};
 use rusqlite::{OptionalExtension, params};
 
+use crate::claim::array;
 use crate::tx::{Along, Found, Tx, blob};
 
 pub(crate) fn renew(tx: &mut Tx<'_>, renewal: &Renewal) -> rusqlite::Result<Renewed> {
@@ -31,23 +35,85 @@ pub(crate) fn renew(tx: &mut Tx<'_>, renewal: &Renewal) -> rusqlite::Result<Rene
     })
 }
 
-pub(crate) fn settle(tx: &mut Tx<'_>, settlement: &Settlement) -> rusqlite::Result<Settled> {
-    let Settlement { id, token, outcome, progress } = settlement;
-    let Some(seq) = tx.seq(*id)? else { return Ok(Settled::Lost) };
-    let Some(found) = tx.find(seq)? else { return Ok(Settled::Lost) };
-    if found.token != Some(*token) {
-        return Ok(if found.settled == Some(*token) { Settled::Done } else { Settled::Lost });
+/// Settles a batch: reads all jobs at once, and writes those that simply succeeded at once.
+pub(crate) fn settle(tx: &mut Tx<'_>, settlements: &[Settlement]) -> rusqlite::Result<Vec<Settled>> {
+    let ids: HashSet<_> = settlements.iter().map(|settlement| settlement.id).collect();
+    if ids.len() < settlements.len() {
+        // The same job twice: the second must see what the first has done.
+        let one = |settlement: &Settlement| settle_distinct(tx, std::slice::from_ref(settlement));
+        return settlements.iter().map(one).flat_map(unzip).collect();
     }
+    settle_distinct(tx, settlements)
+}
+
+fn unzip(answers: rusqlite::Result<Vec<Settled>>) -> Vec<rusqlite::Result<Settled>> {
+    match answers {
+        Ok(answers) => answers.into_iter().map(Ok).collect(),
+        Err(e) => vec![Err(e)],
+    }
+}
+
+fn settle_distinct(tx: &mut Tx<'_>, settlements: &[Settlement]) -> rusqlite::Result<Vec<Settled>> {
+    if settlements.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut answers = vec![Settled::Lost; settlements.len()];
+    let mut succeeded = Vec::new();
+    for (place, found) in find_all(tx, settlements)? {
+        let settlement = &settlements[place];
+        if found.token != Some(settlement.token) {
+            if found.settled == Some(settlement.token) {
+                answers[place] = Settled::Done;
+            }
+            continue;
+        }
+        answers[place] = Settled::Done;
+        if let Outcome::Succeed { result: Some(result) } = &settlement.outcome {
+            keep_result(tx, found.seq, result)?;
+        }
+        let simple = settlement.progress.is_none() && found.unique_scope.is_none();
+        match settlement.outcome {
+            Outcome::Succeed { .. } if simple => succeeded.push(found),
+            _ => settle_one(tx, &found, settlement)?,
+        }
+    }
+    if !succeeded.is_empty() {
+        let keep = tx.settings.keep_until(State::Succeeded, tx.now, None).since(tx.now);
+        tx.connection.prepare_cached(include_str!("../sql/succeed.sql"))?.execute(params![
+            array(succeeded.iter().map(|found| found.seq)),
+            tx.now.as_millis(),
+            millis(keep)
+        ])?;
+        for found in succeeded {
+            tx.moved(&found, State::Succeeded)?;
+        }
+    }
+    Ok(answers)
+}
+
+/// Reads the jobs that are to be settled, each with its place in the batch; unknown ones are left out.
+fn find_all(tx: &Tx<'_>, settlements: &[Settlement]) -> rusqlite::Result<Vec<(usize, Found)>> {
+    let mut ids = String::from("[");
+    for settlement in settlements {
+        let _ = write!(ids, "\"{:032x}\",", u128::from_be_bytes(*settlement.id.as_bytes())); // a String takes all
+    }
+    if ids.ends_with(',') {
+        ids.pop();
+    }
+    ids.push(']');
+    let mut statement = tx.connection.prepare_cached(include_str!("../sql/settling.sql"))?;
+    let rows = statement.query_map([ids], |row| Ok((row.get::<_, i64>(16)? as usize, Found::read(row)?)))?;
+    rows.collect()
+}
+
+fn settle_one(tx: &mut Tx<'_>, found: &Found, settlement: &Settlement) -> rusqlite::Result<()> {
+    let Settlement { token, outcome, progress, .. } = settlement;
     let failure = match outcome {
         Outcome::Retry { message, .. } | Outcome::Bury { message, .. } => Some(message.as_str()),
         _ => None,
     };
-    if let Outcome::Succeed { result: Some(result) } = outcome {
-        keep_result(tx, seq, result)?;
-    }
     let along = Along { failure, settled: Some(*token), progress: progress.as_ref() };
-    tx.happen(&found, Event::Settle(outcome), &along)?;
-    Ok(Settled::Done)
+    tx.happen(found, Event::Settle(outcome), &along).map(|_| ())
 }
 
 fn keep_result(tx: &Tx<'_>, seq: i64, result: &Stored) -> rusqlite::Result<()> {

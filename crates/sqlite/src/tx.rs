@@ -16,6 +16,8 @@ pub struct Tx<'a> {
     pub(crate) now: Timestamp,
     pub(crate) boot: BootTime,
     pub(crate) bells: Bells,
+    /// How long ago a lease must have ended to count as over: longer than nothing after an outage.
+    pub(crate) ended_ms_ago: i64,
     /// Changes of the counters, written together at the end.
     counts: Vec<(i64, State, i64)>,
 }
@@ -83,7 +85,7 @@ pub(crate) struct Along<'a> {
 impl<'a> Tx<'a> {
     pub(crate) fn new(connection: &'a Connection, settings: &'a Settings, names: &'a mut Names) -> Self {
         let (now, boot) = (settings.clock.now(), settings.clock.boot_time());
-        Tx { connection, settings, names, now, boot, bells: Bells::default(), counts: Vec::new() }
+        Tx { connection, settings, names, now, boot, bells: Bells::default(), ended_ms_ago: 0, counts: Vec::new() }
     }
 
     /// Remembers the counters before a piece of work, for [`Tx::rewind`].
@@ -251,8 +253,9 @@ impl<'a> Tx<'a> {
 }
 
 impl Found {
-    /// Reads the row that facts.sql brings.
-    fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
+    /// Reads the row that facts.sql and settling.sql bring. Numbers out of range are taken for the nearest that makes sense, so
+    /// that a damaged row can still be moved out of the way.
+    pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
         let token = |number: usize| -> rusqlite::Result<Option<Token>> {
             let (number, bits): (Option<i64>, Option<i64>) = (row.get(number)?, row.get(number + 1)?);
             Ok(number.zip(bits).map(|(number, bits)| Token { number: number as u64, bits: bits as u64 }))
@@ -262,18 +265,18 @@ impl Found {
             queue: row.get(1)?,
             facts: Facts {
                 state: state(row.get(2)?),
-                attempt: row.get(3)?,
-                max_attempts: row.get(4)?,
-                crashes: row.get(5)?,
-                interruptions: row.get(6)?,
-                cancel_asked: row.get(7)?,
+                attempt: small(row, 3)?,
+                max_attempts: small(row, 4)?,
+                crashes: small(row, 5)?,
+                interruptions: u32::try_from(row.get::<_, i64>(6)?).unwrap_or(0),
+                cancel_asked: row.get::<_, i64>(7)? != 0,
             },
             token: token(8)?,
             settled: token(10)?,
-            unique_key: row.get(12)?,
+            unique_key: row.get_ref(12)?.as_bytes_or_null()?.map(|text| String::from_utf8_lossy(text).into_owned()),
             unique_scope: row.get(13)?,
             reuse_ms: row.get(14)?,
-            worker: row.get(15)?,
+            worker: row.get_ref(15)?.as_blob_or_null()?.and_then(|id| id.try_into().ok()),
         })
     }
 
@@ -296,6 +299,11 @@ impl Found {
 /// Reads a state; the schema allows no other numbers.
 pub(crate) fn state(number: i64) -> State {
     State::ALL[usize::try_from(number).unwrap_or(0).min(5)]
+}
+
+/// Reads a small number; one out of range is taken for the nearest.
+pub(crate) fn small(row: &Row<'_>, column: usize) -> rusqlite::Result<u16> {
+    Ok(row.get::<_, i64>(column)?.clamp(0, i64::from(u16::MAX)) as u16)
 }
 
 /// Returns a worker's id as SQLite takes it.

@@ -2,8 +2,12 @@
 //!
 //! There is no timer: while one commit is on its way to the disk, the next batch gathers. A piece of work runs inside a
 //! savepoint, so that one that fails takes nothing of its neighbours with it, and is answered after the commit.
+//!
+//! When the disk is full, the batch is split: what asks for new room is refused, and the rest goes through, on the
+//! [reserve](crate::reserve) if need be.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::thread;
 
 use longshore_core::{Clock, Effect, Error, ErrorKind, Settings, Wakeups};
@@ -11,11 +15,24 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error;
+use crate::outage::{self, Outage};
+use crate::reserve::Reserve;
 use crate::tx::{Names, Tx};
 use crate::wake::WakeFile;
 
 /// Most pieces of work that share one commit.
 const BATCH: usize = 256;
+/// A commit with so many jobs waits for no more: others want the lock too.
+const BATCH_JOBS: usize = 2_000;
+
+/// What a piece of work is to a disk that is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// It takes room for something new, and is refused.
+    Room,
+    /// It keeps up, or brings to its end, what is there, and may have the reserve.
+    Reserve,
+}
 
 /// The way to the writer thread; dropping it ends the thread after the work that waits.
 #[derive(Debug)]
@@ -26,6 +43,11 @@ pub struct Writer {
 
 /// A piece of work on its way to the writer, and its answer on the way back.
 trait Work: Send {
+    fn need(&self) -> Need;
+
+    /// Returns how many jobs it is about.
+    fn jobs(&self) -> usize;
+
     /// Does it inside a transaction, and keeps the answer until that is committed.
     fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()>;
 
@@ -34,6 +56,8 @@ trait Work: Send {
 }
 
 struct Asked<F, T> {
+    need: Need,
+    jobs: usize,
     work: F,
     kept: Option<T>,
     reply: oneshot::Sender<Result<T, Error>>,
@@ -44,6 +68,14 @@ where
     T: Send,
     F: FnMut(&mut Tx<'_>) -> rusqlite::Result<T> + Send,
 {
+    fn need(&self) -> Need {
+        self.need
+    }
+
+    fn jobs(&self) -> usize {
+        self.jobs
+    }
+
     fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
         self.kept = Some((self.work)(tx)?);
         Ok(())
@@ -61,11 +93,13 @@ impl Writer {
         connection: Connection,
         settings: Settings,
         wakeups: Wakeups,
-        wake: Option<WakeFile>,
+        wake: Option<Arc<WakeFile>>,
+        reserve: Option<Reserve>,
     ) -> Result<Self, Error> {
         let (work, waiting) = mpsc::unbounded_channel();
         let clock = settings.clock.clone();
-        let thread = Thread { connection, settings, names: Names::default(), wakeups, wake };
+        let (names, outage) = (Names::default(), Outage::new());
+        let thread = Thread { connection, settings, names, wakeups, wake, reserve, outage };
         thread::Builder::new()
             .name("longshore-sqlite".into())
             .spawn(move || thread.run(waiting))
@@ -80,11 +114,13 @@ impl Writer {
     /// Has a piece of work done, and returns its answer once it is committed.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
+        need: Need,
+        jobs: usize,
         work: impl FnMut(&mut Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let gone = || Error::new(ErrorKind::Unavailable, "the writer thread has ended");
-        self.work.send(Box::new(Asked { work, kept: None, reply })).map_err(|_| gone())?;
+        self.work.send(Box::new(Asked { need, jobs, work, kept: None, reply })).map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone().perhaps_done()))
     }
 }
@@ -94,16 +130,21 @@ struct Thread {
     settings: Settings,
     names: Names,
     wakeups: Wakeups,
-    wake: Option<WakeFile>,
+    wake: Option<Arc<WakeFile>>,
+    reserve: Option<Reserve>,
+    outage: Outage,
 }
 
 impl Thread {
     fn run(mut self, mut waiting: mpsc::UnboundedReceiver<Box<dyn Work>>) {
         while let Some(first) = waiting.blocking_recv() {
+            let mut jobs = first.jobs();
             let mut batch = vec![first];
             while batch.len() < BATCH
+                && jobs < BATCH_JOBS
                 && let Ok(next) = waiting.try_recv()
             {
+                jobs += next.jobs();
                 batch.push(next);
             }
             self.commit(batch);
@@ -111,23 +152,78 @@ impl Thread {
         let _ = self.connection.execute_batch("PRAGMA optimize"); // advice for the next start; nothing depends on it
     }
 
-    /// Does a batch of work as one transaction and answers each piece.
+    /// Does a batch of work and answers each piece.
     fn commit(&mut self, batch: Vec<Box<dyn Work>>) {
-        if let Err(e) = self.execute("BEGIN IMMEDIATE") {
-            return answer_all(batch, &error::of(e));
+        let batch = self.admit(batch);
+        let Err(without_room) = self.transact(batch) else { return };
+        let (refused, batch) = without_room.into_iter().partition(|work| work.need() == Need::Room);
+        answer_all(refused, &full());
+        let Err(batch) = self.transact(batch) else { return };
+        let batch = match &mut self.reserve {
+            None => batch,
+            Some(reserve) => {
+                reserve.give_up();
+                match self.transact(batch) {
+                    Ok(()) => return,
+                    Err(batch) => batch,
+                }
+            }
+        };
+        answer_all(batch, &full());
+    }
+
+    /// Refuses what asks for new room while the reserve is gone; returns what is to be done.
+    fn admit(&mut self, batch: Vec<Box<dyn Work>>) -> Vec<Box<dyn Work>> {
+        let Some(reserve) = &mut self.reserve else { return batch };
+        let asks_for_room = batch.iter().any(|work| work.need() == Need::Room);
+        if !asks_for_room && !reserve.was_missing() || reserve.restore() {
+            return batch;
+        }
+        // Pages that deleted jobs left are room as well: the file keeps them, and the disk may never have that much again.
+        if !asks_for_room || free_bytes(&self.connection).is_ok_and(|bytes| bytes >= reserve.bytes()) {
+            return batch;
+        }
+        let (refused, batch) = batch.into_iter().partition(|work| work.need() == Need::Room);
+        answer_all(refused, &reserve.refusal());
+        batch
+    }
+
+    /// Does a batch of work as one transaction and answers each piece; if there was no room, nothing is done, and what has no
+    /// answer yet is given back.
+    fn transact(&mut self, batch: Vec<Box<dyn Work>>) -> Result<(), Vec<Box<dyn Work>>> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let asked = outage::now();
+        if let Err(e) = self.execute("BEGIN IMMEDIATE").map_err(error::of) {
+            self.outage.failed();
+            if e.kind() == ErrorKind::Full {
+                return Err(batch);
+            }
+            answer_all(batch, &e);
+            return Ok(());
         }
         let mut tx = Tx::new(&self.connection, &self.settings, &mut self.names);
+        tx.ended_ms_ago = self.outage.reached(asked);
         let mut done = Vec::with_capacity(batch.len());
-        for mut work in batch {
+        let mut waiting = batch.into_iter();
+        while let Some(mut work) = waiting.next() {
             match attempt(&mut tx, &mut work) {
                 Ok(()) => done.push(work),
+                Err(e) if e.kind() == ErrorKind::Full => {
+                    done.push(work);
+                    done.extend(waiting);
+                    self.roll_back();
+                    return Err(done);
+                }
                 Err(e) => {
                     work.answer(Err(e));
                     tx.names.forget(); // what was learned inside a rolled-back savepoint is not there
                     if self.connection.is_autocommit() {
-                        // Some errors, a full disk among them, end the whole transaction.
+                        // Some errors end the whole transaction.
                         let lost = Error::new(ErrorKind::Unavailable, "another write in the same commit failed");
-                        return answer_all(done, &lost);
+                        answer_all(done.into_iter().chain(waiting).collect(), &lost);
+                        return Ok(());
                     }
                 }
             }
@@ -139,17 +235,26 @@ impl Thread {
             Err(e) => Err(error::of(e)),
         };
         if let Err(e) = committed {
-            if !self.connection.is_autocommit() {
-                let _ = self.execute("ROLLBACK"); // the first error is the one to tell
+            self.roll_back();
+            if e.kind() == ErrorKind::Full {
+                return Err(done);
             }
-            self.names.forget();
-            return answer_all(done, &e);
+            answer_all(done, &e);
+            return Ok(());
         }
         bells.ring(&self.wakeups);
         if let Some(wake) = &self.wake {
             wake.ring(bells);
         }
         done.into_iter().for_each(|work| work.answer(Ok(())));
+        Ok(())
+    }
+
+    fn roll_back(&mut self) {
+        if !self.connection.is_autocommit() {
+            let _ = self.execute("ROLLBACK"); // the error that led here is the one to tell
+        }
+        self.names.forget();
     }
 
     fn execute(&self, sql: &str) -> rusqlite::Result<()> {
@@ -175,6 +280,16 @@ fn attempt(tx: &mut Tx<'_>, work: &mut Box<dyn Work>) -> Result<(), Error> {
         execute("RELEASE work").map_err(error::of)?;
     }
     result
+}
+
+/// Returns how many bytes of the file deleted rows have left.
+fn free_bytes(connection: &Connection) -> rusqlite::Result<u64> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    Ok((pragma("freelist_count")? * pragma("page_size")?).unsigned_abs())
+}
+
+fn full() -> Error {
+    Error::new(ErrorKind::Full, error::FULL)
 }
 
 fn answer_all(batch: Vec<Box<dyn Work>>, error: &Error) {

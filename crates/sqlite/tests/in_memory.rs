@@ -29,6 +29,10 @@ impl Fixture for InProcess {
     async fn reopen(&self) -> Result<Arc<dyn Store>, &'static str> {
         Err("it ends with its process")
     }
+
+    fn seeds(&self) -> usize {
+        24
+    }
 }
 
 conformance!(InProcess);

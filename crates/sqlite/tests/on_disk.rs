@@ -40,6 +40,10 @@ impl Fixture for OnDisk {
     async fn reopen(&self) -> Result<Arc<dyn Store>, &'static str> {
         Ok(OnDisk::connect(&self.folder, &self.settings))
     }
+
+    fn seeds(&self) -> usize {
+        10
+    }
 }
 
 conformance!(OnDisk);

@@ -21,10 +21,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("longshore-core", &[]),
     ("longshore-derive", &[]),
     ("longshore-conformance", &["longshore-core"]),
+    ("longshore-lossy", &[]),
     ("longshore-sqlite", &["longshore-core"]),
     ("longshore-jobs", &["longshore-core"]),
     ("longshore-server", &["longshore-core", "longshore-jobs"]),
     ("longshore", &["longshore-core", "longshore-derive", "longshore-sqlite"]),
+    ("longshore-bench", &["longshore"]),
+    ("longshore-examples", &["longshore"]),
     ("longshore-cli", &["longshore", "longshore-jobs", "longshore-server"]),
 ];
 

@@ -1,0 +1,148 @@
+//! Stores with one bug each: whoever doubts that the suite can fail lets them prove it.
+//!
+//! Each mutant is the reference store behind a wrapper with a bug of the kind that queues have had. [`MUTANTS`] lists them with
+//! the rules whose cases are to catch them; a mutant that nobody catches is a hole in the suite.
+//!
+//! In reading order: `sick` (a store and its bug), then the bugs: `fences` (who may settle), `claims`, `pushes`, `moves` (what
+//! settling, upkeep and people do to a job).
+
+mod sick;
+mod fences;
+mod claims;
+mod pushes;
+mod moves;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use self::sick::{Bug, Fine, Sick};
+use crate::CASES;
+
+/// A store with one bug.
+#[derive(Clone, Copy, Debug)]
+pub struct Mutant {
+    /// What it does wrong, as a name.
+    pub name: &'static str,
+    /// What it does wrong, in one sentence.
+    pub sentence: &'static str,
+    /// The rules of which some case should catch it.
+    pub rules: &'static [&'static str],
+    run: fn(&str, &str),
+}
+
+impl Mutant {
+    /// Runs the cases of its rules over the mutant; returns the names of those that fail, and of how many.
+    ///
+    /// The cases panic where they fail: whoever calls this may want to silence the panic hook.
+    pub fn caught_by(&self) -> (Vec<String>, usize) {
+        self.fails(|rule| self.rules.contains(&rule))
+    }
+
+    fn fails(&self, wanted: impl Fn(&str) -> bool) -> (Vec<String>, usize) {
+        let cases: Vec<_> = CASES.iter().filter(|case| wanted(case.rule)).collect();
+        let fails = |rule, name| catch_unwind(AssertUnwindSafe(|| (self.run)(rule, name))).is_err();
+        let caught = cases.iter().filter(|case| fails(case.rule, case.name));
+        (caught.map(|case| format!("{}::{}", case.rule, case.name)).collect(), cases.len())
+    }
+}
+
+/// Returns the cases that fail over the wrapper without a bug, among all that any mutant is caught by; and of how many.
+pub fn false_alarms() -> (Vec<String>, usize) {
+    let healthy = Mutant { name: "healthy", sentence: "It has no bug.", rules: &[], run: run::<Fine> };
+    healthy.fails(|rule| MUTANTS.iter().any(|mutant| mutant.rules.contains(&rule)))
+}
+
+fn run<B: Bug>(rule: &str, name: &str) {
+    crate::run::<Sick<B>>(rule, name, None);
+}
+
+/// Makes a test of each mutant: it fails if no case does.
+#[macro_export]
+macro_rules! mutants {
+    () => {
+        $crate::each_mutant! { [$crate::a_test_of_each_mutant] }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! a_test_of_each_mutant {
+    ($($module:ident { $($bug:ident $name:ident [$($rule:ident)*]: $sentence:literal,)* })*) => {
+        $($(
+            #[doc = $sentence]
+            #[test]
+            fn $name() {
+                is_caught(stringify!($name));
+            }
+        )*)*
+    };
+}
+
+macro_rules! the_list {
+    ($($module:ident { $($bug:ident $name:ident [$($rule:ident)*]: $sentence:literal,)* })*) => {
+        /// Every mutant.
+        pub const MUTANTS: &[Mutant] = &[$($(
+            Mutant {
+                name: stringify!($name),
+                sentence: $sentence,
+                rules: &[$(stringify!($rule)),*],
+                run: run::<$module::$bug>,
+            },
+        )*)*];
+    };
+}
+
+/// Hands the list of mutants to another macro.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! each_mutant {
+    ([$($then:tt)*]) => { $($then)*! {
+
+fences {
+    SettlesById settles_by_id [rule_1_settled_once simulator]: "A settle looks at the id and not at the token.",
+    SettlesByState settles_by_state [rule_1_settled_once simulator]: "A settle counts if the job is running, whoever runs it.",
+    FencesByAttempt fences_by_attempt [rule_1_settled_once simulator]: "The attempt's number stands in for the token.",
+    FencesByWorker fences_by_worker [rule_1_settled_once simulator]: "The worker's name stands in for the token.",
+    RenewsById renews_by_id [rule_1_settled_once simulator]: "A renewal looks at the id and not at the token.",
+    RefusesLateSettles refuses_late_settles [rule_1_settled_once simulator]: "A settle past the lease's end is lost, though nobody else has the job.",
+    ForgetsSettles forgets_settles [rule_7_repeats simulator]: "A repeated settle is told lost.",
+}
+
+claims {
+    ClaimsInTwoSteps claims_in_two_steps [rule_3_claims_are_disjoint simulator]: "A claim reads candidates and then takes them, whoever took them in between.",
+    ClaimsAnewWhenRepeated claims_anew_when_repeated [rule_3_claims_are_disjoint simulator]: "A repeated claim hands out new jobs and strands the first.",
+    ClaimsOfTheReleased claims_of_the_released [rule_5_deaths simulator]: "A worker that was released may claim.",
+    ClaimsEveryKind claims_every_kind [rule_3_claims_are_disjoint simulator]: "A worker gets kinds that it does not know.",
+    ClaimsSuspectsBesideOthers claims_suspects_beside_others [rule_5_deaths]: "A job that crashed twice runs beside others.",
+    ClaimsWithoutLimit claims_without_limit [rule_3_claims_are_disjoint simulator]: "A claim hands out more than it was asked for.",
+    ClaimsOfThePaused claims_of_the_paused [pausing simulator]: "A paused queue hands out jobs.",
+}
+
+pushes {
+    AnswersBeforeInsert answers_before_insert [rule_2_push_is_kept simulator]: "A push is answered before its jobs are there, and a crash in between loses them.",
+    RingsBeforeInsert rings_before_insert [rule_14_wakeups]: "Workers hear of a job before it is there, look, and find nothing.",
+    DuplicatesRepeats duplicates_repeats [rule_2_push_is_kept simulator]: "A repeated push makes a second job.",
+    ReadsThenInserts reads_then_inserts [rule_8_keys simulator]: "A unique key is looked up, and then taken, whoever took it in between.",
+    IgnoresRunAt ignores_run_at [rule_3_claims_are_disjoint simulator]: "A job runs at once, whenever it was to run.",
+    IgnoresDeadlines ignores_deadlines [rule_11_unknown_and_expired]: "A deadline is not kept.",
+    LosesKeysOfTheDead loses_keys_of_the_dead [rule_8_keys simulator]: "A dead job keeps its unique key for ever.",
+}
+
+moves {
+    RescuesNobody rescues_nobody [rule_4_leases simulator]: "The job of a dead worker is never free again.",
+    RescuesTheLiving rescues_the_living [rule_4_leases simulator]: "A rescue takes jobs whose lease still holds.",
+    RescueBurnsAnAttempt rescue_burns_an_attempt [rule_5_deaths simulator]: "A crash of the worker costs the job an attempt.",
+    ReleaseBurnsAnAttempt release_burns_an_attempt [rule_5_deaths simulator]: "A job that is handed back has lost an attempt.",
+    CrashesAreInterruptions crashes_are_interruptions [rule_5_deaths simulator]: "A crash that a supervisor tells of is not counted.",
+    RetriesInTwoTransactions retries_in_two_transactions [simulator]: "A retry takes the job out and puts it back later; a crash in between loses it.",
+    ForgetsRetryDelays forgets_retry_delays [rule_3_claims_are_disjoint simulator]: "A retry is due at once, however long it was to wait.",
+    IgnoresRetention ignores_retention [rule_10_retention simulator]: "Upkeep deletes whatever is finished.",
+    KeepsForEver keeps_for_ever [rule_10_retention simulator]: "Upkeep deletes nothing.",
+    UpkeepWithoutBounds upkeep_without_bounds [rule_4_leases simulator]: "Upkeep does all there is to do, however much that is.",
+    IgnoresCancels ignores_cancels [acting simulator]: "A cancel of a running job is answered and forgotten.",
+    CountsDrift counts_drift [reading simulator]: "The counts forget jobs that were called off.",
+}
+
+    } };
+}
+
+each_mutant! { [the_list] }

@@ -1,0 +1,111 @@
+//! Bugs in who gets what.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use longshore_core::{
+    Claim, Claims, Error, ErrorKind, Filter, Kind, NewJob, Nonce, Pushed, Queue, Snapshot, State, Store, WorkerSecret,
+};
+
+use crate::pause::pause;
+
+use super::sick::{Bug, Inside};
+
+#[derive(Default)]
+pub(in super::super) struct ClaimsInTwoSteps;
+
+#[async_trait]
+impl Bug for ClaimsInTwoSteps {
+    async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
+        let ready = inside.all(Filter { state: Some(State::Ready), ..Filter::default() }).await?;
+        let fits = |job: &Snapshot| claim.queues.contains(&job.queue) && claim.kinds.contains(&job.kind);
+        let candidates: Vec<_> = ready.into_iter().filter(fits).map(|job| job.id).collect();
+        pause().await;
+        let limit = claim.limit;
+        let mut claims = inside.store.claim(claim).await?;
+        // Those that another took in between are taken once more: the second writer does not look.
+        for id in candidates {
+            let mine = claims.jobs.iter().any(|job| job.id == id);
+            if claims.jobs.len() < limit && !mine && inside.state(id).await? == Some(State::Running) {
+                claims.jobs.extend(inside.newest(id).map(|(job, _)| job));
+            }
+        }
+        Ok(claims)
+    }
+}
+
+#[derive(Default)]
+pub(in super::super) struct ClaimsAnewWhenRepeated;
+
+#[async_trait]
+impl Bug for ClaimsAnewWhenRepeated {
+    async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
+        inside.store.claim(Claim { nonce: Nonce::new(), ..claim }).await
+    }
+}
+
+#[derive(Default)]
+pub(in super::super) struct ClaimsOfTheReleased;
+
+#[async_trait]
+impl Bug for ClaimsOfTheReleased {
+    async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
+        match inside.store.claim(claim.clone()).await {
+            Err(e) if e.kind() == ErrorKind::Refused => {
+                inside.store.claim(Claim { worker: WorkerSecret::new().id(), ..claim }).await
+            }
+            answer => answer,
+        }
+    }
+}
+
+/// Remembers every kind.
+#[derive(Default)]
+pub(in super::super) struct ClaimsEveryKind(Mutex<BTreeSet<Kind>>);
+
+#[async_trait]
+impl Bug for ClaimsEveryKind {
+    async fn push(&self, inside: &Inside, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+        self.0.lock().unwrap().extend(jobs.iter().map(|job| job.kind.clone()));
+        inside.store.push(jobs).await
+    }
+
+    async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
+        let kinds = self.0.lock().unwrap().iter().cloned().collect();
+        inside.store.claim(Claim { kinds, ..claim }).await
+    }
+}
+
+#[derive(Default)]
+pub(in super::super) struct ClaimsSuspectsBesideOthers;
+
+#[async_trait]
+impl Bug for ClaimsSuspectsBesideOthers {
+    async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
+        inside.store.claim(Claim { idle: true, ..claim }).await
+    }
+}
+
+#[derive(Default)]
+pub(in super::super) struct ClaimsWithoutLimit;
+
+#[async_trait]
+impl Bug for ClaimsWithoutLimit {
+    async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
+        inside.store.claim(Claim { limit: claim.limit.saturating_mul(2), ..claim }).await
+    }
+}
+
+#[derive(Default)]
+pub(in super::super) struct ClaimsOfThePaused;
+
+#[async_trait]
+impl Bug for ClaimsOfThePaused {
+    async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
+        for queue in &claim.queues {
+            inside.store.resume(queue.clone()).await?;
+        }
+        inside.store.claim(claim).await
+    }
+}

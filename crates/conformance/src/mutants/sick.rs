@@ -1,0 +1,232 @@
+//! A store and its bug.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use longshore_core::{
+    Acted, Action, Artifacts, Capabilities, Claim, Claimed, Claims, Clock, Death, Error, Filter, JobId, Kept, Label,
+    Listed, Memory, NewJob, NewPause, Page, Pause, Pushed, Queue, QueueName, QueueStats, Renewal, Renewed, Settings,
+    Settled, Settlement, Snapshot, State, Status, Store, Token, Upkeep, Wakeups, WorkerId, WorkerSecret,
+    artifact::InMemory,
+};
+
+use crate::Fixture;
+
+/// The healthy store inside, and what is known of its claims.
+pub(super) struct Inside {
+    pub(super) store: Memory,
+    pub(super) clock: Clock,
+    claims: Mutex<HashMap<JobId, Vec<(Claimed, WorkerId)>>>,
+}
+
+/// One bug: a call that is made in another way. What it leaves alone goes through.
+#[async_trait]
+pub(super) trait Bug: Default + Send + Sync + 'static {
+    /// Returns what the store inside is opened with.
+    fn settings(settings: Settings) -> Settings {
+        settings
+    }
+
+    async fn push(&self, inside: &Inside, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+        inside.store.push(jobs).await
+    }
+
+    async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
+        inside.store.claim(claim).await
+    }
+
+    async fn renew(&self, inside: &Inside, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
+        inside.store.renew(renewals).await
+    }
+
+    async fn settle(&self, inside: &Inside, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
+        inside.store.settle(settlements).await
+    }
+
+    async fn release_worker(&self, inside: &Inside, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
+        inside.store.release_worker(worker, death).await
+    }
+
+    async fn upkeep(&self, inside: &Inside, upkeep: Upkeep) -> Result<Kept, Error> {
+        inside.store.upkeep(upkeep).await
+    }
+
+    async fn act(&self, inside: &Inside, id: JobId, action: Action) -> Result<Acted, Error> {
+        inside.store.act(id, action).await
+    }
+
+    /// Returns how a job looks from outside; `None` where it cannot be seen.
+    fn show(&self, job: Snapshot) -> Option<Snapshot> {
+        Some(job)
+    }
+
+    /// Returns the counts as they look from outside.
+    fn count(&self, stats: QueueStats) -> QueueStats {
+        stats
+    }
+}
+
+/// No bug at all.
+#[derive(Default)]
+pub(super) struct Fine;
+
+impl Bug for Fine {}
+
+impl Inside {
+    fn new(settings: Settings) -> Self {
+        Inside { clock: settings.clock.clone(), store: Memory::new(settings), claims: Mutex::default() }
+    }
+
+    fn claims(&self) -> MutexGuard<'_, HashMap<JobId, Vec<(Claimed, WorkerId)>>> {
+        self.claims.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn note(&self, worker: WorkerId, claims: &Claims) {
+        for job in &claims.jobs {
+            self.claims().entry(job.id).or_default().push((job.clone(), worker));
+        }
+    }
+
+    /// Returns the newest claim of a job.
+    pub(super) fn newest(&self, id: JobId) -> Option<(Claimed, WorkerId)> {
+        self.claims().get(&id).and_then(|claims| claims.last().cloned())
+    }
+
+    /// Returns the claim that made a token.
+    pub(super) fn of(&self, id: JobId, token: Token) -> Option<(Claimed, WorkerId)> {
+        self.claims().get(&id)?.iter().find(|(job, _)| job.token == token).cloned()
+    }
+
+    /// Returns the state of a job.
+    pub(super) async fn state(&self, id: JobId) -> Result<Option<State>, Error> {
+        Ok(self.store.get(vec![id]).await?.pop().flatten().map(|job| job.state))
+    }
+
+    /// Returns all jobs that match, in no order.
+    pub(super) async fn all(&self, filter: Filter) -> Result<Vec<Snapshot>, Error> {
+        let (mut jobs, mut after) = (Vec::new(), None);
+        loop {
+            let listed = self.store.list(filter.clone(), Page { after, limit: usize::MAX }).await?;
+            jobs.extend(listed.jobs);
+            after = listed.next;
+            if after.is_none() {
+                return Ok(jobs);
+            }
+        }
+    }
+}
+
+/// The fixture of a store with that bug.
+pub(super) struct Sick<B> {
+    store: Arc<Mutated<B>>,
+    artifacts: Arc<InMemory>,
+}
+
+#[async_trait]
+impl<B: Bug> Fixture for Sick<B> {
+    async fn open(settings: Settings) -> Self {
+        let store = Mutated { inside: Inside::new(B::settings(settings)), bug: B::default() };
+        Sick { store: Arc::new(store), artifacts: Arc::default() }
+    }
+
+    fn store(&self) -> Arc<dyn Store> {
+        self.store.clone()
+    }
+
+    fn artifacts(&self) -> Arc<dyn Artifacts> {
+        self.artifacts.clone()
+    }
+
+    async fn reopen(&self) -> Result<Arc<dyn Store>, &'static str> {
+        Err("it ends with its process")
+    }
+
+    fn many(&self) -> usize {
+        2_000
+    }
+
+    fn seeds(&self) -> usize {
+        10
+    }
+}
+
+struct Mutated<B> {
+    inside: Inside,
+    bug: B,
+}
+
+#[async_trait]
+impl<B: Bug> Queue for Mutated<B> {
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+        self.bug.push(&self.inside, jobs).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claims, Error> {
+        let worker = claim.worker;
+        let claims = self.bug.claim(&self.inside, claim).await?;
+        self.inside.note(worker, &claims);
+        Ok(claims)
+    }
+
+    async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
+        self.bug.renew(&self.inside, renewals).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
+        self.bug.settle(&self.inside, settlements).await
+    }
+
+    async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
+        self.bug.release_worker(&self.inside, worker, death).await
+    }
+
+    async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
+        self.bug.upkeep(&self.inside, upkeep).await
+    }
+
+    fn wakeups(&self) -> &Wakeups {
+        self.inside.store.wakeups()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inside.store.capabilities()
+    }
+}
+
+#[async_trait]
+impl<B: Bug> Store for Mutated<B> {
+    async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
+        let jobs = self.inside.store.get(ids).await?;
+        Ok(jobs.into_iter().map(|job| self.bug.show(job?)).collect())
+    }
+
+    async fn status(&self, ids: Vec<JobId>) -> Result<Vec<Option<Status>>, Error> {
+        self.inside.store.status(ids).await
+    }
+
+    async fn find(&self, alias: Label) -> Result<Option<JobId>, Error> {
+        self.inside.store.find(alias).await
+    }
+
+    async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
+        let Listed { jobs, next } = self.inside.store.list(filter, page).await?;
+        Ok(Listed { jobs: jobs.into_iter().filter_map(|job| self.bug.show(job)).collect(), next })
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
+        Ok(self.inside.store.queues().await?.into_iter().map(|stats| self.bug.count(stats)).collect())
+    }
+
+    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
+        self.bug.act(&self.inside, id, action).await
+    }
+
+    async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
+        self.inside.store.pause(queue, pause).await
+    }
+
+    async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
+        self.inside.store.resume(queue).await
+    }
+}

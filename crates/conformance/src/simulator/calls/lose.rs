@@ -1,0 +1,154 @@
+//! Losing workers and keeping up: jobs of those that are gone are free again, what is over is deleted, and nothing else.
+
+use std::sync::Arc;
+
+use longshore_core::state::Event;
+use longshore_core::{Death, Error, JobId, Kept, Reason, Snapshot, State, Store, Upkeep, WorkerSecret};
+
+use super::super::ledger::{Change, Entry, Ledger};
+use super::{Call, Times};
+
+/// A worker that is surely gone.
+#[derive(Clone)]
+pub(in super::super) struct Release(pub(in super::super) WorkerSecret, pub(in super::super) Death);
+
+impl Call for Release {
+    type Answer = usize;
+
+    const MAY_BE_LATE: bool = true;
+
+    async fn make(self, store: &Arc<dyn Store>) -> Result<usize, Error> {
+        store.release_worker(self.0, self.1).await
+    }
+
+    fn touches(&self, ledger: &Ledger) -> Vec<JobId> {
+        ledger.known(|job| !job.state.is_final())
+    }
+
+    fn check(&self, ledger: &mut Ledger, answer: &Result<usize, Error>, changes: &[Change], times: &Times) {
+        let Release(secret, death) = self;
+        ledger.released.insert(secret.id());
+        let mut lost = 0;
+        for change in changes {
+            let held = &mut ledger.entry(change.id).held;
+            if held.is_some_and(|held| held.worker == secret.id()) {
+                change.must_be(&[&[Event::Lose(*death)]], "its worker was released");
+                *held = None;
+                lost += 1;
+            } else {
+                change.is_due_at_most(times.after.wall, "another's worker was released");
+            }
+        }
+        assert_eq!(*answer.as_ref().expect("a release is answered"), lost);
+    }
+
+    fn words(&self, _: &Ledger) -> String {
+        format!("release a worker, {:?}", self.1)
+    }
+
+    fn say(_: &Ledger, answer: &Result<usize, Error>) -> String {
+        format!("{answer:?}")
+    }
+}
+
+/// A piece of upkeep.
+#[derive(Clone)]
+pub(in super::super) struct KeepUp(pub(in super::super) Upkeep);
+
+impl Call for KeepUp {
+    type Answer = Kept;
+
+    const MAY_BE_LATE: bool = false;
+
+    async fn make(self, store: &Arc<dyn Store>) -> Result<Kept, Error> {
+        store.upkeep(self.0).await
+    }
+
+    fn touches(&self, ledger: &Ledger) -> Vec<JobId> {
+        ledger.known(|_| true)
+    }
+
+    fn check(&self, ledger: &mut Ledger, answer: &Result<Kept, Error>, changes: &[Change], times: &Times) {
+        let kept = answer.as_ref().expect("upkeep is answered");
+        let mut done = Kept::default();
+        for change in changes {
+            self.check_one(ledger, change, times, &mut done);
+        }
+        assert_eq!((kept.rescued, kept.buried, kept.pruned), (done.rescued, done.buried, done.pruned));
+        for n in [kept.rescued, kept.pruned] {
+            assert!(n <= self.0.limit, "{n} rows are more than {}", self.0.limit);
+        }
+        assert!(kept.buried <= self.0.limit * 2, "each of two reasons has its limit");
+        if !kept.more {
+            self.check_nothing_left(ledger, times);
+        }
+    }
+
+    fn words(&self, _: &Ledger) -> String {
+        format!("upkeep of {}{}", self.0.limit, if self.0.rescue { "" } else { " without a rescue" })
+    }
+
+    fn say(_: &Ledger, answer: &Result<Kept, Error>) -> String {
+        let kept = answer.as_ref().map(|kept| (kept.rescued, kept.buried, kept.pruned, kept.more));
+        format!("{kept:?}")
+    }
+}
+
+impl KeepUp {
+    fn check_one(&self, ledger: &mut Ledger, change: &Change, times: &Times, done: &mut Kept) {
+        let settings = ledger.settings.clone();
+        let name = ledger.name(change.id);
+        let entry = ledger.entry(change.id);
+        let Some(before) = &change.before else { return };
+        let Some(after) = &change.after else {
+            let until = before.finished_at.map(|at| settings.keep_until(before.state, at, None));
+            let over = entry.deleted || until.is_some_and(|until| until <= times.after.wall);
+            assert!(before.state.is_final() && over, "{name} was deleted: {before:?}");
+            entry.gone = true;
+            done.pruned += 1;
+            return;
+        };
+        if before.state == State::Running && after.state != State::Running {
+            let held = entry.held.take().expect("a running job is held");
+            assert!(self.0.rescue, "{name} was rescued though nobody was to be");
+            let now = times.after.boot;
+            let death = if held.ends.0.boot == now.boot { Death::Crashed } else { Death::Interrupted };
+            assert!(
+                death == Death::Interrupted || held.ends.0.ms <= now.ms,
+                "{name} was rescued from a lease that held"
+            );
+            // One that is free again and past its deadline may be buried in the same step.
+            let late = before.deadline.is_some_and(|at| at <= times.after.wall);
+            if late && change.is(&[&[Event::Lose(death), Event::Bury(Reason::Expired)]]) {
+                done.buried += 1;
+            } else {
+                change.must_be(&[&[Event::Lose(death)]], "it was rescued");
+            }
+            done.rescued += 1;
+        } else if before.deadline.is_some_and(|at| at <= times.after.wall)
+            && change.is(&[&[Event::Bury(Reason::Expired)]])
+            && before.state != State::Running
+        {
+            done.buried += 1;
+        } else {
+            change.is_due_at_most(times.after.wall, "upkeep had nothing to do with it");
+        }
+    }
+
+    /// Asserts that upkeep which says that it is done is done.
+    fn check_nothing_left(&self, ledger: &Ledger, times: &Times) {
+        let Times { before, .. } = times;
+        let over = |entry: &Entry, job: &Snapshot| match job.state {
+            State::Scheduled | State::Ready => job.deadline.is_some_and(|at| at <= before.wall),
+            State::Running => {
+                let ended = |end: longshore_core::BootTime| end.boot != before.boot.boot || end.ms <= before.boot.ms;
+                self.0.rescue && entry.held.is_some_and(|held| ended(held.ends.1))
+            }
+            // What upkeep made final itself has its time before it.
+            _ => job.finished_at.is_some_and(|at| ledger.settings.keep_until(job.state, at, None) <= before.wall),
+        };
+        let left = ledger.entries().filter(|entry| entry.seen.as_ref().is_some_and(|job| over(entry, job)));
+        let left: Vec<_> = left.map(|entry| (ledger.name(entry.new.id), entry.seen.clone())).collect();
+        assert!(left.is_empty(), "upkeep said that it was done, and left {left:?}");
+    }
+}

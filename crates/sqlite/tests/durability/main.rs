@@ -1,0 +1,66 @@
+//! What is promised when the power fails, the disk is full, or the database is locked for long.
+//!
+//! `LONGSHORE_SEED` repeats one run of a test; `LONGSHORE_SEEDS` asks for more runs than usual. The seed decides when the
+//! power fails and what the disk loses; how threads take turns until then is the scheduler's choice.
+
+mod full;
+mod kill;
+mod ledger;
+mod locked;
+mod power;
+mod workload;
+
+use std::sync::Arc;
+
+use longshore_core::{NewJob, Payload, Settings};
+use longshore_lossy::Lossy;
+use longshore_sqlite::{Options, Sqlite, Testing};
+
+/// Returns the seeds to run, and prints the first.
+fn seeds(usual: u64) -> Vec<u64> {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    if let Some(seed) = number("LONGSHORE_SEED") {
+        return vec![seed];
+    }
+    let first = u64::from(fastrand::u32(..));
+    let many = number("LONGSHORE_SEEDS").unwrap_or(usual);
+    println!("LONGSHORE_SEED={first} and the {many} from there");
+    (first..first + many).collect()
+}
+
+/// A folder for the wake file; the database itself is on the machine's own disk.
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        Place { folder: tempfile::tempdir().expect("there is room for a temporary folder") }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("jobs.db")
+    }
+
+    /// Opens the database as a process on that machine would.
+    fn open(
+        &self,
+        machine: &Lossy,
+        settings: &Settings,
+        change: impl FnOnce(Options, Testing) -> Options,
+    ) -> Result<Arc<Sqlite>, longshore_core::Error> {
+        let testing = Testing { vfs: Some(machine.name().to_owned()), ..Testing::default() };
+        Sqlite::open(self.path(), change(Options::with(settings.clone()), testing)).map(Arc::new)
+    }
+}
+
+/// Returns a job of kind `work` with about that much payload.
+fn job(bytes: usize) -> NewJob {
+    let payload = format!(r#"{{"text":"{}"}}"#, "x".repeat(bytes));
+    let name = |text: &str| text.to_owned();
+    NewJob::new(
+        name("default").parse().expect("a name"),
+        name("work").parse().expect("a name"),
+        Payload::parse(&payload).expect("JSON"),
+    )
+}

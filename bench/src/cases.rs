@@ -9,16 +9,20 @@ use std::time::{Duration, Instant};
 use longshore::{JobId, Longshore};
 use tempfile::TempDir;
 
+use crate::front::front;
 use crate::measure::{cpu, median, percentile, pss_mib};
 use crate::role::{micros, new_job};
 use crate::table::{Row, head};
 use crate::{Bench, baseline};
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+/// Measures something, and tells it in a few rows.
+type Case = fn(&Bench) -> Result<Vec<Row>>;
 
 /// Runs the cases that were asked for, and tells each as it is done.
 pub fn run(bench: &Bench) -> Result<()> {
-    let cases: &[(&str, fn(&Bench) -> Result<Vec<Row>>)] = &[
+    let cases: &[(&str, Case)] = &[
         ("baseline", baseline),
         ("push", push),
         ("drain", drain),
@@ -26,6 +30,7 @@ pub fn run(bench: &Bench) -> Result<()> {
         ("pickup", pickup),
         ("idle", idle),
         ("depth", depth),
+        ("front", front),
     ];
     if !bench.json {
         head();
@@ -48,10 +53,10 @@ pub fn run(bench: &Bench) -> Result<()> {
 }
 
 /// A fresh folder for one run.
-struct Place(TempDir);
+pub struct Place(TempDir);
 
 impl Place {
-    fn new(bench: &Bench) -> Result<Self> {
+    pub fn new(bench: &Bench) -> Result<Self> {
         Ok(Place(match &bench.folder {
             Some(folder) => TempDir::new_in(folder)?,
             None => TempDir::new()?,
@@ -62,7 +67,7 @@ impl Place {
         self.0.path().join("jobs.db")
     }
 
-    fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("sqlite:{}", self.file().display())
     }
 }

@@ -1,10 +1,11 @@
 //! How fast longshore is, beside the raw engine in the same run. `cargo run --release -p longshore-bench -- --help`
 //!
-//! `baseline` (the raw engine), `role` (producers and workers, each a process of its own), `measure` (percentiles, CPU, memory),
-//! `cases` (what is measured), `table` (how it is told).
+//! `baseline` (the raw engine), `role` (producers and workers, each a process of its own), `measure` (percentiles, CPU,
+//! memory), `cases` (what is measured), `front` (the server under slow forms and a flood), `table` (how it is told).
 
 mod baseline;
 mod cases;
+mod front;
 mod measure;
 mod role;
 mod table;
@@ -31,6 +32,12 @@ struct Bench {
     /// How many jobs wait, for the case `depth`
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 1_000_000])]
     depths: Vec<usize>,
+    /// How many clients drip their form, for the case `front`
+    #[arg(long, default_value_t = 1_000)]
+    slow: usize,
+    /// From how many connections jobs are pushed, for the case `front`
+    #[arg(long, value_delimiter = ',', default_values_t = [64, 800])]
+    floods: Vec<usize>,
     /// The folder for databases; it decides which disk is measured [default: the system's temporary one]
     #[arg(long)]
     folder: Option<PathBuf>,

@@ -6,6 +6,7 @@ use clap::Args;
 use longshore::Longshore;
 
 use crate::config::{Config, Flags, KEYS};
+use crate::kind;
 use crate::remote::Remote;
 use crate::serve::Place;
 use crate::{Common, Exit};
@@ -32,6 +33,7 @@ impl Check {
             KEYS.iter().for_each(|key| {
                 println!("{} = {:?}\n    {}\n    environment: {}", key.name, key.default, key.doc, key.env())
             });
+            kind::KEYS.iter().for_each(|key| println!("[[kind]] {} = {}\n    {}", key.name, key.default, key.doc));
             return Ok(());
         }
         let mut flags = Flags::default();
@@ -54,6 +56,12 @@ impl Check {
         match listen(&config) {
             Ok(line) => println!("listen  {line}"),
             Err(e) => problems.push(format!("listen: {e}")),
+        }
+        for kind in &config.kinds {
+            match kind.command.find() {
+                Ok(program) => println!("kind    {}: {}", kind.name, program.display()),
+                Err(e) => problems.push(kind.problem(&e)),
+            }
         }
         if let Some(server) = config.server.clone() {
             let remote = Remote::new(&server, config.token.clone());

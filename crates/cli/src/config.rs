@@ -10,6 +10,8 @@ use longshore::{QueueName, Settings};
 use longshore_jobs::image::Pace;
 use longshore_server::Secret;
 
+use crate::kind::{self, CommandKind};
+
 /// The file that is read where none is named and it is there.
 const FILE: &str = "longshore.toml";
 
@@ -40,6 +42,8 @@ pub struct Config {
     pub lease: Duration,
     /// How long to dwell on each step of a picture.
     pub pace: Pace,
+    /// Commands that run jobs.
+    pub kinds: Vec<CommandKind>,
     /// Retention.
     pub settings: Settings,
     /// Most connections at a time.
@@ -265,8 +269,10 @@ impl Config {
             None => (Path::new(FILE), fs::read_to_string(FILE).unwrap_or_default()),
         };
         let mut problems = Vec::new();
-        let written = read_file(file, &text, &mut problems);
-        let mut config = Config::blank();
+        let mut table = parse(file, &text, &mut problems);
+        let kinds = table.remove("kind").map(|kinds| kind::read(kinds, file, &mut problems)).unwrap_or_default();
+        let written = read_table(file, table, &mut problems);
+        let mut config = Config { kinds, ..Config::blank() };
         for key in KEYS {
             let env = key.env();
             let layers = [
@@ -299,6 +305,7 @@ impl Config {
             grace: Duration::ZERO,
             lease: Duration::ZERO,
             pace: Pace::default(),
+            kinds: Vec::new(),
             settings: Settings::default(),
             connections: 0,
             streams: 0,
@@ -316,15 +323,15 @@ impl Config {
     }
 }
 
+fn parse(path: &Path, text: &str, problems: &mut Vec<String>) -> toml::Table {
+    text.parse().unwrap_or_else(|e: toml::de::Error| {
+        problems.push(format!("configuration file `{}`: {}", path.display(), e.to_string().trim_end()));
+        toml::Table::new()
+    })
+}
+
 /// Reads the file as texts by key, and notes what does not belong there.
-fn read_file(path: &Path, text: &str, problems: &mut Vec<String>) -> HashMap<String, String> {
-    let table = match text.parse::<toml::Table>() {
-        Ok(table) => table,
-        Err(e) => {
-            problems.push(format!("configuration file `{}`: {}", path.display(), e.to_string().trim_end()));
-            return HashMap::new();
-        }
-    };
+fn read_table(path: &Path, table: toml::Table, problems: &mut Vec<String>) -> HashMap<String, String> {
     let mut written = HashMap::new();
     for (name, value) in table {
         match value {
@@ -339,7 +346,7 @@ fn read_file(path: &Path, text: &str, problems: &mut Vec<String>) -> HashMap<Str
     let mut texts = HashMap::new();
     for (name, value) in written {
         if !KEYS.iter().any(|key| key.name == name) {
-            problems.push(format!("{}: unknown key `{name}`{}", path.display(), suggest(&name)));
+            problems.push(format!("{}: unknown key `{name}`{}", path.display(), suggest_key(&name)));
             continue;
         }
         match plain(&value) {
@@ -355,7 +362,7 @@ fn read_file(path: &Path, text: &str, problems: &mut Vec<String>) -> HashMap<Str
 }
 
 /// Returns a value as it would be written in the environment.
-fn plain(value: &toml::Value) -> Option<String> {
+pub fn plain(value: &toml::Value) -> Option<String> {
     match value {
         toml::Value::String(text) => Some(text.clone()),
         toml::Value::Integer(number) => Some(number.to_string()),
@@ -365,9 +372,14 @@ fn plain(value: &toml::Value) -> Option<String> {
     }
 }
 
-fn suggest(name: &str) -> String {
+fn suggest_key(name: &str) -> String {
+    suggest(name, KEYS.iter().map(|key| key.name).chain(["kind"])).replace("`kind`", "`[[kind]]`")
+}
+
+/// Returns what to say of an unknown key: the known one that is most like it.
+pub fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
-    let near = KEYS.iter().map(|key| (strsim::jaro(&last(name), &last(key.name)), key.name));
+    let near = known.map(|key| (strsim::jaro(&last(name), &last(key)), key));
     match near.max_by(|a, b| a.0.total_cmp(&b.0)) {
         Some((likeness, key)) if likeness > 0.75 => format!(", did you mean `{key}`?"),
         _ => "; `longshore check --keys` lists all".into(),
@@ -392,7 +404,7 @@ fn set_count(place: &mut usize, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn set_duration(place: &mut Duration, text: &str) -> Result<(), String> {
+pub fn set_duration(place: &mut Duration, text: &str) -> Result<(), String> {
     *place = humantime::parse_duration(text).map_err(|_| "is no duration like 500ms, 30s, 5m or 7days".to_owned())?;
     Ok(())
 }
@@ -403,7 +415,9 @@ mod tests {
 
     fn read(text: &str) -> (HashMap<String, String>, Vec<String>) {
         let mut problems = Vec::new();
-        let texts = read_file(Path::new("longshore.toml"), text, &mut problems);
+        let file = Path::new("longshore.toml");
+        let table = parse(file, text, &mut problems);
+        let texts = read_table(file, table, &mut problems);
         (texts, problems)
     }
 
@@ -429,6 +443,13 @@ mod tests {
             page +=
                 &format!("\n## `{}`\n\n{}\n\nDefault: {default}. Environment: `{}`.\n", key.name, key.doc, key.env());
         }
+        page += "\n## `[[kind]]`\n\nA command that runs jobs of one kind, in the file alone; as many as you like. \
+                 [Commands as workers](commands.md) says what\nsuch a command is given and may say.\n\n\
+                 | key | default | means |\n|---|---|---|\n";
+        for key in kind::KEYS {
+            let default = if key.default.is_empty() { "nothing".into() } else { format!("`{}`", key.default) };
+            page += &format!("| `{}` | {default} | {} |\n", key.name, key.doc);
+        }
         page
     }
 
@@ -449,6 +470,8 @@ mod tests {
         assert_eq!(problems, ["longshore.toml: unknown key `worker.queuez`, did you mean `worker.queues`?"]);
         let (_, problems) = read("frobnicate = 1\n");
         assert!(problems[0].ends_with("`longshore check --keys` lists all"), "{problems:?}");
+        let (_, problems) = read("[[kinds]]\nname = \"a\"\n");
+        assert_eq!(problems, ["longshore.toml: unknown key `kinds`, did you mean `[[kind]]`?"]);
     }
 
     #[test]

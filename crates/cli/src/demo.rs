@@ -61,6 +61,7 @@ impl Demo {
         let mut config = self.common.load(flags)?;
         config.log = "warn".into(); // this command tells by itself what happens
         config.queues = vec![(Image::QUEUE.parse()?, 1)];
+        config.kinds.clear(); // whatever is wrong with a command, the demo needs none
         if self.place.listen.is_none() && !self.serve {
             config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         }

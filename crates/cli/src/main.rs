@@ -1,15 +1,18 @@
 //! The `longshore` program: one file a subcommand, and what they share.
 //!
-//! `config` (what to do it with), `target` (a store or a server, for the tools), `remote` (speaking to a server), `bar` (progress),
+//! `config` and `kind` (what to do it with), `target` (a store or a server, for the tools), `remote` (speaking to a server), `bar` (progress),
 //! `exit` (how it ends).
 
 mod config;
+mod kind;
+mod sweeper;
 mod exit;
 mod target;
 mod remote;
 mod bar;
 mod log;
 mod demo;
+mod init;
 mod up;
 mod serve;
 mod work;
@@ -19,6 +22,7 @@ mod wait;
 mod jobs;
 mod act;
 mod queues;
+mod pause;
 mod check;
 
 use clap::{Args, Parser, Subcommand};
@@ -38,6 +42,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Demo),
+    Init(init::Init),
     Up(up::Up),
     Serve(serve::Serve),
     Work(work::Work),
@@ -48,7 +53,11 @@ enum Command {
     Cancel(act::Cancel),
     Retry(act::Retry),
     Queues(queues::Queues),
+    Pause(pause::Pause),
+    Resume(pause::Resume),
     Check(check::Check),
+    #[command(hide = true)]
+    Sweep(sweeper::Sweep),
 }
 
 /// What every command takes.
@@ -80,6 +89,7 @@ fn main() {
     let result = runtime.block_on(async {
         match cli.command {
             Command::Demo(demo) => demo.run().await,
+            Command::Init(init) => init.run(),
             Command::Up(up) => up.run().await,
             Command::Serve(serve) => serve.run().await,
             Command::Work(work) => work.run().await,
@@ -90,7 +100,10 @@ fn main() {
             Command::Cancel(cancel) => cancel.run().await,
             Command::Retry(retry) => retry.run().await,
             Command::Queues(queues) => queues.run().await,
+            Command::Pause(pause) => pause.run().await,
+            Command::Resume(resume) => resume.run().await,
             Command::Check(check) => check.run().await,
+            Command::Sweep(sweep) => sweep.run(),
         }
     });
     runtime.shutdown_background(); // a handler that cannot be stopped must not hold up the end

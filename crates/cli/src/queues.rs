@@ -1,4 +1,4 @@
-//! `longshore queues`: queues in numbers.
+//! `longshore queues`: queues in numbers, and which of them are paused.
 
 use std::time::Duration;
 
@@ -6,9 +6,10 @@ use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::Exit;
+use crate::pause::words;
 use crate::target::On;
 
-/// Show every queue with its counts and the age of its oldest waiting job
+/// Show every queue with its counts, the age of its oldest waiting job, and its pause
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore queues
@@ -27,7 +28,17 @@ impl Queues {
         }
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
-        table.set_header(["QUEUE", "SCHEDULED", "READY", "RUNNING", "SUCCEEDED", "DEAD", "CANCELLED", "OLDEST READY"]);
+        table.set_header([
+            "QUEUE",
+            "SCHEDULED",
+            "READY",
+            "RUNNING",
+            "SUCCEEDED",
+            "DEAD",
+            "CANCELLED",
+            "OLDEST READY",
+            "PAUSED",
+        ]);
         for queue in queues.queues {
             let counts = queue.counts;
             let oldest = queue.oldest_ready_ms.map(|ms| Duration::from_millis(ms.unsigned_abs()));
@@ -36,9 +47,10 @@ impl Queues {
             let mut row = vec![queue.queue];
             row.extend(numbers.map(|number| number.to_string()));
             row.push(oldest.map_or(String::new(), |oldest| humantime::format_duration(oldest).to_string()));
+            row.push(queue.paused.as_ref().map_or(String::new(), words));
             table.add_row(row);
         }
-        table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
+        table.column_iter_mut().skip(1).take(7).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
         println!("{table}");
         Ok(())
     }

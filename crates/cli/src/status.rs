@@ -36,7 +36,7 @@ pub fn print(job: &Job) {
     line("job", &job.id.to_string());
     line("kind", &job.kind);
     line("queue", &job.queue);
-    line("state", &format!("{} ({})", job.state, job.status));
+    line("state", &format!("{} ({})", job.state, job.status.lines().next().unwrap_or_default()));
     line("attempts", &format!("{} of {}", job.attempt, job.max_attempts));
     if job.crashes > 0 || job.interruptions > 0 {
         line("mishaps", &format!("{} crashes, {} interruptions", job.crashes, job.interruptions));
@@ -65,6 +65,9 @@ pub fn print(job: &Job) {
         line("result", &format!("{}, {} bytes", result.content_type, result.bytes));
     }
     for failure in &job.failures {
-        line("failure", &format!("{} attempt {}: {}", failure.at, failure.attempt, failure.message.escape_debug()));
+        let mut lines = failure.message.lines().map(str::escape_debug);
+        let first = lines.next().unwrap_or_else(|| "".escape_debug());
+        line("failure", &format!("{} attempt {}: {first}", failure.at, failure.attempt));
+        lines.for_each(|more| line("", &more.to_string()));
     }
 }

@@ -200,6 +200,41 @@ impl Target {
         }
     }
 
+    /// Stops handing out jobs of a queue; returns the queue as it is then.
+    pub async fn pause(&self, queue: &str, pause: wire::NewPause) -> Result<wire::Queue, Error> {
+        match self {
+            Target::Store(longshore) => {
+                longshore.backend().pause(queue.parse()?, pause.into_new()?).await?;
+                self.queue(queue).await
+            }
+            Target::Server(_) => {
+                let path = format!("/v1/queues/{}/pause", segment(queue));
+                let body = serde_json::to_string(&pause).map_err(|e| Error::invalid(e.to_string()))?;
+                self.remote(move |remote| remote.post(&path, &body)).await
+            }
+        }
+    }
+
+    /// Hands out jobs of a queue again; returns the queue as it is then.
+    pub async fn resume(&self, queue: &str) -> Result<wire::Queue, Error> {
+        match self {
+            Target::Store(longshore) => {
+                longshore.backend().resume(queue.parse()?).await?;
+                self.queue(queue).await
+            }
+            Target::Server(_) => {
+                let path = format!("/v1/queues/{}/resume", segment(queue));
+                self.remote(move |remote| remote.post(&path, "{}")).await
+            }
+        }
+    }
+
+    /// Returns one queue, which is there because it was paused or resumed.
+    async fn queue(&self, name: &str) -> Result<wire::Queue, Error> {
+        let found = self.queues().await?.queues.into_iter().find(|queue| queue.queue == name);
+        Ok(found.unwrap_or_else(|| wire::Queue::empty(name)))
+    }
+
     /// Turns an id or an alias into an id.
     async fn id(&self, text: &str) -> Result<JobId, Error> {
         let Target::Store(longshore) = self else { unreachable!("a server takes both") };

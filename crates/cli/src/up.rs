@@ -4,7 +4,9 @@ use clap::Args;
 use longshore::worker::Signals;
 use tokio_util::sync::CancellationToken;
 
+use crate::kind;
 use crate::serve::{Place, bind};
+use crate::sweeper::Sweeper;
 use crate::work::{How, open, worker};
 use crate::{Common, Exit, log};
 
@@ -26,12 +28,14 @@ impl Up {
     pub async fn run(self) -> Result<(), Exit> {
         let mut flags = self.how.flags();
         flags.set("listen", self.place.listen);
-        let config = self.common.load(flags)?;
+        let mut config = self.common.load(flags)?;
         log::start(&config);
+        kind::check(&config.kinds)?;
         let longshore = open(&config).await?;
         let mut signals = Signals::listen()?;
         let server = bind(longshore.backend().clone(), &config, true).await?;
         println!("open http://{} in a browser; Ctrl+C ends", server.local_addr());
+        let _sweeper = Sweeper::start(&mut config);
         let running = worker(longshore.backend().clone(), &config).start()?;
         let stop = CancellationToken::new();
         let serving = tokio::spawn(server.run(stop.clone().cancelled_owned()));

@@ -5,9 +5,11 @@ use longshore::worker::Worker;
 use longshore::{Backend, Longshore};
 
 use crate::config::{Config, Flags};
+use crate::kind;
+use crate::sweeper::Sweeper;
 use crate::{Common, Exit, exit, log};
 
-/// Run a worker: claim jobs of the built-in kinds and run them until asked to end
+/// Run a worker: claim jobs of the built-in kinds, and of those the configuration names commands for, and run them until asked to end
 ///
 /// TERM, INT, QUIT, HUP or USR1 drains: nothing more is claimed, running jobs have the grace period, the rest is handed back. A
 /// second signal cancels what runs, a third ends at once. TSTP pauses claiming, CONT goes on, USR2 logs what the worker does.
@@ -62,9 +64,11 @@ impl How {
 
 impl Work {
     pub async fn run(self) -> Result<(), Exit> {
-        let config = self.common.load(self.how.flags())?;
+        let mut config = self.common.load(self.how.flags())?;
         log::start(&config);
+        kind::check(&config.kinds)?;
         let longshore = open(&config).await?;
+        let _sweeper = Sweeper::start(&mut config);
         Exit::of_worker(worker(longshore.backend().clone(), &config).run().await?)
     }
 }
@@ -77,7 +81,7 @@ pub async fn open(config: &Config) -> Result<Longshore, Exit> {
     Ok(longshore)
 }
 
-/// Makes a worker of the built-in kinds.
+/// Makes a worker of the built-in kinds and the configured ones.
 pub fn worker(backend: Backend, config: &Config) -> Worker {
     let worker = Worker::new(backend)
         .state(config.pace)
@@ -85,6 +89,11 @@ pub fn worker(backend: Backend, config: &Config) -> Worker {
         .concurrency(config.concurrency)
         .grace(config.grace)
         .lease(config.lease);
+    let worker = config
+        .kinds
+        .iter()
+        .cloned()
+        .fold(worker, |worker, kind| worker.handle_kind(kind.name, kind.terms, kind.command.handler()));
     let worker = config.queues.iter().fold(worker, |worker, (queue, weight)| worker.queue(queue.as_str(), *weight));
     if config.strict { worker.strict() } else { worker }
 }

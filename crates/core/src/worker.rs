@@ -93,7 +93,7 @@ impl Worker {
         }
     }
 
-    /// Runs jobs of one kind with an async function; see [`handler`](crate::handler).
+    /// Runs jobs of one kind with an async function; see [`handler`].
     pub fn handle<Args, H: Handler<Args>>(mut self, handler: H) -> Self {
         let lacks = H::lacks;
         self.note::<H::Job>(lacks);

@@ -1,3 +1,4 @@
-//! The built-in kinds of longshore. So far: [`image`].
+//! The built-in kinds of longshore: [`image`], and [`command`], which makes a kind of any program.
 
+pub mod command;
 pub mod image;

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use axum::Router;
 use axum::http::{Method, Uri};
 use axum::middleware::{from_fn, from_fn_with_state};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
+use bytes::Bytes;
 use longshore_core::Backend;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::guard::Strikes;
+use crate::intake::Intake;
 use crate::problem::{Code, Problem};
-use crate::{Config, demo, finish, guard, routes};
+use crate::streams::Streams;
+use crate::{Config, body, demo, finish, guard, openapi, routes};
 
 /// What all routes share; cheap to clone.
 #[derive(Clone, Debug)]
@@ -20,33 +24,64 @@ pub(crate) struct App {
     pub(crate) config: Arc<Config>,
     /// Cancelled when the server is about to end.
     pub(crate) draining: CancellationToken,
-    /// One permit for each event stream that may be opened.
-    pub(crate) streams: Arc<Semaphore>,
+    /// The event streams that are open.
+    pub(crate) streams: Arc<Streams>,
+    /// One permit for each request that may wait for a job.
+    pub(crate) waits: Arc<Semaphore>,
+    /// Takes jobs over, within bounds.
+    pub(crate) intake: Arc<Intake>,
+    /// Room for large bodies; see `body`.
+    pub(crate) room: Arc<Semaphore>,
+    /// Wrong tokens, by address.
+    pub(crate) strikes: Arc<Strikes>,
+    /// The document at `/openapi.json`.
+    pub(crate) document: Bytes,
 }
 
 impl App {
     pub(crate) fn new(backend: Backend, config: Config) -> Self {
-        let streams = Arc::new(Semaphore::new(config.streams));
-        App { backend, config: Arc::new(config), draining: CancellationToken::new(), streams }
+        App {
+            backend,
+            draining: CancellationToken::new(),
+            streams: Arc::new(Streams::new(&config)),
+            waits: Arc::new(Semaphore::new(config.waits)),
+            intake: Arc::new(Intake::new(&config)),
+            room: Arc::new(body::room(config.bodies_bytes)),
+            strikes: Arc::new(Strikes::new(config.wrong_tokens)),
+            document: openapi::document(&config).to_string().into(),
+            config: Arc::new(config),
+        }
     }
+}
+
+/// Every route there is; each has its place in the document at `/openapi.json`.
+pub(crate) fn table(config: &Config) -> Vec<(&'static str, MethodRouter<App>)> {
+    let mut table = vec![
+        ("/v1/jobs", get(routes::list).post(routes::push)),
+        ("/v1/jobs/batch", post(routes::batch)),
+        ("/v1/jobs/{id}", get(routes::get).delete(routes::delete)),
+        ("/v1/jobs/{id}/events", get(routes::events)),
+        ("/v1/jobs/{id}/result", get(routes::result)),
+        ("/v1/jobs/{id}/cancel", post(routes::cancel)),
+        ("/v1/jobs/{id}/retry", post(routes::retry)),
+        ("/v1/queues", get(routes::queues)),
+        ("/v1/queues/{queue}/pause", post(routes::pause)),
+        ("/v1/queues/{queue}/resume", post(routes::resume)),
+        ("/healthz", get(routes::healthz)),
+        ("/readyz", get(routes::readyz)),
+        ("/openapi.json", get(openapi::get)),
+    ];
+    if config.demo {
+        table.extend(demo::table());
+    }
+    table
 }
 
 /// Returns all routes behind the guard.
 pub(crate) fn router(app: App) -> Router {
-    let mut router = Router::new()
-        .route("/v1/jobs", get(routes::list).post(routes::push))
-        .route("/v1/jobs/{id}", get(routes::get).delete(routes::delete))
-        .route("/v1/jobs/{id}/events", get(routes::events))
-        .route("/v1/jobs/{id}/result", get(routes::result))
-        .route("/v1/jobs/{id}/cancel", post(routes::cancel))
-        .route("/v1/jobs/{id}/retry", post(routes::retry))
-        .route("/v1/queues", get(routes::queues))
-        .route("/healthz", get(routes::healthz))
-        .route("/readyz", get(routes::readyz));
-    if app.config.demo {
-        router = router.merge(demo::routes());
-    }
-    router
+    let routes = table(&app.config).into_iter();
+    routes
+        .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), guard::guard))

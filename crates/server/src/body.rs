@@ -1,18 +1,28 @@
 //! Bodies of requests: bounded in size and time, JSON unless a route says otherwise.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
 use serde::de::DeserializeOwned;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
 use crate::problem::{Code, Problem};
+use crate::wire::Object;
 
 /// A body that is too large is read on for this many times the allowed size before it is refused: a client that is still
 /// writing when the connection closes would never see the answer.
 const LINGER: usize = 8;
+
+/// The largest body that needs no room of its own.
+const SMALL: usize = 64 * 1024;
+
+/// The bytes that one permit of [`App::room`] stands for.
+const ROOM: usize = 16 * 1024;
 
 /// The media types a route may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,12 +47,51 @@ pub(crate) fn unsupported(takes: &str) -> Problem {
     Problem::new(Code::UnsupportedMediaType, format!("send {takes} and say so in `Content-Type`"))
 }
 
+/// What was read from a body, with the room that it takes up.
+#[derive(Debug)]
+pub(crate) struct Taken<T> {
+    pub(crate) value: T,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl<T> Taken<T> {
+    fn map<U>(self, into: impl FnOnce(T) -> Result<U, Problem>) -> Result<Taken<U>, Problem> {
+        Ok(Taken { value: into(self.value)?, _room: self._room })
+    }
+}
+
 /// Reads a body that must be JSON.
-pub(crate) async fn json<T: DeserializeOwned>(app: &App, headers: &HeaderMap, body: Body) -> Result<T, Problem> {
+pub(crate) async fn json<T: DeserializeOwned>(app: &App, headers: &HeaderMap, body: Body) -> Result<Taken<T>, Problem> {
+    json_up_to(app, app.config.body_bytes, headers, body).await
+}
+
+/// Reads a body that must be JSON, with a bound of its own.
+pub(crate) async fn json_up_to<T: DeserializeOwned>(
+    app: &App,
+    limit: usize,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Taken<T>, Problem> {
     if media(headers) != Some(Media::Json) {
         return Err(unsupported("application/json"));
     }
-    parse(&read(app, body).await?)
+    read_up_to(app, limit, body).await?.map(|bytes| parse(&bytes))
+}
+
+/// Reads a body that must be JSON or empty, which stands for an empty object. As with [`none`], a form is refused.
+pub(crate) async fn json_or_none<T: DeserializeOwned>(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
+    let json = media(headers) == Some(Media::Json);
+    if !json && (headers.contains_key(header::CONTENT_TYPE) || !body.is_end_stream()) {
+        return Err(unsupported("no body, or application/json"));
+    }
+    match read(app, body).await?.value {
+        bytes if bytes.is_empty() => parse(b"{}"),
+        bytes => parse(&bytes),
+    }
 }
 
 /// Reads the body of a route that needs none: empty, or an empty JSON object. A form is refused, so that no page of another
@@ -52,22 +101,18 @@ pub(crate) async fn none(app: &App, headers: &HeaderMap, body: Body) -> Result<(
     #[serde(deny_unknown_fields)]
     struct Nothing {}
 
-    let json = media(headers) == Some(Media::Json);
-    if !json && (headers.contains_key(header::CONTENT_TYPE) || !body.is_end_stream()) {
-        return Err(unsupported("no body, or application/json"));
-    }
-    match read(app, body).await? {
-        bytes if bytes.is_empty() => Ok(()),
-        bytes => parse::<Nothing>(&bytes).map(|Nothing {}| ()),
-    }
+    json_or_none::<Nothing>(app, headers, body).await.map(|Nothing {}| ())
 }
 
 /// Reads a body within the server's bounds.
-pub(crate) async fn read(app: &App, body: Body) -> Result<Bytes, Problem> {
-    let limit = app.config.body_bytes;
-    let read = tokio::time::timeout(app.config.body_timeout, collect(body, limit));
+pub(crate) async fn read(app: &App, body: Body) -> Result<Taken<Bytes>, Problem> {
+    read_up_to(app, app.config.body_bytes, body).await
+}
+
+async fn read_up_to(app: &App, limit: usize, body: Body) -> Result<Taken<Bytes>, Problem> {
+    let read = tokio::time::timeout(app.config.body_timeout, collect(app, body, limit));
     match read.await {
-        Ok(bytes) => bytes,
+        Ok(taken) => taken,
         Err(_) => Err(Problem::new(
             Code::BodyTimeout,
             format!("the body did not arrive within {:?}; nothing was done", app.config.body_timeout),
@@ -75,9 +120,9 @@ pub(crate) async fn read(app: &App, body: Body) -> Result<Bytes, Problem> {
     }
 }
 
-async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
+async fn collect(app: &App, mut body: Body, limit: usize) -> Result<Taken<Bytes>, Problem> {
     let too_large = || Err(Problem::new(Code::BodyTooLarge, format!("a body may have at most {limit} bytes")));
-    let (mut kept, mut size) = (BytesMut::new(), 0);
+    let (mut kept, mut size, mut room) = (BytesMut::new(), 0, None);
     if body.size_hint().lower() > (limit * LINGER) as u64 {
         return too_large();
     }
@@ -86,18 +131,48 @@ async fn collect(mut body: Body, limit: usize) -> Result<Bytes, Problem> {
         let Ok(data) = frame.into_data() else { continue };
         size += data.len();
         match size {
-            size if size <= limit => kept.extend_from_slice(&data),
-            size if size <= limit * LINGER => kept.clear(),
+            size if size <= limit => {
+                make_room(app, &mut room, size)?;
+                kept.extend_from_slice(&data);
+            }
+            size if size <= limit * LINGER => {
+                (kept, room) = (BytesMut::new(), None);
+            }
             _ => break,
         }
     }
-    if size > limit { too_large() } else { Ok(kept.freeze()) }
+    if size > limit { too_large() } else { Ok(Taken { value: kept.freeze(), _room: room }) }
 }
 
-/// Parses JSON; an error names the line and column, and the field where it is one.
+/// Takes room for a body that has grown to `size`. Small ones need none: there are as many as connections at most, so that
+/// who sends large bodies, slowly, never keeps ordinary pushes out.
+fn make_room(app: &App, room: &mut Option<OwnedSemaphorePermit>, size: usize) -> Result<(), Problem> {
+    let taken = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    let needed = if size > SMALL { size.div_ceil(ROOM).saturating_sub(taken) } else { 0 };
+    if needed == 0 {
+        return Ok(());
+    }
+    let more = u32::try_from(needed).ok().and_then(|more| Arc::clone(&app.room).try_acquire_many_owned(more).ok());
+    let more = more.ok_or_else(|| {
+        let detail = "the large bodies under way take up all the room there is for them; nothing was done";
+        Problem::new(Code::TooBusy, detail).retry_after_about(1)
+    })?;
+    match room {
+        Some(room) => room.merge(more),
+        None => *room = Some(more),
+    }
+    Ok(())
+}
+
+/// Returns how many permits stand for that many bytes of large bodies.
+pub(crate) fn room(bytes: usize) -> Semaphore {
+    Semaphore::new((bytes / ROOM).min(Semaphore::MAX_PERMITS))
+}
+
+/// Parses a JSON object; an error names the line and column, and the field where it is one.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
         match (inner.classify(), path.as_str()) {

@@ -25,8 +25,27 @@ pub struct Config {
     pub connections: usize,
     /// Most event streams at a time; one more is answered 503. Defaults to 512.
     pub streams: usize,
+    /// Most event streams of one caller, told by address (of IPv6 by the network, /64), at a time; one more is answered 429.
+    /// Behind a proxy all callers have the proxy's address. Defaults to 20.
+    pub streams_per_caller: usize,
+    /// How long an event stream lives; then it ends, and a client that follows it opens it again. Defaults to one hour.
+    pub stream_lifetime: Duration,
+    /// Most requests at a time that wait for a job to finish; one more is answered 503. Defaults to 1,024.
+    pub waits: usize,
+    /// Most pushes at a time that wait for the store; one more is answered 503 at once. Defaults to 512.
+    pub pushes: usize,
+    /// Most jobs that may wait, scheduled or ready, in one queue; a push over that is answered 429. Counted anew every quarter of a
+    /// second, so that several servers on one store may overshoot a little. Defaults to none, which allows any number.
+    pub queue_depth: Option<u64>,
+    /// Wrong tokens that one address may show a minute; after that it is answered 429 for the rest of that minute, whatever it shows.
+    /// Zero allows any number, for a server behind a proxy, where all callers have one address. Defaults to 10.
+    pub wrong_tokens: u32,
     /// Largest body of a request, in bytes. Defaults to 1 MiB.
     pub body_bytes: usize,
+    /// Largest body of a batch, in bytes. Defaults to 8 MiB.
+    pub batch_bytes: usize,
+    /// Most bytes of large bodies (over 64 KiB) that are held at a time; more are answered 503. Defaults to 128 MiB.
+    pub bodies_bytes: usize,
     /// How long the head of a request may take to arrive, and a kept connection may idle. Defaults to 10 seconds.
     pub head_timeout: Duration,
     /// How long the body of a request may take to arrive. Defaults to 30 seconds.
@@ -49,7 +68,15 @@ impl Default for Config {
             demo: false,
             connections: 1_024,
             streams: 512,
+            streams_per_caller: 20,
+            stream_lifetime: Duration::from_secs(3600),
+            waits: 1_024,
+            pushes: 512,
+            queue_depth: None,
+            wrong_tokens: 10,
             body_bytes: 1024 * 1024,
+            batch_bytes: 8 * 1024 * 1024,
+            bodies_bytes: 128 * 1024 * 1024,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(30),

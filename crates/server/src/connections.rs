@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::{self, App};
+use crate::caller::Caller;
 use crate::problem::{Code, Problem};
 use crate::stall::Stall;
 
@@ -79,7 +83,7 @@ impl Connections {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => self.welcome(stream),
+                Ok((stream, from)) => self.welcome(stream, Caller::of(from.ip())),
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection; will try again");
                     tokio::time::sleep(ACCEPT_AGAIN).await;
@@ -99,11 +103,16 @@ impl Connections {
         }
     }
 
-    fn welcome(&self, stream: TcpStream) {
+    fn welcome(&self, stream: TcpStream, caller: Caller) {
         let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else { return self.refuse(stream) };
         let _ = stream.set_nodelay(true); // without it events wait for acknowledgements; no reason to refuse anybody
         let io = TokioIo::new(Stall::new(stream, self.stall_timeout));
-        let connection = self.http.serve_connection(io, TowerToHyperService::new(self.router.clone()));
+        let router = TowerToHyperService::new(self.router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(caller);
+            router.call(request)
+        });
+        let connection = self.http.serve_connection(io, service);
         let (draining, cut) = (self.draining.clone(), self.cut.clone());
         self.tasks.spawn(async move {
             let serve = async {

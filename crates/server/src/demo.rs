@@ -6,20 +6,20 @@
 mod image;
 mod page;
 
-use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 
 use crate::app::App;
 
 /// Returns the demo's routes.
-pub(crate) fn routes() -> Router<App> {
-    Router::new()
-        .route("/", get(page::html))
-        .route("/assets/demo.css", get(page::css))
-        .route("/assets/demo.js", get(page::js))
-        .route("/assets/favicon.svg", get(page::icon))
-        .route("/favicon.ico", get(page::no_icon))
-        .route("/image_queue", post(image::queue))
-        .route("/image_status", get(image::status))
-        .route("/image/{file}", get(image::file))
+pub(crate) fn table() -> Vec<(&'static str, MethodRouter<App>)> {
+    vec![
+        ("/", get(page::html)),
+        ("/assets/demo.css", get(page::css)),
+        ("/assets/demo.js", get(page::js)),
+        ("/assets/favicon.svg", get(page::icon)),
+        ("/favicon.ico", get(page::no_icon)),
+        ("/image_queue", post(image::queue)),
+        ("/image_status", get(image::status)),
+        ("/image/{file}", get(image::file)),
+    ]
 }

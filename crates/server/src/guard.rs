@@ -1,7 +1,10 @@
 //! Who may ask: the token, the host name, and whether a browser asks for another site.
 
 mod origin;
+mod strikes;
 mod token;
+
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
@@ -9,15 +12,29 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
+use crate::caller::Caller;
 use crate::problem::{Code, Problem};
 use crate::server::is_loopback;
 
+pub(crate) use strikes::Strikes;
+
 /// Lets a request through, or answers why not.
-pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(app): State<App>, caller: Caller, request: Request, next: Next) -> Response {
     let (headers, uri) = (request.headers(), request.uri());
     let open = matches!(uri.path(), "/healthz" | "/readyz");
     match &app.config.token {
-        Some(secret) if !open && !token::is_shown(headers, secret) => return unauthorized(),
+        Some(secret) if !open => {
+            if let Some(left) = app.strikes.out(caller) {
+                return out(left).into_response();
+            }
+            if !token::is_shown(headers, secret) {
+                // Who shows nothing, as a browser does at first, guesses nothing.
+                if headers.contains_key(header::AUTHORIZATION) {
+                    app.strikes.strike(caller);
+                }
+                return unauthorized();
+            }
+        }
         Some(_) => {}
         None => {
             if let Err(problem) = check_host(headers, uri) {
@@ -29,6 +46,12 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
         return problem.into_response();
     }
     next.run(request).await
+}
+
+/// Hears nobody who guesses; not even a right token, since the answer to it would tell that it is right.
+fn out(left: Duration) -> Problem {
+    let seconds = u32::try_from(left.as_secs() + 1).unwrap_or(u32::MAX);
+    Problem::new(Code::TooManyWrongTokens, "too many wrong tokens came from this address").retry_after(seconds)
 }
 
 /// Offers both ways to show a token: programs take the first, browsers the second.

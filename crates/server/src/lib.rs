@@ -10,10 +10,11 @@
 //!
 //! 1. [`config`], [`secret`]: what a server is told
 //! 2. [`server`]: bind, run, end; `connections`: the accept loop behind it; `stall`: who does not read is let go
-//! 3. `app`: what all routes share, and the router; `guard`: who may ask; `finish`: what every answer carries
-//! 4. `routes`: a file a verb; `params`, `body`, `lookup`: what they have in common
-//! 5. [`wire`]: the JSON that goes in and out; [`problem`]: every error there is
-//! 6. `demo`: the demo page and its three routes
+//! 3. `app`: what all routes share, and the router; `guard`: who may ask, and `caller`: who asks; `finish`: what every answer carries
+//! 4. `routes`: a file a verb; `params`, `body`, `idempotency`, `lookup`: what they have in common
+//! 5. `intake`, `streams`: how much is taken on at a time
+//! 6. [`wire`]: the JSON that goes in and out; [`problem`]: every error there is; [`openapi`]: both, as a document for programs
+//! 7. `demo`: the demo page and its three routes
 //!
 //! Invariants: no route waits without also waiting for the end of the server; no answer shows what a store said word for word
 //! except about the caller's own input; nothing here retries.
@@ -44,14 +45,19 @@ pub mod server;
 mod connections;
 mod stall;
 mod app;
+mod caller;
 mod guard;
 mod finish;
 mod params;
 mod body;
+mod idempotency;
 mod lookup;
+mod intake;
+mod streams;
 mod routes;
 pub mod wire;
 pub mod problem;
+pub mod openapi;
 mod demo;
 
 pub use config::Config;

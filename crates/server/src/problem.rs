@@ -50,6 +50,8 @@ codes! {
     InvalidJob "invalid_job" UNPROCESSABLE_ENTITY "A field is not valid";
     /// A parameter behind the `?`, or a part of the path, is unknown or out of bounds; `detail` names it.
     InvalidQuery "invalid_query" BAD_REQUEST "The query is not valid";
+    /// A header of the request is not as its standard has it, or does not belong to the route; `field` names it.
+    InvalidHeader "invalid_header" BAD_REQUEST "A header is not valid";
     /// The server wants a token: send it as `Authorization: Bearer …`, or as the password of HTTP Basic.
     Unauthorized "unauthorized" UNAUTHORIZED "A token is needed";
     /// A server without a token answers only to loopback names in `Host`, so that no web page can reach it by a name of its own.
@@ -82,6 +84,12 @@ codes! {
     BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "The body is too large";
     /// The body is of another media type than the route takes, mostly `application/json`.
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The media type is not supported";
+    /// Too many wrong tokens came from this address; it is heard again after `Retry-After`.
+    TooManyWrongTokens "too_many_wrong_tokens" TOO_MANY_REQUESTS "Too many wrong tokens";
+    /// As many event streams are open as one caller may have; close one, or ask with `wait` instead.
+    TooManyOfYourStreams "too_many_of_your_streams" TOO_MANY_REQUESTS "You have too many event streams open";
+    /// As many jobs wait in the queue as it may hold; nothing was taken over; try again after `Retry-After`.
+    QueueFull "queue_full" TOO_MANY_REQUESTS "The queue is full";
     /// A bug of the server; its log says more.
     Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong in the server";
     /// The store is set up in a way it refuses to work with, or holds what makes no sense; the server's log says more.
@@ -90,6 +98,10 @@ codes! {
     Unavailable "unavailable" SERVICE_UNAVAILABLE "The store is out of reach";
     /// As many event streams are open as the server allows; ask with `wait` instead, or try again after `Retry-After`.
     TooManyStreams "too_many_streams" SERVICE_UNAVAILABLE "Too many event streams are open";
+    /// As many requests wait for jobs as the server allows; ask without `wait`, or try again after `Retry-After`.
+    TooManyWaits "too_many_waits" SERVICE_UNAVAILABLE "Too many requests wait";
+    /// More is pushed than the server can take over right now; nothing was taken over; try again after `Retry-After`.
+    TooBusy "too_busy" SERVICE_UNAVAILABLE "The server is too busy";
     /// As many connections are open as the server allows; try again after `Retry-After`.
     TooManyConnections "too_many_connections" SERVICE_UNAVAILABLE "Too many connections are open";
     /// The server is about to end; try again after `Retry-After`, which may lead to its successor.
@@ -136,13 +148,27 @@ impl Problem {
         Problem::new(Code::Draining, "the server is about to end; another may take its place").retry_after(1)
     }
 
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> Code {
+        self.code
+    }
+
     pub(crate) fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(&self.body).expect("strings and numbers can be written")
+    }
+
+    pub(crate) fn into_wire(self) -> wire::Problem {
+        *self.body
     }
 
     pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
+    }
+
+    /// Asks to come back after about that long, but not all at the same time.
+    pub(crate) fn retry_after_about(self, seconds: u32) -> Self {
+        self.retry_after(fastrand::u32(seconds..=seconds * 3))
     }
 
     pub(crate) fn state(mut self, state: State) -> Self {

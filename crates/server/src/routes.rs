@@ -1,17 +1,21 @@
 //! The routes, a file a verb. None of them waits without also waiting for the end of the server.
 
 mod act;
+mod batch;
 mod events;
 mod get;
 mod health;
 mod list;
 mod push;
+mod queue;
 mod result;
 
 pub(crate) use act::{cancel, delete, retry};
+pub(crate) use batch::batch;
 pub(crate) use events::events;
 pub(crate) use get::get;
 pub(crate) use health::{healthz, readyz};
-pub(crate) use list::{list, queues};
+pub(crate) use list::list;
 pub(crate) use push::push;
+pub(crate) use queue::{pause, queues, resume};
 pub(crate) use result::{Matching, result};

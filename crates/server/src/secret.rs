@@ -46,6 +46,11 @@ impl Secret {
         Ok(Secret { digest: Sha256::digest(token).into() })
     }
 
+    /// Returns the token's SHA-256.
+    pub(crate) fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
     /// Returns whether that is the token, in a time that says nothing about how much of it was right.
     pub fn is(&self, shown: &str) -> bool {
         let shown: [u8; 32] = Sha256::digest(shown).into();

@@ -65,6 +65,41 @@ fn waiting_over_a_server_brings_the_picture() {
 }
 
 #[test]
+fn a_paused_queue_is_left_alone_by_workers_of_other_processes_until_it_is_resumed() {
+    let home = Home::new();
+    let _worker = home.start(&["work", "--queue", "default", "--queue", "other"]);
+    assert_eq!(
+        home.ok(&["pause", "default", "--by", "ada", "--reason", "the printer is on fire"]),
+        "queue default is paused until it is resumed, by ada: the printer is on fire\n"
+    );
+    let waits = home.ok(&["enqueue", "image", r#"{"text":"waits"}"#]);
+    let other = home.ok(&["enqueue", "image", r#"{"text":"other"}"#, "--queue", "other"]);
+    home.ok(&["wait", other.trim(), "--out", "other.gif", "--timeout", "60s"]);
+    assert_eq!(home.json(&["status", waits.trim(), "--json"])["state"], "ready", "the worker had time, and left it");
+    assert!(home.ok(&["queues"]).contains("by ada: the printer is on fire"));
+
+    assert_eq!(home.ok(&["resume", "default"]), "queue default hands out its jobs\n");
+    home.ok(&["wait", waits.trim(), "--out", "waits.gif", "--timeout", "60s"]);
+    assert_eq!(home.json(&["queues", "--json"])["queues"][0]["paused"], Value::Null);
+}
+
+#[test]
+fn a_pause_over_a_server_ends_by_itself() {
+    let home = Home::new();
+    let (_up, url) = home.serve(&["up"]);
+    let queue = home.json(&["pause", "default", "--for", "1s", "--server", &url, "--json"]);
+    let until = queue["paused"]["until"].as_str().unwrap().to_owned();
+    let id = home.ok(&["enqueue", "image", r#"{"text":"later"}"#, "--server", &url]);
+    home.ok(&["wait", id.trim(), "--server", &url, "--out", "later.gif", "--timeout", "60s"]);
+    let job = home.json(&["status", id.trim(), "--server", &url, "--json"]);
+    assert!(job["started_at"].as_str().unwrap() >= until.as_str(), "{job}");
+    assert_eq!(home.json(&["resume", "default", "--server", &url, "--json"])["paused"], Value::Null);
+    assert!(home.fails(2, &["pause", "a b"]).contains("queue"));
+    assert!(home.fails(2, &["pause", "q", "--until", "soon"]).contains("until"));
+    assert!(home.fails(2, &["pause", "q", "--until", "soon", "--server", &url]).contains("until"));
+}
+
+#[test]
 fn a_job_that_dies_says_why_and_can_be_retried() {
     let home = Home::new();
     let worker = home.start(&["work"]);
@@ -96,8 +131,10 @@ fn every_command_has_help_with_examples_and_exit_codes() {
     let home = Home::new();
     let all = home.ok(&["--help"]);
     assert!(all.contains("69  the store or the server could not be reached"));
-    let commands =
-        ["demo", "up", "serve", "work", "enqueue", "status", "wait", "jobs", "cancel", "retry", "queues", "check"];
+    let commands = [
+        "demo", "init", "up", "serve", "work", "enqueue", "status", "wait", "jobs", "cancel", "retry", "queues",
+        "pause", "resume", "check",
+    ];
     for command in commands {
         assert!(all.contains(&format!("\n  {command} ")), "{command} is missing:\n{all}");
         let help = home.ok(&[command, "--help"]);

@@ -3,6 +3,7 @@
 mod program;
 mod browser;
 mod commands;
+mod commands_as_workers;
 mod config;
 mod demo;
 mod page;

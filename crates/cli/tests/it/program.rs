@@ -65,7 +65,11 @@ impl Home {
 
     /// Starts a command that goes on running.
     pub fn start(&self, args: &[&str]) -> Running {
-        let mut command = self.command(args);
+        Home::start_as(self.command(args))
+    }
+
+    /// Starts a command as it is.
+    pub fn start_as(mut command: Command) -> Running {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));

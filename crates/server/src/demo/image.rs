@@ -28,8 +28,8 @@ struct Queued {
 /// Takes a text over, as a form or as JSON, and answers at once.
 pub(super) async fn queue(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let text = match body::media(&headers) {
-        Some(Media::Json) => body::parse::<Image>(&body::read(&app, body).await?)?.text,
-        Some(Media::Form) => field("text", &body::read(&app, body).await?).unwrap_or_default(),
+        Some(Media::Json) => body::parse::<Image>(&body::read(&app, body).await?.value)?.text,
+        Some(Media::Form) => field("text", &body::read(&app, body).await?.value).unwrap_or_default(),
         None => return Err(body::unsupported("a form, or application/json")),
     };
     let image = match Image::parse(&text) {
@@ -38,7 +38,7 @@ pub(super) async fn queue(State(app): State<App>, headers: HeaderMap, body: Body
     };
     let id = id_of(&image.text);
     let filename = format!("{id}.gif");
-    let pushed = app.backend.push(vec![image.to_new()?]).await?.pop();
+    let pushed = app.intake.push(&app.backend, vec![image.to_new()?]).await?.pop();
     let answer = match pushed.expect("one job has one answer") {
         Pushed::Existing { by: Instead::Reuse, .. } => Queued { job_status: "done", id: None, filename },
         Pushed::Created(_) | Pushed::Existing { .. } => Queued { job_status: "queued", id: Some(id), filename },

@@ -1,7 +1,6 @@
 //! `GET /v1/jobs/{id}/events`: tells of a job's changes as they happen (server-sent events).
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -10,12 +9,14 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use longshore_core::{Status, Watch};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::caller::Caller;
 use crate::params::Id;
-use crate::problem::{Code, Problem};
+use crate::problem::Problem;
+use crate::streams::Stream;
 use crate::{lookup, wire};
 
 /// How long a browser waits before it opens a stream again that broke off.
@@ -24,15 +25,17 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// Opens a stream: an event `status` at once, one with each change, the last with the final state.
 ///
 /// A browser opens a stream anew when it ends. One that has heard the final state already is answered 204, which tells it
-/// to stop.
-pub(crate) async fn events(State(app): State<App>, Id(id): Id, headers: HeaderMap) -> Result<Response, Problem> {
+/// to stop. No stream outlives its time: that of a job nobody works on would stay open for as long as the job waits.
+pub(crate) async fn events(
+    State(app): State<App>,
+    caller: Caller,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     if app.draining.is_cancelled() {
         return Err(Problem::draining());
     }
-    let permit = Arc::clone(&app.streams).try_acquire_owned().map_err(|_| {
-        let detail = format!("{} event streams are open, as many as allowed", app.config.streams);
-        Problem::new(Code::TooManyStreams, detail).retry_after(5)
-    })?;
+    let stream = app.streams.open(caller)?;
     let job = lookup::job(&app.backend, &id).await?.ok_or_else(|| Problem::unknown_job(&id))?;
     let first = wire::status(&job);
     let heard = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
@@ -43,7 +46,8 @@ pub(crate) async fn events(State(app): State<App>, Id(id): Id, headers: HeaderMa
         watch: app.backend.watch(job.id),
         next: Next::First(first),
         draining: app.draining.clone(),
-        _permit: permit,
+        end: Instant::now() + app.config.stream_lifetime,
+        _stream: stream,
     };
     let sse = Sse::new(stream::unfold(telling, Telling::tell))
         .keep_alive(KeepAlive::new().interval(app.config.stream_comment));
@@ -57,7 +61,8 @@ struct Telling {
     watch: Watch,
     next: Next,
     draining: CancellationToken,
-    _permit: OwnedSemaphorePermit,
+    end: Instant,
+    _stream: Stream,
 }
 
 /// What the stream tells next.
@@ -78,6 +83,7 @@ impl Telling {
             Next::After(version) => tokio::select! {
                 biased;
                 () = self.draining.cancelled() => return None,
+                () = tokio::time::sleep_until(self.end) => return None,
                 newer = newer(&mut self.watch, version) => newer,
             },
         };

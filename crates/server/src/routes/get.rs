@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use longshore_core::{Error, Snapshot};
+use longshore_core::Snapshot;
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::params::{self, Id, Params};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::{lookup, wire};
 
 #[derive(Deserialize)]
@@ -33,7 +33,11 @@ pub(crate) async fn get(
 }
 
 /// Waits until the job is finished, the time is over, or the server is about to end; returns the job as it is then.
-async fn until_final(app: &App, job: &Snapshot, wait: Duration) -> Result<Option<Snapshot>, Error> {
+async fn until_final(app: &App, job: &Snapshot, wait: Duration) -> Result<Option<Snapshot>, Problem> {
+    let _permit = app.waits.try_acquire().map_err(|_| {
+        let detail = format!("{} requests wait, as many as allowed", app.config.waits);
+        Problem::new(Code::TooManyWaits, detail).retry_after_about(1)
+    })?;
     let mut watch = app.backend.watch(job.id);
     let finished = async {
         // A watch may begin with what another one saw earlier; versions tell.
@@ -48,5 +52,5 @@ async fn until_final(app: &App, job: &Snapshot, wait: Duration) -> Result<Option
         () = tokio::time::sleep(wait) => {}
         () = app.draining.cancelled() => {}
     }
-    app.backend.job(job.id).await
+    Ok(app.backend.job(job.id).await?)
 }

@@ -3,18 +3,18 @@
 use axum::Json;
 use axum::extract::State;
 use longshore_core::JobId;
-use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::problem::{Code, Problem};
+use crate::wire::Health;
 
 /// Answers as long as the process lives, whatever becomes of the store: who restarts on this restarts nothing in vain.
-pub(crate) async fn healthz() -> Json<Value> {
-    Json(json!({ "status": "ok" }))
+pub(crate) async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok".into() })
 }
 
 /// Answers 200 while the store answers and the server is not about to end, else 503.
-pub(crate) async fn readyz(State(app): State<App>) -> Result<Json<Value>, Problem> {
+pub(crate) async fn readyz(State(app): State<App>) -> Result<Json<Health>, Problem> {
     if app.draining.is_cancelled() {
         return Err(Problem::draining());
     }
@@ -24,5 +24,5 @@ pub(crate) async fn readyz(State(app): State<App>) -> Result<Json<Value>, Proble
         let detail = format!("the store has not answered within {:?}", app.config.ready_timeout);
         Problem::new(Code::Unavailable, detail).retry_after(5)
     })??;
-    Ok(Json(json!({ "status": "ready" })))
+    Ok(Json(Health { status: "ready".into() }))
 }

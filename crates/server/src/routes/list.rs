@@ -1,4 +1,4 @@
-//! `GET /v1/jobs` and `GET /v1/queues`: what there is.
+//! `GET /v1/jobs`: what there is.
 
 use axum::Json;
 use axum::extract::State;
@@ -43,10 +43,4 @@ pub(crate) async fn list(State(app): State<App>, Params(query): Params<Query>) -
     let listed = app.backend.list(filter, page).await?;
     let jobs = listed.jobs.into_iter().map(wire::Job::from).collect();
     Ok(Json(wire::Jobs { jobs, next: listed.next.map(|next| next.to_string()) }))
-}
-
-/// Answers every queue with its counts.
-pub(crate) async fn queues(State(app): State<App>) -> Result<Json<wire::Queues>, Problem> {
-    let queues = app.backend.queues().await?.into_iter().map(wire::Queue::from).collect();
-    Ok(Json(wire::Queues { queues }))
 }

@@ -5,39 +5,80 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use longshore_core::{Pushed, State as JobState, When};
+use longshore_core::{Instead, JobId, NewJob, Pushed, State as JobState, Timestamp, When};
 
 use crate::app::App;
 use crate::problem::{Code, Problem};
-use crate::{body, wire};
+use crate::{body, idempotency, wire};
 
-/// Answers 202 once the job is durable; 200 where an older job stands for it.
+/// Answers 202 once the job is durable; 200 where an older job stands for it. A repeat with the same `Idempotency-Key` is
+/// answered as the first request was.
 pub(crate) async fn push(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    let push: wire::Push = body::json(&app, &headers, body).await?;
-    let new = push.into_new().map_err(|wrong| Problem::field(Code::InvalidJob, &wrong.field, wrong.why))?;
-    let starts_later = match new.when {
-        When::In(delay) => !delay.is_zero(),
-        When::At(moment) => moment > longshore_core::Clock::default().now(),
-    };
-    let pushed = app.backend.push(vec![new]).await?.pop();
+    let push = body::json::<wire::Push>(&app, &headers, body).await?;
+    let idempotency = idempotency::of(&app, &headers, &push.value)?;
+    let mut new = push.value.into_new().map_err(|wrong| Problem::field(Code::InvalidJob, &wrong.field, wrong.why))?;
+    new.idempotency = idempotency;
+    let (when, keyed) = (new.when, new.idempotency.is_some());
+    let pushed = app.intake.push(&app.backend, vec![new]).await?.pop();
     let (status, id, state, existing) = match pushed.expect("one job has one answer") {
-        Pushed::Created(id) if starts_later => (StatusCode::ACCEPTED, id, JobState::Scheduled, None),
-        Pushed::Created(id) => (StatusCode::ACCEPTED, id, JobState::Ready, None),
+        Pushed::Created(id) => (StatusCode::ACCEPTED, id, first_state(when, id), None),
         Pushed::Existing { id, by } => {
             let status = app.backend.status(vec![id]).await?.pop().flatten();
-            let gone = || {
-                let detail = format!("job {id} stood for the pushed one and was deleted just now; send it again");
-                Problem::new(Code::Unavailable, detail).retry_after(1)
-            };
-            (StatusCode::OK, id, status.ok_or_else(gone)?.state, Some(wire::instead(by).to_owned()))
+            let state = status.map(|status| status.state).ok_or_else(|| gone(id, by, keyed))?;
+            (StatusCode::OK, id, state, Some(wire::instead(by).to_owned()))
         }
-        Pushed::Conflict(id) => {
-            let detail = format!("the idempotency key was used with another request, which made job {id}");
-            return Err(Problem::new(Code::IdempotencyConflict, detail).other(id));
-        }
+        Pushed::Conflict(id) => return Err(conflict(id)),
         Pushed::Refused(why) => return Err(Problem::new(Code::InvalidJob, why)),
     };
     let links = wire::Links::of(id);
     let location = [(header::LOCATION, links.this.clone())];
     Ok((status, location, Json(wire::Pushed { id, state, existing, links })).into_response())
+}
+
+/// Returns the state in which a job was taken over, now or when it was pushed first.
+pub(super) fn first_state(when: When, id: JobId) -> JobState {
+    let later = match when {
+        When::In(delay) => !delay.is_zero(),
+        When::At(moment) => moment > made_at(id),
+    };
+    if later { JobState::Scheduled } else { JobState::Ready }
+}
+
+/// Returns when a job's id was made: it begins with the milliseconds.
+fn made_at(id: JobId) -> Timestamp {
+    let ms = id.as_bytes()[..6].iter().fold(0, |ms, byte| ms << 8 | i64::from(*byte));
+    Timestamp::from_millis(ms)
+}
+
+/// An older job stood for the pushed one and is not there any more: pushing anew makes a new one, except under the same
+/// idempotency key, which would only ever lead to the old one.
+fn gone(id: JobId, by: Instead, keyed: bool) -> Problem {
+    let stood = format!("job {id} stood for the pushed one ({})", wire::instead(by));
+    if keyed {
+        return Problem::new(Code::UnknownJob, format!("{stood} and is deleted by now; push with a fresh key"));
+    }
+    Problem::new(Code::Unavailable, format!("{stood} and was deleted just now; send it again")).retry_after(1)
+}
+
+fn conflict(id: JobId) -> Problem {
+    let detail = format!("the idempotency key was used with another request, which made job {id}");
+    Problem::new(Code::IdempotencyConflict, detail).other(id)
+}
+
+/// Returns the job behind a wire job, for a batch; an error names the field within it.
+pub(super) fn numbered(index: usize, push: wire::Push) -> Result<NewJob, Problem> {
+    push.into_new()
+        .map_err(|wrong| Problem::field(Code::InvalidJob, &format!("jobs[{index}].{}", wrong.field), wrong.why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_tells_when_it_was_made() {
+        let before = longshore_core::Clock::default().now();
+        let made = made_at(JobId::new(&"q".parse().unwrap()));
+        assert!(made >= before && made <= longshore_core::Clock::default().now());
+    }
 }

@@ -1,9 +1,11 @@
 //! From core's words to the wire's.
 
-use longshore_core::{Failure, Label, QueueStats, Reason, Snapshot, State, Status, Stored, WorkerId, millis};
+use longshore_core::{
+    Failure, Label, Pause as Paused, QueueStats, Reason, Snapshot, State, Status, Stored, WorkerId, millis,
+};
 use serde_json::value::RawValue;
 
-use super::{Counts, Event, FailedAttempt, Job, Links, Queue, ResultInfo};
+use super::{Counts, Event, FailedAttempt, Job, Links, Pause, Queue, ResultInfo};
 
 /// Returns the part of a job that a stream tells of.
 pub(crate) fn status(job: &Snapshot) -> Status {
@@ -111,7 +113,15 @@ impl From<QueueStats> for Queue {
                 cancelled: stats.count(State::Cancelled),
             },
             oldest_ready_ms: stats.oldest_ready.map(millis),
+            paused: stats.paused.map(Pause::from),
         }
+    }
+}
+
+impl From<Paused> for Pause {
+    fn from(pause: Paused) -> Self {
+        let text = |label: Option<Label>| label.map(|label| label.to_string());
+        Pause { since: pause.since, until: pause.until, reason: text(pause.reason), by: text(pause.by) }
     }
 }
 

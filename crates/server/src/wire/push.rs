@@ -82,6 +82,7 @@ pub fn instead(by: Instead) -> &'static str {
         Instead::Reuse => "reuse",
     }
 }
+
 fn ms(ms: u64) -> Result<Duration, Error> {
     Ok(Duration::from_millis(ms))
 }
@@ -110,6 +111,6 @@ impl Checked {
     }
 }
 
-fn wrong<E: Display>(field: &str) -> impl FnOnce(E) -> WrongField {
+pub(super) fn wrong<E: Display>(field: &str) -> impl FnOnce(E) -> WrongField {
     move |error| WrongField { field: field.to_owned(), why: error.to_string() }
 }

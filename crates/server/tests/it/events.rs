@@ -128,7 +128,7 @@ async fn one_stream_too_many_is_refused_until_another_ends() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_streams_of_one_job_all_hear_the_end() {
-    let service = Service::start().await;
+    let service = Service::with(|config| config.streams_per_caller = 50).await;
     let id = service.push(json!({"kind": "steps"})).await;
     let mut streams = Vec::new();
     for _ in 0..50 {
@@ -141,5 +141,28 @@ async fn many_streams_of_one_job_all_hear_the_end() {
             last = Some(event);
         }
         assert_eq!(last.unwrap().data["state"], "cancelled");
+    }
+}
+
+#[tokio::test]
+async fn one_caller_has_only_so_many_streams() {
+    let service = Service::with(|config| config.streams_per_caller = 2).await;
+    let id = service.push(json!({"kind": "steps"})).await;
+    let _open = [service.events(&id).await, service.events(&id).await];
+
+    let refused = service.get(&format!("/v1/jobs/{id}/events")).await;
+
+    refused.problem(429, "too_many_of_your_streams");
+    assert_eq!(refused.header("retry-after"), "5");
+}
+
+#[tokio::test]
+async fn a_stream_ends_when_its_time_is_over_and_can_be_opened_again() {
+    let service = Service::with(|config| config.stream_lifetime = Duration::from_millis(50)).await;
+    let id = service.push(json!({"kind": "steps"})).await;
+    for _ in 0..2 {
+        let mut events = service.events(&id).await;
+        assert_eq!(events.next().await.unwrap().data["state"], "ready");
+        assert_eq!(events.next().await, None);
     }
 }

@@ -16,6 +16,7 @@ async fn guarded() -> Service {
     Service::with(|config| {
         config.token = Some(Secret::new(TOKEN).unwrap());
         config.demo = true;
+        config.wrong_tokens = 0;
     })
     .await
 }
@@ -34,6 +35,7 @@ async fn with_a_token_nothing_but_health_is_answered_without_it() {
         "/v1/jobs/x/events",
         "/v1/jobs/x/result",
         "/v1/queues",
+        "/openapi.json",
         "/nowhere",
         "/healthz/",
         "/readyz/x",
@@ -44,7 +46,15 @@ async fn with_a_token_nothing_but_health_is_answered_without_it() {
         let ways: Vec<_> = answer.headers.get_all("www-authenticate").iter().map(|way| way.to_str().unwrap()).collect();
         assert_eq!(ways, ["Bearer realm=\"longshore\"", "Basic realm=\"longshore\", charset=\"UTF-8\""]);
     }
-    for path in ["/v1/jobs", "/v1/jobs/x/cancel", "/v1/jobs/x/retry", "/image_queue"] {
+    for path in [
+        "/v1/jobs",
+        "/v1/jobs/batch",
+        "/v1/jobs/x/cancel",
+        "/v1/jobs/x/retry",
+        "/v1/queues/x/pause",
+        "/v1/queues/x/resume",
+        "/image_queue",
+    ] {
         service.post(path, "{}").await.problem(401, "unauthorized");
     }
     service.send(Request::delete("/v1/jobs/x"), "").await.problem(401, "unauthorized");
@@ -84,6 +94,27 @@ async fn only_the_very_token_opens() {
         let answer = service.send(Request::get("/v1/jobs").header("authorization", &wrong), "").await;
         answer.problem(401, "unauthorized");
     }
+}
+
+#[tokio::test]
+async fn who_guesses_tokens_is_not_heard_for_a_while() {
+    let service = Service::with(|config| config.token = Some(Secret::new(TOKEN).unwrap())).await;
+    let show = |token: String| service.send(Request::get("/v1/jobs").header("authorization", token), "");
+    for _ in 0..30 {
+        service.get("/v1/jobs").await.problem(401, "unauthorized"); // who shows none guesses none
+    }
+    assert_eq!(show(format!("Bearer {TOKEN}")).await.status, 200);
+    for n in 0..10 {
+        show(format!("Bearer guess-{n}")).await.problem(401, "unauthorized");
+    }
+
+    for token in ["guess", TOKEN] {
+        let answer = show(format!("Bearer {token}")).await;
+        answer.problem(429, "too_many_wrong_tokens");
+        assert!((1..=60).contains(&answer.header("retry-after").parse::<u32>().unwrap()));
+    }
+    service.get("/v1/jobs").await.problem(429, "too_many_wrong_tokens");
+    assert_eq!(service.get("/healthz").await.status, 200);
 }
 
 #[tokio::test]
@@ -155,6 +186,9 @@ async fn other_sites_change_nothing() {
             ("POST", format!("/v1/jobs/{id}/cancel")),
             ("POST", format!("/v1/jobs/{id}/retry")),
             ("DELETE", format!("/v1/jobs/{id}")),
+            ("POST", "/v1/jobs/batch".to_owned()),
+            ("POST", "/v1/queues/default/pause".to_owned()),
+            ("POST", "/v1/queues/default/resume".to_owned()),
             ("POST", "/image_queue".to_owned()),
         ] {
             let request = Request::builder().method(method).uri(&path).header(name, value);

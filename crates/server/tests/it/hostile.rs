@@ -90,6 +90,23 @@ async fn nonsense_ends_the_connection_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn json_of_any_depth_is_read_without_harm() {
+    let service = Service::start().await;
+    let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
+    for n in [65, 100, 1_000, 100_000] {
+        let answer = service.post("/v1/jobs", format!(r#"{{"kind":"k","payload":{}}}"#, deep(n))).await;
+        answer.problem(422, "invalid_job");
+        for path in ["/v1/jobs", "/v1/jobs/batch", "/v1/queues/q/pause"] {
+            for body in [deep(n), format!(r#"{{"kind":{}}}"#, deep(n)), "[".repeat(n), "{\"jobs\":[".repeat(n)] {
+                let answer = service.post(path, body).await;
+                assert!(answer.status == 400 || answer.status == 422, "{}", answer.text());
+            }
+        }
+    }
+    assert_eq!(service.post("/v1/jobs", format!(r#"{{"kind":"k","payload":{}}}"#, deep(64))).await.status, 202);
+}
+
+#[tokio::test]
 async fn requests_sent_at_once_are_answered_in_order() {
     let service = Service::start().await;
     let mut raw = service.raw().await;

@@ -1,4 +1,4 @@
-//! `GET /v1/jobs` and `GET /v1/queues`.
+//! `GET /v1/jobs`.
 
 use serde_json::{Value, json};
 
@@ -80,28 +80,6 @@ async fn a_query_that_is_not_right_is_refused_and_named() {
         assert!(problem["detail"].as_str().unwrap().contains(field), "{query}: {problem}");
     }
     assert_eq!(service.get("/v1/jobs?limit=200").await.status, 200);
-}
-
-#[tokio::test]
-async fn queues_are_counted() {
-    let service = Service::start().await;
-    assert_eq!(service.get("/v1/queues").await.json(), json!({"queues": []}));
-    service.push(json!({"kind": "k", "queue": "mail", "delay_ms": 99_999})).await;
-    let (_worker, _) = service.work();
-    for (kind, payload) in [("nothing", json!({})), ("fail", json!({"message": "x"}))] {
-        let id = service.push(json!({"kind": kind, "payload": payload})).await;
-        service.finished(&id).await;
-    }
-    service.push(json!({"kind": "unhandled"})).await;
-
-    let queues = service.get("/v1/queues").await.json();
-
-    let queue = |name: &str| queues["queues"].as_array().unwrap().iter().find(|queue| queue["queue"] == name).unwrap();
-    let counts = json!({"scheduled": 0, "ready": 1, "running": 0, "succeeded": 1, "dead": 1, "cancelled": 0});
-    assert_eq!(queue("default")["counts"], counts);
-    assert!(queue("default")["oldest_ready_ms"].is_u64());
-    assert_eq!(queue("mail")["counts"]["scheduled"], 1);
-    assert_eq!(queue("mail")["oldest_ready_ms"], Value::Null);
 }
 
 #[tokio::test]

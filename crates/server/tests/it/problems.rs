@@ -48,7 +48,11 @@ async fn every_route_refuses_other_methods() {
         ("/v1/jobs/x/result", "GET,HEAD"),
         ("/v1/jobs/x/cancel", "POST"),
         ("/v1/jobs/x/retry", "POST"),
+        ("/v1/jobs/batch", "POST"),
         ("/v1/queues", "GET,HEAD"),
+        ("/v1/queues/x/pause", "POST"),
+        ("/v1/queues/x/resume", "POST"),
+        ("/openapi.json", "GET,HEAD"),
         ("/healthz", "GET,HEAD"),
         ("/readyz", "GET,HEAD"),
     ] {
@@ -85,6 +89,9 @@ async fn a_store_in_trouble_is_told_without_its_own_words() {
             service.get(&format!("/v1/jobs/{id}/events")).await,
             service.get(&format!("/v1/jobs/{id}/result")).await,
             service.post(&format!("/v1/jobs/{id}/cancel"), "{}").await,
+            service.post("/v1/jobs/batch", r#"{"jobs":[{"kind":"k"}]}"#).await,
+            service.post("/v1/queues/q/pause", "{}").await,
+            service.post("/v1/queues/q/resume", "{}").await,
             service.get("/readyz").await,
         ] {
             let problem = answer.problem(status, code);

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::conform;
 use crate::http::{Answer, Events, Raw, open, send, soon};
 use crate::jobs::{self, Gate};
 
@@ -23,6 +24,7 @@ pub struct Service {
     pub artifacts: Arc<dyn Artifacts>,
     pub stop: CancellationToken,
     pub running: JoinHandle<()>,
+    document: Value,
 }
 
 impl Service {
@@ -37,11 +39,12 @@ impl Service {
     pub async fn on(store: Arc<dyn Store>, artifacts: Arc<dyn Artifacts>, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::default();
         change(&mut config);
+        let document = longshore_server::openapi::document(&config);
         let backend = Backend::new(store, Arc::clone(&artifacts));
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), backend.clone(), config).await.unwrap();
         let (addr, stop) = (server.local_addr(), CancellationToken::new());
         let running = tokio::spawn(server.run(stop.clone().cancelled_owned()));
-        Service { addr, backend, artifacts, stop, running }
+        Service { addr, backend, artifacts, stop, running, document }
     }
 
     /// Starts a worker for all test jobs. Those of kind `steps` and `image` wait at the gate.
@@ -50,8 +53,13 @@ impl Service {
         (jobs::worker(Worker::new(self.backend.clone()), gate.clone()).start().unwrap(), gate)
     }
 
+    /// Sends a request, and checks that the answer is as the document at `/openapi.json` says.
     pub async fn send(&self, request: axum::http::request::Builder, body: impl Into<Bytes>) -> Answer {
-        send(self.addr, request.body(Full::new(body.into())).unwrap()).await
+        let request = request.body(Full::new(body.into())).unwrap();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = send(self.addr, request).await;
+        conform::check(&self.document, &method, &path, &answer);
+        answer
     }
 
     pub async fn get(&self, path: &str) -> Answer {

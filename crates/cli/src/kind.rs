@@ -1,0 +1,344 @@
+//! `[[kind]]`: the commands that run jobs, as the configuration file names them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use longshore::worker::Terms;
+use longshore::{Job, Kind, Retry, limits};
+use longshore_jobs::command::{Command, GIVEN, NotRunnable};
+use longshore_jobs::image::Image;
+use toml::Value;
+
+use crate::Exit;
+use crate::config::{plain, set_duration, suggest};
+use crate::sweeper;
+
+/// A command that runs jobs of one kind.
+#[derive(Clone, Debug)]
+pub struct CommandKind {
+    /// The kind.
+    pub name: Kind,
+    /// What runs it.
+    pub command: Command,
+    /// What it grants to its jobs.
+    pub terms: Terms,
+}
+
+impl CommandKind {
+    /// Says what is wrong with it.
+    pub fn problem(&self, why: &NotRunnable) -> String {
+        let program = self.command.argv.first().map_or("", String::as_str);
+        format!("kind `{}`: cannot run `{program}`: {why}", self.name)
+    }
+}
+
+/// Refuses commands that could not be run.
+pub fn check(kinds: &[CommandKind]) -> Result<(), Exit> {
+    let wrong = |kind: &CommandKind| kind.command.find().err().map(|why| kind.problem(&why));
+    let problems: Vec<_> = kinds.iter().filter_map(wrong).collect();
+    if problems.is_empty() { Ok(()) } else { Err(Exit::config(problems)) }
+}
+
+/// One thing that can be said of a kind.
+pub struct Key {
+    /// Its name; what stands before a dot is a table.
+    pub name: &'static str,
+    /// Its default, as it would be written; empty for nothing.
+    pub default: &'static str,
+    /// What it means, with what zero and nothing mean.
+    pub doc: &'static str,
+    set: fn(&mut Draft, &Value) -> Result<(), String>,
+}
+
+/// Every key of a `[[kind]]`.
+pub const KEYS: &[Key] = &[
+    Key {
+        name: "name",
+        default: "",
+        doc: "The kind, by which jobs name it. Must be there.",
+        set: |draft, value| {
+            let name: Kind = text(value)?.parse().map_err(|e: longshore::Error| format!("is no kind: {e}"))?;
+            if name.as_str() == Image::KIND {
+                return Err(format!("= `{name}` is a built-in kind; take another name"));
+            }
+            draft.name = Some(name);
+            Ok(())
+        },
+    },
+    Key {
+        name: "command",
+        default: "",
+        doc: "The program and its arguments, as a list: there is no shell. A program with a slash is looked for in `directory`, \
+              one without in `PATH`. Must be there.",
+        set: |draft, value| {
+            if value.is_str() {
+                return Err("must be a list like [\"php\", \"resize.php\"]: there is no shell".into());
+            }
+            let argv = texts(value)?;
+            if argv.first().is_none_or(String::is_empty) {
+                return Err("names no program".into());
+            }
+            draft.command.argv = argv;
+            Ok(())
+        },
+    },
+    Key {
+        name: "timeout",
+        default: "30m",
+        doc: "How long an attempt may take, at most 24h; then the command and its offspring are ended. A job that asks for less \
+              gets less.",
+        set: |draft, value| {
+            let mut timeout = Duration::ZERO;
+            set_duration(&mut timeout, text(value)?)?;
+            if timeout.is_zero() || timeout > limits::TIMEOUT {
+                return Err("is not from 1ms to 24h".into());
+            }
+            draft.terms.timeout = Some(timeout);
+            Ok(())
+        },
+    },
+    Key {
+        name: "max_attempts",
+        default: "20",
+        doc: "How often a job is tried before it is dead, from 1 to 1000. A job that asks for less gets less.",
+        set: |draft, value| {
+            let attempts = value.as_integer().and_then(|n| u16::try_from(n).ok());
+            let attempts =
+                attempts.filter(|n| (1..=limits::ATTEMPTS).contains(n)).ok_or("is no number from 1 to 1000")?;
+            draft.terms.max_attempts = Some(attempts);
+            Ok(())
+        },
+    },
+    Key {
+        name: "retry.base",
+        default: "2s",
+        doc: "The wait after the first failure; it doubles with each further one, and half of it is random. 0s tries again at once.",
+        set: |draft, value| set_duration(&mut draft.terms.retry.base, text(value)?),
+    },
+    Key {
+        name: "retry.cap",
+        default: "1h",
+        doc: "The longest wait between two attempts.",
+        set: |draft, value| set_duration(&mut draft.terms.retry.cap, text(value)?),
+    },
+    Key {
+        name: "result",
+        default: "",
+        doc: "The media type of what the command prints, as in `image/png`; what is declared as JSON must be JSON. Nothing looks at \
+              the output: JSON, else text, else bytes.",
+        set: |draft, value| {
+            let media_type = text(value)?;
+            if media_type.is_empty() {
+                return Ok(());
+            }
+            let printable = media_type.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+            let essence = media_type.split(';').next().unwrap_or_default().trim();
+            let parts = essence.split_once('/').filter(|(kind, sub)| !kind.is_empty() && !sub.is_empty());
+            if !printable || parts.is_none() {
+                return Err(format!("= {media_type:?} is no media type like text/plain"));
+            }
+            draft.command.result = Some(media_type.to_owned());
+            Ok(())
+        },
+    },
+    Key {
+        name: "env",
+        default: r#"["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"]"#,
+        doc: "Variables that the command inherits from the worker; no others reach it.",
+        set: |draft, value| {
+            let names = texts(value)?;
+            names.iter().try_for_each(|name| check_variable(name))?;
+            draft.command.inherit = names;
+            Ok(())
+        },
+    },
+    Key {
+        name: "set",
+        default: "{}",
+        doc: "Further variables, as in `{ MODE = \"fast\" }`; they go before inherited ones.",
+        set: |draft, value| {
+            let table = value.as_table().ok_or("is no table like { MODE = \"fast\" }")?;
+            for (name, value) in table {
+                check_variable(name)?;
+                if GIVEN.contains(&name.as_str()) || name == sweeper::MARK {
+                    return Err(format!("names `{name}`, which every command gets from its worker"));
+                }
+                let value = plain(value).filter(|value| !value.contains('\0'));
+                let value = value.ok_or_else(|| format!("has a `{name}` that is no text"))?;
+                draft.command.set.insert(name.clone(), value);
+            }
+            Ok(())
+        },
+    },
+    Key {
+        name: "directory",
+        default: ".",
+        doc: "The folder the command runs in, seen from the folder of the configuration file.",
+        set: |draft, value| {
+            draft.command.directory = draft.command.directory.join(text(value)?);
+            Ok(())
+        },
+    },
+];
+
+/// A kind that is being read.
+struct Draft {
+    name: Option<Kind>,
+    command: Command,
+    terms: Terms,
+}
+
+/// Reads all that the file has under `kind`, and notes what is wrong.
+pub fn read(value: Value, file: &Path, problems: &mut Vec<String>) -> Vec<CommandKind> {
+    let tables = match value {
+        Value::Array(values) if values.iter().all(Value::is_table) => values,
+        _ => {
+            problems.push(format!("{}: `kind` must be a list of tables: write `[[kind]]` above each", file.display()));
+            return Vec::new();
+        }
+    };
+    let mut kinds: Vec<CommandKind> = Vec::new();
+    for (index, table) in tables.iter().filter_map(Value::as_table).enumerate() {
+        let called = match table.get("name").and_then(Value::as_str) {
+            Some(name) => format!("{}: kind `{name}`:", file.display()),
+            None => format!("{}: [[kind]] number {}:", file.display(), index + 1),
+        };
+        match read_one(table, file) {
+            Ok(kind) if kinds.iter().any(|known| known.name == kind.name) => {
+                problems.push(format!("{called} there are two of that name"));
+            }
+            Ok(kind) => kinds.push(kind),
+            Err(wrong) => problems.extend(wrong.into_iter().map(|wrong| format!("{called} {wrong}"))),
+        }
+    }
+    kinds
+}
+
+fn read_one(table: &toml::Table, file: &Path) -> Result<CommandKind, Vec<String>> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut draft = Draft {
+        name: None,
+        command: Command::new([""; 0]),
+        terms: Terms { retry: Retry::DEFAULT, ..Terms::default() },
+    };
+    draft.command.directory = folder.to_owned();
+    let mut problems = Vec::new();
+    for (name, value) in flat(table) {
+        match KEYS.iter().find(|key| key.name == name) {
+            None => problems.push(format!("unknown key `{name}`{}", suggest(&name, KEYS.iter().map(|key| key.name)))),
+            Some(key) => {
+                if let Err(wrong) = (key.set)(&mut draft, value) {
+                    problems.push(format!("`{name}` {wrong}"));
+                }
+            }
+        }
+    }
+    for needed in ["name", "command"].into_iter().filter(|needed| !table.contains_key(*needed)) {
+        problems.push(format!("`{needed}` is missing"));
+    }
+    match draft {
+        Draft { name: Some(name), command, terms } if problems.is_empty() => Ok(CommandKind { name, command, terms }),
+        _ => Err(problems),
+    }
+}
+
+/// Returns the keys of a kind, those of the table `retry` with its name before them.
+fn flat(table: &toml::Table) -> impl Iterator<Item = (String, &Value)> {
+    table.iter().flat_map(|(name, value)| match value {
+        Value::Table(inner) if name == "retry" => {
+            inner.iter().map(|(inner, value)| (format!("retry.{inner}"), value)).collect::<Vec<_>>()
+        }
+        value => vec![(name.clone(), value)],
+    })
+}
+
+fn text(value: &Value) -> Result<&str, String> {
+    value.as_str().filter(|text| !text.contains('\0')).ok_or_else(|| "is no text in quotes".into())
+}
+
+fn texts(value: &Value) -> Result<Vec<String>, String> {
+    let list = value.as_array().and_then(|list| list.iter().map(|item| text(item).ok().map(str::to_owned)).collect());
+    list.ok_or_else(|| "is no list of texts".into())
+}
+
+fn check_variable(name: &str) -> Result<(), String> {
+    let wrong = name.is_empty() || name.contains(['=', '\0']);
+    if wrong { Err(format!("has {name:?}, which is no name of a variable")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use longshore_jobs::command::INHERITED;
+
+    use super::*;
+
+    fn kinds(text: &str) -> (Vec<CommandKind>, Vec<String>) {
+        let mut problems = Vec::new();
+        let value = text.parse::<toml::Table>().unwrap().remove("kind").unwrap();
+        let kinds = read(value, Path::new("etc/longshore.toml"), &mut problems);
+        (kinds, problems)
+    }
+
+    #[test]
+    fn a_kind_has_a_command_and_terms() {
+        let (kinds, problems) = kinds(
+            "[[kind]]\nname = 'resize'\ncommand = ['php', 'resize.php']\ntimeout = '60s'\nmax_attempts = 3\n\
+             result = 'image/png'\nenv = ['PATH']\nset = { MODE = 'fast', LEVEL = 3 }\ndirectory = 'work'\n\
+             retry = { base = '1s', cap = '1m' }\n[[kind]]\nname = 'b'\ncommand = ['b']\n",
+        );
+        assert_eq!(problems, [""; 0]);
+        let resize = &kinds[0];
+        assert_eq!(resize.command.argv, ["php", "resize.php"]);
+        assert_eq!(resize.terms.timeout, Some(Duration::from_secs(60)));
+        assert_eq!(resize.terms.max_attempts, Some(3));
+        assert_eq!(resize.terms.retry, Retry { base: Duration::from_secs(1), cap: Duration::from_secs(60) });
+        assert_eq!(resize.command.result.as_deref(), Some("image/png"));
+        assert_eq!(resize.command.inherit, ["PATH"]);
+        assert_eq!((resize.command.set["MODE"].as_str(), resize.command.set["LEVEL"].as_str()), ("fast", "3"));
+        assert_eq!(resize.command.directory, Path::new("etc/work"));
+        assert_eq!((kinds[1].terms, kinds[1].command.directory.as_path()), (Terms::default(), Path::new("etc")));
+        assert_eq!(kinds[1].command.inherit, INHERITED);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_with_the_kind_it_is_about() {
+        let (_, problems) = kinds(
+            "[[kind]]\nname = 'a'\ncomand = ['a']\n\
+             [[kind]]\ncommand = 'php resize.php'\nretry = { bas = '1s' }\n\
+             [[kind]]\nname = 'image'\ncommand = []\ntimeout = '0s'\nmax_attempts = 0\nresult = 'png'\nenv = ['A=B']\n\
+             set = { LONGSHORE_FENCE = '1' }\n\
+             [[kind]]\nname = 'twice'\ncommand = ['a']\n[[kind]]\nname = 'twice'\ncommand = ['a']\n",
+        );
+        let mut all = problems.join("\n").replace("etc/longshore.toml: ", "");
+        all.push('\n');
+        for part in [
+            "kind `a`: unknown key `comand`, did you mean `command`?\nkind `a`: `command` is missing\n",
+            "[[kind]] number 2: `command` must be a list like [\"php\", \"resize.php\"]: there is no shell\n",
+            "[[kind]] number 2: unknown key `retry.bas`, did you mean `retry.base`?\n",
+            "[[kind]] number 2: `name` is missing\n",
+            "kind `image`: `name` = `image` is a built-in kind",
+            "kind `image`: `command` names no program\n",
+            "kind `image`: `timeout` is not from 1ms to 24h\n",
+            "kind `image`: `max_attempts` is no number from 1 to 1000\n",
+            "kind `image`: `result` = \"png\" is no media type",
+            "kind `image`: `env` has \"A=B\"",
+            "kind `image`: `set` names `LONGSHORE_FENCE`",
+            "kind `twice`: there are two of that name\n",
+        ] {
+            assert!(all.contains(part), "{part:?} is missing:\n{all}");
+        }
+        assert_eq!(problems.len(), 13, "{all}");
+        assert!(kinds("kind = 3").1[0].contains("write `[[kind]]`"));
+        assert!(kinds("[kind]\nname = 'a'").1[0].contains("write `[[kind]]`"));
+    }
+
+    #[test]
+    fn every_default_is_what_the_code_does() {
+        let default = |name: &str| KEYS.iter().find(|key| key.name == name).expect("it is there").default;
+        assert_eq!(humantime::parse_duration(default("timeout")).unwrap(), limits::DEFAULT_TIMEOUT);
+        assert_eq!(default("max_attempts"), limits::DEFAULT_ATTEMPTS.to_string());
+        assert_eq!(humantime::parse_duration(default("retry.base")).unwrap(), Retry::DEFAULT.base);
+        assert_eq!(humantime::parse_duration(default("retry.cap")).unwrap(), Retry::DEFAULT.cap);
+        assert_eq!(default("env"), format!("{INHERITED:?}"));
+    }
+}

@@ -1,0 +1,87 @@
+//! `longshore pause` and `longshore resume`.
+
+use clap::Args;
+use longshore_server::wire;
+
+use crate::Exit;
+use crate::target::On;
+
+/// Stop handing out jobs of a queue, until it is resumed or a time is over; what runs goes on
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore pause mail --reason 'the mail host is down'
+  longshore pause mail --for 10m
+  longshore pause mail --until 2027-01-01T06:00:00Z")]
+pub struct Pause {
+    /// The queue
+    queue: String,
+    /// Resume by itself after this long, such as 90s, 10m or 2h
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    period: Option<std::time::Duration>,
+    /// Resume by itself at this time (RFC 3339)
+    #[arg(long, value_name = "TIME", conflicts_with = "period")]
+    until: Option<String>,
+    /// Why, for whoever wonders
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Who asks [default: you]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+    #[command(flatten)]
+    on: On,
+}
+
+/// Hand out jobs of a queue again
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  longshore resume mail")]
+pub struct Resume {
+    /// The queue
+    queue: String,
+    #[command(flatten)]
+    on: On,
+}
+
+impl Pause {
+    pub async fn run(self) -> Result<(), Exit> {
+        let by = self.by.or_else(|| std::env::var("USER").ok().filter(|user| !user.is_empty()));
+        let for_ms = self.period.map(|period| u64::try_from(period.as_millis()).unwrap_or(u64::MAX));
+        let pause = wire::NewPause { until: self.until, for_ms, reason: self.reason, by };
+        let queue = self.on.open().await?.pause(&self.queue, pause).await?;
+        tell(&queue, self.on.json)
+    }
+}
+
+impl Resume {
+    pub async fn run(self) -> Result<(), Exit> {
+        let queue = self.on.open().await?.resume(&self.queue).await?;
+        tell(&queue, self.on.json)
+    }
+}
+
+fn tell(queue: &wire::Queue, json: bool) -> Result<(), Exit> {
+    if json {
+        println!("{}", serde_json::to_string(queue).map_err(Exit::failed)?);
+        return Ok(());
+    }
+    match &queue.paused {
+        Some(pause) => println!("queue {} is paused {}", queue.queue, words(pause)),
+        None => println!("queue {} hands out its jobs", queue.queue),
+    }
+    Ok(())
+}
+
+/// Says until when, by whom and why a queue is paused.
+pub fn words(pause: &wire::Pause) -> String {
+    let mut words = match pause.until {
+        Some(until) => format!("until {until}"),
+        None => "until it is resumed".to_owned(),
+    };
+    if let Some(by) = &pause.by {
+        words += &format!(", by {by}");
+    }
+    if let Some(reason) = &pause.reason {
+        words += &format!(": {reason}");
+    }
+    words
+}

@@ -1,0 +1,96 @@
+//! How much is taken over at a time: the pushes in flight, and the depth of queues.
+//!
+//! Who comes while the store is busy with as many pushes as allowed hears so at once: a short line that moves is worth more
+//! than a long one in which every caller's patience ends.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::{Backend, NewJob, Pushed, QueueName, QueueStats, State};
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::Instant;
+
+use crate::Config;
+use crate::problem::{Code, Problem};
+
+/// How long counted depths are believed; what we push meanwhile is added to them.
+const FRESH: Duration = Duration::from_millis(250);
+
+/// Takes jobs over, within bounds.
+#[derive(Debug)]
+pub(crate) struct Intake {
+    pushes: Arc<Semaphore>,
+    allowed: usize,
+    depth: Option<Depth>,
+}
+
+/// How deep a queue may be, and how deep each is.
+#[derive(Debug)]
+struct Depth {
+    allowed: u64,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    at: Option<Instant>,
+    waiting: HashMap<QueueName, u64>,
+}
+
+impl Intake {
+    pub(crate) fn new(config: &Config) -> Self {
+        let depth = config.queue_depth.map(|allowed| Depth { allowed, known: Mutex::default() });
+        Intake { pushes: Arc::new(Semaphore::new(config.pushes)), allowed: config.pushes, depth }
+    }
+
+    /// Pushes jobs, all or none; or says why not now.
+    pub(crate) async fn push(&self, backend: &Backend, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Problem> {
+        let permit = Arc::clone(&self.pushes).try_acquire_owned().map_err(|_| {
+            let detail = format!("{} pushes are under way, as many as allowed; nothing was taken over", self.allowed);
+            Problem::new(Code::TooBusy, detail).retry_after_about(1)
+        })?;
+        if let Some(depth) = &self.depth {
+            depth.admit(backend, &jobs).await?;
+        }
+        // A push goes on when its caller goes away, so its permit goes with it.
+        let backend = backend.clone();
+        let pushing = tokio::spawn(async move {
+            let pushed = backend.push(jobs).await;
+            drop(permit);
+            pushed
+        });
+        let pushed = pushing.await.map_err(|e| Problem::new(Code::Internal, format!("the push broke off: {e}")))?;
+        Ok(pushed?)
+    }
+}
+
+impl Depth {
+    async fn admit(&self, backend: &Backend, jobs: &[NewJob]) -> Result<(), Problem> {
+        let mut known = self.known.lock().await;
+        if known.at.is_none_or(|at| at.elapsed() >= FRESH) {
+            let waiting = |stats: &QueueStats| stats.count(State::Scheduled) + stats.count(State::Ready);
+            let stats = backend.queues().await?;
+            known.waiting = stats.iter().map(|stats| (stats.queue.clone(), waiting(stats))).collect();
+            known.at = Some(Instant::now());
+        }
+        let mut more: HashMap<&QueueName, u64> = HashMap::new();
+        for job in jobs {
+            *more.entry(&job.queue).or_default() += 1;
+        }
+        for (queue, more) in &more {
+            let waiting = known.waiting.get(*queue).copied().unwrap_or(0);
+            if waiting + more > self.allowed {
+                let detail = format!(
+                    "{waiting} jobs wait in queue `{queue}`, which may hold {}; nothing was taken over",
+                    self.allowed
+                );
+                return Err(Problem::new(Code::QueueFull, detail).retry_after_about(5));
+            }
+        }
+        for (queue, more) in more {
+            *known.waiting.entry(queue.clone()).or_default() += more;
+        }
+        Ok(())
+    }
+}

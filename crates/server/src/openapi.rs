@@ -1,0 +1,242 @@
+//! The API as a document for programs: OpenAPI 3.1, made of the table of operations and the wire's types.
+//!
+//! The document is made from what this server is told: the demo's routes are in it where they are there, and a token is asked
+//! for where there is one. Tests compare it with the router and with every answer that the test suite sees.
+
+mod operation;
+mod operations;
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value, json};
+
+use crate::app::App;
+use crate::problem::Code;
+use crate::{Config, wire};
+
+use operation::{Body, Content, Operation, Schema};
+
+/// Answers the document.
+pub(crate) async fn get(State(app): State<App>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], app.document).into_response()
+}
+
+/// Returns the document of a server that is told that.
+///
+/// # Examples
+///
+/// ```
+/// let document = longshore_server::openapi::document(&longshore_server::Config::default());
+/// assert_eq!(document["openapi"], "3.1.0");
+/// assert_eq!(document["paths"]["/v1/jobs"]["post"]["operationId"], "push");
+/// ```
+pub fn document(config: &Config) -> Value {
+    let mut schemas = Schemas::new();
+    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    let demo = if config.demo { operations::DEMO } else { &[] };
+    for operation in operations::API.iter().chain(demo) {
+        let written = schemas.operation(operation, config);
+        paths.entry(operation.path).or_default().insert(operation.method.to_owned(), written);
+    }
+    schemas.answered.subschema_for::<wire::Event>(); // no body, but what a stream's bodies are made of
+    let mut document = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "longshore",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Background jobs: push them, ask for them, hear of them, fetch what they gave back.",
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        },
+        "paths": paths,
+        "components": { "schemas": schemas.definitions() },
+    });
+    if config.token.is_some() {
+        document["components"]["securitySchemes"] = json!({
+            "bearer": { "type": "http", "scheme": "bearer" },
+            "basic": { "type": "http", "scheme": "basic", "description": "The token is the password; the user does not matter." },
+        });
+        document["security"] = json!([{ "bearer": [] }, { "basic": [] }]);
+    }
+    document
+}
+
+/// The schemas met so far: of what is sent to the server, and of what it answers.
+struct Schemas {
+    taken: SchemaGenerator,
+    answered: SchemaGenerator,
+}
+
+impl Schemas {
+    fn new() -> Self {
+        let mut settings = SchemaSettings::draft2020_12();
+        settings.definitions_path = "/components/schemas".into();
+        Schemas {
+            taken: settings.clone().for_deserialize().into_generator(),
+            answered: settings.for_serialize().into_generator(),
+        }
+    }
+
+    fn operation(&mut self, operation: &Operation, config: &Config) -> Value {
+        let mut written = json!({
+            "operationId": operation.id,
+            "summary": operation.summary,
+            "responses": self.answers(operation, config),
+        });
+        if !operation.parameters.is_empty() {
+            let parameters = operation.parameters.iter();
+            written["parameters"] = parameters.map(|parameter| parameter.write(&mut self.taken)).collect();
+        }
+        if let Some(body) = self.body(operation.takes) {
+            written["requestBody"] = body;
+        }
+        if operation.open {
+            written["security"] = json!([]);
+        }
+        written
+    }
+
+    fn body(&mut self, body: Body) -> Option<Value> {
+        let (required, media, schema): (_, &[&str], _) = match body {
+            Body::None => return None,
+            Body::Json(schema) => (true, &["application/json"], schema),
+            Body::JsonOrNone(schema) => (false, &["application/json"], schema),
+            Body::Either(schema) => (true, &["application/json", "application/x-www-form-urlencoded"], schema),
+        };
+        let schema = schema(&mut self.taken);
+        let content: Map<_, _> = media.iter().map(|media| ((*media).to_owned(), json!({ "schema": schema }))).collect();
+        Some(json!({ "required": required, "content": content }))
+    }
+
+    /// Writes what an operation may answer: what it says itself, and the problems by status, each with its codes.
+    fn answers(&mut self, operation: &Operation, config: &Config) -> Value {
+        let mut answers: BTreeMap<String, Value> = BTreeMap::new();
+        for answer in operation.answers {
+            let mut written = json!({ "description": answer.says });
+            if let Some((media, schema)) = self.content(answer.content) {
+                written["content"] = json!({ media: { "schema": schema } });
+            }
+            let headers = answer.headers.iter();
+            let headers: Map<_, _> = headers.map(|(name, says)| ((*name).to_owned(), header_of(says))).collect();
+            if !headers.is_empty() {
+                written["headers"] = headers.into();
+            }
+            answers.insert(answer.status.to_string(), written);
+        }
+        let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
+        for code in operation.fails.iter().flat_map(|codes| codes.iter()).chain(everywhere(operation, config)) {
+            by_status.entry(code.status().as_u16()).or_default().push(*code);
+        }
+        for (status, codes) in by_status {
+            let schema = (wire_problem as Schema)(&mut self.answered);
+            let says = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning()));
+            let says = says.collect::<Vec<_>>().join("\n\n");
+            let media = if status == 202 { "application/json" } else { "application/problem+json" };
+            match answers.get_mut(&status.to_string()) {
+                // The demo's own answers of an error, beside a problem of the same status.
+                Some(written) => {
+                    let both = format!("{}\n\n{says}", written["description"].as_str().unwrap_or_default());
+                    written["description"] = both.into();
+                    written["content"][media] = json!({ "schema": schema });
+                }
+                None => {
+                    let mut written = json!({ "description": says, "content": { media: { "schema": schema } } });
+                    if matches!(status, 202 | 429 | 503 | 507) {
+                        written["headers"] =
+                            json!({ "Retry-After": header_of("Seconds to wait before trying again.") });
+                    }
+                    answers.insert(status.to_string(), written);
+                }
+            }
+        }
+        json!(answers)
+    }
+
+    fn content(&mut self, content: Content) -> Option<(&'static str, Value)> {
+        match content {
+            Content::None => None,
+            Content::Json(schema) => Some(("application/json", schema(&mut self.answered))),
+            Content::Text(media) => Some((media, json!({ "type": "string" }))),
+            Content::Bytes(media) => Some((media, json!({}))),
+        }
+    }
+
+    fn definitions(mut self) -> Map<String, Value> {
+        let mut all = self.taken.take_definitions(true);
+        all.extend(self.answered.take_definitions(true));
+        all
+    }
+}
+
+fn wire_problem(schemas: &mut SchemaGenerator) -> Value {
+    schemas.subschema_for::<wire::Problem>().to_value()
+}
+
+fn header_of(says: &str) -> Value {
+    json!({ "description": says, "schema": { "type": "string" } })
+}
+
+/// Returns the codes that any request may be answered with, before its operation is asked.
+fn everywhere(operation: &Operation, config: &Config) -> impl Iterator<Item = &'static Code> {
+    let guard: &[Code] = match &config.token {
+        Some(_) if operation.open => &[],
+        Some(_) => &[Code::Unauthorized, Code::TooManyWrongTokens],
+        None => &[Code::ForbiddenHost],
+    };
+    let origin: &[Code] = if operation.method == "get" { &[] } else { &[Code::ForbiddenOrigin] };
+    guard.iter().chain(origin).chain(&[Code::Internal, Code::TooManyConnections])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::{router, table};
+    use axum::http::Request;
+    use longshore_core::{Backend, Memory, artifact::InMemory};
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+    use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn the_document_has_every_route_with_its_methods_and_no_other() {
+        for demo in [false, true] {
+            let config = Config { demo, ..Config::default() };
+            let document = document(&config);
+            let backend = Backend::new(Arc::new(Memory::default()), Arc::new(InMemory::default()));
+            let app = App::new(backend, config);
+            let mut routed = BTreeSet::new();
+            for (path, _) in table(&app.config) {
+                // A method that nobody knows is answered with those that the route has.
+                let request =
+                    Request::builder().method("BREW").uri(path.replace(['{', '}'], "")).header("host", "localhost");
+                let request = request.body(axum::body::Body::empty()).unwrap();
+                let answer = router(app.clone()).oneshot(request).await.unwrap();
+                let allowed = answer.headers()[header::ALLOW].to_str().unwrap().to_lowercase();
+                routed.extend(allowed.split(',').filter(|method| *method != "head").map(|m| format!("{m} {path}")));
+            }
+            let mut documented = BTreeSet::new();
+            for (path, operations) in document["paths"].as_object().unwrap() {
+                documented.extend(operations.as_object().unwrap().keys().map(|method| format!("{method} {path}")));
+            }
+            assert_eq!(documented, routed);
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_own() {
+        let config = Config { demo: true, ..Config::default() };
+        let document = document(&config);
+        let text = document.to_string();
+        for reference in text.split("\"$ref\":\"#").skip(1) {
+            let pointer = reference.split('"').next().unwrap();
+            assert!(document.pointer(pointer).is_some(), "{pointer} leads nowhere");
+        }
+        let operations = operations::API.iter().chain(operations::DEMO);
+        let names: Vec<_> = operations.map(|operation| operation.id).collect();
+        assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
+    }
+}

@@ -1,0 +1,54 @@
+//! `POST /v1/jobs/batch`: takes many jobs over, all or none.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use longshore_core::{Pushed, limits};
+
+use crate::app::App;
+use crate::problem::{Code, Problem};
+use crate::routes::push::{first_state, numbered};
+use crate::{body, idempotency, wire};
+
+/// Answers 202 once all jobs are durable, in their order. A single wrong one refuses the whole batch, so that a program never
+/// has to find out which half of its jobs there is.
+pub(crate) async fn batch(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<(StatusCode, Json<wire::BatchAnswer>), Problem> {
+    idempotency::none(&headers)?;
+    let batch = body::json_up_to::<wire::Batch>(&app, app.config.batch_bytes, &headers, body).await?;
+    if batch.value.jobs.is_empty() {
+        let detail = format!("there are none; a batch has 1 to {}", limits::BATCH);
+        return Err(Problem::field(Code::InvalidJob, "jobs", detail));
+    }
+    let jobs = batch.value.jobs.into_iter().enumerate();
+    let jobs = jobs.map(|(index, push)| numbered(index, push)).collect::<Result<Vec<_>, _>>()?;
+    let whens: Vec<_> = jobs.iter().map(|job| job.when).collect();
+    let pushed = app.intake.push(&app.backend, jobs).await?;
+
+    let existing = pushed.iter().filter_map(|pushed| match pushed {
+        Pushed::Existing { id, .. } => Some(*id),
+        _ => None,
+    });
+    let existing: Vec<_> = existing.collect();
+    let mut statuses = match existing.is_empty() {
+        true => Vec::new(),
+        false => app.backend.status(existing).await?,
+    }
+    .into_iter();
+    let taken = |id, state, existing| wire::BatchItem::Taken { id, state, existing };
+    let refused = |problem: Problem| wire::BatchItem::Refused { error: problem.into_wire() };
+    let jobs = pushed.into_iter().zip(whens).map(|(pushed, when)| match pushed {
+        Pushed::Created(id) => taken(id, first_state(when, id), None),
+        Pushed::Existing { id, by } => match statuses.next().flatten() {
+            Some(status) => taken(id, status.state, Some(wire::instead(by).to_owned())),
+            None => refused(Problem::unknown_job(&id.to_string())),
+        },
+        Pushed::Conflict(_) => unreachable!("a batch is pushed without idempotency keys"),
+        Pushed::Refused(why) => refused(Problem::new(Code::InvalidJob, why)),
+    });
+    Ok((StatusCode::ACCEPTED, Json(wire::BatchAnswer { jobs: jobs.collect() })))
+}

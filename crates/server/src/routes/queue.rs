@@ -1,0 +1,55 @@
+//! `GET /v1/queues`, `POST /v1/queues/{queue}/pause` and `/resume`: queues in numbers, and whether their jobs are handed out.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use longshore_core::QueueName;
+
+use crate::app::App;
+use crate::params::Id;
+use crate::problem::{Code, Problem};
+use crate::{body, wire};
+
+/// Answers every queue with its counts.
+pub(crate) async fn queues(State(app): State<App>) -> Result<Json<wire::Queues>, Problem> {
+    let queues = app.backend.queues().await?.into_iter().map(wire::Queue::from).collect();
+    Ok(Json(wire::Queues { queues }))
+}
+
+/// Stops handing out jobs of a queue; answers the queue. What runs goes on. A queue may be paused before its first job.
+pub(crate) async fn pause(
+    State(app): State<App>,
+    Id(queue): Id,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<wire::Queue>, Problem> {
+    let pause = body::json_or_none::<wire::NewPause>(&app, &headers, body).await?;
+    let queue = name(&queue)?;
+    let pause = pause.into_new().map_err(|wrong| Problem::field(Code::InvalidJob, &wrong.field, wrong.why))?;
+    app.backend.pause(queue.clone(), pause).await?;
+    shown(&app, queue).await
+}
+
+/// Hands out jobs of a queue again, also where it is not paused; answers the queue.
+pub(crate) async fn resume(
+    State(app): State<App>,
+    Id(queue): Id,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<wire::Queue>, Problem> {
+    body::none(&app, &headers, body).await?;
+    let queue = name(&queue)?;
+    app.backend.resume(queue.clone()).await?;
+    shown(&app, queue).await
+}
+
+fn name(text: &str) -> Result<QueueName, Problem> {
+    text.parse().map_err(|e| Problem::field(Code::InvalidQuery, "queue", e))
+}
+
+/// Returns a queue as it is now; one that never had a job has only zeros.
+async fn shown(app: &App, queue: QueueName) -> Result<Json<wire::Queue>, Problem> {
+    let stats = app.backend.queues().await?.into_iter().find(|stats| stats.queue == queue);
+    Ok(Json(stats.map_or_else(|| wire::Queue::empty(queue.as_str()), wire::Queue::from)))
+}

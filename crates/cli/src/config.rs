@@ -46,10 +46,8 @@ pub struct Config {
     pub kinds: Vec<CommandKind>,
     /// Retention.
     pub settings: Settings,
-    /// Most connections at a time.
-    pub connections: usize,
-    /// Most event streams at a time.
-    pub streams: usize,
+    /// Bounds of the HTTP server.
+    pub http: longshore_server::Config,
 }
 
 /// A token in clear, as a client needs it; never shown.
@@ -233,13 +231,56 @@ pub const KEYS: &[Key] = &[
         name: "http.connections",
         default: "1024",
         doc: "Connections at a time; one more is answered 503.",
-        set: |config, text| set_count(&mut config.connections, text),
+        set: |config, text| set_count(&mut config.http.connections, text),
     },
     Key {
         name: "http.streams",
         default: "512",
         doc: "Event streams at a time; one more is answered 503.",
-        set: |config, text| set_count(&mut config.streams, text),
+        set: |config, text| set_count(&mut config.http.streams, text),
+    },
+    Key {
+        name: "http.streams_per_caller",
+        default: "20",
+        doc: "Event streams at a time of one caller, which is an address; one more is answered 503.",
+        set: |config, text| set_count(&mut config.http.streams_per_caller, text),
+    },
+    Key {
+        name: "http.stream_lifetime",
+        default: "1h",
+        doc: "How long an event stream may last; clients connect anew and go on where they were.",
+        set: |config, text| set_duration(&mut config.http.stream_lifetime, text),
+    },
+    Key {
+        name: "http.waits",
+        default: "1024",
+        doc: "Long polls at a time; one more is answered 503.",
+        set: |config, text| set_count(&mut config.http.waits, text),
+    },
+    Key {
+        name: "http.pushes",
+        default: "512",
+        doc: "Pushes under way at a time; one more is answered 503 at once, so that a flood cannot pile up.",
+        set: |config, text| set_count(&mut config.http.pushes, text),
+    },
+    Key {
+        name: "http.queue_depth",
+        default: "0",
+        doc: "Jobs that may wait in one queue; a push beyond is answered 429. 0 sets no bound.",
+        set: |config, text| {
+            let depth: u64 = text.parse().map_err(|_| "is no number".to_owned())?;
+            config.http.queue_depth = (depth > 0).then_some(depth);
+            Ok(())
+        },
+    },
+    Key {
+        name: "http.wrong_tokens",
+        default: "10",
+        doc: "Wrong tokens a minute from one address before it is answered 429; 0 does not count them.",
+        set: |config, text| {
+            config.http.wrong_tokens = text.parse().map_err(|_| "is no number".to_owned())?;
+            Ok(())
+        },
     },
 ];
 
@@ -307,18 +348,15 @@ impl Config {
             pace: Pace::default(),
             kinds: Vec::new(),
             settings: Settings::default(),
-            connections: 0,
-            streams: 0,
+            http: longshore_server::Config::default(),
         }
     }
 
     /// Returns what the server is told.
     pub fn server_config(&self, demo: bool) -> Result<longshore_server::Config, crate::Exit> {
-        let mut server = longshore_server::Config::default();
+        let mut server = self.http.clone();
         server.token = self.token.as_ref().map(Token::secret).transpose().map_err(crate::Exit::usage)?;
         server.demo = demo;
-        server.connections = self.connections;
-        server.streams = self.streams;
         Ok(server)
     }
 }
@@ -462,6 +500,7 @@ mod tests {
         assert_eq!(config.settings.keep_dead, longshore::limits::KEEP_DEAD);
         assert_eq!(config.settings.keep_finished, longshore::limits::KEEP_FINISHED);
         assert_eq!((config.lease, config.grace), (longshore::limits::LEASE, longshore::limits::GRACE));
+        assert_eq!(format!("{:?}", config.http), format!("{:?}", longshore_server::Config::default()));
     }
 
     #[test]

@@ -19,6 +19,9 @@ const SCHEMA: i64 = 1;
 /// processes write to.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
+/// How long another process's lock is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Where a database is.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
@@ -37,6 +40,20 @@ pub(crate) fn open(place: &Place, options: &Options) -> Result<Connection, Error
     {
         prepare_file(path, options)?;
     }
+    let began = Instant::now();
+    loop {
+        match set_up(place, options) {
+            // Several processes that make the same new file at once get in each other's way where SQLite does not wait: the
+            // switch to WAL among them.
+            Err(e) if e.kind() == ErrorKind::Unavailable && began.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(fastrand::u64(1..20)));
+            }
+            done => return done,
+        }
+    }
+}
+
+fn set_up(place: &Place, options: &Options) -> Result<Connection, Error> {
     let connection = connect(place, options)?;
     check_owner(&connection)?;
     if let Place::File(_) = place {
@@ -85,7 +102,6 @@ fn connect(place: &Place, options: &Options) -> Result<Connection, Error> {
 /// slowest commits of four processes from 129 ms down to 10 ms.
 fn wait_for_the_lock(tries: i32) -> bool {
     thread_local!(static SINCE: std::cell::Cell<Option<Instant>> = const { std::cell::Cell::new(None) });
-    const PATIENCE: Duration = Duration::from_secs(10);
     let now = Instant::now();
     let since = SINCE.with(|cell| {
         let since = cell.get().filter(|_| tries > 0).unwrap_or(now);

@@ -22,6 +22,7 @@ mod wait;
 mod jobs;
 mod act;
 mod queues;
+mod job_log;
 mod pause;
 mod check;
 
@@ -53,6 +54,7 @@ enum Command {
     Cancel(act::Cancel),
     Retry(act::Retry),
     Queues(queues::Queues),
+    Log(job_log::Log),
     Pause(pause::Pause),
     Resume(pause::Resume),
     Check(check::Check),
@@ -100,6 +102,7 @@ fn main() {
             Command::Cancel(cancel) => cancel.run().await,
             Command::Retry(retry) => retry.run().await,
             Command::Queues(queues) => queues.run().await,
+            Command::Log(log) => log.run().await,
             Command::Pause(pause) => pause.run().await,
             Command::Resume(resume) => resume.run().await,
             Command::Check(check) => check.run().await,

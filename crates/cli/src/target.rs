@@ -138,6 +138,18 @@ impl Target {
         }
     }
 
+    /// Returns a job's log.
+    pub async fn log(&self, id: &str) -> Result<String, Error> {
+        match self {
+            Target::Store(longshore) => longshore.backend().log(self.id(id).await?).await?.ok_or_else(|| unknown(id)),
+            Target::Server(_) => {
+                let path = format!("/v1/jobs/{}/log", segment(id));
+                let output = self.remote(move |remote| remote.bytes(&path)).await?;
+                Ok(String::from_utf8_lossy(&output.body).into_owned())
+            }
+        }
+    }
+
     /// Calls a job off, or tries it again; returns it as it is then.
     pub async fn act(&self, id: &str, action: Action, verb: &str) -> Result<wire::Job, Error> {
         match self {

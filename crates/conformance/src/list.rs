@@ -218,6 +218,7 @@ reading once "reads change nothing" {
     newest_failures_are_kept_and_cut: "The newest 20 failures are kept, their messages cut at 4 KiB between characters.",
     failure_of_the_end_is_kept_too: "The failure that ended a job is kept.",
     latest_progress_wins_and_belongs_to_one_attempt: "The latest progress wins, comes along with a settle, and is gone with the next attempt.",
+    log_is_written_by_who_holds_the_job_and_goes_with_it: "A log is written by the newest token only, and deleted with its job.",
     store_says_what_it_is: "A store's reach is what it says.",
 }
 

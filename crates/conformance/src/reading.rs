@@ -280,3 +280,23 @@ pub(crate) async fn store_says_what_it_is(bench: Bench) {
     let opened_twice = bench.second().await.is_some();
     assert_eq!(opened_twice, reach > Reach::Process, "what it says and what it does");
 }
+
+pub(crate) async fn log_is_written_by_who_holds_the_job_and_goes_with_it(bench: Bench) {
+    let first = bench.running().await;
+    let write = async |job: &longshore_core::Claimed, text: &str| {
+        bench.backend.write_log(job.id, job.token, text.to_owned()).await.expect("a log can be written")
+    };
+    let log = async || bench.backend.log(first.id).await.expect("a log can be read");
+    assert_eq!(log().await.as_deref(), Some(""));
+    assert!(write(&first, "one\n").await);
+    assert!(write(&first, "one\ntwo \u{fc}\n").await, "the newest replaces the earlier");
+    bench.end(&first, retry_in(secs(0))).await;
+    let second = bench.take_one().await;
+    assert!(!write(&first, "stale").await);
+    assert_eq!(log().await.as_deref(), Some("one\ntwo \u{fc}\n"));
+    bench.end(&second, success()).await;
+    assert!(!write(&second, "late").await);
+    bench.advance(limits::KEEP_FINISHED);
+    bench.upkeep().await;
+    assert_eq!(log().await, None);
+}

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use longshore_core::{
     Acted, Action, Capabilities, Claim, Claims, Death, Error, Filter, JobId, Kept, Label, Listed, NewJob, NewPause,
     Page, Pause, Pushed, Queue, QueueName, QueueStats, Renewal, Renewed, Settled, Settlement, Snapshot, Status, Store,
-    Upkeep, Wakeups, WorkerSecret,
+    Token, Upkeep, Wakeups, WorkerSecret,
 };
 
 /// One call under way.
@@ -121,6 +121,14 @@ impl<L: Layer> Store for Through<L> {
 
     async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
         through!(self.act(id, action) as Act)
+    }
+
+    async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
+        through!(self.write_log(id, token, text) as Renew)
+    }
+
+    async fn log(&self, id: JobId) -> Result<Option<String>, Error> {
+        through!(self.log(id) as Read)
     }
 
     async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {

@@ -11,7 +11,7 @@ use crate::watch::Watcher;
 use crate::{
     Acted, Action, ArtifactName, Artifacts, Capabilities, Claim, Claims, Death, Error, ErrorKind, Filter, JobId, Kept,
     Label, Listed, NewJob, NewPause, Output, Page, Pause, Pushed, QueueName, QueueStats, Renewal, Renewed, Settled,
-    Settlement, Snapshot, Status, Store, Stored, Upkeep, Wakeups, Watch, WorkerSecret, limits,
+    Settlement, Snapshot, Status, Store, Stored, Token, Upkeep, Wakeups, Watch, WorkerSecret, limits,
 };
 
 /// A store and its artifacts, ready to use; cheap to clone.
@@ -168,6 +168,16 @@ impl Backend {
     /// Returns every queue with its counts, by name.
     pub async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
         self.run("list queues", |store| async move { store.queues().await }).await
+    }
+
+    /// Replaces a running job's log; see [`Store::write_log`].
+    pub async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
+        self.run("write a log", |store| async move { store.write_log(id, token, text).await }).await
+    }
+
+    /// Returns a job's log; empty where it has none, `None` where nobody knows the job.
+    pub async fn log(&self, id: JobId) -> Result<Option<String>, Error> {
+        self.run(format!("read the log of job {id}"), |store| async move { store.log(id).await }).await
     }
 
     /// Stops handing out jobs of a queue; see [`Store::pause`].

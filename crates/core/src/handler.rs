@@ -40,6 +40,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::log::Log;
 use crate::{Claimed, Job, JobId, Kind, Progress, QueueName};
 
 /// What a handler returns.
@@ -125,6 +126,7 @@ pub struct Ctx {
     pub(crate) job: Arc<Claimed>,
     pub(crate) stopping: CancellationToken,
     pub(crate) latest: Arc<Latest>,
+    pub(crate) log: Arc<Log>,
     pub(crate) states: Arc<States>,
 }
 
@@ -177,6 +179,12 @@ impl Ctx {
     /// Says a few words about how far the job has come.
     pub fn say(&self, words: &str) {
         self.latest.say(Progress::saying_only(words));
+    }
+
+    /// Adds a line to the job's log, which people read with `longshore log` or over HTTP. The last 64 KiB of the newest attempt that
+    /// said something are kept; they are written every two seconds and at the end.
+    pub fn log(&self, line: &str) {
+        self.log.say(line);
     }
 
     /// Returns whether the attempt should stop: called off, timed out, lost, or the worker is to end. Blocking handlers

@@ -58,6 +58,7 @@ pub mod watch;
 pub mod memory;
 pub mod client;
 pub mod handler;
+mod log;
 pub mod worker;
 pub mod upkeep;
 pub mod time;

@@ -61,6 +61,12 @@ limits! {
     RESULT_BYTES: usize = 64 * 1024 * 1024;
     /// Failures kept for one job: the newest.
     FAILURES_KEPT: usize = 20;
+    /// Most that is kept of the log of a job, in bytes: the end of its newest attempt's.
+    LOG_BYTES: usize = 64 * 1024;
+    /// Longest line of a log, in bytes; longer ones are cut.
+    LOG_LINE_BYTES: usize = 2 * 1024;
+    /// How often the log of a running job is written, where there is something new.
+    LOG_EVERY: Duration = Duration::from_secs(2);
     /// Longest message kept of one failure, in bytes; longer ones are cut.
     FAILURE_BYTES: usize = 4 * 1024;
     /// How long succeeded and cancelled jobs are kept.

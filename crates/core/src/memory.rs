@@ -56,6 +56,7 @@ struct Row {
     lease: Option<(Token, BootTime)>,
     settled: Option<Token>,
     keep_until: Option<Timestamp>,
+    log: String,
 }
 
 #[derive(Debug)]
@@ -245,7 +246,15 @@ impl Row {
             failures: Vec::new(),
             version: 1,
         };
-        Row { job, reuse: new.reuse, unique: new.unique, lease: None, settled: None, keep_until: None }
+        Row {
+            job,
+            reuse: new.reuse,
+            unique: new.unique,
+            lease: None,
+            settled: None,
+            keep_until: None,
+            log: String::new(),
+        }
     }
 
     fn facts(&self) -> Facts {
@@ -656,6 +665,16 @@ impl Store for Memory {
             }
         }
         Ok(stats.into_values().collect())
+    }
+
+    async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
+        let mut tables = self.tables();
+        let held = tables.held(id, token);
+        Ok(held.map(|row| row.log = text).is_some())
+    }
+
+    async fn log(&self, id: JobId) -> Result<Option<String>, Error> {
+        Ok(self.tables().row(id).map(|(_, row)| row.log.clone()))
     }
 
     async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {

@@ -80,6 +80,12 @@ pub trait Store: Queue {
     /// Hands out jobs of a queue again; answers whether it was paused.
     async fn resume(&self, queue: QueueName) -> Result<bool, Error>;
 
+    /// Replaces a job's log, only where the token is the job's newest; answers whether it was.
+    async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error>;
+
+    /// Returns a job's log; empty where it has none, `None` where nobody knows the job.
+    async fn log(&self, id: JobId) -> Result<Option<String>, Error>;
+
     /// Does what a person asks to one job.
     async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error>;
 }

@@ -156,7 +156,7 @@ impl Command {
         let end = watch(&mut tree, &mut talk, ctx).await;
         drop(talk);
         let status = tree.reap().await?;
-        heard.log.end(&mut |progress| ctx.progress(progress));
+        heard.log.end(&mut |said| said.tell(ctx));
         match end {
             End::Exited => ending::judge(status, &heard.log)?,
             End::Unfinished => {

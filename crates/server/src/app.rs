@@ -62,6 +62,7 @@ pub(crate) fn table(config: &Config) -> Vec<(&'static str, MethodRouter<App>)> {
         ("/v1/jobs/{id}", get(routes::get).delete(routes::delete)),
         ("/v1/jobs/{id}/events", get(routes::events)),
         ("/v1/jobs/{id}/result", get(routes::result)),
+        ("/v1/jobs/{id}/log", get(routes::log)),
         ("/v1/jobs/{id}/cancel", post(routes::cancel)),
         ("/v1/jobs/{id}/retry", post(routes::retry)),
         ("/v1/queues", get(routes::queues)),

@@ -114,6 +114,11 @@ CREATE TABLE idempotency (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_until ON idempotency (until);
 
+CREATE TABLE log (
+    seq         INTEGER PRIMARY KEY,          -- the job's
+    text        TEXT    NOT NULL
+) STRICT;
+
 CREATE TABLE failure (
     seq     INTEGER NOT NULL,
     n       INTEGER NOT NULL,                 -- counts up; only the newest are kept

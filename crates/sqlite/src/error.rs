@@ -24,6 +24,13 @@ pub(crate) fn of(error: rusqlite::Error) -> Error {
     Error::new(kind, text).caused_by(error)
 }
 
+/// Returns whether another connection's lock was in the way.
+pub(crate) fn is_busy(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<rusqlite::Error>());
+    let code = source.and_then(rusqlite::Error::sqlite_error_code);
+    matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+
 /// Turns an error of a commit into ours: unless SQLite says that there was no room, the commit may have reached the disk.
 pub(crate) fn of_commit(error: rusqlite::Error) -> Error {
     let error = of(error);

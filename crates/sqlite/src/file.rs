@@ -45,7 +45,7 @@ pub(crate) fn open(place: &Place, options: &Options) -> Result<Connection, Error
         match set_up(place, options) {
             // Several processes that make the same new file at once get in each other's way where SQLite does not wait: the
             // switch to WAL among them.
-            Err(e) if e.kind() == ErrorKind::Unavailable && began.elapsed() < PATIENCE => {
+            Err(e) if error::is_busy(&e) && began.elapsed() < PATIENCE => {
                 std::thread::sleep(Duration::from_millis(fastrand::u64(1..20)));
             }
             done => return done,

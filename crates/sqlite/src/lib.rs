@@ -50,7 +50,7 @@ use async_trait::async_trait;
 use longshore_core::{
     Acted, Action, Capabilities, Claim, Claims, Cursor, Death, Error, ErrorKind, Filter, JobId, Kept, Label, Listed,
     NewJob, NewPause, Page, Pause, Pushed, Queue, QueueName, QueueStats, Reach, Renewal, Renewed, Settings, Settled,
-    Settlement, Snapshot, Status, Store, Survives, Upkeep, Wakeups, WorkerSecret,
+    Settlement, Snapshot, Status, Store, Survives, Token, Upkeep, Wakeups, WorkerSecret,
 };
 use rusqlite::Connection;
 
@@ -310,6 +310,14 @@ impl Store for Sqlite {
     async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
         let clock = self.writer.clock().clone();
         self.read(move |connection| read::queues(connection, clock.now())).await
+    }
+
+    async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
+        self.write(move |tx| settle::write_log(tx, id, token, &text)).await
+    }
+
+    async fn log(&self, id: JobId) -> Result<Option<String>, Error> {
+        self.read(move |connection| read::log(connection, id)).await
     }
 
     async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {

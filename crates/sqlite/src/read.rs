@@ -118,6 +118,14 @@ pub(crate) fn status(connection: &Connection, id: JobId) -> rusqlite::Result<Opt
         .optional()
 }
 
+/// Returns a job's log; empty where it has none.
+pub(crate) fn log(connection: &Connection, id: JobId) -> rusqlite::Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT coalesce(log.text, '') FROM job LEFT JOIN log ON log.seq = job.seq WHERE job.id = ?1")?
+        .query_row([id.as_bytes()], |row| row.get(0))
+        .optional()
+}
+
 pub(crate) fn find(connection: &Connection, alias: &Label) -> rusqlite::Result<Option<JobId>> {
     connection
         .prepare_cached("SELECT id FROM job WHERE alias IS NOT NULL AND alias = ?1 ORDER BY seq DESC LIMIT 1")?

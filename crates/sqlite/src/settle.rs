@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::fmt::Write;
 
 use longshore_core::state::{Event, step};
-use longshore_core::{Death, Outcome, Renewal, Renewed, Settled, Settlement, State, Stored, WorkerId, millis};
+use longshore_core::{
+    Death, JobId, Outcome, Renewal, Renewed, Settled, Settlement, State, Stored, Token, WorkerId, millis,
+};
 use rusqlite::{OptionalExtension, params};
 
 use crate::claim::array;
@@ -114,6 +116,18 @@ fn settle_one(tx: &mut Tx<'_>, found: &Found, settlement: &Settlement) -> rusqli
     };
     let along = Along { failure, settled: Some(*token), progress: progress.as_ref() };
     tx.happen(found, Event::Settle(outcome), &along).map(|_| ())
+}
+
+/// Replaces the log of a job that the token still holds.
+pub(crate) fn write_log(tx: &mut Tx<'_>, id: JobId, token: Token, text: &str) -> rusqlite::Result<bool> {
+    let written = tx
+        .connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO log (seq, text)
+             SELECT seq, ?4 FROM job WHERE id = ?1 AND state = 2 AND token_number = ?2 AND token_bits = ?3",
+        )?
+        .execute(params![id.as_bytes(), token.number as i64, token.bits as i64, text])?;
+    Ok(written == 1)
 }
 
 fn keep_result(tx: &Tx<'_>, seq: i64, result: &Stored) -> rusqlite::Result<()> {

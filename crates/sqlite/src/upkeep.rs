@@ -111,6 +111,7 @@ fn prune(tx: &mut Tx<'_>, limit: i64, pruned: &mut usize) -> rusqlite::Result<Ve
             .optional()?;
         let Some((queue, state, id, artifact)) = gone else { continue };
         tx.connection.prepare_cached("DELETE FROM failure WHERE seq = ?1")?.execute([seq])?;
+        tx.connection.prepare_cached("DELETE FROM log WHERE seq = ?1")?.execute([seq])?;
         tx.connection.prepare_cached("DELETE FROM unique_key WHERE seq = ?1")?.execute([seq])?;
         tx.count(queue, crate::tx::state(state), -1);
         artifacts.extend(artifact.map(|claim| ArtifactName { job: JobId::from_bytes(id), claim: claim as u64 }));

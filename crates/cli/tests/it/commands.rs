@@ -132,7 +132,7 @@ fn every_command_has_help_with_examples_and_exit_codes() {
     let all = home.ok(&["--help"]);
     assert!(all.contains("69  the store or the server could not be reached"));
     let commands = [
-        "demo", "init", "up", "serve", "work", "enqueue", "status", "wait", "jobs", "cancel", "retry", "queues",
+        "demo", "init", "up", "serve", "work", "enqueue", "status", "wait", "jobs", "cancel", "retry", "queues", "log",
         "pause", "resume", "check",
     ];
     for command in commands {

@@ -154,6 +154,23 @@ fn progress_is_seen_while_the_command_runs() {
 }
 
 #[test]
+fn the_log_is_read_while_the_command_runs_and_afterwards() {
+    let home = setup(&[(
+        "talk",
+        "",
+        "echo one >&2; echo ::progress 1/2 >&2; until [ -e go ]; do sleep 0.05; done; echo two >&2",
+    )]);
+    let (_up, url) = home.serve(&["up"]);
+    let id = push(&home, "talk", "{}");
+    eventually("the first line is there while the job runs", || (home.ok(&["log", &id]) == "one\n").then_some(()));
+    assert_eq!(job(&home, &id)["state"], "running");
+    fs::write(home.path().join("go"), "").unwrap();
+    assert_eq!(finished(&home, &id)["state"], "succeeded");
+    assert_eq!(home.ok(&["log", &id, "--server", &url]), "one\ntwo\n");
+    home.fails(1, &["log", "nobody"]);
+}
+
+#[test]
 fn a_large_payload_need_not_be_read_and_can_be() {
     let home = setup(&[
         ("unread", "", "exit 0"),

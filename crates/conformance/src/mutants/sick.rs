@@ -222,6 +222,14 @@ impl<B: Bug> Store for Mutated<B> {
         self.bug.act(&self.inside, id, action).await
     }
 
+    async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
+        self.inside.store.write_log(id, token, text).await
+    }
+
+    async fn log(&self, id: JobId) -> Result<Option<String>, Error> {
+        self.inside.store.log(id).await
+    }
+
     async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
         self.inside.store.pause(queue, pause).await
     }

@@ -52,7 +52,13 @@ impl Attempt {
     pub(crate) async fn run(self) -> Option<Settlement> {
         let Attempt { backend, job, ctx, handler, slot, stop } = self;
         let task = tokio::spawn((handler.run)(job.payload.clone(), ctx.clone(), slot));
-        let ended = perform(task, &ctx, job.timeout, stop.clone()).await;
+        let ended = tokio::select! {
+            ended = perform(task, &ctx, job.timeout, stop.clone()) => ended,
+            never = keep_log(&backend, &job, &ctx) => match never {},
+        };
+        if !matches!(ended, Ended::Stopped(Stop::Lost)) {
+            write_log(&backend, &job, &ctx).await;
+        }
         // A handler that was told to stop and finished all the same has its result kept.
         let goes_on = stop.borrow().is_none();
         let outcome = match ended {
@@ -99,6 +105,23 @@ async fn perform(
     }
     task.abort();
     ended
+}
+
+/// Writes the log now and then while the handler runs.
+async fn keep_log(backend: &Backend, job: &Claimed, ctx: &Ctx) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(limits::LOG_EVERY).await;
+        write_log(backend, job, ctx).await;
+    }
+}
+
+/// Writes what is new of the log. A log is for people: what cannot be written is tried again, and holds nothing up.
+async fn write_log(backend: &Backend, job: &Claimed, ctx: &Ctx) {
+    let Some(text) = ctx.log.take() else { return };
+    if let Err(e) = backend.write_log(job.id, job.token, text).await {
+        tracing::warn!(job = %job.id, error = %e, "cannot write a job's log");
+        ctx.log.put_back();
+    }
 }
 
 /// Waits until there is a reason to stop.

@@ -468,6 +468,7 @@ impl Dispatcher {
                 job: Arc::clone(&job),
                 stopping: CancellationToken::new(),
                 latest,
+                log: Arc::default(),
                 states: Arc::clone(&self.states),
             },
             handler,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use longshore_core::handler::Ctx;
 use longshore_core::{Progress, limits};
 
 use super::directive::Directive;
@@ -10,6 +11,26 @@ use super::directive::Directive;
 const KEPT_BYTES: usize = limits::FAILURE_BYTES - 512;
 /// A longer line is taken in pieces of this size, so that one without an end takes no memory.
 const LINE_BYTES: usize = 2 * 1024;
+
+/// Something that a command said.
+pub(super) enum Said<'a> {
+    Progress(Progress),
+    /// A line of its log, without what could steer a terminal.
+    Line(&'a str),
+}
+
+impl Said<'_> {
+    /// Hands it on to whom it may concern.
+    pub(super) fn tell(self, ctx: &Ctx) {
+        match self {
+            Said::Progress(progress) => ctx.progress(progress),
+            Said::Line(line) => {
+                tracing::debug!("{line}");
+                ctx.log(line);
+            }
+        }
+    }
+}
 
 /// The log of one attempt.
 #[derive(Debug, Default)]
@@ -24,8 +45,8 @@ pub(super) struct Log {
 }
 
 impl Log {
-    /// Takes a few bytes, in any portion, and tells the progress that is in them.
-    pub(super) fn take(&mut self, bytes: &[u8], tell: &mut dyn FnMut(Progress)) {
+    /// Takes a few bytes, in any portion, and tells what is in them.
+    pub(super) fn take(&mut self, bytes: &[u8], tell: &mut dyn FnMut(Said<'_>)) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             match piece.strip_suffix(b"\n") {
                 Some(rest) => {
@@ -43,7 +64,7 @@ impl Log {
     }
 
     /// Takes what came last, even without a line feed.
-    pub(super) fn end(&mut self, tell: &mut dyn FnMut(Progress)) {
+    pub(super) fn end(&mut self, tell: &mut dyn FnMut(Said<'_>)) {
         if !self.unfinished.is_empty() {
             self.line(tell);
         }
@@ -66,16 +87,18 @@ impl Log {
         }
     }
 
-    fn line(&mut self, tell: &mut dyn FnMut(Progress)) {
+    fn line(&mut self, tell: &mut dyn FnMut(Said<'_>)) {
         let line = std::mem::take(&mut self.unfinished);
         let line = String::from_utf8_lossy(&line);
         let line = line.trim_end_matches('\r');
         match Directive::parse(line).filter(|_| !self.within_a_line) {
-            Some(Directive::Progress(progress)) => tell(progress),
+            Some(Directive::Progress(progress)) => tell(Said::Progress(progress)),
             Some(Directive::RetryIn(delay)) => self.retry_in = Some(delay),
             None => {
-                tracing::debug!("{line}");
+                let from = self.kept.len();
                 self.keep(line);
+                tell(Said::Line(self.kept[from..].trim_end_matches('\n')));
+                self.forget();
             }
         }
     }
@@ -84,6 +107,9 @@ impl Log {
         // Control characters could make a terminal do what the log's writer wants.
         self.kept.extend(line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }));
         self.kept.push('\n');
+    }
+
+    fn forget(&mut self) {
         if self.kept.len() > 4 * KEPT_BYTES {
             let from = self.kept.ceil_char_boundary(self.kept.len() - KEPT_BYTES);
             self.kept.drain(..from);
@@ -99,7 +125,11 @@ mod tests {
     /// Takes portions; returns the log and the progress that was told.
     fn taken(portions: &[&[u8]]) -> (Log, Vec<String>) {
         let (mut log, mut told) = (Log::default(), Vec::new());
-        let mut tell = |progress: Progress| told.push(progress.to_string());
+        let mut tell = |said: Said<'_>| {
+            if let Said::Progress(progress) = said {
+                told.push(progress.to_string());
+            }
+        };
         portions.iter().for_each(|portion| log.take(portion, &mut tell));
         log.end(&mut tell);
         (log, told)

@@ -67,6 +67,6 @@ async fn collect(mut stdout: ChildStdout, output: &mut Vec<u8>) -> Result<(), Fl
 async fn listen(mut stderr: ChildStderr, log: &mut Log, ctx: &Ctx) {
     let mut piece = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = stderr.read(&mut piece).await {
-        log.take(&piece[..read], &mut |progress| ctx.progress(progress));
+        log.take(&piece[..read], &mut |said| said.tell(ctx));
     }
 }

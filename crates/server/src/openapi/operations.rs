@@ -224,6 +224,22 @@ pub(super) const API: &[Operation] = &[
         fails: &[STORE, UNKNOWN, &[Code::NotReady, Code::JobDead, Code::JobCancelled, Code::ResultGone]],
     },
     Operation {
+        method: "get",
+        path: "/v1/jobs/{id}/log",
+        id: "log",
+        summary: "What the newest attempt had to say, for people",
+        open: false,
+        parameters: &[ID],
+        takes: Body::None,
+        answers: &[Answer {
+            status: 200,
+            says: "The end of the log, at most 64 KiB; empty where there is none.",
+            content: Content::Text("text/plain"),
+            headers: &[],
+        }],
+        fails: &[STORE, UNKNOWN],
+    },
+    Operation {
         method: "post",
         path: "/v1/jobs/{id}/cancel",
         id: "cancel",

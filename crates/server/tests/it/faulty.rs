@@ -119,6 +119,16 @@ impl Store for Faulty {
         self.store.queues().await
     }
 
+    async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
+        self.fit().await?;
+        self.store.write_log(id, token, text).await
+    }
+
+    async fn log(&self, id: JobId) -> Result<Option<String>, Error> {
+        self.fit().await?;
+        self.store.log(id).await
+    }
+
     async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
         self.fit().await?;
         self.store.pause(queue, pause).await

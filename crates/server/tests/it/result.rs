@@ -117,3 +117,30 @@ async fn a_result_that_will_never_be_or_is_no_more_is_a_problem() {
     service.get(&of(gone)).await.problem(410, "result_gone");
     service.get(&of("nope".into())).await.problem(404, "unknown_job");
 }
+
+#[tokio::test]
+async fn a_log_is_plain_text_whatever_is_in_it() {
+    let service = Service::start().await;
+    let id = service.push(json!({"kind": "idle"})).await;
+    assert_eq!(service.get(&format!("/v1/jobs/{id}/log")).await.text(), "");
+    let worker = WorkerSecret::new();
+    let claim = Claim {
+        worker: worker.id(),
+        nonce: Nonce::new(),
+        queues: vec!["default".parse().unwrap()],
+        kinds: vec!["idle".parse().unwrap()],
+        limit: 1,
+        lease: limits::LEASE,
+        idle: true,
+    };
+    let claimed = service.backend.claim(claim).await.unwrap().jobs.remove(0);
+    let hostile = "<script>alert(1)</script>\n";
+    assert!(service.backend.write_log(claimed.id, claimed.token, hostile.into()).await.unwrap());
+
+    let answer = service.get(&format!("/v1/jobs/{id}/log")).await;
+
+    assert_eq!((answer.status.as_u16(), answer.text()), (200, hostile));
+    assert_eq!(answer.header("content-type"), "text/plain; charset=utf-8");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert_eq!(service.get("/v1/jobs/nobody/log").await.status.as_u16(), 404);
+}

@@ -242,7 +242,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "http.streams_per_caller",
         default: "20",
-        doc: "Event streams at a time of one caller, which is an address; one more is answered 503.",
+        doc: "Event streams at a time of one caller, which is an address; one more is answered 429.",
         set: |config, text| set_count(&mut config.http.streams_per_caller, text),
     },
     Key {

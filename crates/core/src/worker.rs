@@ -1,8 +1,8 @@
 //! The worker runtime: claims jobs, runs their handlers, keeps their leases, settles them, and stops well.
 //!
 //! In reading order: [`Worker`] (what a user sets up), `dispatcher` (one event loop, one owner of all state), `attempt` (one
-//! attempt as a pipeline), `terms` (what a kind grants to its jobs), `keeper` (leases and progress, on a thread of its own), `registry` (handlers by kind), `turns`
-//! (whose queue is first), `signals`.
+//! attempt as a pipeline), `terms` (what a kind grants to its jobs), `keeper` (leases and progress, on a thread of its own),
+//! `registry` (handlers by kind), `turns` (whose queue is first), `signals`.
 
 mod dispatcher;
 mod attempt;
@@ -362,7 +362,7 @@ pub struct Report {
     pub stuck: usize,
     /// Finished jobs whose outcome is not written yet.
     pub unsettled: usize,
-    /// Jobs claimed since the start.
+    /// Jobs started since the start.
     pub claimed: u64,
     /// Jobs settled since the start.
     pub settled: u64,

@@ -121,7 +121,7 @@ pub(crate) struct Problem {
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         let body = wire::Problem {
-            r#type: format!("https://longshore.dev/errors/{}", code.as_str()),
+            r#type: format!("urn:longshore:error:{}", code.as_str()),
             title: code.title().to_owned(),
             status: code.status().as_u16(),
             code: code.as_str().to_owned(),
@@ -135,7 +135,10 @@ impl Problem {
 
     /// A field of a job, or of the query, that is not right.
     pub(crate) fn field(code: Code, field: &str, detail: impl std::fmt::Display) -> Self {
-        let mut problem = Problem::new(code, format!("{field}: {detail}"));
+        let detail = detail.to_string();
+        // Most errors name the thing already: `priority 500 is not within …`.
+        let named = detail.starts_with(field);
+        let mut problem = Problem::new(code, if named { detail } else { format!("{field}: {detail}") });
         problem.body.field = Some(field.to_owned());
         problem
     }

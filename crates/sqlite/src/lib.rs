@@ -5,7 +5,6 @@
 //! - A pushed job survives a power loss: WAL with `synchronous=FULL`. [`Synchronous::Normal`] is faster and survives a kill only.
 //! - A wake file beside the database tells other processes at once that there is work, or news ([`wake`]).
 //! - Leases use the kernel's boot id and boot clock, so that a step of the wall clock neither ends nor prolongs one.
-//!
 //! - When the disk is full new jobs are refused, and the [`reserve`] lets what runs be settled.
 //!
 //! SQL is in `sql/`, a file a statement; each opens with what goes in and what comes out.

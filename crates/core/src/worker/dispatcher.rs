@@ -434,11 +434,11 @@ impl Dispatcher {
         // A job may become due a little later than the store's rounded clock says.
         let next_due = claims.next_due.map_or(self.fetch.look_every, |due| due + Duration::from_millis(1));
         self.fetch.look_at = Instant::now() + next_due.min(self.fetch.look_every);
-        self.report.claimed += claims.jobs.len() as u64;
         for job in claims.jobs {
             match self.phase {
-                Phase::Working | Phase::Quiet => self.start(job),
-                Phase::Draining(_) | Phase::Cancelling(_) => self.hand_back(job),
+                Phase::Working => self.start(job),
+                // The claim was on its way when the order came.
+                Phase::Quiet | Phase::Draining(_) | Phase::Cancelling(_) => self.hand_back(job),
             }
         }
     }
@@ -456,6 +456,7 @@ impl Dispatcher {
             tracing::error!(job = %job.id, kind = %job.kind, "the store handed out a job of a kind this worker does not know");
             return self.hand_back(job);
         };
+        self.report.claimed += 1;
         let job = Arc::new(handler.terms.bind(job));
         let (stop, stopped) = watch::channel(None);
         let latest = self.keeper.latest();

@@ -55,7 +55,7 @@ impl Answer {
         let problem = self.json();
         assert_eq!(problem["code"], code, "{problem}");
         assert_eq!(problem["status"], status);
-        assert_eq!(problem["type"], format!("https://longshore.dev/errors/{code}"));
+        assert_eq!(problem["type"], format!("urn:longshore:error:{code}"));
         assert!(!problem["title"].as_str().unwrap().is_empty() && !problem["detail"].as_str().unwrap().is_empty());
         problem
     }

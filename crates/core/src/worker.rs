@@ -1,10 +1,12 @@
 //! The worker runtime: claims jobs, runs their handlers, keeps their leases, settles them, and stops well.
 //!
-//! In reading order: [`Worker`] (what a user sets up), `dispatcher` (one event loop, one owner of all state), `attempt` (one
+//! In reading order: [`Worker`] (what a user sets up), `dispatcher` (one event loop, one owner of all state), `fetch`
+//! (when to claim next), `attempt` (one
 //! attempt as a pipeline), `terms` (what a kind grants to its jobs), `keeper` (leases and progress, on a thread of its own),
 //! `registry` (handlers by kind), `turns` (whose queue is first), `signals`.
 
 mod dispatcher;
+mod fetch;
 mod attempt;
 mod terms;
 mod keeper;

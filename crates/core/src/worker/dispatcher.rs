@@ -18,20 +18,11 @@ use crate::{
 };
 
 use super::attempt::{Attempt, Stop};
+use super::fetch::{Backoff, Fetch, LONGEST_LOOK, SHORTEST_LOOK, SHOW_EVERY};
 use super::keeper::{Hold, Keeper};
 use super::registry::Registry;
 use super::{Ended, Plan, Report};
 
-/// The first look without having heard anything comes after this; each that finds nothing doubles it.
-const SHORTEST_LOOK: Duration = Duration::from_millis(250);
-/// The longest time without a look.
-const LONGEST_LOOK: Duration = Duration::from_secs(5);
-/// A worker that claims nothing, because it is full or quiet, shows itself this often.
-const SHOW_EVERY: Duration = Duration::from_secs(60);
-/// A job that must run alone and has waited this long makes a worker claim nothing else, even if there is enough.
-const ALONE_PATIENCE: Duration = Duration::from_secs(5);
-/// How long a worker does so before it works on for as long, give or take a half.
-const YIELD: Duration = Duration::from_secs(30);
 /// How long a worker that is to end goes on trying to settle with a store that does not answer.
 const LAST_TRIES: Duration = Duration::from_secs(10);
 
@@ -131,51 +122,6 @@ pub(crate) struct Dispatcher {
     report: Report,
 }
 
-/// When to claim next, and how.
-struct Fetch {
-    under_way: bool,
-    /// A claim whose answer was lost, to be repeated under its nonce.
-    unanswered: Option<Claim>,
-    /// Whether a try of that claim may have taken effect.
-    perhaps_done: bool,
-    /// There may be more than was claimed last.
-    hungry: bool,
-    look_at: Instant,
-    look_every: Duration,
-    /// Since when claims have said that a job waits which must run alone.
-    alone_since: Option<Instant>,
-    /// Claims nothing until then, so that what runs can end and such a job can be had.
-    yield_until: Option<Instant>,
-    /// When the next yield may begin: others wait for this worker too.
-    yield_from: Instant,
-    /// When to let the store know at the latest that this worker is there, and knows its kinds.
-    show_at: Instant,
-    /// Whether a running job was called off since the claim was sent.
-    cancel_rang: bool,
-    retry: Backoff,
-}
-
-/// Grows with each failure, with jitter; and forgets with a success.
-struct Backoff {
-    not_before: Instant,
-    wait: Duration,
-}
-
-impl Backoff {
-    fn new() -> Self {
-        Backoff { not_before: Instant::now(), wait: Duration::ZERO }
-    }
-
-    fn failed(&mut self) {
-        self.wait = (self.wait * 2).clamp(Duration::from_millis(50), LONGEST_LOOK);
-        self.not_before = Instant::now() + self.wait.mul_f64(0.5 + fastrand::f64() / 2.0);
-    }
-
-    fn is_over(&self) -> bool {
-        Instant::now() >= self.not_before
-    }
-}
-
 impl Dispatcher {
     pub(crate) fn new(
         backend: Backend,
@@ -187,21 +133,6 @@ impl Dispatcher {
     ) -> Result<Self, Error> {
         let (inbox, events) = mpsc::unbounded_channel();
         let keeper = Keeper::start(backend.clone(), plan.lease, inbox.clone())?;
-        let now = Instant::now();
-        let fetch = Fetch {
-            under_way: false,
-            unanswered: None,
-            perhaps_done: false,
-            hungry: true,
-            look_at: now,
-            look_every: SHORTEST_LOOK,
-            alone_since: None,
-            yield_until: None,
-            yield_from: now,
-            show_at: now + SHOW_EVERY,
-            cancel_rang: false,
-            retry: Backoff::new(),
-        };
         Ok(Dispatcher {
             work: backend.wakeups().work(),
             cancels: backend.wakeups().cancels(),
@@ -222,7 +153,7 @@ impl Dispatcher {
             commands,
             events,
             inbox,
-            fetch,
+            fetch: Fetch::begin(),
         })
     }
 
@@ -349,24 +280,6 @@ impl Dispatcher {
         matches!(self.phase, Phase::Working | Phase::Quiet) && !self.fetch.under_way
     }
 
-    /// Decides whether to hold back, from what a claim has said.
-    fn note_alone(&mut self, claims: &Claims) {
-        let now = Instant::now();
-        if self.fetch.yield_until.is_some_and(|until| now >= until) {
-            self.fetch.yield_until = None;
-            self.fetch.yield_from = now + YIELD.mul_f64(0.5 + fastrand::f64());
-        }
-        if !claims.alone_waits || claims.jobs.iter().any(|job| runs_alone(job.crashes)) {
-            (self.fetch.alone_since, self.fetch.yield_until) = (None, None);
-            return;
-        }
-        let since = *self.fetch.alone_since.get_or_insert(now);
-        let patient = !claims.jobs.is_empty() && since.elapsed() < ALONE_PATIENCE;
-        if self.fetch.yield_until.is_none() && now >= self.fetch.yield_from && !patient {
-            self.fetch.yield_until = Some(now + YIELD);
-        }
-    }
-
     fn claim(&mut self) {
         let wanted = self.appetite();
         let unanswered = self.fetch.unanswered.is_some();
@@ -425,7 +338,7 @@ impl Dispatcher {
         self.fetch.retry = Backoff::new();
         // What rang while the claim was under way counts as well.
         self.fetch.hungry |= asked > 0 && claims.jobs.len() >= asked;
-        self.note_alone(&claims);
+        self.fetch.note_alone(&claims);
         self.fetch.look_every = match claims.jobs.len() {
             0 if self.fetch.yield_until.is_some() => Duration::from_secs(1),
             0 => (self.fetch.look_every * 2).min(LONGEST_LOOK),

@@ -330,7 +330,6 @@ impl Running {
 
 /// How a worker ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
 pub enum Ended {
     /// Everything it had begun was finished and settled.
     Drained,

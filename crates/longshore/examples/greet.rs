@@ -20,6 +20,6 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let worker = longshore.worker().handle(greet).start()?;
     let job = longshore.enqueue(Greet { name: "Ada".into() }).await?;
     println!("{}", job.wait().await?);
-    let _ = worker.drain().await;
+    worker.drain().await;
     Ok(())
 }

@@ -39,6 +39,11 @@
 
 #![deny(missing_docs)]
 
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+pub struct Readme;
+
 mod connect;
 #[cfg(feature = "testing")]
 pub mod testing;

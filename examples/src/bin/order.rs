@@ -34,6 +34,6 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let Pushed::Created(id) = pushed.answers[0] else { return Err("nothing else stands for it".into()) };
     drop(pushed); // workers hear of it
     println!("{}", longshore.handle::<Ship>(id).wait().await?);
-    let _ = worker.drain().await;
+    worker.drain().await;
     Ok(())
 }

@@ -185,7 +185,7 @@ async fn push_at_a_rate(url: &str, rate: u32, seconds: u64) -> Result<HashMap<Jo
 /// Watches a worker that has nothing to do.
 fn idle(bench: &Bench) -> Result<Vec<Row>> {
     let place = Place::new(bench)?;
-    let worker = Worker::start(&place.url(), 10, 0, false)?;
+    let worker = Worker::start_with(&place.url(), 10, 0, &["--unwatched"])?;
     std::thread::sleep(Duration::from_secs(2)); // its start is not what is measured
     let (pid, before, began) = (worker.child.id(), cpu(worker.child.id()), Instant::now());
     std::thread::sleep(Duration::from_secs(bench.seconds.max(20)));
@@ -280,11 +280,13 @@ struct Worked {
 
 impl Worker {
     fn start(url: &str, concurrency: usize, count: u64, entries: bool) -> Result<Self> {
+        Worker::start_with(url, concurrency, count, if entries { &["--entries"] } else { &[] })
+    }
+
+    fn start_with(url: &str, concurrency: usize, count: u64, flags: &[&str]) -> Result<Self> {
         let named = [("store", url.to_owned()), ("concurrency", concurrency.to_string()), ("count", count.to_string())];
         let mut args = arguments("work", &named);
-        if entries {
-            args.push("--entries".into());
-        }
+        args.extend(flags.iter().map(|flag| (*flag).to_owned()));
         let mut child = role(&args)?;
         let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         stdout.read_line(&mut String::new())?; // it is ready

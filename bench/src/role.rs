@@ -84,6 +84,9 @@ pub struct Work {
     store: String,
     #[arg(long)]
     concurrency: usize,
+    /// Do not look at the memory now and then, which costs CPU.
+    #[arg(long)]
+    unwatched: bool,
     /// Tell when the handler was entered for each job.
     #[arg(long)]
     entries: bool,
@@ -124,7 +127,7 @@ impl Work {
         let running = longshore.worker().handle(noop).state(notes).concurrency(self.concurrency).start()?;
         println!("ready");
         std::io::stdout().flush()?;
-        let peak = tokio::spawn(watch_memory());
+        let peak = tokio::spawn(watch_memory(self.unwatched));
         let told = tokio::task::spawn_blocking(|| std::io::stdin().lock().lines().next());
         tokio::select! {
             () = enough.notified() => {}
@@ -146,8 +149,8 @@ impl Work {
 
 static PEAK_KIB: AtomicU64 = AtomicU64::new(0);
 
-async fn watch_memory() {
-    loop {
+async fn watch_memory(unwatched: bool) {
+    while !unwatched {
         let now = (crate::measure::pss_mib(std::process::id()) * 1024.0) as u64;
         PEAK_KIB.fetch_max(now, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(250)).await;

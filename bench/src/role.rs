@@ -127,7 +127,7 @@ impl Work {
         let running = longshore.worker().handle(noop).state(notes).concurrency(self.concurrency).start()?;
         println!("ready");
         std::io::stdout().flush()?;
-        let peak = tokio::spawn(watch_memory(self.unwatched));
+        let peak = (!self.unwatched).then(|| tokio::spawn(watch_memory()));
         let told = tokio::task::spawn_blocking(|| std::io::stdin().lock().lines().next());
         tokio::select! {
             () = enough.notified() => {}
@@ -137,7 +137,9 @@ impl Work {
         let jobs = done.load(Ordering::Relaxed);
         let cpu = crate::measure::cpu(std::process::id()).as_secs_f64();
         let _ = running.drain().await;
-        peak.abort();
+        if let Some(peak) = peak {
+            peak.abort();
+        }
         let peak = PEAK_KIB.load(Ordering::Relaxed) as f64 / 1024.0;
         println!("{jobs} {took} {cpu} {peak}");
         while let Ok((id, micros)) = entered.try_recv() {
@@ -149,8 +151,8 @@ impl Work {
 
 static PEAK_KIB: AtomicU64 = AtomicU64::new(0);
 
-async fn watch_memory(unwatched: bool) {
-    while !unwatched {
+async fn watch_memory() {
+    loop {
         let now = (crate::measure::pss_mib(std::process::id()) * 1024.0) as u64;
         PEAK_KIB.fetch_max(now, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_millis(250)).await;

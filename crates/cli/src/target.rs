@@ -1,7 +1,7 @@
 //! What a tool works on: a store of its own, or a server. Both answer in the wire's types, so that output is the same.
 
 use clap::Args;
-use longshore::{Acted, Action, Error, ErrorKind, Filter, JobId, Label, Longshore, Output, Page, Pushed, State};
+use longshore::{Acted, Action, Error, ErrorKind, Filter, JobId, Label, Longshore, Output, Page, State};
 use longshore_server::wire;
 
 use crate::config::{Config, Flags};
@@ -56,15 +56,8 @@ impl Target {
             Target::Store(longshore) => {
                 let new = push.into_new()?;
                 let pushed = longshore.backend().push(vec![new]).await?.remove(0);
-                let (id, existing) = match pushed {
-                    Pushed::Created(id) => (id, None),
-                    Pushed::Existing { id, by } => (id, Some(wire::instead(by).to_owned())),
-                    Pushed::Conflict(id) => {
-                        let text = format!("the idempotency key was used with another request, which made job {id}");
-                        return Err(Error::new(ErrorKind::Refused, text));
-                    }
-                    Pushed::Refused(why) => return Err(Error::new(ErrorKind::Refused, why)),
-                };
+                let (id, by) = pushed.into_job()?;
+                let existing = by.map(|by| wire::instead(by).to_owned());
                 let state = longshore.backend().job(id).await?.map_or(State::Ready, |job| job.state);
                 Ok(wire::Pushed { id, state, existing, links: wire::Links::of(id) })
             }

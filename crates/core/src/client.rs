@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::{
     Acted, Action, Answer, Backend, Error, Instead, Job, JobId, Label, NewJob, Pushed, QueueName, Reason, Reuse,
-    Snapshot, State, Status, Unique, UniqueScope, Watch, When,
+    Snapshot, State, Unique, UniqueScope, Watch, When,
 };
 
 /// Enqueues jobs on one backend; cheap to clone, safe to share.
@@ -220,15 +220,7 @@ pub struct Handle<J> {
 
 impl<J: Job> Handle<J> {
     fn of(backend: &Backend, pushed: Pushed) -> Result<Self, Error> {
-        let (id, instead) = match pushed {
-            Pushed::Created(id) => (id, None),
-            Pushed::Existing { id, by } => (id, Some(by)),
-            Pushed::Conflict(id) => {
-                let text = format!("the idempotency key was used with another request, which made job {id}");
-                return Err(Error::new(crate::ErrorKind::Refused, text));
-            }
-            Pushed::Refused(why) => return Err(Error::new(crate::ErrorKind::Refused, why)),
-        };
+        let (id, instead) = pushed.into_job()?;
         Ok(Handle { backend: backend.clone(), id, instead, kind: PhantomData })
     }
 
@@ -325,23 +317,4 @@ pub enum WaitError {
     /// The store could not be asked.
     #[error(transparent)]
     Store(#[from] Error),
-}
-
-impl Status {
-    /// Returns the status in the words people see: `queued`, `Processing 7/20`, `complete`, `Failed: reason`.
-    pub fn words(&self) -> String {
-        match self.state {
-            State::Scheduled | State::Ready => "queued".into(),
-            State::Running => match &self.progress {
-                Some(progress) => progress.to_string(),
-                None => "Processing".into(),
-            },
-            State::Succeeded => "complete".into(),
-            State::Cancelled => "cancelled".into(),
-            State::Dead => {
-                let reason = self.reason.map_or("dead", Reason::as_str);
-                format!("Failed: {}", self.message.as_deref().unwrap_or(reason))
-            }
-        }
-    }
 }

@@ -609,20 +609,7 @@ impl Store for Memory {
 
     async fn status(&self, ids: Vec<JobId>) -> Result<Vec<Option<Status>>, Error> {
         let tables = self.tables();
-        let status = |id| {
-            let job = &tables.row(id)?.1.job;
-            Some(Status {
-                id: job.id,
-                state: job.state,
-                attempt: job.attempt,
-                max_attempts: job.max_attempts,
-                progress: job.progress.clone(),
-                reason: job.reason,
-                message: job.failures.last().map(|failure| failure.message.clone()),
-                version: job.version,
-            })
-        };
-        Ok(ids.into_iter().map(status).collect())
+        Ok(ids.into_iter().map(|id| tables.row(id).map(|(_, row)| Status::from(&row.job))).collect())
     }
 
     async fn find(&self, alias: Label) -> Result<Option<JobId>, Error> {

@@ -85,3 +85,37 @@ pub struct Status {
     /// Grows with every change.
     pub version: u64,
 }
+
+impl From<&Snapshot> for Status {
+    fn from(job: &Snapshot) -> Self {
+        Status {
+            id: job.id,
+            state: job.state,
+            attempt: job.attempt,
+            max_attempts: job.max_attempts,
+            progress: job.progress.clone(),
+            reason: job.reason,
+            message: job.failures.last().map(|failure| failure.message.clone()),
+            version: job.version,
+        }
+    }
+}
+
+impl Status {
+    /// Returns the status in the words people see: `queued`, `Processing 7/20`, `complete`, `Failed: reason`.
+    pub fn words(&self) -> String {
+        match self.state {
+            State::Scheduled | State::Ready => "queued".into(),
+            State::Running => match &self.progress {
+                Some(progress) => progress.to_string(),
+                None => "Processing".into(),
+            },
+            State::Succeeded => "complete".into(),
+            State::Cancelled => "cancelled".into(),
+            State::Dead => {
+                let reason = self.reason.map_or("dead", Reason::as_str);
+                format!("Failed: {}", self.message.as_deref().unwrap_or(reason))
+            }
+        }
+    }
+}

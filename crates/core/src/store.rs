@@ -12,8 +12,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    ArtifactName, Clock, Death, Error, JobId, Kind, Label, NewJob, Nonce, Outcome, Payload, Progress, QueueName,
-    Snapshot, State, Status, Timestamp, Token, Wakeups, When, WorkerId, WorkerSecret, limits,
+    ArtifactName, Clock, Death, Error, ErrorKind, JobId, Kind, Label, NewJob, Nonce, Outcome, Payload, Progress,
+    QueueName, Snapshot, State, Status, Timestamp, Token, Wakeups, When, WorkerId, WorkerSecret, limits,
 };
 
 /// The hot path: what producers and workers call all day.
@@ -134,6 +134,25 @@ pub enum Pushed {
     Conflict(JobId),
     /// The job is not taken over.
     Refused(String),
+}
+
+impl Pushed {
+    /// Returns the job that stands for the pushed one, and why where that is another.
+    ///
+    /// # Errors
+    ///
+    /// If the job was not taken over.
+    pub fn into_job(self) -> Result<(JobId, Option<Instead>), Error> {
+        let refused = |why| Err(Error::new(ErrorKind::Refused, why));
+        match self {
+            Pushed::Created(id) => Ok((id, None)),
+            Pushed::Existing { id, by } => Ok((id, Some(by))),
+            Pushed::Conflict(id) => {
+                refused(format!("the idempotency key was used with another request, which made job {id}"))
+            }
+            Pushed::Refused(why) => refused(why),
+        }
+    }
 }
 
 /// Why another job stands for a pushed one.

@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 pub(crate) use object::Object;
-pub(crate) use of::status;
 pub use push::{WrongField, instead};
 
 /// What `POST /v1/jobs` takes. What is left out has the default of a job without a word about it.

@@ -61,19 +61,20 @@ impl Attempt {
         }
         // A handler that was told to stop and finished all the same has its result kept.
         let goes_on = stop.borrow().is_none();
+        let backoff = |attempt| handler.terms.retry.delay(attempt);
         let outcome = match ended {
             Ended::Stopped(Stop::Lost) => return None,
             Ended::Returned(Ok(output)) => tokio::select! {
                 kept = keep(&backend, &job, output) => match kept {
                     Ok(outcome) => outcome,
-                    Err(message) => decide(&job, Ended::Failed(message), |attempt| handler.terms.retry.delay(attempt)),
+                    Err(message) => decide(&job, Ended::Failed(message), backoff),
                 },
                 why = stopped(stop), if goes_on => match why {
                     Stop::Lost => return None,
-                    why => decide(&job, Ended::Stopped(why), |attempt| handler.terms.retry.delay(attempt)),
+                    why => decide(&job, Ended::Stopped(why), backoff),
                 },
             },
-            ended => decide(&job, ended, |attempt| handler.terms.retry.delay(attempt)),
+            ended => decide(&job, ended, backoff),
         };
         Some(Settlement { id: job.id, token: job.token, outcome, progress: ctx.latest.last() })
     }

@@ -148,7 +148,8 @@ impl Thread {
         let mut due = Vec::new();
         for (token, kept) in held.lock().iter_mut() {
             if kept.until.is_some_and(|until| until <= now) {
-                kept.renew_at = now + self.lease; // a wedged runtime must not hold its jobs for ever
+                // A wedged runtime must not hold its jobs for ever, nor wake the keeper with progress that is not written.
+                (kept.renew_at, kept.write_at) = (now + self.lease, now + self.lease);
                 continue;
             }
             if all || kept.next() <= now {

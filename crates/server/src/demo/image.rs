@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::body::{self, Media};
+use crate::lookup;
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::routes::Matching;
-use crate::{lookup, wire};
 
 /// The answer to a text; the order of its fields is part of the contract.
 #[derive(Serialize)]
@@ -78,7 +78,7 @@ pub(super) async fn status(State(app): State<App>, Params(query): Params<Query>)
         return Ok(sorry(StatusCode::BAD_REQUEST, &"job_id not set"));
     };
     let job = lookup::job(&app.backend, &id).await?;
-    let job_status = job.map_or_else(|| "Unknown".to_owned(), |job| wire::status(&job).words());
+    let job_status = job.map_or_else(|| "Unknown".to_owned(), |job| longshore_core::Status::from(&job).words());
     Ok(Json(JobStatus { job_status }).into_response())
 }
 

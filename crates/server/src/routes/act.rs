@@ -18,9 +18,7 @@ pub(crate) async fn cancel(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<wire::Job>, Problem> {
-    body::none(&app, &headers, body).await?;
-    let job = act(&app, &id, Action::Cancel).await?;
-    shown(&app, job).await
+    act_and_show(&app, &id, &headers, body, Action::Cancel).await
 }
 
 /// Tries a dead or cancelled job again, or a scheduled one now; answers the job.
@@ -30,12 +28,10 @@ pub(crate) async fn retry(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<wire::Job>, Problem> {
-    body::none(&app, &headers, body).await?;
-    let job = act(&app, &id, Action::Retry).await?;
-    shown(&app, job).await
+    act_and_show(&app, &id, &headers, body, Action::Retry).await
 }
 
-/// Deletes a finished job, which is gone with the next upkeep.
+/// Deletes a finished job, with its result.
 pub(crate) async fn delete(
     State(app): State<App>,
     Id(id): Id,
@@ -72,7 +68,15 @@ fn participle(action: Action) -> &'static str {
     }
 }
 
-async fn shown(app: &App, id: JobId) -> Result<Json<wire::Job>, Problem> {
+async fn act_and_show(
+    app: &App,
+    id: &str,
+    headers: &HeaderMap,
+    body: Body,
+    action: Action,
+) -> Result<Json<wire::Job>, Problem> {
+    body::none(app, headers, body).await?;
+    let id = act(app, id, action).await?;
     let job = app.backend.job(id).await?;
     job.map(|job| Json(job.into())).ok_or_else(|| Problem::unknown_job(&id.to_string()))
 }

@@ -37,7 +37,7 @@ pub(crate) async fn events(
     }
     let stream = app.streams.open(caller)?;
     let job = lookup::job(&app.backend, &id).await?.ok_or_else(|| Problem::unknown_job(&id))?;
-    let first = wire::status(&job);
+    let first = longshore_core::Status::from(&job);
     let heard = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     if first.state.is_final() && heard == Some(first.version) {
         return Ok(StatusCode::NO_CONTENT.into_response());

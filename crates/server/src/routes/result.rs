@@ -6,9 +6,9 @@ use axum::response::{IntoResponse, Response};
 use longshore_core::{Output, Snapshot, State as JobState};
 
 use crate::app::App;
+use crate::lookup;
 use crate::params::Id;
 use crate::problem::{Code, Problem};
-use crate::{lookup, wire};
 
 /// What a browser may do with a result: show it, and nothing else. A result is whatever a handler made of foreign input.
 const CAGE: &str = "sandbox; default-src 'none'";
@@ -29,7 +29,7 @@ pub(crate) async fn result(State(app): State<App>, Id(id): Id, headers: HeaderMa
             return Err(Problem::new(Code::JobCancelled, detail).state(job.state));
         }
         state => {
-            let detail = format!("job {} is {state}: {}", job.id, wire::status(&job).words());
+            let detail = format!("job {} is {state}: {}", job.id, longshore_core::Status::from(&job).words());
             return Err(Problem::new(Code::NotReady, detail).state(state).retry_after(1));
         }
     }

@@ -7,23 +7,9 @@ use serde_json::value::RawValue;
 
 use super::{Counts, Event, FailedAttempt, Job, Links, Pause, Queue, ResultInfo};
 
-/// Returns the part of a job that a stream tells of.
-pub(crate) fn status(job: &Snapshot) -> Status {
-    Status {
-        id: job.id,
-        state: job.state,
-        attempt: job.attempt,
-        max_attempts: job.max_attempts,
-        progress: job.progress.clone(),
-        reason: job.reason,
-        message: job.failures.last().map(|failure| failure.message.clone()),
-        version: job.version,
-    }
-}
-
 impl From<Snapshot> for Job {
     fn from(job: Snapshot) -> Self {
-        let status = status(&job).words();
+        let status = Status::from(&job).words();
         let text = |label: Option<Label>| label.map(|label| label.to_string());
         Job {
             id: job.id,

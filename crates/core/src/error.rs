@@ -78,6 +78,11 @@ impl Error {
         self
     }
 
+    /// Returns the same error for another who waited for the same call; without what is underneath.
+    pub fn shared(&self) -> Self {
+        Error { kind: self.kind, effect: self.effect, message: self.message.clone(), source: None }
+    }
+
     /// Returns what kind of error this is.
     pub fn kind(&self) -> ErrorKind {
         self.kind

@@ -54,6 +54,7 @@ pub mod store;
 pub mod backend;
 pub mod artifact;
 pub mod wakeups;
+pub mod gather;
 pub mod watch;
 pub mod memory;
 pub mod client;
@@ -69,6 +70,7 @@ pub use artifact::{ArtifactName, Artifacts};
 pub use backend::Backend;
 pub use client::{Client, Handle, WaitError};
 pub use error::{Effect, Error, ErrorKind};
+pub use gather::Gather;
 pub use id::{JobId, Nonce, Token, WorkerId, WorkerSecret};
 pub use job::{Idempotency, Job, NewJob, Reuse, Unique, UniqueScope};
 pub use memory::Memory;
@@ -83,6 +85,6 @@ pub use store::{
     Acted, Action, Capabilities, Claim, Claimed, Claims, Cursor, Filter, Instead, Kept, Listed, NewPause, Page, Pause,
     Pushed, Queue, QueueStats, Reach, Renewal, Renewed, Settings, Settled, Settlement, Store, Survives, Upkeep,
 };
-pub use time::{BootTime, Clock, Timestamp, When, millis};
+pub use time::{BootTime, Clock, StepWatch, Timestamp, When, millis};
 pub use wakeups::{Ear, Wakeups};
 pub use watch::Watch;

@@ -90,7 +90,7 @@ pub trait Store: Queue {
     async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error>;
 }
 
-/// What every embedded store is opened with.
+/// What every store is opened with.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
@@ -448,6 +448,8 @@ impl Capabilities {
 pub enum Survives {
     /// Nothing: it ends with the process.
     Nothing,
+    /// A kill of any process of longshore; a kill of the server, or a power loss, may take up to the last two seconds.
+    TwoSeconds,
     /// A kill of any process, but not a power loss.
     Kill,
     /// A power loss.
@@ -458,6 +460,9 @@ impl fmt::Display for Survives {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Survives::Nothing => "nothing: jobs end with the process",
+            Survives::TwoSeconds => {
+                "a kill of any process but the server's; that, or a power loss, may take the last two seconds"
+            }
             Survives::Kill => "a kill of any process, but not a power loss",
             Survives::PowerLoss => "a power loss",
         })

@@ -1,7 +1,7 @@
 //! Time as the stores see it: wall time for schedules, boot time for leases, and a clock that tests can move.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -142,6 +142,14 @@ impl Clock {
     }
 }
 
+impl Clock {
+    /// Returns how far tests have moved the wall clock and the boot clock, in milliseconds; zero in every program that works on
+    /// real jobs. A store whose server has the clock adds them to what that says: the first for schedules, the second for leases.
+    pub fn shift(&self) -> (i64, i64) {
+        (self.shift.wall_ms.load(Ordering::Relaxed), self.shift.boot_ms.load(Ordering::Relaxed))
+    }
+}
+
 #[cfg(feature = "testing")]
 impl Clock {
     /// Moves both clocks ahead, as if that much time had passed.
@@ -158,6 +166,41 @@ impl Clock {
     /// Pretends that the machine was started anew: another boot id.
     pub fn reboot(&self) {
         self.shift.reboots.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Notices when the clock of a server was stepped, or another server took its place, by comparing it with this machine's clock
+/// that no step touches. Leases by a stepped clock end too early; who renews gets one by the new clock.
+#[derive(Debug, Default)]
+pub struct StepWatch {
+    noted: Mutex<Option<Noted>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Noted {
+    /// How far the server's clock was ahead of this machine's time since its start.
+    ahead: i64,
+    /// Until when live workers may not have renewed since a step, by this machine's clock.
+    unsteady_until: i64,
+}
+
+impl StepWatch {
+    /// Clocks that drift, and answers that take their time, differ by less than this between two looks.
+    const STEP_MS: i64 = 2_000;
+
+    /// Takes note of the server's clock, as leases use it; returns whether it ran steadily for as long as a lease, so that
+    /// one that has ended by it has ended in truth.
+    pub fn steady(&self, server_ms: i64, clock: &Clock) -> bool {
+        let local = clock.boot_time().ms;
+        let ahead = server_ms - local;
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        let unsteady_until = match *noted {
+            Some(before) if (before.ahead - ahead).abs() < StepWatch::STEP_MS => before.unsteady_until,
+            Some(_) => local + millis(crate::limits::LEASE),
+            None => local,
+        };
+        *noted = Some(Noted { ahead, unsteady_until });
+        local >= unsteady_until
     }
 }
 
@@ -186,4 +229,25 @@ fn boot_id() -> u128 {
 #[cfg(not(target_os = "linux"))]
 fn since_boot() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map(millis).unwrap_or(0)
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn step_of_a_servers_clock_is_noticed_and_forgotten_after_a_lease() {
+        let (clock, watch) = (Clock::default(), StepWatch::default());
+        let server = |step: i64| clock.boot_time().ms + 1_000_000 + step;
+        assert!(watch.steady(server(0), &clock));
+        clock.advance(Duration::from_secs(100));
+        assert!(watch.steady(server(0), &clock), "time that passed is no step");
+        for step in [60_000, -60_000] {
+            assert!(!watch.steady(server(step), &clock));
+            clock.advance(Duration::from_secs(29));
+            assert!(!watch.steady(server(step), &clock));
+            clock.advance(Duration::from_secs(2));
+            assert!(watch.steady(server(step), &clock));
+        }
+    }
 }

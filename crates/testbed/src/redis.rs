@@ -1,0 +1,247 @@
+//! redis-server: alone, as a cluster of three, and watched by a sentinel.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::ops::Deref;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use crate::server::{Place, Recipe, Server, folder};
+
+/// A redis-server with AOF.
+#[derive(Debug)]
+pub struct Redis(Server);
+
+impl Redis {
+    /// Returns the one that all tests of this program share.
+    pub fn shared() -> &'static Redis {
+        static SHARED: OnceLock<Redis> = OnceLock::new();
+        SHARED.get_or_init(|| Redis::start(&[]))
+    }
+
+    /// Starts one with these settings over the defaults (AOF, synced every second, no snapshots); `{port}` and `{folder}` in a
+    /// value stand for its own.
+    ///
+    /// # Panics
+    ///
+    /// Where redis-server is missing or does not come up.
+    pub fn start(settings: &[(&str, &str)]) -> Redis {
+        let mut all = vec![
+            ("bind".to_owned(), "127.0.0.1".to_owned()),
+            ("port".to_owned(), "{port}".to_owned()),
+            ("dir".to_owned(), "{folder}".to_owned()),
+            ("save".to_owned(), String::new()),
+            ("appendonly".to_owned(), "yes".to_owned()),
+            ("appendfsync".to_owned(), "everysec".to_owned()),
+        ];
+        for (name, value) in settings {
+            match all.iter_mut().find(|(known, _)| known == name) {
+                Some(setting) => setting.1 = (*value).to_owned(),
+                None => all.push(((*name).to_owned(), (*value).to_owned())),
+            }
+        }
+        let command = move |place: &Place| {
+            let fill = |value: &str| {
+                value
+                    .replace("{port}", &place.port.to_string())
+                    .replace("{folder}", &place.folder.display().to_string())
+            };
+            let settings = all.iter().flat_map(|(name, value)| [format!("--{name}"), fill(value)]);
+            std::iter::once("redis-server".to_owned()).chain(settings).collect()
+        };
+        let recipe = Recipe {
+            program: "redis-server",
+            package: "redis-server",
+            command: Box::new(command),
+            signal: "KILL",
+            is_up: Box::new(|place| answers(place.addr())),
+        };
+        Redis(Server::start(folder(), recipe))
+    }
+
+    /// Returns its URL.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.addr())
+    }
+
+    /// Sends one command whose words contain no spaces, and returns the answer in one line.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be reached.
+    pub fn command(&self, words: &[&str]) -> String {
+        command(self.addr(), words).expect("redis-server answers")
+    }
+}
+
+impl Deref for Redis {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.0
+    }
+}
+
+/// Three nodes that share the slots between them.
+#[derive(Debug)]
+pub struct RedisCluster {
+    nodes: Vec<Redis>,
+}
+
+impl RedisCluster {
+    /// Returns the one that all tests of this program share.
+    pub fn shared() -> &'static RedisCluster {
+        static SHARED: OnceLock<RedisCluster> = OnceLock::new();
+        SHARED.get_or_init(|| RedisCluster::start(&[]))
+    }
+
+    /// Starts one whose nodes have these settings over the defaults.
+    ///
+    /// # Panics
+    ///
+    /// Where redis-server is missing, or the nodes do not find each other within a minute.
+    pub fn start(settings: &[(&str, &str)]) -> RedisCluster {
+        let mut all = vec![("cluster-enabled", "yes"), ("cluster-config-file", "nodes.conf")];
+        all.extend_from_slice(settings);
+        let nodes: Vec<Redis> = (0..3).map(|_| Redis::start(&all)).collect();
+        for (index, (from, to)) in [("0", "5460"), ("5461", "10922"), ("10923", "16383")].iter().enumerate() {
+            nodes[index].command(&["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()]);
+            nodes[index].command(&["CLUSTER", "ADDSLOTSRANGE", from, to]);
+        }
+        for node in &nodes[1..] {
+            nodes[0].command(&["CLUSTER", "MEET", "127.0.0.1", &node.addr().port().to_string()]);
+        }
+        let until = Instant::now() + Duration::from_secs(60);
+        let agrees = |node: &Redis| {
+            let info = node.command(&["CLUSTER", "INFO"]);
+            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+        };
+        while !nodes.iter().all(agrees) {
+            assert!(Instant::now() < until, "the nodes of a cluster do not find each other");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        RedisCluster { nodes }
+    }
+
+    /// Returns the nodes.
+    pub fn nodes(&self) -> &[Redis] {
+        &self.nodes
+    }
+
+    /// Returns where the nodes listen.
+    pub fn addrs(&self) -> Vec<SocketAddr> {
+        self.nodes.iter().map(|node| node.addr()).collect()
+    }
+
+    /// Returns the URL of each node.
+    pub fn urls(&self) -> Vec<String> {
+        self.nodes.iter().map(Redis::url).collect()
+    }
+}
+
+/// A sentinel that watches one redis-server and tells where it is.
+#[derive(Debug)]
+pub struct Sentinel(Server);
+
+impl Sentinel {
+    /// Starts one that knows `master` under that name.
+    ///
+    /// # Panics
+    ///
+    /// Where redis-sentinel is missing or does not come up.
+    pub fn start(master: &Redis, name: &str) -> Sentinel {
+        let folder = folder();
+        let file = folder.path().join("sentinel.conf");
+        let text = format!("sentinel monitor {name} 127.0.0.1 {} 1\nbind 127.0.0.1\n", master.addr().port());
+        std::fs::write(&file, text).expect("the folder can be written");
+        let command = move |place: &Place| {
+            let (file, port) = (file.display().to_string(), place.port.to_string());
+            ["redis-sentinel", &file, "--port", &port].map(str::to_owned).to_vec()
+        };
+        let recipe = Recipe {
+            program: "redis-sentinel",
+            package: "redis-sentinel",
+            command: Box::new(command),
+            signal: "KILL",
+            is_up: Box::new(|place| answers(place.addr())),
+        };
+        Sentinel(Server::start(folder, recipe))
+    }
+}
+
+impl Deref for Sentinel {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.0
+    }
+}
+
+/// Returns whether it answers, if only that it wants a password; one that speaks TLS need only take connections.
+fn answers(addr: SocketAddr) -> bool {
+    match command(addr, &["PING"]) {
+        Ok(answer) => !answer.contains("LOADING"),
+        Err(e) => matches!(e.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::UnexpectedEof),
+    }
+}
+
+/// Sends a command in the inline form of the protocol, and returns the answer; of arrays, only the first line.
+///
+/// Source: <https://redis.io/docs/latest/develop/reference/protocol-spec/>
+fn command(addr: SocketAddr, words: &[&str]) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(addr)?;
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.write_all(format!("{}\r\n", words.join(" ")).as_bytes())?;
+    let mut answers = BufReader::new(stream);
+    let mut line = String::new();
+    if answers.read_line(&mut line)? == 0 {
+        return Err(std::io::ErrorKind::UnexpectedEof.into());
+    }
+    match line.strip_prefix('$').and_then(|length| length.trim().parse::<usize>().ok()) {
+        Some(length) => {
+            let mut text = vec![0; length];
+            answers.read_exact(&mut text)?;
+            Ok(String::from_utf8_lossy(&text).into_owned())
+        }
+        None => Ok(line.trim_end().to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_can_be_killed_and_keeps_what_it_wrote() {
+        let redis = Redis::start(&[("appendfsync", "always")]);
+        assert_eq!(redis.command(&["SET", "a", "1"]), "+OK");
+        redis.restart();
+        assert_eq!(redis.command(&["GET", "a"]), "1");
+        redis.stop();
+        redis.go_on();
+        assert_eq!(redis.command(&["PING"]), "+PONG");
+    }
+
+    #[test]
+    fn server_ends_with_who_started_it() {
+        let redis = Redis::start(&[]);
+        let (pid, folder) = (redis.pid().unwrap(), redis.folder().to_owned());
+        drop(redis);
+        assert!(!std::path::Path::new(&format!("/proc/{pid}/stat")).exists());
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn cluster_answers_for_all_slots() {
+        let cluster = RedisCluster::shared();
+        assert!(cluster.nodes()[0].command(&["CLUSTER", "INFO"]).contains("cluster_slots_ok:16384"));
+    }
+
+    #[test]
+    fn sentinel_knows_its_master() {
+        let redis = Redis::start(&[]);
+        let sentinel = Sentinel::start(&redis, "main");
+        let answer = command(sentinel.addr(), &["SENTINEL", "CKQUORUM", "main"]).unwrap();
+        assert!(answer.starts_with("+OK"), "{answer}");
+    }
+}

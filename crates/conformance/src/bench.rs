@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use longshore_core::{
     Acted, Action, Artifacts, Backend, Claim, Claimed, Claims, Clock, Filter, JobId, Kept, Kind, Label, NewJob, Nonce,
-    Outcome, Output, Page, Payload, Progress, Pushed, QueueName, Reason, Renewal, Renewed, Settings, Settled,
+    Outcome, Output, Page, Payload, Progress, Pushed, QueueName, Reach, Reason, Renewal, Renewed, Settings, Settled,
     Settlement, Snapshot, State, Store, Stored, Token, Unique, UniqueScope, Upkeep, WorkerSecret, limits,
 };
 
@@ -190,6 +190,27 @@ impl Bench {
         self.clock.advance(by);
     }
 
+    /// Reboots the workers' machine, and everybody on it is gone. A store on the same machine knows at once; to one on another
+    /// time passes until the leases have ended.
+    pub(crate) fn reboot(&self) {
+        if self.knows_reboots() {
+            self.clock.reboot();
+        } else {
+            self.advance(limits::LEASE + secs(1));
+        }
+    }
+
+    /// Returns whether the store can tell that the workers' machine was started anew; prints why where it cannot.
+    pub(crate) fn knows_reboots(&self) -> bool {
+        let knows = knows_reboots(&*self.store);
+        if !knows {
+            println!(
+                "the store is on another machine: it takes a reboot of a worker's for a crash, when the leases end"
+            );
+        }
+        knows
+    }
+
     pub(crate) async fn upkeep(&self) -> Kept {
         self.keep_up(true).await
     }
@@ -243,6 +264,10 @@ impl Bench {
         let queues = self.backend.queues().await.unwrap();
         queues.iter().find(|stats| stats.queue == QueueName::default()).map_or(0, |stats| stats.count(state))
     }
+}
+
+pub(crate) fn knows_reboots(store: &dyn Store) -> bool {
+    store.capabilities().reach != Reach::Network
 }
 
 fn reached(store: Arc<dyn Store>, fault: Option<Fault>) -> Arc<dyn Store> {

@@ -109,6 +109,7 @@ mod pausing;
 mod running;
 mod stopping;
 
+mod network;
 mod through;
 mod faults;
 mod pause;
@@ -120,9 +121,12 @@ pub use case::Case;
 pub use faults::Fault;
 pub use fixture::Fixture;
 pub use list::CASES;
+pub use network::Networked;
 
 #[doc(hidden)]
 pub use case::run;
+#[doc(hidden)]
+pub use network::run_networked;
 
 /// Makes one named test for each of [`CASES`], over the fixture of that type; and one more for each [`Fault`], in `mod faults`.
 #[macro_export]

@@ -72,7 +72,7 @@ rule_4_leases {
     upkeep_without_rescue_rescues_nobody: "After an outage upkeep can be told to leave expired leases alone.",
     step_of_the_wall_clock_does_not_touch_leases: "A step of the wall clock by a day neither ends nor prolongs a lease.",
     step_of_the_wall_clock_loses_no_job: "A step back of the wall clock neither hides ready jobs nor keeps running ones from being settled.",
-    reboot_ends_every_lease_at_once: "After a reboot of the machine its jobs are rescued at once.",
+    reboot_ends_every_lease_at_once: "After a reboot of the machine its jobs are rescued at once; by a store on another machine when their leases end.",
     lease_longer_than_leases_can_be_is_over: "A lease that ends farther ahead than leases can is over.",
     rescue_is_bounded_by_its_limit: "A rescue takes as many as it is told, and says when there is more."
         once "upkeep that arrives twice does two steps",
@@ -87,7 +87,7 @@ rule_5_deaths {
     suspects_of_several_queues_run_one_by_one: "That holds over all queues of a worker.",
     third_crash_is_the_end: "A job that crashed three times is dead, reason crashed.",
     retry_by_hand_forgets_crashes: "A retry by hand forgets crashes and attempts.",
-    reboot_costs_nothing_but_is_counted: "A reboot costs a job nothing, however often, but is counted.",
+    reboot_costs_nothing_but_is_counted: "A reboot costs a job nothing, however often, but is counted; to a store on another machine it is a crash.",
     worker_released_on_purpose_costs_nothing: "Jobs of a worker stopped on purpose are ready at once, at no cost.",
     worker_released_after_a_crash_counts_as_one: "Jobs of a worker known to have crashed are ready at once, and count the crash.",
     released_worker_gets_nothing_more: "A released worker's later claims are refused, repeats of earlier ones included.",

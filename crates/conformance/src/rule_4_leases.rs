@@ -94,7 +94,7 @@ pub(crate) async fn step_of_the_wall_clock_loses_no_job(bench: Bench) {
 pub(crate) async fn reboot_ends_every_lease_at_once(bench: Bench) {
     bench.push_plain(3).await;
     bench.take(3).await;
-    bench.clock.reboot();
+    bench.reboot();
     assert_eq!(bench.upkeep().await.rescued, 3);
     assert_eq!(bench.count(State::Ready).await, 3);
 }

@@ -71,7 +71,7 @@ impl Walk {
             77..86 => self.act().await,
             86..94 => self.pass_time().await,
             94..97 => self.upkeep(true).await,
-            97 => self.bench.clock.reboot(),
+            97 => self.bench.reboot(),
             _ => self.release().await,
         }
     }

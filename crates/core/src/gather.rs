@@ -123,11 +123,7 @@ impl<T, R> Inner<T, R> {
     }
 }
 
-fn hand_out<R>(
-    answers: Result<Vec<R>, Error>,
-    lengths: &[usize],
-    askers: Vec<oneshot::Sender<Result<Vec<R>, Error>>>,
-) {
+fn hand_out<R>(answers: Result<Vec<R>, Error>, lengths: &[usize], askers: Vec<oneshot::Sender<Result<Vec<R>, Error>>>) {
     match answers {
         Ok(answers) => {
             let mut answers = answers.into_iter();
@@ -154,8 +150,10 @@ mod tests {
     use super::*;
     use tokio::sync::Semaphore;
 
+    type Doubling = (Gather<u32, u32>, Arc<Semaphore>, Arc<Mutex<Vec<usize>>>);
+
     /// Doubles numbers, a call a permit, and notes how many came together.
-    fn doubling(most: usize) -> (Gather<u32, u32>, Arc<Semaphore>, Arc<Mutex<Vec<usize>>>) {
+    fn doubling(most: usize) -> Doubling {
         let (gate, sizes) = (Arc::new(Semaphore::new(0)), Arc::new(Mutex::new(Vec::new())));
         let (inner_gate, inner_sizes) = (Arc::clone(&gate), Arc::clone(&sizes));
         let gather = Gather::new(most, 1, move |numbers: Vec<u32>| {
@@ -209,7 +207,7 @@ mod tests {
         let (gather, gate, sizes) = doubling(5);
         {
             let dropped = std::pin::pin!(gather.call(vec![1]));
-            assert!(futures_poll_once(dropped).await.is_none());
+            assert!(poll_once(dropped).await.is_none());
         }
         gate.add_permits(2);
         assert_eq!(gather.call(vec![2]).await.unwrap(), [4]);
@@ -217,7 +215,7 @@ mod tests {
     }
 
     /// Polls a future once.
-    async fn futures_poll_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
         std::future::poll_fn(|context| match future.as_mut().poll(context) {
             std::task::Poll::Ready(value) => std::task::Poll::Ready(Some(value)),
             std::task::Poll::Pending => std::task::Poll::Ready(None),

@@ -55,6 +55,7 @@ pub mod backend;
 pub mod artifact;
 pub mod wakeups;
 pub mod gather;
+pub mod connections;
 pub mod watch;
 pub mod memory;
 pub mod client;

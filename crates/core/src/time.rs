@@ -1,8 +1,8 @@
 //! Time as the stores see it: wall time for schedules, boot time for leases, and a clock that tests can move.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A moment on the wall clock, in milliseconds since 1970-01-01 UTC. Displays as RFC 3339.
@@ -201,6 +201,15 @@ impl StepWatch {
         };
         *noted = Some(Noted { ahead, unsteady_until });
         local >= unsteady_until
+    }
+
+    /// Takes note of a call that took long: whatever held it up has held up renewals, too.
+    pub fn stalled(&self, clock: &Clock) {
+        let local = clock.boot_time().ms;
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(noted) = &mut *noted {
+            noted.unsteady_until = local + millis(crate::limits::LEASE);
+        }
     }
 }
 

@@ -1,0 +1,59 @@
+//! The thread that connections to servers live on, so that a handler which blocks its own runtime keeps no lease from being renewed.
+
+use std::future::Future;
+use std::sync::OnceLock;
+use std::thread;
+
+use tokio::runtime::{Builder, Handle};
+
+use crate::{Error, ErrorKind};
+
+/// Runs something on the thread of connections, as a task that ends whatever happens to the caller. A store behind a connection
+/// opens it here, so that what carries it is spawned here; one thread serves all stores of a process, and lives as long as that.
+///
+/// # Errors
+///
+/// What the task says; [`ErrorKind::Unavailable`] where the thread cannot be started, or the task broke off.
+pub async fn on_their_thread<T, F>(work: F) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Error>> + Send + 'static,
+{
+    let failed = |text: String| Error::new(ErrorKind::Unavailable, text).context("carry connections");
+    let handle = runtime().map_err(|e| failed(e.to_string()))?;
+    handle.spawn(work).await.unwrap_or_else(|e| Err(failed(e.to_string()).perhaps_done()))
+}
+
+fn runtime() -> std::io::Result<&'static Handle> {
+    static RUNTIME: OnceLock<Handle> = OnceLock::new();
+    if let Some(handle) = RUNTIME.get() {
+        return Ok(handle);
+    }
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let handle = runtime.handle().clone();
+    let mut first = false;
+    let known = RUNTIME.get_or_init(|| {
+        first = true;
+        handle
+    });
+    if first {
+        let live = move || runtime.block_on(std::future::pending::<()>());
+        thread::Builder::new().name("longshore-connections".into()).spawn(live)?;
+    }
+    Ok(known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_on_one_thread_from_any_runtime_and_from_none_that_blocks() {
+        let name = || async { Ok(thread::current().name().map(str::to_owned)) };
+        for _ in 0..2 {
+            let runtime = Builder::new_current_thread().build().unwrap();
+            let ran = runtime.block_on(on_their_thread(name())).unwrap();
+            assert_eq!(ran.as_deref(), Some("longshore-connections"));
+        }
+    }
+}

@@ -31,7 +31,7 @@
 //! Whatever throws dice prints its seed when it fails, the simulator with the end of its story. The seed repeats it:
 //!
 //! ```text
-//! LONGSHORE_SEED=1846192505462584665 cargo test -p longshore-conformance --test memory simulator::fleet_that_crashes
+//! LONGSHORE_SEED=1846192505462584665 cargo test -p longshore-conformance --test suite simulator::fleet_that_crashes
 //! ```
 //!
 //! In the simulator that is the same story, call by call. Cases whose tasks race get the same dice, but not the same race.

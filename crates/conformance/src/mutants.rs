@@ -1,7 +1,7 @@
 //! Stores with one bug each: whoever doubts that the suite can fail lets them prove it.
 //!
-//! Each mutant is the reference store behind a wrapper with a bug of the kind that queues have had. [`MUTANTS`] lists them with
-//! the rules whose cases are to catch them; a mutant that nobody catches is a hole in the suite.
+//! Each mutant is a healthy store behind a wrapper with a bug of the kind that queues have had. [`mutants!`](crate::mutants!) makes a
+//! test of each, which fails where no case of its rules catches it: a hole in the suite.
 //!
 //! In reading order: `sick` (a store and its bug), then the bugs: `fences` (who may settle), `claims`, `pushes`, `moves` (what
 //! settling, upkeep and people do to a job).
@@ -12,82 +12,112 @@ mod claims;
 mod pushes;
 mod moves;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
 
 use self::sick::{Bug, Fine, Sick};
-use crate::CASES;
+use crate::{CASES, Fixture};
 
 /// A store with one bug.
 #[derive(Clone, Copy, Debug)]
-pub struct Mutant {
+struct Mutant {
     /// What it does wrong, as a name.
-    pub name: &'static str,
+    name: &'static str,
     /// What it does wrong, in one sentence.
-    pub sentence: &'static str,
+    sentence: &'static str,
     /// The rules of which some case should catch it.
-    pub rules: &'static [&'static str],
+    rules: &'static [&'static str],
     run: fn(&str, &str),
 }
 
 impl Mutant {
-    /// Runs the cases of its rules over the mutant; returns the names of those that fail, and of how many.
-    ///
-    /// The cases panic where they fail: whoever calls this may want to silence the panic hook.
-    pub fn caught_by(&self) -> (Vec<String>, usize) {
-        self.fails(|rule| self.rules.contains(&rule))
+    /// Runs the cases of its rules over the mutant, one after another, and returns the first that fails.
+    fn caught_by(&self) -> Option<String> {
+        self.fails(|rule| self.rules.contains(&rule)).next()
     }
 
-    fn fails(&self, wanted: impl Fn(&str) -> bool) -> (Vec<String>, usize) {
-        let cases: Vec<_> = CASES.iter().filter(|case| wanted(case.rule)).collect();
+    fn fails(&self, wanted: impl Fn(&str) -> bool) -> impl Iterator<Item = String> {
+        silence();
         let fails = |rule, name| catch_unwind(AssertUnwindSafe(|| (self.run)(rule, name))).is_err();
-        let caught = cases.iter().filter(|case| fails(case.rule, case.name));
-        (caught.map(|case| format!("{}::{}", case.rule, case.name)).collect(), cases.len())
+        let cases = CASES.iter().filter(move |case| wanted(case.rule) && fails(case.rule, case.name));
+        cases.map(|case| format!("{}::{}", case.rule, case.name))
     }
 }
 
-/// Returns the cases that fail over the wrapper without a bug, among all that any mutant is caught by; and of how many.
-pub fn false_alarms() -> (Vec<String>, usize) {
-    let healthy = Mutant { name: "healthy", sentence: "It has no bug.", rules: &[], run: run::<Fine> };
-    healthy.fails(|rule| MUTANTS.iter().any(|mutant| mutant.rules.contains(&rule)))
+/// Begins what is to be printed: what cases say of a mutant is not.
+const VERDICT: &str = "VERDICT";
+
+/// Keeps the panics of cases from being printed, by the hundred.
+fn silence() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let print = take_hook();
+        set_hook(Box::new(move |panic| {
+            if panic.payload_as_str().is_some_and(|text| text.starts_with(VERDICT)) {
+                print(panic);
+            }
+        }));
+    });
 }
 
-fn run<B: Bug>(rule: &str, name: &str) {
-    crate::run::<Sick<B>>(rule, name, None);
+/// Asserts that some case catches the mutant, over the stores of that fixture.
+#[doc(hidden)]
+pub fn is_caught<F: Fixture>(name: &str) {
+    let mutant = mutants::<F>().into_iter().find(|mutant| mutant.name == name).expect("the list made this test");
+    match mutant.caught_by() {
+        Some(case) => println!("{name}: {} Caught by {case}.", mutant.sentence),
+        None => panic!("{VERDICT}: no case catches the mutant `{name}`: {}", mutant.sentence),
+    }
 }
 
-/// Makes a test of each mutant: it fails if no case does.
+/// Asserts that the wrapper without a bug passes every case that is to catch a mutant.
+#[doc(hidden)]
+pub fn raises_no_alarm<F: Fixture>() {
+    let all = mutants::<F>();
+    let healthy = Mutant { name: "healthy", sentence: "It has no bug.", rules: &[], run: run::<F, Fine> };
+    let alarms: Vec<_> = healthy.fails(|rule| all.iter().any(|mutant| mutant.rules.contains(&rule))).collect();
+    assert!(alarms.is_empty(), "{VERDICT}: the healthy store fails {alarms:?}");
+}
+
+fn run<F: Fixture, B: Bug>(rule: &str, name: &str) {
+    crate::run::<Sick<F, B>>(rule, name, None);
+}
+
+/// Makes a test of each mutant of the stores of that fixture: it fails if no case does. In a test file of its own, because it
+/// keeps panics from being printed.
 #[macro_export]
 macro_rules! mutants {
-    () => {
-        $crate::each_mutant! { [$crate::a_test_of_each_mutant] }
+    ($fixture:ty) => {
+        $crate::each_mutant! { [$crate::a_test_of_each_mutant] [$fixture] }
     };
 }
 
 #[doc(hidden)]
 #[macro_export]
 macro_rules! a_test_of_each_mutant {
-    ($($module:ident { $($bug:ident $name:ident [$($rule:ident)*]: $sentence:literal,)* })*) => {
+    ([$fixture:ty] $($module:ident { $($bug:ident $name:ident [$($rule:ident)*]: $sentence:literal,)* })*) => {
         $($(
             #[doc = $sentence]
             #[test]
             fn $name() {
-                is_caught(stringify!($name));
+                $crate::mutants::is_caught::<$fixture>(stringify!($name));
             }
         )*)*
     };
 }
 
 macro_rules! the_list {
-    ($($module:ident { $($bug:ident $name:ident [$($rule:ident)*]: $sentence:literal,)* })*) => {
-        /// Every mutant.
-        pub const MUTANTS: &[Mutant] = &[$($(
-            Mutant {
-                name: stringify!($name),
-                sentence: $sentence,
-                rules: &[$(stringify!($rule)),*],
-                run: run::<$module::$bug>,
-            },
-        )*)*];
+    ([] $($module:ident { $($bug:ident $name:ident [$($rule:ident)*]: $sentence:literal,)* })*) => {
+        fn mutants<F: Fixture>() -> Vec<Mutant> {
+            vec![$($(
+                Mutant {
+                    name: stringify!($name),
+                    sentence: $sentence,
+                    rules: &[$(stringify!($rule)),*],
+                    run: run::<F, $module::$bug>,
+                },
+            )*)*]
+        }
     };
 }
 
@@ -95,7 +125,7 @@ macro_rules! the_list {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! each_mutant {
-    ([$($then:tt)*]) => { $($then)*! {
+    ([$($then:tt)*] [$($args:tt)*]) => { $($then)*! { [$($args)*]
 
 fences {
     SettlesById settles_by_id [rule_1_settled_once simulator]: "A settle looks at the id and not at the token.",
@@ -145,4 +175,4 @@ moves {
     } };
 }
 
-each_mutant! { [the_list] }
+each_mutant! { [the_list] [] }

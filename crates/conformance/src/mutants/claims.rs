@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use longshore_core::{
-    Claim, Claims, Error, ErrorKind, Filter, Kind, NewJob, Nonce, Pushed, Queue, Snapshot, State, Store, WorkerSecret,
+    Claim, Claims, Error, ErrorKind, Filter, Kind, NewJob, Nonce, Pushed, Snapshot, State, WorkerSecret,
 };
 
 use crate::pause::pause;

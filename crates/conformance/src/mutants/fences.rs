@@ -4,9 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use longshore_core::{
-    BootTime, Claim, Claims, Error, Queue, Renewal, Renewed, Settled, Settlement, State, Token, millis,
-};
+use longshore_core::{BootTime, Claim, Claims, Error, Renewal, Renewed, Settled, Settlement, State, Token, millis};
 
 use super::sick::{Bug, Inside};
 

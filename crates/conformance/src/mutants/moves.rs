@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use longshore_core::{
-    Acted, Action, Claim, Claims, Death, Error, Filter, JobId, Kept, Outcome, Queue, QueueStats, Renewal, Settings,
-    Settled, Settlement, Snapshot, State, Store, Upkeep, WorkerSecret, limits,
+    Acted, Action, Claim, Claims, Death, Error, Filter, JobId, Kept, Outcome, QueueStats, Renewal, Settings, Settled,
+    Settlement, Snapshot, State, Upkeep, WorkerSecret, limits,
 };
 
 use crate::pause::pause;

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use longshore_core::{
-    Claim, Claims, Error, Filter, Instead, JobId, NewJob, Pushed, Queue, Snapshot, State, UniqueScope, When,
+    Claim, Claims, Error, Filter, Instead, JobId, NewJob, Pushed, Snapshot, State, UniqueScope, When,
 };
 
 use crate::pause::pause;

@@ -6,16 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use async_trait::async_trait;
 use longshore_core::{
     Acted, Action, Artifacts, Capabilities, Claim, Claimed, Claims, Clock, Death, Error, Filter, JobId, Kept, Label,
-    Listed, Memory, NewJob, NewPause, Page, Pause, Pushed, Queue, QueueName, QueueStats, Renewal, Renewed, Settings,
-    Settled, Settlement, Snapshot, State, Status, Store, Token, Upkeep, Wakeups, WorkerId, WorkerSecret,
-    artifact::InMemory,
+    Listed, NewJob, NewPause, Page, Pause, Pushed, Queue, QueueName, QueueStats, Renewal, Renewed, Settings, Settled,
+    Settlement, Snapshot, State, Status, Store, Token, Upkeep, Wakeups, WorkerId, WorkerSecret, limits,
 };
 
 use crate::Fixture;
 
 /// The healthy store inside, and what is known of its claims.
 pub(super) struct Inside {
-    pub(super) store: Memory,
+    pub(super) store: Arc<dyn Store>,
     pub(super) clock: Clock,
     claims: Mutex<HashMap<JobId, Vec<(Claimed, WorkerId)>>>,
 }
@@ -74,8 +73,8 @@ pub(super) struct Fine;
 impl Bug for Fine {}
 
 impl Inside {
-    fn new(settings: Settings) -> Self {
-        Inside { clock: settings.clock.clone(), store: Memory::new(settings), claims: Mutex::default() }
+    fn new(store: Arc<dyn Store>, clock: Clock) -> Self {
+        Inside { store, clock, claims: Mutex::default() }
     }
 
     fn claims(&self) -> MutexGuard<'_, HashMap<JobId, Vec<(Claimed, WorkerId)>>> {
@@ -107,7 +106,7 @@ impl Inside {
     pub(super) async fn all(&self, filter: Filter) -> Result<Vec<Snapshot>, Error> {
         let (mut jobs, mut after) = (Vec::new(), None);
         loop {
-            let listed = self.store.list(filter.clone(), Page { after, limit: usize::MAX }).await?;
+            let listed = self.store.list(filter.clone(), Page { after, limit: limits::PAGE }).await?;
             jobs.extend(listed.jobs);
             after = listed.next;
             if after.is_none() {
@@ -117,17 +116,19 @@ impl Inside {
     }
 }
 
-/// The fixture of a store with that bug.
-pub(super) struct Sick<B> {
+/// The fixture of a store with that bug, which is healthy inside.
+pub(super) struct Sick<F, B> {
     store: Arc<Mutated<B>>,
-    artifacts: Arc<InMemory>,
+    healthy: F,
 }
 
 #[async_trait]
-impl<B: Bug> Fixture for Sick<B> {
+impl<F: Fixture, B: Bug> Fixture for Sick<F, B> {
     async fn open(settings: Settings) -> Self {
-        let store = Mutated { inside: Inside::new(B::settings(settings)), bug: B::default() };
-        Sick { store: Arc::new(store), artifacts: Arc::default() }
+        let clock = settings.clock.clone();
+        let healthy = F::open(B::settings(settings)).await;
+        let store = Mutated { inside: Inside::new(healthy.store(), clock), bug: B::default() };
+        Sick { store: Arc::new(store), healthy }
     }
 
     fn store(&self) -> Arc<dyn Store> {
@@ -135,11 +136,11 @@ impl<B: Bug> Fixture for Sick<B> {
     }
 
     fn artifacts(&self) -> Arc<dyn Artifacts> {
-        self.artifacts.clone()
+        self.healthy.artifacts()
     }
 
     async fn reopen(&self) -> Result<Arc<dyn Store>, &'static str> {
-        Err("it ends with its process")
+        Err("a bug has one way in")
     }
 
     fn many(&self) -> usize {
@@ -147,7 +148,7 @@ impl<B: Bug> Fixture for Sick<B> {
     }
 
     fn seeds(&self) -> usize {
-        10
+        self.healthy.seeds().min(10)
     }
 }
 

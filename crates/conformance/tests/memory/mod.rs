@@ -1,11 +1,11 @@
-//! The reference store passes the suite that it is the model of.
+//! The reference store as the suite takes it.
 
 use std::sync::Arc;
 
-use longshore_conformance::{Fixture, async_trait, conformance};
+use longshore_conformance::{Fixture, async_trait};
 use longshore_core::{Artifacts, Memory, Settings, Store, artifact::InMemory};
 
-struct InThisProcess {
+pub struct InThisProcess {
     store: Arc<Memory>,
     artifacts: Arc<InMemory>,
 }
@@ -28,5 +28,3 @@ impl Fixture for InThisProcess {
         Err("it ends with its process")
     }
 }
-
-conformance!(InThisProcess);

@@ -1,69 +1,83 @@
-//! The raw engine: a program without any of what makes a queue, which does the same three durable writes a job.
+//! The raw engines: programs without any of what makes a queue, which do the same three durable writes a job.
 //!
-//! Frozen: change it only together with every figure that was ever compared with it.
+//! Frozen: change one only together with every figure that was ever compared with it.
 
-use std::path::Path;
-use std::time::{Duration, Instant};
+mod postgres;
+mod redis;
+mod sqlite;
 
-use rusqlite::{Connection, params};
+use std::time::Duration;
 
-/// Opens a database with the durable settings that longshore uses.
-pub fn open(path: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open(path)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.execute_batch(
-        "CREATE TABLE IF NOT EXISTS job (id INTEGER PRIMARY KEY, state INTEGER NOT NULL, payload TEXT NOT NULL,
-                                         lease INTEGER, result TEXT) STRICT;
-         CREATE INDEX IF NOT EXISTS job_ready ON job (id) WHERE state = 0;",
-    )?;
-    Ok(connection)
-}
+use crate::Bench;
+use crate::measure::{median, percentile};
+use crate::store::{Engine, Result, Store, wait};
+use crate::table::Row;
 
-/// Inserts, claims and finishes jobs, `batch` a transaction, for that long; returns jobs per second.
-pub fn three_writes(path: &Path, batch: usize, time: Duration) -> rusqlite::Result<f64> {
-    let connection = open(path)?;
-    let payload = format!(r#"{{"text":"{}"}}"#, "x".repeat(100));
-    let began = Instant::now();
-    let mut done = 0;
-    while began.elapsed() < time {
-        transaction(&connection, || {
-            let mut insert = connection.prepare_cached("INSERT INTO job (state, payload) VALUES (0, ?1)")?;
-            (0..batch).try_for_each(|_| insert.execute([&payload]).map(|_| ()))
-        })?;
-        let mut claimed: Vec<i64> = Vec::with_capacity(batch);
-        transaction(&connection, || {
-            let mut claim = connection.prepare_cached(
-                "UPDATE job SET state = 1, lease = ?1 WHERE id IN (SELECT id FROM job WHERE state = 0 ORDER BY id LIMIT ?2)
-                 RETURNING id",
-            )?;
-            let ids = claim.query_map(params![done as i64, batch as i64], |row| row.get(0))?;
-            ids.into_iter().try_for_each(|id| id.map(|id| claimed.push(id)))
-        })?;
-        transaction(&connection, || {
-            let mut finish = connection.prepare_cached("UPDATE job SET state = 2, result = 'ok' WHERE id = ?1")?;
-            claimed.iter().try_for_each(|id| finish.execute([id]).map(|_| ()))
-        })?;
-        done += claimed.len();
+/// How many single writes are timed.
+const WRITES: usize = 500;
+
+/// Measures the raw engine that this store works with.
+pub fn baseline(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
+    let time = Duration::from_secs(bench.seconds);
+    let measured = match store.engine() {
+        Engine::Sqlite => raw_sqlite(bench, store, time),
+        Engine::Redis => raw_redis(bench, store, time),
+        Engine::Postgres => raw_postgres(bench, store, time),
+    };
+    if let (Err(e), true) = (&measured, store.cpu().is_none() && store.engine() != Engine::Sqlite) {
+        eprintln!("the baseline is left out on this server: {e}"); // ours may reach it all the same
+        return Ok(Vec::new());
     }
-    Ok(done as f64 / began.elapsed().as_secs_f64())
+    measured
 }
 
-/// Returns how long single durable commits take, in milliseconds.
-pub fn commits(path: &Path, count: usize) -> rusqlite::Result<Vec<f64>> {
-    let connection = open(path)?;
-    let mut insert = connection.prepare("INSERT INTO job (state, payload) VALUES (2, '{}')")?;
-    (0..count)
-        .map(|_| {
-            let began = Instant::now();
-            insert.execute([])?;
-            Ok(began.elapsed().as_secs_f64() * 1e3)
-        })
-        .collect()
+fn raw_sqlite(bench: &Bench, store: &Store, time: Duration) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for batch in [1, 64] {
+        let rates = (0..bench.runs).map(|_| Ok(sqlite::three_writes(&store.place()?.file(), batch, time)?));
+        rows.push(three_writes(batch, median(rates.collect::<Result<_>>()?), "raw SQLite"));
+    }
+    rows.push(single("one durable commit", sqlite::commits(&store.place()?.file(), WRITES)?));
+    Ok(rows)
 }
 
-fn transaction(connection: &Connection, work: impl FnOnce() -> rusqlite::Result<()>) -> rusqlite::Result<()> {
-    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    work()?;
-    connection.prepare_cached("COMMIT")?.execute([]).map(|_| ())
+fn raw_redis(bench: &Bench, store: &Store, time: Duration) -> Result<Vec<Row>> {
+    let url = store.raw_url()?;
+    let mut rows = Vec::new();
+    for batch in [1, 64, 1000] {
+        let rates = (0..bench.runs).map(|_| Ok(redis::three_writes(&url, store.place()?.name(), batch, time)?));
+        let rate = median(rates.collect::<Result<_>>()?);
+        rows.push(three_writes(batch, rate, "raw Redis: three scripts a batch, in one round trip"));
+    }
+    let rates = (0..bench.runs).map(|_| Ok(redis::one_write(&url, store.place()?.name(), 64, time)?));
+    let rate = median(rates.collect::<Result<_>>()?);
+    rows.push(Row::new(
+        "baseline: LPUSH and HSET a job",
+        rate,
+        "jobs/s",
+        "raw Redis: a script a job, 64 in one round trip",
+    ));
+    rows.push(single("one script", redis::scripts(&url, store.place()?.name(), WRITES)?));
+    Ok(rows)
+}
+
+fn raw_postgres(bench: &Bench, store: &Store, time: Duration) -> Result<Vec<Row>> {
+    let url = store.raw_url()?;
+    let mut rows = Vec::new();
+    for batch in [1, 64, 1000] {
+        let rates = (0..bench.runs).map(|_| wait(postgres::three_writes(&url, store.place()?.name(), batch, time)));
+        let rate = median(rates.collect::<Result<_>>()?);
+        rows.push(three_writes(batch, rate, "raw PostgreSQL: three commits a batch"));
+    }
+    rows.push(single("one durable commit", wait(postgres::commits(&url, store.place()?.name(), WRITES))?));
+    Ok(rows)
+}
+
+fn three_writes(batch: usize, rate: f64, how: &str) -> Row {
+    Row::new(format!("baseline: three writes a job, batches of {batch}"), rate, "jobs/s", how)
+}
+
+fn single(what: &str, mut ms: Vec<f64>) -> Row {
+    let (p50, p99) = (percentile(&mut ms, 0.5), percentile(&mut ms, 0.99));
+    Row::new(format!("baseline: {what}"), p50, "ms", format!("p99 {p99:.2} ms"))
 }

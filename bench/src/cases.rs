@@ -1,24 +1,25 @@
 //! What is measured.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use longshore::{JobId, Longshore};
-use tempfile::TempDir;
 
+use crate::Bench;
+use crate::baseline::baseline;
 use crate::front::front;
+use crate::goal::Figure;
 use crate::measure::{cpu, median, percentile, pss_mib};
+use crate::process::{Producer, Worker};
 use crate::role::{micros, new_job};
+use crate::store::{Result, Store, wait};
 use crate::table::{Row, head};
-use crate::{Bench, baseline};
-
-pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// Measures something, and tells it in a few rows.
-type Case = fn(&Bench) -> Result<Vec<Row>>;
+type Case = fn(&Bench, &Store) -> Result<Vec<Row>>;
+
+/// How many jobs a worker runs at once.
+pub const SLOTS: usize = 200;
 
 /// Runs the cases that were asked for, and tells each as it is done.
 pub fn run(bench: &Bench) -> Result<()> {
@@ -32,13 +33,15 @@ pub fn run(bench: &Bench) -> Result<()> {
         ("depth", depth),
         ("front", front),
     ];
+    let store = Store::open(&bench.store, bench.folder.as_deref())?;
     if !bench.json {
+        println!("{}\n", store.words().unwrap_or_else(|_| store.engine().to_string()));
         head();
     }
     let mut rows = Vec::new();
     for (name, case) in cases {
         if bench.only.is_empty() || bench.only.iter().any(|only| name.starts_with(only.as_str())) {
-            for row in case(bench)? {
+            for row in case(bench, &store)? {
                 if !bench.json {
                     row.print();
                 }
@@ -52,112 +55,123 @@ pub fn run(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
-/// A fresh folder for one run.
-pub struct Place(TempDir);
+/// The CPU time that jobs took, run by run, in microseconds a job: ours, and the server's where it was started for this run.
+#[derive(Default)]
+struct Cost {
+    own: Vec<f64>,
+    server: Vec<f64>,
+}
 
-impl Place {
-    pub fn new(bench: &Bench) -> Result<Self> {
-        Ok(Place(match &bench.folder {
-            Some(folder) => TempDir::new_in(folder)?,
-            None => TempDir::new()?,
-        }))
+impl Cost {
+    fn add(&mut self, own: f64, server: Option<f64>) {
+        self.own.push(own);
+        self.server.extend(server);
     }
 
-    fn file(&self) -> PathBuf {
-        self.0.path().join("jobs.db")
+    fn own(&self) -> f64 {
+        median(self.own.clone())
     }
 
-    pub fn url(&self) -> String {
-        format!("sqlite:{}", self.file().display())
+    /// Returns what a job took in all, as far as it is known.
+    fn all(&self) -> f64 {
+        self.own() + if self.server.is_empty() { 0.0 } else { median(self.server.clone()) }
+    }
+
+    fn words(&self) -> String {
+        format!("{:.1} µs CPU a job{}", self.own(), self.server_words())
+    }
+
+    fn server_words(&self) -> String {
+        if self.server.is_empty() { String::new() } else { format!(", server {:.1}", median(self.server.clone())) }
     }
 }
 
-fn baseline(bench: &Bench) -> Result<Vec<Row>> {
-    let time = Duration::from_secs(bench.seconds);
-    let mut rows = Vec::new();
-    for batch in [1, 64] {
-        let rates = (0..bench.runs).map(|_| Ok(baseline::three_writes(&Place::new(bench)?.file(), batch, time)?));
-        let rate = median(rates.collect::<Result<_>>()?);
-        rows.push(Row::new(format!("baseline: three writes a job, batches of {batch}"), rate, "jobs/s", "raw SQLite"));
-    }
-    let mut commits = baseline::commits(&Place::new(bench)?.file(), 500)?;
-    let (p50, p99) = (percentile(&mut commits, 0.5), percentile(&mut commits, 0.99));
-    rows.push(Row::new("baseline: one durable commit", p50, "ms", format!("p99 {p99:.2} ms")));
-    Ok(rows)
-}
-
-fn push(bench: &Bench) -> Result<Vec<Row>> {
+fn push(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (producers, batch) in [(1, 1), (64, 1), (1, 100), (1, 1000)] {
-        let mut rates = Vec::new();
-        let mut costs = Vec::new();
+        let (mut rates, mut cost) = (Vec::new(), Cost::default());
         for _ in 0..bench.runs {
-            let place = Place::new(bench)?;
+            let place = store.place()?;
+            let meter = store.meter();
             let told = Producer::start(&place.url(), producers, batch, bench.seconds as f64, 0)?.end()?;
-            rates.push(told.jobs / told.seconds);
-            costs.push(told.cost());
+            cost.add(told.cost(), meter.cost(told.jobs));
+            rates.push(told.rate());
         }
         let case = format!("push: {producers} producers, {batch} a call");
-        rows.push(Row::new(case, median(rates), "jobs/s", format!("{:.1} µs CPU a job", median(costs))));
+        rows.push(Row::new(case, median(rates), "jobs/s", cost.words()));
     }
     Ok(rows)
 }
 
-fn drain(bench: &Bench) -> Result<Vec<Row>> {
+fn drain(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     let jobs = 30_000 * bench.seconds;
-    let (mut rates, mut costs, mut memory) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut rates, mut cost, mut memory) = (Vec::new(), Cost::default(), Vec::new());
     for _ in 0..bench.runs {
-        let place = Place::new(bench)?;
-        Producer::start(&place.url(), 1, 1000, 3600.0, jobs)?.end()?;
-        let told = Worker::start(&place.url(), 200, jobs, false)?.wait()?.told;
-        rates.push(told.jobs / told.seconds);
-        costs.push(told.cost());
+        let place = store.place()?;
+        Producer::fill(&place.url(), jobs)?;
+        let meter = store.meter();
+        let told = Worker::start(&place.url(), SLOTS, jobs, &[])?.wait()?.told;
+        cost.add(told.cost(), meter.cost(told.jobs));
+        rates.push(told.rate());
         memory.push(told.pss);
     }
-    let more = format!("{:.1} µs CPU a job, {:.0} MiB", median(costs), median(memory));
-    Ok(vec![Row::new(format!("work off {jobs} waiting jobs, 200 slots"), median(rates), "jobs/s", more)])
+    let more = format!("{}, {:.0} MiB", cost.words(), median(memory));
+    let row = Row::new(format!("work off {jobs} waiting jobs, {SLOTS} slots"), median(rates), "jobs/s", more);
+    Ok(vec![row.goal(Figure::Drain.goal(store.engine()))])
 }
 
-fn both(bench: &Bench) -> Result<Vec<Row>> {
+fn both(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for producers in [1, 64] {
         let (mut rates, mut produce, mut work, mut memory) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut cost = Cost::default();
         for _ in 0..bench.runs {
-            let place = Place::new(bench)?;
-            let worker = Worker::start(&place.url(), 200, 0, false)?;
+            let place = store.place()?;
+            let worker = Worker::start(&place.url(), SLOTS, 0, &[])?;
+            let meter = store.meter();
             let producer = Producer::start(&place.url(), producers, 1, bench.seconds as f64, 0)?;
             let pushed = producer.end()?;
             let done = worker.stop()?.told;
             rates.push(done.jobs.min(pushed.jobs) / pushed.seconds);
+            cost.add(pushed.cost() + done.cost(), meter.cost(done.jobs.min(pushed.jobs)));
             produce.push(pushed.cost());
             work.push(done.cost());
             memory.push(done.pss);
         }
         let case = format!("both at once: {producers} producers, one worker");
         let (produce, work, memory) = (median(produce), median(work), median(memory));
-        let more = format!("µs CPU a job: producer {produce:.1}, worker {work:.1}; worker {memory:.0} MiB");
-        rows.push(Row::new(case, median(rates), "jobs/s", more));
+        let server = cost.server_words();
+        let more = format!("µs CPU a job: producer {produce:.1}, worker {work:.1}{server}; worker {memory:.0} MiB");
+        let own = Row::new(format!("{case}: own CPU"), cost.own(), "µs/job", "producer and worker, without the server");
+        let row = Row::new(case, median(rates), "jobs/s", more);
+        let aimed = |figure: Figure| figure.goal(store.engine()).filter(|_| producers == 64);
+        rows.extend([row.goal(aimed(Figure::Both)), own.goal(aimed(Figure::OwnCpu))]);
     }
     Ok(rows)
 }
 
 /// Pushes 200 jobs a second, and measures from the answer of each push to the entry of its handler in another process.
-fn pickup(bench: &Bench) -> Result<Vec<Row>> {
+fn pickup(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     let mut all = Vec::new();
     for _ in 0..bench.runs {
-        let place = Place::new(bench)?;
-        let worker = Worker::start(&place.url(), 10, 0, true)?;
-        let answered = tokio::task::block_in_place(|| {
-            tokio::runtime::Handle::current().block_on(push_at_a_rate(&place.url(), 200, bench.seconds))
-        })?;
-        std::thread::sleep(Duration::from_millis(500)); // the last ones are on their way
-        for (id, entered) in worker.stop()?.entries {
-            all.push(entered.saturating_sub(answered[&id]) as f64 / 1e3);
-        }
+        all.extend(pick_up(store, 200, bench.seconds)?);
     }
-    let (p99, p999) = (percentile(&mut all, 0.99), percentile(&mut all, 0.999));
-    let more = format!("p99 {p99:.2} ms, p99.9 {p999:.2} ms, {} jobs", all.len());
-    Ok(vec![Row::new("pick-up at 200 jobs/s, p50", percentile(&mut all, 0.5), "ms", more)])
+    let p999 = percentile(&mut all, 0.999);
+    let p99 = Row::new("pick-up at 200 jobs/s, p99", percentile(&mut all, 0.99), "ms", format!("p99.9 {p999:.2} ms"));
+    let p50 = percentile(&mut all, 0.5);
+    let p50 = Row::new("pick-up at 200 jobs/s, p50", p50, "ms", format!("{} jobs", all.len()));
+    Ok(vec![p50, p99.goal(Figure::PickUpP99.goal(store.engine()))])
+}
+
+/// Pushes at a rate, and returns how long each job waited, in milliseconds.
+pub fn pick_up(store: &Store, rate: u32, seconds: u64) -> Result<Vec<f64>> {
+    let place = store.place()?;
+    let worker = Worker::start(&place.url(), 10, 0, &["--entries"])?;
+    let answered = wait(push_at_a_rate(&place.url(), rate, seconds))?;
+    std::thread::sleep(Duration::from_millis(500)); // the last ones are on their way
+    let entries = worker.stop()?.entries;
+    let waited = |(id, entered): (JobId, u64)| Some(entered.saturating_sub(*answered.get(&id)?) as f64 / 1e3);
+    Ok(entries.into_iter().filter_map(waited).collect())
 }
 
 async fn push_at_a_rate(url: &str, rate: u32, seconds: u64) -> Result<HashMap<JobId, u64>> {
@@ -183,135 +197,58 @@ async fn push_at_a_rate(url: &str, rate: u32, seconds: u64) -> Result<HashMap<Jo
 }
 
 /// Watches a worker that has nothing to do.
-fn idle(bench: &Bench) -> Result<Vec<Row>> {
-    let place = Place::new(bench)?;
-    let worker = Worker::start_with(&place.url(), 10, 0, &["--unwatched"])?;
+fn idle(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
+    let place = store.place()?;
+    let worker = Worker::start(&place.url(), 10, 0, &["--unwatched"])?;
     std::thread::sleep(Duration::from_secs(2)); // its start is not what is measured
-    let (pid, before, began) = (worker.child.id(), cpu(worker.child.id()), Instant::now());
+    let (pid, before, began) = (worker.pid(), cpu(worker.pid()), Instant::now());
+    let served = store.cpu();
     std::thread::sleep(Duration::from_secs(bench.seconds.max(20)));
-    let used = (cpu(pid) - before).as_secs_f64() / began.elapsed().as_secs_f64() * 100.0;
+    let share = |used: Duration| used.as_secs_f64() / began.elapsed().as_secs_f64() * 100.0;
+    let used = share(cpu(pid) - before);
+    let server = store.cpu().zip(served).map(|(now, before)| format!(", server {:.2} %", share(now - before)));
     let memory = pss_mib(pid);
     worker.stop()?;
-    let over = format!("over {:.0} s", began.elapsed().as_secs_f64());
-    Ok(vec![Row::new("idle worker: CPU", used, "%", over), Row::new("idle worker: memory", memory, "MiB", "PSS")])
+    let over = format!("over {:.0} s{}", began.elapsed().as_secs_f64(), server.unwrap_or_default());
+    let memory = Row::new("idle worker: memory", memory, "MiB", "PSS");
+    let goal = Figure::IdleMemory.goal(store.engine());
+    Ok(vec![Row::new("idle worker: CPU", used, "%", over), memory.goal(goal)])
 }
 
-/// Works off a fixed number of jobs while ever more wait behind them.
-fn depth(bench: &Bench) -> Result<Vec<Row>> {
+/// Fewer jobs than these take too little CPU time to tell it from none.
+const FEW: f64 = 20_000.0;
+
+/// Works off half of the jobs that wait, or 50,000 where more do, while ever more wait behind them.
+fn depth(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
+    let mut costs = Vec::new();
     for depth in &bench.depths {
-        let place = Place::new(bench)?;
-        Producer::start(&place.url(), 1, 1000, 36_000.0, *depth as u64)?.end()?;
-        let (mut rates, mut costs) = (Vec::new(), Vec::new());
+        let place = store.place()?;
+        let half = (*depth / 2).clamp(1, 50_000);
+        let (mut waiting, mut rates, mut cost) = (0, Vec::new(), Cost::default());
         for _ in 0..bench.runs {
-            let jobs = (*depth as u64 / bench.runs as u64 / 2).min(50_000);
-            let told = Worker::start(&place.url(), 200, jobs, false)?.wait()?.told;
-            rates.push(told.jobs / told.seconds);
-            costs.push(told.cost());
+            let (mut jobs, mut seconds, mut own, mut server) = (0.0, 0.0, 0.0, None);
+            while jobs < FEW {
+                Producer::fill(&place.url(), *depth - waiting)?;
+                let meter = store.meter();
+                let told = Worker::start(&place.url(), SLOTS, half, &[])?.wait()?.told;
+                waiting = *depth - half;
+                server = meter.cost(1.0).map(|used| used + server.unwrap_or(0.0));
+                (jobs, seconds, own) = (jobs + told.jobs, seconds + told.seconds, own + told.cpu);
+            }
+            cost.add(own / jobs * 1e6, server.map(|used| used / jobs));
+            rates.push(jobs / seconds);
         }
-        let case = format!("work with {depth} jobs waiting");
-        rows.push(Row::new(case, median(rates), "jobs/s", format!("{:.1} µs CPU a job", median(costs))));
+        costs.push((*depth, cost.all()));
+        rows.push(Row::new(format!("work with {depth} jobs waiting"), median(rates), "jobs/s", cost.words()));
+    }
+    let (fewest, most) = (costs.iter().min_by_key(|cost| cost.0), costs.iter().max_by_key(|cost| cost.0));
+    if let (Some(fewest), Some(most)) = (fewest, most)
+        && fewest.0 < most.0
+    {
+        let case = format!("cost a job: {} waiting to {}", most.0, fewest.0);
+        let row = Row::new(case, most.1 / fewest.1, "×", "CPU of all processes");
+        rows.push(row.goal(Figure::Depth.goal(store.engine())));
     }
     Ok(rows)
-}
-
-/// What a process told at its end.
-#[derive(Debug, Default)]
-struct Told {
-    jobs: f64,
-    seconds: f64,
-    cpu: f64,
-    pss: f64,
-}
-
-impl Told {
-    fn parse(line: &str) -> Self {
-        let mut numbers = line.split_whitespace().map(|text| text.parse().unwrap_or(f64::NAN));
-        let mut next = || numbers.next().unwrap_or(f64::NAN);
-        Told { jobs: next(), seconds: next(), cpu: next(), pss: next() }
-    }
-
-    /// Returns the CPU time a job took, in microseconds.
-    fn cost(&self) -> f64 {
-        self.cpu / self.jobs * 1e6
-    }
-}
-
-fn role(args: &[String]) -> Result<Child> {
-    let command = &mut Command::new(std::env::current_exe()?);
-    Ok(command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?)
-}
-
-fn arguments(role: &str, named: &[(&str, String)]) -> Vec<String> {
-    std::iter::once(role.to_owned()).chain(named.iter().map(|(name, value)| format!("--{name}={value}"))).collect()
-}
-
-struct Producer(Child);
-
-impl Producer {
-    fn start(url: &str, producers: usize, batch: usize, seconds: f64, count: u64) -> Result<Self> {
-        let named = [
-            ("store", url.to_owned()),
-            ("producers", producers.to_string()),
-            ("batch", batch.to_string()),
-            ("seconds", seconds.to_string()),
-            ("count", count.to_string()),
-        ];
-        Ok(Producer(role(&arguments("produce", &named))?))
-    }
-
-    fn end(mut self) -> Result<Told> {
-        let mut line = String::new();
-        BufReader::new(self.0.stdout.take().expect("it is piped")).read_line(&mut line)?;
-        self.0.wait()?;
-        Ok(Told::parse(&line))
-    }
-}
-
-struct Worker {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-}
-
-struct Worked {
-    told: Told,
-    entries: Vec<(JobId, u64)>,
-}
-
-impl Worker {
-    fn start(url: &str, concurrency: usize, count: u64, entries: bool) -> Result<Self> {
-        Worker::start_with(url, concurrency, count, if entries { &["--entries"] } else { &[] })
-    }
-
-    fn start_with(url: &str, concurrency: usize, count: u64, flags: &[&str]) -> Result<Self> {
-        let named = [("store", url.to_owned()), ("concurrency", concurrency.to_string()), ("count", count.to_string())];
-        let mut args = arguments("work", &named);
-        args.extend(flags.iter().map(|flag| (*flag).to_owned()));
-        let mut child = role(&args)?;
-        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        stdout.read_line(&mut String::new())?; // it is ready
-        Ok(Worker { child, stdout })
-    }
-
-    /// Tells it to stop, and returns what it has done.
-    fn stop(mut self) -> Result<Worked> {
-        if let Some(stdin) = &mut self.child.stdin {
-            let _ = writeln!(stdin); // it may have ended by itself
-        }
-        self.wait()
-    }
-
-    /// Waits until it has done what it was to do.
-    fn wait(mut self) -> Result<Worked> {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line)?;
-        let mut entries = Vec::new();
-        for line in self.stdout.lines() {
-            if let Some((id, micros)) = line?.split_once(' ') {
-                entries.push((id.parse()?, micros.parse()?));
-            }
-        }
-        self.child.wait()?;
-        Ok(Worked { told: Told::parse(&line), entries })
-    }
 }

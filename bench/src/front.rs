@@ -14,8 +14,8 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::Bench;
-use crate::cases::{Place, Result};
 use crate::measure::{cpu, percentile, pss_mib};
+use crate::store::{Result, Store, wait};
 use crate::table::Row;
 
 /// How often a slow client sends a byte.
@@ -24,12 +24,11 @@ const DRIP: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// Pushes from many connections while slow clients hold theirs; then kills the server, and looks for every job it took over.
-pub fn front(bench: &Bench) -> Result<Vec<Row>> {
+pub fn front(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     raise_open_files();
     let mut rows = Vec::new();
     for flood in &bench.floods {
-        let run = run(bench, *flood);
-        rows.extend(tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(run))?);
+        rows.extend(wait(run(bench, store, *flood))?);
     }
     Ok(rows)
 }
@@ -40,8 +39,8 @@ fn raise_open_files() {
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }); // with fewer the case says what fails
 }
 
-async fn run(bench: &Bench, flood: usize) -> Result<Vec<Row>> {
-    let place = Place::new(bench)?;
+async fn run(bench: &Bench, store: &Store, flood: usize) -> Result<Vec<Row>> {
+    let place = store.place()?;
     let server = Served::start(&place.url(), bench.slow + flood + 64)?;
     let slow = Arc::new(Tally::default());
     let mut dripping = JoinSet::new();

@@ -1,13 +1,19 @@
-//! How fast longshore is, beside the raw engine in the same run. `cargo run --release -p longshore-bench -- --help`
+//! How fast longshore is, beside the raw engine and its peers in the same run. `cargo run --release -p longshore-bench -- --help`
 //!
-//! `baseline` (the raw engine), `role` (producers and workers, each a process of its own), `measure` (percentiles, CPU,
-//! memory), `cases` (what is measured), `front` (the server under slow forms and a flood), `table` (how it is told).
+//! `store` (what is measured: a file, or a server started for it), `baseline` (the raw engines), `role` (what producers and
+//! workers do), `process` (each of them a process of its own), `measure` (percentiles, CPU, memory), `cases` (what is
+//! measured), `goal` (what we aim at), `front` (the server under slow forms and a flood), `peers` (other systems, by their own
+//! scripts), `table` (how it is told).
 
 mod baseline;
 mod cases;
 mod front;
+mod goal;
 mod measure;
+mod peers;
+mod process;
 mod role;
+mod store;
 mod table;
 
 use clap::{Parser, Subcommand};
@@ -15,42 +21,54 @@ use std::path::PathBuf;
 
 /// Measure longshore, and the raw engine beside it
 #[derive(Debug, Parser)]
-#[command(after_help = "Examples:
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
   cargo run --release -p longshore-bench
-  cargo run --release -p longshore-bench -- --only both --seconds 10
-  cargo run --release -p longshore-bench -- --depths 10000,1000000,10000000 --only depth")]
+  cargo run --release -p longshore-bench -- --store redis --only both,pickup --seconds 10
+  cargo run --release -p longshore-bench -- --store postgres --folder /mnt/disk
+  cargo run --release -p longshore-bench -- --store postgres://bench@db.example/bench --only both
+  cargo run --release -p longshore-bench -- --only depth --depths 10000,1000000,10000000
+  cargo run --release -p longshore-bench -- peers --only bullmq,sidekiq"
+)]
 struct Bench {
+    /// What is measured: `sqlite`, or a durable server started for this run: `redis`, `postgres`; or the URL of a server, on
+    /// which only keys or a schema of this run's own are made, and taken away again
+    #[arg(long, default_value = "sqlite", value_name = "STORE")]
+    store: store::Wanted,
     /// How long each case runs
     #[arg(long, default_value_t = 5)]
     seconds: u64,
     /// How often each case is run; the median is told
-    #[arg(long, default_value_t = 3)]
-    runs: usize,
-    /// Only cases whose name begins so; may be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    runs: u32,
+    /// Only cases whose name begins so: baseline, push, drain, both, pickup, idle, depth, front
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
     /// How many jobs wait, for the case `depth`
-    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 1_000_000])]
-    depths: Vec<usize>,
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000], value_parser = clap::value_parser!(u64).range(2..))]
+    depths: Vec<u64>,
     /// How many clients drip their form, for the case `front`
     #[arg(long, default_value_t = 1_000)]
     slow: usize,
     /// From how many connections jobs are pushed, for the case `front`
     #[arg(long, value_delimiter = ',', default_values_t = [64, 800])]
     floods: Vec<usize>,
-    /// The folder for databases; it decides which disk is measured [default: the system's temporary one]
+    /// The folder for databases; it decides which disk is measured; PostgreSQL's user must be able to enter it [default: the
+    /// system's temporary one]
     #[arg(long)]
     folder: Option<PathBuf>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
     #[command(subcommand)]
-    role: Option<Role>,
+    command: Option<Command>,
 }
 
-/// What a process of its own does; for the program itself.
 #[derive(Debug, Subcommand)]
-enum Role {
+enum Command {
+    Peers(peers::Peers),
+    // What a process of its own does; for the program itself.
     #[command(hide = true)]
     Produce(role::Produce),
     #[command(hide = true)]
@@ -60,9 +78,10 @@ enum Role {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bench = Bench::parse();
-    match bench.role {
-        Some(Role::Produce(produce)) => produce.run().await,
-        Some(Role::Work(work)) => work.run().await,
+    match bench.command {
+        Some(Command::Peers(peers)) => peers.run(),
+        Some(Command::Produce(produce)) => produce.run().await,
+        Some(Command::Work(work)) => work.run().await,
         None => cases::run(&bench),
     }
 }

@@ -11,6 +11,9 @@ use longshore::{Ctx, Job, JobId, Longshore, NewJob, Payload, Result};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+/// The variable that names the store to a process of the bench: a command line, with its password, is seen by everybody.
+pub const STORE: &str = "LONGSHORE_BENCH_STORE";
+
 /// A job that does nothing, with a payload of ordinary size.
 #[derive(Serialize, Deserialize, Job)]
 #[job(kind = "noop")]
@@ -28,7 +31,7 @@ impl Noop {
 /// Pushes jobs as fast as it goes, or at a rate.
 #[derive(Debug, Args)]
 pub struct Produce {
-    #[arg(long)]
+    #[arg(env = STORE, hide_env_values = true)]
     store: String,
     #[arg(long)]
     producers: usize,
@@ -80,7 +83,7 @@ pub fn new_job() -> NewJob {
 /// Works jobs off until its standard input ends.
 #[derive(Debug, Args)]
 pub struct Work {
-    #[arg(long)]
+    #[arg(env = STORE, hide_env_values = true)]
     store: String,
     #[arg(long)]
     concurrency: usize,

@@ -40,7 +40,7 @@ impl Check {
         flags.set("listen", self.place.listen);
         let config = self.common.load(flags)?;
         let mut problems = Vec::new();
-        match Longshore::connect_with(&config.store, config.settings.clone()).await {
+        match Longshore::connect_with(config.store.reveal(), config.settings.clone()).await {
             Ok(longshore) => {
                 let store = longshore.backend().capabilities();
                 println!(

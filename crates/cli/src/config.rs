@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use longshore::{QueueName, Settings};
+use longshore::{QueueName, Settings, StoreUrl};
 use longshore_jobs::image::Pace;
 use longshore_server::Secret;
 
@@ -19,7 +19,7 @@ const FILE: &str = "longshore.toml";
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The URL of the store.
-    pub store: String,
+    pub store: StoreUrl,
     /// Where to listen.
     pub listen: SocketAddr,
     /// The server to speak to, instead of a store.
@@ -95,9 +95,9 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "store",
         default: "sqlite:longshore.db",
-        doc: "The store that remembers every job: `sqlite:FILE`, or `memory:` for as long as the process lives.",
+        doc: "The store that remembers every job: `sqlite:FILE`, `redis://HOST`, `postgres://HOST/DATABASE`, or `memory:` for as long as the process lives; see docs/stores.md.",
         set: |config, text| {
-            config.store = text.to_owned();
+            config.store = StoreUrl::new(text);
             Ok(())
         },
     },
@@ -334,7 +334,7 @@ impl Config {
     /// A configuration that every key is about to be written into.
     fn blank() -> Config {
         Config {
-            store: String::new(),
+            store: StoreUrl::new(""),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             server: None,
             token: None,

@@ -65,7 +65,7 @@ enum Command {
 /// What every command takes.
 #[derive(Clone, Debug, Args)]
 struct Common {
-    /// The store: `sqlite:FILE` or `memory:` [default: sqlite:longshore.db] [env: LONGSHORE_STORE]
+    /// The store: `sqlite:FILE`, `redis://HOST`, `postgres://HOST/DATABASE` or `memory:` [default: sqlite:longshore.db] [env: LONGSHORE_STORE]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
     /// The configuration file [default: longshore.toml, where there is one] [env: LONGSHORE_CONFIG]

@@ -75,7 +75,8 @@ impl Work {
 
 /// Opens the configured store, and says what it promises.
 pub async fn open(config: &Config) -> Result<Longshore, Exit> {
-    let longshore = Longshore::connect_with(&config.store, config.settings.clone()).await.map_err(exit::opening)?;
+    let longshore =
+        Longshore::connect_with(config.store.reveal(), config.settings.clone()).await.map_err(exit::opening)?;
     let store = longshore.backend().capabilities();
     tracing::info!(store = %config.store, engine = store.engine, version = %store.version, survives = ?store.survives, "store open");
     Ok(longshore)

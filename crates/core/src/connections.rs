@@ -1,6 +1,7 @@
 //! The thread that connections to servers live on, so that a handler which blocks its own runtime keeps no lease from being renewed.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::OnceLock;
 use std::thread;
 
@@ -14,11 +15,9 @@ use crate::{Error, ErrorKind};
 /// # Errors
 ///
 /// What the task says; [`ErrorKind::Unavailable`] where the thread cannot be started, or the task broke off.
-pub async fn on_their_thread<T, F>(work: F) -> Result<T, Error>
-where
-    T: Send + 'static,
-    F: Future<Output = Result<T, Error>> + Send + 'static,
-{
+pub async fn on_their_thread<T: Send + 'static>(
+    work: Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>, // boxed: what opens a connection is deep
+) -> Result<T, Error> {
     let failed = |text: String| Error::new(ErrorKind::Unavailable, text).context("carry connections");
     let handle = runtime().map_err(|e| failed(e.to_string()))?;
     handle.spawn(work).await.unwrap_or_else(|e| Err(failed(e.to_string()).perhaps_done()))
@@ -49,7 +48,7 @@ mod tests {
 
     #[test]
     fn runs_on_one_thread_from_any_runtime_and_from_none_that_blocks() {
-        let name = || async { Ok(thread::current().name().map(str::to_owned)) };
+        let name = || Box::pin(async { Ok(thread::current().name().map(str::to_owned)) });
         for _ in 0..2 {
             let runtime = Builder::new_current_thread().build().unwrap();
             let ran = runtime.block_on(on_their_thread(name())).unwrap();

@@ -9,6 +9,10 @@ use std::sync::Arc;
 pub const SCHEMES: &[(&str, &str)] = &[
     #[cfg(feature = "sqlite")]
     ("sqlite", "sqlite:longshore.db"),
+    #[cfg(feature = "redis")]
+    ("redis", "redis://localhost"),
+    #[cfg(feature = "postgres")]
+    ("postgres", "postgres://localhost/app"),
     ("memory", "memory:"),
 ];
 
@@ -24,9 +28,11 @@ impl Longshore {
     /// | URL | store |
     /// |---|---|
     /// | `sqlite:path/to/file.db` | a SQLite file, made where it is missing; `sqlite::memory:` ends with the process |
+    /// | `redis://`, `rediss://`, `unix:`, `redis+cluster://`, `redis+sentinel://` | Redis; feature `redis`, and [its URLs](crate::redis) |
+    /// | `postgres://` | PostgreSQL; feature `postgres`, and [its URLs](crate::postgres::Postgres::open) |
     /// | `memory:` | the reference store; ends with the process |
     ///
-    /// A SQLite URL may end in `?synchronous=normal` (faster, but a power loss may take the newest jobs) and
+    /// What each of them promises is in `docs/stores.md`. A SQLite URL may end in `?synchronous=normal` (faster, but a power loss may take the newest jobs) and
     /// `?network_file_system=accept`. Large and binary results lie in the folder `<file>-artifacts`.
     ///
     /// # Errors
@@ -59,6 +65,12 @@ impl Longshore {
             }
             #[cfg(feature = "sqlite")]
             "sqlite" => sqlite(rest, settings).await?,
+            #[cfg(feature = "redis")]
+            "redis" | "rediss" | "unix" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel" => {
+                redis(url, settings).await?
+            }
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => postgres(url, settings).await?,
             _ => return Err(unknown_scheme(scheme)),
         };
         Ok(Longshore { client: Client::new(backend) })
@@ -107,6 +119,25 @@ fn unknown_scheme(scheme: &str) -> Error {
 
 fn in_memory(store: impl longshore_core::Store) -> Backend {
     Backend::new(Arc::new(store), Arc::new(artifact::InMemory::default()))
+}
+
+#[cfg(feature = "redis")]
+async fn redis(url: &str, settings: Settings) -> Result<Backend, Error> {
+    let url = url.to_owned();
+    let open = Box::pin(async move { longshore_redis::Redis::open(&url, settings).await.map(Arc::new) });
+    let store = longshore_core::connections::on_their_thread(open).await?;
+    Ok(Backend::new(store.clone(), store))
+}
+
+#[cfg(feature = "postgres")]
+async fn postgres(url: &str, settings: Settings) -> Result<Backend, Error> {
+    use longshore_postgres::{Options, Postgres};
+
+    let url = url.to_owned();
+    let open = Box::pin(async move { Postgres::open(&url, Options::with(settings)).await });
+    let store = longshore_core::connections::on_their_thread(open).await?;
+    let artifacts = store.artifacts();
+    Ok(Backend::new(Arc::new(store), Arc::new(artifacts)))
 }
 
 #[cfg(feature = "sqlite")]

@@ -45,6 +45,7 @@
 pub struct Readme;
 
 mod connect;
+mod store_url;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -55,6 +56,13 @@ pub use longshore_core::*;
 pub use longshore_core::{client::Enqueue, handler::Ctx, handler::Fatal, handler::Result, worker::Worker};
 #[cfg(feature = "derive")]
 pub use longshore_derive::Job;
+/// The PostgreSQL store itself, for pushes inside a transaction of one's own.
+#[cfg(feature = "postgres")]
+pub use longshore_postgres as postgres;
+/// The Redis store itself, and what its URLs say.
+#[cfg(feature = "redis")]
+pub use longshore_redis as redis;
 /// The SQLite store itself, for pushes inside a transaction of one's own.
 #[cfg(feature = "sqlite")]
 pub use longshore_sqlite as sqlite;
+pub use store_url::StoreUrl;

@@ -3,10 +3,19 @@
 use serde_json::Value;
 
 use crate::program::Home;
+use crate::stores::on_every_store;
 
-#[test]
-fn a_job_goes_from_enqueue_to_its_result() {
-    let home = Home::new();
+on_every_store! {
+    a_job_goes_from_enqueue_to_its_result,
+    the_tools_say_the_same_over_a_server,
+    waiting_over_a_server_brings_the_picture,
+    a_paused_queue_is_left_alone_by_workers_of_other_processes_until_it_is_resumed,
+    a_pause_over_a_server_ends_by_itself,
+    a_job_that_dies_says_why_and_can_be_retried,
+    what_cannot_be_done_is_told_with_its_exit_code,
+}
+
+fn a_job_goes_from_enqueue_to_its_result(home: Home) {
     let id = home.ok(&["enqueue", "image", r#"{"text":"hi"}"#, "--tag", "red", "--alias", "mine"]);
     let id = id.trim();
     assert_eq!(home.json(&["status", id, "--json"])["state"], "ready");
@@ -24,9 +33,7 @@ fn a_job_goes_from_enqueue_to_its_result() {
     assert_eq!(queues["queues"][0]["counts"]["succeeded"], 1);
 }
 
-#[test]
-fn the_tools_say_the_same_over_a_server() {
-    let home = Home::new();
+fn the_tools_say_the_same_over_a_server(home: Home) {
     let (_server, url) = home.serve(&["serve"]);
     let on = |args: &[&'static str]| -> Vec<String> {
         args.iter().map(|arg| (*arg).to_owned()).chain(["--server".into(), url.clone(), "--json".into()]).collect()
@@ -55,18 +62,14 @@ fn the_tools_say_the_same_over_a_server() {
     assert!(complaint.contains("cancelled"), "{complaint}");
 }
 
-#[test]
-fn waiting_over_a_server_brings_the_picture() {
-    let home = Home::new();
+fn waiting_over_a_server_brings_the_picture(home: Home) {
     let (_up, url) = home.serve(&["up"]);
     let id = home.ok(&["enqueue", "image", r#"{"text":"over_there"}"#, "--server", &url]);
     home.ok(&["wait", id.trim(), "--server", &url, "--out", "over.gif"]);
     assert!(std::fs::read(home.path().join("over.gif")).unwrap().starts_with(b"GIF89a"));
 }
 
-#[test]
-fn a_paused_queue_is_left_alone_by_workers_of_other_processes_until_it_is_resumed() {
-    let home = Home::new();
+fn a_paused_queue_is_left_alone_by_workers_of_other_processes_until_it_is_resumed(home: Home) {
     let _worker = home.start(&["work", "--queue", "default", "--queue", "other"]);
     assert_eq!(
         home.ok(&["pause", "default", "--by", "ada", "--reason", "the printer is on fire"]),
@@ -83,9 +86,7 @@ fn a_paused_queue_is_left_alone_by_workers_of_other_processes_until_it_is_resume
     assert_eq!(home.json(&["queues", "--json"])["queues"][0]["paused"], Value::Null);
 }
 
-#[test]
-fn a_pause_over_a_server_ends_by_itself() {
-    let home = Home::new();
+fn a_pause_over_a_server_ends_by_itself(home: Home) {
     let (_up, url) = home.serve(&["up"]);
     let queue = home.json(&["pause", "default", "--for", "1s", "--server", &url, "--json"]);
     let until = queue["paused"]["until"].as_str().unwrap().to_owned();
@@ -99,9 +100,7 @@ fn a_pause_over_a_server_ends_by_itself() {
     assert!(home.fails(2, &["pause", "q", "--until", "soon", "--server", &url]).contains("until"));
 }
 
-#[test]
-fn a_job_that_dies_says_why_and_can_be_retried() {
-    let home = Home::new();
+fn a_job_that_dies_says_why_and_can_be_retried(home: Home) {
     let worker = home.start(&["work"]);
     let id = home.ok(&["enqueue", "image", r#"{"text":""}"#]);
     let complaint = home.fails(1, &["wait", id.trim()]);
@@ -112,9 +111,7 @@ fn a_job_that_dies_says_why_and_can_be_retried() {
     assert!(home.ok(&["retry", id.trim()]).contains("is ready"));
 }
 
-#[test]
-fn what_cannot_be_done_is_told_with_its_exit_code() {
-    let home = Home::new();
+fn what_cannot_be_done_is_told_with_its_exit_code(home: Home) {
     assert!(home.fails(1, &["status", "0199c0de-0000-8000-8000-000000000000"]).contains("nobody knows a job"));
     assert!(home.fails(1, &["status", "some-alias"]).contains("nobody knows a job `some-alias`"));
     assert!(home.fails(2, &["enqueue", "image", "{"]).contains("no JSON"));

@@ -1,6 +1,7 @@
-//! The whole program, as people run it: real processes, real files, real signals, a real browser.
+//! The whole program, as people run it: real processes, real servers, real files, real signals, a real browser.
 
 mod program;
+mod stores;
 mod browser;
 mod commands;
 mod commands_as_workers;

@@ -15,11 +15,18 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// A folder with a store, in which the program is run.
 pub struct Home {
     folder: TempDir,
+    store: Option<String>,
 }
 
 impl Home {
+    /// Makes a folder, whose store is the default.
     pub fn new() -> Self {
-        Home { folder: tempfile::tempdir().expect("there is room for a temporary folder") }
+        Home { folder: tempfile::tempdir().expect("there is room for a temporary folder"), store: None }
+    }
+
+    /// Makes a folder, whose store is at that URL.
+    pub fn on(store: String) -> Self {
+        Home { store: Some(store), ..Home::new() }
     }
 
     pub fn path(&self) -> &Path {
@@ -32,6 +39,9 @@ impl Home {
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LONGSHORE_")) {
             command.env_remove(name);
+        }
+        if let Some(store) = &self.store {
+            command.env("LONGSHORE_STORE", store);
         }
         command
     }

@@ -8,6 +8,12 @@ use std::thread;
 use serde_json::Value;
 
 use crate::program::{Home, Running, eventually, get, post};
+use crate::stores::on_every_store;
+
+on_every_store! {
+    a_killed_workers_job_runs_again_and_costs_no_attempt,
+    two_workers_and_a_server_survive_the_kill_of_any_of_them_under_load,
+}
 
 const LEASE: [&str; 2] = ["--lease", "1s"];
 
@@ -15,9 +21,7 @@ fn worker(home: &Home) -> Running {
     home.start(&["work", "--concurrency", "4", "--pace", "5ms", LEASE[0], LEASE[1]])
 }
 
-#[test]
-fn a_killed_workers_job_runs_again_and_costs_no_attempt() {
-    let home = Home::new();
+fn a_killed_workers_job_runs_again_and_costs_no_attempt(home: Home) {
     let id = home.ok(&["enqueue", "image", r#"{"text":"again"}"#]).trim().to_owned();
     let status = || home.json(&["status", &id, "--json"]);
     let doomed = home.start(&["work", "--pace", "10s", LEASE[0], LEASE[1]]);
@@ -31,9 +35,7 @@ fn a_killed_workers_job_runs_again_and_costs_no_attempt() {
     assert_eq!(job["failures"].as_array().unwrap().len(), 1);
 }
 
-#[test]
-fn two_workers_and_a_server_survive_the_kill_of_any_of_them_under_load() {
-    let home = Home::new();
+fn two_workers_and_a_server_survive_the_kill_of_any_of_them_under_load(home: Home) {
     let (server, url) = home.serve(&["serve"]);
     let url = Arc::new(Mutex::new(url));
     let mut server = Some(server);

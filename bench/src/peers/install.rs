@@ -1,0 +1,106 @@
+//! Installs a peer into a folder of its own, the first time it is asked for and whenever its versions change.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::peers::peer::{Package, Peer};
+use crate::store::Result;
+
+/// Names the versions that are installed.
+const STAMP: &str = "installed";
+
+/// A peer that can be run.
+pub struct Installed {
+    /// The program with its first arguments.
+    pub command: Vec<PathBuf>,
+    /// Where it writes what goes wrong.
+    pub log: PathBuf,
+}
+
+/// Writes a peer's script into its folder in the cache, with all that it needs, and returns how it is run.
+///
+/// Programs of the system are installed where we are root on Debian.
+///
+/// # Errors
+///
+/// Where a program is missing, with the line that installs it; or an installation fails, with what it said.
+pub fn install(peer: &Peer, cache: &Path) -> Result<Installed> {
+    let folder = cache.join(peer.name);
+    fs::create_dir_all(&folder)?;
+    for (name, text) in peer.files {
+        fs::write(folder.join(name), text)?;
+    }
+    let program = match peer.package {
+        Package::Npm => {
+            demand(peer, &["node", "--version"], "nodejs")?;
+            once(peer, &folder, |folder| {
+                demand(peer, &["npm", "--version"], "npm")?;
+                run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder))
+            })?;
+            "node".into()
+        }
+        Package::Pip => {
+            once(peer, &folder, |folder| {
+                demand(peer, &["python3", "-c", "import venv, ensurepip"], "python3-venv")?;
+                run(Command::new("python3").args(["-m", "venv", "--clear", "venv"]).current_dir(folder))?;
+                let install = ["install", "--no-deps", "--requirement", "requirements.txt"];
+                run(Command::new(folder.join("venv/bin/pip")).args(install).current_dir(folder))
+            })?;
+            folder.join("venv/bin/python")
+        }
+        Package::Apt(package) => {
+            demand(peer, &["ruby", "-e", "require 'sidekiq'"], package)?;
+            "ruby".into()
+        }
+    };
+    Ok(Installed { command: vec![program, folder.join(peer.files[0].0)], log: folder.join("log") })
+}
+
+/// Installs if these versions are not there yet.
+fn once(peer: &Peer, folder: &Path, install: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    let lock = peer.package.lock().expect("what is installed here has a lock");
+    let (lock, stamp) = (fs::read_to_string(folder.join(lock))?, folder.join(STAMP));
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok(());
+    }
+    eprintln!("installing {}", peer.title);
+    install(folder)?;
+    Ok(fs::write(stamp, lock)?)
+}
+
+/// Demands that a command of the system succeeds; installs its package where we may.
+fn demand(peer: &Peer, command: &[&str], package: &str) -> Result<()> {
+    let works = || {
+        let (out, err) = (Stdio::null(), Stdio::null());
+        Command::new(command[0])
+            .args(&command[1..])
+            .stdout(out)
+            .stderr(err)
+            .status()
+            .is_ok_and(|status| status.success())
+    };
+    if works() {
+        return Ok(());
+    }
+    let install = format!("apt-get install -y --no-install-recommends {package}");
+    if rustix::process::geteuid().is_root() && Path::new("/etc/debian_version").exists() {
+        eprintln!("{install}");
+        let script = format!("apt-get update -q && {install}");
+        run(Command::new("sh").args(["-c", &script]).env("DEBIAN_FRONTEND", "noninteractive"))?;
+        if works() {
+            return Ok(());
+        }
+    }
+    Err(format!("{} needs `{}`; on Debian: {install}", peer.title, command.join(" ")).into())
+}
+
+/// Runs a command to its end; an error holds what it said.
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output().map_err(|e| format!("{command:?}: {e}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(format!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&said)).into())
+}

@@ -1,0 +1,131 @@
+//! Whoever is measured, ourselves or a peer, by the same three measures.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::cases::{SLOTS, pick_up};
+use crate::peers::install::Installed;
+use crate::peers::peer::Peer;
+use crate::peers::script::{Moment, Script};
+use crate::process::{Producer, Worker};
+use crate::store::{Result, Store};
+
+/// How many producers push at once, each waiting for its answer.
+pub const PRODUCERS: usize = 64;
+
+/// What was worked, and what it took.
+pub struct Worked {
+    pub jobs: f64,
+    pub seconds: f64,
+    /// CPU time a job in microseconds, of all processes but the server.
+    pub own_us: f64,
+}
+
+/// A job system at work on a store.
+pub trait System {
+    /// Pushes from many producers while one worker works; a job counts when its handler was entered.
+    fn both(&self, store: &Store, seconds: u64) -> Result<(Worked, Option<f64>)>;
+
+    /// Fills a queue, then works it off; the server's CPU time a job goes with it, as above.
+    fn drain(&self, store: &Store, jobs: u64) -> Result<(Worked, Option<f64>)>;
+
+    /// Pushes at a rate, and returns how long each job waited from its answer to its handler, in milliseconds.
+    fn pick_up(&self, store: &Store, rate: u32, seconds: u64) -> Result<Vec<f64>>;
+}
+
+/// Ourselves.
+pub struct Ours;
+
+impl System for Ours {
+    fn both(&self, store: &Store, seconds: u64) -> Result<(Worked, Option<f64>)> {
+        let place = store.place()?;
+        let worker = Worker::start(&place.url(), SLOTS, 0, &[])?;
+        let meter = store.meter();
+        let pushed = Producer::start(&place.url(), PRODUCERS, 1, seconds as f64, 0)?.end()?;
+        let done = worker.stop()?.told;
+        let jobs = done.jobs.min(pushed.jobs);
+        let worked = Worked { jobs, seconds: pushed.seconds, own_us: pushed.cost() + done.cost() };
+        Ok((worked, meter.cost(jobs)))
+    }
+
+    fn drain(&self, store: &Store, jobs: u64) -> Result<(Worked, Option<f64>)> {
+        let place = store.place()?;
+        Producer::fill(&place.url(), jobs)?;
+        let meter = store.meter();
+        let done = Worker::start(&place.url(), SLOTS, jobs, &[])?.wait()?.told;
+        Ok((Worked { jobs: done.jobs, seconds: done.seconds, own_us: done.cost() }, meter.cost(done.jobs)))
+    }
+
+    fn pick_up(&self, store: &Store, rate: u32, seconds: u64) -> Result<Vec<f64>> {
+        pick_up(store, rate, seconds)
+    }
+}
+
+/// A peer, by its script.
+pub struct Theirs<'a> {
+    pub peer: &'a Peer,
+    pub installed: Installed,
+}
+
+impl Theirs<'_> {
+    /// Starts a role on that server, in that schema where it has schemas.
+    fn start(&self, role: &str, store: &Store, schema: &str, more: Value) -> Result<Script> {
+        let mut options = (self.peer.options)();
+        options.extend([
+            ("url".to_owned(), json!(store.raw_url()?)),
+            ("schema".to_owned(), json!(schema)),
+            ("concurrency".to_owned(), json!((self.peer.concurrency)())),
+        ]);
+        if let Value::Object(more) = more {
+            options.extend(more);
+        }
+        Script::start(&self.installed, role, &Value::Object(options))
+    }
+}
+
+impl System for Theirs<'_> {
+    fn both(&self, store: &Store, seconds: u64) -> Result<(Worked, Option<f64>)> {
+        let place = store.place()?;
+        let mut worker = self.start("work", store, place.name(), json!({"count": 0, "entries": false}))?;
+        let meter = store.meter();
+        let produce = json!({"producers": PRODUCERS, "seconds": seconds});
+        let mut producer = self.start("produce", store, place.name(), produce)?;
+        let (pushed, push_cpu) = producer.told()?;
+        let (done, work_cpu) = worker.ask()?;
+        let jobs = done.jobs.min(pushed.jobs);
+        let server = meter.cost(jobs);
+        producer.end()?;
+        worker.end()?;
+        let own_us = (push_cpu / pushed.jobs + work_cpu / done.jobs) * 1e6;
+        Ok((Worked { jobs, seconds: pushed.seconds, own_us }, server))
+    }
+
+    fn drain(&self, store: &Store, jobs: u64) -> Result<(Worked, Option<f64>)> {
+        let place = store.place()?;
+        let mut fill = self.start("fill", store, place.name(), json!({"count": jobs}))?;
+        fill.told()?;
+        fill.end()?;
+        let meter = store.meter();
+        let mut worker = self.start("work", store, place.name(), json!({"count": jobs, "entries": false}))?;
+        let (done, cpu) = worker.told()?;
+        let server = meter.cost(done.jobs);
+        worker.end()?;
+        Ok((Worked { jobs: done.jobs, seconds: done.seconds, own_us: cpu / done.jobs * 1e6 }, server))
+    }
+
+    fn pick_up(&self, store: &Store, rate: u32, seconds: u64) -> Result<Vec<f64>> {
+        let place = store.place()?;
+        let worker = self.start("work", store, place.name(), json!({"count": 0, "entries": true}))?;
+        let mut producer = self.start("pickup", store, place.name(), json!({"rate": rate, "seconds": seconds}))?;
+        producer.told()?;
+        std::thread::sleep(Duration::from_millis(500)); // the last ones are on their way
+        let by_id = |moments: Vec<Moment>| moments.into_iter().map(|moment| (moment.id, moment.us));
+        let answered: HashMap<_, _> = by_id(producer.end()?).collect();
+        let mut worker = worker;
+        worker.ask()?;
+        let waited = |(id, entered): (String, u64)| Some(entered.saturating_sub(*answered.get(&id)?) as f64 / 1e3);
+        Ok(by_id(worker.end()?).filter_map(waited).collect())
+    }
+}

@@ -1,0 +1,67 @@
+-- Does what a person asks to one job.
+-- In:  the job; 'cancel', 'retry' or 'delete'; how far tests moved the wall clock; retention
+-- Out: 'done', 'not', 'unknown' or 'conflict'; the job's state, afterwards where it is done; who holds the unique key by now
+CREATE FUNCTION longshore.act(
+    p_id uuid, p_action text, p_shift bigint, p_keep_finished bigint, p_keep_dead bigint,
+    OUT answer text, OUT state smallint, OUT other uuid
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_now   bigint := longshore.clock() + p_shift;
+    v_state smallint;
+    v_ended longshore.history;
+    v_key   record;
+BEGIN
+    answer := 'unknown';
+    -- A job may move between the tables while this waits for its row, so look again.
+    FOR n IN 1..3 LOOP
+        SELECT j.state INTO v_state FROM longshore.job j WHERE j.id = p_id FOR UPDATE;
+        IF FOUND THEN
+            state := (SELECT h.state FROM longshore.happen(
+                ARRAY[p_id], NULL, NULL, ARRAY[CASE p_action WHEN 'cancel' THEN 10 WHEN 'retry' THEN 11 ELSE -1 END]::smallint[],
+                NULL, NULL, NULL, NULL, v_now, p_keep_finished, p_keep_dead) h);
+            answer := CASE WHEN state IS NULL THEN 'not' ELSE 'done' END;
+            state := coalesce(state, v_state);
+            RETURN;
+        END IF;
+        SELECT * INTO v_ended FROM longshore.history h WHERE h.id = p_id FOR UPDATE;
+        EXIT WHEN FOUND;
+    END LOOP;
+    IF v_ended.id IS NULL THEN
+        RETURN;
+    END IF;
+
+    answer := 'done';
+    state := v_ended.state;
+    IF p_action = 'delete' THEN
+        -- Upkeep deletes it, with its artifact: nobody else deletes artifacts.
+        UPDATE longshore.history h SET keep_until = v_now WHERE h.id = p_id;
+    ELSIF p_action <> 'retry' OR v_ended.state = 3 THEN
+        answer := 'not';
+    ELSE
+        IF v_ended.unique_key IS NOT NULL THEN
+            SELECT * INTO v_key FROM longshore.take_key(v_ended.queue, v_ended.unique_key, p_id, v_ended.unique_scope, v_now);
+            IF v_key.holder <> p_id THEN
+                answer := 'conflict';
+                other := v_key.holder;
+                RETURN;
+            END IF;
+        END IF;
+        DELETE FROM longshore.history h WHERE h.id = p_id;
+        -- Tried again by hand, whatever was once too late: it has no deadline any more.
+        INSERT INTO longshore.job (
+            seq, run_at, created_at, version, unique_scope, reuse_ms, started_at, settled_number, settled_bits, timeout_ms, interruptions,
+            state, rank, attempt, max_attempts, crashes, cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key,
+            reuse_key, progress, failures)
+        SELECT v_ended.seq, v_now + n.wait, v_ended.created_at, v_ended.version + 1, v_ended.unique_scope, v_ended.reuse_ms,
+               v_ended.started_at, v_ended.settled_number, v_ended.settled_bits, v_ended.timeout_ms, n.to_interruptions, n.to_state,
+               v_ended.rank, n.to_attempt, v_ended.max_attempts, n.to_crashes, n.to_cancel_asked, p_id, v_ended.worker, v_ended.queue,
+               v_ended.kind, v_ended.payload, v_ended.key, v_ended.tags, v_ended.alias, v_ended.unique_key, v_ended.reuse_key,
+               v_ended.progress, v_ended.failures
+        FROM longshore.step(v_ended.state, v_ended.attempt, v_ended.max_attempts, v_ended.crashes, v_ended.interruptions,
+                            v_ended.cancel_asked, 11::smallint, 0, NULL) n;
+        INSERT INTO longshore.count_change (queue, ready, dead, cancelled)
+        VALUES (v_ended.queue, 1, -(v_ended.state = 4)::int, -(v_ended.state = 5)::int);
+        state := 1;
+    END IF;
+END $$;

@@ -1,0 +1,169 @@
+-- Hands out ready jobs of some queues; see `claim` in core/src/store.rs.
+-- In:  who asks, under which lock (see release.sql) and nonce; queues in the order they are looked at, kinds; most jobs; for how
+--      long, in ms; whether the worker is idle; the random bits of the tokens; whether to note that these queues have workers who
+--      know these kinds; how far tests moved the wall clock, and that of leases; how long dead jobs are kept
+-- Out: the jobs, best first in the order of their numbers; then, but not for a repeat, one row without an id: whether the worker
+--      was released, in how many milliseconds the next job is due, whether one waits that must run alone, whether other jobs moved
+CREATE FUNCTION longshore.claim(
+    p_worker uuid, p_lock bigint, p_nonce bigint, p_queues text[], p_kinds text[], p_limit integer, p_lease bigint, p_idle boolean,
+    p_bits bigint, p_note boolean, p_shift bigint, p_lease_shift bigint, p_keep_dead bigint
+) RETURNS TABLE (
+    id uuid, token_number bigint, token_bits bigint, queue text, kind text, payload text, attempt smallint, max_attempts smallint,
+    crashes smallint, timeout_ms integer, released boolean, next_due bigint, alone_waits boolean, stirred boolean
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_clock    bigint;
+    v_now      bigint;
+    v_until    bigint;
+    v_known    longshore.worker;
+    v_first    bigint;
+    v_queue    text;
+    v_look     record;
+    v_next_due bigint;
+    v_taken    integer := 0;
+    v_waits    boolean := false;    -- some job waits that must run alone
+    v_stirred  boolean := false;
+    v_solo     boolean := false;    -- the one taken must run alone
+    v_alone    boolean;
+    v_want     integer;
+    v_got      integer;
+    v_kinds    text[];
+    v_counts   bigint[];
+BEGIN
+    PERFORM pg_advisory_xact_lock(p_lock);
+    v_clock := longshore.clock();
+    v_now := v_clock + p_shift;
+    v_until := v_clock + p_lease_shift + p_lease;
+
+    SELECT * INTO v_known FROM longshore.worker w WHERE w.id = p_worker;
+    IF v_known.released THEN
+        released := true;
+        RETURN NEXT;
+        RETURN;
+    ELSIF v_known.nonce = p_nonce THEN
+        -- The first answer may have been lost long ago: the lease begins anew.
+        RETURN QUERY
+        WITH held AS MATERIALIZED (
+            SELECT j.id FROM longshore.job j
+            WHERE j.state = 2 AND j.worker = p_worker AND j.token_number >= v_known.first_claim ORDER BY j.id FOR UPDATE
+        )
+        UPDATE longshore.job j SET lease_until = v_until FROM held h
+        WHERE j.id = h.id AND j.state = 2 AND j.worker = p_worker AND j.token_number >= v_known.first_claim
+        RETURNING j.id, j.token_number, j.token_bits, j.queue, j.kind, j.payload, j.attempt, j.max_attempts, j.crashes, j.timeout_ms,
+                  NULL::boolean, NULL::bigint, NULL::boolean, NULL::boolean;
+        RETURN;
+    END IF;
+    IF p_note THEN
+        PERFORM longshore.note_workers(p_queues, p_kinds, v_now);
+    END IF;
+
+    FOREACH v_queue IN ARRAY p_queues LOOP
+        SELECT (SELECT j.run_at FROM longshore.job j WHERE j.state = 0 AND j.queue = v_queue ORDER BY j.run_at LIMIT 1) AS due,
+               EXISTS (SELECT 1 FROM longshore.job j WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = 1) AS suspects,
+               EXISTS (SELECT 1 FROM longshore.job j WHERE j.deadline IS NOT NULL AND j.state < 2 AND j.deadline <= v_now) AS late,
+               q.paused_since IS NOT NULL AND coalesce(q.paused_until > v_now, true) AS paused, q.paused_until
+        INTO v_look FROM (SELECT) one LEFT JOIN longshore.queue q ON q.name = v_queue;
+
+        IF v_look.late THEN
+            v_stirred := longshore.bury_late(500, v_now, p_keep_dead) > 0 OR v_stirred;
+        END IF;
+        IF v_look.due <= v_now THEN
+            WITH due AS MATERIALIZED (
+                SELECT j.id FROM longshore.job j WHERE j.state = 0 AND j.queue = v_queue AND j.run_at <= v_now
+                ORDER BY j.run_at LIMIT 500 FOR UPDATE SKIP LOCKED
+            ), promoted AS (
+                UPDATE longshore.job j SET state = 1, version = j.version + 1 FROM due d WHERE j.id = d.id AND j.state = 0 RETURNING 1
+            )
+            INSERT INTO longshore.count_change (queue, scheduled, ready)
+            SELECT v_queue, -count(*), count(*) FROM promoted HAVING count(*) > 0;
+            v_stirred := FOUND OR v_stirred;
+            v_look.due := (SELECT j.run_at FROM longshore.job j WHERE j.state = 0 AND j.queue = v_queue ORDER BY j.run_at LIMIT 1);
+        END IF;
+        v_next_due := least(v_next_due, v_look.due);
+        IF v_look.paused THEN
+            v_next_due := least(v_next_due, v_look.paused_until);
+            CONTINUE;
+        END IF;
+
+        v_alone := v_look.suspects AND EXISTS (
+            SELECT 1 FROM unnest(p_kinds) AS k (kind) CROSS JOIN LATERAL (
+                SELECT 1 FROM longshore.job j WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = 1 AND j.kind = k.kind LIMIT 1
+            ) suspect);
+        v_waits := v_waits OR v_alone;
+        v_alone := v_alone AND p_idle AND v_taken = 0;
+        LOOP
+            v_want := CASE WHEN v_solo THEN 0 WHEN v_alone THEN least(p_limit, 1) ELSE p_limit - v_taken END;
+            EXIT WHEN v_want <= 0;
+            IF cardinality(p_kinds) = 1 THEN
+                v_kinds := p_kinds;
+                v_counts := ARRAY[v_want];
+            ELSE
+                -- How many of the best are of which kind: no more than these are locked below, so that others miss none.
+                SELECT array_agg(best.kind), array_agg(best.n) INTO v_kinds, v_counts
+                FROM (SELECT c.kind, count(*) AS n
+                      FROM (SELECT j.* FROM unnest(p_kinds) AS k (kind) CROSS JOIN LATERAL (
+                                SELECT j.kind, j.rank, j.run_at, j.seq FROM longshore.job j
+                                WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = v_alone::integer AND j.kind = k.kind
+                                  AND (j.deadline IS NULL OR j.deadline > v_now)
+                                ORDER BY j.rank, j.run_at, j.seq LIMIT v_want) j
+                            ORDER BY j.rank, j.run_at, j.seq LIMIT v_want) c
+                      GROUP BY c.kind) best;
+            END IF;
+            v_first := coalesce(v_first, nextval('longshore.claim_number'));
+            RETURN QUERY
+            WITH picked AS MATERIALIZED (
+                SELECT best.id, nextval('longshore.claim_number') AS number
+                FROM (SELECT j.* FROM unnest(v_kinds, v_counts) AS k (kind, n) CROSS JOIN LATERAL (
+                          SELECT j.id, j.rank, j.run_at, j.seq FROM longshore.job j
+                          WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = v_alone::integer AND j.kind = k.kind
+                            AND (j.deadline IS NULL OR j.deadline > v_now)
+                          ORDER BY j.rank, j.run_at, j.seq LIMIT k.n FOR UPDATE SKIP LOCKED) j
+                      ORDER BY j.rank, j.run_at, j.seq) best
+            ), taken AS (
+                UPDATE longshore.job j
+                SET state = 2, attempt = j.attempt + 1, worker = p_worker, token_number = p.number, token_bits = p_bits,
+                    lease_until = v_until, started_at = v_now, progress = NULL, version = j.version + 1
+                FROM picked p WHERE j.id = p.id AND j.state = 1
+                RETURNING j.*
+            ), freed AS (
+                DELETE FROM longshore.unique_key u USING taken t
+                WHERE t.unique_scope = 0 AND u.queue = t.queue AND u.key = t.unique_key AND u.job = t.id
+            ), counted AS (
+                INSERT INTO longshore.count_change (queue, ready, running)
+                SELECT v_queue, -count(*), count(*) FROM taken HAVING count(*) > 0
+            )
+            SELECT t.id, t.token_number, t.token_bits, t.queue, t.kind, t.payload, t.attempt, t.max_attempts, t.crashes, t.timeout_ms,
+                   NULL::boolean, NULL::bigint, NULL::boolean, NULL::boolean
+            FROM taken t;
+            GET DIAGNOSTICS v_got = ROW_COUNT;
+            v_taken := v_taken + v_got;
+            EXIT WHEN NOT v_alone AND (v_got = 0 OR cardinality(p_kinds) = 1);
+            v_solo := v_alone AND v_got > 0;
+            v_alone := false;
+        END LOOP;
+    END LOOP;
+
+    IF v_taken > 0 THEN
+        INSERT INTO longshore.worker AS w (id, nonce, first_claim, released, seen) VALUES (p_worker, p_nonce, v_first, false, v_now)
+        ON CONFLICT (id) DO UPDATE SET nonce = excluded.nonce, first_claim = excluded.first_claim, seen = excluded.seen;
+    END IF;
+    next_due := CASE WHEN v_next_due IS NOT NULL THEN greatest(v_next_due - v_now, 0) END;
+    alone_waits := v_waits;
+    stirred := v_stirred;
+    RETURN NEXT;
+END $$;
+
+-- Notes that these queues have workers who know these kinds. Never waits: who holds a row is noting the same, or adds up counts.
+CREATE FUNCTION longshore.note_workers(p_queues text[], p_kinds text[], p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO longshore.queue (name) SELECT name FROM unnest(p_queues) AS n (name)
+    WHERE NOT EXISTS (SELECT 1 FROM longshore.queue q WHERE q.name = n.name) ORDER BY name ON CONFLICT DO NOTHING;
+    UPDATE longshore.queue q
+    SET workers_since = CASE WHEN q.workers_seen < p_now - 3600000 THEN p_now ELSE q.workers_since END, workers_seen = p_now
+    FROM (SELECT name FROM longshore.queue WHERE name = ANY (p_queues) FOR UPDATE SKIP LOCKED) mine WHERE q.name = mine.name;
+    INSERT INTO longshore.kind (name, seen) SELECT name, p_now FROM unnest(p_kinds) AS n (name)
+    WHERE NOT EXISTS (SELECT 1 FROM longshore.kind k WHERE k.name = n.name) ORDER BY name ON CONFLICT DO NOTHING;
+    UPDATE longshore.kind k SET seen = p_now
+    FROM (SELECT name FROM longshore.kind WHERE name = ANY (p_kinds) FOR UPDATE SKIP LOCKED) mine WHERE k.name = mine.name;
+END $$;

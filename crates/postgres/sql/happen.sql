@@ -1,0 +1,76 @@
+-- Adds a failure to those that are kept, of which there are at most 20: the newest.
+CREATE FUNCTION longshore.with_failure(failures jsonb, message text, at bigint, attempt smallint, worker uuid)
+RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN jsonb_array_length(failures) >= 20 THEN failures - 0 ELSE coalesce(failures, '[]') END
+           || jsonb_build_array(jsonb_build_object('at', at, 'attempt', attempt, 'worker', worker, 'message', message))
+$$;
+
+-- Lets something happen to each of some waiting or running jobs: the one place where a job is moved by `step`. What is bound to
+-- end jobs in bulk (settle.sql), and the claim (claim.sql), write the same moves in one pass.
+-- In:  job ids, in order of id, each once; for those that a token must hold, its number and bits, else NULL; an event each, see
+--      step.sql; how long to wait; what went wrong; why it ends; the handler's last word; now; how long finished and dead jobs
+--      are kept. Arrays may be empty where nothing is said.
+-- Out: the places of those that were moved, and their states
+CREATE FUNCTION longshore.happen(
+    p_ids uuid[], p_numbers bigint[], p_bits bigint[], p_events smallint[], p_delays bigint[], p_messages text[], p_whys text[],
+    p_progresses text[], p_now bigint, p_keep_finished bigint, p_keep_dead bigint
+) RETURNS TABLE (place integer, state smallint) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    -- Locked first, in one order for all; what follows reads rows that stand still.
+    PERFORM 1 FROM unnest(p_ids) AS a (id) CROSS JOIN LATERAL (
+        SELECT 1 FROM longshore.job j WHERE j.id = a.id FOR UPDATE
+    ) locked;
+    RETURN QUERY
+    WITH moving AS MATERIALIZED (
+        SELECT a.place, a.number, a.bits, a.message, a.progress, n.*, j.id, j.queue, j.state AS from_state, j.attempt, j.worker,
+               j.unique_key, j.unique_scope,
+               CASE WHEN a.message IS NULL THEN j.failures
+                    ELSE longshore.with_failure(j.failures, a.message, p_now, j.attempt, j.worker) END AS to_failures
+        FROM unnest(p_ids, p_numbers, p_bits, p_events, p_delays, p_messages, p_whys, p_progresses) WITH ORDINALITY
+             AS a (id, number, bits, event, delay, message, why, progress, place)
+        CROSS JOIN LATERAL (
+            SELECT * FROM longshore.job j WHERE j.id = a.id AND (a.number IS NULL OR (j.token_number = a.number AND j.token_bits = a.bits))
+        ) j
+        CROSS JOIN LATERAL longshore.step(
+            j.state, j.attempt, j.max_attempts, j.crashes, j.interruptions, j.cancel_asked, a.event, a.delay, a.why
+        ) n
+    ), stayed AS (
+        UPDATE longshore.job j
+        SET state = m.to_state, attempt = m.to_attempt, crashes = m.to_crashes, interruptions = m.to_interruptions,
+            cancel_asked = m.to_cancel_asked, run_at = coalesce(p_now + m.wait, j.run_at), version = j.version + 1,
+            progress = coalesce(m.progress, j.progress), failures = m.to_failures,
+            settled_number = coalesce(m.number, j.settled_number), settled_bits = coalesce(m.bits, j.settled_bits),
+            token_number = CASE WHEN m.to_state = 2 THEN j.token_number END,
+            token_bits = CASE WHEN m.to_state = 2 THEN j.token_bits END,
+            lease_until = CASE WHEN m.to_state = 2 THEN j.lease_until END
+        FROM moving m WHERE j.id = m.id AND m.to_state <= 2
+    ), ended AS (
+        DELETE FROM longshore.job j USING moving m WHERE j.id = m.id AND m.to_state > 2
+        RETURNING j.*, m.to_state, m.to_attempt, m.to_crashes, m.to_interruptions, m.reason, m.number, m.bits, m.to_failures,
+                  coalesce(m.progress, j.progress) AS to_progress
+    ), kept AS (
+        INSERT INTO longshore.history (
+            seq, run_at, created_at, version, finished_at, keep_until, deadline, unique_scope, reuse_ms, started_at, settled_number,
+            settled_bits, timeout_ms, interruptions, state, rank, attempt, max_attempts, crashes, cancel_asked, id, worker, queue, kind,
+            payload, key, tags, alias, unique_key, reuse_key, progress, failures, reason)
+        SELECT seq, run_at, created_at, version + 1, p_now, p_now + CASE WHEN to_state = 4 THEN p_keep_dead ELSE p_keep_finished END,
+               deadline, unique_scope, reuse_ms, started_at, coalesce(number, settled_number), coalesce(bits, settled_bits), timeout_ms,
+               to_interruptions, to_state, rank, to_attempt, max_attempts, to_crashes, cancel_asked, id, worker, queue, kind,
+               payload, key, tags, alias, unique_key, reuse_key, to_progress, to_failures, reason
+        FROM ended
+    ), freed AS ( -- a key that is locked is being taken over, because its period has passed
+        DELETE FROM longshore.unique_key u
+        USING moving m CROSS JOIN LATERAL (
+            SELECT k.queue, k.key FROM longshore.unique_key k
+            WHERE k.queue = m.queue AND k.key = m.unique_key AND k.job = m.id FOR UPDATE SKIP LOCKED
+        ) held
+        WHERE m.to_state > 2 AND m.unique_key IS NOT NULL AND u.queue = held.queue AND u.key = held.key
+    ), counted AS (
+        INSERT INTO longshore.count_change (queue, scheduled, ready, running, succeeded, dead, cancelled)
+        SELECT queue, sum((to_state = 0)::int - (from_state = 0)::int), sum((to_state = 1)::int - (from_state = 1)::int),
+               sum((to_state = 2)::int - (from_state = 2)::int), 0, sum((to_state = 4)::int), sum((to_state = 5)::int)
+        FROM moving WHERE from_state <> to_state GROUP BY queue
+    )
+    SELECT m.place::integer, m.to_state FROM moving m;
+END $$;

@@ -1,0 +1,88 @@
+-- Returns whether a job with that id was ever pushed and is not deleted.
+CREATE FUNCTION longshore.is_known(p_id uuid) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN EXISTS (SELECT 1 FROM longshore.job WHERE id = p_id) OR EXISTS (SELECT 1 FROM longshore.history WHERE id = p_id);
+END $$;
+
+-- Takes a unique key for a job, unless another holds it. Never locks the row of a holder: whoever pushes in a long transaction
+-- would keep that job from ending.
+-- In:  queue and key; the job; how long it holds the key, see job.unique_scope; now
+-- Out: the job that holds it, and whether it is taken just now
+CREATE FUNCTION longshore.take_key(p_queue text, p_key text, p_job uuid, p_scope bigint, p_now bigint, OUT holder uuid, OUT taken boolean)
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_until bigint := CASE WHEN p_scope >= 2 THEN p_now + p_scope - 2 END;
+    v_held  longshore.unique_key;
+BEGIN
+    LOOP
+        holder := p_job;
+        taken := true;
+        INSERT INTO longshore.unique_key (queue, key, job, until) VALUES (p_queue, p_key, p_job, v_until) ON CONFLICT DO NOTHING;
+        IF FOUND THEN RETURN; END IF;
+        SELECT * INTO v_held FROM longshore.unique_key WHERE queue = p_queue AND key = p_key;
+        IF FOUND AND (v_held.until IS NULL OR v_held.until > p_now) THEN
+            holder := v_held.job;
+            taken := false;
+            RETURN;
+        END IF;
+        UPDATE longshore.unique_key SET job = p_job, until = v_until
+        WHERE queue = p_queue AND key = p_key AND job = v_held.job AND until = v_held.until; -- its period has passed
+        IF FOUND THEN RETURN; END IF;
+    END LOOP;
+END $$;
+
+-- Finds what stands for a new job that has keys, and takes the keys where nothing does.
+-- In:  the job, see push_batch
+-- Out: the job that stands for it, NULL where it is to be inserted; and how, see push_batch
+CREATE FUNCTION longshore.stand_back(
+    p_id uuid, p_queue text, p_unique_key text, p_unique_scope bigint, p_reuse_key text, p_reuse_ms bigint,
+    p_idempotency_key text, p_fingerprint bytea, p_now bigint, OUT other uuid, OUT instead smallint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    v_asked   boolean := false;     -- nobody has asked with this idempotency key: the answer is to be kept
+    v_earlier longshore.idempotency;
+    v_key     record;
+BEGIN
+    WHILE p_idempotency_key IS NOT NULL LOOP
+        INSERT INTO longshore.idempotency (queue, key, fingerprint, job, instead, until)
+        VALUES (p_queue, p_idempotency_key, p_fingerprint, p_id, 0, p_now + 86400000) ON CONFLICT DO NOTHING;
+        v_asked := FOUND;
+        EXIT WHEN v_asked;
+        UPDATE longshore.idempotency a SET fingerprint = p_fingerprint, job = p_id, instead = 0, until = p_now + 86400000
+        WHERE a.queue = p_queue AND a.key = p_idempotency_key AND a.until <= p_now AND NOT longshore.is_known(a.job);
+        v_asked := FOUND;
+        EXIT WHEN v_asked;
+        SELECT * INTO v_earlier FROM longshore.idempotency a WHERE a.queue = p_queue AND a.key = p_idempotency_key;
+        EXIT WHEN FOUND;
+    END LOOP;
+
+    -- Whoever waited above for an earlier push of the same job sees it now; so it is again after taking the unique key.
+    IF longshore.is_known(p_id) THEN
+        other := p_id;
+        instead := 0;
+    ELSIF v_earlier.job IS NOT NULL THEN
+        other := v_earlier.job;
+        instead := CASE WHEN v_earlier.fingerprint = p_fingerprint THEN v_earlier.instead ELSE 3 END;
+    ELSE
+        SELECT h.id, 2 INTO other, instead FROM longshore.history h
+        WHERE h.state = 3 AND h.queue = p_queue AND h.reuse_key = p_reuse_key AND h.finished_at > p_now - p_reuse_ms
+        ORDER BY h.finished_at DESC, h.seq DESC LIMIT 1;
+        IF other IS NULL AND p_unique_key IS NOT NULL THEN
+            SELECT * INTO v_key FROM longshore.take_key(p_queue, p_unique_key, p_id, p_unique_scope, p_now);
+            IF NOT v_key.taken THEN
+                other := v_key.holder;
+                instead := CASE WHEN other = p_id THEN 0 ELSE 1 END;
+            ELSIF longshore.is_known(p_id) THEN
+                DELETE FROM longshore.unique_key WHERE queue = p_queue AND key = p_unique_key;
+                other := p_id;
+                instead := 0;
+            END IF;
+        END IF;
+    END IF;
+
+    IF v_asked AND other = p_id AND longshore.is_known(p_id) THEN
+        DELETE FROM longshore.idempotency WHERE queue = p_queue AND key = p_idempotency_key;
+    ELSIF v_asked AND other IS NOT NULL THEN
+        UPDATE longshore.idempotency a SET job = other, instead = stand_back.instead WHERE a.queue = p_queue AND a.key = p_idempotency_key;
+    END IF;
+END $$;

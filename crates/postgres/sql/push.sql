@@ -1,0 +1,85 @@
+-- Takes jobs over, all or none; see `push` in core/src/store.rs. People and other programs call enqueue.sql instead.
+-- In:  one array a column, in the order of the batch; those that say nothing of any job may be empty. `delays` or `moments` say
+--      when it is due, `deadlines_in` or `deadlines` when it is too late. `shift` is how far tests moved the wall clock.
+-- Out: the answers that another job gives: the place, how (0: the same request made it before, 1: it holds the unique key, 2: its
+--      result is reused, 3: another request with the same idempotency key made it), and that job
+CREATE FUNCTION longshore.push_batch(
+    p_ids uuid[], p_queues text[], p_kinds text[], p_payloads text[], p_ranks smallint[], p_delays bigint[], p_moments bigint[],
+    p_max_attempts smallint[], p_timeouts integer[], p_deadlines_in bigint[], p_deadlines bigint[], p_keys text[], p_tags text[],
+    p_aliases text[], p_unique_keys text[], p_unique_scopes bigint[], p_reuse_keys text[], p_reuse_ms bigint[],
+    p_idempotency_keys text[], p_fingerprints bytea[], p_shift bigint
+) RETURNS TABLE (place integer, instead smallint, other uuid) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_now      bigint := longshore.clock() + p_shift;
+    v_stood    boolean[] := '{}';  -- for which of them another job stands
+    v_inserted uuid[];
+    v_finished uuid[];
+    v_answer   record;
+    v_new      record;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        -- In an older snapshot a job that has finished meanwhile would be pushed once more.
+        RAISE EXCEPTION 'longshore: jobs with ids of their own are pushed in READ COMMITTED transactions only'
+            USING ERRCODE = 'feature_not_supported', HINT = 'begin the transaction with ISOLATION LEVEL READ COMMITTED';
+    END IF;
+    IF cardinality(p_unique_keys) > 0 OR cardinality(p_reuse_keys) > 0 OR cardinality(p_idempotency_keys) > 0 THEN
+        v_stood := array_fill(false, ARRAY[cardinality(p_ids)]);
+        -- In one order for all, so that batches with the same keys wait for each other instead of dead-locking.
+        FOR v_new IN
+            SELECT * FROM unnest(p_ids, p_queues, p_unique_keys, p_unique_scopes, p_reuse_keys, p_reuse_ms, p_idempotency_keys,
+                                 p_fingerprints) WITH ORDINALITY
+                          AS n (id, queue, unique_key, unique_scope, reuse_key, reuse_ms, idempotency_key, fingerprint, place)
+            WHERE n.unique_key IS NOT NULL OR n.reuse_key IS NOT NULL OR n.idempotency_key IS NOT NULL
+            ORDER BY n.queue, n.unique_key, CASE WHEN n.unique_key IS NULL THEN n.idempotency_key END, n.place
+        LOOP
+            SELECT * INTO v_answer FROM longshore.stand_back(
+                v_new.id, v_new.queue, v_new.unique_key, v_new.unique_scope, v_new.reuse_key, v_new.reuse_ms, v_new.idempotency_key,
+                v_new.fingerprint, v_now);
+            IF v_answer.other IS NOT NULL THEN
+                v_stood[v_new.place] := true;
+                IF v_answer.instead <> 0 OR v_answer.other <> v_new.id THEN
+                    place := v_new.place;
+                    instead := v_answer.instead;
+                    other := v_answer.other;
+                    RETURN NEXT;
+                END IF;
+            END IF;
+        END LOOP;
+    END IF;
+
+    WITH inserted AS (
+        INSERT INTO longshore.job (
+            id, queue, kind, payload, rank, state, run_at, created_at, max_attempts, timeout_ms, deadline, key, tags, alias,
+            unique_key, unique_scope, reuse_key, reuse_ms)
+        SELECT n.id, n.queue, n.kind, n.payload, coalesce(n.rank, 0), (n.due <= v_now)::integer, greatest(n.due, v_now), v_now,
+               n.max_attempts, n.timeout_ms, coalesce(v_now + n.deadline_in, n.deadline), n.key, n.tags::jsonb, n.alias,
+               n.unique_key, n.unique_scope, n.reuse_key, n.reuse_ms
+        FROM (
+            SELECT *, coalesce(n.moment, v_now + coalesce(n.delay, 0)) AS due
+            FROM unnest(p_ids, p_queues, p_kinds, p_payloads, p_ranks, p_delays, p_moments, p_max_attempts, p_timeouts, p_deadlines_in,
+                        p_deadlines, p_keys, p_tags, p_aliases, p_unique_keys, p_unique_scopes, p_reuse_keys, p_reuse_ms)
+                 WITH ORDINALITY AS n (id, queue, kind, payload, rank, delay, moment, max_attempts, timeout_ms, deadline_in, deadline,
+                                       key, tags, alias, unique_key, unique_scope, reuse_key, reuse_ms, place)
+        ) n
+        WHERE v_stood[n.place] IS NOT TRUE
+        ORDER BY n.place
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id, queue, state
+    ), counted AS (
+        INSERT INTO longshore.count_change (queue, scheduled, ready)
+        SELECT queue, sum((state = 0)::int), sum((state = 1)::int) FROM inserted GROUP BY queue
+    )
+    SELECT array_agg(id) INTO v_inserted FROM inserted;
+
+    -- Asked after the insert: a job that was moved to history while it waited for that is seen by now.
+    SELECT array_agg(h.id) INTO v_finished
+    FROM unnest(v_inserted) AS n (id) CROSS JOIN LATERAL (SELECT h.id FROM longshore.history h WHERE h.id = n.id) h;
+    IF v_finished IS NOT NULL THEN
+        WITH undone AS (
+            DELETE FROM longshore.job j USING unnest(v_finished) AS f (id) WHERE j.id = f.id RETURNING j.queue, j.state
+        )
+        INSERT INTO longshore.count_change (queue, scheduled, ready)
+        SELECT queue, -sum((state = 0)::int), -sum((state = 1)::int) FROM undone GROUP BY queue;
+    END IF;
+END $$;

@@ -1,0 +1,138 @@
+-- Reads jobs. All of these see one moment, that of the statement they are called in.
+
+-- In:  job ids
+-- Out: the places of those that are known, and everything about them
+CREATE FUNCTION longshore.get(p_ids uuid[]) RETURNS TABLE (place bigint, job longshore.snapshot) LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY SELECT a.place, s FROM unnest(p_ids) WITH ORDINALITY AS a (id, place)
+    JOIN longshore.snapshot s ON s.id = a.id;
+END $$;
+
+-- The part of it that somebody who waits needs.
+CREATE FUNCTION longshore.status(p_ids uuid[]) RETURNS TABLE (
+    place bigint, state smallint, attempt smallint, max_attempts smallint, progress text, reason text, message text, version bigint
+) LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY SELECT a.place, s.* FROM unnest(p_ids) WITH ORDINALITY AS a (id, place)
+    CROSS JOIN LATERAL (
+        SELECT s.state, s.attempt, s.max_attempts, s.progress, s.reason, s.failures -> -1 ->> 'message', s.version
+        FROM longshore.snapshot s WHERE s.id = a.id
+    ) s;
+END $$;
+
+-- In:  an alias
+-- Out: the newest job that has it
+CREATE FUNCTION longshore.find(p_alias text) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT f.id FROM (
+        (SELECT j.id, j.seq FROM longshore.job j WHERE j.alias = p_alias ORDER BY j.seq DESC LIMIT 1)
+        UNION ALL
+        (SELECT h.id, h.seq FROM longshore.history h WHERE h.alias = p_alias ORDER BY h.seq DESC LIMIT 1)
+    ) f ORDER BY f.seq DESC LIMIT 1);
+END $$;
+
+-- Lists jobs, the newest first, looking at a bounded number of rows.
+-- In:  before which job; how many; of which queue, kind, state, tag and key, or NULLs; how many rows to look at
+-- Out: the places of jobs in the order of pushes, newest first; and in each row where to go on, NULL at the end. One row at least.
+CREATE FUNCTION longshore.list(
+    p_end bigint, p_limit integer, p_queue text, p_kind text, p_state smallint, p_tag text, p_key text, p_scan integer
+) RETURNS TABLE (seq bigint, next bigint) LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+    v_all   boolean := p_queue IS NULL AND p_kind IS NULL AND p_state IS NULL AND p_tag IS NULL AND p_key IS NULL;
+    v_scan  integer := CASE WHEN v_all THEN p_limit ELSE p_scan END;
+    v_row   record;
+    v_seen  integer := 0;
+    v_found bigint[] := '{}';
+BEGIN
+    FOR v_row IN
+        SELECT every.seq, coalesce(every.queue = p_queue, p_queue IS NULL) AND coalesce(every.kind = p_kind, p_kind IS NULL)
+               AND coalesce(every.state = p_state, p_state IS NULL) AND coalesce(every.tags ? p_tag, p_tag IS NULL)
+               AND coalesce(every.key = p_key, p_key IS NULL) AS fits
+        FROM (
+            (SELECT j.seq, j.queue, j.kind, j.state, j.tags, j.key FROM longshore.job j
+             WHERE j.seq < p_end AND coalesce(p_state < 3 AND p_state <> 2, true) ORDER BY j.seq DESC LIMIT v_scan + 1)
+            UNION ALL -- the few that run, or are dead, by an index of their own
+            (SELECT j.seq, j.queue, j.kind, j.state, j.tags, j.key FROM longshore.job j
+             WHERE j.state = 2 AND j.seq < p_end AND p_state = 2 ORDER BY j.seq DESC LIMIT v_scan + 1)
+            UNION ALL
+            (SELECT h.seq, h.queue, h.kind, h.state, h.tags, h.key FROM longshore.history h
+             WHERE h.seq < p_end AND coalesce(p_state > 2 AND p_state <> 4, true) ORDER BY h.seq DESC LIMIT v_scan + 1)
+            UNION ALL
+            (SELECT h.seq, h.queue, h.kind, h.state, h.tags, h.key FROM longshore.history h
+             WHERE h.state = 4 AND h.seq < p_end AND p_state = 4 ORDER BY h.seq DESC LIMIT v_scan + 1)
+        ) every
+        ORDER BY every.seq DESC
+    LOOP
+        IF cardinality(v_found) = p_limit OR v_seen = v_scan THEN
+            next := v_row.seq + 1;
+            EXIT;
+        END IF;
+        v_seen := v_seen + 1;
+        IF v_row.fits THEN
+            v_found := v_found || v_row.seq;
+        END IF;
+    END LOOP;
+    IF v_found = '{}' THEN
+        RETURN NEXT;
+    END IF;
+    FOREACH seq IN ARRAY v_found LOOP
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
+-- In:  places in the order of pushes
+-- Out: everything about those jobs
+CREATE FUNCTION longshore.at(p_seq bigint) RETURNS SETOF longshore.snapshot LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM longshore.snapshot s WHERE s.seq = p_seq;
+END $$;
+
+-- Every queue with its counts; adds up changes and never counts jobs.
+-- In:  how far tests moved the wall clock
+-- Out: by name; how long the job that has been ready longest has waited, in ms, and the pause where it holds
+CREATE FUNCTION longshore.queues(p_shift bigint) RETURNS TABLE (
+    name text, scheduled bigint, ready bigint, running bigint, succeeded bigint, dead bigint, cancelled bigint, oldest_ready bigint,
+    paused_since bigint, paused_until bigint, paused_reason text, paused_by text
+) LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+    v_now bigint := longshore.clock() + p_shift;
+BEGIN
+    RETURN QUERY
+    SELECT c.name, sum(c.scheduled)::bigint, sum(c.ready)::bigint, sum(c.running)::bigint, sum(c.succeeded)::bigint,
+           sum(c.dead)::bigint, sum(c.cancelled)::bigint, v_now - longshore.oldest_ready(c.name), p.paused_since, p.paused_until,
+           p.paused_reason, p.paused_by
+    FROM (
+        SELECT queue AS name, scheduled, ready, running, succeeded, dead, cancelled FROM longshore.count_change
+        UNION ALL SELECT name, scheduled, ready, running, succeeded, dead, cancelled FROM longshore.queue
+    ) c
+    LEFT JOIN longshore.queue p
+        ON p.name = c.name AND p.paused_since IS NOT NULL AND coalesce(p.paused_until > v_now, true)
+    GROUP BY c.name, p.paused_since, p.paused_until, p.paused_reason, p.paused_by
+    ORDER BY c.name;
+END $$;
+
+-- When the job was due that has been ready longest: from one kind and priority in use to the next, by one seek each.
+CREATE FUNCTION longshore.oldest_ready(p_queue text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    v_oldest bigint;
+    v_next   record;
+    v_alone  integer := -1;
+    v_kind   text := '';
+    v_rank   smallint := 0;
+BEGIN
+    LOOP
+        SELECT j.crashes / 2 AS alone, j.kind, j.rank, j.run_at INTO v_next FROM longshore.job j
+        WHERE j.state = 1 AND j.queue = p_queue AND (j.crashes / 2, j.kind, j.rank) > (v_alone, v_kind, v_rank)
+        ORDER BY j.crashes / 2, j.kind, j.rank, j.run_at LIMIT 1;
+        EXIT WHEN NOT FOUND;
+        v_oldest := least(v_oldest, v_next.run_at);
+        v_alone := v_next.alone;
+        v_kind := v_next.kind;
+        v_rank := v_next.rank;
+    END LOOP;
+    RETURN v_oldest;
+END $$;

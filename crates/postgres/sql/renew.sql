@@ -1,0 +1,19 @@
+-- Extends leases, each only where the token is the job's newest.
+-- In:  job ids, in order of id, each once; numbers and bits of their tokens; for how long from now, in ms; the handlers' newest
+--      words, or an empty array; how far tests moved the clock of leases
+-- Out: the places of those that are held, and whether somebody asked to call the job off
+CREATE FUNCTION longshore.renew(
+    p_ids uuid[], p_numbers bigint[], p_bits bigint[], p_leases bigint[], p_progresses text[], p_lease_shift bigint
+) RETURNS TABLE (place integer, cancel_asked boolean) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_clock bigint := longshore.clock() + p_lease_shift;
+BEGIN
+    RETURN QUERY
+    UPDATE longshore.job j
+    SET lease_until = v_clock + a.lease, progress = coalesce(a.progress, j.progress),
+        version = j.version + (a.progress IS NOT NULL)::integer
+    FROM unnest(p_ids, p_numbers, p_bits, p_leases, p_progresses) WITH ORDINALITY AS a (id, number, bits, lease, progress, place)
+    WHERE j.id = a.id AND j.state = 2 AND j.token_number = a.number AND j.token_bits = a.bits
+    RETURNING a.place::integer, j.cancel_asked;
+END $$;

@@ -1,0 +1,209 @@
+-- The schema, version 1: tables. Moments are integer milliseconds since 1970; the view `jobs` shows them as people write them.
+--
+-- `job` is hot and small: what waits and what runs. A job that is final is a row of `history`, and only there; one
+-- transaction moves it. Every index on a state is partial, so that a job sits in the one or two that its state needs.
+
+CREATE SEQUENCE longshore.push_number;          -- the order of pushes
+CREATE SEQUENCE longshore.claim_number;         -- numbers of tokens, growing for ever
+
+CREATE TABLE longshore.job (
+    seq             bigint   NOT NULL DEFAULT nextval('longshore.push_number'),
+    run_at          bigint   NOT NULL,
+    created_at      bigint   NOT NULL,
+    version         bigint   NOT NULL DEFAULT 1,
+    deadline        bigint,
+    unique_scope    bigint,                     -- 0: until started, 1: until finished, else 2 + the period in ms
+    reuse_ms        bigint,
+    started_at      bigint,
+    settled_number  bigint,                     -- the newest token whose settle was accepted
+    settled_bits    bigint,
+    token_number    bigint,                     -- of the claim that holds it; NULL unless running
+    token_bits      bigint,
+    lease_until     bigint,
+    timeout_ms      integer  NOT NULL CHECK (timeout_ms BETWEEN 1 AND 86400000),
+    interruptions   integer  NOT NULL DEFAULT 0 CHECK (interruptions >= 0),
+    state           smallint NOT NULL CHECK (state BETWEEN 0 AND 2),    -- scheduled ready running
+    rank            smallint NOT NULL CHECK (rank BETWEEN -100 AND 100), -- the priority, negated: lower runs first
+    attempt         smallint NOT NULL DEFAULT 0 CHECK (attempt >= 0),
+    max_attempts    smallint NOT NULL CHECK (max_attempts BETWEEN 1 AND 1000),
+    crashes         smallint NOT NULL DEFAULT 0 CHECK (crashes BETWEEN 0 AND 2), -- the third makes it dead
+    cancel_asked    boolean  NOT NULL DEFAULT false,
+    id              uuid     NOT NULL,
+    worker          uuid,
+    queue           text     COLLATE "C" NOT NULL,
+    kind            text     COLLATE "C" NOT NULL,
+    payload         text     NOT NULL CHECK (octet_length(payload) <= 262144), -- JSON, in the spelling it came in
+    key             text,
+    tags            jsonb,                      -- an array of strings
+    alias           text     COLLATE "C",
+    unique_key      text     COLLATE "C",
+    reuse_key       text     COLLATE "C",
+    progress        text,                       -- JSON
+    failures        jsonb,                      -- an array of {at, attempt, worker, message}, the newest 20, oldest first
+    PRIMARY KEY (id),
+    CHECK ((state = 2) = (token_number IS NOT NULL AND token_bits IS NOT NULL AND lease_until IS NOT NULL
+                          AND worker IS NOT NULL))
+) WITH (
+    fillfactor = 85,
+    autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0,
+    autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05,
+    toast.autovacuum_vacuum_scale_factor = 0.01, toast.autovacuum_vacuum_cost_delay = 0
+);
+
+CREATE INDEX job_seq       ON longshore.job (seq);
+CREATE INDEX job_ready     ON longshore.job (queue, (crashes / 2), kind, rank, run_at, seq) WHERE state = 1; -- 1: must run alone
+CREATE INDEX job_scheduled ON longshore.job (queue, run_at)       WHERE state = 0;
+CREATE INDEX job_running   ON longshore.job (lease_until, worker) WHERE state = 2;
+CREATE INDEX job_deadline  ON longshore.job (deadline)            WHERE deadline IS NOT NULL AND state < 2;
+CREATE INDEX job_alias     ON longshore.job (alias, seq)          WHERE alias IS NOT NULL;
+
+CREATE TABLE longshore.history (
+    seq             bigint   NOT NULL,
+    run_at          bigint   NOT NULL,
+    created_at      bigint   NOT NULL,
+    version         bigint   NOT NULL,
+    finished_at     bigint   NOT NULL,
+    keep_until      bigint   NOT NULL,
+    deadline        bigint,
+    unique_scope    bigint,
+    reuse_ms        bigint,
+    started_at      bigint,
+    settled_number  bigint,
+    settled_bits    bigint,
+    artifact        bigint,                     -- the number of the claim that made the result, where it is an artifact
+    artifact_bytes  bigint,
+    timeout_ms      integer  NOT NULL,
+    interruptions   integer  NOT NULL,
+    state           smallint NOT NULL CHECK (state BETWEEN 3 AND 5),    -- succeeded dead cancelled
+    rank            smallint NOT NULL,
+    attempt         smallint NOT NULL,
+    max_attempts    smallint NOT NULL,
+    crashes         smallint NOT NULL,
+    cancel_asked    boolean  NOT NULL,
+    id              uuid     NOT NULL,
+    worker          uuid,
+    queue           text     COLLATE "C" NOT NULL,
+    kind            text     COLLATE "C" NOT NULL,
+    payload         text     NOT NULL,
+    key             text,
+    tags            jsonb,
+    alias           text     COLLATE "C",
+    unique_key      text     COLLATE "C",
+    reuse_key       text     COLLATE "C",
+    progress        text,
+    failures        jsonb,
+    reason          text,                       -- why it is dead
+    result_type     text,
+    result          bytea,                      -- where it is small text
+    PRIMARY KEY (id)
+) WITH (
+    autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0,
+    toast.autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_cost_delay = 0
+);
+
+CREATE INDEX history_seq   ON longshore.history (seq);
+CREATE INDEX history_keep  ON longshore.history (keep_until);
+CREATE INDEX history_dead  ON longshore.history (seq)                           WHERE state = 4;
+CREATE INDEX history_reuse ON longshore.history (queue, reuse_key, finished_at) WHERE reuse_key IS NOT NULL AND state = 3;
+CREATE INDEX history_alias ON longshore.history (alias, seq)                    WHERE alias IS NOT NULL;
+
+-- What is known of a queue beside its jobs. A push never writes here: a caller's long transaction holds up nobody.
+CREATE TABLE longshore.queue (
+    name            text     COLLATE "C" PRIMARY KEY,
+    workers_since   bigint   NOT NULL DEFAULT 0,    -- since when workers have looked at it without an hour's gap
+    workers_seen    bigint   NOT NULL DEFAULT 0,    -- when one last did
+    paused_since    bigint,                         -- NULL: not paused
+    paused_until    bigint,                         -- NULL: until it is resumed
+    paused_reason   text,
+    paused_by       text,
+    scheduled       bigint   NOT NULL DEFAULT 0,    -- counts, but for the changes that wait in count_change
+    ready           bigint   NOT NULL DEFAULT 0,
+    running         bigint   NOT NULL DEFAULT 0,
+    succeeded       bigint   NOT NULL DEFAULT 0,
+    dead            bigint   NOT NULL DEFAULT 0,
+    cancelled       bigint   NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+
+-- Changes of counts: every transaction appends, nobody waits for anybody; upkeep adds them up (fold.sql).
+CREATE TABLE longshore.count_change (
+    queue           text     COLLATE "C" NOT NULL,
+    scheduled       bigint   NOT NULL DEFAULT 0,
+    ready           bigint   NOT NULL DEFAULT 0,
+    running         bigint   NOT NULL DEFAULT 0,
+    succeeded       bigint   NOT NULL DEFAULT 0,
+    dead            bigint   NOT NULL DEFAULT 0,
+    cancelled       bigint   NOT NULL DEFAULT 0
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+
+-- Kinds that workers have asked for, and when one last did.
+CREATE TABLE longshore.kind (
+    name            text     COLLATE "C" PRIMARY KEY,
+    seen            bigint   NOT NULL
+) WITH (fillfactor = 50);
+
+CREATE TABLE longshore.worker (
+    id              uuid     PRIMARY KEY,
+    nonce           bigint   NOT NULL,              -- of its newest claim, to recognise a repeat
+    first_claim     bigint   NOT NULL,              -- tokens of that claim have this number or a higher one
+    released        boolean  NOT NULL,              -- its jobs were taken away and it may claim no more
+    seen            bigint   NOT NULL
+) WITH (fillfactor = 50, autovacuum_vacuum_cost_delay = 0);
+
+CREATE TABLE longshore.unique_key (
+    queue           text     COLLATE "C" NOT NULL,
+    key             text     COLLATE "C" NOT NULL,
+    job             uuid     NOT NULL,              -- that holds it
+    until           bigint,                         -- NULL: until the job gives it back
+    PRIMARY KEY (queue, key)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+
+CREATE TABLE longshore.idempotency (
+    queue           text     COLLATE "C" NOT NULL,
+    key             text     COLLATE "C" NOT NULL,
+    fingerprint     bytea    NOT NULL,              -- tells a repeat from another request
+    job             uuid     NOT NULL,              -- the answer: this job,
+    instead         smallint NOT NULL,              -- 0: made by the push, 1: held the unique key, 2: was reused
+    until           bigint   NOT NULL,              -- kept that long, and as long as the job is known
+    PRIMARY KEY (queue, key)
+);
+CREATE INDEX idempotency_until ON longshore.idempotency (until);
+
+CREATE TABLE longshore.log (
+    job             uuid     PRIMARY KEY,
+    text            text     NOT NULL
+);
+
+-- Results too large or too binary for a row, for those who keep them here.
+CREATE TABLE longshore.artifact (
+    job             uuid     NOT NULL,
+    claim           bigint   NOT NULL,
+    made_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+    body            bytea    NOT NULL,
+    PRIMARY KEY (job, claim)
+);
+ALTER TABLE longshore.artifact ALTER COLUMN body SET STORAGE EXTERNAL; -- pictures do not get smaller
+
+-- Everything about every job, as programs read it.
+CREATE VIEW longshore.snapshot AS
+    SELECT seq, id, queue, kind, payload, state, rank, key, unique_key, reuse_key, alias, tags, attempt, max_attempts, crashes,
+           interruptions, timeout_ms, deadline, created_at, run_at, started_at, NULL::bigint AS finished_at, worker, cancel_asked,
+           progress, NULL::text AS reason, NULL::text AS result_type, NULL::bytea AS result, NULL::bigint AS artifact,
+           NULL::bigint AS artifact_bytes, failures, version
+    FROM longshore.job
+    UNION ALL
+    SELECT seq, id, queue, kind, payload, state, rank, key, unique_key, reuse_key, alias, tags, attempt, max_attempts, crashes,
+           interruptions, timeout_ms, deadline, created_at, run_at, started_at, finished_at, worker, cancel_asked,
+           progress, reason, result_type, result, artifact, artifact_bytes, failures, version
+    FROM longshore.history;
+
+-- The same for people with psql.
+CREATE VIEW longshore.jobs AS
+    SELECT id, queue, kind, (ARRAY['scheduled', 'ready', 'running', 'succeeded', 'dead', 'cancelled'])[state + 1] AS state, reason,
+           -rank AS priority, attempt, max_attempts, crashes, interruptions, cancel_asked,
+           to_timestamp(created_at / 1000.0) AS created_at, to_timestamp(run_at / 1000.0) AS run_at,
+           to_timestamp(started_at / 1000.0) AS started_at, to_timestamp(finished_at / 1000.0) AS finished_at,
+           to_timestamp(deadline / 1000.0) AS deadline, make_interval(secs => timeout_ms / 1000.0) AS timeout,
+           key, unique_key, reuse_key, alias, tags, payload, progress, failures,
+           result_type, CASE WHEN octet_length(result) <= 65536 THEN encode(result, 'escape') END AS result
+    FROM longshore.snapshot;
+COMMENT ON VIEW longshore.jobs IS 'All jobs of longshore, to be looked at; the newest: ORDER BY created_at DESC LIMIT 20';

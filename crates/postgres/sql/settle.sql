@@ -1,0 +1,75 @@
+-- Writes how attempts ended, each only where the token is the job's newest.
+-- In:  how many outcomes come first that end a job for certain: 0, 4 and 5 of step.sql; job ids, each once, in order of id among
+--      those and among the rest; numbers and bits of their tokens; outcomes; and, where they say something, delays, failures, reasons, last words, and results: their media types, and bytes or the claim and size of an artifact;
+--      how far tests moved the wall clock; how long finished and dead jobs are kept
+-- Out: the places of those whose token is lost
+CREATE FUNCTION longshore.settle(
+    p_certain integer, p_ids uuid[], p_numbers bigint[], p_bits bigint[], p_outcomes smallint[], p_delays bigint[], p_messages text[], p_whys text[],
+    p_progresses text[], p_result_types text[], p_results bytea[], p_artifacts bigint[], p_artifact_bytes bigint[],
+    p_shift bigint, p_keep_finished bigint, p_keep_dead bigint
+) RETURNS SETOF integer LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_now   bigint := longshore.clock() + p_shift;
+    v_ended integer[];
+    v_moved integer[];
+BEGIN
+    -- What these do hangs on no fact of the job: one pass.
+    WITH ended AS (
+        DELETE FROM longshore.job j
+        USING unnest(p_ids, p_numbers, p_bits, p_outcomes, p_messages, p_whys, p_progresses, p_result_types, p_results, p_artifacts,
+                     p_artifact_bytes) WITH ORDINALITY
+              AS a (id, number, bits, outcome, message, why, said, result_type, result, artifact, artifact_bytes, place)
+        WHERE j.id = a.id AND j.state = 2 AND j.token_number = a.number AND j.token_bits = a.bits AND a.place <= p_certain
+        RETURNING j.*, a.outcome, a.message, a.why, a.said, a.result_type, a.result, a.artifact, a.artifact_bytes, a.place
+    ), kept AS (
+        INSERT INTO longshore.history (
+            seq, run_at, created_at, version, finished_at, keep_until, deadline, unique_scope, reuse_ms, started_at, settled_number,
+            settled_bits, artifact, artifact_bytes, timeout_ms, interruptions, state, rank, attempt, max_attempts, crashes,
+            cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key, progress, failures, reason,
+            result_type, result)
+        SELECT e.seq, e.run_at, e.created_at, e.version + 1, v_now,
+               CASE e.outcome
+                   WHEN 4 THEN v_now + p_keep_dead
+                   WHEN 5 THEN v_now + p_keep_finished
+                   -- A key held for a period is held by the row, which must therefore stay as long; other ends give it back.
+                   ELSE greatest(v_now + p_keep_finished, v_now + e.reuse_ms, CASE WHEN e.unique_scope >= 2 THEN (
+                       SELECT u.until FROM longshore.unique_key u WHERE u.queue = e.queue AND u.key = e.unique_key AND u.job = e.id) END)
+               END,
+               e.deadline, e.unique_scope, e.reuse_ms, e.started_at, e.token_number, e.token_bits, e.artifact, e.artifact_bytes,
+               e.timeout_ms, e.interruptions, CASE e.outcome WHEN 0 THEN 3 ELSE e.outcome END, e.rank, e.attempt, e.max_attempts,
+               e.crashes, e.cancel_asked, e.id, e.worker, e.queue, e.kind, e.payload, e.key, e.tags, e.alias, e.unique_key, e.reuse_key,
+               coalesce(e.said, e.progress), CASE WHEN e.message IS NULL THEN e.failures ELSE longshore.with_failure(
+                   e.failures, e.message, v_now, e.attempt, e.worker) END, e.why, e.result_type, e.result
+        FROM ended e
+    ), freed AS ( -- a key that is locked is being taken over, because its period has passed
+        DELETE FROM longshore.unique_key u
+        USING ended e CROSS JOIN LATERAL (
+            SELECT k.queue, k.key FROM longshore.unique_key k
+            WHERE k.queue = e.queue AND k.key = e.unique_key AND k.job = e.id FOR UPDATE SKIP LOCKED
+        ) held
+        WHERE e.unique_key IS NOT NULL AND (e.outcome <> 0 OR e.unique_scope < 2) AND u.queue = held.queue AND u.key = held.key
+    ), counted AS (
+        INSERT INTO longshore.count_change (queue, running, succeeded, dead, cancelled)
+        SELECT e.queue, -count(*), sum((e.outcome = 0)::int), sum((e.outcome = 4)::int), sum((e.outcome = 5)::int)
+        FROM ended e GROUP BY e.queue
+    )
+    SELECT array_agg(e.place) INTO v_ended FROM ended e;
+    IF cardinality(v_ended) = cardinality(p_ids) THEN
+        RETURN;
+    END IF;
+
+    IF p_certain < cardinality(p_ids) THEN
+        SELECT array_agg(p_certain + h.place) INTO v_moved FROM longshore.happen(
+            p_ids[p_certain + 1:], p_numbers[p_certain + 1:], p_bits[p_certain + 1:], p_outcomes[p_certain + 1:],
+            p_delays[p_certain + 1:], p_messages[p_certain + 1:], p_whys[p_certain + 1:], p_progresses[p_certain + 1:],
+            v_now, p_keep_finished, p_keep_dead) h;
+    END IF;
+
+    -- A settle that was accepted before is done.
+    RETURN QUERY
+    SELECT a.place::integer FROM unnest(p_ids, p_numbers, p_bits) WITH ORDINALITY AS a (id, number, bits, place)
+    WHERE a.place <> ALL (coalesce(v_ended, '{}')) AND a.place <> ALL (coalesce(v_moved, '{}'))
+      AND NOT EXISTS (SELECT 1 FROM longshore.job j WHERE j.id = a.id AND j.settled_number = a.number AND j.settled_bits = a.bits)
+      AND NOT EXISTS (SELECT 1 FROM longshore.history h WHERE h.id = a.id AND h.settled_number = a.number AND h.settled_bits = a.bits);
+END $$;

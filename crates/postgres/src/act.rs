@@ -1,0 +1,97 @@
+//! What a person asks of a job or a queue.
+
+use longshore_core::{Acted, Action, Error, ErrorKind, JobId, Label, NewPause, Pause, QueueName, State, Timestamp, Token};
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use crate::Postgres;
+use crate::bells::Rings;
+use crate::error;
+use crate::push::{delay, moment, uuid};
+use crate::read::state;
+use crate::settle::clean;
+
+pub(crate) async fn act(store: &Postgres, id: JobId, action: Action) -> Result<Acted, Error> {
+    let asked = match action {
+        Action::Cancel => "cancel",
+        Action::Retry => "retry",
+        Action::Delete => "delete",
+        _ => return Err(Error::invalid("an action that this store does not know")),
+    };
+    let (shift, _) = store.settings.clock.shift();
+    let row = store
+        .pool
+        .row(
+            "SELECT * FROM longshore.act($1, $2, $3, $4, $5)",
+            &[
+                (&uuid(id), Type::UUID),
+                (&asked, Type::TEXT),
+                (&shift, Type::INT8),
+                (&store.keep_finished(), Type::INT8),
+                (&store.keep_dead(), Type::INT8),
+            ],
+        )
+        .await?;
+    let read = || Ok((row.try_get::<_, &str>(0)?, row.try_get::<_, Option<i16>>(1)?, row.try_get::<_, Option<Uuid>>(2)?));
+    let acted = match read().map_err(error::of)? {
+        ("done", Some(number), _) => Acted::Done(state(number)),
+        ("not", Some(number), _) => Acted::Not(state(number)),
+        ("conflict", _, Some(other)) => Acted::Conflict(JobId::from_bytes(other.into_bytes())),
+        ("unknown", ..) => Acted::Unknown,
+        (answer, ..) => return Err(Error::new(ErrorKind::Corrupt, format!("an act was answered `{answer}`"))),
+    };
+    if let Acted::Done(state) = acted {
+        let moved = action != Action::Delete;
+        let cancels = action == Action::Cancel && state == State::Running;
+        store.bells.ring(Rings { news: moved, work: action == Action::Retry, cancels });
+    }
+    Ok(acted)
+}
+
+pub(crate) async fn pause(store: &Postgres, queue: QueueName, new: NewPause) -> Result<Pause, Error> {
+    let (shift, _) = store.settings.clock.shift();
+    let row = store
+        .pool
+        .row(
+            "SELECT * FROM longshore.pause($1, $2, $3, $4, $5, $6)",
+            &[
+                (&queue.as_str(), Type::TEXT),
+                (&delay(new.until), Type::INT8),
+                (&moment(new.until), Type::INT8),
+                (&new.reason.as_ref().map(Label::as_str), Type::TEXT),
+                (&new.by.as_ref().map(Label::as_str), Type::TEXT),
+                (&shift, Type::INT8),
+            ],
+        )
+        .await?;
+    let since: i64 = row.try_get(0).map_err(error::of)?;
+    let until: Option<i64> = row.try_get(1).map_err(error::of)?;
+    let (since, until) = (Timestamp::from_millis(since), until.map(Timestamp::from_millis));
+    Ok(Pause { since, until, reason: new.reason, by: new.by })
+}
+
+/// Ends a queue's pause; answers whether it was paused.
+pub(crate) async fn resume(store: &Postgres, queue: QueueName) -> Result<bool, Error> {
+    let (shift, _) = store.settings.clock.shift();
+    let params = [(&queue.as_str() as _, Type::TEXT), (&shift as _, Type::INT8)];
+    let paused = store.pool.row("SELECT longshore.resume($1, $2)", &params).await?.try_get(0).map_err(error::of)?;
+    store.bells.ring(Rings { work: true, ..Rings::default() });
+    Ok(paused)
+}
+
+/// Replaces the log of a job that the token still holds.
+pub(crate) async fn write_log(store: &Postgres, id: JobId, token: Token, text: String) -> Result<bool, Error> {
+    let row = store
+        .pool
+        .row(
+            "SELECT longshore.write_log($1, $2, $3, $4)",
+            &[
+                (&uuid(id), Type::UUID),
+                (&(token.number as i64), Type::INT8),
+                (&(token.bits as i64), Type::INT8),
+                (&clean(&text), Type::TEXT),
+            ],
+        )
+        .await?;
+    row.try_get(0).map_err(error::of)
+}

@@ -1,0 +1,263 @@
+//! Connections to the server: made with need, used again, thrown away when they break; every call has a time-out.
+//!
+//! Statements are sent unnamed, with the types of their parameters, in one round trip. Each calls one function of the schema,
+//! whose plans the server keeps; so named statements would save a few microseconds a call, and not work behind a pooler.
+//!
+//! Connections live on the runtime that the store was opened on, whoever calls.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use longshore_core::{Error, ErrorKind};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Config, Connection, Row, Socket};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::error;
+use crate::tls;
+use crate::url::{Schema, Url};
+
+/// A parameter and its type.
+pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// How often a statement is tried that lost against another transaction.
+const TRIES: u32 = 8;
+
+/// What has to be said at the start of a session to be told from a pooler's: it comes back where nobody is in between.
+const MARK: &str = "longshore.direct";
+
+/// The server, as this process reaches it; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    url: Url,
+    tls: MakeRustlsConnect,
+    runtime: Handle,
+    patience: Duration,
+    idle: Mutex<Vec<Client>>,
+    slots: Semaphore,
+    /// A pooler is in between: what is said at the start of a session is not kept, and a session may be another's tomorrow.
+    pooled: AtomicBool,
+}
+
+/// A connection whose driver has still to be run.
+pub(crate) type Driver = Connection<Socket, <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<Socket>>::Stream>;
+
+impl Pool {
+    /// Makes one without connecting. A call takes as long as `patience` at most.
+    ///
+    /// # Errors
+    ///
+    /// If TLS cannot be set up.
+    pub(crate) fn new(url: Url, patience: Duration) -> Result<Self, Error> {
+        let inner = Inner {
+            tls: tls::connector(&url.tls)?,
+            runtime: Handle::current(),
+            patience,
+            idle: Mutex::default(),
+            slots: Semaphore::new(url.pool),
+            pooled: AtomicBool::new(false),
+            url,
+        };
+        Ok(Pool { inner: Arc::new(inner) })
+    }
+
+    pub(crate) fn url(&self) -> &Url {
+        &self.inner.url
+    }
+
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.inner.url.schema
+    }
+
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.inner.runtime
+    }
+
+    pub(crate) fn patience(&self) -> Duration {
+        self.inner.patience
+    }
+
+    /// Returns whether a pooler was found in between.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.inner.pooled.load(Ordering::Relaxed)
+    }
+
+    /// Runs one statement, written for the schema `longshore`, in a transaction of its own, and returns its rows.
+    ///
+    /// One that lost against another transaction is repeated. A connection that breaks is thrown away.
+    pub(crate) async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        let sql = self.schema().in_sql(sql);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let taken = self.take().await?;
+            let asked = tokio::time::timeout(self.inner.patience, taken.client().query_typed(&sql, params)).await;
+            match asked {
+                Ok(Ok(rows)) => {
+                    taken.put_back();
+                    return Ok(rows);
+                }
+                Ok(Err(e)) => {
+                    if error::spares_connection(&e) {
+                        taken.put_back();
+                    } else {
+                        self.forget_idle();
+                    }
+                    if !error::lost_a_race(&e) || tries == TRIES {
+                        return Err(error::of(e));
+                    }
+                    tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=1 << tries))).await;
+                }
+                Err(_) => {
+                    let text = format!("no answer from {} within {:?}", self.inner.url.place(), self.inner.patience);
+                    return Err(Error::new(ErrorKind::Unavailable, text).perhaps_done());
+                }
+            }
+        }
+    }
+
+    /// Runs one statement that returns one row.
+    pub(crate) async fn row(&self, sql: &str, params: &[Param<'_>]) -> Result<Row, Error> {
+        let row = self.rows(sql, params).await?.pop();
+        row.ok_or_else(|| Error::new(ErrorKind::Corrupt, "a statement that answers with a row has answered with none"))
+    }
+
+    /// Takes a connection, an idle one where there is one; waits for its turn while all are in use.
+    pub(crate) async fn take(&self) -> Result<Taken<'_>, Error> {
+        let until = Instant::now() + self.inner.patience;
+        let busy = |_| {
+            let text = format!("all {} connections are in use for {:?}", self.inner.url.pool, self.inner.patience);
+            Error::new(ErrorKind::Unavailable, text)
+        };
+        let slot = timeout_at(until, self.inner.slots.acquire()).await.map_err(busy)?.expect("it is never closed");
+        let client = match self.idle() {
+            Some(client) => client,
+            None => self.connect(until).await.map_err(|e| match e.kind() {
+                // At the start open.rs has said so; later on somebody may be putting it right.
+                ErrorKind::Refused => Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e),
+                _ => e,
+            })?,
+        };
+        Ok(Taken { pool: self, client: Some(client), _slot: slot })
+    }
+
+    fn idle(&self) -> Option<Client> {
+        let mut idle = self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(client) = idle.pop() {
+            if !client.is_closed() {
+                return Some(client);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection for the next who needs one.
+    pub(crate) fn keep(&self, client: Client) {
+        self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
+    }
+
+    /// Closes connections that nobody uses: what broke one, a restart or a failover, may have broken all.
+    fn forget_idle(&self) {
+        self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Makes a connection whose driver runs for as long as it is used.
+    pub(crate) async fn connect(&self, until: Instant) -> Result<Client, Error> {
+        let (client, driver) = self.dial(until, "").await?;
+        self.inner.runtime.spawn(async move {
+            if let Err(e) = driver.await {
+                tracing::debug!(error = %e, "a connection to PostgreSQL has ended");
+            }
+        });
+        Ok(client)
+    }
+
+    /// Connects, on the store's runtime; `options` are said at the start of the session beside those that protect the server.
+    pub(crate) async fn dial(&self, until: Instant, options: &str) -> Result<(Client, Driver), Error> {
+        let inner = Arc::clone(&self.inner);
+        let config = inner.config(options);
+        let dialling = self.inner.runtime.spawn(async move {
+            let dialled = timeout_at(until, config.connect(inner.tls.clone())).await;
+            dialled.map_err(|_| Error::new(ErrorKind::Unavailable, format!("no answer within {:?}", inner.patience)))?.map_err(|e| {
+                if e.code() == Some(&SqlState::PROTOCOL_VIOLATION) && chain_says_startup(&e) {
+                    inner.pooled.store(true, Ordering::Relaxed);
+                }
+                error::of_connecting(e)
+            })
+        });
+        let pooled_before = self.is_pooled();
+        let dialled = dialling.await.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)));
+        if dialled.is_err() && self.is_pooled() && !pooled_before {
+            return Box::pin(self.dial(until, options)).await; // a pooler that takes no options: once more without
+        }
+        dialled.map_err(|e| e.context(format_args!("connect to {}", self.inner.url.place())))
+    }
+
+    /// Finds out whether a pooler is in between that has swallowed what was said at the start of the session.
+    pub(crate) fn note_mark(&self, mark: Option<&str>) {
+        if mark != Some("yes") {
+            self.inner.pooled.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// The setting that tells whether a pooler is in between, for open.rs to read.
+pub(crate) const fn mark() -> &'static str {
+    MARK
+}
+
+/// Returns whether the server refused an option of the start-up message, as PgBouncer does.
+fn chain_says_startup(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|db| db.message().contains("startup parameter"))
+}
+
+impl Inner {
+    /// Returns how to connect: what protects the server and others from a session of ours that hangs.
+    fn config(&self, options: &str) -> Config {
+        let mut config = self.url.config.clone();
+        if !self.pooled.load(Ordering::Relaxed) {
+            let ms = self.patience.as_millis() * 9 / 10; // the server gives up first, and says so
+            let said = config.get_options().unwrap_or_default();
+            let all = format!(
+                "-c {MARK}=yes -c statement_timeout={ms} -c lock_timeout={ms} -c idle_in_transaction_session_timeout={ms} \
+                 -c default_transaction_isolation=read\\ committed {options} {said}"
+            );
+            config.options(all.trim_end());
+        }
+        config
+    }
+}
+
+/// A connection in use. One that is dropped without [`Taken::put_back`] is closed, since its session may be in any state.
+pub(crate) struct Taken<'a> {
+    pool: &'a Pool,
+    client: Option<Client>,
+    _slot: tokio::sync::SemaphorePermit<'a>,
+}
+
+impl Taken<'_> {
+    pub(crate) fn client(&self) -> &Client {
+        self.client.as_ref().expect("it is there until it is put back")
+    }
+
+    pub(crate) fn put_back(mut self) {
+        let client = self.client.take().expect("it is put back once");
+        self.pool.keep(client);
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("url", &self.inner.url).field("pooled", &self.is_pooled()).finish()
+    }
+}

@@ -1,0 +1,193 @@
+//! Taking jobs over.
+
+use longshore_core::{Error, ErrorKind, Instead, JobId, Label, NewJob, Pushed, UniqueScope, When, millis};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+use uuid::Uuid;
+
+use crate::bells::{Bells, Rings};
+use crate::pool::{Param, Pool};
+
+/// The statement; the columns are its parameters.
+const PUSH: &str = "SELECT place, instead, other FROM longshore.push_batch(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
+
+/// Pushes jobs, all or none.
+pub(crate) async fn push(pool: Pool, bells: Bells, shift: i64, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let columns = Columns::of(&jobs, shift);
+    let rows = pool.rows(PUSH, &columns.params()).await?;
+    let answers = answers(&jobs, &rows)?;
+    bells.ring(rings(&answers));
+    Ok(answers)
+}
+
+/// Returns what to ring for after the commit.
+pub(crate) fn rings(answers: &[Pushed]) -> Rings {
+    Rings { work: answers.iter().any(|answer| matches!(answer, Pushed::Created(_))), ..Rings::default() }
+}
+
+/// Returns the statement that pushes, for another connection.
+pub(crate) fn statement(pool: &Pool) -> String {
+    pool.schema().in_sql(PUSH)
+}
+
+/// Reads the answers: the rows name jobs that stand for others, all else was created.
+pub(crate) fn answers(jobs: &[NewJob], rows: &[Row]) -> Result<Vec<Pushed>, Error> {
+    let mut answers: Vec<_> = jobs.iter().map(|job| Pushed::Created(job.id)).collect();
+    for row in rows {
+        let read = || Ok((row.try_get::<_, i32>(0)?, row.try_get::<_, i16>(1)?, row.try_get::<_, Uuid>(2)?));
+        let (place, instead, other) = read().map_err(crate::error::of)?;
+        let id = JobId::from_bytes(other.into_bytes());
+        let answer = usize::try_from(place - 1).ok().and_then(|place| answers.get_mut(place));
+        let nonsense = || Error::new(ErrorKind::Corrupt, "a push was answered for a job that was not in it");
+        *answer.ok_or_else(nonsense)? = match instead {
+            0 => Pushed::Created(id),
+            1 => Pushed::Existing { id, by: Instead::Unique },
+            2 => Pushed::Existing { id, by: Instead::Reuse },
+            _ => Pushed::Conflict(id),
+        };
+    }
+    Ok(answers)
+}
+
+/// Jobs as the statement takes them: a column an array; one that says nothing of any job is empty.
+#[derive(Default)]
+pub(crate) struct Columns<'a> {
+    ids: Vec<Uuid>,
+    queues: Vec<&'a str>,
+    kinds: Vec<&'a str>,
+    payloads: Vec<&'a str>,
+    ranks: Vec<Option<i16>>,
+    delays: Vec<Option<i64>>,
+    moments: Vec<Option<i64>>,
+    max_attempts: Vec<i16>,
+    timeouts: Vec<i32>,
+    deadlines_in: Vec<Option<i64>>,
+    deadlines: Vec<Option<i64>>,
+    keys: Vec<Option<&'a str>>,
+    tags: Vec<Option<String>>,
+    aliases: Vec<Option<&'a str>>,
+    unique_keys: Vec<Option<&'a str>>,
+    unique_scopes: Vec<Option<i64>>,
+    reuse_keys: Vec<Option<&'a str>>,
+    reuse_ms: Vec<Option<i64>>,
+    idempotency_keys: Vec<Option<&'a str>>,
+    fingerprints: Vec<Option<&'a [u8]>>,
+    shift: i64,
+}
+
+impl<'a> Columns<'a> {
+    pub(crate) fn of(jobs: &'a [NewJob], shift: i64) -> Self {
+        Columns {
+            ids: jobs.iter().map(|job| uuid(job.id)).collect(),
+            queues: jobs.iter().map(|job| job.queue.as_str()).collect(),
+            kinds: jobs.iter().map(|job| job.kind.as_str()).collect(),
+            payloads: jobs.iter().map(|job| job.payload.as_str()).collect(),
+            max_attempts: jobs.iter().map(|job| i16::try_from(job.max_attempts).unwrap_or(i16::MAX)).collect(),
+            timeouts: jobs.iter().map(|job| i32::try_from(millis(job.timeout)).unwrap_or(i32::MAX).max(1)).collect(),
+            ranks: column(jobs, |job| (job.priority != 0).then_some(-job.priority)),
+            delays: column(jobs, |job| delay(Some(job.when)).filter(|delay| *delay > 0)),
+            moments: column(jobs, |job| moment(Some(job.when))),
+            deadlines_in: column(jobs, |job| delay(job.deadline)),
+            deadlines: column(jobs, |job| moment(job.deadline)),
+            keys: column(jobs, |job| job.key.as_ref().map(Label::as_str)),
+            tags: column(jobs, tags),
+            aliases: column(jobs, |job| job.alias.as_ref().map(Label::as_str)),
+            unique_keys: column(jobs, |job| job.unique.as_ref().map(|unique| unique.key.as_str())),
+            unique_scopes: column(jobs, |job| job.unique.as_ref().map(|unique| scope_number(unique.scope))),
+            reuse_keys: column(jobs, |job| job.reuse.as_ref().map(|reuse| reuse.key.as_str())),
+            reuse_ms: column(jobs, |job| job.reuse.as_ref().map(|reuse| bounded(millis(reuse.within)))),
+            idempotency_keys: column(jobs, |job| job.idempotency.as_ref().map(|asked| asked.key.as_str())),
+            fingerprints: column(jobs, |job| job.idempotency.as_ref().map(|asked| asked.fingerprint.as_slice())),
+            shift,
+        }
+    }
+
+    pub(crate) fn params(&self) -> [Param<'_>; 21] {
+        [
+            (&self.ids, Type::UUID_ARRAY),
+            (&self.queues, Type::TEXT_ARRAY),
+            (&self.kinds, Type::TEXT_ARRAY),
+            (&self.payloads, Type::TEXT_ARRAY),
+            (&self.ranks, Type::INT2_ARRAY),
+            (&self.delays, Type::INT8_ARRAY),
+            (&self.moments, Type::INT8_ARRAY),
+            (&self.max_attempts, Type::INT2_ARRAY),
+            (&self.timeouts, Type::INT4_ARRAY),
+            (&self.deadlines_in, Type::INT8_ARRAY),
+            (&self.deadlines, Type::INT8_ARRAY),
+            (&self.keys, Type::TEXT_ARRAY),
+            (&self.tags, Type::TEXT_ARRAY),
+            (&self.aliases, Type::TEXT_ARRAY),
+            (&self.unique_keys, Type::TEXT_ARRAY),
+            (&self.unique_scopes, Type::INT8_ARRAY),
+            (&self.reuse_keys, Type::TEXT_ARRAY),
+            (&self.reuse_ms, Type::INT8_ARRAY),
+            (&self.idempotency_keys, Type::TEXT_ARRAY),
+            (&self.fingerprints, Type::BYTEA_ARRAY),
+            (&self.shift, Type::INT8),
+        ]
+    }
+}
+
+/// Makes an array of what some items have; empty where none has it.
+pub(crate) fn column<'a, I, T>(items: &'a [I], value: impl Fn(&'a I) -> Option<T>) -> Vec<Option<T>>
+where
+    Option<T>: ToSql,
+{
+    let mut column = Vec::new();
+    for (place, item) in items.iter().enumerate() {
+        let value = value(item);
+        if value.is_some() && column.is_empty() {
+            column.reserve_exact(items.len());
+            column.resize_with(place, || None);
+        }
+        if value.is_some() || !column.is_empty() {
+            column.push(value);
+        }
+    }
+    column
+}
+
+/// Returns a job's id as PostgreSQL takes it.
+pub(crate) fn uuid(id: JobId) -> Uuid {
+    Uuid::from_bytes(*id.as_bytes())
+}
+
+/// Keeps milliseconds far from where sums overflow: the far end of time is a wall.
+pub(crate) fn bounded(ms: i64) -> i64 {
+    ms.clamp(-(i64::MAX / 8), i64::MAX / 8)
+}
+
+/// Returns how long from now, where that is said.
+pub(crate) fn delay(when: Option<When>) -> Option<i64> {
+    match when {
+        Some(When::In(delay)) => Some(bounded(millis(delay))),
+        _ => None,
+    }
+}
+
+/// Returns the moment, where that is said.
+pub(crate) fn moment(when: Option<When>) -> Option<i64> {
+    match when {
+        Some(When::At(moment)) => Some(bounded(moment.as_millis())),
+        _ => None,
+    }
+}
+
+fn tags(job: &NewJob) -> Option<String> {
+    let tags: Vec<&str> = job.tags.iter().map(Label::as_str).collect();
+    (!tags.is_empty()).then(|| serde_json::to_string(&tags).expect("strings can be written"))
+}
+
+/// Turns a scope into the number that the schema keeps.
+fn scope_number(scope: UniqueScope) -> i64 {
+    match scope {
+        UniqueScope::UntilStarted => 0,
+        UniqueScope::UntilFinished => 1,
+        UniqueScope::For(period) => bounded(millis(period)).saturating_add(2),
+    }
+}

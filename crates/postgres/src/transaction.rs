@@ -1,0 +1,63 @@
+//! Pushing jobs inside the caller's own transaction: the job and what it is about become durable together, or neither.
+
+use longshore_core::{Error, NewJob, Pushed};
+use tokio_postgres::Transaction;
+
+use crate::bells::{Bells, Rings};
+use crate::{Postgres, error, push};
+
+/// The answers to jobs pushed inside a transaction. Nothing is heard of them before the caller commits; drop this after the
+/// commit, and workers are told at once. One that is dropped earlier, or lost in a crash, costs a delay, never a job.
+#[must_use = "dropping this tells workers of the jobs: keep it until after the commit"]
+#[derive(Debug)]
+pub struct PushedIn {
+    /// The answers, in order.
+    pub answers: Vec<Pushed>,
+    rings: Rings,
+    bells: Bells,
+}
+
+impl Drop for PushedIn {
+    fn drop(&mut self) {
+        self.bells.ring(self.rings);
+    }
+}
+
+impl Postgres {
+    /// Pushes jobs inside a transaction of the caller's own connection to the same database, in one round trip.
+    ///
+    /// The connection is a tokio-postgres one of the version that this crate re-exports; its role needs the rights that
+    /// [opening](Postgres::open) names, and the transaction the isolation level READ COMMITTED, which is the default. However long
+    /// it stays open, it holds up nobody but those who push a job with the same unique or idempotency key.
+    ///
+    /// # Errors
+    ///
+    /// Names the first job that is out of bounds; or says what PostgreSQL said: then the transaction is void.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use longshore_core::{NewJob, Payload};
+    /// use longshore_postgres::Postgres;
+    /// use longshore_postgres::tokio_postgres::Client;
+    ///
+    /// # async fn order(store: Postgres, mut app: Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// let transaction = app.transaction().await?;
+    /// transaction.execute("INSERT INTO orders (item) VALUES ('tea')", &[]).await?;
+    /// let job = NewJob::new("default".parse()?, "ship".parse()?, Payload::parse(r#"{"item":"tea"}"#)?);
+    /// let pushed = store.push_in(&transaction, &[job]).await?;
+    /// transaction.commit().await?;
+    /// drop(pushed); // workers hear of the job
+    /// # Ok(()) }
+    /// ```
+    pub async fn push_in(&self, transaction: &Transaction<'_>, jobs: &[NewJob]) -> Result<PushedIn, Error> {
+        for job in jobs {
+            job.check()?;
+        }
+        let (shift, _) = self.settings.clock.shift();
+        let columns = push::Columns::of(jobs, shift);
+        let rows = transaction.query_typed(&push::statement(&self.pool), &columns.params()).await.map_err(error::of)?;
+        let answers = push::answers(jobs, &rows)?;
+        Ok(PushedIn { rings: push::rings(&answers), answers, bells: self.bells.clone() })
+    }
+}

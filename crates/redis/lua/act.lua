@@ -1,0 +1,34 @@
+#!lua flags=allow-oom
+-- Does what a person asks to one job.
+-- KEYS  1 what all keys of the slot begin with
+-- ARGV  1 frame  2 id  3 what is asked: CANCEL, RETRY_BY_HAND or DELETE
+-- Out:  bells, the answer, the state; and the id of the job that holds the unique key by now, where that is the answer
+
+local id, asked = ARGV[2], tonumber(ARGV[3])
+local record = redis.call('GET', root .. K_RECORD .. id)
+if not record or not sound(record) then return struct.pack('<BBB', 0, UNKNOWN_JOB, 0) end
+local state, flags, attempt, crashes, interruptions, most = struct.unpack(WHOLE, record)
+local queue, _, at = names(record)
+local member = record:sub(ORDER_FROM, ORDER_TO) .. id
+
+if asked == DELETE then
+  if state < SUCCEEDED then return struct.pack('<BBB', 0, CANNOT, state) end
+  -- Upkeep deletes it, with its artifact: nobody else deletes artifacts.
+  redis.call('ZADD', root .. K_FINAL .. queue, text(now), member)
+  return struct.pack('<BBB', 0, ACTED, state)
+end
+
+local cancel_asked = bit.band(flags, ASKED)
+local to = step(state, attempt, most, crashes, interruptions, cancel_asked, asked)
+if not to then return struct.pack('<BBB', 0, CANNOT, state) end
+if state >= SUCCEEDED then
+  local unique, scope = words(flags, record, at)
+  if unique then
+    local other = holder(queue, unique)
+    if other and other ~= member then return struct.pack('<BBBc16', 0, KEY_TAKEN, state, other:sub(9)) end
+    hold(queue, unique, scope, member)
+  end
+end
+move(id, record, asked)
+if asked == CANCEL and to == RUNNING then bells = bit.bor(bells, BELL_CANCELS) end
+return struct.pack('<BBB', finish(), ACTED, to)

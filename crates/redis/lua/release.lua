@@ -1,0 +1,25 @@
+#!lua flags=allow-oom
+-- Takes a bounded number of jobs from a worker that is gone, and refuses its later claims on this queue.
+-- KEYS  1 what all keys of the slot begin with
+-- ARGV  1 frame  2 queue  3 worker  4 the event that this is to its jobs  5 the failure to note, or nothing
+-- Out:  bells, how many were taken, whether there are more
+
+local queue, worker, failure = ARGV[2], ARGV[3], ARGV[5]
+if failure == '' then failure = nil end
+redis.call('HSET', root .. K_WORKERS .. queue, worker, struct.pack('<Bc8i8I8I4B', 1, NOBODY, now, 0, 0, 0))
+redis.call('ZADD', root .. K_WORKERS_SEEN .. queue, text(now), worker)
+
+local held = root .. K_HELD .. queue .. ':' .. worker
+local members = redis.call('SRANDMEMBER', held, ROWS)
+local ids, taken = ids_of(members), 0
+for at, record in ipairs(read(K_RECORD, ids)) do
+  local is_held = record and record:byte(1) == RUNNING and record:sub(WORKER_FROM, WORKER_TO) == worker
+  if is_held and move(ids[at], record, tonumber(ARGV[4]), nil, failure) then
+    taken = taken + 1
+  else
+    local stale = list(drops, held)
+    stale[#stale + 1] = members[at]
+  end
+end
+local rang = finish()
+return struct.pack('<BI4B', rang, taken, redis.call('EXISTS', held))

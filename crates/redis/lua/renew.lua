@@ -1,0 +1,39 @@
+#!lua flags=allow-oom
+-- Extends leases and writes progress, each only where the token is the job's newest.
+-- KEYS  1 what all keys of the slot begin with
+-- ARGV  1 frame; then for each renewal: id, token, lease in ms, whether progress comes along (c16 c16 i8 B); and the progress
+-- Out:  bells, then a number a renewal, as one string
+
+local answers, latest, at = { '' }, {}, 2
+local ids, heads = {}, {}
+while ARGV[at] do
+  local id, _, _, with = struct.unpack('<c16c16i8B', ARGV[at])
+  ids[#ids + 1], heads[#heads + 1] = id, at
+  at = at + 1 + with
+end
+for n, record in ipairs(read(K_RECORD, ids)) do
+  local id, token, lease, with = struct.unpack('<c16c16i8B', ARGV[heads[n]])
+  record = latest[id] or record
+  local answer = LOST
+  if record and record:byte(1) == RUNNING and record:sub(TOKEN_FROM, TOKEN_TO) == token then
+    local ok, state, flags, attempt, crashes, interruptions, most, version, reason, finished, started, _, worker, run_at,
+      deadline, _, order, queue = pcall(struct.unpack, WHOLE, record)
+    if ok then
+      answer = bit.band(flags, ASKED) ~= 0 and CANCEL_ASKED or HELD
+      add(root .. K_RUNNING .. queue, text(math.min(lease_now + lease, FAR)), order .. id)
+      if with == 1 then
+        record = struct.pack(CHANGING, state, bit.bor(flags, HAS_PROGRESS), attempt, crashes, interruptions, most,
+          (version + 1) % 2 ^ 32, reason, finished, started, token, worker, run_at, deadline) .. record:sub(AFTER_CHANGING)
+        latest[id] = record
+        records[#records + 1] = root .. K_RECORD .. id
+        records[#records + 1] = record
+        records[#records + 1] = root .. K_PROGRESS .. id
+        records[#records + 1] = ARGV[heads[n] + 1]
+        bells = BELL_NEWS
+      end
+    end
+  end
+  answers[n + 1] = string.char(answer)
+end
+answers[1] = string.char(finish())
+return table.concat(answers)

@@ -1,0 +1,144 @@
+#!lua flags=allow-oom
+-- Does a bounded piece of upkeep of one queue: rescues, buries what missed its deadline, deletes what is over.
+-- KEYS  1 what all keys of the slot begin with
+-- ARGV  1 frame  2 queue  3 most to rescue, to bury, to delete, to forget (I4 each), and until when, by the server's clock, this
+--       may rescue at all (i8): one that runs later was held up, and so were those who would have renewed
+-- Out:  1 bells, how many were rescued, buried, deleted, forgotten, whether the bound of a call left something for another
+--       2 kinds of ready jobs that have waited a day among workers: does anybody know them?
+--       3 id and result of each deleted job that points at an artifact
+
+local queue = ARGV[2]
+local rescue_most, bury_most, delete_most, forget_most, rescue_until = struct.unpack('<I4I4I4I4i8', ARGV[3])
+if ms > rescue_until then rescue_most = 0 end
+local meta = root .. K_QUEUE .. queue
+local budget, left = ROWS, 0
+local rescued, buried, deleted, forgotten = 0, 0, 0, 0
+
+-- Looks for up to `most` members by score, as far as the bound of this call allows.
+local function look(set, from, to, most)
+  local bound = math.min(most, budget)
+  local members = {}
+  if bound > 0 then members = redis.call('ZRANGEBYSCORE', set, from, to, 'LIMIT', 0, bound) end
+  budget = budget - #members
+  if #members == bound and bound < most then left = 1 end
+  return members
+end
+
+-- Moves what was found, or drops from the set what cannot be moved; returns how many were moved.
+local function move_all(set, state, members, event, with, failure)
+  local ids, moved = ids_of(members), 0
+  for at, record in ipairs(read(K_RECORD, ids)) do
+    if record and move(ids[at], record, event, with, failure) then
+      moved = moved + 1
+    else
+      remove(set, members[at])
+      if not record then
+        forget(queue, state, members[at])
+      elseif not sound(record) then
+        entomb(queue, 'unknown', state, members[at], "the job's record makes no sense")
+      end
+    end
+  end
+  flush()
+  return moved
+end
+
+local running = root .. K_RUNNING .. queue
+local why = 'the worker process died, or could not renew its lease'
+local found = look(running, '-inf', text(lease_now), rescue_most)
+rescued = move_all(running, RUNNING, found, CRASH, nil, why)
+-- A lease that ends farther ahead than one can was written by a broken clock.
+found = look(running, '(' .. text(lease_now + LONGEST_LEASE), '+inf', rescue_most - #found)
+rescued = rescued + move_all(running, RUNNING, found, CRASH, nil, why)
+
+local deadline = root .. K_DEADLINE .. queue
+buried = move_all(deadline, READY, look(deadline, '-inf', text(now), bury_most), BURY, EXPIRED)
+
+-- Deletes finished jobs whose time is over.
+local final = root .. K_FINAL .. queue
+local artifacts = {}
+local over = look(final, '-inf', text(now), delete_most)
+local over_ids = ids_of(over)
+for at, record in ipairs(read(K_RECORD, over_ids)) do
+  local id, member = over_ids[at], over[at]
+  remove(final, member)
+  local state = record and record:byte(1)
+  if not record or not sound(record) then
+    remove(root .. K_ALL .. queue, member)
+    doomed[#doomed + 1] = root .. K_RECORD .. id
+    doomed[#doomed + 1] = root .. K_PAYLOAD .. id
+  elseif state >= SUCCEEDED then
+    local flags = struct.unpack('<H', record, 2)
+    deleted = deleted + 1
+    count(queue, state, -1)
+    remove(root .. K_ALL .. queue, member)
+    if state == DEAD then remove(root .. K_DEAD .. queue, member) end
+    if state == CANCELLED then remove(root .. K_CANCELLED .. queue, member) end
+    if bit.band(flags, HAS_ARTIFACT) ~= 0 then
+      artifacts[#artifacts + 1] = id .. (redis.call('GET', root .. K_RESULT .. id) or '')
+    end
+    doomed[#doomed + 1] = root .. K_RECORD .. id
+    doomed[#doomed + 1] = root .. K_PAYLOAD .. id
+    if bit.band(flags, HAS_RESULT) ~= 0 then doomed[#doomed + 1] = root .. K_RESULT .. id end
+    if bit.band(flags, HAS_PROGRESS) ~= 0 then doomed[#doomed + 1] = root .. K_PROGRESS .. id end
+    if bit.band(flags, HAS_FAILURES) ~= 0 then doomed[#doomed + 1] = root .. K_FAILURES .. id end
+    if bit.band(flags, HAS_LOG) ~= 0 then doomed[#doomed + 1] = root .. K_LOG .. id end
+    if bit.band(flags, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) ~= 0 then
+      local _, _, after = names(record)
+      local unique, _, reuse, _, _, alias, tags = words(flags, record, after)
+      if unique then
+        local held = redis.call('HGET', root .. K_UNIQUE .. queue, unique)
+        if held and held:sub(1, 24) == member then redis.call('HDEL', root .. K_UNIQUE .. queue, unique) end
+      end
+      if reuse then remove(root .. K_REUSE .. queue .. ':' .. reuse, member) end
+      if alias ~= '' then remove(root .. K_ALIAS .. queue .. ':' .. alias, member) end
+      for _, tag in ipairs(tags) do remove(root .. K_TAG .. queue .. ':' .. tag, member) end
+    end
+    bells = bit.bor(bells, BELL_NEWS)
+  end
+end
+flush()
+
+-- Forgets answers to pushes whose time is over; those whose job is still known are looked at again later.
+local answers, answers_until = root .. K_ANSWERS .. queue, root .. K_ANSWERS_UNTIL .. queue
+local keys = look(answers_until, '-inf', text(now), forget_most)
+forgotten = #keys
+for _, key in ipairs(keys) do
+  local kept = redis.call('HGET', answers, key)
+  if kept and #kept == 57 and redis.call('EXISTS', root .. K_RECORD .. kept:sub(33, 48)) == 1 then
+    redis.call('ZADD', answers_until, text(now + ANSWER_AGAIN), key)
+  else
+    redis.call('HDEL', answers, key)
+    redis.call('ZREM', answers_until, key)
+  end
+end
+
+-- Forgets workers that have not claimed anything for a day and hold nothing.
+local seen = root .. K_WORKERS_SEEN .. queue
+local gone = look(seen, '-inf', text(now - WORKER_KEPT), forget_most - forgotten)
+forgotten = forgotten + #gone
+for _, worker in ipairs(gone) do
+  if redis.call('EXISTS', root .. K_HELD .. queue .. ':' .. worker) == 1 then
+    redis.call('ZADD', seen, text(now), worker)
+  else
+    redis.call('ZREM', seen, worker)
+    redis.call('HDEL', root .. K_WORKERS .. queue, worker)
+  end
+end
+
+-- Finds kinds that nobody may know; who knows them is noted elsewhere.
+local doubtful = {}
+local presence = redis.call('HMGET', meta, 'since', 'seen')
+local day_ago = now - UNKNOWN_KIND_AFTER
+if presence[2] and now - tonumber(presence[2]) < PRESENCE_GAP and tonumber(presence[1] or 0) < day_ago then
+  for _, kind in ipairs(redis.call('SRANDMEMBER', root .. K_KINDS .. queue, 200)) do
+    local waited = false
+    for _, kept in ipairs({ K_READY, K_ALONE }) do
+      each_rank(root .. kept .. queue .. ':' .. kind, function(_, run_at) waited = waited or run_at < day_ago end)
+    end
+    if waited then doubtful[#doubtful + 1] = kind end
+  end
+end
+
+local rang = finish()
+return { struct.pack('<BI4I4I4I4B', rang, rescued, buried, deleted, forgotten, left), doubtful, artifacts }

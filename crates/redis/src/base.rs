@@ -1,0 +1,357 @@
+//! What all verbs use: calls of scripts, the frame that goes with them, bells, and which queues are known.
+
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use longshore_core::{Error, Kind, QueueName, Settings, StepWatch, Timestamp, Wakeups, WorkerId};
+use redis::{Cmd, ServerErrorKind, Value};
+
+use crate::bells;
+use crate::error;
+use crate::keys::{self, Keys};
+use crate::link::{Failed, Link};
+use crate::script::{self, Script};
+use crate::shared::{NOTE_EVERY, bounded};
+
+/// Everything that calls need.
+#[derive(Debug)]
+pub(crate) struct Base {
+    pub(crate) link: Link,
+    pub(crate) keys: Keys,
+    pub(crate) settings: Settings,
+    pub(crate) wakeups: Wakeups,
+    /// Tells our bells from those of others.
+    pub(crate) me: [u8; 8],
+    /// Queues that are registered, and their numbers.
+    queues: Mutex<HashMap<QueueName, u16>>,
+    /// When it was last noted that a worker here knows a kind.
+    kinds: Mutex<HashMap<Kind, Timestamp>>,
+    /// What is known of the clocks of servers, by the tag that leads there.
+    pub(crate) watches: Mutex<BTreeMap<Option<u16>, StepWatch>>,
+    /// This machine's idea of the server's clock.
+    pub(crate) order: Mutex<Order>,
+}
+
+/// Hands out orders that grow over all queues of a process, close to the server's clock in µs.
+#[derive(Debug)]
+pub(crate) struct Order {
+    base: Instant,
+    ahead: i64,
+    next: i64,
+}
+
+impl Order {
+    /// An idea of the clock that is farther off than this is corrected.
+    const OFF: i64 = 20_000;
+
+    fn new() -> Self {
+        Order { base: Instant::now(), ahead: 0, next: 0 }
+    }
+
+    /// Returns the first of so many orders.
+    pub(crate) fn take(&mut self, n: usize) -> i64 {
+        let first = (self.base.elapsed().as_micros() as i64 + self.ahead).max(self.next);
+        self.next = first + n as i64;
+        first
+    }
+
+    /// Notes what the server's clock says.
+    pub(crate) fn note(&mut self, server_us: i64) {
+        let ahead = server_us - self.base.elapsed().as_micros() as i64;
+        if (ahead - self.ahead).abs() > Order::OFF {
+            (self.ahead, self.next) = (ahead, 0);
+        }
+    }
+}
+
+/// A call on its way.
+pub(crate) struct Call<'a> {
+    base: &'a Base,
+    script: &'static Script,
+    command: Cmd,
+}
+
+impl Call<'_> {
+    pub(crate) fn arg(mut self, arg: impl AsRef<[u8]>) -> Self {
+        self.command.arg(arg.as_ref());
+        self
+    }
+
+    pub(crate) fn number(self, number: i64) -> Self {
+        self.arg(number.to_string())
+    }
+
+    pub(crate) fn args<T: AsRef<[u8]>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
+        for arg in args {
+            self.command.arg(arg.as_ref());
+        }
+        self
+    }
+
+    /// Runs the script; the server is told its text where it does not know it: after a start, a failover, a flush.
+    pub(crate) async fn run(self) -> Result<Value, Error> {
+        match self.base.link.send(&self.command).await {
+            Err(Failed::Told(e)) if e.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript) => {
+                let mut whole = redis::cmd("EVAL");
+                whole.arg(&self.script.source);
+                for arg in self.command.args_iter().skip(2) {
+                    if let redis::Arg::Simple(arg) = arg {
+                        whole.arg(arg);
+                    }
+                }
+                Ok(self.base.link.send(&whole).await?)
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Runs a script that changes something; rings our bells in any case in which it may have.
+    pub(crate) async fn change(self) -> Result<Value, Error> {
+        let base = self.base;
+        let answer = self.run().await;
+        if answer.as_ref().is_err_and(|e| e.effect() == longshore_core::Effect::PerhapsDone) {
+            bells::ring_all(&base.wakeups);
+        }
+        answer
+    }
+
+    /// Runs a script that answers with one string.
+    pub(crate) async fn bytes(self) -> Result<Vec<u8>, Error> {
+        let script = self.script.name;
+        bytes(self.change().await?).ok_or_else(|| error::unexpected(script))
+    }
+
+    /// Runs a script that answers with a list.
+    pub(crate) async fn list(self) -> Result<Vec<Value>, Error> {
+        let script = self.script.name;
+        list(self.change().await?).ok_or_else(|| error::unexpected(script))
+    }
+}
+
+/// Returns an answer that is a string.
+pub(crate) fn bytes(value: Value) -> Option<Vec<u8>> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::SimpleString(text) => Some(text.into_bytes()),
+        Value::Okay => Some(b"OK".to_vec()),
+        _ => None,
+    }
+}
+
+/// Returns an answer that is a list.
+pub(crate) fn list(value: Value) -> Option<Vec<Value>> {
+    match value {
+        Value::Array(values) | Value::Set(values) => Some(values),
+        Value::Map(pairs) => Some(pairs.into_iter().flat_map(|(key, value)| [key, value]).collect()),
+        Value::Nil => Some(Vec::new()),
+        _ => None,
+    }
+}
+
+/// Returns an answer that is a number, or one written as text.
+pub(crate) fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(number) => Some(*number),
+        Value::BulkString(text) => std::str::from_utf8(text).ok()?.parse().ok(),
+        _ => None,
+    }
+}
+
+impl Base {
+    pub(crate) fn new(link: Link, keys: Keys, settings: Settings) -> Self {
+        Base {
+            link,
+            keys,
+            settings,
+            wakeups: Wakeups::default(),
+            me: fastrand::u64(..).to_le_bytes(),
+            queues: Mutex::default(),
+            kinds: Mutex::default(),
+            watches: Mutex::default(),
+            order: Mutex::new(Order::new()),
+        }
+    }
+
+    /// Begins a call of a script on what those keys begin with.
+    pub(crate) fn call(&self, script: &'static Script, root: &str) -> Call<'_> {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(&script.sha).arg(1).arg(root);
+        Call { base: self, script, command }
+    }
+
+    /// Begins a call of a script that moves jobs.
+    pub(crate) fn framed(&self, script: &'static Script, root: &str) -> Call<'_> {
+        let (wall, lease) = self.settings.clock.shift();
+        let mut frame = Vec::with_capacity(64);
+        for number in [wall, lease, bounded(self.settings.keep_finished), bounded(self.settings.keep_dead)] {
+            frame.extend(number.to_le_bytes());
+        }
+        frame.extend(self.me);
+        frame.extend(self.keys.bells().into_bytes());
+        self.call(script, root).arg(frame)
+    }
+
+    /// Rings our own bells for what a script has done.
+    pub(crate) fn ring(&self, bells: u8) {
+        bells::ring(&self.wakeups, bells);
+    }
+
+    // ---- queues ----
+
+    fn known(&self) -> MutexGuard<'_, HashMap<QueueName, u16>> {
+        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes queues known to everybody before anything of them is written, so that upkeep and lists find it. Returns whether some
+    /// were new to this process.
+    pub(crate) async fn register<'a>(&self, queues: impl Iterator<Item = &'a QueueName>) -> Result<bool, Error> {
+        let new: Vec<QueueName> = {
+            let known = self.known();
+            let mut new: Vec<_> = queues.filter(|queue| !known.contains_key(*queue)).cloned().collect();
+            new.sort();
+            new.dedup();
+            new
+        };
+        if new.is_empty() {
+            return Ok(false);
+        }
+        self.register_anew(new).await?;
+        Ok(true)
+    }
+
+    async fn register_anew(&self, queues: Vec<QueueName>) -> Result<(), Error> {
+        let call = self.call(&script::REGISTER, &self.keys.of_all()).args(queues.iter().map(QueueName::as_str));
+        let numbers = call.list().await?;
+        let mut known = self.known();
+        for (queue, number) in queues.into_iter().zip(numbers.iter().map(self::number)) {
+            let number = number.ok_or_else(|| error::unexpected("register"))?;
+            known.insert(queue, tie(number));
+        }
+        Ok(())
+    }
+
+    /// Returns every queue there is, by name, with its number. Queues of ours that the server has forgotten are registered again.
+    pub(crate) async fn queues(&self) -> Result<BTreeMap<QueueName, u16>, Error> {
+        let mut command = redis::cmd("HGETALL");
+        command.arg(format!("{}{}", self.keys.of_all(), keys::QUEUES));
+        let answer = list(self.link.send(&command).await?).ok_or_else(|| error::unexpected("HGETALL"))?;
+        let mut queues = BTreeMap::new();
+        let mut values = answer.into_iter();
+        while let (Some(name), Some(number)) = (values.next(), values.next()) {
+            let name = bytes(name).and_then(|name| String::from_utf8(name).ok()).and_then(|name| name.parse().ok());
+            if let (Some(name), Some(number)) = (name, self::number(&number)) {
+                queues.insert(name, tie(number));
+            }
+        }
+        let forgotten: Vec<QueueName> = self.known().keys().filter(|queue| !queues.contains_key(*queue)).cloned().collect();
+        if !forgotten.is_empty() {
+            self.register_anew(forgotten.clone()).await?;
+            let known = self.known();
+            queues.extend(forgotten.into_iter().filter_map(|queue| known.get(&queue).map(|tie| (queue.clone(), *tie))));
+        }
+        self.known().extend(queues.iter().map(|(queue, tie)| (queue.clone(), *tie)));
+        Ok(queues)
+    }
+
+    // ---- workers ----
+
+    /// Notes that a worker here knows these kinds, at most once a minute each.
+    pub(crate) async fn note_kinds(&self, kinds: &[Kind]) -> Result<(), Error> {
+        let now = self.settings.clock.now();
+        // A clock that was set back would otherwise silence the notes until it has caught up.
+        let fresh = |at: &Timestamp| *at <= now && now.as_millis() - at.as_millis() < NOTE_EVERY;
+        let noted = || self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let due: Vec<Kind> = {
+            let noted = noted();
+            kinds.iter().filter(|kind| !noted.get(*kind).is_some_and(fresh)).cloned().collect()
+        };
+        if due.is_empty() {
+            return Ok(());
+        }
+        let call = self.call(&script::NOTE_KINDS, &self.keys.of_all()).number(self.settings.clock.shift().0);
+        call.args(due.iter().map(Kind::as_str)).run().await?;
+        noted().extend(due.into_iter().map(|kind| (kind, now)));
+        Ok(())
+    }
+
+    /// Returns whether a worker was marked as gone.
+    pub(crate) async fn is_released(&self, worker: WorkerId) -> Result<bool, Error> {
+        let mut command = redis::cmd("ZSCORE");
+        command.arg(format!("{}{}", self.keys.of_all(), keys::RELEASED)).arg(&worker.as_bytes()[..]);
+        Ok(self.link.send(&command).await? != Value::Nil)
+    }
+}
+
+/// Returns the number that tells queues apart whose jobs have the same order: enough for 2,048 queues.
+fn tie(number: i64) -> u16 {
+    number.rem_euclid(TIES) as u16
+}
+
+/// How many queues are told apart.
+pub(crate) const TIES: i64 = 2048;
+
+/// Groups things by what they belong to, and remembers the place of each.
+pub(crate) fn group<T, G: Ord>(things: Vec<T>, of: impl Fn(&T) -> G) -> BTreeMap<G, Vec<(usize, T)>> {
+    let mut groups: BTreeMap<G, Vec<(usize, T)>> = BTreeMap::new();
+    for (place, thing) in things.into_iter().enumerate() {
+        groups.entry(of(&thing)).or_default().push((place, thing));
+    }
+    groups
+}
+
+/// Makes a call for each group at the same time, and puts the answers in the order of what was asked. An error says that others
+/// may have been done.
+pub(crate) async fn each_group<T, G: Ord, R, F>(
+    groups: BTreeMap<G, Vec<(usize, T)>>,
+    call: impl Fn(G, Vec<T>) -> F,
+) -> Result<Vec<R>, Error>
+where
+    F: Future<Output = Result<Vec<R>, Error>>,
+{
+    let several = groups.len() > 1;
+    let calls = groups.into_iter().map(|(group, things)| {
+        let (places, things): (Vec<usize>, Vec<T>) = things.into_iter().unzip();
+        let answers = call(group, things);
+        async move { Ok::<_, Error>((places, answers.await?)) }
+    });
+    let mut all: Vec<(usize, R)> = Vec::new();
+    let mut failed = None;
+    for answer in futures_util::future::join_all(calls).await {
+        match answer {
+            Ok((places, answers)) => all.extend(places.into_iter().zip(answers)),
+            Err(e) => failed = Some(e),
+        }
+    }
+    if let Some(error) = failed {
+        return Err(if several { error.perhaps_done() } else { error });
+    }
+    all.sort_unstable_by_key(|(place, _)| *place);
+    Ok(all.into_iter().map(|(_, answer)| answer).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn orders_grow_and_follow_the_server_when_they_are_off() {
+        let mut order = Order::new();
+        order.note(1_000_000_000);
+        let first = order.take(10);
+        assert!((1_000_000_000..1_001_000_000).contains(&first));
+        assert!(order.take(1) >= first + 10);
+        order.note(first);
+        assert!(order.take(1) > first, "a little off is not corrected");
+        order.note(500);
+        assert!(order.take(1) < 1_000_000);
+    }
+
+    #[tokio::test]
+    async fn groups_answer_in_the_order_asked() {
+        let asked = vec![3, 10, 4, 11, 5];
+        let answers = each_group(group(asked, |n| n / 10), |_, things| async { Ok(things) }).await.unwrap();
+        assert_eq!(answers, [3, 10, 4, 11, 5]);
+    }
+}

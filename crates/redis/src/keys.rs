@@ -1,0 +1,140 @@
+//! The name of every key, in one place; the scripts get theirs from here.
+//!
+//! All keys of a queue lie in one slot of a cluster, because their names begin alike: `<prefix>:{<tag>}:`, where the tag is the
+//! queue's 16 bits as four hex digits. An id carries the same bits, so that it alone leads to its job. Queues that share a tag by
+//! chance are told apart by their name, which is part of every key that is theirs alone. What concerns all queues lies under
+//! `<prefix>:{all}:`.
+//!
+//! A *member* of a sorted set is 8 bytes of order (a big-endian number that grows with each push to the queue) and the 16 bytes of
+//! the id. Sets "by order" have one score, so that they are sorted by their members.
+
+use longshore_core::QueueName;
+
+macro_rules! names {
+    ($($(#[doc = $meaning:literal])+ $name:ident = $text:literal;)+) => {
+        $($(#[doc = $meaning])+ pub const $name: &str = $text;)+
+
+        /// Returns the names as scripts have them: the word, with `K_` in front, and what stands for it.
+        pub(crate) fn words() -> Vec<(String, String)> {
+            vec![$((concat!("K_", stringify!($name)).to_owned(), format!("'{}'", $name))),+]
+        }
+    };
+}
+
+names! {
+    /// `s:<id>`: a string, all that changes of a job and what is needed to move it; see `record.rs`.
+    RECORD = "s:";
+    /// `d:<id>`: a string, the payload.
+    PAYLOAD = "d:";
+    /// `r:<id>`: a string, the result or where it is.
+    RESULT = "r:";
+    /// `p:<id>`: a string, the newest progress as JSON.
+    PROGRESS = "p:";
+    /// `f:<id>`: a list, the newest failures, the oldest first.
+    FAILURES = "f:";
+    /// `l:<id>`: a string, the log.
+    LOG = "l:";
+    /// `a:<id><claim>`: a string, an artifact.
+    ARTIFACT = "a:";
+    /// `queue:<queue>`: a hash: counters, the newest order and token, presence of workers, the pause.
+    QUEUE = "queue:";
+    /// `kinds:<queue>`: a set, every kind that was ever ready in the queue.
+    KINDS = "kinds:";
+    /// `all:<queue>`: a sorted set, all jobs by order.
+    ALL = "all:";
+    /// `scheduled:<queue>`: a sorted set, by when they are due.
+    SCHEDULED = "scheduled:";
+    /// `ready:<queue>:<kind>`: a sorted set, the best first: by priority, then by when they were due.
+    READY = "ready:";
+    /// `alone:<queue>:<kind>`: the same, for those that must run alone.
+    ALONE = "alone:";
+    /// `running:<queue>`: a sorted set, by when their lease ends.
+    RUNNING = "running:";
+    /// `held:<queue>:<worker>`: a set, what a worker holds.
+    HELD = "held:";
+    /// `final:<queue>`: a sorted set, finished jobs by when they may be deleted.
+    FINAL = "final:";
+    /// `dead:<queue>`: a sorted set, dead jobs by order.
+    DEAD = "dead:";
+    /// `cancelled:<queue>`: a sorted set, cancelled jobs by order.
+    CANCELLED = "cancelled:";
+    /// `deadline:<queue>`: a sorted set, jobs that wait and must be started in time, by their deadline.
+    DEADLINE = "deadline:";
+    /// `unique:<queue>`: a hash, who holds each unique key, and until when.
+    UNIQUE = "unique:";
+    /// `reuse:<queue>:<key>`: a sorted set, jobs whose result may be served, by when they finished.
+    REUSE = "reuse:";
+    /// `alias:<queue>:<alias>`: a sorted set, jobs by order.
+    ALIAS = "alias:";
+    /// `tag:<queue>:<tag>`: a sorted set, jobs by order.
+    TAG = "tag:";
+    /// `answers:<queue>`: a hash, the answers to pushes with an idempotency key.
+    ANSWERS = "answers:";
+    /// `answers.until:<queue>`: a sorted set, idempotency keys by when they may be forgotten.
+    ANSWERS_UNTIL = "answers.until:";
+    /// `workers:<queue>`: a hash, each worker's newest claim, and whether it was released.
+    WORKERS = "workers:";
+    /// `workers.seen:<queue>`: a sorted set, workers by when they were last noted.
+    WORKERS_SEEN = "workers.seen:";
+    /// `artifacts`: a sorted set, the names of the artifacts of a tag in order.
+    ARTIFACTS = "artifacts";
+    /// `artifacts.at`: a hash, when each of them was written.
+    ARTIFACTS_AT = "artifacts.at";
+    /// `queues`, for all: a hash, every queue and its number.
+    QUEUES = "queues";
+    /// `kinds`, for all: a hash, when a worker that knows each kind last looked for jobs.
+    KINDS_SEEN = "kinds";
+    /// `released`, for all: a sorted set, workers that were released, by when.
+    RELEASED = "released";
+    /// `artifact.tags`, for all: a set, the tags under which there are artifacts.
+    ARTIFACT_TAGS = "artifact.tags";
+    /// `layout`, for all: a string, the version of this layout.
+    LAYOUT = "layout";
+}
+
+/// What the names of keys begin with.
+#[derive(Clone, Debug)]
+pub(crate) struct Keys {
+    prefix: String,
+}
+
+impl Keys {
+    pub(crate) fn new(prefix: &str) -> Self {
+        Keys { prefix: prefix.to_owned() }
+    }
+
+    /// Returns what all keys of the queues with that tag begin with.
+    pub(crate) fn of_tag(&self, tag: u16) -> String {
+        format!("{}:{{{tag:04x}}}:", self.prefix)
+    }
+
+    /// Returns what all keys of a queue begin with.
+    pub(crate) fn of_queue(&self, queue: &QueueName) -> String {
+        self.of_tag(queue.tag())
+    }
+
+    /// Returns what the keys begin with that concern all queues.
+    pub(crate) fn of_all(&self) -> String {
+        format!("{}:{{all}}:", self.prefix)
+    }
+
+    /// Returns the channel on which bells are rung.
+    pub(crate) fn bells(&self) -> String {
+        format!("{}:bells", self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queue_and_the_ids_of_its_jobs_lead_to_one_slot() {
+        let keys = Keys::new("longshore");
+        let mail: QueueName = "mail".parse().unwrap();
+        let id = longshore_core::JobId::new(&mail);
+        assert_eq!(keys.of_queue(&mail), keys.of_tag(id.queue_tag()));
+        assert_eq!(keys.of_tag(0xab), "longshore:{00ab}:");
+        assert_ne!(keys.of_all(), keys.of_tag(0xa11));
+    }
+}

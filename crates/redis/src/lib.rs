@@ -1,0 +1,262 @@
+//! Redis as a store of longshore, for workers on many machines: one server, a Sentinel's master, or a Cluster.
+//!
+//! - One Lua script a verb, in `lua/`, each of which opens with what goes in and what comes out. A script checks, then writes; it
+//!   touches a bounded number of jobs, all in one slot, and goes by the server's own clock.
+//! - A job is a record that its state is in, and a payload that never changes; a member of a sorted set for each thing that
+//!   somebody looks for. [`keys`] names them all. Claiming costs the same whether a thousand or a million jobs wait.
+//! - What an acknowledged push survives is what the server is set up for, and is looked at before a store is opened: without
+//!   append-only file, or with a policy that deletes keys, it is refused. Replicas are behind by what the network holds: Redis
+//!   answers before they have it.
+//! - When the server has no memory left pushes are refused, and what runs goes on to its end.
+//! - One connection carries all calls, and comes back by itself; meanwhile calls fail at once. A second one hears the bells of
+//!   other processes.
+//!
+//! # URLs
+//!
+//! | URL | server |
+//! |---|---|
+//! | `redis://[user][:password@]host[:port][/db]` | one, unencrypted; `rediss:` with TLS |
+//! | `unix:/path/to.sock` | one on this machine; `?db=`, `user=`, `password=` |
+//! | `redis+cluster://host:port,host:port` | a cluster, of which these are some nodes; `rediss+cluster:` with TLS |
+//! | `redis+sentinel://host:port,host:port/name[/db]` | the master that sentinels know by that name; `rediss+sentinel:` with TLS |
+//!
+//! Options: `?prefix=` names the keys (default `longshore`); `persistence=accept` and `eviction=accept` open a server that may lose
+//! jobs; `ca=FILE` trusts certificates of that authority beside the system's.
+//!
+//! # Examples
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//! use longshore_core::{Backend, Settings};
+//! use longshore_redis::Redis;
+//!
+//! # async fn open() -> Result<(), longshore_core::Error> {
+//! let store = Arc::new(Redis::open("redis://localhost", Settings::default()).await?);
+//! // Large results are kept in Redis, too, so that every machine can read them.
+//! let backend = Backend::new(store.clone(), store);
+//! # let _ = backend; Ok(()) }
+//! ```
+
+#![deny(missing_docs)]
+
+mod act;
+mod artifacts;
+mod base;
+mod bells;
+mod claim;
+mod error;
+pub mod keys;
+mod link;
+mod list;
+mod push;
+mod read;
+mod record;
+mod route;
+mod script;
+mod settle;
+mod setup;
+mod shared;
+mod target;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod tls;
+mod upkeep;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use longshore_core::{
+    Acted, Action, Capabilities, Claim, Claims, Death, Error, ErrorKind, Filter, Gather, JobId, Kept, Label, Listed,
+    NewJob, NewPause, Page, Pause, Pushed, Queue, QueueName, QueueStats, Reach, Renewal, Renewed, Settings, Settled,
+    Settlement, Snapshot, Status, Store, Token, Upkeep, Wakeups, WorkerSecret,
+};
+use redis::{ProtocolVersion, Value};
+
+use base::Base;
+use bells::Listener;
+use keys::Keys;
+use link::Link;
+use route::Route;
+use setup::Setup;
+use target::Target;
+
+/// The version of the layout of keys and records. A store of another version is refused.
+const LAYOUT: &str = "1";
+/// Jobs that many producers push at the same time go to the server together, up to this many.
+const PUSHED_AT_ONCE: usize = 500;
+/// How many calls with pushed jobs are on their way at a time: while the server works on one, the next is on its way.
+const PUSHES: usize = 2;
+/// How often upkeep looks whether the server is still set up as it was.
+const LOOK_AGAIN: Duration = Duration::from_secs(300);
+
+/// A store in Redis, and the artifacts of its jobs.
+///
+/// Cheap to share by [`Arc`]; dropping the last one closes the connections.
+pub struct Redis {
+    base: Arc<Base>,
+    pushes: Gather<NewJob, Pushed>,
+    target: Target,
+    setup: Setup,
+    looked: Mutex<Instant>,
+    turn: AtomicUsize,
+    _listener: Listener,
+}
+
+impl Redis {
+    /// Opens the store that a URL names (see the [crate]'s documentation), and starts to hear other processes.
+    ///
+    /// Must be called within a tokio runtime, which the connections then live on.
+    ///
+    /// # Errors
+    ///
+    /// If the URL makes no sense; if the server cannot be reached, is older than 7.0, or would lose jobs and the URL does not accept
+    /// that; or if its jobs are of another version of longshore. The message names the server, and never a password.
+    pub async fn open(url: &str, settings: Settings) -> Result<Redis, Error> {
+        let target = Target::parse(url)?;
+        let named = target.to_string();
+        Redis::connect(target, settings).await.map_err(|e| e.context(format!("open Redis at {named}")))
+    }
+
+    async fn connect(target: Target, settings: Settings) -> Result<Redis, Error> {
+        let link = Link::open(&target, settings.clock.clone()).await?;
+        let setup = setup::look(&link).await?;
+        setup::check(&setup, &target)?;
+        let base = Arc::new(Base::new(link, Keys::new(&target.prefix), settings));
+        check_layout(&base).await?;
+        upkeep::begin(&base).await?;
+        let listener = Listener::start(Route::new(&target, ProtocolVersion::RESP2)?, base.keys.bells(), base.me, base.wakeups.clone());
+        let listener = listener.await.map_err(error::of)?;
+        let pushing = Arc::clone(&base);
+        let pushes = Gather::new(PUSHED_AT_ONCE, PUSHES, move |jobs| {
+            let base = Arc::clone(&pushing);
+            async move { push::push(&base, jobs).await }
+        });
+        let (looked, turn) = (Mutex::new(Instant::now()), AtomicUsize::new(0));
+        Ok(Redis { base, pushes, target, setup, looked, turn, _listener: listener })
+    }
+
+    /// Looks now and then whether jobs are still safe with the server; what is wrong is told in the log.
+    async fn look_again(&self) -> Result<(), Error> {
+        {
+            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+            if looked.elapsed() < LOOK_AGAIN {
+                return Ok(());
+            }
+            *looked = Instant::now();
+        }
+        setup::warn(&setup::look(&self.base.link).await?, &self.target);
+        Ok(())
+    }
+}
+
+/// Refuses jobs that another version of longshore has written.
+async fn check_layout(base: &Base) -> Result<(), Error> {
+    let key = format!("{}{}", base.keys.of_all(), keys::LAYOUT);
+    let mut read = redis::cmd("GET");
+    read.arg(&key);
+    let mut version = base.link.send(&read).await?;
+    if version == Value::Nil {
+        let mut write = redis::cmd("SET");
+        write.arg(&key).arg(LAYOUT).arg("NX");
+        base.link.send(&write).await?;
+        version = base.link.send(&read).await?;
+    }
+    match base::bytes(version) {
+        Some(version) if version == LAYOUT.as_bytes() => Ok(()),
+        version => {
+            let version = String::from_utf8_lossy(&version.unwrap_or_default()).into_owned();
+            let text = format!("its jobs are laid out in version {version}, and this longshore knows version {LAYOUT}");
+            Err(Error::new(ErrorKind::Refused, text))
+        }
+    }
+}
+
+impl std::fmt::Debug for Redis {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Redis({:?})", self.target)
+    }
+}
+
+#[async_trait]
+impl Queue for Redis {
+    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.pushes.call(jobs).await
+    }
+
+    async fn claim(&self, claim: Claim) -> Result<Claims, Error> {
+        claim::claim(&self.base, &claim).await
+    }
+
+    async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
+        settle::renew(&self.base, renewals).await
+    }
+
+    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
+        settle::settle(&self.base, settlements).await
+    }
+
+    async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
+        settle::release_worker(&self.base, worker.id(), death).await
+    }
+
+    async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
+        self.look_again().await?;
+        upkeep::upkeep(&self.base, upkeep, self.turn.fetch_add(1, Ordering::Relaxed)).await
+    }
+
+    fn wakeups(&self) -> &Wakeups {
+        &self.base.wakeups
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new("redis", &self.setup.version, self.setup.survives, Reach::Network)
+    }
+}
+
+#[async_trait]
+impl Store for Redis {
+    async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
+        read::get(&self.base, ids).await
+    }
+
+    async fn status(&self, ids: Vec<JobId>) -> Result<Vec<Option<Status>>, Error> {
+        read::status(&self.base, ids).await
+    }
+
+    async fn find(&self, alias: Label) -> Result<Option<JobId>, Error> {
+        read::find(&self.base, &alias).await
+    }
+
+    async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
+        list::list(&self.base, &filter, page).await
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
+        read::queues(&self.base).await
+    }
+
+    async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
+        act::pause(&self.base, &queue, pause).await
+    }
+
+    async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
+        act::resume(&self.base, &queue).await
+    }
+
+    async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
+        settle::write_log(&self.base, id, token, text).await
+    }
+
+    async fn log(&self, id: JobId) -> Result<Option<String>, Error> {
+        read::log(&self.base, id).await
+    }
+
+    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
+        act::act(&self.base, id, action).await
+    }
+}

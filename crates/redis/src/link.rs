@@ -1,0 +1,307 @@
+//! The connection to the server: one that is shared by all calls, comes back by itself, and tells at once while it is away.
+//!
+//! To one server or through sentinels that is our own affair ([`Node`]). In a cluster the client finds its way by the keys, follows
+//! slots that move, and connects anew by itself.
+
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use longshore_core::{Clock, Error, ErrorKind, limits, millis};
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::ClusterClientBuilder;
+use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
+use redis::{AsyncConnectionConfig, Cmd, ProtocolVersion, PushInfo, PushKind, RedisError, TlsMode, Value};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, watch};
+
+use crate::error;
+use crate::route::{self, CONNECT, Route};
+use crate::target::{Servers, Target};
+use crate::tls;
+
+/// How long an answer may take. Much longer than any script of ours, so that only what is broken is called so.
+const ANSWER: Duration = Duration::from_secs(10);
+/// A call that took so long has met a server that stood still, and others could not renew either.
+pub(crate) const STANDSTILL: Duration = Duration::from_secs(2);
+/// How long a call waits for an attempt to connect.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(1);
+/// How many commands wait for room on the connection before callers do.
+const BUFFERED: usize = 1024;
+
+/// How calls reach the server, or the servers.
+pub(crate) struct Link {
+    way: Way,
+    clock: Clock,
+    /// By the clock of leases: until then nobody is rescued, because the server stood still.
+    shaken_until: AtomicI64,
+}
+
+enum Way {
+    Node(Arc<Node>),
+    Cluster(ClusterConnection),
+}
+
+/// Why there is no answer.
+pub(crate) enum Failed {
+    /// It was not sent: there is no connection.
+    Away(Error),
+    /// It was sent, or the server said no.
+    Told(RedisError),
+}
+
+impl From<Failed> for Error {
+    fn from(failed: Failed) -> Error {
+        match failed {
+            Failed::Away(error) => error,
+            Failed::Told(error) => error::of(error),
+        }
+    }
+}
+
+impl Link {
+    /// Connects.
+    pub(crate) async fn open(target: &Target, clock: Clock) -> Result<Link, Error> {
+        let way = match &target.servers {
+            Servers::Cluster(_) => Way::Cluster(cluster(target).await?),
+            _ => Way::Node(Node::open(target).await?),
+        };
+        Ok(Link { way, clock, shaken_until: AtomicI64::new(i64::MIN) })
+    }
+
+    /// Returns whether there are several servers, each with a clock of its own.
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self.way, Way::Cluster(_))
+    }
+
+    /// Sends a command and waits for its answer.
+    pub(crate) async fn send(&self, command: &Cmd) -> Result<Value, Failed> {
+        let began = Instant::now();
+        let answer = match &self.way {
+            Way::Node(node) => node.send(command).await,
+            Way::Cluster(connection) => {
+                let mut connection = connection.clone();
+                let answer = connection.req_packed_command(command).await;
+                answer.and_then(Value::extract_error).map_err(Failed::Told)
+            }
+        };
+        if began.elapsed() >= STANDSTILL {
+            let until = self.clock.boot_time().ms + millis(limits::LEASE);
+            self.shaken_until.fetch_max(until, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    /// Sends a command to the master, or to each where there are several; returns their answers.
+    pub(crate) async fn send_to_masters(&self, command: Cmd) -> Result<Vec<Value>, Failed> {
+        let Way::Cluster(connection) = &self.way else { return Ok(vec![self.send(&command).await?]) };
+        let masters = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
+        let answer = connection.clone().route_command(command, masters).await.and_then(Value::extract_error);
+        match answer.map_err(Failed::Told)? {
+            Value::Map(answers) => Ok(answers.into_iter().map(|(_, answer)| answer).collect()),
+            Value::Array(answers) => Ok(answers),
+            answer => Ok(vec![answer]),
+        }
+    }
+
+    /// Returns whether every call was answered promptly for the length of a lease, so that who did not renew could have.
+    pub(crate) fn is_prompt(&self) -> bool {
+        self.clock.boot_time().ms >= self.shaken_until.load(Ordering::Relaxed)
+    }
+}
+
+async fn cluster(target: &Target) -> Result<ClusterConnection, Error> {
+    let Servers::Cluster(hosts) = &target.servers else { unreachable!("the caller looked") };
+    let mut builder = ClusterClientBuilder::new(route::nodes(target, hosts).map_err(error::of)?)
+        .connection_timeout(CONNECT)
+        .response_timeout(ANSWER)
+        .overall_response_timeout(Some(ANSWER))
+        .tcp_settings(route::tcp())
+        .use_protocol(ProtocolVersion::RESP3)
+        // Enough to follow a slot that moved; what takes longer is for callers to know.
+        .retries(3)
+        .min_retry_wait(20)
+        .max_retry_wait(500);
+    if target.tls {
+        tls::choose_provider();
+        builder = builder.tls(TlsMode::Secure);
+    }
+    if let Some(ca) = &target.ca {
+        builder = builder.certs(tls::trusting(ca)?);
+    }
+    let client = builder.build().map_err(error::of)?;
+    let connected = tokio::time::timeout(2 * CONNECT, client.get_async_connection()).await;
+    connected.unwrap_or_else(|_| Err(timed_out())).map_err(error::of)
+}
+
+/// Makes the error of a connection that took too long.
+pub(crate) fn timed_out() -> RedisError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
+}
+
+/// The connection to one server.
+struct Node {
+    route: Route,
+    /// What it is called in errors.
+    name: String,
+    runtime: Handle,
+    state: Mutex<State>,
+    /// Changes with each attempt to connect.
+    attempts: watch::Sender<()>,
+    /// Asks for an attempt now.
+    hurry: Notify,
+}
+
+struct State {
+    connection: Option<MultiplexedConnection>,
+    /// Counts connections, so that the end of an old one does not cost a new one.
+    number: u64,
+    /// Why there is none.
+    away: String,
+}
+
+impl Node {
+    async fn open(target: &Target) -> Result<Arc<Node>, Error> {
+        let state = State { connection: None, number: 0, away: String::new() };
+        let node = Arc::new(Node {
+            // The third version of the protocol is the one in which the client tells of a connection that is lost while idle.
+            route: Route::new(target, ProtocolVersion::RESP3)?,
+            name: target.to_string(),
+            runtime: Handle::current(),
+            state: Mutex::new(state),
+            attempts: watch::Sender::default(),
+            hurry: Notify::new(),
+        });
+        let connection = Node::connect(&node, 0).await.map_err(error::of)?;
+        node.state().connection = Some(connection);
+        Ok(node)
+    }
+
+    async fn connect(node: &Arc<Node>, number: u64) -> Result<MultiplexedConnection, RedisError> {
+        let watcher = Arc::downgrade(node);
+        let heard = move |push: PushInfo| {
+            if push.kind == PushKind::Disconnection
+                && let Some(node) = watcher.upgrade()
+            {
+                node.lost(number, "the connection was closed");
+            }
+            Ok::<_, Infallible>(())
+        };
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(Some(ANSWER))
+            .set_pipeline_buffer_size(BUFFERED)
+            .set_push_sender(heard);
+        let connect = async { node.route.client(0).await?.get_multiplexed_async_connection_with_config(&config).await };
+        tokio::time::timeout(CONNECT, connect).await.unwrap_or_else(|_| Err(timed_out()))
+    }
+
+    async fn send(self: &Arc<Self>, command: &Cmd) -> Result<Value, Failed> {
+        let (mut connection, number) = self.connection().await.map_err(Failed::Away)?;
+        let answer = connection.send_packed_command(command).await.and_then(Value::extract_error);
+        answer.map_err(|e| {
+            if error::ends_connection(&e) {
+                self.lost(number, &e.to_string());
+            }
+            Failed::Told(e)
+        })
+    }
+
+    /// Returns the connection. Where there is none an attempt is made at once: whoever calls first when the server is back
+    /// gets through, and while it is away, this takes no longer than being told so.
+    async fn connection(&self) -> Result<(MultiplexedConnection, u64), Error> {
+        let mut attempts = self.attempts.subscribe();
+        if let Some(connected) = self.connected() {
+            return Ok(connected);
+        }
+        self.hurry.notify_one();
+        let _in_time = tokio::time::timeout(LONGEST_ATTEMPT, attempts.changed()).await;
+        self.connected().ok_or_else(|| {
+            let away = format!("cannot reach Redis at {}: {}", self.name, self.state().away);
+            Error::new(ErrorKind::Unavailable, away)
+        })
+    }
+
+    fn connected(&self) -> Option<(MultiplexedConnection, u64)> {
+        let state = self.state();
+        state.connection.clone().map(|connection| (connection, state.number))
+    }
+
+    /// Gives a connection up and lets another be made, unless that was done already.
+    fn lost(self: &Arc<Self>, number: u64, why: &str) {
+        let mut state = self.state();
+        if state.number != number || state.connection.take().is_none() {
+            return;
+        }
+        state.away = why.to_owned();
+        tracing::warn!(server = %self.name, error = why, "lost the connection to Redis; connecting anew");
+        self.runtime.spawn(Node::connect_anew(Arc::downgrade(self)));
+    }
+
+    /// Tries until there is a connection, or nobody needs it any more.
+    async fn connect_anew(node: Weak<Node>) {
+        let mut backoff = Backoff::default();
+        loop {
+            let Some(node) = node.upgrade() else { return };
+            let number = node.state().number + 1;
+            match Node::connect(&node, number).await {
+                Ok(connection) => {
+                    let mut state = node.state();
+                    (state.number, state.connection) = (number, Some(connection));
+                    drop(state);
+                    node.attempts.send_replace(());
+                    tracing::info!(server = %node.name, "connected to Redis again");
+                    return;
+                }
+                Err(e) => node.state().away = e.to_string(),
+            }
+            node.attempts.send_replace(());
+            backoff.wait_unless(node.hurry.notified()).await;
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits between attempts to connect: longer each time up to a bound, and never in step with others.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
+    attempts: u32,
+}
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(20);
+    const LONGEST: Duration = Duration::from_secs(2);
+
+    pub(crate) async fn wait(&mut self) {
+        self.wait_unless(std::future::pending()).await;
+    }
+
+    /// Waits no longer than somebody is in a hurry, but a moment in any case.
+    async fn wait_unless(&mut self, hurry: impl Future<Output = ()>) {
+        let longest = (Backoff::FIRST * 2u32.pow(self.attempts.min(10))).min(Backoff::LONGEST);
+        self.attempts += 1;
+        let shortest = Backoff::FIRST.mul_f64(0.5 + fastrand::f64() / 2.0);
+        tokio::time::sleep(shortest).await;
+        let rest = longest.mul_f64(0.5 + fastrand::f64() / 2.0).saturating_sub(shortest);
+        let _in_a_hurry = tokio::time::timeout(rest, hurry).await;
+    }
+
+    /// Returns how many times it was waited.
+    pub(crate) fn attempts(&self) -> usize {
+        self.attempts as usize
+    }
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.way {
+            Way::Node(node) => write!(f, "Link({})", node.name),
+            Way::Cluster(_) => f.write_str("Link(cluster)"),
+        }
+    }
+}

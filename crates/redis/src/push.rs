@@ -1,0 +1,95 @@
+//! Taking jobs over.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
+use longshore_core::{Error, Idempotency, Instead, JobId, NewJob, Pushed, QueueName, Timestamp, When};
+
+use crate::base::{Base, each_group};
+use crate::error;
+use crate::record::{Reader, rank, write_tail};
+use crate::script;
+use crate::shared::*;
+
+/// Pushes jobs: a call a queue, each of which takes effect as a whole.
+pub(crate) async fn push(base: &Base, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+    base.register(jobs.iter().map(|job| &job.queue)).await?;
+    let order = base.order.lock().unwrap_or_else(PoisonError::into_inner).take(jobs.len());
+    let mut groups: BTreeMap<QueueName, Vec<(usize, (usize, NewJob))>> = BTreeMap::new();
+    for (place, job) in jobs.into_iter().enumerate() {
+        groups.entry(job.queue.clone()).or_default().push((place, (place, job)));
+    }
+    each_group(groups, |queue, jobs| push_to(base, queue, jobs, order)).await
+}
+
+async fn push_to(
+    base: &Base,
+    queue: QueueName,
+    jobs: Vec<(usize, NewJob)>,
+    order: i64,
+) -> Result<Vec<Pushed>, Error> {
+    let mut kinds: Vec<&str> = Vec::new();
+    let mut args: Vec<Vec<u8>> = Vec::with_capacity(jobs.len() * 3);
+    for (place, job) in &jobs {
+        let kind = kinds.iter().position(|kind| *kind == job.kind.as_str()).unwrap_or_else(|| {
+            kinds.push(job.kind.as_str());
+            kinds.len() - 1
+        });
+        let (tail, flags) = write_tail(job);
+        args.push(write_head(job, *place, kind, flags));
+        args.push(tail);
+        args.push(job.payload.as_str().as_bytes().to_vec());
+        if let Some(Idempotency { key, fingerprint }) = &job.idempotency {
+            args.push(fingerprint.to_vec());
+            args.push(key.as_str().as_bytes().to_vec());
+        }
+    }
+    let call = base.framed(&script::PUSH, &base.keys.of_queue(&queue)).arg(queue.as_str()).number(order);
+    let answer = call.number(kinds.len() as i64).args(kinds).args(args).bytes().await?;
+    let mut from = Reader(&answer);
+    let (bells, server_us) = from.u8().zip(from.i64()).ok_or_else(|| error::unexpected("push"))?;
+    base.ring(bells);
+    base.order.lock().unwrap_or_else(PoisonError::into_inner).note(server_us);
+    jobs.iter().map(|(_, job)| read_answer(&mut from, job.id).ok_or_else(|| error::unexpected("push"))).collect()
+}
+
+/// Writes what the script needs of a job that it does not keep as it is.
+fn write_head(job: &NewJob, place: usize, kind: usize, flags: i64) -> Vec<u8> {
+    let mut head = Vec::with_capacity(48);
+    head.extend(job.id.as_bytes());
+    head.extend((place as u32).to_le_bytes());
+    head.extend((kind as u16 + 1).to_le_bytes());
+    head.push(rank(job) as u8);
+    write_moment(&mut head, Some(job.when));
+    write_moment(&mut head, job.deadline);
+    head.extend((flags as u16).to_le_bytes());
+    head.extend(job.max_attempts.to_le_bytes());
+    head.push(u8::from(job.idempotency.is_some()));
+    head
+}
+
+/// Writes how a moment is given, and its number.
+pub(crate) fn write_moment(to: &mut Vec<u8>, when: Option<When>) {
+    let (how, number) = match when {
+        None => (NEVER, 0),
+        Some(When::In(delay)) => (IN, bounded(delay)),
+        Some(When::At(at)) => (AT, Timestamp::as_millis(at).clamp(-FAR, FAR)),
+    };
+    to.push(how as u8);
+    to.extend(number.to_le_bytes());
+}
+
+fn read_answer(from: &mut Reader<'_>, id: JobId) -> Option<Pushed> {
+    let code = i64::from(from.u8()?);
+    if code == CREATED {
+        return Some(Pushed::Created(id));
+    }
+    let other = JobId::from_bytes(from.array()?);
+    Some(match code {
+        CREATED_BEFORE => Pushed::Created(other),
+        STANDS_FOR_UNIQUE => Pushed::Existing { id: other, by: Instead::Unique },
+        STANDS_FOR_REUSE => Pushed::Existing { id: other, by: Instead::Reuse },
+        CONFLICT => Pushed::Conflict(other),
+        _ => return None,
+    })
+}

@@ -1,0 +1,402 @@
+//! A job's record: a string of numbers and names, laid out so that a script moves a job by one unpack and one pack.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 1 | state |
+//! | 2 | flags: see `HAS_…` in `shared.rs` |
+//! | 2, 2, 4 | attempt, crashes, interruptions |
+//! | 2 | attempts allowed |
+//! | 4 | version |
+//! | 1 | reason |
+//! | 8, 8 | when it finished, when its newest run began; 0: not yet |
+//! | 16, 16 | the newest token (8 bytes of number, big-endian, and 8 of random bits), the worker; zeros: none |
+//! | 8, 8 | when it is due, until when it must be started (0: whenever) |
+//! | 8, 8 | when it was pushed, its order (big-endian) |
+//! | 1 + n, 1 + n, 1, 4 | queue, kind, rank (the priority, negated), time-out in ms |
+//! | 1 + n, 8 | with `HAS_UNIQUE`: the unique key; 0 until started, 1 until finished, else 2 + the period in ms |
+//! | 1 + n, 8 | with `HAS_REUSE`: the reuse key, how old a result may be in ms |
+//! | 1 + n, 1 + n, 1, … | with `HAS_LABELS`: key, alias, number of tags, each tag with its length in front |
+//!
+//! Numbers are little-endian and times in milliseconds, unless it says otherwise.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use longshore_core::{
+    ArtifactName, Failure, JobId, Kind, Label, NewJob, Output, Payload, Progress, QueueName, Snapshot, State, Status,
+    Stored, Timestamp, UniqueScope, WorkerId, millis,
+};
+
+use crate::shared::*;
+
+/// A record, read.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) state: State,
+    pub(crate) flags: i64,
+    pub(crate) attempt: u16,
+    pub(crate) crashes: u16,
+    interruptions: u32,
+    pub(crate) max_attempts: u16,
+    version: u32,
+    reason: u8,
+    finished: i64,
+    started: i64,
+    worker: [u8; 16],
+    run_at: i64,
+    deadline: i64,
+    created: i64,
+    pub(crate) queue: QueueName,
+    pub(crate) kind: Kind,
+    rank: i8,
+    pub(crate) timeout: Duration,
+    unique: Option<Label>,
+    reuse: Option<Label>,
+    pub(crate) key: Option<Label>,
+    alias: Option<Label>,
+    pub(crate) tags: Vec<Label>,
+}
+
+/// Reads values one after the other; `None` at the end.
+pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(crate) fn bytes(&mut self, n: usize) -> Option<&'a [u8]> {
+        let (read, rest) = self.0.split_at_checked(n)?;
+        self.0 = rest;
+        Some(read)
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        self.bytes(N)?.try_into().ok()
+    }
+
+    pub(crate) fn u8(&mut self) -> Option<u8> {
+        self.array().map(u8::from_le_bytes)
+    }
+
+    pub(crate) fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    pub(crate) fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    pub(crate) fn i64(&mut self) -> Option<i64> {
+        self.array().map(i64::from_le_bytes)
+    }
+
+    /// Reads a text with its length in front; what is no UTF-8 as far as it can be read.
+    pub(crate) fn text(&mut self) -> Option<std::borrow::Cow<'a, str>> {
+        let n = self.u8()?;
+        self.bytes(usize::from(n)).map(String::from_utf8_lossy)
+    }
+
+    fn label(&mut self) -> Option<Option<Label>> {
+        self.text().map(|text| text.parse().ok())
+    }
+}
+
+impl Record {
+    /// Reads a record and returns it with what comes after it; `None` where it makes no sense.
+    pub(crate) fn read(bytes: &[u8]) -> Option<(Record, &[u8])> {
+        let mut from = Reader(bytes);
+        let mut record = Record {
+            state: *State::ALL.get(usize::from(from.u8()?))?,
+            flags: i64::from(from.u16()?),
+            attempt: from.u16()?,
+            crashes: from.u16()?,
+            interruptions: from.u32()?,
+            max_attempts: from.u16()?,
+            version: from.u32()?,
+            reason: from.u8()?,
+            finished: from.i64()?,
+            started: from.i64()?,
+            worker: {
+                from.bytes(16)?; // the token
+                from.array()?
+            },
+            run_at: from.i64()?,
+            deadline: from.i64()?,
+            created: from.i64()?,
+            queue: {
+                from.bytes(8)?; // the order
+                from.text()?.parse().ok()?
+            },
+            kind: from.text()?.parse().ok()?,
+            rank: i8::from_le_bytes(from.array()?),
+            timeout: Duration::from_millis(u64::from(from.u32()?)),
+            unique: None,
+            reuse: None,
+            key: None,
+            alias: None,
+            tags: Vec::new(),
+        };
+        if record.has(HAS_UNIQUE) {
+            record.unique = from.label()?;
+            from.i64()?;
+        }
+        if record.has(HAS_REUSE) {
+            record.reuse = from.label()?;
+            from.i64()?;
+        }
+        if record.has(HAS_LABELS) {
+            record.key = from.label()?;
+            record.alias = from.label()?;
+            for _ in 0..from.u8()? {
+                record.tags.extend(from.label()?);
+            }
+        }
+        Some((record, from.0))
+    }
+
+    fn has(&self, flag: i64) -> bool {
+        self.flags & flag != 0
+    }
+
+    fn moment(at: i64) -> Option<Timestamp> {
+        (at != 0).then(|| Timestamp::from_millis(at))
+    }
+
+    /// Puts everything about a job together.
+    pub(crate) fn snapshot(self, id: JobId, parts: Parts) -> Snapshot {
+        Snapshot {
+            id,
+            payload: Payload::from_store(&String::from_utf8_lossy(&parts.payload)),
+            state: self.state,
+            priority: -i16::from(self.rank),
+            attempt: self.attempt,
+            max_attempts: self.max_attempts,
+            crashes: self.crashes,
+            interruptions: self.interruptions,
+            timeout: self.timeout,
+            deadline: self.has(HAS_DEADLINE).then(|| Timestamp::from_millis(self.deadline)),
+            created_at: Timestamp::from_millis(self.created),
+            run_at: Timestamp::from_millis(self.run_at),
+            started_at: Record::moment(self.started),
+            finished_at: Record::moment(self.finished),
+            worker: (self.worker != [0; 16]).then(|| WorkerId::from_bytes(self.worker)),
+            cancel_asked: self.has(ASKED),
+            progress: parts.progress.and_then(|text| serde_json::from_slice(&text).ok()),
+            reason: reason(self.reason),
+            result: parts.result.and_then(|bytes| read_result(id, bytes)),
+            failures: parts.failures.iter().filter_map(|bytes| read_failure(bytes)).collect(),
+            version: u64::from(self.version),
+            queue: self.queue,
+            kind: self.kind,
+            key: self.key,
+            unique_key: self.unique,
+            reuse_key: self.reuse,
+            alias: self.alias,
+            tags: self.tags,
+        }
+    }
+
+    /// Puts together what somebody who waits needs.
+    pub(crate) fn status(&self, id: JobId, progress: Option<Vec<u8>>, failure: Option<Vec<u8>>) -> Status {
+        Status {
+            id,
+            state: self.state,
+            attempt: self.attempt,
+            max_attempts: self.max_attempts,
+            progress: progress.and_then(|text| serde_json::from_slice(&text).ok()),
+            reason: reason(self.reason),
+            message: failure.and_then(|bytes| read_failure(&bytes)).map(|failure| failure.message),
+            version: u64::from(self.version),
+        }
+    }
+}
+
+/// What is kept of a job beside its record.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) payload: Vec<u8>,
+    pub(crate) result: Option<Vec<u8>>,
+    pub(crate) progress: Option<Vec<u8>>,
+    pub(crate) failures: Vec<Vec<u8>>,
+}
+
+/// Writes the end of a new job's record, which never changes, and returns it with the job's flags.
+pub(crate) fn write_tail(new: &NewJob) -> (Vec<u8>, i64) {
+    let mut tail = Vec::with_capacity(64);
+    let mut flags = 0;
+    write_text(&mut tail, new.queue.as_str());
+    write_text(&mut tail, new.kind.as_str());
+    tail.push(rank(new) as u8);
+    tail.extend(u32::try_from(new.timeout.as_millis()).unwrap_or(u32::MAX).to_le_bytes());
+    if let Some(unique) = &new.unique {
+        flags |= HAS_UNIQUE;
+        write_text(&mut tail, unique.key.as_str());
+        let scope = match unique.scope {
+            UniqueScope::UntilStarted => 0,
+            UniqueScope::UntilFinished => 1,
+            UniqueScope::For(period) => millis(period).min(FAR) + 2,
+        };
+        tail.extend(scope.to_le_bytes());
+    }
+    if let Some(reuse) = &new.reuse {
+        flags |= HAS_REUSE;
+        write_text(&mut tail, reuse.key.as_str());
+        tail.extend(millis(reuse.within).min(FAR).to_le_bytes());
+    }
+    if new.key.is_some() || new.alias.is_some() || !new.tags.is_empty() {
+        flags |= HAS_LABELS;
+        write_text(&mut tail, new.key.as_ref().map_or("", Label::as_str));
+        write_text(&mut tail, new.alias.as_ref().map_or("", Label::as_str));
+        tail.push(new.tags.len() as u8);
+        new.tags.iter().for_each(|tag| write_text(&mut tail, tag.as_str()));
+    }
+    if new.deadline.is_some() {
+        flags |= HAS_DEADLINE;
+    }
+    (tail, flags)
+}
+
+/// Returns a job's rank: lower runs first.
+pub(crate) fn rank(new: &NewJob) -> i8 {
+    -(new.priority.clamp(-100, 100) as i8)
+}
+
+/// Writes a text with its length in front; names and labels are short enough.
+pub(crate) fn write_text(to: &mut Vec<u8>, text: &str) {
+    to.push(text.len() as u8);
+    to.extend_from_slice(text.as_bytes());
+}
+
+/// Writes a result, or where it is.
+pub(crate) fn write_result(result: &Stored) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let (inline, body) = match result {
+        Stored::Inline(output) => (true, output.body.as_ref()),
+        _ => (false, &[][..]),
+    };
+    let content_type = result.content_type();
+    let length = content_type.floor_char_boundary(usize::from(u16::MAX));
+    bytes.push(u8::from(!inline));
+    bytes.extend((length as u16).to_le_bytes());
+    bytes.extend_from_slice(&content_type.as_bytes()[..length]);
+    bytes.extend_from_slice(body);
+    if let Stored::Artifact { name, bytes: size, .. } = result {
+        bytes.extend(name.claim.to_be_bytes());
+        bytes.extend(size.to_le_bytes());
+    }
+    bytes
+}
+
+fn read_result(id: JobId, bytes: Vec<u8>) -> Option<Stored> {
+    let mut from = Reader(&bytes);
+    let artifact = from.u8()? == 1;
+    let length = from.u16()?;
+    let content_type = String::from_utf8_lossy(from.bytes(usize::from(length))?).into_owned();
+    if artifact {
+        let name = ArtifactName { job: id, claim: u64::from_be_bytes(from.array()?) };
+        return Some(Stored::Artifact { name, content_type, bytes: u64::from_le_bytes(from.array()?) });
+    }
+    let body = bytes.len() - from.0.len();
+    Some(Stored::Inline(Output { content_type, body: Bytes::from(bytes).slice(body..) }))
+}
+
+/// Returns the artifact of a deleted job, of which upkeep returned the id and the result.
+pub(crate) fn artifact_of(bytes: &[u8]) -> Option<ArtifactName> {
+    let mut from = Reader(bytes);
+    let id = JobId::from_bytes(from.array()?);
+    match read_result(id, from.0.to_vec())? {
+        Stored::Artifact { name, .. } => Some(name),
+        _ => None,
+    }
+}
+
+/// Writes progress as it is kept.
+pub(crate) fn write_progress(progress: &Progress) -> Vec<u8> {
+    serde_json::to_vec(progress).unwrap_or_default()
+}
+
+fn read_failure(bytes: &[u8]) -> Option<Failure> {
+    let mut from = Reader(bytes);
+    let (at, attempt, worker) = (from.i64()?, from.u16()?, from.array::<16>()?);
+    Some(Failure {
+        at: Timestamp::from_millis(at),
+        attempt,
+        worker: (worker != [0; 16]).then(|| WorkerId::from_bytes(worker)),
+        message: String::from_utf8_lossy(from.0).into_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use longshore_core::{Reuse, Unique};
+
+    /// Writes the record of a job as the script that pushes does.
+    fn pushed(new: &NewJob) -> Vec<u8> {
+        let (tail, flags) = write_tail(new);
+        let mut bytes = vec![1];
+        bytes.extend((flags as u16).to_le_bytes());
+        bytes.extend([0; 8]);
+        bytes.extend(new.max_attempts.to_le_bytes());
+        bytes.extend(1u32.to_le_bytes());
+        bytes.push(0);
+        bytes.extend([0; 16 + 32]);
+        bytes.extend([5i64, 0, 5, 9].iter().flat_map(|at| at.to_le_bytes()));
+        bytes.extend(tail);
+        bytes
+    }
+
+    fn label(text: &str) -> Label {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn record_is_read_as_it_was_written_and_says_where_it_ends() {
+        let mut new = NewJob::new("mail".parse().unwrap(), "send".parse().unwrap(), Payload::parse("{}").unwrap());
+        for worded in [false, true] {
+            if worded {
+                new.priority = -100;
+                new.timeout = Duration::from_secs(24 * 3600);
+                new.unique = Some(Unique { key: label("ü"), scope: UniqueScope::UntilFinished });
+                new.reuse = Some(Reuse { key: label("r"), within: Duration::MAX });
+                new.alias = Some(label(&"a".repeat(200)));
+                new.tags = vec![label("x"), label("y")];
+            }
+            let mut bytes = pushed(&new);
+            bytes.extend(b"payload");
+            let (record, rest) = Record::read(&bytes).unwrap();
+            assert_eq!(rest, b"payload");
+            let job = record.snapshot(new.id, Parts { payload: rest.to_vec(), ..Parts::default() });
+            assert_eq!((&job.queue, &job.kind, job.priority), (&new.queue, &new.kind, new.priority));
+            assert_eq!((job.timeout, &job.key, &job.alias, &job.tags), (new.timeout, &None, &new.alias, &new.tags));
+            assert_eq!(job.unique_key, new.unique.clone().map(|unique| unique.key));
+            assert_eq!(job.reuse_key, new.reuse.clone().map(|reuse| reuse.key));
+            assert_eq!((job.run_at.as_millis(), job.created_at.as_millis(), job.deadline), (5, 5, None));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_short_or_senseless_is_no_record() {
+        let new = NewJob::new("mail".parse().unwrap(), "send".parse().unwrap(), Payload::parse("{}").unwrap());
+        let bytes = pushed(&new);
+        for length in 0..bytes.len() {
+            assert!(Record::read(&bytes[..length]).is_none(), "{length} bytes");
+        }
+        let mut wrong = bytes.clone();
+        wrong[0] = 6;
+        assert!(Record::read(&wrong).is_none());
+    }
+
+    #[test]
+    fn results_come_back_byte_for_byte() {
+        let id = JobId::new(&QueueName::default());
+        let name = ArtifactName { job: id, claim: u64::MAX };
+        for stored in [
+            Stored::Inline(Output::new("text/plain; charset=utf-8", vec![0, 255, 7])),
+            Stored::Inline(Output::new("", "")),
+            Stored::Artifact { name, content_type: "image/gif".into(), bytes: 1 << 40 },
+        ] {
+            let bytes = write_result(&stored);
+            let gone: Vec<u8> = id.as_bytes().iter().copied().chain(bytes.iter().copied()).collect();
+            assert_eq!(artifact_of(&gone), matches!(stored, Stored::Artifact { .. }).then_some(name));
+            assert_eq!(read_result(id, bytes), Some(stored));
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The way to the server that takes writes: fixed, or asked of the sentinels each time.
+
+use std::time::Duration;
+
+use longshore_core::Error;
+use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
+use redis::{
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisError, TlsCertificates,
+    TlsMode,
+};
+use tokio::sync::Mutex;
+
+use crate::error;
+use crate::target::{Host, Servers, Target};
+use crate::tls;
+
+/// How long it may take to find and greet a server.
+pub(crate) const CONNECT: Duration = Duration::from_secs(5);
+
+/// Leads to the master.
+pub(crate) enum Route {
+    Fixed(Client),
+    Sentinels(Box<Mutex<SentinelClient>>),
+    /// Some nodes of a cluster, any of which will do for what concerns all of it.
+    Nodes(Vec<Client>),
+}
+
+impl Route {
+    /// Finds the way for connections that speak that version of the protocol.
+    pub(crate) fn new(target: &Target, protocol: ProtocolVersion) -> Result<Route, Error> {
+        if target.tls {
+            tls::choose_provider();
+        }
+        let certificates = target.ca.as_deref().map(tls::trusting).transpose()?;
+        let client = |addr| client(info(target, addr, protocol)?, certificates.as_ref());
+        let route = match &target.servers {
+            Servers::One(host) => client(addr(host, target.tls)).map(Route::Fixed),
+            Servers::Socket(path) => client(ConnectionAddr::Unix(path.clone())).map(Route::Fixed),
+            Servers::Cluster(nodes) => {
+                nodes.iter().map(|node| client(addr(node, target.tls))).collect::<Result<_, _>>().map(Route::Nodes)
+            }
+            Servers::Sentinels(sentinels, name) => sentinel_client(target, sentinels, name, certificates, protocol)
+                .map(|client| Route::Sentinels(Box::new(Mutex::new(client)))),
+        };
+        route.map_err(error::of)
+    }
+
+    /// Returns how many servers there are to choose from.
+    pub(crate) fn choices(&self) -> usize {
+        if let Route::Nodes(nodes) = self { nodes.len() } else { 1 }
+    }
+
+    /// Returns a client of the server to ask now; `attempt` counts attempts in vain.
+    pub(crate) async fn client(&self, attempt: usize) -> Result<Client, RedisError> {
+        match self {
+            Route::Fixed(client) => Ok(client.clone()),
+            Route::Sentinels(sentinels) => sentinels.lock().await.async_get_client().await,
+            Route::Nodes(nodes) => Ok(nodes[attempt % nodes.len()].clone()),
+        }
+    }
+}
+
+fn addr(host: &Host, tls: bool) -> ConnectionAddr {
+    let (host, port) = (host.name.clone(), host.port);
+    match tls {
+        true => ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None },
+        false => ConnectionAddr::Tcp(host, port),
+    }
+}
+
+/// Returns what a connection to that address begins with.
+fn info(target: &Target, addr: ConnectionAddr, protocol: ProtocolVersion) -> Result<ConnectionInfo, RedisError> {
+    let mut settings = RedisConnectionInfo::default().set_db(target.database).set_protocol(protocol);
+    settings = settings.set_lib_name("longshore", env!("CARGO_PKG_VERSION"));
+    if let Some(user) = &target.user {
+        settings = settings.set_username(user);
+    }
+    if let Some(password) = &target.password {
+        settings = settings.set_password(password);
+    }
+    Ok(addr.into_connection_info()?.set_redis_settings(settings).set_tcp_settings(tcp()))
+}
+
+/// Makes dead connections known within half a minute, also while nothing is sent.
+pub(crate) fn tcp() -> TcpSettings {
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(15)).with_interval(Duration::from_secs(5));
+    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(Duration::from_secs(30));
+    settings
+}
+
+/// Returns the nodes of a cluster as its client takes them.
+pub(crate) fn nodes(target: &Target, hosts: &[Host]) -> Result<Vec<ConnectionInfo>, RedisError> {
+    hosts.iter().map(|host| info(target, addr(host, target.tls), ProtocolVersion::RESP3)).collect()
+}
+
+fn client(info: ConnectionInfo, certificates: Option<&TlsCertificates>) -> Result<Client, RedisError> {
+    match certificates {
+        Some(certificates) => Client::build_with_tls(info, certificates.clone()),
+        None => Client::open(info),
+    }
+}
+
+fn sentinel_client(
+    target: &Target,
+    sentinels: &[Host],
+    name: &str,
+    certificates: Option<TlsCertificates>,
+    protocol: ProtocolVersion,
+) -> Result<SentinelClient, RedisError> {
+    let addrs = sentinels.iter().map(|host| addr(host, target.tls));
+    let mut builder = SentinelClientBuilder::new(addrs, name, SentinelServerType::Master)?
+        .set_client_to_redis_db(target.database)
+        .set_client_to_redis_protocol(protocol)
+        .set_client_to_redis_tcp_settings(tcp())
+        .set_client_to_sentinel_tcp_settings(tcp());
+    if target.tls {
+        builder =
+            builder.set_client_to_redis_tls_mode(TlsMode::Secure).set_client_to_sentinel_tls_mode(TlsMode::Secure);
+    }
+    if let Some(certificates) = certificates {
+        builder = builder
+            .set_client_to_redis_certificates(certificates.clone())
+            .set_client_to_sentinel_certificates(certificates);
+    }
+    if let Some(user) = &target.user {
+        builder = builder.set_client_to_redis_username(user);
+    }
+    if let Some(password) = &target.password {
+        builder = builder.set_client_to_redis_password(password);
+    }
+    builder.build()
+}

@@ -1,0 +1,201 @@
+//! Numbers that Rust and the scripts share. A script writes them as words in capitals, and gets them when it is loaded.
+
+use std::time::Duration;
+
+use longshore_core::{Error, Reason, State, limits, millis};
+
+macro_rules! shared {
+    ($($(#[doc = $meaning:literal])* $name:ident: $type:ty = $value:expr;)+) => {
+        $($(#[doc = $meaning])* pub(crate) const $name: $type = $value;)+
+
+        /// Returns the constants as scripts have them: the word, and what stands for it.
+        pub(crate) fn words() -> Vec<(&'static str, String)> {
+            vec![$((stringify!($name), $name.lua())),+]
+        }
+    };
+}
+
+/// How a constant is written in Lua.
+trait Lua {
+    fn lua(&self) -> String;
+}
+
+impl Lua for i64 {
+    fn lua(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Lua for &str {
+    fn lua(&self) -> String {
+        format!("'{self}'")
+    }
+}
+
+shared! {
+    SCHEDULED: i64 = State::Scheduled as i64;
+    READY: i64 = State::Ready as i64;
+    RUNNING: i64 = State::Running as i64;
+    SUCCEEDED: i64 = State::Succeeded as i64;
+    DEAD: i64 = State::Dead as i64;
+    CANCELLED: i64 = State::Cancelled as i64;
+
+    // What can happen to a job; SUCCEED to CALL_OFF are what a worker says of it.
+    DUE: i64 = 1;
+    CLAIM: i64 = 2;
+    SUCCEED: i64 = 3;
+    RETRY: i64 = 4;
+    SNOOZE: i64 = 5;
+    RELEASE: i64 = 6;
+    GIVE_UP: i64 = 7;
+    CALL_OFF: i64 = 8;
+    INTERRUPT: i64 = 9;
+    CRASH: i64 = 10;
+    CANCEL: i64 = 11;
+    RETRY_BY_HAND: i64 = 12;
+    BURY: i64 = 13;
+    /// Not an event: deletes a finished job.
+    DELETE: i64 = 14;
+
+    // Why a job is dead; 0: it is not.
+    EXHAUSTED: i64 = 1;
+    FATAL: i64 = 2;
+    CRASHED: i64 = 3;
+    EXPIRED: i64 = 4;
+    UNKNOWN_KIND: i64 = 5;
+    CORRUPT: i64 = 6;
+
+    // Flags of a record.
+    ASKED: i64 = 1;
+    /// The token is that of the newest settle, not of a lost claim.
+    SETTLED: i64 = 2;
+    HAS_PROGRESS: i64 = 4;
+    HAS_RESULT: i64 = 8;
+    HAS_FAILURES: i64 = 16;
+    HAS_LOG: i64 = 32;
+    HAS_DEADLINE: i64 = 64;
+    HAS_UNIQUE: i64 = 128;
+    HAS_REUSE: i64 = 256;
+    HAS_LABELS: i64 = 512;
+    /// The result is an artifact.
+    HAS_ARTIFACT: i64 = 1024;
+
+    /// Sixteen zero bytes, as Lua writes them: no token, no worker.
+    NOBODY: &str = "\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0";
+    /// The whole of a record up to its rank; see `record.rs`.
+    WHOLE: &str = "<BHHHI4HI4Bi8i8c16c16i8i8i8c8Bc0Bc0b";
+    /// The part of a record that moves change.
+    CHANGING: &str = "<BHHHI4HI4Bi8i8c16c16i8i8";
+    /// Where in a record what never changes begins, counted from 1 as Lua does.
+    AFTER_CHANGING: i64 = 83;
+    TOKEN_FROM: i64 = 35;
+    TOKEN_TO: i64 = 50;
+    WORKER_FROM: i64 = 51;
+    WORKER_TO: i64 = 66;
+    DEADLINE_FROM: i64 = 75;
+    ORDER_FROM: i64 = 91;
+    ORDER_TO: i64 = 98;
+
+    BELL_WORK: i64 = 1;
+    BELL_NEWS: i64 = 2;
+    BELL_CANCELS: i64 = 4;
+
+    // What becomes of a pushed job.
+    CREATED: i64 = 0;
+    /// An earlier push with its idempotency key made another.
+    CREATED_BEFORE: i64 = 1;
+    STANDS_FOR_UNIQUE: i64 = 2;
+    STANDS_FOR_REUSE: i64 = 3;
+    CONFLICT: i64 = 4;
+
+    // What is known of a claim.
+    FRESH: i64 = 0;
+    REPEATED: i64 = 1;
+    RELEASED: i64 = 2;
+
+    // The answers to renewals and settlements.
+    LOST: i64 = 0;
+    HELD: i64 = 1;
+    CANCEL_ASKED: i64 = 2;
+    DONE: i64 = 3;
+
+    // The answers to what people ask.
+    UNKNOWN_JOB: i64 = 0;
+    ACTED: i64 = 1;
+    CANNOT: i64 = 2;
+    KEY_TAKEN: i64 = 3;
+
+    // What comes along with a settlement.
+    WITH_MESSAGE: i64 = 1;
+    WITH_RESULT: i64 = 2;
+    WITH_ARTIFACT: i64 = 4;
+    WITH_PROGRESS: i64 = 8;
+
+    // How moments are given.
+    NEVER: i64 = 0;
+    IN: i64 = 1;
+    AT: i64 = 2;
+
+    /// Most values that one command is called with: more do not fit Lua's stack.
+    CHUNK: i64 = 500;
+    /// Work on so many rows, and no more, goes into one call: everybody waits meanwhile.
+    ROWS: i64 = limits::UPKEEP_ROWS as i64;
+    /// Most bytes of payload that one claim hands out, give or take a hundred jobs.
+    CLAIM_BYTES: i64 = 16 << 20;
+    /// Times are bounded, so that sums of them are exact where all numbers are floating.
+    FAR: i64 = 1 << 52;
+    /// Ready jobs are sorted by priority, then by when they were due: in that many milliseconds, 45 bits.
+    RANK: i64 = 1 << 45;
+
+    CRASHES: i64 = limits::CRASHES as i64;
+    CRASH_BACKOFF: i64 = limits::CRASH_BACKOFF.as_millis() as i64;
+    FAILURES_KEPT: i64 = limits::FAILURES_KEPT as i64;
+    LONGEST_LEASE: i64 = limits::LONGEST_LEASE.as_millis() as i64;
+    UNKNOWN_KIND_AFTER: i64 = limits::UNKNOWN_KIND.as_millis() as i64;
+    IDEMPOTENCY: i64 = limits::IDEMPOTENCY.as_millis() as i64;
+    /// Looks of workers are noted at most this often.
+    NOTE_EVERY: i64 = 60_000;
+    /// A queue without workers for this long starts anew: what waited in it had nobody who could have known its kind.
+    PRESENCE_GAP: i64 = 3_600_000;
+    /// How long workers are remembered that have not claimed anything.
+    WORKER_KEPT: i64 = 24 * 3_600_000;
+    /// Answers to pushes whose job is still known are looked at again after this.
+    ANSWER_AGAIN: i64 = 3_600_000;
+    /// How far, in microseconds, an order may be from the server's clock.
+    ORDER_TRUSTED: i64 = 100_000;
+}
+
+/// Returns the number of a reason.
+pub(crate) fn reason_number(reason: Reason) -> Result<i64, Error> {
+    REASONS
+        .iter()
+        .position(|known| *known == reason)
+        .map(|at| at as i64 + 1)
+        .ok_or_else(|| Error::invalid(format!("`{reason}` is a reason that this store does not know")))
+}
+
+/// Returns the reason with that number; none for 0.
+pub(crate) fn reason(number: u8) -> Option<Reason> {
+    REASONS.get(usize::from(number).wrapping_sub(1)).copied()
+}
+
+const REASONS: [Reason; 6] =
+    [Reason::Exhausted, Reason::Fatal, Reason::Crashed, Reason::Expired, Reason::UnknownKind, Reason::Corrupt];
+
+/// Returns a duration in milliseconds as scripts take it: bounded, and zero only where it is nothing.
+pub(crate) fn bounded(duration: Duration) -> i64 {
+    millis(duration).clamp(i64::from(!duration.is_zero()), FAR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_have_the_numbers_that_the_scripts_know() {
+        let numbers = [EXHAUSTED, FATAL, CRASHED, EXPIRED, UNKNOWN_KIND, CORRUPT];
+        assert_eq!(REASONS.map(|reason| reason_number(reason).unwrap()), numbers);
+        assert_eq!(numbers.map(|number| reason(number as u8)), REASONS.map(Some));
+        assert_eq!((reason(0), reason(7)), (None, None));
+    }
+}

@@ -1,0 +1,167 @@
+//! Upkeep: queue by queue, each part bounded over all of them; whose turn is first changes, so that none is starved.
+
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use longshore_core::{Error, Kept, QueueName, Upkeep, limits, millis};
+use redis::Value;
+
+use crate::base::{Base, bytes, list, number};
+use crate::error;
+use crate::keys;
+use crate::link::STANDSTILL;
+use crate::record::{Reader, artifact_of};
+use crate::script;
+use crate::shared::UNKNOWN_KIND_AFTER;
+
+/// A look at a server's clock is good for this long.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How many rows each part may still touch.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    rescue: usize,
+    expire: usize,
+    unknown: usize,
+    delete: usize,
+    forget: usize,
+}
+
+/// What a server's clock said.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    at: Instant,
+    /// By the server's clock, in ms: a script that runs later than this was held up, and must rescue nobody.
+    good_until: i64,
+    now: i64,
+    steady: bool,
+}
+
+/// Does a piece of upkeep; `turn` says which queue is first.
+pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep, turn: usize) -> Result<Kept, Error> {
+    let limit = upkeep.limit.min(limits::UPKEEP_ROWS);
+    let mut left = Left { rescue: limit, expire: limit, unknown: limit, delete: limit, forget: limit };
+    let mut queues: Vec<QueueName> = base.queues().await?.into_keys().collect();
+    if !queues.is_empty() {
+        let first = turn % queues.len();
+        queues.rotate_left(first);
+    }
+    let mut kept = Kept::default();
+    let mut looks = BTreeMap::new();
+    for queue in &queues {
+        let look = look(base, queue, &mut looks).await?;
+        let doubtful = keep(base, queue, upkeep.rescue.then_some(look), &mut left, &mut kept).await?;
+        if !doubtful.is_empty() && left.unknown > 0 {
+            bury_unknown(base, queue, doubtful, look.now, &mut left, &mut kept).await?;
+        }
+    }
+    kept.more = [left.rescue, left.expire, left.unknown, left.delete, left.forget].contains(&0);
+    Ok(kept)
+}
+
+/// Looks at the clock of the server that has a queue, unless that was done a moment ago.
+async fn look(base: &Base, queue: &QueueName, looks: &mut BTreeMap<Option<u16>, Look>) -> Result<Look, Error> {
+    // One server has one clock, whatever the queue.
+    let place = base.link.is_cluster().then(|| queue.tag());
+    if let Some(look) = looks.get(&place).filter(|look| look.at.elapsed() < LOOK) {
+        return Ok(*look);
+    }
+    let look = look_at(base, place).await?;
+    looks.insert(place, look);
+    Ok(look)
+}
+
+async fn look_at(base: &Base, place: Option<u16>) -> Result<Look, Error> {
+    let root = place.map_or_else(|| base.keys.of_all(), |tag| base.keys.of_tag(tag));
+    let answer = base.call(&script::CLOCK, &root).run().await?;
+    let us = bytes(answer).and_then(|bytes| Reader(&bytes).i64()).ok_or_else(|| error::unexpected("clock"))?;
+    let ms = us / 1_000;
+    let (wall, lease) = base.settings.clock.shift();
+    let mut watches = base.watches.lock().unwrap_or_else(PoisonError::into_inner);
+    let steady = watches.entry(place).or_default().steady(ms + lease, &base.settings.clock);
+    base.order.lock().unwrap_or_else(PoisonError::into_inner).note(us);
+    Ok(Look { at: Instant::now(), good_until: ms + millis(STANDSTILL), now: ms + wall, steady })
+}
+
+/// Begins to watch the servers' clocks and returns once the first look was taken.
+pub(crate) async fn begin(base: &Base) -> Result<(), Error> {
+    look_at(base, None).await.map(|_| ())
+}
+
+/// Keeps up one queue; returns kinds that perhaps nobody knows.
+async fn keep(
+    base: &Base,
+    queue: &QueueName,
+    look: Option<Look>,
+    left: &mut Left,
+    kept: &mut Kept,
+) -> Result<Vec<String>, Error> {
+    loop {
+        // Rescued are only those who could have renewed: the clock ran, and the server answered.
+        let look = look.filter(|look| look.steady && base.link.is_prompt());
+        let rescue = if look.is_some() { left.rescue } else { 0 };
+        let mut numbers = Vec::with_capacity(24);
+        for most in [rescue, left.expire, left.delete, left.forget] {
+            numbers.extend((most as u32).to_le_bytes());
+        }
+        numbers.extend(look.map_or(0, |look| look.good_until).to_le_bytes());
+        let call = base.framed(&script::UPKEEP, &base.keys.of_queue(queue)).arg(queue.as_str()).arg(numbers);
+        let answer = call.list().await.map_err(Error::perhaps_done)?;
+        let (more, doubtful) = note(base, answer, left, kept).ok_or_else(|| error::unexpected("upkeep"))?;
+        if !more {
+            return Ok(doubtful);
+        }
+    }
+}
+
+/// Takes down what a call did; returns whether its bound left something for another.
+fn note(base: &Base, answer: Vec<Value>, left: &mut Left, kept: &mut Kept) -> Option<(bool, Vec<String>)> {
+    let mut answer = answer.into_iter();
+    let head = answer.next().and_then(bytes)?;
+    let mut from = Reader(&head);
+    base.ring(from.u8()?);
+    let mut count = |left: &mut usize| {
+        let n = from.u32()? as usize;
+        *left = left.saturating_sub(n);
+        Some(n)
+    };
+    kept.rescued += count(&mut left.rescue)?;
+    kept.buried += count(&mut left.expire)?;
+    kept.pruned += count(&mut left.delete)?;
+    count(&mut left.forget)?;
+    let more = from.u8()? == 1;
+    let doubtful = answer.next().and_then(list)?.into_iter().filter_map(bytes);
+    let doubtful = doubtful.filter_map(|kind| String::from_utf8(kind).ok()).collect();
+    let results = answer.next().and_then(list)?.into_iter().filter_map(bytes);
+    kept.artifacts.extend(results.filter_map(|result| artifact_of(&result)));
+    Some((more, doubtful))
+}
+
+/// Makes those of the doubtful kinds dead that no worker has known for a day.
+async fn bury_unknown(
+    base: &Base,
+    queue: &QueueName,
+    doubtful: Vec<String>,
+    now: i64,
+    left: &mut Left,
+    kept: &mut Kept,
+) -> Result<(), Error> {
+    let mut command = redis::cmd("HMGET");
+    command.arg(format!("{}{}", base.keys.of_all(), keys::KINDS_SEEN)).arg(&doubtful);
+    let seen = list(base.link.send(&command).await?).ok_or_else(|| error::unexpected("HMGET"))?;
+    let is_old = |seen: &Value| number(seen).is_none_or(|at| now - at > UNKNOWN_KIND_AFTER);
+    let unknown: Vec<String> =
+        doubtful.into_iter().zip(&seen).filter(|(_, seen)| is_old(seen)).map(|(kind, _)| kind).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let call = base.framed(&script::UNKNOWN, &base.keys.of_queue(queue)).arg(queue.as_str());
+    let answer = call.number(left.unknown as i64).args(unknown).bytes().await.map_err(Error::perhaps_done)?;
+    let mut from = Reader(&answer);
+    let (bells, buried) = from.u8().zip(from.u32()).ok_or_else(|| error::unexpected("unknown"))?;
+    base.ring(bells);
+    kept.buried += buried as usize;
+    left.unknown = left.unknown.saturating_sub(buried as usize);
+    Ok(())
+}

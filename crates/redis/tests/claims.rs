@@ -1,0 +1,135 @@
+//! Claims over several queues, each in a slot of its own: broken off, repeated, released.
+
+use longshore_core::{
+    Claim, Claimed, Death, ErrorKind, JobId, NewJob, Nonce, Payload, Queue, QueueName, Settings, WorkerSecret, limits,
+};
+use longshore_redis::Redis;
+
+async fn open() -> Redis {
+    let url = format!("{}?prefix=claims-{:016x}", longshore_testbed::Redis::shared().url(), fastrand::u64(..));
+    Redis::open(&url, Settings::default()).await.unwrap()
+}
+
+async fn push(store: &Redis, queue: &str, n: usize) -> Vec<JobId> {
+    let queue: QueueName = queue.parse().unwrap();
+    let new = || NewJob::new(queue.clone(), "work".parse().unwrap(), Payload::parse("{}").unwrap());
+    let jobs: Vec<NewJob> = (0..n).map(|_| new()).collect();
+    let ids = jobs.iter().map(|job| job.id).collect();
+    store.push(jobs).await.unwrap();
+    ids
+}
+
+fn ask(worker: &WorkerSecret, queues: &[&str], limit: usize) -> Claim {
+    Claim {
+        worker: worker.id(),
+        nonce: Nonce::new(),
+        queues: queues.iter().map(|queue| queue.parse().unwrap()).collect(),
+        kinds: vec!["work".parse().unwrap()],
+        limit,
+        lease: limits::LEASE,
+        idle: true,
+    }
+}
+
+async fn claim(store: &Redis, claim: &Claim) -> Vec<Claimed> {
+    store.claim(claim.clone()).await.unwrap().jobs
+}
+
+#[tokio::test]
+async fn claim_that_broke_off_between_two_queues_is_completed_by_its_repeat() {
+    let (store, worker) = (open().await, WorkerSecret::new());
+    push(&store, "a", 2).await;
+    push(&store, "b", 5).await;
+    // What the queue `a` has seen of a claim over both, whose caller never got to `b`.
+    let whole = ask(&worker, &["a", "b"], 3);
+    let broken_off = Claim { queues: vec!["a".parse().unwrap(), "nothing.here".parse().unwrap()], ..whole.clone() };
+    let first = claim(&store, &broken_off).await;
+    assert_eq!(first.len(), 2);
+    let repeated = claim(&store, &whole).await;
+    assert_eq!(repeated[..2], first);
+    assert_eq!(repeated.len(), 3, "one was still wanted");
+    assert_eq!(claim(&store, &whole).await, repeated, "and no more than that");
+}
+
+#[tokio::test]
+async fn repeat_of_a_claim_that_got_nothing_anywhere_gets_nothing_of_what_came_since() {
+    let (store, worker) = (open().await, WorkerSecret::new());
+    let whole = ask(&worker, &["a", "b"], 3);
+    assert!(claim(&store, &whole).await.is_empty());
+    push(&store, "b", 1).await;
+    assert!(claim(&store, &whole).await.is_empty(), "it was answered");
+    assert_eq!(claim(&store, &ask(&worker, &["a", "b"], 3)).await.len(), 1);
+}
+
+#[tokio::test]
+async fn queue_named_twice_is_asked_once() {
+    let (store, worker) = (open().await, WorkerSecret::new());
+    let ids = push(&store, "a", 3).await;
+    let twice = claim(&store, &ask(&worker, &["a", "a"], 2)).await;
+    assert_eq!(twice.iter().map(|job| job.id).collect::<Vec<_>>(), ids[..2]);
+}
+
+#[tokio::test]
+async fn released_worker_is_refused_by_queues_that_nobody_knew_then() {
+    let (store, worker) = (open().await, WorkerSecret::new());
+    push(&store, "known", 1).await;
+    assert_eq!(store.release_worker(worker.clone(), Death::Crashed).await.unwrap(), 0);
+    push(&store, "known", 1).await;
+    for queue in ["known", "new"] {
+        let error = store.claim(ask(&worker, &[queue], 1)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "queue {queue}");
+    }
+}
+
+#[tokio::test]
+async fn release_takes_the_jobs_of_every_queue() {
+    let (store, worker) = (open().await, WorkerSecret::new());
+    for queue in ["a", "b", "c"] {
+        push(&store, queue, 600).await;
+    }
+    assert_eq!(claim(&store, &ask(&worker, &["a", "b"], 1000)).await.len(), 1000);
+    assert_eq!(claim(&store, &ask(&worker, &["c"], 10)).await.len(), 10);
+    assert_eq!(store.release_worker(worker.clone(), Death::Interrupted).await.unwrap(), 1010);
+    assert_eq!(store.release_worker(worker, Death::Interrupted).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn kinds_are_merged_by_priority_and_time() {
+    let (store, worker) = (open().await, WorkerSecret::new());
+    let mut jobs = Vec::new();
+    for n in 0..40_i16 {
+        let kind = ["x", "y", "z"][n as usize % 3].parse().unwrap();
+        let mut new = NewJob::new("a".parse().unwrap(), kind, Payload::parse("{}").unwrap());
+        new.priority = n % 5;
+        jobs.push(new);
+    }
+    let mut best: Vec<_> = jobs.iter().enumerate().map(|(n, job)| (-job.priority, n, job.id)).collect();
+    best.sort();
+    store.push(jobs).await.unwrap();
+    let all = Claim { kinds: ["x", "y", "z", "w"].map(|kind| kind.parse().unwrap()).to_vec(), ..ask(&worker, &["a"], 7) };
+    let mut claimed = Vec::new();
+    loop {
+        let got = claim(&store, &Claim { nonce: Nonce::new(), ..all.clone() }).await;
+        if got.is_empty() {
+            break;
+        }
+        claimed.extend(got.into_iter().map(|job| job.id));
+    }
+    assert_eq!(claimed, best.into_iter().map(|(.., id)| id).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn large_payloads_are_handed_out_in_bounded_pieces() {
+    let (store, worker) = (open().await, WorkerSecret::new());
+    let payload = Payload::parse(&format!("\"{}\"", "x".repeat(limits::PAYLOAD_BYTES - 2))).unwrap();
+    for _ in 0..5 {
+        let new = || NewJob::new("a".parse().unwrap(), "work".parse().unwrap(), payload.clone());
+        store.push((0..50).map(|_| new()).collect()).await.unwrap();
+    }
+    let mut pieces = Vec::new();
+    while pieces.iter().sum::<usize>() < 250 {
+        pieces.push(claim(&store, &ask(&worker, &["a"], 1000)).await.len());
+        assert!(*pieces.last().unwrap() > 0, "the rest was lost: {pieces:?}");
+    }
+    assert!(pieces[0] < 250, "all of 62 MiB came at once");
+}

@@ -1,0 +1,164 @@
+//! What a foreign hand did to our keys stops nobody, and loops nowhere: a job that makes no sense is dead, or gone.
+
+use longshore_core::{
+    Claim, Filter, NewJob, Nonce, Outcome, Page, Payload, Queue, QueueName, Reason, Settings, Settlement, State, Store,
+    Upkeep, When, WorkerSecret, limits,
+};
+use longshore_redis::{Redis, keys};
+use redis::aio::MultiplexedConnection;
+
+/// A store, and a way around it.
+struct Bench {
+    store: Redis,
+    settings: Settings,
+    by_hand: MultiplexedConnection,
+    prefix: String,
+}
+
+impl Bench {
+    async fn open() -> Bench {
+        let server = longshore_testbed::Redis::shared();
+        let (settings, prefix) = (Settings::default(), format!("hands-{:016x}", fastrand::u64(..)));
+        let store = Redis::open(&format!("{}?prefix={prefix}", server.url()), settings.clone()).await.unwrap();
+        let client = redis::Client::open(server.url()).unwrap();
+        let by_hand = client.get_multiplexed_async_connection().await.unwrap();
+        Bench { store, settings, by_hand, prefix }
+    }
+
+    async fn push(&self, new: NewJob) -> NewJob {
+        self.store.push(vec![new.clone()]).await.unwrap();
+        new
+    }
+
+    fn key(&self, kind: &str, job: &NewJob) -> Vec<u8> {
+        let root = format!("{}:{{{:04x}}}:{kind}", self.prefix, job.queue.tag());
+        [root.as_bytes(), job.id.as_bytes()].concat()
+    }
+
+    async fn by_hand(&mut self, command: &str, key: Vec<u8>, rest: &[&[u8]]) {
+        let mut command = redis::cmd(command);
+        command.arg(key).arg(rest);
+        command.query_async::<redis::Value>(&mut self.by_hand).await.unwrap();
+    }
+
+    async fn take(&self, limit: usize) -> Vec<longshore_core::Claimed> {
+        let claim = Claim {
+            worker: WorkerSecret::new().id(),
+            nonce: Nonce::new(),
+            queues: vec![QueueName::default()],
+            kinds: vec!["work".parse().unwrap()],
+            limit,
+            lease: limits::LEASE,
+            idle: true,
+        };
+        self.store.claim(claim).await.unwrap().jobs
+    }
+
+    async fn upkeep(&self) -> longshore_core::Kept {
+        self.store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap()
+    }
+
+    async fn is_dead(&self, job: &NewJob) {
+        let job = self.store.get(vec![job.id]).await.unwrap().remove(0).expect("it can be looked at");
+        assert_eq!((job.state, job.reason), (State::Dead, Some(Reason::Corrupt)));
+        assert_eq!(job.failures.len(), 1, "it says why");
+        let filter = Filter { state: Some(State::Dead), ..Filter::default() };
+        let dead = self.store.list(filter, Page { after: None, limit: 10 }).await.unwrap().jobs;
+        assert!(dead.iter().any(|dead| dead.id == job.id));
+    }
+}
+
+fn job() -> NewJob {
+    NewJob::new(QueueName::default(), "work".parse().unwrap(), Payload::parse("{}").unwrap())
+}
+
+fn later() -> NewJob {
+    NewJob { when: When::In(limits::LEASE), ..job() }
+}
+
+#[tokio::test]
+async fn record_that_makes_no_sense_is_dead_and_stops_nobody() {
+    let mut bench = Bench::open().await;
+    let (bad, good) = (bench.push(job()).await, bench.push(job()).await);
+    bench.by_hand("SET", bench.key(keys::RECORD, &bad), &[b"nonsense"]).await;
+    let claimed = bench.take(10).await;
+    assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), [good.id]);
+    bench.is_dead(&bad).await;
+    assert!(bench.take(10).await.is_empty());
+    bench.settings.clock.advance(limits::KEEP_DEAD);
+    assert_eq!(bench.upkeep().await.pruned, 1);
+    assert_eq!(bench.store.get(vec![bad.id]).await.unwrap(), [None]);
+}
+
+#[tokio::test]
+async fn scheduled_record_that_makes_no_sense_is_dead_when_it_is_due() {
+    let mut bench = Bench::open().await;
+    let (bad, good) = (bench.push(later()).await, bench.push(later()).await);
+    bench.by_hand("SET", bench.key(keys::RECORD, &bad), &[b""]).await;
+    bench.settings.clock.advance(limits::LEASE);
+    assert_eq!(bench.take(10).await[0].id, good.id);
+    bench.is_dead(&bad).await;
+}
+
+#[tokio::test]
+async fn payload_that_is_gone_or_no_text_is_dead_and_stops_nobody() {
+    let mut bench = Bench::open().await;
+    let (gone, binary, good) = (bench.push(job()).await, bench.push(job()).await, bench.push(job()).await);
+    bench.by_hand("DEL", bench.key(keys::PAYLOAD, &gone), &[]).await;
+    bench.by_hand("SET", bench.key(keys::PAYLOAD, &binary), &[&[0xff, 0xfe]]).await;
+    assert_eq!(bench.take(10).await.iter().map(|job| job.id).collect::<Vec<_>>(), [good.id]);
+    bench.is_dead(&gone).await;
+    bench.is_dead(&binary).await;
+}
+
+#[tokio::test]
+async fn member_without_a_record_is_dropped() {
+    let mut bench = Bench::open().await;
+    let lost = [bench.push(job()).await, bench.push(later()).await];
+    for job in &lost {
+        bench.by_hand("DEL", bench.key(keys::RECORD, job), &[]).await;
+    }
+    bench.settings.clock.advance(limits::LEASE);
+    assert!(bench.take(10).await.is_empty());
+    let stats = bench.store.queues().await.unwrap().remove(0);
+    assert_eq!((stats.counts, stats.oldest_ready), ([0; 6], None));
+    assert!(bench.store.list(Filter::default(), Page { after: None, limit: 10 }).await.unwrap().jobs.is_empty());
+}
+
+#[tokio::test]
+async fn upkeep_gets_over_what_is_left_of_jobs() {
+    let mut bench = Bench::open().await;
+    let deadline = Some(When::In(limits::LEASE));
+    let waits = bench.push(NewJob { deadline, ..job() }).await;
+    bench.by_hand("DEL", bench.key(keys::RECORD, &waits), &[]).await;
+    bench.take(1).await;
+    let runs = [bench.push(job()).await, bench.push(job()).await];
+    assert_eq!(bench.take(2).await.len(), 2);
+    bench.by_hand("DEL", bench.key(keys::RECORD, &runs[0]), &[]).await;
+    bench.by_hand("SET", bench.key(keys::RECORD, &runs[1]), &[b"\x02"]).await;
+    let ended = bench.push(job()).await;
+    let claimed = bench.take(1).await.remove(0);
+    let outcome = Outcome::Succeed { result: None };
+    let settlement = Settlement { id: ended.id, token: claimed.token, outcome, progress: None };
+    let _settled = bench.store.settle(vec![settlement]).await.unwrap();
+    bench.by_hand("DEL", bench.key(keys::RECORD, &ended), &[]).await;
+
+    bench.settings.clock.advance(limits::KEEP_FINISHED);
+    assert_eq!(bench.upkeep().await.rescued, 0);
+    bench.is_dead(&runs[1]).await;
+    assert_eq!(bench.upkeep().await, longshore_core::Kept::default(), "nothing is left to do");
+}
+
+#[tokio::test]
+async fn job_of_one_queue_in_a_set_of_another_is_not_handed_out_twice() {
+    let mut bench = Bench::open().await;
+    let new = bench.push(job()).await;
+    let claimed = bench.take(1).await;
+    assert_eq!(claimed.len(), 1);
+    // Somebody puts a running job back among the ready ones.
+    let root = format!("{}:{{{:04x}}}:", bench.prefix, new.queue.tag());
+    let member = [&0_i64.to_be_bytes()[..], new.id.as_bytes()].concat();
+    bench.by_hand("ZADD", format!("{root}ready:default:work").into_bytes(), &[b"0", &member]).await;
+    assert!(bench.take(10).await.is_empty());
+    assert_eq!(bench.store.get(vec![new.id]).await.unwrap()[0].as_ref().unwrap().state, State::Running);
+}

@@ -1,0 +1,312 @@
+//! Which servers a store opens on, in all the ways a URL can say it, and which it refuses with the way out.
+
+use std::sync::Arc;
+
+use longshore_core::{
+    Backend, Capabilities, Claim, Error, ErrorKind, Filter, NewJob, Nonce, Outcome, Output, Page, Payload, Queue,
+    QueueName, Settings, Settled, Settlement, State, Store, Stored, Survives, Upkeep, WorkerSecret, limits,
+};
+use longshore_redis::Redis;
+use longshore_testbed::{Certificates, Redis as Server, RedisCluster, Sentinel};
+
+async fn open(url: &str) -> Result<Arc<Redis>, Error> {
+    Redis::open(url, Settings::default()).await.map(Arc::new)
+}
+
+fn refused(opened: Result<Arc<Redis>, Error>) -> String {
+    let error = opened.expect_err("it must be refused");
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    error.to_string()
+}
+
+fn job() -> NewJob {
+    NewJob::new(QueueName::default(), "work".parse().unwrap(), Payload::parse("{}").unwrap())
+}
+
+fn ask(limit: usize) -> Claim {
+    Claim {
+        worker: WorkerSecret::new().id(),
+        nonce: Nonce::new(),
+        queues: vec![QueueName::default()],
+        kinds: vec!["work".parse().unwrap()],
+        limit,
+        lease: limits::LEASE,
+        idle: true,
+    }
+}
+
+/// Takes a job through its life, so that every script has run.
+async fn works(store: &Redis) {
+    let new = job();
+    let id = new.id;
+    store.push(vec![new]).await.unwrap();
+    let claimed = store.claim(ask(1)).await.unwrap().jobs.remove(0);
+    assert_eq!(claimed.id, id);
+    let result = Stored::Inline(Output::new("text/plain", "done"));
+    let outcome = Outcome::Succeed { result: Some(result) };
+    let settlement = Settlement { id, token: claimed.token, outcome, progress: None };
+    assert_eq!(store.settle(vec![settlement]).await.unwrap(), [Settled::Done]);
+    assert_eq!(store.get(vec![id]).await.unwrap()[0].as_ref().unwrap().state, State::Succeeded);
+}
+
+#[tokio::test]
+async fn url_that_makes_no_sense_is_invalid() {
+    for url in ["redis://h?prefx=a", "redis://h/x", "redis+ring://h", "unix:redis.sock"] {
+        assert_eq!(open(url).await.unwrap_err().kind(), ErrorKind::Invalid, "{url}");
+    }
+}
+
+#[tokio::test]
+async fn server_that_is_not_there_is_named_and_may_come() {
+    for url in ["redis://app:s3cret@127.0.0.1:1", "redis+cluster://:s3cret@127.0.0.1:1", "redis+sentinel://127.0.0.1:1/main"] {
+        let error = open(url).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        assert!(error.to_string().contains("127.0.0.1:1") && !error.to_string().contains("s3cret"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn server_that_forgets_is_refused_unless_that_is_accepted() {
+    let server = Server::start(&[("appendonly", "no")]);
+    let said = refused(open(&server.url()).await);
+    assert!(said.contains("CONFIG SET appendonly yes") && said.contains("persistence=accept"), "{said}");
+    let store = open(&format!("{}?persistence=accept", server.url())).await.unwrap();
+    assert_eq!(store.capabilities().survives, Survives::Nothing);
+    works(&store).await;
+}
+
+#[tokio::test]
+async fn server_that_evicts_is_refused_unless_that_is_accepted() {
+    let server = Server::start(&[("maxmemory-policy", "allkeys-lru")]);
+    let said = refused(open(&server.url()).await);
+    assert!(said.contains("CONFIG SET maxmemory-policy noeviction") && said.contains("eviction=accept"), "{said}");
+    open(&format!("{}?eviction=accept", server.url())).await.unwrap();
+}
+
+#[tokio::test]
+async fn each_node_of_a_cluster_is_looked_at() {
+    let cluster = RedisCluster::start(&[]);
+    let nodes: Vec<_> = cluster.addrs().iter().map(ToString::to_string).collect();
+    let url = format!("redis+cluster://{}", nodes[0]);
+    open(&url).await.expect("one node leads to the others");
+    cluster.nodes()[2].command(&["CONFIG", "SET", "appendonly", "no"]);
+    assert!(refused(open(&url).await).contains("appendonly yes"));
+    let store = open(&format!("{url}?persistence=accept")).await.unwrap();
+    assert_eq!(store.capabilities().survives, Survives::Nothing);
+}
+
+#[tokio::test]
+async fn what_a_push_survives_is_what_the_server_syncs() {
+    for (policy, survives) in
+        [("always", Survives::PowerLoss), ("everysec", Survives::TwoSeconds), ("no", Survives::Kill)]
+    {
+        let server = Server::start(&[("appendfsync", policy)]);
+        let Capabilities { engine, survives: said, version, .. } = open(&server.url()).await.unwrap().capabilities();
+        assert_eq!((engine, said), ("redis", survives));
+        assert!(version.starts_with(|c: char| c.is_ascii_digit()), "{version}");
+    }
+}
+
+#[tokio::test]
+async fn password_and_user_are_needed_and_not_told() {
+    let server = Server::start(&[("requirepass", "s3cret")]);
+    let addr = server.addr();
+    for wrong in [format!("redis://{addr}"), format!("redis://:wr0ng@{addr}"), format!("redis://app:wr0ng@{addr}")] {
+        let said = refused(open(&wrong).await);
+        assert!(!said.contains("wr0ng"), "{said}");
+    }
+    works(&open(&format!("redis://:s3cret@{addr}")).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn user_needs_no_more_than_the_documented_permissions() {
+    let server = Server::start(&[]);
+    let user = ["ACL", "SETUSER", "app", "on", ">p@ss", "~jobs:*", "&jobs:*", "+@read", "+@write", "+@scripting"];
+    let rest = ["+@connection", "+@pubsub", "+info", "+time", "+cluster"];
+    assert_eq!(server.command(&[&user[..], &rest[..]].concat()), "+OK");
+    let url = format!("redis://app:p@ss@{}", server.addr());
+    let store = open(&format!("{url}?prefix=jobs")).await.unwrap();
+    works(&store).await;
+    store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap();
+    let elsewhere = refused(open(&format!("{url}?prefix=other")).await);
+    assert!(elsewhere.contains("may not"), "{elsewhere}");
+}
+
+#[tokio::test]
+async fn tls_checks_certificates_and_trusts_those_it_is_told_to() {
+    let certificates = Certificates::new();
+    let path = |path: std::path::PathBuf| path.display().to_string();
+    let (authority, certificate, key) =
+        (path(certificates.authority()), path(certificates.certificate()), path(certificates.key()));
+    let server = Server::start(&[
+        ("port", "0"),
+        ("tls-port", "{port}"),
+        ("tls-cert-file", &certificate),
+        ("tls-key-file", &key),
+        ("tls-ca-cert-file", &authority),
+        ("tls-auth-clients", "no"),
+    ]);
+    let url = format!("rediss://{}", server.addr());
+    works(&open(&format!("{url}?ca={authority}")).await.unwrap()).await;
+    works(&open(&format!("rediss://localhost:{}?ca={authority}", server.addr().port())).await.unwrap()).await;
+    assert!(open(&url).await.is_err(), "nobody has signed that certificate");
+    let missing = refused(open(&format!("{url}?ca=/nowhere.pem")).await);
+    assert!(missing.contains("/nowhere.pem"), "{missing}");
+}
+
+#[tokio::test]
+async fn socket_and_database_number_lead_to_the_same_server() {
+    let server = Server::start(&[("unixsocket", "{folder}/redis.sock")]);
+    let socket = format!("unix:{}", server.folder().join("redis.sock").display());
+    let (first, second) = (open(&socket).await.unwrap(), open(&format!("{}/3", server.url())).await.unwrap());
+    works(&first).await;
+    assert!(second.queues().await.unwrap().is_empty(), "another database");
+    works(&second).await;
+    let same = open(&format!("{socket}?db=3")).await.unwrap();
+    assert_eq!(same.queues().await.unwrap().len(), 1);
+    let other = open(&format!("{socket}?prefix=other")).await.unwrap();
+    assert!(other.queues().await.unwrap().is_empty(), "another prefix");
+}
+
+#[tokio::test]
+async fn sentinels_lead_to_the_master() {
+    let server = Server::start(&[]);
+    let sentinel = Sentinel::start(&server, "main");
+    // The first of these is not there.
+    let url = format!("redis+sentinel://127.0.0.1:1,{}", sentinel.addr());
+    works(&open(&format!("{url}/main")).await.unwrap()).await;
+    let unknown = open(&format!("{url}/other")).await.unwrap_err();
+    assert_eq!(unknown.kind(), ErrorKind::Unavailable, "{unknown}");
+}
+
+#[tokio::test]
+async fn replica_is_not_taken_for_the_master() {
+    let master = Server::start(&[]);
+    let replica = Server::start(&[]);
+    replica.command(&["REPLICAOF", "127.0.0.1", &master.addr().port().to_string()]);
+    let error = open(&replica.url()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("replica"), "{error}");
+}
+
+#[tokio::test]
+async fn server_that_becomes_a_replica_is_unavailable_until_it_is_a_master_again() {
+    let server = Server::start(&[]);
+    let store = open(&server.url()).await.unwrap();
+    works(&store).await;
+    server.command(&["REPLICAOF", "127.0.0.1", "1"]);
+    let error = store.push(vec![job()]).await.unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+    server.command(&["REPLICAOF", "NO", "ONE"]);
+    works(&store).await;
+}
+
+#[tokio::test]
+async fn jobs_of_another_layout_are_refused() {
+    let server = Server::start(&[]);
+    open(&server.url()).await.unwrap();
+    assert_eq!(server.command(&["SET", "longshore:{all}:layout", "2"]), "+OK");
+    let said = refused(open(&server.url()).await);
+    assert!(said.contains("version 2"), "{said}");
+}
+
+#[tokio::test]
+async fn full_server_refuses_pushes_and_lets_what_runs_end() {
+    let server = Server::start(&[]);
+    let store = open(&server.url()).await.unwrap();
+    let jobs: Vec<NewJob> = (0..10).map(|_| job()).collect();
+    store.push(jobs).await.unwrap();
+    assert_eq!(server.command(&["CONFIG", "SET", "maxmemory", "1"]), "+OK");
+    let refused = job();
+    let error = store.push(vec![refused.clone()]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Full, "{error}");
+    let mut elsewhere = job();
+    elsewhere.move_to("elsewhere".parse().unwrap());
+    assert_eq!(store.push(vec![elsewhere]).await.unwrap_err().kind(), ErrorKind::Full, "nor into a new queue");
+    assert_eq!(store.get(vec![refused.id]).await.unwrap(), [None], "nothing was written");
+
+    let claimed = store.claim(ask(10)).await.unwrap().jobs;
+    assert_eq!(claimed.len(), 10);
+    let settlements: Vec<_> = claimed
+        .iter()
+        .map(|job| Settlement {
+            id: job.id,
+            token: job.token,
+            outcome: Outcome::Succeed { result: Some(Stored::Inline(Output::new("text/plain", "x".repeat(1000)))) },
+            progress: None,
+        })
+        .collect();
+    assert!(store.settle(settlements).await.unwrap().iter().all(|settled| *settled == Settled::Done));
+    store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap();
+    let fresh = open(&server.url()).await.expect("a full server can be opened: work must go on");
+    assert_eq!(fresh.queues().await.unwrap()[0].count(State::Succeeded), 10);
+
+    assert_eq!(server.command(&["CONFIG", "SET", "maxmemory", "0"]), "+OK");
+    store.push(vec![refused]).await.unwrap();
+}
+
+#[tokio::test]
+async fn scripts_that_the_server_forgot_are_told_again() {
+    let server = Server::start(&[]);
+    let store = open(&server.url()).await.unwrap();
+    for _ in 0..2 {
+        works(&store).await;
+        assert_eq!(server.command(&["SCRIPT", "FLUSH"]), "+OK");
+    }
+}
+
+#[tokio::test]
+async fn queue_that_the_server_forgot_is_registered_again() {
+    let server = Server::start(&[]);
+    let store = open(&server.url()).await.unwrap();
+    works(&store).await;
+    server.command(&["FLUSHALL"]);
+    store.push(vec![job()]).await.unwrap();
+    store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap();
+    let other = open(&server.url()).await.unwrap();
+    assert_eq!(other.queues().await.unwrap()[0].count(State::Ready), 1);
+}
+
+#[tokio::test]
+async fn everything_can_be_read_after_real_traffic() {
+    let server = Server::start(&[]);
+    let store = open(&server.url()).await.unwrap();
+    let backend = Backend::new(store.clone(), store.clone());
+    for round in 0..60_u64 {
+        let mut new = job();
+        new.tags = vec![format!("tag {}", round % 3).parse().unwrap()];
+        new.alias = Some(format!("alias {round}").parse().unwrap());
+        new.key = Some("k".parse().unwrap());
+        backend.push(vec![new]).await.unwrap();
+        if round % 2 == 0 {
+            let claimed = backend.claim(ask(1)).await.unwrap().jobs.remove(0);
+            let message = "no".to_owned();
+            let outcome = match round % 6 {
+                0 => Outcome::Succeed { result: None },
+                2 => Outcome::Bury { reason: longshore_core::Reason::Fatal, message },
+                _ => Outcome::Retry { delay: limits::LEASE, message },
+            };
+            let settlement = Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
+            backend.settle(vec![settlement]).await.unwrap();
+        }
+    }
+    backend.claim(ask(5)).await.unwrap();
+    let stats = backend.queues().await.unwrap().remove(0);
+    for state in State::ALL {
+        for tag in [None, Some("tag 1".parse().unwrap())] {
+            let filter = Filter { state: Some(state), tag: tag.clone(), ..Filter::default() };
+            let listed = backend.list(filter, Page { after: None, limit: 200 }).await.unwrap();
+            assert!(listed.jobs.iter().all(|job| job.state == state) && listed.next.is_none());
+            if tag.is_none() {
+                assert_eq!(listed.jobs.len() as u64, stats.count(state), "{state}");
+            }
+            let ids: Vec<_> = listed.jobs.iter().map(|job| job.id).collect();
+            let statuses = backend.status(ids).await.unwrap();
+            assert!(statuses.iter().flatten().all(|status| status.state == state));
+        }
+    }
+    assert!(stats.oldest_ready.is_some());
+    let found = backend.find("alias 7".parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(backend.log(found).await.unwrap(), Some(String::new()));
+    assert!(!backend.upkeep().await.unwrap().more);
+}

@@ -76,7 +76,8 @@ fn store_that_cannot_be_reached_is_told_without_its_password() {
 fn password_of_the_store_is_in_no_line_of_the_log() {
     let redis = Redis::start(&[("requirepass", "s3cret")]);
     let home = Home::on(format!("redis://:s3cret@{}", redis.addr()));
-    let (server, _) = home.serve(&["serve", "--log", "trace"]);
+    std::fs::write(home.path().join("longshore.toml"), "log = \"trace\"\n").expect("the folder can be written");
+    let (server, _) = home.serve(&["serve"]);
     server.signal(rustix::process::Signal::TERM);
     let (status, log) = server.ended();
     assert!(status.success(), "{log}");

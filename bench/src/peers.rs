@@ -171,13 +171,16 @@ impl Peers {
         let (mut both, mut own, mut server, mut drain, mut waited) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..self.runs {
-            let (worked, served) = system.both(store, self.seconds)?;
+            let worked = system.both(store, self.seconds)?;
             both.push(worked.jobs / worked.seconds);
             own.push(worked.own_us);
-            server.extend(served);
-            let (worked, _) = system.drain(store, self.full())?;
+            server.extend(worked.server_us);
+            let worked = system.drain(store, self.full())?;
             drain.push(worked.jobs / worked.seconds);
             waited.extend(system.pick_up(store, 200, self.seconds)?);
+        }
+        if waited.is_empty() {
+            return Err("none of its jobs told when it was entered".into());
         }
         Ok(Figures {
             system: name,

@@ -53,7 +53,8 @@ impl FromStr for Wanted {
         let engine = match text.split(':').next().unwrap_or_default() {
             "sqlite" if text != "sqlite" => return Err("for another disk than the default say `--folder`".into()),
             "sqlite" => Engine::Sqlite,
-            "redis" | "rediss" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "unix" => Engine::Redis,
+            "redis" | "rediss" | "unix" => Engine::Redis,
+            "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel" => Engine::Redis,
             "postgres" | "postgresql" => Engine::Postgres,
             _ => return Err("it is `sqlite`, `redis`, `postgres` or the URL of a Redis or PostgreSQL server".into()),
         };

@@ -1,7 +1,7 @@
 """Celery in a benchmark; the roles and lines are those of roles.mjs.
 
-Celery with its defaults on Redis: no result backend, messages acknowledged before the task runs, prefork, all of whose processes
-count together.
+Celery with its defaults on Redis: no result backend, messages acknowledged before the task runs, prefork; its processes count
+together.
 """
 
 import json
@@ -109,7 +109,7 @@ def work():
     def listen():
         for _ in sys.stdin:
             tell()
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGQUIT)  # a warm shutdown may take half a minute
 
     app.worker_main(["--quiet", "worker", "--loglevel=ERROR", f"--concurrency={options['concurrency']}"])
 

@@ -18,7 +18,7 @@ pub struct Installed {
     pub log: PathBuf,
 }
 
-/// Writes a peer's script into its folder in the cache, with all that it needs, and returns how it is run.
+/// Writes a peer's script into the cache, in a folder of its name with all that it needs, and returns how it is run.
 ///
 /// Programs of the system are installed where we are root on Debian.
 ///
@@ -26,7 +26,8 @@ pub struct Installed {
 ///
 /// Where a program is missing, with the line that installs it; or an installation fails, with what it said.
 pub fn install(peer: &Peer, cache: &Path) -> Result<Installed> {
-    let folder = cache.join(peer.name);
+    let script = peer.files[0].0;
+    let folder = cache.join(Path::new(script).with_extension(""));
     fs::create_dir_all(&folder)?;
     for (name, text) in peer.files {
         fs::write(folder.join(name), text)?;
@@ -36,7 +37,10 @@ pub fn install(peer: &Peer, cache: &Path) -> Result<Installed> {
             demand(peer, &["node", "--version"], "nodejs")?;
             once(peer, &folder, |folder| {
                 demand(peer, &["npm", "--version"], "npm")?;
-                run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder))
+                // Keeps to the lock; `npm ci` wants the optional packages of all other systems to be in it.
+                run(Command::new("npm")
+                    .args(["install", "--ignore-scripts", "--no-audit", "--no-fund"])
+                    .current_dir(folder))
             })?;
             "node".into()
         }
@@ -54,7 +58,7 @@ pub fn install(peer: &Peer, cache: &Path) -> Result<Installed> {
             "ruby".into()
         }
     };
-    Ok(Installed { command: vec![program, folder.join(peer.files[0].0)], log: folder.join("log") })
+    Ok(Installed { command: vec![program, folder.join(script)], log: folder.join("log") })
 }
 
 /// Installs if these versions are not there yet.

@@ -8,13 +8,13 @@ use crate::store::Engine;
 
 /// Another system, with a script of ours that runs it.
 pub struct Peer {
-    /// Its name on our command line, and of its folder.
+    /// Its name on our command line.
     pub name: &'static str,
     /// Its name as its makers write it.
     pub title: &'static str,
     pub engine: Engine,
     pub package: Package,
-    /// The files of its folder; the first one is the script.
+    /// The files that it is run from; the first one is the script.
     pub files: &'static [(&'static str, &'static str)],
     /// How many jobs its one worker runs at once.
     pub concurrency: fn() -> usize,

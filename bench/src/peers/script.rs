@@ -18,7 +18,7 @@ use crate::store::Result;
 
 /// How long a script may be silent, or take to end.
 const PATIENCE: Duration = Duration::from_secs(600);
-const FAREWELL: Duration = Duration::from_secs(15);
+const FAREWELL: Duration = Duration::from_secs(60);
 
 /// What a script says.
 #[derive(Debug, Deserialize)]
@@ -53,6 +53,8 @@ pub struct Moment {
 pub struct Script {
     child: Child,
     lines: Receiver<Line>,
+    /// Those that it told so far.
+    moments: Vec<Moment>,
     log: PathBuf,
     /// The CPU time before it began its work.
     before: Duration,
@@ -93,7 +95,7 @@ impl Script {
                 }
             }
         });
-        Ok(Script { child, lines, log: installed.log.clone(), before: Duration::ZERO })
+        Ok(Script { child, lines, moments: Vec::new(), log: installed.log.clone(), before: Duration::ZERO })
     }
 
     /// Waits until it tells what it has done, and returns that with the CPU time of it and its children since its start, in
@@ -118,24 +120,26 @@ impl Script {
     pub fn end(mut self) -> Result<Vec<Moment>> {
         drop(self.child.stdin.take());
         let until = Instant::now() + FAREWELL;
-        let mut moments = Vec::new();
         loop {
             match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Line::Moment(moment)) => moments.push(moment),
+                Ok(Line::Moment(moment)) => self.moments.push(moment),
                 Ok(_) => {}
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return Ok(moments),
+                Err(RecvTimeoutError::Disconnected) => return Ok(std::mem::take(&mut self.moments)),
+                Err(RecvTimeoutError::Timeout) => return Err("the script does not end".into()),
             }
         }
     }
 
-    /// Waits for a line, leaving out others.
+    /// Waits for a line; of others, moments are kept.
     fn until<T>(&mut self, mut wanted: impl FnMut(Line) -> Option<T>) -> Result<T> {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => match wanted(line) {
-                    Some(found) => return Ok(found),
-                    None => continue,
-                },
+                Ok(Line::Moment(moment)) => self.moments.push(moment),
+                Ok(line) => {
+                    if let Some(found) = wanted(line) {
+                        return Ok(found);
+                    }
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     return Err(format!("the script said nothing for {} s", PATIENCE.as_secs()).into());
                 }
@@ -189,13 +193,14 @@ mod tests {
 
     #[test]
     fn script_is_heard_and_ended() {
-        let says = r#"echo noise; echo '{"ready": true}'; read -r _; echo '{"jobs": 3, "seconds": 0.5}'; read -r _
-                      echo '{"id": "a", "us": 7}'"#;
+        let says = r#"echo noise; echo '{"ready": true}'; read -r _; echo '{"id": "a", "us": 7}'
+                      echo '{"jobs": 3, "seconds": 0.5}'; read -r _; echo '{"id": "b", "us": 9}'"#;
         let mut script = Script::start(&shell(says), "work", &Value::Null).unwrap();
         let (told, _) = script.ask().unwrap();
         assert_eq!((told.jobs, told.seconds), (3.0, 0.5));
         let moments = script.end().unwrap();
-        assert_eq!((moments[0].id.as_str(), moments[0].us), ("a", 7));
+        let moments: Vec<_> = moments.iter().map(|moment| (moment.id.as_str(), moment.us)).collect();
+        assert_eq!(moments, [("a", 7), ("b", 9)]);
     }
 
     #[test]

@@ -21,15 +21,17 @@ pub struct Worked {
     pub seconds: f64,
     /// CPU time a job in microseconds, of all processes but the server.
     pub own_us: f64,
+    /// The same of the server, where it is known.
+    pub server_us: Option<f64>,
 }
 
 /// A job system at work on a store.
 pub trait System {
     /// Pushes from many producers while one worker works; a job counts when its handler was entered.
-    fn both(&self, store: &Store, seconds: u64) -> Result<(Worked, Option<f64>)>;
+    fn both(&self, store: &Store, seconds: u64) -> Result<Worked>;
 
-    /// Fills a queue, then works it off; the server's CPU time a job goes with it, as above.
-    fn drain(&self, store: &Store, jobs: u64) -> Result<(Worked, Option<f64>)>;
+    /// Fills a queue, then works it off; only the latter counts.
+    fn drain(&self, store: &Store, jobs: u64) -> Result<Worked>;
 
     /// Pushes at a rate, and returns how long each job waited from its answer to its handler, in milliseconds.
     fn pick_up(&self, store: &Store, rate: u32, seconds: u64) -> Result<Vec<f64>>;
@@ -39,23 +41,24 @@ pub trait System {
 pub struct Ours;
 
 impl System for Ours {
-    fn both(&self, store: &Store, seconds: u64) -> Result<(Worked, Option<f64>)> {
+    fn both(&self, store: &Store, seconds: u64) -> Result<Worked> {
         let place = store.place()?;
         let worker = Worker::start(&place.url(), SLOTS, 0, &[])?;
         let meter = store.meter();
         let pushed = Producer::start(&place.url(), PRODUCERS, 1, seconds as f64, 0)?.end()?;
         let done = worker.stop()?.told;
         let jobs = done.jobs.min(pushed.jobs);
-        let worked = Worked { jobs, seconds: pushed.seconds, own_us: pushed.cost() + done.cost() };
-        Ok((worked, meter.cost(jobs)))
+        let own_us = pushed.cost() + done.cost();
+        Ok(Worked { jobs, seconds: pushed.seconds, own_us, server_us: meter.cost(jobs) })
     }
 
-    fn drain(&self, store: &Store, jobs: u64) -> Result<(Worked, Option<f64>)> {
+    fn drain(&self, store: &Store, jobs: u64) -> Result<Worked> {
         let place = store.place()?;
         Producer::fill(&place.url(), jobs)?;
         let meter = store.meter();
         let done = Worker::start(&place.url(), SLOTS, jobs, &[])?.wait()?.told;
-        Ok((Worked { jobs: done.jobs, seconds: done.seconds, own_us: done.cost() }, meter.cost(done.jobs)))
+        let server_us = meter.cost(done.jobs);
+        Ok(Worked { jobs: done.jobs, seconds: done.seconds, own_us: done.cost(), server_us })
     }
 
     fn pick_up(&self, store: &Store, rate: u32, seconds: u64) -> Result<Vec<f64>> {
@@ -86,7 +89,7 @@ impl Theirs<'_> {
 }
 
 impl System for Theirs<'_> {
-    fn both(&self, store: &Store, seconds: u64) -> Result<(Worked, Option<f64>)> {
+    fn both(&self, store: &Store, seconds: u64) -> Result<Worked> {
         let place = store.place()?;
         let mut worker = self.start("work", store, place.name(), json!({"count": 0, "entries": false}))?;
         let meter = store.meter();
@@ -95,14 +98,14 @@ impl System for Theirs<'_> {
         let (pushed, push_cpu) = producer.told()?;
         let (done, work_cpu) = worker.ask()?;
         let jobs = done.jobs.min(pushed.jobs);
-        let server = meter.cost(jobs);
+        let server_us = meter.cost(jobs);
         producer.end()?;
         worker.end()?;
         let own_us = (push_cpu / pushed.jobs + work_cpu / done.jobs) * 1e6;
-        Ok((Worked { jobs, seconds: pushed.seconds, own_us }, server))
+        Ok(Worked { jobs, seconds: pushed.seconds, own_us, server_us })
     }
 
-    fn drain(&self, store: &Store, jobs: u64) -> Result<(Worked, Option<f64>)> {
+    fn drain(&self, store: &Store, jobs: u64) -> Result<Worked> {
         let place = store.place()?;
         let mut fill = self.start("fill", store, place.name(), json!({"count": jobs}))?;
         fill.told()?;
@@ -110,20 +113,19 @@ impl System for Theirs<'_> {
         let meter = store.meter();
         let mut worker = self.start("work", store, place.name(), json!({"count": jobs, "entries": false}))?;
         let (done, cpu) = worker.told()?;
-        let server = meter.cost(done.jobs);
+        let server_us = meter.cost(done.jobs);
         worker.end()?;
-        Ok((Worked { jobs: done.jobs, seconds: done.seconds, own_us: cpu / done.jobs * 1e6 }, server))
+        Ok(Worked { jobs: done.jobs, seconds: done.seconds, own_us: cpu / done.jobs * 1e6, server_us })
     }
 
     fn pick_up(&self, store: &Store, rate: u32, seconds: u64) -> Result<Vec<f64>> {
         let place = store.place()?;
-        let worker = self.start("work", store, place.name(), json!({"count": 0, "entries": true}))?;
+        let mut worker = self.start("work", store, place.name(), json!({"count": 0, "entries": true}))?;
         let mut producer = self.start("pickup", store, place.name(), json!({"rate": rate, "seconds": seconds}))?;
         producer.told()?;
         std::thread::sleep(Duration::from_millis(500)); // the last ones are on their way
         let by_id = |moments: Vec<Moment>| moments.into_iter().map(|moment| (moment.id, moment.us));
         let answered: HashMap<_, _> = by_id(producer.end()?).collect();
-        let mut worker = worker;
         worker.ask()?;
         let waited = |(id, entered): (String, u64)| Some(entered.saturating_sub(*answered.get(&id)?) as f64 / 1e3);
         Ok(by_id(worker.end()?).filter_map(waited).collect())

@@ -28,6 +28,8 @@ DECLARE
     v_alone    boolean;
     v_want     integer;
     v_got      integer;
+    v_buried   bigint;
+    v_late     bigint := 0;
     v_kinds    text[];
     v_counts   bigint[];
 BEGIN
@@ -49,7 +51,7 @@ BEGIN
             WHERE j.state = 2 AND j.worker = p_worker AND j.token_number >= v_known.first_claim ORDER BY j.id FOR UPDATE
         )
         UPDATE longshore.job j SET lease_until = v_until FROM held h
-        WHERE j.id = h.id AND j.state = 2 AND j.worker = p_worker AND j.token_number >= v_known.first_claim
+        WHERE j.id = h.id AND j.worker = p_worker AND j.token_number >= v_known.first_claim
         RETURNING j.id, j.token_number, j.token_bits, j.queue, j.kind, j.payload, j.attempt, j.max_attempts, j.crashes, j.timeout_ms,
                   NULL::boolean, NULL::bigint, NULL::boolean, NULL::boolean;
         RETURN;
@@ -65,19 +67,17 @@ BEGIN
                q.paused_since IS NOT NULL AND coalesce(q.paused_until > v_now, true) AS paused, q.paused_until
         INTO v_look FROM (SELECT) one LEFT JOIN longshore.queue q ON q.name = v_queue;
 
-        IF v_look.late THEN
-            v_stirred := longshore.bury_late(500, v_now, p_keep_dead) > 0 OR v_stirred;
-        END IF;
         IF v_look.due <= v_now THEN
             WITH due AS MATERIALIZED (
                 SELECT j.id FROM longshore.job j WHERE j.state = 0 AND j.queue = v_queue AND j.run_at <= v_now
                 ORDER BY j.run_at LIMIT 500 FOR UPDATE SKIP LOCKED
             ), promoted AS (
-                UPDATE longshore.job j SET state = 1, version = j.version + 1 FROM due d WHERE j.id = d.id AND j.state = 0 RETURNING 1
+                UPDATE longshore.job j SET state = 1, version = j.version + 1 FROM due d WHERE j.id = d.id RETURNING 1
             )
             INSERT INTO longshore.count_change (queue, scheduled, ready)
             SELECT v_queue, -count(*), count(*) FROM promoted HAVING count(*) > 0;
             v_stirred := FOUND OR v_stirred;
+            v_look.suspects := v_look.suspects OR FOUND; -- perhaps; it is asked more closely below
             v_look.due := (SELECT j.run_at FROM longshore.job j WHERE j.state = 0 AND j.queue = v_queue ORDER BY j.run_at LIMIT 1);
         END IF;
         v_next_due := least(v_next_due, v_look.due);
@@ -105,7 +105,6 @@ BEGIN
                       FROM (SELECT j.* FROM unnest(p_kinds) AS k (kind) CROSS JOIN LATERAL (
                                 SELECT j.kind, j.rank, j.run_at, j.seq FROM longshore.job j
                                 WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = v_alone::integer AND j.kind = k.kind
-                                  AND (j.deadline IS NULL OR j.deadline > v_now)
                                 ORDER BY j.rank, j.run_at, j.seq LIMIT v_want) j
                             ORDER BY j.rank, j.run_at, j.seq LIMIT v_want) c
                       GROUP BY c.kind) best;
@@ -117,14 +116,13 @@ BEGIN
                 FROM (SELECT j.* FROM unnest(v_kinds, v_counts) AS k (kind, n) CROSS JOIN LATERAL (
                           SELECT j.id, j.rank, j.run_at, j.seq FROM longshore.job j
                           WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = v_alone::integer AND j.kind = k.kind
-                            AND (j.deadline IS NULL OR j.deadline > v_now)
                           ORDER BY j.rank, j.run_at, j.seq LIMIT k.n FOR UPDATE SKIP LOCKED) j
                       ORDER BY j.rank, j.run_at, j.seq) best
             ), taken AS (
                 UPDATE longshore.job j
                 SET state = 2, attempt = j.attempt + 1, worker = p_worker, token_number = p.number, token_bits = p_bits,
                     lease_until = v_until, started_at = v_now, progress = NULL, version = j.version + 1
-                FROM picked p WHERE j.id = p.id AND j.state = 1
+                FROM picked p WHERE j.id = p.id AND (j.deadline IS NULL OR j.deadline > v_now)
                 RETURNING j.*
             ), freed AS (
                 DELETE FROM longshore.unique_key u USING taken t
@@ -138,8 +136,19 @@ BEGIN
             FROM taken t;
             GET DIAGNOSTICS v_got = ROW_COUNT;
             v_taken := v_taken + v_got;
-            EXIT WHEN NOT v_alone AND (v_got = 0 OR cardinality(p_kinds) = 1);
             v_solo := v_alone AND v_got > 0;
+            CONTINUE WHEN v_solo; -- to the end of the loop
+            IF v_got < v_want AND v_look.late THEN
+                v_buried := longshore.bury_late_first(v_queue, v_alone::integer, p_kinds, 500, v_now, p_keep_dead);
+                v_stirred := v_stirred OR v_buried > 0;
+                v_late := v_late + v_buried;
+                IF v_late >= 500 THEN
+                    v_next_due := v_now; -- enough for one call; look again at once
+                    EXIT;
+                END IF;
+                CONTINUE WHEN v_buried > 0;
+            END IF;
+            EXIT WHEN NOT v_alone AND (v_got = 0 OR cardinality(p_kinds) = 1);
             v_alone := false;
         END LOOP;
     END LOOP;
@@ -152,6 +161,28 @@ BEGIN
     alone_waits := v_waits;
     stirred := v_stirred;
     RETURN NEXT;
+END $$;
+
+-- Buries jobs that missed their deadline, as far as they come before the best that did not.
+-- In:  a queue; whether of those that must run alone (1) or the others (0); kinds; most jobs; now; how long dead jobs are kept
+-- Out: how many
+CREATE FUNCTION longshore.bury_late_first(
+    p_queue text, p_alone integer, p_kinds text[], p_limit integer, p_now bigint, p_keep_dead bigint
+) RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN longshore.bury(ARRAY(
+        SELECT j.id FROM (
+            SELECT first.id, bool_and(first.deadline IS NOT NULL AND first.deadline <= p_now) OVER (
+                       ORDER BY first.rank, first.run_at, first.seq) AS late
+            FROM (SELECT j.* FROM unnest(p_kinds) AS k (kind) CROSS JOIN LATERAL (
+                      SELECT j.id, j.deadline, j.rank, j.run_at, j.seq FROM longshore.job j
+                      WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_alone AND j.kind = k.kind
+                      ORDER BY j.rank, j.run_at, j.seq LIMIT p_limit) j
+                  ORDER BY j.rank, j.run_at, j.seq LIMIT p_limit) first
+        ) best CROSS JOIN LATERAL (
+            SELECT j.id FROM longshore.job j WHERE j.id = best.id AND j.token_number IS NULL AND j.deadline <= p_now FOR UPDATE SKIP LOCKED
+        ) j
+        WHERE best.late ORDER BY best.id), 'expired', p_now, p_keep_dead);
 END $$;
 
 -- Notes that these queues have workers who know these kinds. Never waits: who holds a row is noting the same, or adds up counts.

@@ -1,13 +1,15 @@
 -- Takes jobs over, all or none; see `push` in core/src/store.rs. People and other programs call enqueue.sql instead.
 -- In:  one array a column, in the order of the batch; those that say nothing of any job may be empty. `delays` or `moments` say
---      when it is due, `deadlines_in` or `deadlines` when it is too late. `shift` is how far tests moved the wall clock.
+--      when it is due, `deadlines_in` or `deadlines` when it is too late. `shift` is how far tests
+--      moved the wall clock; `fresh` says that nobody can have pushed these ids before.
 -- Out: the answers that another job gives: the place, how (0: the same request made it before, 1: it holds the unique key, 2: its
 --      result is reused, 3: another request with the same idempotency key made it), and that job
 CREATE FUNCTION longshore.push_batch(
     p_ids uuid[], p_queues text[], p_kinds text[], p_payloads text[], p_ranks smallint[], p_delays bigint[], p_moments bigint[],
     p_max_attempts smallint[], p_timeouts integer[], p_deadlines_in bigint[], p_deadlines bigint[], p_keys text[], p_tags text[],
     p_aliases text[], p_unique_keys text[], p_unique_scopes bigint[], p_reuse_keys text[], p_reuse_ms bigint[],
-    p_idempotency_keys text[], p_fingerprints bytea[], p_shift bigint
+    p_idempotency_keys text[], p_fingerprints bytea[], p_shift bigint,
+    p_fresh boolean
 ) RETURNS TABLE (place integer, instead smallint, other uuid) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -18,7 +20,7 @@ DECLARE
     v_answer   record;
     v_new      record;
 BEGIN
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
+    IF NOT p_fresh AND current_setting('transaction_isolation') <> 'read committed' THEN
         -- In an older snapshot a job that has finished meanwhile would be pushed once more.
         RAISE EXCEPTION 'longshore: jobs with ids of their own are pushed in READ COMMITTED transactions only'
             USING ERRCODE = 'feature_not_supported', HINT = 'begin the transaction with ISOLATION LEVEL READ COMMITTED';

@@ -31,7 +31,7 @@ BEGIN
     v_ids := ARRAY(
         SELECT j.id FROM unnest(p_ids) AS a (id) CROSS JOIN LATERAL (
             SELECT j.id FROM longshore.job j
-            WHERE j.id = a.id AND j.state = 2 AND (p_worker IS NULL OR j.worker = p_worker)
+            WHERE j.id = a.id AND j.token_number IS NOT NULL AND (p_worker IS NULL OR j.worker = p_worker)
               AND (p_leases IS NULL OR j.lease_until <= p_leases[1] OR j.lease_until > p_leases[2])
             FOR UPDATE
         ) j);

@@ -20,7 +20,7 @@ BEGIN
         USING unnest(p_ids, p_numbers, p_bits, p_outcomes, p_messages, p_whys, p_progresses, p_result_types, p_results, p_artifacts,
                      p_artifact_bytes) WITH ORDINALITY
               AS a (id, number, bits, outcome, message, why, said, result_type, result, artifact, artifact_bytes, place)
-        WHERE j.id = a.id AND j.state = 2 AND j.token_number = a.number AND j.token_bits = a.bits AND a.place <= p_certain
+        WHERE j.id = a.id AND j.token_number = a.number AND j.token_bits = a.bits AND a.place <= p_certain
         RETURNING j.*, a.outcome, a.message, a.why, a.said, a.result_type, a.result, a.artifact, a.artifact_bytes, a.place
     ), kept AS (
         INSERT INTO longshore.history (

@@ -1,14 +1,16 @@
 -- Rescues jobs whose lease is over: past its end, or farther ahead than a lease can end.
--- In:  most jobs; the longest a lease can be; how far tests moved the clocks; retention
--- Out: how many
+-- In:  most jobs; the moment after which this comes too late, because something held it up; the longest a lease can be; how far tests
+--      moved the clocks; retention
+-- Out: how many; NULL where it came too late
 CREATE FUNCTION longshore.rescue(
-    p_limit integer, p_longest bigint, p_shift bigint, p_lease_shift bigint, p_keep_finished bigint, p_keep_dead bigint
+    p_limit integer, p_good_until bigint, p_longest bigint, p_shift bigint, p_lease_shift bigint, p_keep_finished bigint, p_keep_dead bigint
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     v_clock bigint := longshore.clock();
     v_lease bigint := v_clock + p_lease_shift;
     v_lost  uuid[];
 BEGIN
+    IF v_clock > p_good_until THEN RETURN NULL; END IF;
     v_lost := ARRAY(
         SELECT l.id FROM (
             (SELECT j.id FROM longshore.job j WHERE j.state = 2 AND j.lease_until <= v_lease ORDER BY j.lease_until LIMIT p_limit)
@@ -97,7 +99,7 @@ BEGIN
     WITH old AS MATERIALIZED (
         SELECT h.id FROM longshore.history h WHERE h.keep_until <= v_now ORDER BY h.keep_until LIMIT p_limit FOR UPDATE SKIP LOCKED
     ), gone AS (
-        DELETE FROM longshore.history h USING old o WHERE h.id = o.id AND h.keep_until <= v_now RETURNING h.*
+        DELETE FROM longshore.history h USING old o WHERE h.id = o.id RETURNING h.*
     ), freed AS ( -- a key that is locked is being taken over, because its period has passed
         DELETE FROM longshore.unique_key u
         USING gone g CROSS JOIN LATERAL (
@@ -117,14 +119,15 @@ END $$;
 -- Adds up the changes of counts; one at a time, and nobody waits. And forgets workers that have not claimed anything for a day and
 -- hold nothing, and answers to pushes whose time is over; those whose job is still known are looked at again an hour later.
 -- In:  most rows of each sort; how far tests moved the wall clock
--- Out: whether there is more to do
-CREATE FUNCTION longshore.tidy(p_limit integer, p_lock bigint, p_shift bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+-- Out: whether there is more to do; whether the table of jobs is to be vacuumed: claims walk over what is left of jobs that were
+--      claimed before, and autovacuum comes once a minute at most
+CREATE FUNCTION longshore.tidy(p_limit integer, p_lock bigint, p_shift bigint, OUT more boolean, OUT dusty boolean) LANGUAGE plpgsql AS $$
 DECLARE
     v_now  bigint := longshore.clock() + p_shift;
-    v_more boolean := false;
     v_rows bigint;
     v_over longshore.idempotency[];
 BEGIN
+    more := false;
     IF pg_try_advisory_xact_lock(p_lock) THEN
         WITH gone AS (
             DELETE FROM longshore.count_change c WHERE c.ctid = ANY (ARRAY(SELECT c.ctid FROM longshore.count_change c LIMIT 20000))
@@ -141,7 +144,7 @@ BEGIN
                 succeeded = q.succeeded + excluded.succeeded, dead = q.dead + excluded.dead,
                 cancelled = q.cancelled + excluded.cancelled
         )
-        SELECT coalesce(sum(changes), 0) >= 20000 INTO v_more FROM sums;
+        SELECT coalesce(sum(changes), 0) >= 20000 INTO more FROM sums;
     END IF;
 
     DELETE FROM longshore.worker w WHERE w.id = ANY (ARRAY(
@@ -149,7 +152,7 @@ BEGIN
         WHERE w.seen < v_now - 86400000 AND NOT EXISTS (SELECT 1 FROM longshore.job j WHERE j.state = 2 AND j.worker = w.id)
         LIMIT p_limit FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS v_rows = ROW_COUNT;
-    v_more := v_more OR v_rows >= p_limit;
+    more := more OR v_rows >= p_limit;
 
     v_over := ARRAY(
         SELECT a FROM longshore.idempotency a WHERE a.until <= v_now ORDER BY a.until LIMIT p_limit FOR UPDATE SKIP LOCKED);
@@ -157,5 +160,9 @@ BEGIN
     WHERE a.queue = o.queue AND a.key = o.key AND NOT longshore.is_known(o.job);
     UPDATE longshore.idempotency a SET until = v_now + 3600000 FROM unnest(v_over) AS o
     WHERE a.queue = o.queue AND a.key = o.key AND longshore.is_known(o.job);
-    RETURN v_more OR cardinality(v_over) >= p_limit;
+    more := more OR cardinality(v_over) >= p_limit;
+
+    SELECT s.n_dead_tup > greatest(20000, s.n_live_tup / 50)
+           AND coalesce(greatest(s.last_vacuum, s.last_autovacuum) < clock_timestamp() - interval '10 seconds', true)
+    INTO dusty FROM pg_stat_user_tables s WHERE s.relid = 'longshore.job'::regclass;
 END $$;

@@ -47,6 +47,8 @@ mod transaction;
 mod upkeep;
 mod url;
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -106,6 +108,8 @@ pub struct Postgres {
     steps: StepWatch,
     noted: claim::Noted,
     unknown: upkeep::Place,
+    /// Whether this process vacuums right now.
+    vacuums: Arc<AtomicBool>,
 }
 
 /// How many pushes are under way at the same time: while one waits for the disk, the next is written.
@@ -171,6 +175,7 @@ impl Postgres {
             steps,
             noted: claim::Noted::default(),
             unknown: upkeep::Place::default(),
+            vacuums: Arc::default(),
         })
     }
 

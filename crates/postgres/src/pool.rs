@@ -185,6 +185,7 @@ impl Pool {
     /// Connects, on the store's runtime; `options` are said at the start of the session beside those that protect the server.
     pub(crate) async fn dial(&self, until: Instant, options: &str) -> Result<(Client, Driver), Error> {
         let inner = Arc::clone(&self.inner);
+        let pooled_before = self.is_pooled();
         let config = inner.config(options);
         let dialling = self.inner.runtime.spawn(async move {
             let dialled = timeout_at(until, config.connect(inner.tls.clone())).await;
@@ -195,7 +196,6 @@ impl Pool {
                 error::of_connecting(e)
             })
         });
-        let pooled_before = self.is_pooled();
         let dialled = dialling.await.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)));
         if dialled.is_err() && self.is_pooled() && !pooled_before {
             return Box::pin(self.dial(until, options)).await; // a pooler that takes no options: once more without

@@ -10,7 +10,7 @@ use crate::pool::{Param, Pool};
 
 /// The statement; the columns are its parameters.
 const PUSH: &str = "SELECT place, instead, other FROM longshore.push_batch(
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, false)";
 
 /// Pushes jobs, all or none.
 pub(crate) async fn push(pool: Pool, bells: Bells, shift: i64, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {

@@ -1,7 +1,9 @@
 //! Upkeep: each part is a transaction of its own that touches a bounded number of rows, skips those that others work on, and
 //! looks by an index of its own, so that none starves the others.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use longshore_core::{ArtifactName, Error, JobId, Kept, Upkeep, limits, millis};
 use tokio_postgres::types::Type;
@@ -12,6 +14,9 @@ use crate::bells::Rings;
 use crate::error;
 use crate::pool::Pool;
 
+/// A call that takes longer was held up, and whatever held it up has held up renewals, too.
+const STANDSTILL: Duration = Duration::from_secs(1);
+
 /// Where the search for kinds that nobody knows goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Place(Mutex<Option<Vec<String>>>);
@@ -20,9 +25,13 @@ pub(crate) async fn upkeep(store: &Postgres, upkeep: Upkeep) -> Result<Kept, Err
     let limit = upkeep.limit.min(limits::UPKEEP_ROWS);
     let mut kept = Kept::default();
     let (shift, lease_shift) = store.settings.clock.shift();
-    let steady = store.steps.steady(clock(&store.pool).await? + lease_shift, &store.settings.clock);
-    if upkeep.rescue && steady {
-        kept.rescued = rescue(store, limit, shift, lease_shift).await?;
+    let asked = Instant::now();
+    let now = clock(&store.pool).await?;
+    let steady = store.steps.steady(now + lease_shift, &store.settings.clock);
+    if asked.elapsed() >= STANDSTILL {
+        store.steps.stalled(&store.settings.clock);
+    } else if upkeep.rescue && steady {
+        kept.rescued = rescue(store, limit, now, shift, lease_shift).await?;
         store.bells.ring(Rings { work: kept.rescued > 0, news: kept.rescued > 0, cancels: false });
     }
     // What has happened so far has happened, whatever becomes of the rest.
@@ -44,13 +53,15 @@ pub(crate) async fn clock(pool: &Pool) -> Result<i64, Error> {
     pool.row("SELECT longshore.clock()", &[]).await?.try_get(0).map_err(error::of)
 }
 
-async fn rescue(store: &Postgres, limit: usize, shift: i64, lease_shift: i64) -> Result<usize, Error> {
+/// Rescues, unless the server gets to it only after a standstill, in which others could not renew.
+async fn rescue(store: &Postgres, limit: usize, asked: i64, shift: i64, lease_shift: i64) -> Result<usize, Error> {
     let row = store
         .pool
         .row(
-            "SELECT longshore.rescue($1, $2, $3, $4, $5, $6)",
+            "SELECT longshore.rescue($1, $2, $3, $4, $5, $6, $7)",
             &[
                 (&(limit as i32), Type::INT4),
+                (&(asked + millis(STANDSTILL)), Type::INT8),
                 (&millis(limits::LONGEST_LEASE), Type::INT8),
                 (&shift, Type::INT8),
                 (&lease_shift, Type::INT8),
@@ -59,7 +70,11 @@ async fn rescue(store: &Postgres, limit: usize, shift: i64, lease_shift: i64) ->
             ],
         )
         .await?;
-    row.try_get::<_, i64>(0).map(|rows| rows as usize).map_err(error::of)
+    let rescued: Option<i64> = row.try_get(0).map_err(error::of)?;
+    if rescued.is_none() {
+        store.steps.stalled(&store.settings.clock);
+    }
+    Ok(rescued.unwrap_or(0) as usize)
 }
 
 /// Buries what missed its deadline, and what nobody knows; returns how many of each.
@@ -96,9 +111,29 @@ async fn prune(store: &Postgres, limit: usize, shift: i64, kept: &mut Kept) -> R
     Ok(())
 }
 
-/// Adds up counts and forgets what is over; returns whether there is more to do.
+/// Adds up counts, forgets what is over, and has the table of jobs vacuumed where that is due; returns whether there is more to do.
 async fn tidy(store: &Postgres, limit: usize, shift: i64) -> Result<bool, Error> {
     let lock = store.pool.schema().lock(b"counts");
     let params = [(&(limit as i32) as _, Type::INT4), (&lock as _, Type::INT8), (&shift as _, Type::INT8)];
-    store.pool.row("SELECT longshore.tidy($1, $2, $3)", &params).await?.try_get(0).map_err(error::of)
+    let row = store.pool.row("SELECT more, dusty FROM longshore.tidy($1, $2, $3)", &params).await?;
+    let dusty: Option<bool> = row.try_get(1).map_err(error::of)?;
+    if dusty == Some(true) && !store.vacuums.swap(true, Ordering::AcqRel) {
+        let (pool, vacuums) = (store.pool.clone(), Arc::clone(&store.vacuums));
+        store.pool.runtime().spawn(async move {
+            if let Err(e) = vacuum(&pool).await {
+                tracing::debug!(error = %e, "cannot vacuum the table of jobs; autovacuum will");
+            }
+            vacuums.store(false, Ordering::Release);
+        });
+    }
+    row.try_get(0).map_err(error::of)
+}
+
+/// Vacuums the table of jobs, as autovacuum does, only sooner; who is not its owner does nothing. Holds up nobody.
+async fn vacuum(pool: &Pool) -> Result<(), Error> {
+    let taken = pool.take().await?;
+    let sql = pool.schema().in_sql("VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) longshore.job");
+    taken.client().batch_execute(&sql).await.map_err(error::of)?;
+    taken.put_back();
+    Ok(())
 }

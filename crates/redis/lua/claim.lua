@@ -6,49 +6,62 @@
 --       queues as well (B each)  7… the kinds
 -- Out:  1 bells, what is known of the claim, ms until the next job is due (-1: none is), whether one waits that must run alone,
 --       how many were handed out the first time, whether that one must run alone
---       2… for each job its member, its record, its payload
+--       2… for each job its member and record, and its payload where that is large
 
 local queue, worker, nonce, bits = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local limit, lease, may_alone, several = struct.unpack('<I4i8BB', ARGV[6])
 local claim_format = '<Bc8i8I8I4B'
 local kinds = {}
-for at = 7, #ARGV do kinds[#kinds + 1] = ARGV[at] end
+for at = 7, #ARGV do kinds[at - 6] = ARGV[at] end
 local meta, workers = root .. K_QUEUE .. queue, root .. K_WORKERS .. queue
-local lease_end = text(math.min(lease_now + lease, FAR))
+local lease_end = math.min(lease_now + lease, FAR)
+local lease_text = text(lease_end)
 
 local function answer(known, due, alone_waits, handed, solo, jobs)
-  jobs[1] = struct.pack('<BBi8BI4B', finish(), known, due, alone_waits and 1 or 0, handed, solo)
+  jobs[1] = pack('<BBi8BI4B', finish(), known, due, alone_waits and 1 or 0, handed, solo)
   return jobs
 end
 
-local earlier = redis.call('HGET', workers, worker)
+local earlier, noted = redis.call('HGET', workers, worker), 0
 if earlier and #earlier == 30 then
-  local released, of, _, first, handed, solo = struct.unpack(claim_format, earlier)
+  local released, of, seen, first, handed, solo = struct.unpack(claim_format, earlier)
   if released == 1 then return answer(RELEASED, -1, false, 0, 0, { '' }) end
   if of == nonce then
     -- The first answer may have been lost long ago: the lease begins anew.
-    local members = redis.call('SMEMBERS', root .. K_HELD .. queue .. ':' .. worker)
-    local ids, held = ids_of(members), {}
+    local held = root .. K_HELD .. queue .. ':' .. worker
+    local members = redis.call('ZRANGE', held, 0, -1)
+    local ids, found = ids_of(members), {}
     for at, record in ipairs(read(K_RECORD, ids)) do
       if record and record:byte(1) == RUNNING and record:sub(WORKER_FROM, WORKER_TO) == worker then
         local number = struct.unpack('>I8', record, TOKEN_FROM)
         if number >= first and number < first + handed then
-          held[#held + 1] = { number = number, id = ids[at], record = record, member = members[at] }
+          found[#found + 1] = { number = number, record = record, id = ids[at], member = members[at] }
+          add(held, lease_text, members[at])
         end
       end
     end
-    table.sort(held, function(one, other) return one.number < other.number end)
-    ids = {}
-    for at, job in ipairs(held) do
-      ids[at] = job.id
-      add(root .. K_RUNNING .. queue, lease_end, job.member)
-    end
+    table.sort(found, function(one, other) return one.number < other.number end)
     local jobs = { '' }
-    for at, payload in ipairs(read(K_PAYLOAD, ids)) do
-      jobs[at + 1] = held[at].member .. held[at].record .. (payload or '')
+    for at, job in ipairs(found) do
+      local payload = ''
+      if band(struct.unpack('<H', job.record, 2), PAYLOAD_BESIDE) ~= 0 then
+        payload = redis.call('GET', root .. K_PAYLOAD .. job.id) or ''
+      end
+      jobs[at + 1] = job.member .. job.record .. payload
     end
+    if found[1] then note_lease(queue, worker, lease_end) end
     return answer(REPEATED, -1, false, handed, solo, jobs)
   end
+  noted = seen
+end
+
+-- Remembers this claim, so that its repeat is recognised; and now and then that the worker is there.
+local function remember(first, handed, solo)
+  if now - noted >= NOTE_EVERY or now < noted then
+    redis.call('ZADD', root .. K_WORKERS_SEEN .. queue, text(now), worker)
+    noted = now
+  end
+  redis.call('HSET', workers, worker, pack(claim_format, 0, nonce, noted, first, handed, solo))
 end
 
 local known = redis.call('HMGET', meta, 'since', 'seen', 'token', 'paused')
@@ -95,46 +108,51 @@ if known[4] then
 end
 if resumes or #kinds == 0 then
   if resumes and resumes < FAR and (due < 0 or resumes < due) then due = resumes end
-  if several == 1 then
-    redis.call('HSET', workers, worker, struct.pack(claim_format, 0, nonce, now, 0, 0, 0))
-    redis.call('ZADD', root .. K_WORKERS_SEEN .. queue, text(now), worker)
-  end
+  if several == 1 then remember(0, 0, 0) end
   return answer(FRESH, due, false, 0, 0, { '' })
 end
 
--- Takes up to n of the best jobs of these kinds out of their sets.
+-- Takes up to n of the best jobs of these kinds out of their sets; returns members, scores, and which kind each is of.
 local function pop(kept, n)
   local members, scores, from = {}, {}, {}
   if #kinds == 1 then
-    local set = root .. kept .. queue .. ':' .. kinds[1]
-    local popped = redis.call('ZPOPMIN', set, n)
+    local popped = redis.call('ZPOPMIN', root .. kept .. queue .. ':' .. kinds[1], n)
     for at = 1, #popped, 2 do
-      local place = #members + 1
+      local place = (at + 1) / 2
       members[place], scores[place], from[place] = popped[at], popped[at + 1], 1
     end
     return members, scores, from
   end
-  local heads, at, taken = {}, {}, {}
-  for kind, name in ipairs(kinds) do
-    local best = redis.call('ZRANGE', root .. kept .. queue .. ':' .. name, 0, n - 1, 'WITHSCORES')
-    if best[1] then heads[kind], at[kind], taken[kind] = best, 1, 0 end
+  -- The best of each kind in turn, read in stretches.
+  local stretch = math.max(math.ceil(2 * n / #kinds), 4)
+  local heads, places, bests, taken, live = {}, {}, {}, {}, {}
+  local function fill(kind)
+    local best = redis.call('ZRANGE', root .. kept .. queue .. ':' .. kinds[kind], taken[kind], taken[kind] + stretch - 1,
+      'WITHSCORES')
+    heads[kind], places[kind], bests[kind] = best, 1, tonumber(best[2])
+    return best[1]
   end
-  while #members < n do
-    local chosen, score, member
-    for kind, best in pairs(heads) do
-      local of = tonumber(best[at[kind] + 1])
-      if not chosen or of < score or (of == score and best[at[kind]] < member) then
-        chosen, score, member = kind, of, best[at[kind]]
+  for kind = 1, #kinds do
+    taken[kind] = 0
+    if fill(kind) then live[#live + 1] = kind end
+  end
+  while #members < n and live[1] do
+    local chosen, place = live[1], 1
+    for at = 2, #live do
+      local kind = live[at]
+      if bests[kind] < bests[chosen]
+        or bests[kind] == bests[chosen] and heads[kind][places[kind]] < heads[chosen][places[chosen]] then
+        chosen, place = kind, at
       end
     end
-    if not chosen then break end
-    local place = #members + 1
-    members[place], scores[place], from[place] = member, heads[chosen][at[chosen] + 1], chosen
-    at[chosen], taken[chosen] = at[chosen] + 2, taken[chosen] + 1
-    if not heads[chosen][at[chosen]] then heads[chosen] = nil end
+    local at, count = places[chosen], #members + 1
+    members[count], scores[count], from[count] = heads[chosen][at], heads[chosen][at + 1], chosen
+    taken[chosen], places[chosen] = taken[chosen] + 1, at + 2
+    bests[chosen] = tonumber(heads[chosen][at + 3])
+    if not bests[chosen] and not fill(chosen) then table.remove(live, place) end
   end
-  for kind, many in pairs(taken) do
-    if many > 0 then redis.call('ZREMRANGEBYRANK', root .. kept .. queue .. ':' .. kinds[kind], 0, many - 1) end
+  for kind = 1, #kinds do
+    if taken[kind] > 0 then redis.call('ZREMRANGEBYRANK', root .. kept .. queue .. ':' .. kinds[kind], 0, taken[kind] - 1) end
   end
   return members, scores, from
 end
@@ -142,43 +160,39 @@ end
 local first = math.max(tonumber(known[3] or 0) + 1, us)
 local number, bytes = first, 0
 local jobs = { '' }
-local running, holding = list(added, root .. K_RUNNING .. queue), list(holds, root .. K_HELD .. queue .. ':' .. worker)
+local held = list(added, root .. K_HELD .. queue .. ':' .. worker)
 grant_worker = worker
 
 -- Hands out what was popped. One that missed its deadline, or makes no sense, is dead instead and stops nobody.
 local function hand_out(kept, members, scores, from)
   local ids = ids_of(members)
   local all = read(K_RECORD, ids)
-  for start = 1, #ids, 100 do
-    local stop = math.min(start + 99, #ids)
+  for at = 1, #ids do
+    local id, record, member = ids[at], all[at], members[at]
     if bytes > CLAIM_BYTES then
-      for at = start, #ids do add(root .. kept .. queue .. ':' .. kinds[from[at]], scores[at], members[at]) end
-      return
-    end
-    local payloads = read(K_PAYLOAD, { unpack(ids, start, stop) })
-    for at = start, stop do
-      local record, payload, member = all[at], payloads[at - start + 1], members[at]
-      if not record then
-        forget(queue, READY, member)
+      add(root .. kept .. queue .. ':' .. kinds[from[at]], scores[at], member)
+    elseif not record then
+      forget(queue, READY, member)
+    else
+      local low, high = record:byte(2, 3)
+      local payload, after = '', nil
+      if band(high or 0, PAYLOAD_BESIDE / 256) ~= 0 then payload = redis.call('GET', root .. K_PAYLOAD .. id) end
+      if band(low or 0, HAS_DEADLINE) ~= 0 and #record > ORDER_TO and struct.unpack('<i8', record, DEADLINE_FROM) <= now then
+        after = move(id, record, BURY, EXPIRED, nil, nil, true)
+      elseif not payload then
+        after = move(id, record, BURY, CORRUPT, 'its payload is gone', nil, true)
       else
-        local low = record:byte(2) or 0
-        if bit.band(low, HAS_DEADLINE) ~= 0 and #record > ORDER_TO and struct.unpack('<i8', record, DEADLINE_FROM) <= now then
-          move(ids[at], record, BURY, EXPIRED, nil, nil, true)
-        elseif not payload then
-          move(ids[at], record, BURY, CORRUPT, 'its payload is gone', nil, true)
-        else
-          grant_token = struct.pack('>I8', number) .. bits
-          local after = move(ids[at], record, CLAIM, nil, nil, nil, true)
-          if after then
-            number, bytes = number + 1, bytes + #payload
-            running[#running + 1] = lease_end
-            running[#running + 1] = member
-            holding[#holding + 1] = member
-            jobs[#jobs + 1] = member .. after .. payload
-          elseif not sound(record) then
-            entomb(queue, kinds[from[at]], READY, member, "the job's record makes no sense")
-          end
+        grant_token = pack('>I8', number) .. bits
+        after = move(id, record, CLAIM, nil, nil, nil, true)
+        if after then
+          number, bytes = number + 1, bytes + #after + #payload
+          local n = #held
+          held[n + 1], held[n + 2] = lease_text, member
+          jobs[#jobs + 1] = payload == '' and member .. after or member .. after .. payload
         end
+      end
+      if not after and not sound(record) then
+        entomb(queue, kinds[from[at]], READY, member, "the job's record makes no sense")
       end
     end
   end
@@ -198,18 +212,20 @@ while alone_waits and may_alone == 1 and limit > 0 and solo == 0 and looked < RO
   if number > first then solo = 1 end
 end
 while solo == 0 and number - first < limit and bytes <= CLAIM_BYTES and looked < ROWS + limit do
-  local members, scores, from = pop(K_READY, limit - (number - first))
+  local wanted = limit - (number - first)
+  local members, scores, from = pop(K_READY, wanted)
   if not members[1] then break end
   looked = looked + #members
   hand_out(K_READY, members, scores, from)
+  if #members < wanted then break end
 end
 -- Many that could not be handed out were in the way: there is more to do at once.
 if number - first < limit and solo == 0 and looked >= ROWS + limit then due = 0 end
 
 local handed = number - first
-if handed > 0 then redis.call('HSET', meta, 'token', text(number - 1)) end
-if handed > 0 or several == 1 then
-  redis.call('HSET', workers, worker, struct.pack(claim_format, 0, nonce, now, first, handed, solo))
-  redis.call('ZADD', root .. K_WORKERS_SEEN .. queue, text(now), worker)
+if handed > 0 then
+  redis.call('HSET', meta, 'token', text(number - 1))
+  note_lease(queue, worker, lease_end)
 end
+if handed > 0 or several == 1 then remember(first, handed, solo) end
 return answer(FRESH, due, alone_waits, handed, solo, jobs)

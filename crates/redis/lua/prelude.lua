@@ -12,9 +12,10 @@ local time = redis.call('TIME')
 local us = time[1] * 1000000 + time[2]
 local ms = math.floor(us / 1000)
 local now, lease_now = ms + wall_shift, ms + lease_shift
+local pack, unpack_record, band = struct.pack, struct.unpack, bit.band
 
 local records, doomed, bells = {}, {}, 0
-local added, removed, counts, holds, drops = {}, {}, {}, {}, {}
+local added, removed, queues, last_queue = {}, {}, {}, nil
 local grant_token, grant_worker
 
 local function list(of, key)
@@ -35,8 +36,8 @@ end
 
 local function add(set, score, member)
   local to = list(added, set)
-  to[#to + 1] = score
-  to[#to + 1] = member
+  local n = #to
+  to[n + 1], to[n + 2] = score, member
 end
 
 local function remove(set, member)
@@ -44,32 +45,47 @@ local function remove(set, member)
   from[#from + 1] = member
 end
 
-local function count(queue, state, by)
-  local of = list(counts, queue)
-  of[state] = (of[state] or 0) + by
+-- Returns what is gathered of a queue: changes of its counters by state, and names of sets that batches repeat.
+local function queue_of(name)
+  if last_queue and last_queue.name == name then return last_queue end
+  local queue = queues[name]
+  if not queue then
+    queue = { name = name, final = root .. K_FINAL .. name, [0] = 0, 0, 0, 0, 0, 0 }
+    queues[name] = queue
+  end
+  last_queue = queue
+  return queue
 end
 
-local function in_chunks(command, key, values, size)
-  for from = 1, #values, size do
-    local to = math.min(from + size - 1, #values)
+local function count(name, state, by)
+  local queue = queue_of(name)
+  queue[state] = queue[state] + by
+end
+
+local function held_set(queue, worker)
+  if queue.worker ~= worker then queue.worker, queue.held = worker, root .. K_HELD .. queue.name .. ':' .. worker end
+  return queue.held
+end
+
+local function in_chunks(command, key, values)
+  for from = 1, #values, CHUNK do
+    local to = math.min(from + CHUNK - 1, #values)
     if key then redis.call(command, key, unpack(values, from, to)) else redis.call(command, unpack(values, from, to)) end
   end
 end
 
 -- Writes what was gathered so far.
 local function flush()
-  for set, members in pairs(removed) do in_chunks('ZREM', set, members, CHUNK) end
-  for set, scored in pairs(added) do in_chunks('ZADD', set, scored, CHUNK) end
-  for set, members in pairs(drops) do in_chunks('SREM', set, members, CHUNK) end
-  for set, members in pairs(holds) do in_chunks('SADD', set, members, CHUNK) end
-  in_chunks('MSET', nil, records, CHUNK)
-  in_chunks('DEL', nil, doomed, CHUNK)
-  for queue, changes in pairs(counts) do
-    for state, by in pairs(changes) do
-      if by ~= 0 then redis.call('HINCRBY', root .. K_QUEUE .. queue, 'n' .. state, by) end
+  for set, members in pairs(removed) do in_chunks('ZREM', set, members) end
+  for set, scored in pairs(added) do in_chunks('ZADD', set, scored) end
+  in_chunks('MSET', nil, records)
+  in_chunks('DEL', nil, doomed)
+  for name, queue in pairs(queues) do
+    for state = SCHEDULED, CANCELLED do
+      if queue[state] ~= 0 then redis.call('HINCRBY', root .. K_QUEUE .. name, 'n' .. state, queue[state]) end
     end
   end
-  records, doomed, added, removed, counts, holds, drops = {}, {}, {}, {}, {}, {}, {}
+  records, doomed, added, removed, queues, last_queue = {}, {}, {}, {}, {}, nil
 end
 
 -- Writes what was gathered, and rings the bells of others; returns which rang.
@@ -81,11 +97,13 @@ end
 
 -- Reads the strings of many jobs; false where there is none.
 local function read(kind, ids)
-  local all = {}
+  local prefix, all = root .. kind, {}
   for from = 1, #ids, CHUNK do
     local keys = {}
-    for at = from, math.min(from + CHUNK - 1, #ids) do keys[#keys + 1] = root .. kind .. ids[at] end
-    for _, value in ipairs(redis.call('MGET', unpack(keys))) do all[#all + 1] = value end
+    for at = from, math.min(from + CHUNK - 1, #ids) do keys[at - from + 1] = prefix .. ids[at] end
+    local values = redis.call('MGET', unpack(keys))
+    if #ids <= CHUNK then return values end
+    for at = 1, #values do all[from + at - 1] = values[at] end
   end
   return all
 end
@@ -103,17 +121,17 @@ end
 
 local function ids_of(members)
   local ids = {}
-  for at, member in ipairs(members) do ids[at] = member:sub(9) end
+  for at = 1, #members do ids[at] = members[at]:sub(9) end
   return ids
 end
 
--- Reads what a record holds after its kind: unique key, its scope, reuse key, its period, key, alias, tags.
+-- Reads what a record holds after its kind: unique key, its scope, reuse key, its period, key, alias, tags; and where it ends.
 local function words_of(flags, record, at)
   local unique, scope, reuse, within, key, alias, tags = nil, nil, nil, nil, '', '', {}
   at = at + 4
-  if bit.band(flags, HAS_UNIQUE) ~= 0 then unique, scope, at = struct.unpack('<Bc0i8', record, at) end
-  if bit.band(flags, HAS_REUSE) ~= 0 then reuse, within, at = struct.unpack('<Bc0i8', record, at) end
-  if bit.band(flags, HAS_LABELS) ~= 0 then
+  if band(flags, HAS_UNIQUE) ~= 0 then unique, scope, at = struct.unpack('<Bc0i8', record, at) end
+  if band(flags, HAS_REUSE) ~= 0 then reuse, within, at = struct.unpack('<Bc0i8', record, at) end
+  if band(flags, HAS_LABELS) ~= 0 then
     local n
     key, alias, n, at = struct.unpack('<Bc0Bc0B', record, at)
     for place = 1, n do tags[place], at = struct.unpack('<Bc0', record, at) end
@@ -139,7 +157,7 @@ end
 
 local function hold(queue, unique, scope, member)
   local till = scope >= 2 and math.min(now + scope - 2, FAR) or -1
-  redis.call('HSET', root .. K_UNIQUE .. queue, unique, member .. struct.pack('<i8', till))
+  redis.call('HSET', root .. K_UNIQUE .. queue, unique, member .. pack('<i8', till))
 end
 
 -- Gives a unique key back where a move ends its scope; returns until when it is still held by its period.
@@ -157,7 +175,7 @@ end
 
 local function note_failure(id, attempt, worker, message)
   local key = root .. K_FAILURES .. id
-  redis.call('RPUSH', key, struct.pack('<i8Hc16', now, attempt, worker) .. message)
+  redis.call('RPUSH', key, pack('<i8Hc16', now, attempt, worker) .. message)
   redis.call('LTRIM', key, -FAILURES_KEPT, -1)
 end
 
@@ -166,83 +184,82 @@ local function ready_set(queue, kind, crashes)
 end
 
 -- Moves a job where an event takes it; returns its new record, or nothing where the event changes nothing or the record makes no
--- sense. `failure` is kept among its failures, `marks` are set in its flags; one that is `popped` has left its set already.
-local function move(id, record, event, with, failure, marks, popped)
+-- sense. `failure` is kept among its failures, `marks` are set in its flags, `result` becomes the end of its record; one that is
+-- `popped` has left its set already.
+local function move(id, record, event, with, failure, marks, popped, result)
   local ok, state, flags, attempt, crashes, interruptions, most, version, _, finished, started, token, worker, run_at,
-    deadline, _, order, queue, kind, rank, at = pcall(struct.unpack, WHOLE, record)
+    deadline, _, order, name, kind, rank, at = pcall(unpack_record, WHOLE, record)
   if not ok then return nil end
   local to, attempt_then, crashes_then, interruptions_then, asked, wait, reason =
-    step(state, attempt, most, crashes, interruptions, bit.band(flags, ASKED), event, with)
+    step(state, attempt, most, crashes, interruptions, flags % 2, event, with)
   if not to then return nil end
-  local member = order .. id
+  local member, queue = order .. id, queue_of(name)
   if failure then
     note_failure(id, attempt, worker, failure)
     flags = bit.bor(flags, HAS_FAILURES)
   end
   if marks then flags = bit.bor(flags, marks) end
-  flags = flags - bit.band(flags, ASKED) + asked
-  local timely = bit.band(flags, HAS_DEADLINE) ~= 0
+  flags = flags - flags % 2 + asked
+  local timely = band(flags, HAS_DEADLINE) ~= 0
 
   if to ~= state then
-    count(queue, state, -1)
-    count(queue, to, 1)
+    queue[state] = queue[state] - 1
+    queue[to] = queue[to] + 1
     if state == RUNNING then
-      remove(root .. K_RUNNING .. queue, member)
-      local held = list(drops, root .. K_HELD .. queue .. ':' .. worker)
-      held[#held + 1] = member
-      flags = flags - bit.band(flags, SETTLED)
+      remove(held_set(queue, worker), member)
+      flags = flags - band(flags, SETTLED)
       -- A lost claim is not a settled one: its late settle must hear `lost`.
       if event >= SUCCEED and event <= CALL_OFF then flags = flags + SETTLED else token = NOBODY end
-      if timely and to < RUNNING then add(root .. K_DEADLINE .. queue, text(deadline), member) end
+      if timely and to < RUNNING then add(root .. K_DEADLINE .. name, text(deadline), member) end
     elseif state < RUNNING then
       if state == SCHEDULED then
-        remove(root .. K_SCHEDULED .. queue, member)
+        remove(root .. K_SCHEDULED .. name, member)
       elseif not popped then
-        remove(ready_set(queue, kind, crashes), member)
+        remove(ready_set(name, kind, crashes), member)
       end
-      if timely and to >= RUNNING then remove(root .. K_DEADLINE .. queue, member) end
+      if timely and to >= RUNNING then remove(root .. K_DEADLINE .. name, member) end
     else
-      remove(root .. K_FINAL .. queue, member)
-      if state == DEAD then remove(root .. K_DEAD .. queue, member) end
-      if state == CANCELLED then remove(root .. K_CANCELLED .. queue, member) end
+      remove(queue.final, member)
+      if state == DEAD then remove(root .. K_DEAD .. name, member) end
+      if state == CANCELLED then remove(root .. K_CANCELLED .. name, member) end
       -- Tried again by hand, whatever was once too late.
-      flags, deadline, finished = flags - bit.band(flags, HAS_DEADLINE), 0, 0
+      flags, deadline, finished = flags - band(flags, HAS_DEADLINE), 0, 0
     end
   end
   if wait then run_at = math.min(now + wait, FAR) end
 
-  local till
-  if bit.band(flags, HAS_UNIQUE + HAS_REUSE) ~= 0 then
+  local till = 0
+  if band(flags, HAS_UNIQUE + HAS_REUSE) ~= 0 then
     local unique, scope, reuse, within = words(flags, record, at)
-    if unique then till = unique_moved(queue, unique, scope, member, to) end
+    if unique then till = unique_moved(name, unique, scope, member, to) or 0 end
     if reuse and to == SUCCEEDED then
-      till = math.max(till or 0, now + within)
-      add(root .. K_REUSE .. queue .. ':' .. reuse, text(now), member)
+      till = math.max(till, now + within)
+      add(root .. K_REUSE .. name .. ':' .. reuse, text(now), member)
     end
   end
   if to >= SUCCEEDED then
     finished = now
-    local keep = math.max(now + (to == DEAD and keep_dead or keep_finished), till or 0)
-    add(root .. K_FINAL .. queue, text(math.min(keep, FAR)), member)
-    if to == DEAD then add(root .. K_DEAD .. queue, '0', member) end
-    if to == CANCELLED then add(root .. K_CANCELLED .. queue, '0', member) end
+    till = math.max(now + (to == DEAD and keep_dead or keep_finished), till)
+    add(queue.final, text(math.min(till, FAR)), member)
+    if to == DEAD then add(root .. K_DEAD .. name, '0', member) end
+    if to == CANCELLED then add(root .. K_CANCELLED .. name, '0', member) end
   elseif to == READY then
-    add(ready_set(queue, kind, crashes_then), text((rank + 100) * RANK + run_at), member)
+    add(ready_set(name, kind, crashes_then), text((rank + 100) * RANK + run_at), member)
   elseif to == SCHEDULED then
-    add(root .. K_SCHEDULED .. queue, text(run_at), member)
+    add(root .. K_SCHEDULED .. name, text(run_at), member)
   elseif event == CLAIM then
     started, token, worker = now, grant_token, grant_worker
-    if bit.band(flags, HAS_PROGRESS) ~= 0 then
+    if band(flags, HAS_PROGRESS) ~= 0 then
       flags = flags - HAS_PROGRESS
       doomed[#doomed + 1] = root .. K_PROGRESS .. id
     end
   end
 
   bells = bit.bor(bells, to < RUNNING and BELL_WORK + BELL_NEWS or BELL_NEWS)
-  local after = struct.pack(CHANGING, to, flags, attempt_then, crashes_then, interruptions_then, most,
-    (version + 1) % 2 ^ 32, reason, finished, started, token, worker, run_at, deadline) .. record:sub(AFTER_CHANGING)
-  records[#records + 1] = root .. K_RECORD .. id
-  records[#records + 1] = after
+  local after = pack(CHANGING, to, flags, attempt_then, crashes_then, interruptions_then, most, (version + 1) % 2 ^ 32, reason,
+    finished, started, token, worker, run_at, deadline) .. record:sub(AFTER_CHANGING) .. (result or '')
+  local n = #records
+  records[n + 1], records[n + 2] = root .. K_RECORD .. id, after
   return after
 end
 
@@ -251,8 +268,8 @@ local function entomb(queue, kind, state, member, why)
   local id = member:sub(9)
   note_failure(id, 0, NOBODY, why)
   records[#records + 1] = root .. K_RECORD .. id
-  records[#records + 1] = struct.pack(CHANGING, DEAD, HAS_FAILURES, 0, 0, 0, 1, 1, CORRUPT, now, 0, NOBODY, NOBODY, now, 0)
-    .. struct.pack('<i8', now) .. member:sub(1, 8) .. struct.pack('<Bc0Bc0bI4', #queue, queue, #kind, kind, 0, 1)
+  records[#records + 1] = pack(CHANGING, DEAD, HAS_FAILURES + PAYLOAD_BESIDE, 0, 0, 0, 1, 1, CORRUPT, now, 0, NOBODY, NOBODY,
+    now, 0) .. pack('<i8', now) .. member:sub(1, 8) .. pack('<Bc0Bc0bI4', #queue, queue, #kind, kind, 0, 1)
   add(root .. K_FINAL .. queue, text(math.min(now + keep_dead, FAR)), member)
   add(root .. K_DEAD .. queue, '0', member)
   add(root .. K_ALL .. queue, '0', member)
@@ -265,6 +282,12 @@ end
 local function forget(queue, state, member)
   remove(root .. K_ALL .. queue, member)
   count(queue, state, -1)
+end
+
+-- Notes that a lease of a worker ends then; one that is longer than leases can be is to be looked at at once.
+local function note_lease(queue, worker, till)
+  if till > lease_now + LONGEST_LEASE then till = 0 end
+  redis.call('ZADD', root .. K_LEASES .. queue, 'LT', text(till), worker)
 end
 
 -- Goes through the priorities in use in a set of ready jobs, a seek each: calls with each, and who has waited longest in it.

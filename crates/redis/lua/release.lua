@@ -6,20 +6,17 @@
 
 local queue, worker, failure = ARGV[2], ARGV[3], ARGV[5]
 if failure == '' then failure = nil end
-redis.call('HSET', root .. K_WORKERS .. queue, worker, struct.pack('<Bc8i8I8I4B', 1, NOBODY, now, 0, 0, 0))
+redis.call('HSET', root .. K_WORKERS .. queue, worker, pack('<Bc8i8I8I4B', 1, NOBODY, now, 0, 0, 0))
 redis.call('ZADD', root .. K_WORKERS_SEEN .. queue, text(now), worker)
 
 local held = root .. K_HELD .. queue .. ':' .. worker
-local members = redis.call('SRANDMEMBER', held, ROWS)
+local members = redis.call('ZRANGE', held, 0, ROWS - 1)
 local ids, taken = ids_of(members), 0
 for at, record in ipairs(read(K_RECORD, ids)) do
   local is_held = record and record:byte(1) == RUNNING and record:sub(WORKER_FROM, WORKER_TO) == worker
-  if is_held and move(ids[at], record, tonumber(ARGV[4]), nil, failure) then
-    taken = taken + 1
-  else
-    local stale = list(drops, held)
-    stale[#stale + 1] = members[at]
-  end
+  if is_held and move(ids[at], record, tonumber(ARGV[4]), nil, failure) then taken = taken + 1 else remove(held, members[at]) end
 end
 local rang = finish()
-return struct.pack('<BI4B', rang, taken, redis.call('EXISTS', held))
+local more = redis.call('EXISTS', held)
+if more == 0 then redis.call('ZREM', root .. K_LEASES .. queue, worker) end
+return pack('<BI4B', rang, taken, more)

@@ -5,7 +5,7 @@
 --       may rescue at all (i8): one that runs later was held up, and so were those who would have renewed
 -- Out:  1 bells, how many were rescued, buried, deleted, forgotten, whether the bound of a call left something for another
 --       2 kinds of ready jobs that have waited a day among workers: does anybody know them?
---       3 id and result of each deleted job that points at an artifact
+--       3 id and record of each deleted job that points at an artifact
 
 local queue = ARGV[2]
 local rescue_most, bury_most, delete_most, forget_most, rescue_until = struct.unpack('<I4I4I4I4i8', ARGV[3])
@@ -43,13 +43,27 @@ local function move_all(set, state, members, event, with, failure)
   return moved
 end
 
-local running = root .. K_RUNNING .. queue
-local why = 'the worker process died, or could not renew its lease'
-local found = look(running, '-inf', text(lease_now), rescue_most)
-rescued = move_all(running, RUNNING, found, CRASH, nil, why)
--- A lease that ends farther ahead than one can was written by a broken clock.
-found = look(running, '(' .. text(lease_now + LONGEST_LEASE), '+inf', rescue_most - #found)
-rescued = rescued + move_all(running, RUNNING, found, CRASH, nil, why)
+-- Rescues from one worker; notes when the next of its leases ends.
+local leases = root .. K_LEASES .. queue
+local function rescue(worker)
+  local held, why = root .. K_HELD .. queue .. ':' .. worker, 'the worker process died, or could not renew its lease'
+  for _, range in ipairs({ { '-inf', text(lease_now) }, { '(' .. text(lease_now + LONGEST_LEASE), '+inf' } }) do
+    local found = look(held, range[1], range[2], rescue_most - rescued)
+    rescued = rescued + move_all(held, RUNNING, found, CRASH, nil, why)
+  end
+  local next_end = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')
+  if next_end[1] then redis.call('ZADD', leases, next_end[2], worker) else redis.call('ZREM', leases, worker) end
+end
+if rescue_most > 0 then
+  -- A lease that ends farther ahead than one can was written by a broken clock.
+  for _, range in ipairs({ { '-inf', text(lease_now) }, { '(' .. text(lease_now + LONGEST_LEASE), '+inf' } }) do
+    local workers = look(leases, range[1], range[2], WORKERS)
+    if #workers == WORKERS then left = 1 end
+    for _, worker in ipairs(workers) do
+      if rescued < rescue_most then rescue(worker) end
+    end
+  end
+end
 
 local deadline = root .. K_DEADLINE .. queue
 buried = move_all(deadline, READY, look(deadline, '-inf', text(now), bury_most), BURY, EXPIRED)
@@ -74,12 +88,10 @@ for at, record in ipairs(read(K_RECORD, over_ids)) do
     remove(root .. K_ALL .. queue, member)
     if state == DEAD then remove(root .. K_DEAD .. queue, member) end
     if state == CANCELLED then remove(root .. K_CANCELLED .. queue, member) end
-    if bit.band(flags, HAS_ARTIFACT) ~= 0 then
-      artifacts[#artifacts + 1] = id .. (redis.call('GET', root .. K_RESULT .. id) or '')
-    end
+    if bit.band(flags, HAS_ARTIFACT) ~= 0 then artifacts[#artifacts + 1] = id .. record end
     doomed[#doomed + 1] = root .. K_RECORD .. id
-    doomed[#doomed + 1] = root .. K_PAYLOAD .. id
-    if bit.band(flags, HAS_RESULT) ~= 0 then doomed[#doomed + 1] = root .. K_RESULT .. id end
+    if bit.band(flags, PAYLOAD_BESIDE) ~= 0 then doomed[#doomed + 1] = root .. K_PAYLOAD .. id end
+    if bit.band(flags, RESULT_BESIDE) ~= 0 then doomed[#doomed + 1] = root .. K_RESULT .. id end
     if bit.band(flags, HAS_PROGRESS) ~= 0 then doomed[#doomed + 1] = root .. K_PROGRESS .. id end
     if bit.band(flags, HAS_FAILURES) ~= 0 then doomed[#doomed + 1] = root .. K_FAILURES .. id end
     if bit.band(flags, HAS_LOG) ~= 0 then doomed[#doomed + 1] = root .. K_LOG .. id end

@@ -139,10 +139,10 @@ fn read_claimed(item: &[u8]) -> Option<Result<Claimed, (JobId, Token, &'static s
     let at = TOKEN_FROM as usize - 1;
     let mut token = Reader(rest.get(at..)?);
     let token = Token { number: u64::from_be_bytes(token.array()?), bits: u64::from_be_bytes(token.array()?) };
-    let Some((record, payload)) = Record::read(rest) else {
+    let Some((record, beside)) = Record::read(rest) else {
         return Some(Err((id, token, "the job's record makes no sense")));
     };
-    let Ok(payload) = std::str::from_utf8(payload) else {
+    let Ok(payload) = std::str::from_utf8(record.payload.as_deref().unwrap_or(beside)) else {
         return Some(Err((id, token, "the job's payload is no text")));
     };
     Some(Ok(Claimed {

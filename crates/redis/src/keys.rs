@@ -24,9 +24,9 @@ macro_rules! names {
 names! {
     /// `s:<id>`: a string, all that changes of a job and what is needed to move it; see `record.rs`.
     RECORD = "s:";
-    /// `d:<id>`: a string, the payload.
+    /// `d:<id>`: a string, the payload, where it is too large for the record.
     PAYLOAD = "d:";
-    /// `r:<id>`: a string, the result or where it is.
+    /// `r:<id>`: a string, the result or where it is, where it is too large for the record.
     RESULT = "r:";
     /// `p:<id>`: a string, the newest progress as JSON.
     PROGRESS = "p:";
@@ -48,10 +48,10 @@ names! {
     READY = "ready:";
     /// `alone:<queue>:<kind>`: the same, for those that must run alone.
     ALONE = "alone:";
-    /// `running:<queue>`: a sorted set, by when their lease ends.
-    RUNNING = "running:";
-    /// `held:<queue>:<worker>`: a set, what a worker holds.
+    /// `held:<queue>:<worker>`: a sorted set, the jobs that a worker runs, by when their leases end.
     HELD = "held:";
+    /// `leases:<queue>`: a sorted set, workers that hold something, by when the first of their leases ends, or earlier.
+    LEASES = "leases:";
     /// `final:<queue>`: a sorted set, finished jobs by when they may be deleted.
     FINAL = "final:";
     /// `dead:<queue>`: a sorted set, dead jobs by order.

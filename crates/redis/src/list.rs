@@ -20,7 +20,7 @@ use crate::script;
 /// Most rows that one script reads.
 const PER_CALL: usize = 500;
 /// Sets up to this size that are sorted otherwise are read as a whole.
-const SMALL: i64 = 1_000;
+const SMALL_SET: i64 = 1_000;
 
 pub(crate) async fn list(base: &Base, filter: &Filter, page: Page) -> Result<Listed, Error> {
     let mut queues = base.queues().await?;
@@ -98,8 +98,8 @@ impl<'a> Stream<'a> {
         let (None, Some(state)) = (&self.filter.tag, self.filter.state) else { return Ok(()) };
         let queue = &self.queue;
         let sets = match state {
-            State::Scheduled => vec![format!("{}{queue}", keys::SCHEDULED)],
-            State::Running => vec![format!("{}{queue}", keys::RUNNING)],
+            State::Scheduled => vec![format!("{}{queue}", keys::SCHEDULED).into_bytes()],
+            State::Running => self.held_sets(base).await?,
             State::Ready => self.ready_sets(base).await?,
             _ => return Ok(()),
         };
@@ -107,10 +107,11 @@ impl<'a> Stream<'a> {
         let root = &root;
         let sizes = sets.iter().map(|set| async move {
             let mut command = redis::cmd("ZCARD");
-            command.arg(format!("{root}{set}"));
+            command.arg([root.as_bytes(), set].concat());
             Ok::<_, Error>(number(&base.link.send(&command).await?).unwrap_or(i64::MAX))
         });
-        if try_join_all(sizes).await?.into_iter().fold(0, i64::saturating_add) > SMALL {
+        // More workers than that hold more jobs than that.
+        if sets.len() > SMALL_SET as usize || try_join_all(sizes).await?.into_iter().fold(0, i64::saturating_add) > SMALL_SET {
             return Ok(());
         }
         let mut rows = Vec::new();
@@ -124,20 +125,30 @@ impl<'a> Stream<'a> {
         Ok(())
     }
 
-    async fn ready_sets(&self, base: &Base) -> Result<Vec<String>, Error> {
+    /// Returns a set for each worker that holds something.
+    async fn held_sets(&self, base: &Base) -> Result<Vec<Vec<u8>>, Error> {
+        let queue = &self.queue;
+        let mut command = redis::cmd("ZRANGE");
+        command.arg(format!("{}{}{queue}", base.keys.of_queue(queue), keys::LEASES)).arg(0).arg(SMALL_SET);
+        let workers = list_of(base.link.send(&command).await?).ok_or_else(|| error::unexpected("ZRANGE"))?;
+        let set = |worker: Vec<u8>| [keys::HELD.as_bytes(), queue.as_str().as_bytes(), b":", &worker].concat();
+        Ok(workers.into_iter().filter_map(bytes).map(set).collect())
+    }
+
+    async fn ready_sets(&self, base: &Base) -> Result<Vec<Vec<u8>>, Error> {
         let queue = &self.queue;
         let mut command = redis::cmd("SMEMBERS");
         command.arg(format!("{}{}{queue}", base.keys.of_queue(queue), keys::KINDS));
         let kinds = list_of(base.link.send(&command).await?).ok_or_else(|| error::unexpected("SMEMBERS"))?;
         let kinds = kinds.into_iter().filter_map(bytes).filter_map(|kind| String::from_utf8(kind).ok());
         let wanted = kinds.filter(|kind| self.filter.kind.as_ref().is_none_or(|only| only.as_str() == kind));
-        Ok(wanted.flat_map(|kind| [keys::READY, keys::ALONE].map(|set| format!("{set}{queue}:{kind}"))).collect())
+        Ok(wanted.flat_map(|kind| [keys::READY, keys::ALONE].map(|set| format!("{set}{queue}:{kind}").into_bytes())).collect())
     }
 
     /// Reads the next rows.
     async fn fill(&mut self, base: &Base, share: usize) -> Result<(), Error> {
         let most = if self.needs_records() { PER_CALL } else { share };
-        let rows = self.read(base, &self.set, most).await?;
+        let rows = self.read(base, self.set.as_bytes(), most).await?;
         self.ended = rows.len() < most;
         if let Some(last) = rows.last() {
             self.before = last.place.div_euclid(TIES);
@@ -157,7 +168,7 @@ impl<'a> Stream<'a> {
         kind.is_some() || key.is_some() || !set_knows
     }
 
-    async fn read(&self, base: &Base, set: &str, most: usize) -> Result<Vec<Row>, Error> {
+    async fn read(&self, base: &Base, set: &[u8], most: usize) -> Result<Vec<Row>, Error> {
         let records = self.needs_records();
         let before = if self.before > i64::MAX / TIES { Vec::new() } else { self.before.max(0).to_be_bytes().to_vec() };
         let call = base.call(&script::LIST, &base.keys.of_queue(&self.queue)).arg(set).arg(before);

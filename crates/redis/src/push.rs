@@ -7,7 +7,7 @@ use longshore_core::{Error, Idempotency, Instead, JobId, NewJob, Pushed, QueueNa
 
 use crate::base::{Base, each_group};
 use crate::error;
-use crate::record::{Reader, rank, write_tail};
+use crate::record::{Reader, flags, rank, write_tail};
 use crate::script;
 use crate::shared::*;
 
@@ -29,16 +29,17 @@ async fn push_to(
     order: i64,
 ) -> Result<Vec<Pushed>, Error> {
     let mut kinds: Vec<&str> = Vec::new();
-    let mut args: Vec<Vec<u8>> = Vec::with_capacity(jobs.len() * 3);
+    let mut args: Vec<Vec<u8>> = Vec::with_capacity(jobs.len());
     for (place, job) in &jobs {
         let kind = kinds.iter().position(|kind| *kind == job.kind.as_str()).unwrap_or_else(|| {
             kinds.push(job.kind.as_str());
             kinds.len() - 1
         });
-        let (tail, flags) = write_tail(job);
-        args.push(write_head(job, *place, kind, flags));
-        args.push(tail);
-        args.push(job.payload.as_str().as_bytes().to_vec());
+        let flags = flags(job);
+        args.push(write(job, *place, kind, flags));
+        if flags & PAYLOAD_BESIDE != 0 {
+            args.push(job.payload.as_str().as_bytes().to_vec());
+        }
         if let Some(Idempotency { key, fingerprint }) = &job.idempotency {
             args.push(fingerprint.to_vec());
             args.push(key.as_str().as_bytes().to_vec());
@@ -50,22 +51,26 @@ async fn push_to(
     let (bells, server_us) = from.u8().zip(from.i64()).ok_or_else(|| error::unexpected("push"))?;
     base.ring(bells);
     base.order.lock().unwrap_or_else(PoisonError::into_inner).note(server_us);
+    if from.0.is_empty() {
+        return Ok(jobs.iter().map(|(_, job)| Pushed::Created(job.id)).collect());
+    }
     jobs.iter().map(|(_, job)| read_answer(&mut from, job.id).ok_or_else(|| error::unexpected("push"))).collect()
 }
 
-/// Writes what the script needs of a job that it does not keep as it is.
-fn write_head(job: &NewJob, place: usize, kind: usize, flags: i64) -> Vec<u8> {
-    let mut head = Vec::with_capacity(48);
-    head.extend(job.id.as_bytes());
-    head.extend((place as u32).to_le_bytes());
-    head.extend((kind as u16 + 1).to_le_bytes());
-    head.push(rank(job) as u8);
-    write_moment(&mut head, Some(job.when));
-    write_moment(&mut head, job.deadline);
-    head.extend((flags as u16).to_le_bytes());
-    head.extend(job.max_attempts.to_le_bytes());
-    head.push(u8::from(job.idempotency.is_some()));
-    head
+/// Writes a job as the script takes it: what it turns into something else, and then the end of the record as it is kept.
+fn write(job: &NewJob, place: usize, kind: usize, flags: i64) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(96 + job.payload.as_str().len().min(SMALL as usize));
+    bytes.extend(job.id.as_bytes());
+    bytes.push(u8::from(flags & PAYLOAD_BESIDE != 0) + 2 * u8::from(job.idempotency.is_some()));
+    bytes.extend((place as u32).to_le_bytes());
+    bytes.extend((kind as u16 + 1).to_le_bytes());
+    bytes.push(rank(job) as u8);
+    write_moment(&mut bytes, Some(job.when));
+    write_moment(&mut bytes, job.deadline);
+    bytes.extend((flags as u16).to_le_bytes());
+    bytes.extend(job.max_attempts.to_le_bytes());
+    write_tail(&mut bytes, job, flags);
+    bytes
 }
 
 /// Writes how a moment is given, and its number.

@@ -20,8 +20,8 @@ pub(crate) async fn get(base: &Base, ids: Vec<JobId>) -> Result<Vec<Option<Snaps
     read_each(base, &script::GET, ids, |id, job| {
         let mut parts = list(job)?.into_iter();
         let record = parts.next().and_then(bytes)?;
-        let payload = parts.next().and_then(bytes).unwrap_or_default();
-        let (result, progress) = (parts.next().and_then(bytes), parts.next().and_then(bytes));
+        let mut part = || parts.next().and_then(bytes);
+        let (payload, result, progress) = (part(), part(), part());
         let failures = parts.next().and_then(list)?.into_iter().filter_map(bytes).collect();
         let (record, _) = Record::read(&record)?;
         Some(record.snapshot(id, Parts { payload, result, progress, failures }))

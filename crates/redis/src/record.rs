@@ -16,6 +16,8 @@
 //! | 1 + n, 8 | with `HAS_UNIQUE`: the unique key; 0 until started, 1 until finished, else 2 + the period in ms |
 //! | 1 + n, 8 | with `HAS_REUSE`: the reuse key, how old a result may be in ms |
 //! | 1 + n, 1 + n, 1, … | with `HAS_LABELS`: key, alias, number of tags, each tag with its length in front |
+//! | 2 + n | without `PAYLOAD_BESIDE`: the payload |
+//! | 2 + n | with `HAS_RESULT`, without `RESULT_BESIDE`: the result, as [`write_result`] makes it |
 //!
 //! Numbers are little-endian and times in milliseconds, unless it says otherwise.
 
@@ -55,6 +57,9 @@ pub(crate) struct Record {
     pub(crate) key: Option<Label>,
     alias: Option<Label>,
     pub(crate) tags: Vec<Label>,
+    /// Where it is small enough.
+    pub(crate) payload: Option<Vec<u8>>,
+    result: Option<Vec<u8>>,
 }
 
 /// Reads values one after the other; `None` at the end.
@@ -91,6 +96,12 @@ impl<'a> Reader<'a> {
     pub(crate) fn text(&mut self) -> Option<std::borrow::Cow<'a, str>> {
         let n = self.u8()?;
         self.bytes(usize::from(n)).map(String::from_utf8_lossy)
+    }
+
+    /// Reads bytes with their length in front.
+    fn long(&mut self) -> Option<&'a [u8]> {
+        let n = self.u16()?;
+        self.bytes(usize::from(n))
     }
 
     fn label(&mut self) -> Option<Option<Label>> {
@@ -132,6 +143,8 @@ impl Record {
             key: None,
             alias: None,
             tags: Vec::new(),
+            payload: None,
+            result: None,
         };
         if record.has(HAS_UNIQUE) {
             record.unique = from.label()?;
@@ -148,6 +161,12 @@ impl Record {
                 record.tags.extend(from.label()?);
             }
         }
+        if !record.has(PAYLOAD_BESIDE) {
+            record.payload = Some(from.long()?.to_vec());
+        }
+        if record.has(HAS_RESULT) && !record.has(RESULT_BESIDE) {
+            record.result = Some(from.long()?.to_vec());
+        }
         Some((record, from.0))
     }
 
@@ -161,9 +180,10 @@ impl Record {
 
     /// Puts everything about a job together.
     pub(crate) fn snapshot(self, id: JobId, parts: Parts) -> Snapshot {
+        let (deadline, cancel_asked) = (self.has(HAS_DEADLINE), self.has(ASKED));
         Snapshot {
             id,
-            payload: Payload::from_store(&String::from_utf8_lossy(&parts.payload)),
+            payload: Payload::from_store(&String::from_utf8_lossy(&self.payload.or(parts.payload).unwrap_or_default())),
             state: self.state,
             priority: -i16::from(self.rank),
             attempt: self.attempt,
@@ -171,16 +191,16 @@ impl Record {
             crashes: self.crashes,
             interruptions: self.interruptions,
             timeout: self.timeout,
-            deadline: self.has(HAS_DEADLINE).then(|| Timestamp::from_millis(self.deadline)),
+            deadline: deadline.then(|| Timestamp::from_millis(self.deadline)),
             created_at: Timestamp::from_millis(self.created),
             run_at: Timestamp::from_millis(self.run_at),
             started_at: Record::moment(self.started),
             finished_at: Record::moment(self.finished),
             worker: (self.worker != [0; 16]).then(|| WorkerId::from_bytes(self.worker)),
-            cancel_asked: self.has(ASKED),
+            cancel_asked,
             progress: parts.progress.and_then(|text| serde_json::from_slice(&text).ok()),
             reason: reason(self.reason),
-            result: parts.result.and_then(|bytes| read_result(id, bytes)),
+            result: self.result.or(parts.result).and_then(|bytes| read_result(id, bytes)),
             failures: parts.failures.iter().filter_map(|bytes| read_failure(bytes)).collect(),
             version: u64::from(self.version),
             queue: self.queue,
@@ -211,23 +231,46 @@ impl Record {
 /// What is kept of a job beside its record.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
-    pub(crate) payload: Vec<u8>,
+    pub(crate) payload: Option<Vec<u8>>,
     pub(crate) result: Option<Vec<u8>>,
     pub(crate) progress: Option<Vec<u8>>,
     pub(crate) failures: Vec<Vec<u8>>,
 }
 
-/// Writes the end of a new job's record, which never changes, and returns it with the job's flags.
-pub(crate) fn write_tail(new: &NewJob) -> (Vec<u8>, i64) {
-    let mut tail = Vec::with_capacity(64);
-    let mut flags = 0;
-    write_text(&mut tail, new.queue.as_str());
-    write_text(&mut tail, new.kind.as_str());
+/// Returns the flags of a new job.
+pub(crate) fn flags(new: &NewJob) -> i64 {
+    let labels = new.key.is_some() || new.alias.is_some() || !new.tags.is_empty();
+    [
+        (HAS_UNIQUE, new.unique.is_some()),
+        (HAS_REUSE, new.reuse.is_some()),
+        (HAS_LABELS, labels),
+        (HAS_DEADLINE, new.deadline.is_some()),
+        (PAYLOAD_BESIDE, !is_small(new.payload.as_str().as_bytes())),
+    ]
+    .into_iter()
+    .fold(0, |flags, (flag, set)| if set { flags | flag } else { flags })
+}
+
+/// Returns whether something is small enough to be part of a record.
+pub(crate) fn is_small(bytes: &[u8]) -> bool {
+    bytes.len() <= SMALL as usize
+}
+
+/// Writes bytes with their length in front.
+pub(crate) fn write_small(to: &mut Vec<u8>, bytes: &[u8]) {
+    to.extend((bytes.len() as u16).to_le_bytes());
+    to.extend_from_slice(bytes);
+}
+
+/// Writes the end of a new job's record, to which only a result is added ever.
+pub(crate) fn write_tail(tail: &mut Vec<u8>, new: &NewJob, flags: i64) {
+    let has = |flag: i64| flags & flag != 0;
+    write_text(tail, new.queue.as_str());
+    write_text(tail, new.kind.as_str());
     tail.push(rank(new) as u8);
     tail.extend(u32::try_from(new.timeout.as_millis()).unwrap_or(u32::MAX).to_le_bytes());
     if let Some(unique) = &new.unique {
-        flags |= HAS_UNIQUE;
-        write_text(&mut tail, unique.key.as_str());
+        write_text(tail, unique.key.as_str());
         let scope = match unique.scope {
             UniqueScope::UntilStarted => 0,
             UniqueScope::UntilFinished => 1,
@@ -236,21 +279,18 @@ pub(crate) fn write_tail(new: &NewJob) -> (Vec<u8>, i64) {
         tail.extend(scope.to_le_bytes());
     }
     if let Some(reuse) = &new.reuse {
-        flags |= HAS_REUSE;
-        write_text(&mut tail, reuse.key.as_str());
+        write_text(tail, reuse.key.as_str());
         tail.extend(millis(reuse.within).min(FAR).to_le_bytes());
     }
-    if new.key.is_some() || new.alias.is_some() || !new.tags.is_empty() {
-        flags |= HAS_LABELS;
-        write_text(&mut tail, new.key.as_ref().map_or("", Label::as_str));
-        write_text(&mut tail, new.alias.as_ref().map_or("", Label::as_str));
+    if has(HAS_LABELS) {
+        write_text(tail, new.key.as_ref().map_or("", Label::as_str));
+        write_text(tail, new.alias.as_ref().map_or("", Label::as_str));
         tail.push(new.tags.len() as u8);
-        new.tags.iter().for_each(|tag| write_text(&mut tail, tag.as_str()));
+        new.tags.iter().for_each(|tag| write_text(tail, tag.as_str()));
     }
-    if new.deadline.is_some() {
-        flags |= HAS_DEADLINE;
+    if !has(PAYLOAD_BESIDE) {
+        write_small(tail, new.payload.as_str().as_bytes());
     }
-    (tail, flags)
 }
 
 /// Returns a job's rank: lower runs first.
@@ -264,6 +304,9 @@ pub(crate) fn write_text(to: &mut Vec<u8>, text: &str) {
     to.extend_from_slice(text.as_bytes());
 }
 
+/// Longest media type that is kept; longer ones are cut.
+const CONTENT_TYPE_BYTES: usize = 1_000;
+
 /// Writes a result, or where it is.
 pub(crate) fn write_result(result: &Stored) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -272,7 +315,7 @@ pub(crate) fn write_result(result: &Stored) -> Vec<u8> {
         _ => (false, &[][..]),
     };
     let content_type = result.content_type();
-    let length = content_type.floor_char_boundary(usize::from(u16::MAX));
+    let length = content_type.floor_char_boundary(CONTENT_TYPE_BYTES);
     bytes.push(u8::from(!inline));
     bytes.extend((length as u16).to_le_bytes());
     bytes.extend_from_slice(&content_type.as_bytes()[..length]);
@@ -297,11 +340,12 @@ fn read_result(id: JobId, bytes: Vec<u8>) -> Option<Stored> {
     Some(Stored::Inline(Output { content_type, body: Bytes::from(bytes).slice(body..) }))
 }
 
-/// Returns the artifact of a deleted job, of which upkeep returned the id and the result.
+/// Returns the artifact of a deleted job, of which upkeep returned the id and the record.
 pub(crate) fn artifact_of(bytes: &[u8]) -> Option<ArtifactName> {
     let mut from = Reader(bytes);
     let id = JobId::from_bytes(from.array()?);
-    match read_result(id, from.0.to_vec())? {
+    let (record, _) = Record::read(from.0)?;
+    match read_result(id, record.result?)? {
         Stored::Artifact { name, .. } => Some(name),
         _ => None,
     }
@@ -329,8 +373,8 @@ mod tests {
     use longshore_core::{Reuse, Unique};
 
     /// Writes the record of a job as the script that pushes does.
-    fn pushed(new: &NewJob) -> Vec<u8> {
-        let (tail, flags) = write_tail(new);
+    fn pushed(new: &NewJob, more: i64) -> Vec<u8> {
+        let flags = flags(new) | more;
         let mut bytes = vec![1];
         bytes.extend((flags as u16).to_le_bytes());
         bytes.extend([0; 8]);
@@ -339,8 +383,13 @@ mod tests {
         bytes.push(0);
         bytes.extend([0; 16 + 32]);
         bytes.extend([5i64, 0, 5, 9].iter().flat_map(|at| at.to_le_bytes()));
-        bytes.extend(tail);
+        write_tail(&mut bytes, new, flags);
         bytes
+    }
+
+    fn new_job(payload: usize) -> NewJob {
+        let payload = Payload::parse(&format!("\"{}\"", "x".repeat(payload))).unwrap();
+        NewJob::new("mail".parse().unwrap(), "send".parse().unwrap(), payload)
     }
 
     fn label(text: &str) -> Label {
@@ -349,8 +398,8 @@ mod tests {
 
     #[test]
     fn record_is_read_as_it_was_written_and_says_where_it_ends() {
-        let mut new = NewJob::new("mail".parse().unwrap(), "send".parse().unwrap(), Payload::parse("{}").unwrap());
-        for worded in [false, true] {
+        for (worded, payload) in [(false, 0), (true, 0), (false, 1_000), (true, 1_000)] {
+            let mut new = new_job(payload);
             if worded {
                 new.priority = -100;
                 new.timeout = Duration::from_secs(24 * 3600);
@@ -359,23 +408,24 @@ mod tests {
                 new.alias = Some(label(&"a".repeat(200)));
                 new.tags = vec![label("x"), label("y")];
             }
-            let mut bytes = pushed(&new);
-            bytes.extend(b"payload");
+            let mut bytes = pushed(&new, 0);
+            bytes.extend(b"rest");
             let (record, rest) = Record::read(&bytes).unwrap();
-            assert_eq!(rest, b"payload");
-            let job = record.snapshot(new.id, Parts { payload: rest.to_vec(), ..Parts::default() });
-            assert_eq!((&job.queue, &job.kind, job.priority), (&new.queue, &new.kind, new.priority));
-            assert_eq!((job.timeout, &job.key, &job.alias, &job.tags), (new.timeout, &None, &new.alias, &new.tags));
+            assert_eq!(rest, b"rest");
+            let beside = (payload > 0).then(|| new.payload.as_str().as_bytes().to_vec());
+            let job = record.snapshot(new.id, Parts { payload: beside, ..Parts::default() });
+            assert_eq!((&job.queue, &job.kind, &job.payload), (&new.queue, &new.kind, &new.payload));
+            assert_eq!((job.priority, job.timeout, job.deadline), (new.priority, new.timeout, None));
+            assert_eq!((&job.key, &job.alias, &job.tags), (&None, &new.alias, &new.tags));
             assert_eq!(job.unique_key, new.unique.clone().map(|unique| unique.key));
             assert_eq!(job.reuse_key, new.reuse.clone().map(|reuse| reuse.key));
-            assert_eq!((job.run_at.as_millis(), job.created_at.as_millis(), job.deadline), (5, 5, None));
+            assert_eq!((job.run_at.as_millis(), job.created_at.as_millis()), (5, 5));
         }
     }
 
     #[test]
     fn what_is_cut_short_or_senseless_is_no_record() {
-        let new = NewJob::new("mail".parse().unwrap(), "send".parse().unwrap(), Payload::parse("{}").unwrap());
-        let bytes = pushed(&new);
+        let bytes = pushed(&new_job(7), 0);
         for length in 0..bytes.len() {
             assert!(Record::read(&bytes[..length]).is_none(), "{length} bytes");
         }
@@ -386,17 +436,20 @@ mod tests {
 
     #[test]
     fn results_come_back_byte_for_byte() {
-        let id = JobId::new(&QueueName::default());
-        let name = ArtifactName { job: id, claim: u64::MAX };
+        let new = new_job(1);
+        let name = ArtifactName { job: new.id, claim: u64::MAX };
         for stored in [
             Stored::Inline(Output::new("text/plain; charset=utf-8", vec![0, 255, 7])),
             Stored::Inline(Output::new("", "")),
             Stored::Artifact { name, content_type: "image/gif".into(), bytes: 1 << 40 },
         ] {
-            let bytes = write_result(&stored);
-            let gone: Vec<u8> = id.as_bytes().iter().copied().chain(bytes.iter().copied()).collect();
+            let mut record = pushed(&new, HAS_RESULT);
+            write_small(&mut record, &write_result(&stored));
+            let (read, rest) = Record::read(&record).unwrap();
+            assert!(rest.is_empty());
+            let gone = [&new.id.as_bytes()[..], &record].concat();
             assert_eq!(artifact_of(&gone), matches!(stored, Stored::Artifact { .. }).then_some(name));
-            assert_eq!(read_result(id, bytes), Some(stored));
+            assert_eq!(read.snapshot(new.id, Parts::default()).result, Some(stored));
         }
     }
 }

@@ -7,7 +7,7 @@ use longshore_core::{
 
 use crate::base::{Base, each_group, group};
 use crate::error;
-use crate::record::{Reader, write_progress, write_result};
+use crate::record::{Reader, is_small, write_progress, write_result, write_small};
 use crate::script;
 use crate::shared::*;
 
@@ -87,12 +87,20 @@ fn write_settlement(settlement: &Settlement) -> Result<Vec<Vec<u8>>, Error> {
         along |= WITH_MESSAGE;
         args.push(cut(message, limits::FAILURE_BYTES).as_bytes().to_vec());
     }
+    let mut small = None;
     if let Some(result) = result {
-        along |= WITH_RESULT;
         if !matches!(result, Stored::Inline(_)) {
             along |= WITH_ARTIFACT;
         }
-        args.push(write_result(result));
+        let result = write_result(result);
+        // Where an artifact is must be known to whoever deletes the job, so that it is part of the record in any case.
+        if is_small(&result) || along & WITH_ARTIFACT != 0 {
+            along |= WITH_RESULT;
+            small = Some(result);
+        } else {
+            along |= WITH_LARGE_RESULT;
+            args.push(result);
+        }
     }
     if let Some(progress) = progress {
         along |= WITH_PROGRESS;
@@ -102,6 +110,9 @@ fn write_settlement(settlement: &Settlement) -> Result<Vec<Vec<u8>>, Error> {
     args[0].push(event as u8);
     args[0].extend(carried.to_le_bytes());
     args[0].push(along as u8);
+    if let Some(result) = small {
+        write_small(&mut args[0], &result);
+    }
     Ok(args)
 }
 

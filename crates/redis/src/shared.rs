@@ -79,6 +79,10 @@ shared! {
     HAS_LABELS: i64 = 512;
     /// The result is an artifact.
     HAS_ARTIFACT: i64 = 1024;
+    /// The payload is large, and lies beside the record.
+    PAYLOAD_BESIDE: i64 = 2048;
+    /// The result is large, and lies beside the record.
+    RESULT_BESIDE: i64 = 4096;
 
     /// Sixteen zero bytes, as Lua writes them: no token, no worker.
     NOBODY: &str = "\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0";
@@ -130,6 +134,7 @@ shared! {
     WITH_RESULT: i64 = 2;
     WITH_ARTIFACT: i64 = 4;
     WITH_PROGRESS: i64 = 8;
+    WITH_LARGE_RESULT: i64 = 16;
 
     // How moments are given.
     NEVER: i64 = 0;
@@ -140,8 +145,12 @@ shared! {
     CHUNK: i64 = 500;
     /// Work on so many rows, and no more, goes into one call: everybody waits meanwhile.
     ROWS: i64 = limits::UPKEEP_ROWS as i64;
+    /// Workers that one call rescues from; so that most of its rows are left for their jobs.
+    WORKERS: i64 = 100;
     /// Most bytes of payload that one claim hands out, give or take a hundred jobs.
     CLAIM_BYTES: i64 = 16 << 20;
+    /// Payloads and results up to so many bytes are part of the record: one string to read and write instead of three.
+    SMALL: i64 = 256;
     /// Times are bounded, so that sums of them are exact where all numbers are floating.
     FAR: i64 = 1 << 52;
     /// Ready jobs are sorted by priority, then by when they were due: in that many milliseconds, 45 bits.

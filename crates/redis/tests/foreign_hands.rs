@@ -103,7 +103,10 @@ async fn scheduled_record_that_makes_no_sense_is_dead_when_it_is_due() {
 #[tokio::test]
 async fn payload_that_is_gone_or_no_text_is_dead_and_stops_nobody() {
     let mut bench = Bench::open().await;
-    let (gone, binary, good) = (bench.push(job()).await, bench.push(job()).await, bench.push(job()).await);
+    // Large ones lie beside their records.
+    let payload = Payload::parse(&format!("\"{}\"", "x".repeat(1_000))).unwrap();
+    let large = || NewJob { payload: payload.clone(), ..job() };
+    let (gone, binary, good) = (bench.push(large()).await, bench.push(large()).await, bench.push(large()).await);
     bench.by_hand("DEL", bench.key(keys::PAYLOAD, &gone), &[]).await;
     bench.by_hand("SET", bench.key(keys::PAYLOAD, &binary), &[&[0xff, 0xfe]]).await;
     assert_eq!(bench.take(10).await.iter().map(|job| job.id).collect::<Vec<_>>(), [good.id]);

@@ -1,0 +1,88 @@
+//! A schema of one's own on a server, and a connection beside the store's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::{Claim, Claimed, JobId, NewJob, Nonce, Payload, Pushed, Queue, Settings, WorkerSecret, limits};
+use longshore_postgres::tokio_postgres::{Client, Config, NoTls};
+use longshore_postgres::{Options, Postgres};
+
+/// A schema that nobody else uses.
+pub struct Schema {
+    /// The URL of the server, without options.
+    pub server: String,
+    pub name: String,
+    pub store: Arc<Postgres>,
+    pub settings: Settings,
+}
+
+impl Schema {
+    /// Makes one on the server that all tests of the program share.
+    pub async fn new() -> Self {
+        Schema::on(longshore_testbed::Postgres::shared().url()).await
+    }
+
+    pub async fn on(server: String) -> Self {
+        let name = format!("own_{:016x}", fastrand::u64(..));
+        let settings = Settings::default();
+        let store = open(&server, &name, &settings).await;
+        Schema { server, name, store, settings }
+    }
+
+    /// Opens it once more, as another process would.
+    pub async fn another(&self) -> Arc<Postgres> {
+        open(&self.server, &self.name, &self.settings).await
+    }
+
+    /// Puts this schema where SQL says `longshore`.
+    pub fn sql(&self, sql: &str) -> String {
+        sql.replace("longshore.", &format!("{}.", self.name))
+    }
+}
+
+async fn open(server: &str, name: &str, settings: &Settings) -> Arc<Postgres> {
+    let url = format!("{server}?schema={name}&fsync=accept");
+    let options = Options::with(settings.clone()).timeout(Duration::from_secs(10));
+    Arc::new(Postgres::open(&url, options).await.expect("the server takes us"))
+}
+
+/// Connects beside the store, as an application does.
+pub async fn connect(url: &str) -> Client {
+    let config: Config = url.parse().expect("a URL");
+    let (client, connection) = config.connect(NoTls).await.expect("the server takes us");
+    tokio::spawn(connection);
+    client
+}
+
+/// Returns a plain job.
+pub fn job() -> NewJob {
+    job_of("default", "work")
+}
+
+pub fn job_of(queue: &str, kind: &str) -> NewJob {
+    NewJob::new(queue.parse().unwrap(), kind.parse().unwrap(), Payload::parse(r#"{"n":1}"#).unwrap())
+}
+
+/// Returns a claim of plain jobs.
+pub fn ask(worker: &WorkerSecret, limit: usize) -> Claim {
+    Claim {
+        worker: worker.id(),
+        nonce: Nonce::new(),
+        queues: vec!["default".parse().unwrap()],
+        kinds: vec!["work".parse().unwrap()],
+        limit,
+        lease: limits::LEASE,
+        idle: true,
+    }
+}
+
+pub async fn take(store: &Postgres, worker: &WorkerSecret, limit: usize) -> Vec<Claimed> {
+    store.claim(ask(worker, limit)).await.expect("a claim is answered").jobs
+}
+
+/// Pushes a job that nothing stands in the way of.
+pub async fn push(store: &Postgres, new: NewJob) -> JobId {
+    let id = new.id;
+    assert_eq!(store.push(vec![new]).await.expect("a push is answered"), [Pushed::Created(id)]);
+    id
+}

@@ -1,0 +1,75 @@
+//! Rows that somebody has damaged: dead, with a reason, and nobody stops or loops.
+
+use longshore_core::{Page, Queue, Reason, State, Store, WorkerSecret};
+
+use crate::common::{Schema, connect, job, push, take};
+
+#[tokio::test]
+async fn constraints_keep_most_nonsense_out() {
+    let schema = Schema::new().await;
+    let client = connect(&schema.server).await;
+    push(&schema.store, job()).await;
+    for wrong in ["state = 7", "state = 2", "attempt = -1", "max_attempts = 0", "crashes = 9", "rank = 101", "timeout_ms = 0", "queue = NULL",
+                  "payload = repeat('x', 300000)", "interruptions = -1"] {
+        let sql = schema.sql(&format!("UPDATE longshore.job SET {wrong}"));
+        assert!(client.batch_execute(&sql).await.is_err(), "{wrong}");
+    }
+    assert_eq!(take(&schema.store, &WorkerSecret::new(), 10).await.len(), 1);
+}
+
+#[tokio::test]
+async fn row_that_makes_no_sense_is_dead_and_stops_nobody() {
+    let schema = Schema::new().await;
+    let client = connect(&schema.server).await;
+    let sql = "ALTER TABLE longshore.job DROP CONSTRAINT job_timeout_ms_check, ALTER COLUMN timeout_ms DROP NOT NULL,
+                   ALTER COLUMN payload DROP NOT NULL";
+    client.batch_execute(&schema.sql(sql)).await.unwrap();
+    let (no_time, no_payload, good) =
+        (push(&schema.store, job()).await, push(&schema.store, job()).await, push(&schema.store, job()).await);
+    client.batch_execute(&schema.sql(&format!(
+        "ALTER TABLE longshore.history ALTER COLUMN timeout_ms DROP NOT NULL, ALTER COLUMN payload DROP NOT NULL;
+         UPDATE longshore.job SET timeout_ms = NULL WHERE id = '{no_time}';
+         UPDATE longshore.job SET payload = NULL WHERE id = '{no_payload}'"))).await.unwrap();
+
+    let claimed = take(&schema.store, &WorkerSecret::new(), 10).await;
+    assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), [good], "the others do not stand in its way");
+    let dead = schema.store.status(vec![no_time, no_payload]).await.unwrap();
+    for status in dead.into_iter().map(|status| status.expect("it is known")) {
+        assert_eq!((status.state, status.reason), (State::Dead, Some(Reason::Corrupt)));
+        assert!(status.message.is_some_and(|message| message.contains("makes no sense")));
+    }
+    assert!(take(&schema.store, &WorkerSecret::new(), 10).await.is_empty(), "they do not come again");
+    let listed = schema.store.list(Default::default(), Page { after: None, limit: 10 }).await.unwrap();
+    assert_eq!(listed.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [good], "and hide no other job");
+}
+
+#[tokio::test]
+async fn job_of_a_queue_that_cannot_be_hides_nothing() {
+    let schema = Schema::new().await;
+    let client = connect(&schema.server).await;
+    let (strange, good) = (push(&schema.store, job()).await, push(&schema.store, job()).await);
+    client.batch_execute(&schema.sql(&format!(
+        "UPDATE longshore.job SET queue = 'no good', tags = '{{\"a\": 1}}', progress = 'no JSON' WHERE id = '{strange}'"))).await.unwrap();
+    let got = schema.store.get(vec![strange, good]).await.unwrap();
+    assert!(got[0].is_none() && got[1].is_some());
+    let listed = schema.store.list(Default::default(), Page { after: None, limit: 10 }).await.unwrap();
+    assert_eq!(listed.jobs.len(), 1);
+    assert_eq!(take(&schema.store, &WorkerSecret::new(), 10).await.len(), 1);
+}
+
+#[tokio::test]
+async fn text_with_the_one_character_that_cannot_be_kept_is_kept_without_it() {
+    let schema = Schema::new().await;
+    push(&schema.store, job()).await;
+    let claimed = take(&schema.store, &WorkerSecret::new(), 1).await.remove(0);
+    assert!(schema.store.write_log(claimed.id, claimed.token, "a\0b\n".into()).await.unwrap());
+    let outcome = longshore_core::Outcome::Bury { reason: Reason::Fatal, message: "null: \0!".into() };
+    let progress = Some(longshore_core::Progress::saying_only("so\0far"));
+    let settlement = longshore_core::Settlement { id: claimed.id, token: claimed.token, outcome, progress };
+    let done = schema.store.settle(vec![settlement]).await.expect("it does not stand in the way of a settle");
+    assert_eq!(done, [longshore_core::Settled::Done]);
+    let job = schema.store.get(vec![claimed.id]).await.unwrap().remove(0).unwrap();
+    assert_eq!(job.failures[0].message, "null: \u{fffd}!");
+    assert_eq!(schema.store.log(claimed.id).await.unwrap().as_deref(), Some("a\u{fffd}b\n"));
+    assert_eq!(job.progress.unwrap().message, "so\0far");
+}

@@ -1,0 +1,10 @@
+//! What the suite does not ask of a store, because only PostgreSQL has it.
+
+mod common;
+mod corrupt;
+mod enqueue_in_sql;
+mod opening;
+mod outages;
+mod plans;
+mod races;
+mod step;

@@ -1,0 +1,113 @@
+//! The cost of a call hangs on what it does, not on how many jobs there are; whatever the server knows, or does not, of its tables.
+
+use longshore_core::{Queue, WorkerSecret};
+use longshore_postgres::tokio_postgres::Client;
+use serde_json::Value;
+
+use crate::common::{Schema, connect, job, push, take};
+
+/// More blocks than this read by one call mean that it scans: the tables below have several thousand each.
+const FEW: i64 = 700;
+
+/// Returns how many blocks a statement touches, with all that the functions in it do.
+async fn blocks(schema: &Schema, client: &Client, statement: &str) -> i64 {
+    let sql = schema.sql(&format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"));
+    let row = client.query_one(&sql, &[]).await.unwrap_or_else(|e| panic!("{statement}: {e:?}"));
+    let plan: Value = row.get(0);
+    let read = |what: &str| plan[0]["Plan"][what].as_i64().expect("buffers are counted");
+    read("Shared Hit Blocks") + read("Shared Read Blocks")
+}
+
+/// Each verb as a statement; what it needs of jobs it looks up first, at no cost of the verb itself.
+const VERBS: &[(&str, &str)] = &[
+    ("claim", "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', 10, 30000, true, 1, true, 0, 0, 1000)"),
+    ("claim of many kinds", "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default,elsewhere}', '{work,a,b,c}', 10, 30000, false, 1, false, 0, 0, 1000)"),
+    ("claim of nothing", "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{nothing}', 10, 30000, true, 1, true, 0, 0, 1000)"),
+    ("push", "SELECT longshore.push('work')"),
+    ("push with keys", "SELECT longshore.push('work', unique_key => gen_random_uuid()::text, reuse_key => 'r', reuse_within => '1 d', idempotency_key => gen_random_uuid()::text)"),
+    ("renew", "SELECT longshore.renew(ARRAY[$id], ARRAY[$number], ARRAY[1::bigint], ARRAY[1000::bigint], '{}', 0)"),
+    ("release", "SELECT longshore.release_worker(gen_random_uuid(), 7, true, 0, 1000, 1000)"),
+    ("settle", "SELECT longshore.settle(1, ARRAY[$id], ARRAY[$number], ARRAY[1::bigint], '{0}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 0, 86400000, 1000)"),
+    ("settle of a failure", "SELECT longshore.settle(0, ARRAY[$id], ARRAY[$number], ARRAY[1::bigint], '{1}', '{60000}', '{oh}', '{}', '{}', '{}', '{}', '{}', '{}', 0, 86400000, 1000)"),
+    ("settle of what is lost", "SELECT longshore.settle(1, ARRAY[gen_random_uuid()], '{1}', '{1}', '{0}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 0, 86400000, 1000)"),
+    ("rescue", "SELECT longshore.rescue(500, 3600000, 0, 0, 1000, 1000)"),
+    ("bury", "SELECT longshore.bury_waiting(500, NULL, 0, 1000)"),
+    ("prune", "SELECT longshore.prune(500, 0)"),
+    ("tidy", "SELECT longshore.tidy(500, 8, 0)"),
+    ("cancel", "SELECT longshore.act($waiting, 'cancel', 0, 86400000, 86400000)"),
+    ("retry", "SELECT longshore.act($dead, 'retry', 0, 86400000, 86400000)"),
+    ("get", "SELECT * FROM longshore.get(ARRAY[$waiting, $dead])"),
+    ("status", "SELECT * FROM longshore.status(ARRAY[$waiting, $dead])"),
+    ("find", "SELECT longshore.find('nobody')"),
+    ("list", "SELECT l.next, s.* FROM longshore.list(9223372036854775807, 50, NULL, NULL, NULL, NULL, NULL, 5000) l LEFT JOIN LATERAL longshore.at(l.seq) s ON true"),
+    ("list of the dead", "SELECT * FROM longshore.list(9223372036854775807, 50, NULL, NULL, 4::smallint, NULL, NULL, 100)"),
+    ("list of what runs", "SELECT * FROM longshore.list(9223372036854775807, 50, NULL, NULL, 2::smallint, NULL, NULL, 100)"),
+    ("queues", "SELECT * FROM longshore.queues(0)"),
+    ("log", "SELECT longshore.write_log($id, $number, 1, 'x'), longshore.read_log($id)"),
+];
+
+/// Runs each verb, with ids of jobs in the states it needs, and returns those that touch too much. A session's first round reads the
+/// catalogue and makes plans.
+async fn too_much(schema: &Schema, client: &Client) -> Vec<String> {
+    let mut much = Vec::new();
+    for (name, statement) in VERBS {
+        let mut sql = (*statement).to_owned();
+        if sql.contains("$number") {
+            let claim = schema.sql(
+                "SELECT id::text, token_number FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', 1, 30000, true, 1, false, 0, 0, 1000) LIMIT 1");
+            let row = client.query_one(&claim, &[]).await.unwrap();
+            sql = sql.replace("$id", &format!("'{}'::uuid", row.get::<_, &str>(0))).replace("$number", &row.get::<_, i64>(1).to_string());
+        }
+        for (mark, from) in [("$waiting", "job WHERE state = 1 AND kind = 'unknown'"), ("$dead", "history WHERE state = 4")] {
+            if sql.contains(mark) {
+                let look = schema.sql(&format!("SELECT id::text FROM longshore.{from} LIMIT 1"));
+                let row = client.query_opt(&look, &[]).await.unwrap();
+                let id = row.map_or("gen_random_uuid()".into(), |row| format!("'{}'::uuid", row.get::<_, &str>(0)));
+                sql = sql.replace(mark, &id);
+            }
+        }
+        let count = blocks(schema, client, &sql).await;
+        if count > FEW {
+            much.push(format!("{name}: {count} blocks"));
+        }
+    }
+    much
+}
+
+#[tokio::test]
+async fn no_verb_scans_a_table_whatever_the_statistics_say() {
+    let schema = Schema::new().await;
+    // One session makes its plans while the tables are empty and keeps them; the other comes when they are full.
+    let early = connect(&schema.server).await;
+    early.batch_execute(&schema.sql(
+        "ALTER TABLE longshore.job SET (autovacuum_enabled = off); ALTER TABLE longshore.history SET (autovacuum_enabled = off)")).await.unwrap();
+    for _ in 0..60 {
+        push(&schema.store, job()).await;
+    }
+    let _plans_are_made = too_much(&schema, &early).await;
+
+    early.batch_execute(&schema.sql(
+        "INSERT INTO longshore.job (id, queue, kind, payload, state, rank, run_at, created_at, max_attempts, timeout_ms)
+             SELECT gen_random_uuid(), 'default', 'unknown', '{}', 1, 0, n, n, 20, 1000 FROM generate_series(1, 100000) AS n;
+         INSERT INTO longshore.history (seq, id, queue, kind, payload, state, rank, run_at, created_at, version, finished_at, keep_until, timeout_ms,
+                                        interruptions, attempt, max_attempts, crashes, cancel_asked)
+             SELECT nextval('longshore.push_number'), gen_random_uuid(), 'default', 'work', '{}', 3 + (n % 1000 = 0)::integer, 0, n, n, 1, n,
+                    9000000000000, 1000, 0, 1, 20, 0, false FROM generate_series(1, 100000) AS n")).await.unwrap();
+    schema.store.push((0..200).map(|_| job()).collect()).await.unwrap();
+    let pages: i64 = early.query_one(&schema.sql(
+        "SELECT (pg_relation_size('longshore.job') + pg_relation_size('longshore.history')) / 8192"), &[]).await.unwrap().get(0);
+    assert!(pages > 4 * FEW, "{pages} pages are few enough to be scanned unnoticed");
+    let late = connect(&schema.server).await;
+    let _plans_are_made = too_much(&schema, &late).await;
+    for (when, client) in [("made on empty tables", &early), ("made without statistics", &late)] {
+        assert_eq!(too_much(&schema, client).await, [] as [String; 0], "plans {when}");
+    }
+
+    early.batch_execute(&schema.sql("ANALYZE longshore.job; ANALYZE longshore.history")).await.unwrap();
+    let after = connect(&schema.server).await;
+    let _plans_are_made = too_much(&schema, &after).await;
+    for (when, client) in [("made before", &late), ("made afterwards", &after)] {
+        assert_eq!(too_much(&schema, client).await, [] as [String; 0], "analysed tables, plans {when}");
+    }
+    assert!(!take(&schema.store, &WorkerSecret::new(), 1).await.is_empty(), "there were jobs to work on all the time");
+}

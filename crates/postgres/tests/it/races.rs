@@ -1,0 +1,203 @@
+//! Calls that meet each other: no dead-lock, no job twice, none lost.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use longshore_core::{
+    Claim, Death, Kind, NewJob, Outcome, Pushed, Queue, Renewal, Renewed, Settled, Settlement, State, Store, Token, Unique, UniqueScope,
+    Upkeep, WorkerSecret, limits,
+};
+
+use crate::common::{Schema, ask, job, job_of, push, take};
+
+fn settlement(id: longshore_core::JobId, token: Token, outcome: Outcome) -> Settlement {
+    Settlement { id, token, outcome, progress: None }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn release_and_claim_race_and_leave_nothing_with_the_worker() {
+    let schema = Schema::new().await;
+    let other = schema.another().await;
+    for _ in 0..60 {
+        let worker = WorkerSecret::new();
+        schema.store.push(vec![job(), job(), job()]).await.unwrap();
+        let claim = tokio::spawn({
+            let (store, claim) = (Arc::clone(&other), ask(&worker, 2));
+            async move { store.claim(claim).await }
+        });
+        if fastrand::bool() {
+            tokio::task::yield_now().await;
+        }
+        let taken = schema.store.release_worker(worker.clone(), Death::Interrupted).await.unwrap();
+        match claim.await.unwrap() {
+            Ok(claims) => assert_eq!(claims.jobs.len(), taken, "the claim was first, and lost its jobs"),
+            Err(e) => assert!(!e.is_retryable() && taken == 0, "the release was first: {e}"),
+        }
+        let counts = schema.store.queues().await.unwrap()[0].counts;
+        assert_eq!((counts[State::Ready as usize], counts[State::Running as usize]), (3, 0));
+        for job in take(&schema.store, &WorkerSecret::new(), 10).await {
+            let _done = schema.store.settle(vec![settlement(job.id, job.token, Outcome::Cancel)]).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn overlapping_batches_do_not_dead_lock() {
+    let schema = Schema::new().await;
+    let stores = [Arc::clone(&schema.store), schema.another().await];
+    let worker = WorkerSecret::new();
+    for _ in 0..6 {
+        schema.store.push((0..300).map(|_| job()).collect()).await.unwrap();
+        let claimed = take(&schema.store, &worker, 300).await;
+        assert_eq!(claimed.len(), 300);
+        let calls = (0..6).map(|n| {
+            let (store, mut batch) = (Arc::clone(&stores[n % 2]), claimed.clone());
+            fastrand::shuffle(&mut batch);
+            batch.truncate(250);
+            tokio::spawn(async move {
+                if n < 3 {
+                    let renewal = |job: &longshore_core::Claimed| Renewal { id: job.id, token: job.token, lease: limits::LEASE, progress: None };
+                    let answers = store.renew(batch.iter().map(renewal).collect()).await.expect("renewals are answered");
+                    return answers.iter().filter(|answer| **answer != Renewed::Lost).count();
+                }
+                let outcomes = [
+                    Outcome::Succeed { result: None },
+                    Outcome::Retry { delay: Duration::from_secs(99), message: "no".into() },
+                    Outcome::Bury { reason: longshore_core::Reason::Fatal, message: "no".into() },
+                ];
+                let any = |job: &longshore_core::Claimed| settlement(job.id, job.token, outcomes[fastrand::usize(0..3)].clone());
+                let answers = store.settle(batch.iter().map(any).collect()).await.expect("settles are answered");
+                assert!(answers.iter().all(|answer| *answer == Settled::Done), "each is done, by this call or another");
+                answers.len()
+            })
+        });
+        let began = std::time::Instant::now();
+        for call in calls.collect::<Vec<_>>() {
+            call.await.unwrap();
+        }
+        assert!(began.elapsed() < Duration::from_secs(20));
+        let rest: Vec<_> = claimed.iter().map(|job| settlement(job.id, job.token, Outcome::Succeed { result: None })).collect();
+        assert!(schema.store.settle(rest).await.unwrap().iter().all(|answer| *answer == Settled::Done));
+        let stats = schema.store.queues().await.unwrap().remove(0);
+        assert_eq!((stats.count(State::Running), stats.count(State::Ready)), (0, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn pushes_with_the_same_keys_in_any_order_wait_for_each_other() {
+    let schema = Schema::new().await;
+    let stores = [Arc::clone(&schema.store), schema.another().await];
+    let unique = |key: usize| Unique { key: format!("k{key}").parse().unwrap(), scope: UniqueScope::UntilFinished };
+    for _ in 0..5 {
+        let pushes: Vec<_> = (0..8).map(|n| {
+            let store = Arc::clone(&stores[n % 2]);
+            let mut jobs: Vec<_> = (0..40).map(|key| NewJob { unique: Some(unique(key)), ..job() }).collect();
+            fastrand::shuffle(&mut jobs);
+            tokio::spawn(async move { store.push(jobs).await.expect("a push is answered") })
+        }).collect();
+        let mut created = 0;
+        for push in pushes {
+            created += push.await.unwrap().iter().filter(|answer| matches!(answer, Pushed::Created(_))).count();
+        }
+        assert_eq!(created, 40, "one job a key");
+        let claimed = take(&schema.store, &WorkerSecret::new(), 100).await;
+        assert_eq!(claimed.len(), 40);
+        let done = claimed.iter().map(|job| settlement(job.id, job.token, Outcome::Succeed { result: None }));
+        assert!(schema.store.settle(done.collect()).await.unwrap().iter().all(|answer| *answer == Settled::Done));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn repeated_push_meets_the_settle_and_makes_no_second_job() {
+    let schema = Schema::new().await;
+    let other = schema.another().await;
+    let worker = WorkerSecret::new();
+    for round in 0..80 {
+        let new = if round % 2 == 0 {
+            job()
+        } else {
+            NewJob { unique: Some(Unique { key: "k".parse().unwrap(), scope: UniqueScope::UntilStarted }), ..job() }
+        };
+        push(&schema.store, new.clone()).await;
+        let claimed = take(&schema.store, &worker, 1).await.remove(0);
+        let repeats: Vec<_> = (0..3).map(|_| {
+            let (store, new) = (Arc::clone(&other), new.clone());
+            tokio::spawn(async move { store.push(vec![new]).await.unwrap() })
+        }).collect();
+        let done = schema.store.settle(vec![settlement(claimed.id, claimed.token, Outcome::Succeed { result: None })]).await.unwrap();
+        assert_eq!(done, [Settled::Done]);
+        for repeat in repeats {
+            assert_eq!(repeat.await.unwrap(), [Pushed::Created(new.id)]);
+        }
+        assert!(take(&schema.store, &worker, 10).await.is_empty(), "round {round}: the job is finished and stays so");
+    }
+    let counts = schema.store.queues().await.unwrap()[0].counts;
+    assert_eq!(counts, [0, 0, 0, 80, 0, 0]);
+    push(&schema.store, NewJob { unique: Some(Unique { key: "k".parse().unwrap(), scope: UniqueScope::UntilStarted }), ..job() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn claims_of_many_kinds_are_disjoint_best_first_and_leave_nothing() {
+    let schema = Schema::new().await;
+    let stores = [Arc::clone(&schema.store), schema.another().await];
+    let kinds: Vec<Kind> = (0..12).map(|n| format!("kind-{n}").parse().unwrap()).collect();
+    let jobs = (0..900).map(|_| NewJob { priority: fastrand::i16(-3..=3), ..job_of("default", kinds[fastrand::usize(0..12)].as_str()) });
+    let jobs: Vec<_> = jobs.collect();
+    let priorities: std::collections::HashMap<_, _> = jobs.iter().map(|job| (job.id, job.priority)).collect();
+    schema.store.push(jobs).await.unwrap();
+
+    let first = Claim { kinds: kinds.clone(), ..ask(&WorkerSecret::new(), 50) };
+    let first = schema.store.claim(first).await.unwrap().jobs;
+    let order: Vec<_> = first.iter().map(|job| -priorities[&job.id]).collect();
+    assert!(order.len() == 50 && order.is_sorted(), "{order:?}");
+    assert!(first.iter().all(|job| priorities[&job.id] == 3), "the best of all kinds");
+
+    let claimers: Vec<_> = (0..6).map(|n| {
+        let (store, kinds) = (Arc::clone(&stores[n % 2]), kinds.clone());
+        tokio::spawn(async move {
+            let worker = WorkerSecret::new();
+            let mut got = Vec::new();
+            loop {
+                let jobs = store.claim(Claim { kinds: kinds.clone(), ..ask(&worker, 20) }).await.unwrap().jobs;
+                if jobs.is_empty() {
+                    return got;
+                }
+                got.extend(jobs.into_iter().map(|job| job.id));
+            }
+        })
+    }).collect();
+    let mut all: Vec<_> = first.into_iter().map(|job| job.id).collect();
+    for claimer in claimers {
+        all.extend(claimer.await.unwrap());
+    }
+    assert_eq!((all.len(), all.iter().collect::<HashSet<_>>().len()), (900, 900));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn upkeep_of_many_processes_counts_every_job_once() {
+    let schema = Schema::new().await;
+    let stores = [Arc::clone(&schema.store), schema.another().await, schema.another().await];
+    let works: Vec<_> = (0..6).map(|n| {
+        let store = Arc::clone(&stores[n % 3]);
+        tokio::spawn(async move {
+            let worker = WorkerSecret::new();
+            for _ in 0..15 {
+                store.push((0..7).map(|_| job()).collect()).await.unwrap();
+                let settle: Vec<_> = take(&store, &worker, 5).await.iter().map(|job| settlement(job.id, job.token, Outcome::Cancel)).collect();
+                assert!(store.settle(settle).await.unwrap().iter().all(|answer| *answer == Settled::Done));
+                let _kept = store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap();
+            }
+        })
+    }).collect();
+    for work in works {
+        work.await.unwrap();
+    }
+    for _ in 0..3 {
+        let _kept = schema.store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap();
+    }
+    let stats = schema.store.queues().await.unwrap().remove(0);
+    assert_eq!(stats.counts.iter().sum::<u64>(), 6 * 15 * 7);
+    assert_eq!(stats.count(State::Cancelled), 6 * 15 * 5);
+    assert_eq!(stats.count(State::Running), 0);
+}

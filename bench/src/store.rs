@@ -192,7 +192,7 @@ impl Store {
                 loop {
                     let mut scan = redis::cmd("SCAN");
                     scan.arg(cursor).arg("MATCH").arg(format!("{name}*")).arg("COUNT").arg(1_000);
-                    let (next, keys): (u64, Vec<String>) = scan.query(&mut connection)?;
+                    let (next, keys): (u64, Vec<Vec<u8>>) = scan.query(&mut connection)?;
                     if !keys.is_empty() {
                         redis::cmd("UNLINK").arg(keys).exec(&mut connection)?;
                     }

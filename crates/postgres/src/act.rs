@@ -1,6 +1,8 @@
 //! What a person asks of a job or a queue.
 
-use longshore_core::{Acted, Action, Error, ErrorKind, JobId, Label, NewPause, Pause, QueueName, State, Timestamp, Token};
+use longshore_core::{
+    Acted, Action, Error, ErrorKind, JobId, Label, NewPause, Pause, QueueName, State, Timestamp, Token,
+};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -32,7 +34,8 @@ pub(crate) async fn act(store: &Postgres, id: JobId, action: Action) -> Result<A
             ],
         )
         .await?;
-    let read = || Ok((row.try_get::<_, &str>(0)?, row.try_get::<_, Option<i16>>(1)?, row.try_get::<_, Option<Uuid>>(2)?));
+    let read =
+        || Ok((row.try_get::<_, &str>(0)?, row.try_get::<_, Option<i16>>(1)?, row.try_get::<_, Option<Uuid>>(2)?));
     let acted = match read().map_err(error::of)? {
         ("done", Some(number), _) => Acted::Done(state(number)),
         ("not", Some(number), _) => Acted::Not(state(number)),

@@ -24,7 +24,11 @@ pub struct ArtifactTable {
 impl Artifacts for ArtifactTable {
     async fn put(&self, name: ArtifactName, body: Bytes) -> Result<(), Error> {
         let tried = || format!("write artifact {name}");
-        let params = [(&uuid(name.job) as _, Type::UUID), (&(name.claim as i64) as _, Type::INT8), (&body.as_ref() as _, Type::BYTEA)];
+        let params = [
+            (&uuid(name.job) as _, Type::UUID),
+            (&(name.claim as i64) as _, Type::INT8),
+            (&body.as_ref() as _, Type::BYTEA),
+        ];
         self.pool.rows("SELECT longshore.keep_artifact($1, $2, $3)", &params).await.map_err(|e| e.context(tried()))?;
         Ok(())
     }
@@ -44,7 +48,12 @@ impl Artifacts for ArtifactTable {
         Ok(())
     }
 
-    async fn older_than(&self, age: Duration, after: Option<ArtifactName>, limit: usize) -> Result<Vec<ArtifactName>, Error> {
+    async fn older_than(
+        &self,
+        age: Duration,
+        after: Option<ArtifactName>,
+        limit: usize,
+    ) -> Result<Vec<ArtifactName>, Error> {
         let rows = self
             .pool
             .rows(

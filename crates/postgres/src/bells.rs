@@ -117,7 +117,7 @@ impl Rings {
     }
 
     fn bits(self) -> u8 {
-        u8::from(self.work) * WORK | u8::from(self.news) * NEWS | u8::from(self.cancels) * CANCELS
+        (u8::from(self.work) * WORK) | (u8::from(self.news) * NEWS) | (u8::from(self.cancels) * CANCELS)
     }
 
     fn of(bits: u8) -> Self {
@@ -211,7 +211,8 @@ fn channel(pool: &Pool) -> String {
 async fn notify(pool: &Pool, client: &Client, channel: &str, bits: u8, own: &str) -> Result<(), Error> {
     let letters: String = LETTERS.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, letter)| letter).collect();
     let payload = format!("{letters} {own}");
-    let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] = [(&channel, Type::TEXT), (&payload, Type::TEXT)];
+    let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
+        [(&channel, Type::TEXT), (&payload, Type::TEXT)];
     bounded(pool, client.query_typed("SELECT pg_notify($1, $2)", &params)).await.map(|_| ())
 }
 

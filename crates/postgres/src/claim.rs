@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Claimed, Claims, Error, ErrorKind, JobId, Kind, Outcome, Payload, QueueName, Reason, Settlement, Timestamp, Token, millis,
+    Claim, Claimed, Claims, Error, ErrorKind, JobId, Kind, Outcome, Payload, QueueName, Reason, Settlement, Timestamp,
+    Token, millis,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -94,7 +95,13 @@ fn read(claim: &Claim, rows: &[Row]) -> Result<(Claims, Vec<Settlement>, bool), 
     let mut unfit = Vec::new();
     let mut stirred = false;
     for row in rows {
-        let get = || Ok((row.try_get::<_, Option<Uuid>>(0)?, row.try_get::<_, Option<i64>>(1)?, row.try_get::<_, Option<i64>>(2)?));
+        let get = || {
+            Ok((
+                row.try_get::<_, Option<Uuid>>(0)?,
+                row.try_get::<_, Option<i64>>(1)?,
+                row.try_get::<_, Option<i64>>(2)?,
+            ))
+        };
         let (id, number, bits) = get().map_err(crate::error::of)?;
         if let (Some(id), Some(number), Some(bits)) = (id, number, bits) {
             let (id, token) = (JobId::from_bytes(id.into_bytes()), Token { number: number as u64, bits: bits as u64 });
@@ -108,8 +115,16 @@ fn read(claim: &Claim, rows: &[Row]) -> Result<(Claims, Vec<Settlement>, bool), 
             }
             continue;
         }
-        let last = || Ok((row.try_get::<_, Option<bool>>(10)?, row.try_get::<_, Option<i64>>(11)?, row.try_get(12)?, row.try_get(13)?));
-        let (released, next_due, alone, moved): (Option<bool>, _, Option<bool>, Option<bool>) = last().map_err(crate::error::of)?;
+        let last = || {
+            Ok((
+                row.try_get::<_, Option<bool>>(10)?,
+                row.try_get::<_, Option<i64>>(11)?,
+                row.try_get(12)?,
+                row.try_get(13)?,
+            ))
+        };
+        let (released, next_due, alone, moved): (Option<bool>, _, Option<bool>, Option<bool>) =
+            last().map_err(crate::error::of)?;
         if released == Some(true) {
             let text = format!("worker {} was released: its process was taken for gone", claim.worker);
             return Err(Error::new(ErrorKind::Refused, text));

@@ -10,14 +10,20 @@ pub(crate) fn of(error: tokio_postgres::Error) -> Error {
     let Some(db) = error.as_db_error() else {
         return match std::error::Error::source(&error) {
             // Of a parameter or a column: a row of another program, or of a damaged database.
-            Some(cause) if is_about_values(&error) => Error::new(ErrorKind::Corrupt, format!("{error}: {cause}")).caused_by(error),
-            Some(cause) => Error::new(ErrorKind::Unavailable, format!("{error}: {cause}")).caused_by(error).perhaps_done(),
+            Some(cause) if is_about_values(&error) => {
+                Error::new(ErrorKind::Corrupt, format!("{error}: {cause}")).caused_by(error)
+            }
+            Some(cause) => {
+                Error::new(ErrorKind::Unavailable, format!("{error}: {cause}")).caused_by(error).perhaps_done()
+            }
             None => Error::new(ErrorKind::Unavailable, error.to_string()).caused_by(error).perhaps_done(),
         };
     };
     let kind = kind(db.code());
     let text = match kind {
-        ErrorKind::Full => format!("the server's disk is full ({}): make room, and what waits goes on by itself", db.message()),
+        ErrorKind::Full => {
+            format!("the server's disk is full ({}): make room, and what waits goes on by itself", db.message())
+        }
         _ => words(db),
     };
     // A session that is ended may be ended between the commit and its answer.

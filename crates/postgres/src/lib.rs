@@ -5,9 +5,9 @@
 //! - What waits and runs is in `job`, small and hot; what is final in `history`. Counts are never counted, and no row is written by
 //!   everybody: transactions append changes, which upkeep adds up.
 //! - A pushed job survives what the server's commit does; `synchronous_commit=off` and `fsync=off` are refused ([`Postgres::open`]).
-//! - Pushes of many callers go together ([`Gather`](longshore_core::Gather)); [`Postgres::push_in`] pushes inside the caller's own
+//! - Pushes of many callers go together ([`Gather`]); [`Postgres::push_in`] pushes inside the caller's own
 //!   transaction, and the SQL function `longshore.push` (`sql/enqueue.sql`) does so for every other language.
-//! - LISTEN and NOTIFY wake other processes at once ([`bells`]), never inside a transaction that pushes; behind a pooler processes
+//! - LISTEN and NOTIFY wake other processes at once (`bells.rs`), never inside a transaction that pushes; behind a pooler processes
 //!   look by themselves.
 //! - Leases and schedules go by the server's clock alone.
 //!
@@ -33,7 +33,7 @@
 
 mod act;
 mod artifact;
-pub mod bells;
+mod bells;
 mod claim;
 mod error;
 mod open;
@@ -53,9 +53,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use longshore_core::{
-    Acted, Action, Capabilities, Claim, Claims, Death, Error, Filter, Gather, JobId, Kept, Label, Listed, NewJob, NewPause, Page,
-    Pause, Pushed, Queue, QueueName, QueueStats, Reach, Renewal, Renewed, Settings, Settled, Settlement, Snapshot, Status, StepWatch,
-    Store, Token, Upkeep, Wakeups, WorkerSecret, limits, millis,
+    Acted, Action, Capabilities, Claim, Claims, Death, Error, Filter, Gather, JobId, Kept, Label, Listed, NewJob,
+    NewPause, Page, Pause, Pushed, Queue, QueueName, QueueStats, Reach, Renewal, Renewed, Settings, Settled,
+    Settlement, Snapshot, Status, StepWatch, Store, Token, Upkeep, Wakeups, WorkerSecret, limits, millis,
 };
 
 pub use artifact::ArtifactTable;

@@ -49,7 +49,8 @@ pub(crate) async fn open(pool: &Pool) -> Result<Found, Error> {
     };
     // Generous: others may be making the schema, and this waits for them.
     let opened = tokio::time::timeout(pool.patience() * 4, opening).await;
-    let found = opened.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "the server did not answer in time")))?;
+    let found =
+        opened.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "the server did not answer in time")))?;
     pool.keep(client);
     Ok(found)
 }
@@ -93,13 +94,21 @@ impl Greeting {
     fn check(&self, accept: Accept) -> Result<Survives, Error> {
         let refused = |text: String| Err(Error::new(ErrorKind::Refused, text));
         if self.version_number < 130_000 {
-            return refused(format!("this is PostgreSQL {}, which is too old: longshore needs 13 or newer", self.version));
+            return refused(format!(
+                "this is PostgreSQL {}, which is too old: longshore needs 13 or newer",
+                self.version
+            ));
         }
         if self.encoding != "UTF8" {
-            return refused(format!("database \"{}\" has the encoding {}: longshore needs UTF8", self.database, self.encoding));
+            return refused(format!(
+                "database \"{}\" has the encoding {}: longshore needs UTF8",
+                self.database, self.encoding
+            ));
         }
         if self.read_only {
-            return refused("this server takes no writes: it is a standby, or set to read only; name the primary".into());
+            return refused(
+                "this server takes no writes: it is a standby, or set to read only; name the primary".into(),
+            );
         }
         if self.isolation != "read committed" {
             let text = format!(
@@ -186,7 +195,10 @@ mod tests {
 
     #[test]
     fn old_servers_standbys_and_other_encodings_are_refused() {
-        assert!(refused(Greeting { version: "12.9".into(), version_number: 120_009, ..sound() }).contains("PostgreSQL 12.9"));
+        assert!(
+            refused(Greeting { version: "12.9".into(), version_number: 120_009, ..sound() })
+                .contains("PostgreSQL 12.9")
+        );
         assert!(refused(Greeting { encoding: "SQL_ASCII".into(), ..sound() }).contains("SQL_ASCII"));
         assert!(refused(Greeting { read_only: true, ..sound() }).contains("standby"));
         assert!(refused(Greeting { isolation: "serializable".into(), ..sound() }).contains("ALTER ROLE \"me\""));

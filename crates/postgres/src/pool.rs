@@ -189,14 +189,17 @@ impl Pool {
         let config = inner.config(options);
         let dialling = self.inner.runtime.spawn(async move {
             let dialled = timeout_at(until, config.connect(inner.tls.clone())).await;
-            dialled.map_err(|_| Error::new(ErrorKind::Unavailable, format!("no answer within {:?}", inner.patience)))?.map_err(|e| {
-                if e.code() == Some(&SqlState::PROTOCOL_VIOLATION) && chain_says_startup(&e) {
-                    inner.pooled.store(true, Ordering::Relaxed);
-                }
-                error::of_connecting(e)
-            })
+            dialled
+                .map_err(|_| Error::new(ErrorKind::Unavailable, format!("no answer within {:?}", inner.patience)))?
+                .map_err(|e| {
+                    if e.code() == Some(&SqlState::PROTOCOL_VIOLATION) && chain_says_startup(&e) {
+                        inner.pooled.store(true, Ordering::Relaxed);
+                    }
+                    error::of_connecting(e)
+                })
         });
-        let dialled = dialling.await.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)));
+        let dialled =
+            dialling.await.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)));
         if dialled.is_err() && self.is_pooled() && !pooled_before {
             return Box::pin(self.dial(until, options)).await; // a pooler that takes no options: once more without
         }

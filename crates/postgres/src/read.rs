@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use longshore_core::{
-    ArtifactName, Cursor, Error, ErrorKind, Failure, Filter, JobId, Kind, Label, Listed, Output, Page, Pause, Payload, QueueName,
-    QueueStats, Snapshot, State, Status, Stored, Timestamp, WorkerId, limits,
+    ArtifactName, Cursor, Error, ErrorKind, Failure, Filter, JobId, Kind, Label, Listed, Output, Page, Pause, Payload,
+    QueueName, QueueStats, Snapshot, State, Status, Stored, Timestamp, WorkerId, limits,
 };
 use serde_json::Value;
 use tokio_postgres::Row;
@@ -20,7 +20,9 @@ use crate::push::uuid;
 pub(crate) async fn get(store: &Postgres, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
     let mut jobs = vec![None; ids.len()];
     let ids: Vec<Uuid> = ids.into_iter().map(uuid).collect();
-    for row in store.pool.rows("SELECT g.place, (g.job).* FROM longshore.get($1) g", &[(&ids, Type::UUID_ARRAY)]).await? {
+    for row in
+        store.pool.rows("SELECT g.place, (g.job).* FROM longshore.get($1) g", &[(&ids, Type::UUID_ARRAY)]).await?
+    {
         jobs[place(&row)?] = lenient(&row);
     }
     Ok(jobs)
@@ -85,7 +87,8 @@ pub(crate) async fn queues(store: &Postgres) -> Result<Vec<QueueStats>, Error> {
         for (count, state) in counts.iter_mut().zip(State::ALL) {
             *count = column::<i64>(row, state.as_str())?.max(0).unsigned_abs();
         }
-        let oldest_ready = column::<Option<i64>>(row, "oldest_ready")?.map(|ms| Duration::from_millis(ms.max(0).unsigned_abs()));
+        let oldest_ready =
+            column::<Option<i64>>(row, "oldest_ready")?.map(|ms| Duration::from_millis(ms.max(0).unsigned_abs()));
         let label = |name| Ok::<_, Error>(text(row, name)?.and_then(|text| text.parse().ok()));
         let paused = match time(row, "paused_since")? {
             Some(since) => {
@@ -176,7 +179,8 @@ fn failure(entry: &Value) -> Option<Failure> {
 
 fn place(row: &Row) -> Result<usize, Error> {
     let place: i64 = column(row, "place")?;
-    usize::try_from(place - 1).map_err(|_| Error::new(ErrorKind::Corrupt, "a job was read for a place that was not asked for"))
+    usize::try_from(place - 1)
+        .map_err(|_| Error::new(ErrorKind::Corrupt, "a job was read for a place that was not asked for"))
 }
 
 fn column<'a, T: FromSql<'a>>(row: &'a Row, name: &str) -> Result<T, Error> {

@@ -110,7 +110,9 @@ mod tests {
     #[test]
     fn newer_schema_is_refused_with_both_versions() {
         let text = check(VERSION + 3).unwrap_err().to_string();
-        assert!(text.contains(&format!("version {}", VERSION + 3)) && text.contains(&format!("version {VERSION} at most")));
+        assert!(
+            text.contains(&format!("version {}", VERSION + 3)) && text.contains(&format!("version {VERSION} at most"))
+        );
         assert!(check(VERSION).unwrap());
         assert!(!check(0).unwrap());
     }

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use longshore_core::{
-    Death, Error, JobId, Outcome, Progress, Reason, Renewal, Renewed, Settled, Settlement, Stored, WorkerSecret, limits, millis, name::cut,
+    Death, Error, JobId, Outcome, Progress, Reason, Renewal, Renewed, Settled, Settlement, Stored, WorkerSecret,
+    limits, millis, name::cut,
 };
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -23,18 +24,20 @@ pub(crate) async fn renew(store: &Postgres, renewals: Vec<Renewal>) -> Result<Ve
         let batch = in_order(&renewals, places, |renewal| renewal.id);
         let of = |value: fn(&Renewal) -> i64| batch.iter().map(|(_, renewal)| value(renewal)).collect::<Vec<_>>();
         let progresses = column(&batch, |(_, renewal)| renewal.progress.as_ref().and_then(json));
-        let rows = store.pool.rows(
-            RENEW,
-            &[
-                (&batch.iter().map(|(_, renewal)| uuid(renewal.id)).collect::<Vec<_>>(), Type::UUID_ARRAY),
-                (&of(|renewal| renewal.token.number as i64), Type::INT8_ARRAY),
-                (&of(|renewal| renewal.token.bits as i64), Type::INT8_ARRAY),
-                (&of(|renewal| bounded(millis(renewal.lease))), Type::INT8_ARRAY),
-                (&progresses, Type::TEXT_ARRAY),
-                (&lease_shift, Type::INT8),
-            ],
-        )
-        .await;
+        let rows = store
+            .pool
+            .rows(
+                RENEW,
+                &[
+                    (&batch.iter().map(|(_, renewal)| uuid(renewal.id)).collect::<Vec<_>>(), Type::UUID_ARRAY),
+                    (&of(|renewal| renewal.token.number as i64), Type::INT8_ARRAY),
+                    (&of(|renewal| renewal.token.bits as i64), Type::INT8_ARRAY),
+                    (&of(|renewal| bounded(millis(renewal.lease))), Type::INT8_ARRAY),
+                    (&progresses, Type::TEXT_ARRAY),
+                    (&lease_shift, Type::INT8),
+                ],
+            )
+            .await;
         let rows = rows.map_err(|e| if round > 0 { e.perhaps_done() } else { e })?;
         for row in rows {
             let place: i32 = row.try_get(0).map_err(crate::error::of)?;
@@ -58,35 +61,50 @@ pub(crate) async fn settle(store: &Postgres, settlements: Vec<Settlement>) -> Re
 }
 
 /// Settles distinct jobs in one statement, and returns the places of those that are lost.
-async fn settle_distinct(store: &Postgres, settlements: &[Settlement], places: Vec<usize>) -> Result<Vec<usize>, Error> {
+async fn settle_distinct(
+    store: &Postgres,
+    settlements: &[Settlement],
+    places: Vec<usize>,
+) -> Result<Vec<usize>, Error> {
     // Those that end for certain come first; each part in order of id, in which all lock rows.
     let batch = in_order(settlements, places, |settlement| (!is_certain(&settlement.outcome), settlement.id));
     let certain = batch.iter().take_while(|(_, settlement)| is_certain(&settlement.outcome)).count();
     let of = |value: fn(&Settlement) -> i64| batch.iter().map(|(_, settlement)| value(settlement)).collect::<Vec<_>>();
     let outcomes: Vec<i16> = batch.iter().map(|(_, settlement)| number(&settlement.outcome)).collect();
     let (shift, _) = store.settings.clock.shift();
-    let rows = store.pool.rows(
-        SETTLE,
-        &[
-            (&(certain as i32), Type::INT4),
-            (&batch.iter().map(|(_, settlement)| uuid(settlement.id)).collect::<Vec<_>>(), Type::UUID_ARRAY),
-            (&of(|settlement| settlement.token.number as i64), Type::INT8_ARRAY),
-            (&of(|settlement| settlement.token.bits as i64), Type::INT8_ARRAY),
-            (&outcomes, Type::INT2_ARRAY),
-            (&column(&batch, |(_, settlement)| delay(&settlement.outcome)), Type::INT8_ARRAY),
-            (&column(&batch, |(_, settlement)| message(&settlement.outcome)), Type::TEXT_ARRAY),
-            (&column(&batch, |(_, settlement)| why(&settlement.outcome)), Type::TEXT_ARRAY),
-            (&column(&batch, |(_, settlement)| settlement.progress.as_ref().and_then(json)), Type::TEXT_ARRAY),
-            (&column(&batch, |(_, settlement)| result(&settlement.outcome).map(|it| clean(it.content_type()))), Type::TEXT_ARRAY),
-            (&column(&batch, |(_, settlement)| inline(result(&settlement.outcome)?)), Type::BYTEA_ARRAY),
-            (&column(&batch, |(_, settlement)| artifact(result(&settlement.outcome)?).map(|(claim, _)| claim)), Type::INT8_ARRAY),
-            (&column(&batch, |(_, settlement)| artifact(result(&settlement.outcome)?).map(|(_, bytes)| bytes)), Type::INT8_ARRAY),
-            (&shift, Type::INT8),
-            (&store.keep_finished(), Type::INT8),
-            (&store.keep_dead(), Type::INT8),
-        ],
-    )
-    .await;
+    let rows = store
+        .pool
+        .rows(
+            SETTLE,
+            &[
+                (&(certain as i32), Type::INT4),
+                (&batch.iter().map(|(_, settlement)| uuid(settlement.id)).collect::<Vec<_>>(), Type::UUID_ARRAY),
+                (&of(|settlement| settlement.token.number as i64), Type::INT8_ARRAY),
+                (&of(|settlement| settlement.token.bits as i64), Type::INT8_ARRAY),
+                (&outcomes, Type::INT2_ARRAY),
+                (&column(&batch, |(_, settlement)| delay(&settlement.outcome)), Type::INT8_ARRAY),
+                (&column(&batch, |(_, settlement)| message(&settlement.outcome)), Type::TEXT_ARRAY),
+                (&column(&batch, |(_, settlement)| why(&settlement.outcome)), Type::TEXT_ARRAY),
+                (&column(&batch, |(_, settlement)| settlement.progress.as_ref().and_then(json)), Type::TEXT_ARRAY),
+                (
+                    &column(&batch, |(_, settlement)| result(&settlement.outcome).map(|it| clean(it.content_type()))),
+                    Type::TEXT_ARRAY,
+                ),
+                (&column(&batch, |(_, settlement)| inline(result(&settlement.outcome)?)), Type::BYTEA_ARRAY),
+                (
+                    &column(&batch, |(_, settlement)| artifact(result(&settlement.outcome)?).map(|(claim, _)| claim)),
+                    Type::INT8_ARRAY,
+                ),
+                (
+                    &column(&batch, |(_, settlement)| artifact(result(&settlement.outcome)?).map(|(_, bytes)| bytes)),
+                    Type::INT8_ARRAY,
+                ),
+                (&shift, Type::INT8),
+                (&store.keep_finished(), Type::INT8),
+                (&store.keep_dead(), Type::INT8),
+            ],
+        )
+        .await;
     let mut lost = Vec::new();
     for row in rows? {
         let place: i32 = row.try_get(0).map_err(crate::error::of)?;
@@ -99,18 +117,20 @@ async fn settle_distinct(store: &Postgres, settlements: &[Settlement], places: V
 pub(crate) async fn release_worker(store: &Postgres, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
     let worker = Uuid::from_bytes(*worker.id().as_bytes());
     let (shift, _) = store.settings.clock.shift();
-    let row = store.pool.row(
-        "SELECT longshore.release_worker($1, $2, $3, $4, $5, $6)",
-        &[
-            (&worker, Type::UUID),
-            (&lock(store, worker), Type::INT8),
-            (&(death == Death::Crashed), Type::BOOL),
-            (&shift, Type::INT8),
-            (&store.keep_finished(), Type::INT8),
-            (&store.keep_dead(), Type::INT8),
-        ],
-    )
-    .await;
+    let row = store
+        .pool
+        .row(
+            "SELECT longshore.release_worker($1, $2, $3, $4, $5, $6)",
+            &[
+                (&worker, Type::UUID),
+                (&lock(store, worker), Type::INT8),
+                (&(death == Death::Crashed), Type::BOOL),
+                (&shift, Type::INT8),
+                (&store.keep_finished(), Type::INT8),
+                (&store.keep_dead(), Type::INT8),
+            ],
+        )
+        .await;
     let taken: i64 = row?.try_get(0).map_err(crate::error::of)?;
     store.bells.ring(Rings { news: taken > 0, work: taken > 0, cancels: false });
     Ok(taken as usize)

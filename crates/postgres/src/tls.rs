@@ -22,13 +22,16 @@ use crate::url::{Tls, Verify};
 pub(crate) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let refused = |e: rustls::Error| Error::new(ErrorKind::Refused, format!("set up TLS: {e}")).caused_by(e);
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().map_err(refused)?;
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(refused)?;
     let verifier: Arc<dyn ServerCertVerifier> = match tls.verify {
         Verify::Nothing => Arc::new(Anybody(provider)),
         Verify::Authority | Verify::Host => {
             let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(tls)?), provider);
             let chain = chain.build().map_err(|e| {
-                Error::new(ErrorKind::Refused, format!("no root certificate to check the server's with: {e}")).caused_by(e)
+                Error::new(ErrorKind::Refused, format!("no root certificate to check the server's with: {e}"))
+                    .caused_by(e)
             })?;
             if tls.verify == Verify::Host { chain } else { Arc::new(AnyName(chain)) }
         }

@@ -15,7 +15,7 @@ use crate::error;
 use crate::pool::Pool;
 
 /// A call that takes longer was held up, and whatever held it up has held up renewals, too.
-const STANDSTILL: Duration = Duration::from_secs(1);
+const STANDSTILL: Duration = Duration::from_secs(3);
 
 /// Where the search for kinds that nobody knows goes on.
 #[derive(Debug, Default)]

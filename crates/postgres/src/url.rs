@@ -74,9 +74,12 @@ impl FromStr for Schema {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let allowed = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
-        let fits = (1..=48).contains(&text.len()) && text.bytes().all(allowed) && !text.starts_with(|c: char| c.is_ascii_digit());
+        let fits = (1..=48).contains(&text.len())
+            && text.bytes().all(allowed)
+            && !text.starts_with(|c: char| c.is_ascii_digit());
         if !fits {
-            let text = format!("`schema={text}`: a schema has 1 to 48 of a-z, 0-9 and _, and does not start with a digit");
+            let text =
+                format!("`schema={text}`: a schema has 1 to 48 of a-z, 0-9 and _, and does not start with a digit");
             return Err(Error::invalid(text));
         }
         Ok(Schema(text.to_owned()))
@@ -85,9 +88,24 @@ impl FromStr for Schema {
 
 /// The options of a URL that tokio-postgres knows.
 const DRIVERS: &[&str] = &[
-    "user", "password", "dbname", "host", "hostaddr", "port", "application_name", "options", "connect_timeout", "tcp_user_timeout",
-    "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_retries", "target_session_attrs", "channel_binding",
-    "load_balance_hosts", "sslnegotiation",
+    "user",
+    "password",
+    "dbname",
+    "host",
+    "hostaddr",
+    "port",
+    "application_name",
+    "options",
+    "connect_timeout",
+    "tcp_user_timeout",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "target_session_attrs",
+    "channel_binding",
+    "load_balance_hosts",
+    "sslnegotiation",
 ];
 
 /// Our own.
@@ -182,7 +200,10 @@ impl Url {
             config.connect_timeout(Duration::from_secs(5)); // for each host
         }
         if !says("keepalives_idle") {
-            config.keepalives_idle(Duration::from_secs(15)).keepalives_interval(Duration::from_secs(5)).keepalives_retries(3);
+            config
+                .keepalives_idle(Duration::from_secs(15))
+                .keepalives_interval(Duration::from_secs(5))
+                .keepalives_retries(3);
         }
         if !says("tcp_user_timeout") {
             config.tcp_user_timeout(Duration::from_secs(30));
@@ -244,7 +265,11 @@ mod tests {
         assert_eq!(url.config.get_password(), Some(b"s@cret".as_slice()));
         assert_eq!((url.config.get_ports(), url.config.get_dbname()), ([5433, 5432].as_slice(), Some("jobs")));
         assert_eq!(url.config.get_connect_timeout(), Some(&Duration::from_secs(7)));
-        assert_eq!(url.config.get_target_session_attrs(), TargetSessionAttrs::ReadWrite, "the one of several that takes writes");
+        assert_eq!(
+            url.config.get_target_session_attrs(),
+            TargetSessionAttrs::ReadWrite,
+            "the one of several that takes writes"
+        );
         assert_eq!((url.schema.as_str(), url.listen, url.pool), ("work_2", false, 3));
         assert_eq!(url.tls, Tls { verify: Verify::Host, roots: Some("/etc/ca+1.pem".into()) });
         assert_eq!(url.config.get_ssl_mode(), SslMode::Require);

@@ -2,7 +2,7 @@
 
 mod schema;
 
-use schema::Direct;
 use longshore_conformance::mutants;
+use schema::Direct;
 
 mutants!(Direct);

@@ -5,10 +5,10 @@
 -- Out:  bells, the answer, the state; and the id of the job that holds the unique key by now, where that is the answer
 
 local id, asked = ARGV[2], tonumber(ARGV[3])
-local record = redis.call('GET', root .. K_RECORD .. id)
+local record = redis.call('GET', prefix .. id)
 if not record or not sound(record) then return struct.pack('<BBB', 0, UNKNOWN_JOB, 0) end
 local state, flags, attempt, crashes, interruptions, most = struct.unpack(WHOLE, record)
-local queue, _, at = names(record)
+local queue, _, _, at = names(record)
 local member = record:sub(ORDER_FROM, ORDER_TO) .. id
 
 if asked == DELETE then
@@ -18,7 +18,7 @@ if asked == DELETE then
   return struct.pack('<BBB', 0, ACTED, state)
 end
 
-local cancel_asked = bit.band(flags, ASKED)
+local cancel_asked = band(flags, ASKED)
 local to = step(state, attempt, most, crashes, interruptions, cancel_asked, asked)
 if not to then return struct.pack('<BBB', 0, CANNOT, state) end
 if state >= SUCCEEDED then
@@ -29,6 +29,6 @@ if state >= SUCCEEDED then
     hold(queue, unique, scope, member)
   end
 end
-move(id, record, asked)
-if asked == CANCEL and to == RUNNING then bells = bit.bor(bells, BELL_CANCELS) end
+move(plan_of(asked), id, prefix .. id, record)
+rings_cancels = asked == CANCEL and to == RUNNING
 return struct.pack('<BBB', finish(), ACTED, to)

@@ -6,7 +6,7 @@
 --       queues as well (B each)  7… the kinds
 -- Out:  1 bells, what is known of the claim, ms until the next job is due (-1: none is), whether one waits that must run alone,
 --       how many were handed out the first time, whether that one must run alone
---       2… for each job its member and record, and its payload where that is large
+--       2… for each job its member; and its record, followed by its payload where that is large
 
 local queue, worker, nonce, bits = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local limit, lease, may_alone, several = struct.unpack('<I4i8BB', ARGV[6])
@@ -30,8 +30,9 @@ if earlier and #earlier == 30 then
     -- The first answer may have been lost long ago: the lease begins anew.
     local held = root .. K_HELD .. queue .. ':' .. worker
     local members = redis.call('ZRANGE', held, 0, -1)
-    local ids, found = ids_of(members), {}
-    for at, record in ipairs(read(K_RECORD, ids)) do
+    local all, ids = look_up(members)
+    local found = {}
+    for at, record in ipairs(all) do
       if record and record:byte(1) == RUNNING and record:sub(WORKER_FROM, WORKER_TO) == worker then
         local number = struct.unpack('>I8', record, TOKEN_FROM)
         if number >= first and number < first + handed then
@@ -47,7 +48,7 @@ if earlier and #earlier == 30 then
       if band(struct.unpack('<H', job.record, 2), PAYLOAD_BESIDE) ~= 0 then
         payload = redis.call('GET', root .. K_PAYLOAD .. job.id) or ''
       end
-      jobs[at + 1] = job.member .. job.record .. payload
+      jobs[2 * at], jobs[2 * at + 1] = job.member, job.record .. payload
     end
     if found[1] then note_lease(queue, worker, lease_end) end
     return answer(REPEATED, -1, false, handed, solo, jobs)
@@ -77,13 +78,14 @@ local scheduled = root .. K_SCHEDULED .. queue
 local next_due = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
 if next_due[1] and tonumber(next_due[2]) <= now then
   local members = redis.call('ZRANGEBYSCORE', scheduled, '-inf', text(now), 'LIMIT', 0, ROWS)
-  local ids, ready = ids_of(members), {}
-  for at, record in ipairs(read(K_RECORD, ids)) do
+  local all, ids, keys = look_up(members)
+  local due, ready = plan_of(DUE), {}
+  for at, record in ipairs(all) do
     if not record then
       remove(scheduled, members[at])
       forget(queue, SCHEDULED, members[at])
     else
-      local after = move(ids[at], record, DUE)
+      local after = move(due, ids[at], keys[at], record)
       if not after then
         remove(scheduled, members[at])
         if not sound(record) then
@@ -164,31 +166,42 @@ local held = list(added, root .. K_HELD .. queue .. ':' .. worker)
 grant_worker = worker
 
 -- Hands out what was popped. One that missed its deadline, or makes no sense, is dead instead and stops nobody.
+local claims, opening, opening_of = plan_of(CLAIM), nil, nil
+local late, broken
 local function hand_out(kept, members, scores, from)
-  local ids = ids_of(members)
-  local all = read(K_RECORD, ids)
+  local all, ids, keys = look_up(members)
   for at = 1, #ids do
-    local id, record, member = ids[at], all[at], members[at]
+    local id, key, record, member = ids[at], keys[at], all[at], members[at]
     if bytes > CLAIM_BYTES then
       add(root .. kept .. queue .. ':' .. kinds[from[at]], scores[at], member)
     elseif not record then
       forget(queue, READY, member)
     else
-      local low, high = record:byte(2, 3)
-      local payload, after = '', nil
-      if band(high or 0, PAYLOAD_BESIDE / 256) ~= 0 then payload = redis.call('GET', root .. K_PAYLOAD .. id) end
-      if band(low or 0, HAS_DEADLINE) ~= 0 and #record > ORDER_TO and struct.unpack('<i8', record, DEADLINE_FROM) <= now then
-        after = move(id, record, BURY, EXPIRED, nil, nil, true)
-      elseif not payload then
-        after = move(id, record, BURY, CORRUPT, 'its payload is gone', nil, true)
+      local turn, payload, after = claims[record:sub(1, FACTS_TO)], nil, nil
+      -- What most jobs have not is known of those that are like an earlier one.
+      local large, timely = turn and turn.large, turn and turn.timely
+      if not turn then
+        local low, high = record:byte(2, 3)
+        large, timely = band(high or 0, PAYLOAD_BESIDE / 256) ~= 0, band(low or 0, HAS_DEADLINE) ~= 0
+      end
+      if large then payload = redis.call('GET', root .. K_PAYLOAD .. id) end
+      if timely and #record >= SHORTEST and struct.unpack('<i8', record, DEADLINE_FROM) <= now then
+        late = late or plan_of(BURY, EXPIRED)
+        after = move(late, id, key, record, nil, true)
+      elseif large and not payload then
+        broken = broken or plan_of(BURY, CORRUPT, HAS_FAILURES)
+        after = move(broken, id, key, record, 'its payload is gone', true)
       else
-        grant_token = pack('>I8', number) .. bits
-        after = move(id, record, CLAIM, nil, nil, nil, true)
+        local low = number % 256
+        if opening_of ~= number - low then opening_of, opening = number - low, pack('>I8', number):sub(1, 7) end
+        grant_token = opening .. string.char(low) .. bits
+        after = move(claims, id, key, record, nil, true)
         if after then
-          number, bytes = number + 1, bytes + #after + #payload
+          number, bytes = number + 1, bytes + #after + (payload and #payload or 0)
           local n = #held
           held[n + 1], held[n + 2] = lease_text, member
-          jobs[#jobs + 1] = payload == '' and member .. after or member .. after .. payload
+          n = #jobs
+          jobs[n + 1], jobs[n + 2] = member, payload and after .. payload or after
         end
       end
       if not after and not sound(record) then

@@ -2,35 +2,39 @@
 -- Takes jobs of one queue over; refused as a whole where the server has no memory left.
 -- KEYS  1 what all keys of the slot begin with
 -- ARGV  1 frame  2 queue  3 the order of the first job of the batch, by the asker's idea of this server's clock, in µs
---       4 number of kinds, then the kinds
+--       4 the place of each job in the batch (I4 each), or nothing where they follow one another
+--       5 whether some have a large payload or an idempotency key (0 or 1)  6 number of kinds, then the kinds
 --       then for each job: what follows; its payload, where it is large; and, where it has an idempotency key, a fingerprint (32
---       bytes) and the key. What follows is: id, what comes along (1 a large payload, 2 an idempotency key), place in the batch,
---       which kind, rank, when it is due and until when it must be started (each how it is given, and ms), flags, attempts
---       allowed, and then the end of its record
+--       bytes) and the key. What follows is: id, what comes along (1 a large payload, 2 an idempotency key), its shape, and the
+--       end of its record. A shape is: which kind, rank, when it is due and until when it must be started (each how it is given,
+--       and ms), flags, attempts allowed
 -- Out:  bells, the server's time in µs; then, unless all jobs were created, for each job a number, followed by the id of the job
 --       that stands for it where another does
 
-local head_format = '<c16BI4HbBi8Bi8HH'
-local queue = ARGV[2]
-local kinds, at = {}, 4
+local queue, places = ARGV[2], ARGV[4]
+local kinds, at = {}, 6
 for place = 1, tonumber(ARGV[at]) do kinds[place] = ARGV[at + place] end
 at = at + #kinds + 1
 
 -- Check: who is known already?
-local heads, ids = {}, {}
+local heads, ids, keys, n = {}, {}, {}, 0
+local some = ARGV[5] == '1'
 while ARGV[at] do
-  local n, along = #heads + 1, ARGV[at]:byte(17)
-  heads[n], ids[n] = at, ARGV[at]:sub(1, 16)
+  local head = ARGV[at]
+  local id = head:sub(1, 16)
+  n = n + 1
+  heads[n], ids[n], keys[n] = at, id, prefix .. id
   at = at + 1
-  if along % 2 == 1 then at = at + 1 end
-  if along >= 2 then at = at + 2 end
+  if some then
+    local along = head:byte(17)
+    at = at + along % 2 + (along >= 2 and 2 or 0)
+  end
 end
-local prefix, known = root .. K_RECORD, {}
-for from = 1, #ids, CHUNK do
-  local keys = {}
-  for place = from, math.min(from + CHUNK - 1, #ids) do keys[place - from + 1] = prefix .. ids[place] end
-  if redis.call('EXISTS', unpack(keys)) > 0 then
-    for place = 1, #keys do known[ids[from + place - 1]] = redis.call('EXISTS', keys[place]) == 1 or nil end
+local known = {}
+for from = 1, n, CHUNK do
+  local to = math.min(from + CHUNK - 1, n)
+  if redis.call('EXISTS', unpack(keys, from, to)) > 0 then
+    for place = from, to do known[ids[place]] = redis.call('EXISTS', keys[place]) == 1 or nil end
   end
 end
 
@@ -79,93 +83,113 @@ local function moment(how, number)
   return math.min(how == IN and now + number or number, FAR)
 end
 
-local sets, created = {}, false
-local last_state, last_flags, last_most, last_run_at, last_deadline, beginning, times
+local ready_kinds = {}
+
+-- Works out once what is the same for all jobs of a shape.
+local function worked_out(shape)
+  local kind, rank, when_how, when, deadline_how, deadline, flags, most = struct.unpack('<HbBi8Bi8HH', shape)
+  local run_at = moment(when_how, when)
+  local state = run_at > now and SCHEDULED or READY
+  run_at = math.max(run_at, now)
+  deadline = moment(deadline_how, deadline)
+  local set, score = root .. K_SCHEDULED .. queue, text(run_at)
+  if state == READY then
+    set, score = root .. K_READY .. queue .. ':' .. kinds[kind], text((rank + 100) * RANK + run_at)
+    ready_kinds[kinds[kind]] = true
+  end
+  return {
+    beginning = pack(CHANGING, state, flags, 0, 0, 0, most, 1, 0, 0, 0, NOBODY, NOBODY, run_at, deadline) .. now8,
+    state = state, set = list(added, set), score = score, flags = flags,
+    deadline = band(flags, HAS_DEADLINE) ~= 0 and text(deadline),
+    worded = band(flags, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) ~= 0,
+  }
+end
+
+local shapes, created, opening, opening_of = {}, false, nil, nil
 local all, numbers = list(added, root .. K_ALL .. queue), queue_of(queue)
 
-local function create(id, place, kind, rank, run_at, deadline, flags, most, tail)
-  last = math.max(last + 1, base + place)
-  local order = pack('>I8', last)
-  local member = order .. id
-  local state = run_at > now and SCHEDULED or READY
-  if run_at < now then run_at = now end
-  if state ~= last_state or flags ~= last_flags or most ~= last_most then
-    beginning = pack('<BHHHI4HI4Bi8i8c16c16', state, flags, 0, 0, 0, most, 1, 0, 0, 0, NOBODY, NOBODY)
-    last_state, last_flags, last_most = state, flags, most
-  end
-  if run_at ~= last_run_at or deadline ~= last_deadline then
-    times, last_run_at, last_deadline = pack('<i8i8i8', run_at, deadline, now), run_at, deadline
-  end
-  local n = #records
-  records[n + 1], records[n + 2] = prefix .. id, beginning .. times .. order .. tail
+local function create(place, shape, tail)
+  local order = base + (places == '' and place - 1 or struct.unpack('<I4', places, place * 4 - 3))
+  last = order > last and order or last + 1
+  local low = last % 256
+  if opening_of ~= last - low then opening_of, opening = last - low, pack('>I8', last):sub(1, 7) end
+  order = opening .. string.char(low)
+  local id, key = ids[place], keys[place]
+  local member, of, n = order .. id, shape.set, #records
+  records[n + 1], records[n + 2] = key, shape.beginning .. order .. tail
   n = #all
   all[n + 1], all[n + 2] = '0', member
-  if state == READY then
-    local set = sets[kind]
-    if not set then
-      set = list(added, root .. K_READY .. queue .. ':' .. kinds[kind])
-      sets[kind] = set
-    end
-    n = #set
-    set[n + 1], set[n + 2] = text((rank + 100) * RANK + run_at), member
-  else
-    add(root .. K_SCHEDULED .. queue, text(run_at), member)
-  end
-  numbers[state] = numbers[state] + 1
-  if band(flags, HAS_DEADLINE) ~= 0 then add(root .. K_DEADLINE .. queue, text(deadline), member) end
+  n = #of
+  of[n + 1], of[n + 2] = shape.score, member
+  numbers[shape.state] = numbers[shape.state] + 1
+  if shape.deadline then add(root .. K_DEADLINE .. queue, shape.deadline, member) end
   known[id], created = true, true
   return member
 end
 
-local answers, plain = { '', '' }, true
-for n = 1, #heads do
-  local head = heads[n]
-  local id, along, place, kind, rank, when_how, when, deadline_how, deadline, flags, most, after =
-    struct.unpack(head_format, ARGV[head])
+-- Pushes a job that another may stand for, or that has something beside its record; returns the answer.
+local function push(place, head, shape, tail)
   local code, other
-  if known[id] then
-    code = CREATED
-  else
-    local next_arg = head + 1 + along % 2
-    if along >= 2 then code, other = answered(ARGV[next_arg], ARGV[next_arg + 1]) end
+  local along = ARGV[head]:byte(17)
+  local next_arg = head + 1 + along % 2
+  if along >= 2 then code, other = answered(ARGV[next_arg], ARGV[next_arg + 1]) end
+  if not code then
+    local unique, scope, reuse, within, _, alias, tags
+    if shape.worded then
+      local _, _, _, after = struct.unpack('<Bc0Bc0b', tail)
+      unique, scope, reuse, within, _, alias, tags = words(shape.flags, tail, after)
+      code, other = stands_for(unique, reuse, within)
+    end
     if not code then
-      local tail = ARGV[head]:sub(after)
-      local unique, scope, reuse, within, _, alias, tags
-      local worded = band(flags, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) ~= 0
-      if worded then
-        local _, _, _, at = struct.unpack('<Bc0Bc0b', tail)
-        unique, scope, reuse, within, _, alias, tags = words(flags, tail, at)
-        code, other = stands_for(unique, reuse, within)
+      code = CREATED
+      local member = create(place, shape, tail)
+      if along % 2 == 1 then
+        records[#records + 1] = root .. K_PAYLOAD .. ids[place]
+        records[#records + 1] = ARGV[head + 1]
       end
-      if not code then
-        code = CREATED
-        local member = create(id, place, kind, rank, moment(when_how, when), moment(deadline_how, deadline), flags, most, tail)
-        if along % 2 == 1 then
-          records[#records + 1] = root .. K_PAYLOAD .. id
-          records[#records + 1] = ARGV[head + 1]
-        end
-        if unique then hold(queue, unique, scope, member) end
-        if worded then
-          if alias ~= '' then add(root .. K_ALIAS .. queue .. ':' .. alias, '0', member) end
-          for _, tag in ipairs(tags) do add(root .. K_TAG .. queue .. ':' .. tag, '0', member) end
-        end
-      end
-      if along >= 2 then
-        keep_answer(ARGV[next_arg], ARGV[next_arg + 1], code == CREATED and CREATED_BEFORE or code, other or id)
+      if unique then hold(queue, unique, scope, member) end
+      if shape.worded then
+        if alias ~= '' then add(root .. K_ALIAS .. queue .. ':' .. alias, '0', member) end
+        for _, tag in ipairs(tags) do add(root .. K_TAG .. queue .. ':' .. tag, '0', member) end
       end
     end
-    -- An earlier request made this very job: it is the same push.
-    if code == CREATED_BEFORE and other == id then code, other = CREATED, nil end
+    if along >= 2 then
+      keep_answer(ARGV[next_arg], ARGV[next_arg + 1], code == CREATED and CREATED_BEFORE or code, other or ids[place])
+    end
   end
-  answers[n + 2] = string.char(code) .. (other or '')
-  plain = plain and code == CREATED
+  -- An earlier request made this very job: it is the same push.
+  if code == CREATED or code == CREATED_BEFORE and other == ids[place] then return string.char(CREATED) end
+  return string.char(code) .. other
+end
+
+local answers, plain = { '', '' }, true
+local plainly = string.char(CREATED)
+for place = 1, n do
+  local answer = plainly
+  if not known[ids[place]] then
+    local head = ARGV[heads[place]]
+    local shape_text = head:sub(18, SHAPE_TO)
+    local shape = shapes[shape_text]
+    if not shape then
+      shape = worked_out(shape_text)
+      shapes[shape_text] = shape
+    end
+    local tail = head:sub(SHAPE_TO + 1)
+    if some or shape.worded then
+      answer = push(place, heads[place], shape, tail)
+      plain = plain and answer == plainly
+    else
+      create(place, shape, tail)
+    end
+  end
+  answers[place + 2] = answer
 end
 
 if created then
-  bells = BELL_WORK
+  rings_work = true
   redis.call('HSET', meta, 'order', text(last))
   local ready = {}
-  for kind in pairs(sets) do ready[#ready + 1] = kinds[kind] end
+  for kind in pairs(ready_kinds) do ready[#ready + 1] = kind end
   in_chunks('SADD', root .. K_KINDS .. queue, ready)
 end
 local head = string.char(finish()) .. pack('<i8', us)

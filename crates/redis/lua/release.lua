@@ -11,10 +11,11 @@ redis.call('ZADD', root .. K_WORKERS_SEEN .. queue, text(now), worker)
 
 local held = root .. K_HELD .. queue .. ':' .. worker
 local members = redis.call('ZRANGE', held, 0, ROWS - 1)
-local ids, taken = ids_of(members), 0
-for at, record in ipairs(read(K_RECORD, ids)) do
+local all, ids, keys = look_up(members)
+local plan, taken = plan_of(tonumber(ARGV[4]), nil, failure and HAS_FAILURES), 0
+for at, record in ipairs(all) do
   local is_held = record and record:byte(1) == RUNNING and record:sub(WORKER_FROM, WORKER_TO) == worker
-  if is_held and move(ids[at], record, tonumber(ARGV[4]), nil, failure) then taken = taken + 1 else remove(held, members[at]) end
+  if is_held and move(plan, ids[at], keys[at], record, failure) then taken = taken + 1 else remove(held, members[at]) end
 end
 local rang = finish()
 local more = redis.call('EXISTS', held)

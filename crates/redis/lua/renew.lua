@@ -7,33 +7,33 @@
 local answers, latest, at = { '' }, {}, 2
 local ids, heads, leases = {}, {}, {}
 while ARGV[at] do
-  local id, _, _, with = struct.unpack('<c16c16i8B', ARGV[at])
-  ids[#ids + 1], heads[#heads + 1] = id, at
-  at = at + 1 + with
+  ids[#ids + 1], heads[#heads + 1] = ARGV[at]:sub(1, 16), at
+  at = at + 1 + ARGV[at]:byte(41)
 end
-for n, record in ipairs(read(K_RECORD, ids)) do
+local keys = keys_of(ids)
+for n, record in ipairs(read(keys)) do
   local id, token, lease, with = struct.unpack('<c16c16i8B', ARGV[heads[n]])
   record = latest[id] or record
   local answer = LOST
   if record and record:byte(1) == RUNNING and record:sub(TOKEN_FROM, TOKEN_TO) == token then
-    local ok, state, flags, attempt, crashes, interruptions, most, version, reason, finished, started, _, worker, run_at,
-      deadline, _, order, name = pcall(unpack_record, WHOLE, record)
-    if ok then
+    local queue = #record >= SHORTEST and queue_in(record)
+    if queue then
+      local state, flags, attempt, crashes, interruptions, most, version, reason = struct.unpack(FACTS, record)
       answer = flags % 2 == ASKED and CANCEL_ASKED or HELD
-      local queue, till = queue_of(name), math.min(lease_now + lease, FAR)
-      add(held_set(queue, worker), text(till), order .. id)
-      local workers = list(leases, name)
+      local worker, till = record:sub(WORKER_FROM, WORKER_TO), math.min(lease_now + lease, FAR)
+      add(root .. K_HELD .. queue.name .. ':' .. worker, text(till), record:sub(ORDER_FROM, ORDER_TO) .. id)
+      local workers = list(leases, queue.name)
       workers[worker] = math.min(workers[worker] or FAR, till)
       if till > lease_now + LONGEST_LEASE then workers[worker] = 0 end
       if with == 1 then
-        record = pack(CHANGING, state, bit.bor(flags, HAS_PROGRESS), attempt, crashes, interruptions, most,
-          (version + 1) % 2 ^ 32, reason, finished, started, token, worker, run_at, deadline) .. record:sub(AFTER_CHANGING)
+        record = pack(FACTS, state, bit.bor(flags, HAS_PROGRESS), attempt, crashes, interruptions, most,
+          (version + 1) % 2 ^ 32, reason) .. record:sub(FACTS_TO + 1)
         latest[id] = record
-        records[#records + 1] = root .. K_RECORD .. id
+        records[#records + 1] = keys[n]
         records[#records + 1] = record
         records[#records + 1] = root .. K_PROGRESS .. id
         records[#records + 1] = ARGV[heads[n] + 1]
-        bells = BELL_NEWS
+        rings_news = true
       end
     end
   end

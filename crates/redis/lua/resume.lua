@@ -11,5 +11,5 @@ if paused then
   if till < 0 or till > now then held = 1 end
   redis.call('HDEL', meta, 'paused')
 end
-bells = BELL_WORK
+rings_work = true
 return struct.pack('<BB', finish(), held)

@@ -1,62 +1,70 @@
 #!lua flags=allow-oom
 -- Writes how attempts ended, each only where the token is the job's newest; a repeat of one that was written is done.
 -- KEYS  1 what all keys of the slot begin with
--- ARGV  1 frame; then for each settlement: id, token, event, what it carries, what comes along (c16 c16 B i8 B) and, where it is
---       small, the result as it stands in the record; and as far as it comes along: the message, a large result, the progress
+-- ARGV  1 frame; then for each settlement: id, token, its shape, and where it is small, the result as it stands in the record; and
+--       as far as it comes along: the message, a large result, the progress. A shape is: event, what it carries, what comes along
+--       (B i8 B)
 -- Out:  bells, then a number a settlement, as one string
 
-local head_format = '<c16c16Bi8B'
 local answers, latest, at = { '' }, {}, 2
-local ids, heads = {}, {}
-while ARGV[at] do
-  local n, along = #ids + 1, ARGV[at]:byte(42)
-  ids[n], heads[n] = ARGV[at]:sub(1, 16), at
-  at = at + 1
-  if along ~= 0 then
-    if band(along, WITH_MESSAGE) ~= 0 then at = at + 1 end
-    if band(along, WITH_LARGE_RESULT) ~= 0 then at = at + 1 end
-    if band(along, WITH_PROGRESS) ~= 0 then at = at + 1 end
-  end
-end
-local all = read(K_RECORD, ids)
-for n = 1, #ids do
-  local id = ids[n]
-  local record = latest[id] or all[n]
-  local answer = LOST
-  if record then
-    local head = ARGV[heads[n]]
-    local _, token, event, with, along, after_head = struct.unpack(head_format, head)
-    if record:sub(TOKEN_FROM, TOKEN_TO) == token then
-      if record:byte(1) == RUNNING then
-        local message, marks, next_arg = nil, 0, heads[n] + 1
-        local small, large, progress
-        if along ~= 0 then
-          if band(along, WITH_MESSAGE) ~= 0 then message, next_arg = ARGV[next_arg], next_arg + 1 end
-          if band(along, WITH_RESULT) ~= 0 then small, marks = head:sub(after_head), HAS_RESULT end
-          if band(along, WITH_LARGE_RESULT) ~= 0 then
-            large, marks, next_arg = ARGV[next_arg], HAS_RESULT + RESULT_BESIDE, next_arg + 1
-          end
-          if band(along, WITH_ARTIFACT) ~= 0 then marks = marks + HAS_ARTIFACT end
-          if band(along, WITH_PROGRESS) ~= 0 then progress, marks = ARGV[next_arg], marks + HAS_PROGRESS end
-        end
-        local after = move(id, record, event, with, message, marks, false, small)
-        if after then
-          answer, latest[id] = DONE, after
-          if large then
-            records[#records + 1] = root .. K_RESULT .. id
-            records[#records + 1] = large
-          end
-          if progress then
-            records[#records + 1] = root .. K_PROGRESS .. id
-            records[#records + 1] = progress
-          end
-        end
-      elseif band(record:byte(2), SETTLED) ~= 0 then
-        answer = DONE
-      end
+local ids, heads, shapes, shape_of = {}, {}, {}, {}
+
+-- Works out once what is the same for all settlements of a shape.
+local function worked_out(text)
+  local event, with, along = struct.unpack('<Bi8B', text)
+  local has = function(flag) return band(along, flag) ~= 0 end
+  local marks = has(WITH_RESULT) and HAS_RESULT or has(WITH_LARGE_RESULT) and HAS_RESULT + RESULT_BESIDE or 0
+  if has(WITH_MESSAGE) then marks = marks + HAS_FAILURES end
+  if has(WITH_ARTIFACT) then marks = marks + HAS_ARTIFACT end
+  if has(WITH_PROGRESS) then marks = marks + HAS_PROGRESS end
+  local shape = { plan = plan_of(event, with, marks), small = has(WITH_RESULT), more = 0 }
+  for _, what in ipairs({ 'message', 'large', 'progress' }) do
+    local flag = what == 'message' and WITH_MESSAGE or what == 'large' and WITH_LARGE_RESULT or WITH_PROGRESS
+    if has(flag) then
+      shape.more = shape.more + 1
+      shape[what] = shape.more
     end
   end
-  answers[n + 1] = string.char(answer)
+  return shape
+end
+
+while ARGV[at] do
+  local head, n = ARGV[at], #ids + 1
+  local text = head:sub(33, 42)
+  local shape = shapes[text]
+  if not shape then
+    shape = worked_out(text)
+    shapes[text] = shape
+  end
+  ids[n], heads[n], shape_of[n] = head:sub(1, 16), at, shape
+  at = at + 1 + shape.more
+end
+local keys = keys_of(ids)
+local all = read(keys)
+local lost, done = string.char(LOST), string.char(DONE)
+for n = 1, #ids do
+  local id, shape, head = ids[n], shape_of[n], ARGV[heads[n]]
+  local record = latest[id] or all[n]
+  local answer = lost
+  if record and record:sub(TOKEN_FROM, TOKEN_TO) == head:sub(17, 32) then
+    local message, small = shape.message and ARGV[heads[n] + shape.message], shape.small and head:sub(43)
+    -- A token that is still in a record that is not running was settled, or the job is none of that worker's any more.
+    local after = record:byte(1) == RUNNING and move(shape.plan, id, keys[n], record, message, false, small)
+    if after then
+      answer, latest[id] = done, after
+      if shape.large then
+        records[#records + 1] = root .. K_RESULT .. id
+        records[#records + 1] = ARGV[heads[n] + shape.large]
+      end
+      if shape.progress then
+        records[#records + 1] = root .. K_PROGRESS .. id
+        records[#records + 1] = ARGV[heads[n] + shape.progress]
+      end
+    elseif record:byte(1) ~= RUNNING and band(record:byte(2), SETTLED) ~= 0 then
+      answer = done
+    end
+  end
+  answers[n + 1] = answer
 end
 answers[1] = string.char(finish())
 return table.concat(answers)

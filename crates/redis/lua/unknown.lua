@@ -5,7 +5,7 @@
 -- Out:  bells, how many were made dead
 
 local queue, limit = ARGV[2], math.min(tonumber(ARGV[3]), ROWS)
-local day_ago, found = now - UNKNOWN_KIND_AFTER, 0
+local day_ago, found, plan = now - UNKNOWN_KIND_AFTER, 0, plan_of(BURY, UNKNOWN_KIND)
 for at = 4, #ARGV do
   for _, kept in ipairs({ K_READY, K_ALONE }) do
     local set = root .. kept .. queue .. ':' .. ARGV[at]
@@ -13,9 +13,9 @@ for at = 4, #ARGV do
       if found >= limit then return end
       local from, to = text(rank * RANK), '(' .. text(rank * RANK + day_ago)
       local members = redis.call('ZRANGEBYSCORE', set, from, to, 'LIMIT', 0, limit - found)
-      local ids = ids_of(members)
-      for place, record in ipairs(read(K_RECORD, ids)) do
-        if record and move(ids[place], record, BURY, UNKNOWN_KIND) then
+      local all, ids, keys = look_up(members)
+      for place, record in ipairs(all) do
+        if record and move(plan, ids[place], keys[place], record) then
           found = found + 1
         else
           remove(set, members[place])

@@ -25,10 +25,11 @@ local function look(set, from, to, most)
 end
 
 -- Moves what was found, or drops from the set what cannot be moved; returns how many were moved.
-local function move_all(set, state, members, event, with, failure)
-  local ids, moved = ids_of(members), 0
-  for at, record in ipairs(read(K_RECORD, ids)) do
-    if record and move(ids[at], record, event, with, failure) then
+local function move_all(set, state, members, plan, failure)
+  local moved = 0
+  local all, ids, keys = look_up(members)
+  for at, record in ipairs(all) do
+    if record and move(plan, ids[at], keys[at], record, failure) then
       moved = moved + 1
     else
       remove(set, members[at])
@@ -44,12 +45,12 @@ local function move_all(set, state, members, event, with, failure)
 end
 
 -- Rescues from one worker; notes when the next of its leases ends.
-local leases = root .. K_LEASES .. queue
+local leases, crash = root .. K_LEASES .. queue, plan_of(CRASH, nil, HAS_FAILURES)
 local function rescue(worker)
   local held, why = root .. K_HELD .. queue .. ':' .. worker, 'the worker process died, or could not renew its lease'
   for _, range in ipairs({ { '-inf', text(lease_now) }, { '(' .. text(lease_now + LONGEST_LEASE), '+inf' } }) do
     local found = look(held, range[1], range[2], rescue_most - rescued)
-    rescued = rescued + move_all(held, RUNNING, found, CRASH, nil, why)
+    rescued = rescued + move_all(held, RUNNING, found, crash, why)
   end
   local next_end = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')
   if next_end[1] then redis.call('ZADD', leases, next_end[2], worker) else redis.call('ZREM', leases, worker) end
@@ -66,20 +67,20 @@ if rescue_most > 0 then
 end
 
 local deadline = root .. K_DEADLINE .. queue
-buried = move_all(deadline, READY, look(deadline, '-inf', text(now), bury_most), BURY, EXPIRED)
+buried = move_all(deadline, READY, look(deadline, '-inf', text(now), bury_most), plan_of(BURY, EXPIRED))
 
 -- Deletes finished jobs whose time is over.
 local final = root .. K_FINAL .. queue
 local artifacts = {}
 local over = look(final, '-inf', text(now), delete_most)
-local over_ids = ids_of(over)
-for at, record in ipairs(read(K_RECORD, over_ids)) do
+local over_records, over_ids, over_keys = look_up(over)
+for at, record in ipairs(over_records) do
   local id, member = over_ids[at], over[at]
   remove(final, member)
   local state = record and record:byte(1)
   if not record or not sound(record) then
     remove(root .. K_ALL .. queue, member)
-    doomed[#doomed + 1] = root .. K_RECORD .. id
+    doomed[#doomed + 1] = over_keys[at]
     doomed[#doomed + 1] = root .. K_PAYLOAD .. id
   elseif state >= SUCCEEDED then
     local flags = struct.unpack('<H', record, 2)
@@ -88,15 +89,15 @@ for at, record in ipairs(read(K_RECORD, over_ids)) do
     remove(root .. K_ALL .. queue, member)
     if state == DEAD then remove(root .. K_DEAD .. queue, member) end
     if state == CANCELLED then remove(root .. K_CANCELLED .. queue, member) end
-    if bit.band(flags, HAS_ARTIFACT) ~= 0 then artifacts[#artifacts + 1] = id .. record end
-    doomed[#doomed + 1] = root .. K_RECORD .. id
-    if bit.band(flags, PAYLOAD_BESIDE) ~= 0 then doomed[#doomed + 1] = root .. K_PAYLOAD .. id end
-    if bit.band(flags, RESULT_BESIDE) ~= 0 then doomed[#doomed + 1] = root .. K_RESULT .. id end
-    if bit.band(flags, HAS_PROGRESS) ~= 0 then doomed[#doomed + 1] = root .. K_PROGRESS .. id end
-    if bit.band(flags, HAS_FAILURES) ~= 0 then doomed[#doomed + 1] = root .. K_FAILURES .. id end
-    if bit.band(flags, HAS_LOG) ~= 0 then doomed[#doomed + 1] = root .. K_LOG .. id end
-    if bit.band(flags, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) ~= 0 then
-      local _, _, after = names(record)
+    if band(flags, HAS_ARTIFACT) ~= 0 then artifacts[#artifacts + 1] = id .. record end
+    doomed[#doomed + 1] = over_keys[at]
+    if band(flags, PAYLOAD_BESIDE) ~= 0 then doomed[#doomed + 1] = root .. K_PAYLOAD .. id end
+    if band(flags, RESULT_BESIDE) ~= 0 then doomed[#doomed + 1] = root .. K_RESULT .. id end
+    if band(flags, HAS_PROGRESS) ~= 0 then doomed[#doomed + 1] = root .. K_PROGRESS .. id end
+    if band(flags, HAS_FAILURES) ~= 0 then doomed[#doomed + 1] = root .. K_FAILURES .. id end
+    if band(flags, HAS_LOG) ~= 0 then doomed[#doomed + 1] = root .. K_LOG .. id end
+    if band(flags, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) ~= 0 then
+      local _, _, _, after = names(record)
       local unique, _, reuse, _, _, alias, tags = words(flags, record, after)
       if unique then
         local held = redis.call('HGET', root .. K_UNIQUE .. queue, unique)
@@ -106,7 +107,7 @@ for at, record in ipairs(read(K_RECORD, over_ids)) do
       if alias ~= '' then remove(root .. K_ALIAS .. queue .. ':' .. alias, member) end
       for _, tag in ipairs(tags) do remove(root .. K_TAG .. queue .. ':' .. tag, member) end
     end
-    bells = bit.bor(bells, BELL_NEWS)
+    rings_news = true
   end
 end
 flush()

@@ -10,7 +10,7 @@ if not record or #record < AFTER_CHANGING or record:byte(1) ~= RUNNING or record
   return 0
 end
 local low = record:byte(2)
-if bit.band(low, HAS_LOG) == 0 then
+if band(low, HAS_LOG) == 0 then
   record = record:sub(1, 1) .. string.char(low + HAS_LOG) .. record:sub(3)
 end
 redis.call('MSET', root .. K_RECORD .. id, record, root .. K_LOG .. id, ARGV[4])

@@ -13,13 +13,11 @@ use redis::Value;
 
 use crate::base::{Base, bytes};
 use crate::error;
+use crate::read::read_member;
 use crate::record::{Reader, Record};
 use crate::script;
 use crate::settle::bury;
 use crate::shared::*;
-
-/// Bytes of a member: order and id.
-const MEMBER: usize = 24;
 
 pub(crate) async fn claim(base: &Base, claim: &Claim) -> Result<Claims, Error> {
     let mut queues: Vec<&QueueName> = Vec::with_capacity(claim.queues.len());
@@ -103,8 +101,8 @@ impl Asks<'_> {
         let mut items = call.args(claim.kinds.iter().map(Kind::as_str)).list().await?.into_iter();
         let head = items.next().and_then(bytes).ok_or_else(|| error::unexpected("claim"))?;
         let mut answer = self.read_head(&head).ok_or_else(|| error::unexpected("claim"))??;
-        for item in items {
-            self.take(&mut answer, item).await?;
+        while let Some(member) = items.next() {
+            self.take(&mut answer, member, items.next().unwrap_or_default()).await?;
         }
         Ok(answer)
     }
@@ -121,9 +119,9 @@ impl Asks<'_> {
     }
 
     /// Takes a job that was handed out. One that makes no sense is dead instead, and stops nobody.
-    async fn take(&self, answer: &mut Answer, item: Value) -> Result<(), Error> {
-        let item = bytes(item).ok_or_else(|| error::unexpected("claim"))?;
-        match read_claimed(&item) {
+    async fn take(&self, answer: &mut Answer, member: Value, record: Value) -> Result<(), Error> {
+        let (member, record) = bytes(member).zip(bytes(record)).ok_or_else(|| error::unexpected("claim"))?;
+        match read_claimed(&member, &record) {
             Some(Ok(job)) => answer.jobs.push(job),
             Some(Err((id, token, why))) => bury(self.base, id, token, why).await?,
             None => return Err(error::unexpected("claim")),
@@ -133,13 +131,11 @@ impl Asks<'_> {
 }
 
 /// Reads a job, or says why it cannot be read.
-fn read_claimed(item: &[u8]) -> Option<Result<Claimed, (JobId, Token, &'static str)>> {
-    let (member, rest) = item.split_at_checked(MEMBER)?;
-    let id = JobId::from_bytes(member[8..].try_into().ok()?);
-    let at = TOKEN_FROM as usize - 1;
-    let mut token = Reader(rest.get(at..)?);
+fn read_claimed(member: &[u8], record: &[u8]) -> Option<Result<Claimed, (JobId, Token, &'static str)>> {
+    let (_, id) = read_member(member)?;
+    let mut token = Reader(record.get(TOKEN_FROM as usize - 1..)?);
     let token = Token { number: u64::from_be_bytes(token.array()?), bits: u64::from_be_bytes(token.array()?) };
-    let Some((record, beside)) = Record::read(rest) else {
+    let Some((record, beside)) = Record::read(record) else {
         return Some(Err((id, token, "the job's record makes no sense")));
     };
     let Ok(payload) = std::str::from_utf8(record.payload.as_deref().unwrap_or(beside)) else {

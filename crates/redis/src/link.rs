@@ -25,7 +25,7 @@ use crate::tls;
 /// How long an answer may take. Much longer than any script of ours, so that only what is broken is called so.
 const ANSWER: Duration = Duration::from_secs(10);
 /// A call that took so long has met a server that stood still, and others could not renew either.
-pub(crate) const STANDSTILL: Duration = Duration::from_secs(2);
+pub(crate) const STANDSTILL: Duration = Duration::from_secs(3);
 /// How long a call waits for an attempt to connect.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(1);
 /// How many commands wait for room on the connection before callers do.

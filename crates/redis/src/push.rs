@@ -29,14 +29,21 @@ async fn push_to(
     order: i64,
 ) -> Result<Vec<Pushed>, Error> {
     let mut kinds: Vec<&str> = Vec::new();
+    let mut places: Vec<u8> = Vec::new();
+    // Jobs of one batch that go to one queue follow one another.
+    if jobs.last().is_some_and(|(last, _)| last + 1 != jobs.len()) {
+        places.extend(jobs.iter().flat_map(|(place, _)| (*place as u32).to_le_bytes()));
+    }
+    let mut some = false;
     let mut args: Vec<Vec<u8>> = Vec::with_capacity(jobs.len());
-    for (place, job) in &jobs {
+    for (_, job) in &jobs {
         let kind = kinds.iter().position(|kind| *kind == job.kind.as_str()).unwrap_or_else(|| {
             kinds.push(job.kind.as_str());
             kinds.len() - 1
         });
         let flags = flags(job);
-        args.push(write(job, *place, kind, flags));
+        args.push(write(job, kind, flags));
+        some |= flags & PAYLOAD_BESIDE != 0 || job.idempotency.is_some();
         if flags & PAYLOAD_BESIDE != 0 {
             args.push(job.payload.as_str().as_bytes().to_vec());
         }
@@ -46,6 +53,7 @@ async fn push_to(
         }
     }
     let call = base.framed(&script::PUSH, &base.keys.of_queue(&queue)).arg(queue.as_str()).number(order);
+    let call = call.arg(places).number(i64::from(some));
     let answer = call.number(kinds.len() as i64).args(kinds).args(args).bytes().await?;
     let mut from = Reader(&answer);
     let (bells, server_us) = from.u8().zip(from.i64()).ok_or_else(|| error::unexpected("push"))?;
@@ -58,11 +66,10 @@ async fn push_to(
 }
 
 /// Writes a job as the script takes it: what it turns into something else, and then the end of the record as it is kept.
-fn write(job: &NewJob, place: usize, kind: usize, flags: i64) -> Vec<u8> {
+fn write(job: &NewJob, kind: usize, flags: i64) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(96 + job.payload.as_str().len().min(SMALL as usize));
     bytes.extend(job.id.as_bytes());
     bytes.push(u8::from(flags & PAYLOAD_BESIDE != 0) + 2 * u8::from(job.idempotency.is_some()));
-    bytes.extend((place as u32).to_le_bytes());
     bytes.extend((kind as u16 + 1).to_le_bytes());
     bytes.push(rank(job) as u8);
     write_moment(&mut bytes, Some(job.when));

@@ -1,6 +1,7 @@
 //! The scripts: one Lua file a verb in `lua/`, put together when first used.
 //!
-//! A script that moves jobs begins with `step.lua` and `prelude.lua`. Words in capitals are constants ([`shared`](crate::shared),
+//! A script is put together of the parts it needs, and of what is its own: `base.lua` (the clock, and what is to be written),
+//! `words.lua` (keys, alias, tags), `step.lua` and `move.lua` (where jobs go), `ranks.lua` (a seek a priority). Words in capitals are constants ([`shared`](crate::shared),
 //! [`keys`](crate::keys)) and are replaced by what they stand for: a local variable of Lua would cost each call more than that.
 //! The first line says what Redis may do with a script: `allow-oom` lets it go through when memory is full.
 
@@ -19,9 +20,9 @@ pub(crate) struct Script {
 }
 
 macro_rules! scripts {
-    ($($kind:ident $name:ident = $file:literal;)+) => {
+    ($($name:ident = $file:literal [$($part:ident),*];)+) => {
         $(pub(crate) static $name: LazyLock<Script> =
-            LazyLock::new(|| Script::new($file, include_str!(concat!("../lua/", $file, ".lua")), Kind::$kind));)+
+            LazyLock::new(|| Script::new($file, include_str!(concat!("../lua/", $file, ".lua")), &[$($part),*]));)+
 
         #[cfg(test)]
         pub(crate) fn all() -> Vec<&'static Script> {
@@ -31,50 +32,41 @@ macro_rules! scripts {
 }
 
 scripts! {
-    Moves PUSH = "push";
-    Moves CLAIM = "claim";
-    Moves RENEW = "renew";
-    Moves SETTLE = "settle";
-    Moves WRITE_LOG = "write_log";
-    Moves RELEASE = "release";
-    Moves UPKEEP = "upkeep";
-    Moves UNKNOWN = "unknown";
-    Moves ACT = "act";
-    Moves PAUSE = "pause";
-    Moves RESUME = "resume";
-    Moves QUEUE = "queue";
-    Alone GET = "get";
-    Alone STATUS = "status";
-    Alone LIST = "list";
-    Alone REGISTER = "register";
-    Alone NOTE_KINDS = "note_kinds";
-    Alone MARK_RELEASED = "mark_released";
-    Alone CLOCK = "clock";
-    Alone NOTE_ARTIFACT = "note_artifact";
-    Alone DELETE_ARTIFACT = "delete_artifact";
-    Alone LIST_ARTIFACTS = "list_artifacts";
-}
-
-/// What a script begins with.
-enum Kind {
-    /// All that moves jobs.
-    Moves,
-    /// Nothing but itself.
-    Alone,
+    PUSH = "push" [BASE, WORDS];
+    CLAIM = "claim" [STEP, BASE, WORDS, MOVE];
+    RENEW = "renew" [STEP, BASE, WORDS, MOVE];
+    SETTLE = "settle" [STEP, BASE, WORDS, MOVE];
+    WRITE_LOG = "write_log" [BASE];
+    RELEASE = "release" [STEP, BASE, WORDS, MOVE];
+    UPKEEP = "upkeep" [STEP, BASE, WORDS, MOVE, RANKS];
+    UNKNOWN = "unknown" [STEP, BASE, WORDS, MOVE, RANKS];
+    ACT = "act" [STEP, BASE, WORDS, MOVE];
+    PAUSE = "pause" [BASE];
+    RESUME = "resume" [BASE];
+    QUEUE = "queue" [BASE, RANKS];
+    GET = "get" [];
+    STATUS = "status" [];
+    LIST = "list" [];
+    REGISTER = "register" [];
+    NOTE_KINDS = "note_kinds" [];
+    MARK_RELEASED = "mark_released" [];
+    CLOCK = "clock" [];
+    NOTE_ARTIFACT = "note_artifact" [];
+    DELETE_ARTIFACT = "delete_artifact" [];
+    LIST_ARTIFACTS = "list_artifacts" [];
 }
 
 /// Where an event takes a job, in Lua.
 pub(crate) const STEP: &str = include_str!("../lua/step.lua");
-const PRELUDE: &str = include_str!("../lua/prelude.lua");
+const BASE: &str = include_str!("../lua/base.lua");
+const WORDS: &str = include_str!("../lua/words.lua");
+const MOVE: &str = include_str!("../lua/move.lua");
+const RANKS: &str = include_str!("../lua/ranks.lua");
 
 impl Script {
-    fn new(name: &'static str, text: &str, kind: Kind) -> Script {
+    fn new(name: &'static str, text: &str, parts: &[&str]) -> Script {
         let (flags, body) = text.split_once('\n').expect("a script has lines");
-        let before = match kind {
-            Kind::Moves => format!("{STEP}{PRELUDE}"),
-            Kind::Alone => String::new(),
-        };
-        Script::of(name, &format!("{flags}\n{before}{body}"))
+        Script::of(name, &format!("{flags}\n{}{body}", parts.concat()))
     }
 
     /// Makes a script of a text with constants in it.

@@ -88,17 +88,26 @@ shared! {
     NOBODY: &str = "\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0";
     /// The whole of a record up to its rank; see `record.rs`.
     WHOLE: &str = "<BHHHI4HI4Bi8i8c16c16i8i8i8c8Bc0Bc0b";
+    /// What is known of a job by the events it went through: the beginning of its record.
+    FACTS: &str = "<BHHHI4HI4B";
     /// The part of a record that moves change.
     CHANGING: &str = "<BHHHI4HI4Bi8i8c16c16i8i8";
     /// Where in a record what never changes begins, counted from 1 as Lua does.
     AFTER_CHANGING: i64 = 83;
+    FACTS_TO: i64 = 18;
+    STARTED_FROM: i64 = 27;
     TOKEN_FROM: i64 = 35;
     TOKEN_TO: i64 = 50;
     WORKER_FROM: i64 = 51;
     WORKER_TO: i64 = 66;
+    RUN_AT_FROM: i64 = 67;
     DEADLINE_FROM: i64 = 75;
     ORDER_FROM: i64 = 91;
     ORDER_TO: i64 = 98;
+    /// What is shorter is no record: queue and kind have a letter each at least.
+    SHORTEST: i64 = 107;
+    /// Where the shape of a pushed job ends, in what the script gets of it.
+    SHAPE_TO: i64 = 42;
 
     BELL_WORK: i64 = 1;
     BELL_NEWS: i64 = 2;

@@ -99,10 +99,10 @@ impl PostgresSetup {
 }
 
 impl Postgres {
-    /// Returns the one that all tests of this program share; it does not wait for the disk.
+    /// Returns the one that all tests of this program share; it does not wait for the disk, and leaves their hundreds of schemas alone.
     pub fn shared() -> &'static Postgres {
         static SHARED: OnceLock<Postgres> = OnceLock::new();
-        SHARED.get_or_init(|| Postgres::start(&[("fsync", "off"), ("full_page_writes", "off")]))
+        SHARED.get_or_init(|| Postgres::start(&[("fsync", "off"), ("full_page_writes", "off"), ("autovacuum", "off")]))
     }
 
     /// Starts one with these settings.

@@ -9,8 +9,18 @@ async fn constraints_keep_most_nonsense_out() {
     let schema = Schema::new().await;
     let client = connect(&schema.server).await;
     push(&schema.store, job()).await;
-    for wrong in ["state = 7", "state = 2", "attempt = -1", "max_attempts = 0", "crashes = 9", "rank = 101", "timeout_ms = 0", "queue = NULL",
-                  "payload = repeat('x', 300000)", "interruptions = -1"] {
+    for wrong in [
+        "state = 7",
+        "state = 2",
+        "attempt = -1",
+        "max_attempts = 0",
+        "crashes = 9",
+        "rank = 101",
+        "timeout_ms = 0",
+        "queue = NULL",
+        "payload = repeat('x', 300000)",
+        "interruptions = -1",
+    ] {
         let sql = schema.sql(&format!("UPDATE longshore.job SET {wrong}"));
         assert!(client.batch_execute(&sql).await.is_err(), "{wrong}");
     }
@@ -26,10 +36,14 @@ async fn row_that_makes_no_sense_is_dead_and_stops_nobody() {
     client.batch_execute(&schema.sql(sql)).await.unwrap();
     let (no_time, no_payload, good) =
         (push(&schema.store, job()).await, push(&schema.store, job()).await, push(&schema.store, job()).await);
-    client.batch_execute(&schema.sql(&format!(
-        "ALTER TABLE longshore.history ALTER COLUMN timeout_ms DROP NOT NULL, ALTER COLUMN payload DROP NOT NULL;
+    client
+        .batch_execute(&schema.sql(&format!(
+            "ALTER TABLE longshore.history ALTER COLUMN timeout_ms DROP NOT NULL, ALTER COLUMN payload DROP NOT NULL;
          UPDATE longshore.job SET timeout_ms = NULL WHERE id = '{no_time}';
-         UPDATE longshore.job SET payload = NULL WHERE id = '{no_payload}'"))).await.unwrap();
+         UPDATE longshore.job SET payload = NULL WHERE id = '{no_payload}'"
+        )))
+        .await
+        .unwrap();
 
     let claimed = take(&schema.store, &WorkerSecret::new(), 10).await;
     assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), [good], "the others do not stand in its way");

@@ -4,7 +4,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Idempotency, JobId, NewJob, Pushed, Queue, QueueName, Reuse, State, Store, Unique, UniqueScope, When, WorkerSecret,
+    Claim, Idempotency, JobId, NewJob, Pushed, Queue, QueueName, Reuse, State, Store, Unique, UniqueScope, When,
+    WorkerSecret,
 };
 use longshore_postgres::tokio_postgres::types::Type;
 use longshore_postgres::tokio_postgres::{Client, Error, IsolationLevel};
@@ -40,13 +41,15 @@ async fn push_in_is_kept_with_the_transaction_and_not_without() {
     let pushed = schema.store.push_in(&transaction, std::slice::from_ref(&new)).await.unwrap();
     transaction.commit().await.unwrap();
     drop(pushed);
-    tokio::time::timeout(Duration::from_secs(10), work.heard()).await.expect("the bell rings when the guard is dropped");
+    tokio::time::timeout(Duration::from_secs(10), work.heard())
+        .await
+        .expect("the bell rings when the guard is dropped");
     let claimed = take(&schema.store, &worker, 10).await;
     assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), [new.id]);
     assert_eq!(schema.store.queues().await.unwrap()[0].count(State::Running), 1, "it is counted like any other");
 
     let transaction = app.transaction().await.unwrap();
-    let again = schema.store.push_in(&transaction, &[new.clone()]).await.unwrap();
+    let again = schema.store.push_in(&transaction, std::slice::from_ref(&new)).await.unwrap();
     assert_eq!(again.answers, [Pushed::Created(new.id)], "a repeat is recognised");
     transaction.commit().await.unwrap();
     drop(again);
@@ -94,7 +97,11 @@ async fn long_transaction_holds_up_nobody() {
             let settlement = longshore_core::Settlement { id: job.id, token: job.token, outcome, progress: None };
             assert_eq!(store.settle(vec![settlement]).await.unwrap(), [longshore_core::Settled::Done]);
         }
-        let both = Claim { queues: vec!["never.heard.of".parse().unwrap()], kinds: vec!["never.heard.of".parse().unwrap()], ..ask(&worker, 10) };
+        let both = Claim {
+            queues: vec!["never.heard.of".parse().unwrap()],
+            kinds: vec!["never.heard.of".parse().unwrap()],
+            ..ask(&worker, 10)
+        };
         assert_eq!(store.claim(both).await.unwrap().jobs.len(), 1);
         store.pause(QueueName::default(), Default::default()).await.unwrap();
         assert!(store.resume(QueueName::default()).await.unwrap());
@@ -104,7 +111,11 @@ async fn long_transaction_holds_up_nobody() {
     tokio::time::timeout(Duration::from_secs(8), others).await.expect("nobody waits for the transaction");
     open.commit().await.unwrap();
     drop(pushed);
-    assert_eq!(take(store, &worker, 10).await.len(), 1, "the job of the long transaction, but not the one that stood back");
+    assert_eq!(
+        take(store, &worker, 10).await.len(),
+        1,
+        "the job of the long transaction, but not the one that stood back"
+    );
 }
 
 #[tokio::test]
@@ -155,10 +166,16 @@ async fn sql_makes_the_same_rows_as_a_push() {
         (by_us.created_at, by_us.run_at) = (by_sql.created_at, by_sql.run_at);
         assert_eq!(by_sql, by_us);
     }
-    let columns = "rank, max_attempts, timeout_ms, deadline, key, tags, alias, unique_scope, reuse_key, reuse_ms, state, payload";
-    let sql = schema.sql(&format!("SELECT count(DISTINCT ({columns})), count(*) FROM longshore.job WHERE queue = 'mail'"));
+    let columns =
+        "rank, max_attempts, timeout_ms, deadline, key, tags, alias, unique_scope, reuse_key, reuse_ms, state, payload";
+    let sql =
+        schema.sql(&format!("SELECT count(DISTINCT ({columns})), count(*) FROM longshore.job WHERE queue = 'mail'"));
     let row = client.query_one(&sql, &[]).await.unwrap();
-    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (1, 2), "but for ids, keys and moments the rows are the same");
+    assert_eq!(
+        (row.get::<_, i64>(0), row.get::<_, i64>(1)),
+        (1, 2),
+        "but for ids, keys and moments the rows are the same"
+    );
 }
 
 #[tokio::test]
@@ -170,7 +187,11 @@ async fn sql_answers_what_stands_for_a_push() {
     assert_eq!(push("'work', unique_key => 'u'").await, (first, "existing".into()));
     assert_eq!(push("'work', unique_key => 'u', queue => 'mail'").await.1, "created", "keys belong to a queue");
     let (asked, _) = push("'work', idempotency_key => 'i', delay => '1 h'").await;
-    assert_eq!(push("'work', idempotency_key => 'i', delay => '1 h'").await, (asked, "created".into()), "the same answer again");
+    assert_eq!(
+        push("'work', idempotency_key => 'i', delay => '1 h'").await,
+        (asked, "created".into()),
+        "the same answer again"
+    );
     assert_eq!(push("'work', idempotency_key => 'i', delay => '2 h'").await, (asked, "conflict".into()));
     let claimed = take(&schema.store, &WorkerSecret::new(), 10).await;
     assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), [first]);
@@ -227,7 +248,8 @@ async fn sql_says_what_is_out_of_bounds() {
     for arguments in rights {
         enqueue(&schema, &client, arguments).await.unwrap_or_else(|e| panic!("{arguments}: {e:?}"));
     }
-    let negative = schema.store.list(Default::default(), longshore_core::Page { after: None, limit: 200 }).await.unwrap();
+    let negative =
+        schema.store.list(Default::default(), longshore_core::Page { after: None, limit: 200 }).await.unwrap();
     assert_eq!(negative.jobs.len(), rights.len());
     assert!(negative.jobs.iter().any(|job| job.priority == -100), "{:?}", negative.jobs);
 }
@@ -294,7 +316,11 @@ async fn php_pushes_in_its_own_transactions() {
 
     let kept: Vec<_> = said.iter().filter(|line| line["answer"] == "created").collect();
     assert_eq!(kept.iter().map(|line| line["order"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 3, 5]);
-    let claim = Claim { queues: vec!["orders".parse().unwrap()], kinds: vec!["ship".parse().unwrap()], ..ask(&WorkerSecret::new(), 10) };
+    let claim = Claim {
+        queues: vec!["orders".parse().unwrap()],
+        kinds: vec!["ship".parse().unwrap()],
+        ..ask(&WorkerSecret::new(), 10)
+    };
     let claimed = schema.store.claim(claim).await.unwrap().jobs;
     let ids: Vec<_> = kept.iter().map(|line| line["id"].as_str().unwrap().parse::<JobId>().unwrap()).collect();
     assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), ids, "rolled back ones are never seen");

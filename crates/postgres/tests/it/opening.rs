@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Effect, Error, ErrorKind, Queue, Reach, Settled, Settlement, Store, Survives, Upkeep, WorkerSecret};
+use longshore_core::{
+    Effect, Error, ErrorKind, Queue, Reach, Settled, Settlement, Store, Survives, Upkeep, WorkerSecret,
+};
 use longshore_postgres::{Options, Postgres};
 use longshore_testbed::{Certificates, Postgres as Server};
 
@@ -12,11 +14,12 @@ use crate::common::{Schema, connect, job, push, take};
 /// Opens a URL, with more options for the shared server, which does not wait for its disk.
 async fn open(url: &str) -> Result<Postgres, Error> {
     let sign = if url.contains('?') { '&' } else { '?' };
-    Postgres::open(&format!("{url}{sign}fsync=accept&pool=2"), Options::default().timeout(Duration::from_secs(20))).await
+    Postgres::open(&format!("{url}{sign}fsync=accept&pool=2"), Options::default().timeout(Duration::from_secs(20)))
+        .await
 }
 
 async fn refused(url: &str) -> String {
-    let error = open(url).await.err().expect("it must be refused");
+    let error = open(url).await.expect_err("it must be refused");
     assert_eq!((error.kind(), error.effect()), (ErrorKind::Refused, Effect::NotDone), "{error}");
     error.to_string()
 }
@@ -45,10 +48,14 @@ fn role() -> String {
 async fn many_may_make_the_same_schema_at_once() {
     for _ in 0..4 {
         let url = format!("{}?schema={}", shared().url(), fresh());
-        let openings: Vec<_> = (0..8).map(|_| tokio::spawn({
-            let url = url.clone();
-            async move { open(&url).await }
-        })).collect();
+        let openings: Vec<_> = (0..8)
+            .map(|_| {
+                tokio::spawn({
+                    let url = url.clone();
+                    async move { open(&url).await }
+                })
+            })
+            .collect();
         let mut stores = Vec::new();
         for opening in openings {
             stores.push(opening.await.unwrap().expect("each of them succeeds"));
@@ -64,8 +71,12 @@ async fn many_may_make_the_same_schema_at_once() {
 async fn newer_schema_is_refused_with_both_versions() {
     let schema = Schema::new().await;
     let client = connect(&schema.server).await;
-    let version: i32 = client.query_one(&schema.sql("SELECT max(version) FROM longshore.migration"), &[]).await.unwrap().get(0);
-    client.batch_execute(&schema.sql("INSERT INTO longshore.migration (version, program) VALUES (99, '9.9')")).await.unwrap();
+    let version: i32 =
+        client.query_one(&schema.sql("SELECT max(version) FROM longshore.migration"), &[]).await.unwrap().get(0);
+    client
+        .batch_execute(&schema.sql("INSERT INTO longshore.migration (version, program) VALUES (99, '9.9')"))
+        .await
+        .unwrap();
     let text = refused(&format!("{}?schema={}", schema.server, schema.name)).await;
     assert!(text.contains("version 99") && text.contains(&format!("version {version} at most")), "{text}");
 }
@@ -152,7 +163,8 @@ async fn other_isolation_levels_of_the_role_do_not_matter() {
     let schema = Schema::new().await;
     let role = role();
     shared().psql(&format!(
-        "ALTER ROLE {role} SET default_transaction_isolation = 'serializable'; ALTER ROLE {role} SUPERUSER"));
+        "ALTER ROLE {role} SET default_transaction_isolation = 'serializable'; ALTER ROLE {role} SUPERUSER"
+    ));
     let store = open(&format!("{}?schema={}", url_of(&role), schema.name)).await.expect("sessions are ours to set up");
     push(&store, job()).await;
 }
@@ -187,16 +199,25 @@ async fn password_is_checked_and_never_told() {
 #[tokio::test]
 async fn certificate_is_looked_at_as_closely_as_the_url_says() {
     let (ours, others) = (Certificates::new(), Certificates::new());
-    let server = Server::setup().set("fsync", "off").tls(&ours).access("hostssl all all all trust\nlocal all all trust\n").start();
-    let url = |host: &str, options: &str| format!("postgres://postgres@{host}:{}/postgres?{options}", server.addr().port());
+    let server = Server::setup()
+        .set("fsync", "off")
+        .tls(&ours)
+        .access("hostssl all all all trust\nlocal all all trust\n")
+        .start();
+    let url =
+        |host: &str, options: &str| format!("postgres://postgres@{host}:{}/postgres?{options}", server.addr().port());
     let (good, bad) = (ours.authority(), others.authority());
     let (good, bad) = (good.display(), bad.display());
     for options in ["", "sslmode=prefer", "sslmode=require", &format!("sslmode=verify-full&sslrootcert={good}")] {
         open(&url("127.0.0.1", options)).await.unwrap_or_else(|e| panic!("{options}: {e}"));
     }
     open(&url("localhost", &format!("sslmode=verify-ca&sslrootcert={good}"))).await.expect("its authority is ours");
-    for options in [format!("sslmode=verify-full&sslrootcert={bad}"), format!("sslmode=verify-ca&sslrootcert={bad}"),
-                    format!("sslmode=require&sslrootcert={bad}"), "sslmode=verify-full".to_owned()] {
+    for options in [
+        format!("sslmode=verify-full&sslrootcert={bad}"),
+        format!("sslmode=verify-ca&sslrootcert={bad}"),
+        format!("sslmode=require&sslrootcert={bad}"),
+        "sslmode=verify-full".to_owned(),
+    ] {
         let error = open(&url("127.0.0.1", &options)).await.expect_err(&options);
         assert!(error.to_string().contains("certificate"), "{options}: {error}");
     }
@@ -206,7 +227,8 @@ async fn certificate_is_looked_at_as_closely_as_the_url_says() {
     assert!(error.to_string().contains("not valid for name"), "{error}");
     let error = open(&url("127.0.0.1", "sslmode=disable")).await.expect_err("this server wants TLS");
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
-    let missing = open(&url("127.0.0.1", "sslmode=verify-full&sslrootcert=/nowhere.pem")).await.expect_err("no such file");
+    let missing =
+        open(&url("127.0.0.1", "sslmode=verify-full&sslrootcert=/nowhere.pem")).await.expect_err("no such file");
     assert!(missing.to_string().contains("/nowhere.pem"), "{missing}");
     let plain = open(&format!("{}?sslmode=require", shared().url())).await.expect_err("that one speaks no TLS");
     assert!(plain.to_string().contains("TLS"), "{plain}");
@@ -215,7 +237,8 @@ async fn certificate_is_looked_at_as_closely_as_the_url_says() {
 #[tokio::test]
 async fn socket_leads_to_the_server_too() {
     let folder = shared().folder().display().to_string();
-    let url = format!("postgresql://postgres@/postgres?host={folder}&port={}&schema={}", shared().addr().port(), fresh());
+    let url =
+        format!("postgresql://postgres@/postgres?host={folder}&port={}&schema={}", shared().addr().port(), fresh());
     push(&open(&url).await.expect("a socket is as good"), job()).await;
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Effect, Ear, Error, ErrorKind, NewJob, Pushed, Queue, Store, WorkerSecret};
+use longshore_core::{Ear, Effect, Error, ErrorKind, NewJob, Pushed, Queue, Store, WorkerSecret};
 use longshore_postgres::{Options, Postgres};
 use longshore_testbed::{Postgres as Server, Proxy};
 
@@ -45,7 +45,8 @@ fn proxy(server: &Server) -> Arc<Proxy> {
 
 /// Opens a schema of its own through a proxy.
 async fn through(proxy: &Proxy, patience: Duration) -> Postgres {
-    let url = format!("postgres://postgres@{}/postgres?schema=out_{:016x}&fsync=accept", proxy.addr(), fastrand::u64(..));
+    let url =
+        format!("postgres://postgres@{}/postgres?schema=out_{:016x}&fsync=accept", proxy.addr(), fastrand::u64(..));
     Postgres::open(&url, Options::default().timeout(patience)).await.expect("the server takes us")
 }
 
@@ -126,7 +127,9 @@ async fn sessions_that_an_administrator_ends_are_made_again() {
         // Those that have called a function of this schema, and the one that listens.
         let sql = format!(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-             WHERE application_name = 'longshore' AND (query LIKE '%{0}%')", schema.name);
+             WHERE application_name = 'longshore' AND (query LIKE '%{0}%')",
+            schema.name
+        );
         let ended: i64 = client.query_one(&sql, &[]).await.unwrap().get(0);
         assert!(ended > 0);
         insist(async || schema.store.queues().await).await;
@@ -165,15 +168,22 @@ async fn full_disk_and_too_many_connections_are_told_apart() {
         let sql = format!(
             "CREATE OR REPLACE FUNCTION longshore.fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                  RAISE EXCEPTION 'could not extend file' USING ERRCODE = '{code}'; END $$;
-             CREATE OR REPLACE TRIGGER fails BEFORE INSERT ON longshore.job EXECUTE FUNCTION longshore.fails()");
+             CREATE OR REPLACE TRIGGER fails BEFORE INSERT ON longshore.job EXECUTE FUNCTION longshore.fails()"
+        );
         client.batch_execute(&schema.sql(&sql)).await.unwrap();
         schema.store.push(vec![job()]).await.expect_err("the server fails")
     };
     let full = fails_with("53100").await;
     assert_eq!((full.kind(), full.effect()), (ErrorKind::Full, Effect::NotDone));
     assert!(full.to_string().contains("disk is full") && full.is_retryable(), "{full}");
-    for (code, kind) in [("53200", ErrorKind::Unavailable), ("53300", ErrorKind::Unavailable), ("XX001", ErrorKind::Corrupt),
-                         ("42501", ErrorKind::Refused), ("57014", ErrorKind::Unavailable), ("55P03", ErrorKind::Unavailable)] {
+    for (code, kind) in [
+        ("53200", ErrorKind::Unavailable),
+        ("53300", ErrorKind::Unavailable),
+        ("XX001", ErrorKind::Corrupt),
+        ("42501", ErrorKind::Refused),
+        ("57014", ErrorKind::Unavailable),
+        ("55P03", ErrorKind::Unavailable),
+    ] {
         let error = fails_with(code).await;
         assert_eq!((error.kind(), error.effect()), (kind, Effect::NotDone), "{code}");
     }
@@ -192,10 +202,12 @@ async fn lost_race_is_repeated_inside_the_store() {
              CREATE OR REPLACE FUNCTION longshore.fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                  IF nextval('longshore.tries') < 4 THEN RAISE EXCEPTION 'lost' USING ERRCODE = '{code}'; END IF;
                  RETURN NULL; END $$;
-             CREATE OR REPLACE TRIGGER fails AFTER INSERT ON longshore.job EXECUTE FUNCTION longshore.fails()");
+             CREATE OR REPLACE TRIGGER fails AFTER INSERT ON longshore.job EXECUTE FUNCTION longshore.fails()"
+        );
         client.batch_execute(&schema.sql(&sql)).await.unwrap();
         push(&schema.store, job()).await;
-        let tries: i64 = client.query_one(&schema.sql("SELECT last_value FROM longshore.tries"), &[]).await.unwrap().get(0);
+        let tries: i64 =
+            client.query_one(&schema.sql("SELECT last_value FROM longshore.tries"), &[]).await.unwrap().get(0);
         assert_eq!(tries, 4, "{code}");
     }
 }

@@ -20,16 +20,37 @@ async fn blocks(schema: &Schema, client: &Client, statement: &str) -> i64 {
 
 /// Each verb as a statement; what it needs of jobs it looks up first, at no cost of the verb itself.
 const VERBS: &[(&str, &str)] = &[
-    ("claim", "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', 10, 30000, true, 1, true, 0, 0, 1000)"),
-    ("claim of many kinds", "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default,elsewhere}', '{work,a,b,c}', 10, 30000, false, 1, false, 0, 0, 1000)"),
-    ("claim of nothing", "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{nothing}', 10, 30000, true, 1, true, 0, 0, 1000)"),
+    (
+        "claim",
+        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', 10, 30000, true, 1, true, 0, 0, 1000)",
+    ),
+    (
+        "claim of many kinds",
+        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default,elsewhere}', '{work,a,b,c}', 10, 30000, false, 1, false, 0, 0, 1000)",
+    ),
+    (
+        "claim of nothing",
+        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{nothing}', 10, 30000, true, 1, true, 0, 0, 1000)",
+    ),
     ("push", "SELECT longshore.push('work')"),
-    ("push with keys", "SELECT longshore.push('work', unique_key => gen_random_uuid()::text, reuse_key => 'r', reuse_within => '1 d', idempotency_key => gen_random_uuid()::text)"),
+    (
+        "push with keys",
+        "SELECT longshore.push('work', unique_key => gen_random_uuid()::text, reuse_key => 'r', reuse_within => '1 d', idempotency_key => gen_random_uuid()::text)",
+    ),
     ("renew", "SELECT longshore.renew(ARRAY[$id], ARRAY[$number], ARRAY[1::bigint], ARRAY[1000::bigint], '{}', 0)"),
     ("release", "SELECT longshore.release_worker(gen_random_uuid(), 7, true, 0, 1000, 1000)"),
-    ("settle", "SELECT longshore.settle(1, ARRAY[$id], ARRAY[$number], ARRAY[1::bigint], '{0}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 0, 86400000, 1000)"),
-    ("settle of a failure", "SELECT longshore.settle(0, ARRAY[$id], ARRAY[$number], ARRAY[1::bigint], '{1}', '{60000}', '{oh}', '{}', '{}', '{}', '{}', '{}', '{}', 0, 86400000, 1000)"),
-    ("settle of what is lost", "SELECT longshore.settle(1, ARRAY[gen_random_uuid()], '{1}', '{1}', '{0}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 0, 86400000, 1000)"),
+    (
+        "settle",
+        "SELECT longshore.settle(1, ARRAY[$id], ARRAY[$number], ARRAY[1::bigint], '{0}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 0, 86400000, 1000)",
+    ),
+    (
+        "settle of a failure",
+        "SELECT longshore.settle(0, ARRAY[$id], ARRAY[$number], ARRAY[1::bigint], '{1}', '{60000}', '{oh}', '{}', '{}', '{}', '{}', '{}', '{}', 0, 86400000, 1000)",
+    ),
+    (
+        "settle of what is lost",
+        "SELECT longshore.settle(1, ARRAY[gen_random_uuid()], '{1}', '{1}', '{0}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 0, 86400000, 1000)",
+    ),
     ("rescue", "SELECT longshore.rescue(500, 3600000, 0, 0, 1000, 1000)"),
     ("bury", "SELECT longshore.bury_waiting(500, NULL, 0, 1000)"),
     ("prune", "SELECT longshore.prune(500, 0)"),
@@ -39,9 +60,18 @@ const VERBS: &[(&str, &str)] = &[
     ("get", "SELECT * FROM longshore.get(ARRAY[$waiting, $dead])"),
     ("status", "SELECT * FROM longshore.status(ARRAY[$waiting, $dead])"),
     ("find", "SELECT longshore.find('nobody')"),
-    ("list", "SELECT l.next, s.* FROM longshore.list(9223372036854775807, 50, NULL, NULL, NULL, NULL, NULL, 5000) l LEFT JOIN LATERAL longshore.at(l.seq) s ON true"),
-    ("list of the dead", "SELECT * FROM longshore.list(9223372036854775807, 50, NULL, NULL, 4::smallint, NULL, NULL, 100)"),
-    ("list of what runs", "SELECT * FROM longshore.list(9223372036854775807, 50, NULL, NULL, 2::smallint, NULL, NULL, 100)"),
+    (
+        "list",
+        "SELECT l.next, s.* FROM longshore.list(9223372036854775807, 50, NULL, NULL, NULL, NULL, NULL, 5000) l LEFT JOIN LATERAL longshore.at(l.seq) s ON true",
+    ),
+    (
+        "list of the dead",
+        "SELECT * FROM longshore.list(9223372036854775807, 50, NULL, NULL, 4::smallint, NULL, NULL, 100)",
+    ),
+    (
+        "list of what runs",
+        "SELECT * FROM longshore.list(9223372036854775807, 50, NULL, NULL, 2::smallint, NULL, NULL, 100)",
+    ),
     ("queues", "SELECT * FROM longshore.queues(0)"),
     ("log", "SELECT longshore.write_log($id, $number, 1, 'x'), longshore.read_log($id)"),
 ];
@@ -56,9 +86,13 @@ async fn too_much(schema: &Schema, client: &Client) -> Vec<String> {
             let claim = schema.sql(
                 "SELECT id::text, token_number FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', 1, 30000, true, 1, false, 0, 0, 1000) LIMIT 1");
             let row = client.query_one(&claim, &[]).await.unwrap();
-            sql = sql.replace("$id", &format!("'{}'::uuid", row.get::<_, &str>(0))).replace("$number", &row.get::<_, i64>(1).to_string());
+            sql = sql
+                .replace("$id", &format!("'{}'::uuid", row.get::<_, &str>(0)))
+                .replace("$number", &row.get::<_, i64>(1).to_string());
         }
-        for (mark, from) in [("$waiting", "job WHERE state = 1 AND kind = 'unknown'"), ("$dead", "history WHERE state = 4")] {
+        for (mark, from) in
+            [("$waiting", "job WHERE state = 1 AND kind = 'unknown'"), ("$dead", "history WHERE state = 4")]
+        {
             if sql.contains(mark) {
                 let look = schema.sql(&format!("SELECT id::text FROM longshore.{from} LIMIT 1"));
                 let row = client.query_opt(&look, &[]).await.unwrap();
@@ -94,8 +128,14 @@ async fn no_verb_scans_a_table_whatever_the_statistics_say() {
              SELECT nextval('longshore.push_number'), gen_random_uuid(), 'default', 'work', '{}', 3 + (n % 1000 = 0)::integer, 0, n, n, 1, n,
                     9000000000000, 1000, 0, 1, 20, 0, false FROM generate_series(1, 100000) AS n")).await.unwrap();
     schema.store.push((0..200).map(|_| job()).collect()).await.unwrap();
-    let pages: i64 = early.query_one(&schema.sql(
-        "SELECT (pg_relation_size('longshore.job') + pg_relation_size('longshore.history')) / 8192"), &[]).await.unwrap().get(0);
+    let pages: i64 = early
+        .query_one(
+            &schema.sql("SELECT (pg_relation_size('longshore.job') + pg_relation_size('longshore.history')) / 8192"),
+            &[],
+        )
+        .await
+        .unwrap()
+        .get(0);
     assert!(pages > 4 * FEW, "{pages} pages are few enough to be scanned unnoticed");
     let late = connect(&schema.server).await;
     let _plans_are_made = too_much(&schema, &late).await;

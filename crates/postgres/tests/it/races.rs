@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Death, Kind, NewJob, Outcome, Pushed, Queue, Renewal, Renewed, Settled, Settlement, State, Store, Token, Unique, UniqueScope,
-    Upkeep, WorkerSecret, limits,
+    Claim, Death, Kind, NewJob, Outcome, Pushed, Queue, Renewal, Renewed, Settled, Settlement, State, Store, Token,
+    Unique, UniqueScope, Upkeep, WorkerSecret, limits,
 };
 
 use crate::common::{Schema, ask, job, job_of, push, take};
@@ -57,8 +57,14 @@ async fn overlapping_batches_do_not_dead_lock() {
             batch.truncate(250);
             tokio::spawn(async move {
                 if n < 3 {
-                    let renewal = |job: &longshore_core::Claimed| Renewal { id: job.id, token: job.token, lease: limits::LEASE, progress: None };
-                    let answers = store.renew(batch.iter().map(renewal).collect()).await.expect("renewals are answered");
+                    let renewal = |job: &longshore_core::Claimed| Renewal {
+                        id: job.id,
+                        token: job.token,
+                        lease: limits::LEASE,
+                        progress: None,
+                    };
+                    let answers =
+                        store.renew(batch.iter().map(renewal).collect()).await.expect("renewals are answered");
                     return answers.iter().filter(|answer| **answer != Renewed::Lost).count();
                 }
                 let outcomes = [
@@ -66,7 +72,9 @@ async fn overlapping_batches_do_not_dead_lock() {
                     Outcome::Retry { delay: Duration::from_secs(99), message: "no".into() },
                     Outcome::Bury { reason: longshore_core::Reason::Fatal, message: "no".into() },
                 ];
-                let any = |job: &longshore_core::Claimed| settlement(job.id, job.token, outcomes[fastrand::usize(0..3)].clone());
+                let any = |job: &longshore_core::Claimed| {
+                    settlement(job.id, job.token, outcomes[fastrand::usize(0..3)].clone())
+                };
                 let answers = store.settle(batch.iter().map(any).collect()).await.expect("settles are answered");
                 assert!(answers.iter().all(|answer| *answer == Settled::Done), "each is done, by this call or another");
                 answers.len()
@@ -77,7 +85,8 @@ async fn overlapping_batches_do_not_dead_lock() {
             call.await.unwrap();
         }
         assert!(began.elapsed() < Duration::from_secs(20));
-        let rest: Vec<_> = claimed.iter().map(|job| settlement(job.id, job.token, Outcome::Succeed { result: None })).collect();
+        let rest: Vec<_> =
+            claimed.iter().map(|job| settlement(job.id, job.token, Outcome::Succeed { result: None })).collect();
         assert!(schema.store.settle(rest).await.unwrap().iter().all(|answer| *answer == Settled::Done));
         let stats = schema.store.queues().await.unwrap().remove(0);
         assert_eq!((stats.count(State::Running), stats.count(State::Ready)), (0, 0));
@@ -90,12 +99,14 @@ async fn pushes_with_the_same_keys_in_any_order_wait_for_each_other() {
     let stores = [Arc::clone(&schema.store), schema.another().await];
     let unique = |key: usize| Unique { key: format!("k{key}").parse().unwrap(), scope: UniqueScope::UntilFinished };
     for _ in 0..5 {
-        let pushes: Vec<_> = (0..8).map(|n| {
-            let store = Arc::clone(&stores[n % 2]);
-            let mut jobs: Vec<_> = (0..40).map(|key| NewJob { unique: Some(unique(key)), ..job() }).collect();
-            fastrand::shuffle(&mut jobs);
-            tokio::spawn(async move { store.push(jobs).await.expect("a push is answered") })
-        }).collect();
+        let pushes: Vec<_> = (0..8)
+            .map(|n| {
+                let store = Arc::clone(&stores[n % 2]);
+                let mut jobs: Vec<_> = (0..40).map(|key| NewJob { unique: Some(unique(key)), ..job() }).collect();
+                fastrand::shuffle(&mut jobs);
+                tokio::spawn(async move { store.push(jobs).await.expect("a push is answered") })
+            })
+            .collect();
         let mut created = 0;
         for push in pushes {
             created += push.await.unwrap().iter().filter(|answer| matches!(answer, Pushed::Created(_))).count();
@@ -121,11 +132,17 @@ async fn repeated_push_meets_the_settle_and_makes_no_second_job() {
         };
         push(&schema.store, new.clone()).await;
         let claimed = take(&schema.store, &worker, 1).await.remove(0);
-        let repeats: Vec<_> = (0..3).map(|_| {
-            let (store, new) = (Arc::clone(&other), new.clone());
-            tokio::spawn(async move { store.push(vec![new]).await.unwrap() })
-        }).collect();
-        let done = schema.store.settle(vec![settlement(claimed.id, claimed.token, Outcome::Succeed { result: None })]).await.unwrap();
+        let repeats: Vec<_> = (0..3)
+            .map(|_| {
+                let (store, new) = (Arc::clone(&other), new.clone());
+                tokio::spawn(async move { store.push(vec![new]).await.unwrap() })
+            })
+            .collect();
+        let done = schema
+            .store
+            .settle(vec![settlement(claimed.id, claimed.token, Outcome::Succeed { result: None })])
+            .await
+            .unwrap();
         assert_eq!(done, [Settled::Done]);
         for repeat in repeats {
             assert_eq!(repeat.await.unwrap(), [Pushed::Created(new.id)]);
@@ -134,7 +151,11 @@ async fn repeated_push_meets_the_settle_and_makes_no_second_job() {
     }
     let counts = schema.store.queues().await.unwrap()[0].counts;
     assert_eq!(counts, [0, 0, 0, 80, 0, 0]);
-    push(&schema.store, NewJob { unique: Some(Unique { key: "k".parse().unwrap(), scope: UniqueScope::UntilStarted }), ..job() }).await;
+    push(
+        &schema.store,
+        NewJob { unique: Some(Unique { key: "k".parse().unwrap(), scope: UniqueScope::UntilStarted }), ..job() },
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -142,7 +163,10 @@ async fn claims_of_many_kinds_are_disjoint_best_first_and_leave_nothing() {
     let schema = Schema::new().await;
     let stores = [Arc::clone(&schema.store), schema.another().await];
     let kinds: Vec<Kind> = (0..12).map(|n| format!("kind-{n}").parse().unwrap()).collect();
-    let jobs = (0..900).map(|_| NewJob { priority: fastrand::i16(-3..=3), ..job_of("default", kinds[fastrand::usize(0..12)].as_str()) });
+    let jobs = (0..900).map(|_| NewJob {
+        priority: fastrand::i16(-3..=3),
+        ..job_of("default", kinds[fastrand::usize(0..12)].as_str())
+    });
     let jobs: Vec<_> = jobs.collect();
     let priorities: std::collections::HashMap<_, _> = jobs.iter().map(|job| (job.id, job.priority)).collect();
     schema.store.push(jobs).await.unwrap();
@@ -153,20 +177,22 @@ async fn claims_of_many_kinds_are_disjoint_best_first_and_leave_nothing() {
     assert!(order.len() == 50 && order.is_sorted(), "{order:?}");
     assert!(first.iter().all(|job| priorities[&job.id] == 3), "the best of all kinds");
 
-    let claimers: Vec<_> = (0..6).map(|n| {
-        let (store, kinds) = (Arc::clone(&stores[n % 2]), kinds.clone());
-        tokio::spawn(async move {
-            let worker = WorkerSecret::new();
-            let mut got = Vec::new();
-            loop {
-                let jobs = store.claim(Claim { kinds: kinds.clone(), ..ask(&worker, 20) }).await.unwrap().jobs;
-                if jobs.is_empty() {
-                    return got;
+    let claimers: Vec<_> = (0..6)
+        .map(|n| {
+            let (store, kinds) = (Arc::clone(&stores[n % 2]), kinds.clone());
+            tokio::spawn(async move {
+                let worker = WorkerSecret::new();
+                let mut got = Vec::new();
+                loop {
+                    let jobs = store.claim(Claim { kinds: kinds.clone(), ..ask(&worker, 20) }).await.unwrap().jobs;
+                    if jobs.is_empty() {
+                        return got;
+                    }
+                    got.extend(jobs.into_iter().map(|job| job.id));
                 }
-                got.extend(jobs.into_iter().map(|job| job.id));
-            }
+            })
         })
-    }).collect();
+        .collect();
     let mut all: Vec<_> = first.into_iter().map(|job| job.id).collect();
     for claimer in claimers {
         all.extend(claimer.await.unwrap());
@@ -178,18 +204,24 @@ async fn claims_of_many_kinds_are_disjoint_best_first_and_leave_nothing() {
 async fn upkeep_of_many_processes_counts_every_job_once() {
     let schema = Schema::new().await;
     let stores = [Arc::clone(&schema.store), schema.another().await, schema.another().await];
-    let works: Vec<_> = (0..6).map(|n| {
-        let store = Arc::clone(&stores[n % 3]);
-        tokio::spawn(async move {
-            let worker = WorkerSecret::new();
-            for _ in 0..15 {
-                store.push((0..7).map(|_| job()).collect()).await.unwrap();
-                let settle: Vec<_> = take(&store, &worker, 5).await.iter().map(|job| settlement(job.id, job.token, Outcome::Cancel)).collect();
-                assert!(store.settle(settle).await.unwrap().iter().all(|answer| *answer == Settled::Done));
-                let _kept = store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap();
-            }
+    let works: Vec<_> = (0..6)
+        .map(|n| {
+            let store = Arc::clone(&stores[n % 3]);
+            tokio::spawn(async move {
+                let worker = WorkerSecret::new();
+                for _ in 0..15 {
+                    store.push((0..7).map(|_| job()).collect()).await.unwrap();
+                    let settle: Vec<_> = take(&store, &worker, 5)
+                        .await
+                        .iter()
+                        .map(|job| settlement(job.id, job.token, Outcome::Cancel))
+                        .collect();
+                    assert!(store.settle(settle).await.unwrap().iter().all(|answer| *answer == Settled::Done));
+                    let _kept = store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap();
+                }
+            })
         })
-    }).collect();
+        .collect();
     for work in works {
         work.await.unwrap();
     }

@@ -21,7 +21,7 @@ async fn connect(url: &str, settings: &Settings) -> Arc<Postgres> {
 impl Fixture for Direct {
     async fn open(settings: Settings) -> Self {
         let schema = format!("case_{:016x}", fastrand::u64(..));
-        let url = format!("{}?schema={schema}&fsync=accept&pool=4", longshore_testbed::Postgres::shared().url());
+        let url = format!("{}?schema={schema}&fsync=accept&pool=2", longshore_testbed::Postgres::shared().url());
         let store = connect(&url, &settings).await;
         Direct { url, settings, store }
     }

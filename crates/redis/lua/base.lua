@@ -1,0 +1,114 @@
+-- What scripts that write begin with: the clock, and what is gathered to be written.
+-- KEYS  1 what all keys of the slot begin with
+-- ARGV  1 the frame: how far tests moved the wall clock and the lease clock, how long to keep finished and dead jobs (each
+--       a number of ms in 8 bytes), who asks (8 bytes), the channel of the bells
+--
+-- A script reads and checks, then gathers what is to be written, then calls `finish`, which writes it.
+-- Words in capitals are constants, put in when the script is loaded: keys (`K_…`, keys.rs) and what Rust shares (shared.rs).
+-- A call of a C function costs as much as a dozen steps of Lua, so that batches work things out once for jobs that are alike.
+
+local root = KEYS[1]
+local wall_shift, lease_shift, keep_finished, keep_dead, asker = struct.unpack('<i8i8i8i8c8', ARGV[1])
+local time = redis.call('TIME')
+local us = time[1] * 1000000 + time[2]
+local ms = math.floor(us / 1000)
+local now, lease_now = ms + wall_shift, ms + lease_shift
+local pack, band, prefix = struct.pack, bit.band, root .. K_RECORD
+local now8, zero8 = pack('<i8', now), '\0\0\0\0\0\0\0\0'
+
+local records, doomed = {}, {}
+local rings_work, rings_news, rings_cancels = false, false, false
+local added, removed, queues, last_queue = {}, {}, {}, nil
+
+local function list(of, key)
+  local found = of[key]
+  if not found then
+    found = {}
+    of[key] = found
+  end
+  return found
+end
+
+local last_number, last_text
+-- Writes a whole number as text: much cheaper than what a command makes of a number, and batches repeat the same one.
+local function text(number)
+  if number ~= last_number then last_number, last_text = number, string.format('%.0f', number) end
+  return last_text
+end
+
+local function add(set, score, member)
+  local to = list(added, set)
+  local n = #to
+  to[n + 1], to[n + 2] = score, member
+end
+
+local function remove(set, member)
+  local from = list(removed, set)
+  from[#from + 1] = member
+end
+
+-- Returns what is gathered of a queue: changes of its counters by state, and names of sets that batches repeat.
+local function queue_of(name)
+  if last_queue and last_queue.name == name then return last_queue end
+  local queue = queues[name]
+  if not queue then
+    local opening = string.char(#name) .. name -- as in a record
+    queue = { name = name, opening = opening, ends = ORDER_TO + #opening, final = root .. K_FINAL .. name,
+      [0] = 0, 0, 0, 0, 0, 0 }
+    queues[name] = queue
+  end
+  last_queue = queue
+  return queue
+end
+
+local function count(name, state, by)
+  local queue = queue_of(name)
+  queue[state] = queue[state] + by
+end
+
+local function in_chunks(command, key, values)
+  for from = 1, #values, CHUNK do
+    local to = math.min(from + CHUNK - 1, #values)
+    if key then redis.call(command, key, unpack(values, from, to)) else redis.call(command, unpack(values, from, to)) end
+  end
+end
+
+-- Writes what was gathered so far.
+local function flush()
+  for set, members in pairs(removed) do in_chunks('ZREM', set, members) end
+  for set, scored in pairs(added) do in_chunks('ZADD', set, scored) end
+  in_chunks('MSET', nil, records)
+  in_chunks('DEL', nil, doomed)
+  for name, queue in pairs(queues) do
+    for state = SCHEDULED, CANCELLED do
+      if queue[state] ~= 0 then redis.call('HINCRBY', root .. K_QUEUE .. name, 'n' .. state, queue[state]) end
+    end
+  end
+  records, doomed, added, removed, queues, last_queue = {}, {}, {}, {}, {}, nil
+end
+
+-- Writes what was gathered, and rings the bells of others; returns which rang.
+local function finish()
+  flush()
+  local bells = (rings_work and BELL_WORK or 0) + (rings_news and BELL_NEWS or 0) + (rings_cancels and BELL_CANCELS or 0)
+  if bells > 0 then redis.call('PUBLISH', ARGV[1]:sub(41), asker .. string.char(bells)) end
+  return bells
+end
+
+-- Returns what the records of these jobs are called.
+local function keys_of(ids)
+  local keys = {}
+  for at = 1, #ids do keys[at] = prefix .. ids[at] end
+  return keys
+end
+
+-- Reads many strings; false where there is none.
+local function read(keys)
+  if #keys <= CHUNK then return keys[1] and redis.call('MGET', unpack(keys)) or {} end
+  local all = {}
+  for from = 1, #keys, CHUNK do
+    local values = redis.call('MGET', unpack(keys, from, math.min(from + CHUNK - 1, #keys)))
+    for at = 1, #values do all[from + at - 1] = values[at] end
+  end
+  return all
+end

@@ -1,0 +1,218 @@
+-- The one place where a job is moved.
+
+local grant_token, grant_worker
+
+-- Returns whether a record can be read as far as it takes to move it.
+local function sound(record)
+  return (pcall(struct.unpack, WHOLE, record))
+end
+
+-- Returns the queue, the kind, the rank, and where the words begin, of a record that is sound.
+local function names(record)
+  return struct.unpack('<Bc0Bc0b', record, ORDER_TO + 1)
+end
+
+local function ids_of(members)
+  local ids = {}
+  for at = 1, #members do ids[at] = members[at]:sub(9) end
+  return ids
+end
+
+-- Returns the records of members, the ids of their jobs, and the keys of the records.
+local function look_up(members)
+  local ids = ids_of(members)
+  local keys = keys_of(ids)
+  return read(keys), ids, keys
+end
+
+-- Gives a unique key back where a move ends its scope; returns until when it is still held by its period.
+local function unique_moved(queue, unique, scope, member, to)
+  local held = redis.call('HGET', root .. K_UNIQUE .. queue, unique)
+  if not held or held:sub(1, 24) ~= member then return nil end
+  local over = to >= SUCCEEDED
+  if scope == 0 then over = over or to == RUNNING elseif scope >= 2 then over = to == DEAD or to == CANCELLED end
+  if over then
+    redis.call('HDEL', root .. K_UNIQUE .. queue, unique)
+    return nil
+  end
+  return #held == 32 and struct.unpack('<i8', held, 25) or nil
+end
+
+local function note_failure(id, attempt, worker, message)
+  local key = root .. K_FAILURES .. id
+  redis.call('RPUSH', key, pack('<i8Hc16', now, attempt, worker) .. message)
+  redis.call('LTRIM', key, -FAILURES_KEPT, -1)
+end
+
+local function ready_set(queue, kind, crashes)
+  return root .. (crashes >= 2 and K_ALONE or K_READY) .. queue .. ':' .. kind
+end
+
+-- Begins a plan: what an event, with what it carries and with flags to be set, makes of jobs. It is worked out once for jobs whose
+-- facts are alike, which are the beginning of their records.
+local function plan_of(event, with, marks)
+  return { event = event, with = with, marks = marks or 0 }
+end
+
+local function turn_of(plan, facts)
+  local event = plan.event
+  local state, flags, attempt, crashes, interruptions, most, version = struct.unpack(FACTS, facts)
+  local to, attempt_then, crashes_then, interruptions_then, asked, wait, reason =
+    step(state, attempt, most, crashes, interruptions, flags % 2, event, plan.with)
+  if not to then
+    plan[facts] = false
+    return false
+  end
+  local turn = { state = state, to = to, attempt = attempt, crashes = crashes, crashes_then = crashes_then }
+  flags = bit.bor(flags, plan.marks)
+  flags = flags - flags % 2 + asked
+  turn.timely, turn.large = band(flags, HAS_DEADLINE) ~= 0, band(flags, PAYLOAD_BESIDE) ~= 0
+  turn.keyed = band(flags, HAS_UNIQUE + HAS_REUSE) ~= 0
+  if wait then turn.run_at = math.min(now + wait, FAR) end
+  if state == RUNNING and to ~= RUNNING then
+    -- A lost claim is not a settled one: its late settle must hear `lost`.
+    flags = flags - band(flags, SETTLED)
+    if event >= SUCCEED and event <= CALL_OFF then flags = flags + SETTLED else turn.loses = true end
+  elseif state >= SUCCEEDED then
+    -- Tried again by hand, whatever was once too late.
+    flags = flags - band(flags, HAS_DEADLINE)
+  elseif event == CLAIM and band(flags, HAS_PROGRESS) ~= 0 then
+    flags = flags - HAS_PROGRESS
+    turn.forgets_progress = true
+  end
+  turn.flags = flags
+  turn.facts = pack(FACTS, to, flags, attempt_then, crashes_then, interruptions_then, most, (version + 1) % 2 ^ 32, reason)
+  plan[facts] = turn
+  return turn
+end
+
+-- Returns the queue a record belongs to, or nothing where it makes no sense.
+local function queue_in(record)
+  if last_queue and record:sub(ORDER_TO + 1, last_queue.ends) == last_queue.opening then return last_queue end
+  local ok, name = pcall(struct.unpack, '<Bc0', record, ORDER_TO + 1)
+  return ok and queue_of(name) or nil
+end
+
+-- Moves a job as planned, where `key` is what its record is called; returns its new record, or nothing where the event changes
+-- nothing or the record makes no sense. `failure` is kept among its failures (the plan marks it), `result` becomes the end of its record; a job that
+-- is `popped` has left its set already.
+local function move(plan, id, key, record, failure, popped, result)
+  if #record < SHORTEST then return nil end
+  local facts = record:sub(1, FACTS_TO)
+  local turn = plan[facts]
+  if turn == nil then turn = turn_of(plan, facts) end
+  local queue = turn and queue_in(record)
+  if not queue then return nil end
+  local state, to, name = turn.state, turn.to, queue.name
+  local kind, rank, at
+  if to < RUNNING or turn.keyed or state == READY and not popped then
+    local ok, _, of, its, after = pcall(names, record)
+    if not ok then return nil end
+    kind, rank, at = of, its, after
+  end
+  local member = record:sub(ORDER_FROM, ORDER_TO) .. id
+  local deadline
+  if turn.timely then deadline = struct.unpack('<i8', record, DEADLINE_FROM) end
+  if failure then note_failure(id, turn.attempt, record:sub(WORKER_FROM, WORKER_TO), failure) end
+
+  if to ~= state then
+    queue[state] = queue[state] - 1
+    queue[to] = queue[to] + 1
+    if state == RUNNING then
+      local worker = record:sub(WORKER_FROM, WORKER_TO)
+      if queue.worker ~= worker then queue.worker, queue.held = worker, list(removed, root .. K_HELD .. name .. ':' .. worker) end
+      local held = queue.held
+      held[#held + 1] = member
+      if deadline and to < RUNNING then add(root .. K_DEADLINE .. name, text(deadline), member) end
+    elseif state < RUNNING then
+      if state == SCHEDULED then
+        remove(root .. K_SCHEDULED .. name, member)
+      elseif not popped then
+        remove(ready_set(name, kind, turn.crashes), member)
+      end
+      if deadline and to >= RUNNING then remove(root .. K_DEADLINE .. name, member) end
+    else
+      remove(queue.final, member)
+      if state == DEAD then remove(root .. K_DEAD .. name, member) end
+      if state == CANCELLED then remove(root .. K_CANCELLED .. name, member) end
+    end
+  end
+
+  local till = 0
+  if turn.keyed then
+    local unique, scope, reuse, within = words(turn.flags, record, at)
+    if unique then till = unique_moved(name, unique, scope, member, to) or 0 end
+    if reuse and to == SUCCEEDED then
+      till = math.max(till, now + within)
+      add(root .. K_REUSE .. name .. ':' .. reuse, text(now), member)
+    end
+  end
+  local run_at = turn.run_at
+  if to >= SUCCEEDED then
+    local keep = now + (to == DEAD and keep_dead or keep_finished)
+    if till > keep then keep = till end
+    local final = queue.finals
+    if not final then
+      final = list(added, queue.final)
+      queue.finals = final
+    end
+    local n = #final
+    final[n + 1], final[n + 2] = text(keep < FAR and keep or FAR), member
+    if to == DEAD then add(root .. K_DEAD .. name, '0', member) end
+    if to == CANCELLED then add(root .. K_CANCELLED .. name, '0', member) end
+  elseif to == READY then
+    run_at = run_at or struct.unpack('<i8', record, RUN_AT_FROM)
+    add(ready_set(name, kind, turn.crashes_then), text((rank + 100) * RANK + run_at), member)
+  elseif to == SCHEDULED then
+    add(root .. K_SCHEDULED .. name, text(run_at), member)
+  end
+  rings_news = true
+  if to < RUNNING then rings_work = true end
+
+  -- The record anew: facts, when it finished and began, token, worker, when it is due, its deadline, and what never changes.
+  local after
+  if plan.event == CLAIM then
+    after = turn.facts .. zero8 .. now8 .. grant_token .. grant_worker .. record:sub(RUN_AT_FROM)
+    if turn.forgets_progress then doomed[#doomed + 1] = root .. K_PROGRESS .. id end
+  else
+    after = turn.facts .. (to >= SUCCEEDED and now8 or zero8)
+    if turn.loses then after = after .. record:sub(STARTED_FROM, TOKEN_FROM - 1) .. NOBODY end
+    local from = turn.loses and WORKER_FROM or STARTED_FROM
+    if turn.run_at then
+      local still = state >= SUCCEEDED and zero8 or record:sub(DEADLINE_FROM, AFTER_CHANGING - 1)
+      after = after .. record:sub(from, WORKER_TO) .. pack('<i8', turn.run_at) .. still .. record:sub(AFTER_CHANGING)
+    else
+      after = after .. record:sub(from) .. (result or '')
+    end
+  end
+  local n = #records
+  records[n + 1], records[n + 2] = key, after
+  return after
+end
+
+-- Makes a job dead whose record makes no sense, found in a set of jobs in that state: of what it was only its place is left.
+local function entomb(queue, kind, state, member, why)
+  local id = member:sub(9)
+  note_failure(id, 0, NOBODY, why)
+  records[#records + 1] = prefix .. id
+  records[#records + 1] = pack(CHANGING, DEAD, HAS_FAILURES + PAYLOAD_BESIDE, 0, 0, 0, 1, 1, CORRUPT, now, 0, NOBODY, NOBODY,
+    now, 0) .. now8 .. member:sub(1, 8) .. pack('<Bc0Bc0bI4', #queue, queue, #kind, kind, 0, 1)
+  add(root .. K_FINAL .. queue, text(math.min(now + keep_dead, FAR)), member)
+  add(root .. K_DEAD .. queue, '0', member)
+  add(root .. K_ALL .. queue, '0', member)
+  count(queue, state, -1)
+  count(queue, DEAD, 1)
+  rings_news = true
+end
+
+-- Forgets a member of a set of jobs in that state whose record is gone.
+local function forget(queue, state, member)
+  remove(root .. K_ALL .. queue, member)
+  count(queue, state, -1)
+end
+
+-- Notes that a lease of a worker ends then; one that is longer than leases can be is to be looked at at once.
+local function note_lease(queue, worker, till)
+  if till > lease_now + LONGEST_LEASE then till = 0 end
+  redis.call('ZADD', root .. K_LEASES .. queue, 'LT', text(till), worker)
+end

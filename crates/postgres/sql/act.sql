@@ -4,7 +4,7 @@
 CREATE FUNCTION longshore.act(
     p_id uuid, p_action text, p_shift bigint, p_keep_finished bigint, p_keep_dead bigint,
     OUT answer text, OUT state smallint, OUT other uuid
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql /* steady */ AS $$
 #variable_conflict use_column
 DECLARE
     v_now   bigint := longshore.clock() + p_shift;

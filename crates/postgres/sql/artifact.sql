@@ -1,5 +1,5 @@
 -- Keeps a large result.
-CREATE FUNCTION longshore.keep_artifact(p_job uuid, p_claim bigint, p_body bytea) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION longshore.keep_artifact(p_job uuid, p_claim bigint, p_body bytea) RETURNS void LANGUAGE plpgsql /* steady */ AS $$
 BEGIN
     INSERT INTO longshore.artifact (job, claim, body) VALUES (p_job, p_claim, p_body)
     ON CONFLICT (job, claim) DO UPDATE SET body = excluded.body;
@@ -8,7 +8,7 @@ END $$;
 -- In:  how old, in ms; the name to go on after, or NULLs; how many
 -- Out: names of artifacts that are at least so old, in order
 CREATE FUNCTION longshore.old_artifacts(p_age bigint, p_job uuid, p_claim bigint, p_limit integer)
-RETURNS TABLE (job uuid, claim bigint) LANGUAGE plpgsql STABLE AS $$
+RETURNS TABLE (job uuid, claim bigint) LANGUAGE plpgsql /* steady */ STABLE AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY

@@ -29,7 +29,7 @@ CREATE FUNCTION longshore.push(
     unique_key text DEFAULT NULL, unique_scope text DEFAULT 'finished', reuse_key text DEFAULT NULL,
     reuse_within interval DEFAULT NULL, alias text DEFAULT NULL, tags text[] DEFAULT '{}', idempotency_key text DEFAULT NULL,
     OUT id uuid, OUT answer text
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql /* steady */ AS $$
 DECLARE
     v_ahead       bigint := 158112000000; -- five years
     v_delay       bigint;

@@ -3,7 +3,7 @@
 -- Out: since when, and until when
 CREATE FUNCTION longshore.pause(
     p_queue text, p_delay bigint, p_moment bigint, p_reason text, p_by text, p_shift bigint, OUT since bigint, OUT until bigint
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql /* steady */ AS $$
 BEGIN
     since := longshore.clock() + p_shift;
     until := coalesce(p_moment, since + p_delay);
@@ -17,7 +17,7 @@ END $$;
 -- Hands out jobs of a queue again.
 -- In:  the queue; how far tests moved the clock
 -- Out: whether it was paused
-CREATE FUNCTION longshore.resume(p_queue text, p_shift bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+CREATE FUNCTION longshore.resume(p_queue text, p_shift bigint) RETURNS boolean LANGUAGE plpgsql /* steady */ AS $$
 DECLARE
     v_until bigint;
 BEGIN

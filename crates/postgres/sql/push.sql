@@ -10,7 +10,7 @@ CREATE FUNCTION longshore.push_batch(
     p_aliases text[], p_unique_keys text[], p_unique_scopes bigint[], p_reuse_keys text[], p_reuse_ms bigint[],
     p_idempotency_keys text[], p_fingerprints bytea[], p_shift bigint,
     p_fresh boolean
-) RETURNS TABLE (place integer, instead smallint, other uuid) LANGUAGE plpgsql AS $$
+) RETURNS TABLE (place integer, instead smallint, other uuid) LANGUAGE plpgsql /* steady */ AS $$
 #variable_conflict use_column
 DECLARE
     v_now      bigint := longshore.clock() + p_shift;

@@ -2,7 +2,7 @@
 
 -- In:  job ids
 -- Out: the places of those that are known, and everything about them
-CREATE FUNCTION longshore.get(p_ids uuid[]) RETURNS TABLE (place bigint, job longshore.snapshot) LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION longshore.get(p_ids uuid[]) RETURNS TABLE (place bigint, job longshore.snapshot) LANGUAGE plpgsql /* steady */ STABLE AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY SELECT a.place, s FROM unnest(p_ids) WITH ORDINALITY AS a (id, place)
@@ -12,7 +12,7 @@ END $$;
 -- The part of it that somebody who waits needs.
 CREATE FUNCTION longshore.status(p_ids uuid[]) RETURNS TABLE (
     place bigint, state smallint, attempt smallint, max_attempts smallint, progress text, reason text, message text, version bigint
-) LANGUAGE plpgsql STABLE AS $$
+) LANGUAGE plpgsql /* steady */ STABLE AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY SELECT a.place, s.* FROM unnest(p_ids) WITH ORDINALITY AS a (id, place)
@@ -24,7 +24,7 @@ END $$;
 
 -- In:  an alias
 -- Out: the newest job that has it
-CREATE FUNCTION longshore.find(p_alias text) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION longshore.find(p_alias text) RETURNS uuid LANGUAGE plpgsql /* steady */ STABLE AS $$
 BEGIN
     RETURN (SELECT f.id FROM (
         (SELECT j.id, j.seq FROM longshore.job j WHERE j.alias = p_alias ORDER BY j.seq DESC LIMIT 1)
@@ -38,7 +38,7 @@ END $$;
 -- Out: the places of jobs in the order of pushes, newest first; and in each row where to go on, NULL at the end. One row at least.
 CREATE FUNCTION longshore.list(
     p_end bigint, p_limit integer, p_queue text, p_kind text, p_state smallint, p_tag text, p_key text, p_scan integer
-) RETURNS TABLE (seq bigint, next bigint) LANGUAGE plpgsql STABLE AS $$
+) RETURNS TABLE (seq bigint, next bigint) LANGUAGE plpgsql /* steady */ STABLE AS $$
 #variable_conflict use_column
 DECLARE
     v_all   boolean := p_queue IS NULL AND p_kind IS NULL AND p_state IS NULL AND p_tag IS NULL AND p_key IS NULL;
@@ -85,7 +85,7 @@ END $$;
 
 -- In:  places in the order of pushes
 -- Out: everything about those jobs
-CREATE FUNCTION longshore.at(p_seq bigint) RETURNS SETOF longshore.snapshot LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION longshore.at(p_seq bigint) RETURNS SETOF longshore.snapshot LANGUAGE plpgsql /* steady */ STABLE AS $$
 BEGIN
     RETURN QUERY SELECT * FROM longshore.snapshot s WHERE s.seq = p_seq;
 END $$;
@@ -96,7 +96,7 @@ END $$;
 CREATE FUNCTION longshore.queues(p_shift bigint) RETURNS TABLE (
     name text, scheduled bigint, ready bigint, running bigint, succeeded bigint, dead bigint, cancelled bigint, oldest_ready bigint,
     paused_since bigint, paused_until bigint, paused_reason text, paused_by text
-) LANGUAGE plpgsql STABLE AS $$
+) LANGUAGE plpgsql /* steady */ STABLE AS $$
 #variable_conflict use_column
 DECLARE
     v_now bigint := longshore.clock() + p_shift;

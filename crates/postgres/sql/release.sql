@@ -4,7 +4,7 @@
 -- Out: how many jobs were taken
 CREATE FUNCTION longshore.release_worker(
     p_worker uuid, p_lock bigint, p_crashed boolean, p_shift bigint, p_keep_finished bigint, p_keep_dead bigint
-) RETURNS bigint LANGUAGE plpgsql AS $$
+) RETURNS bigint LANGUAGE plpgsql /* steady */ AS $$
 DECLARE
     v_now bigint;
 BEGIN

@@ -4,7 +4,7 @@
 -- Out: the places of those that are held, and whether somebody asked to call the job off
 CREATE FUNCTION longshore.renew(
     p_ids uuid[], p_numbers bigint[], p_bits bigint[], p_leases bigint[], p_progresses text[], p_lease_shift bigint
-) RETURNS TABLE (place integer, cancel_asked boolean) LANGUAGE plpgsql AS $$
+) RETURNS TABLE (place integer, cancel_asked boolean) LANGUAGE plpgsql /* steady */ AS $$
 #variable_conflict use_column
 DECLARE
     v_clock bigint := longshore.clock() + p_lease_shift;

@@ -4,7 +4,7 @@
 -- Out: how many; NULL where it came too late
 CREATE FUNCTION longshore.rescue(
     p_limit integer, p_good_until bigint, p_longest bigint, p_shift bigint, p_lease_shift bigint, p_keep_finished bigint, p_keep_dead bigint
-) RETURNS bigint LANGUAGE plpgsql AS $$
+) RETURNS bigint LANGUAGE plpgsql /* steady */ AS $$
 DECLARE
     v_clock bigint := longshore.clock();
     v_lease bigint := v_clock + p_lease_shift;
@@ -48,7 +48,7 @@ END $$;
 -- Out: how many of each sort; where this call stopped, NULL at the end
 CREATE FUNCTION longshore.bury_waiting(
     p_limit integer, p_after text[], p_shift bigint, p_keep_dead bigint, OUT late bigint, OUT unknown bigint, OUT after text[]
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql /* steady */ AS $$
 DECLARE
     v_now    bigint := longshore.clock() + p_shift;
     v_day    bigint := v_now - 86400000;
@@ -90,7 +90,7 @@ END $$;
 -- Deletes finished jobs whose time is over.
 -- In:  most jobs; how far tests moved the wall clock
 -- Out: the jobs, and the claims that made their artifacts
-CREATE FUNCTION longshore.prune(p_limit integer, p_shift bigint) RETURNS TABLE (job uuid, artifact bigint) LANGUAGE plpgsql AS $$
+CREATE FUNCTION longshore.prune(p_limit integer, p_shift bigint) RETURNS TABLE (job uuid, artifact bigint) LANGUAGE plpgsql /* steady */ AS $$
 #variable_conflict use_column
 DECLARE
     v_now bigint := longshore.clock() + p_shift;
@@ -121,7 +121,7 @@ END $$;
 -- In:  most rows of each sort; how far tests moved the wall clock
 -- Out: whether there is more to do; whether the table of jobs is to be vacuumed: claims walk over what is left of jobs that were
 --      claimed before, and autovacuum comes once a minute at most
-CREATE FUNCTION longshore.tidy(p_limit integer, p_lock bigint, p_shift bigint, OUT more boolean, OUT dusty boolean) LANGUAGE plpgsql AS $$
+CREATE FUNCTION longshore.tidy(p_limit integer, p_lock bigint, p_shift bigint, OUT more boolean, OUT dusty boolean) LANGUAGE plpgsql /* steady */ AS $$
 DECLARE
     v_now  bigint := longshore.clock() + p_shift;
     v_rows bigint;

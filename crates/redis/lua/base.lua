@@ -5,7 +5,8 @@
 --
 -- A script reads and checks, then gathers what is to be written, then calls `finish`, which writes it.
 -- Words in capitals are constants, put in when the script is loaded: keys (`K_…`, keys.rs) and what Rust shares (shared.rs).
--- A call of a C function costs as much as a dozen steps of Lua, so that batches work things out once for jobs that are alike.
+-- A call of a C function costs as much as a dozen steps of Lua, so that batches work things out once for jobs that are alike; and
+-- a number as the argument of a command costs more than that, so that texts are given instead.
 
 local root = KEYS[1]
 local wall_shift, lease_shift, keep_finished, keep_dead, asker = struct.unpack('<i8i8i8i8c8', ARGV[1])
@@ -81,7 +82,7 @@ local function flush()
   in_chunks('DEL', nil, doomed)
   for name, queue in pairs(queues) do
     for state = SCHEDULED, CANCELLED do
-      if queue[state] ~= 0 then redis.call('HINCRBY', root .. K_QUEUE .. name, 'n' .. state, queue[state]) end
+      if queue[state] ~= 0 then redis.call('HINCRBY', root .. K_QUEUE .. name, 'n' .. string.char(48 + state), text(queue[state])) end
     end
   end
   records, doomed, added, removed, queues, last_queue = {}, {}, {}, {}, {}, nil

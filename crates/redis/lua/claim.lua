@@ -75,7 +75,7 @@ end
 
 -- Makes scheduled jobs whose time has come ready.
 local scheduled = root .. K_SCHEDULED .. queue
-local next_due = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
+local next_due = redis.call('ZRANGE', scheduled, '0', '0', 'WITHSCORES')
 if next_due[1] and tonumber(next_due[2]) <= now then
   local members = redis.call('ZRANGEBYSCORE', scheduled, '-inf', text(now), 'LIMIT', 0, ROWS)
   local all, ids, keys = look_up(members)
@@ -99,7 +99,7 @@ if next_due[1] and tonumber(next_due[2]) <= now then
   end
   for kind in pairs(ready) do redis.call('SADD', root .. K_KINDS .. queue, kind) end
   flush()
-  next_due = redis.call('ZRANGE', scheduled, 0, 0, 'WITHSCORES')
+  next_due = redis.call('ZRANGE', scheduled, '0', '0', 'WITHSCORES')
 end
 local due = next_due[1] and math.max(tonumber(next_due[2]) - now, 0) or -1
 
@@ -118,7 +118,7 @@ end
 local function pop(kept, n)
   local members, scores, from = {}, {}, {}
   if #kinds == 1 then
-    local popped = redis.call('ZPOPMIN', root .. kept .. queue .. ':' .. kinds[1], n)
+    local popped = redis.call('ZPOPMIN', root .. kept .. queue .. ':' .. kinds[1], text(n))
     for at = 1, #popped, 2 do
       local place = (at + 1) / 2
       members[place], scores[place], from[place] = popped[at], popped[at + 1], 1

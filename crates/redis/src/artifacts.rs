@@ -89,7 +89,8 @@ async fn older_than(
     let mut command = redis::cmd("SMEMBERS");
     command.arg(format!("{}{}", base.keys.of_all(), keys::ARTIFACT_TAGS));
     let tags = list(base.link.send(&command).await?).ok_or_else(|| error::unexpected("SMEMBERS"))?;
-    let mut tags: Vec<u16> = tags.iter().filter_map(crate::base::number).filter_map(|tag| u16::try_from(tag).ok()).collect();
+    let mut tags: Vec<u16> =
+        tags.iter().filter_map(crate::base::number).filter_map(|tag| u16::try_from(tag).ok()).collect();
     tags.sort_unstable();
     let first = after.map_or(0, |name| name.job.queue_tag());
     let mut names = Vec::new();

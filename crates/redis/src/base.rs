@@ -13,7 +13,7 @@ use crate::error;
 use crate::keys::{self, Keys};
 use crate::link::{Failed, Link};
 use crate::script::{self, Script};
-use crate::shared::{NOTE_EVERY, bounded};
+use crate::shared::{NOTE_EVERY, ORDER_TRUSTED, bounded};
 
 /// Everything that calls need.
 #[derive(Debug)]
@@ -43,25 +43,30 @@ pub(crate) struct Order {
 }
 
 impl Order {
-    /// An idea of the clock that is farther off than this is corrected.
-    const OFF: i64 = 20_000;
-
     fn new() -> Self {
         Order { base: Instant::now(), ahead: 0, next: 0 }
     }
 
+    fn elapsed(&self, at: Instant) -> i64 {
+        at.saturating_duration_since(self.base).as_micros() as i64
+    }
+
     /// Returns the first of so many orders.
     pub(crate) fn take(&mut self, n: usize) -> i64 {
-        let first = (self.base.elapsed().as_micros() as i64 + self.ahead).max(self.next);
+        let first = (self.elapsed(Instant::now()) + self.ahead).max(self.next);
         self.next = first + n as i64;
         first
     }
 
-    /// Notes what the server's clock says.
-    pub(crate) fn note(&mut self, server_us: i64) {
-        let ahead = server_us - self.base.elapsed().as_micros() as i64;
-        if (ahead - self.ahead).abs() > Order::OFF {
-            (self.ahead, self.next) = (ahead, 0);
+    /// Notes what the server's clock said some time after it was asked then. An answer that took long says little, and must not
+    /// set orders back.
+    pub(crate) fn note(&mut self, server_us: i64, asked: Instant) {
+        let (least, most) = (server_us - self.elapsed(Instant::now()), server_us - self.elapsed(asked));
+        if least > self.ahead {
+            self.ahead = least;
+        } else if self.ahead > most + ORDER_TRUSTED {
+            // The clock was set back, or is another's.
+            (self.ahead, self.next) = (most, 0);
         }
     }
 }
@@ -245,7 +250,8 @@ impl Base {
                 queues.insert(name, tie(number));
             }
         }
-        let forgotten: Vec<QueueName> = self.known().keys().filter(|queue| !queues.contains_key(*queue)).cloned().collect();
+        let forgotten: Vec<QueueName> =
+            self.known().keys().filter(|queue| !queues.contains_key(*queue)).cloned().collect();
         if !forgotten.is_empty() {
             self.register_anew(forgotten.clone()).await?;
             let known = self.known();
@@ -336,16 +342,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn orders_grow_and_follow_the_server_when_they_are_off() {
+    fn orders_grow_and_follow_the_server_but_not_slow_answers() {
         let mut order = Order::new();
-        order.note(1_000_000_000);
+        order.note(1_000_000_000, Instant::now());
         let first = order.take(10);
         assert!((1_000_000_000..1_001_000_000).contains(&first));
         assert!(order.take(1) >= first + 10);
-        order.note(first);
-        assert!(order.take(1) > first, "a little off is not corrected");
-        order.note(500);
-        assert!(order.take(1) < 1_000_000);
+        order.note(first - 90_000, Instant::now());
+        assert!(order.take(1) > first, "a little behind is what an answer takes");
+        order.base -= std::time::Duration::from_secs(60);
+        order.note(first + 1_000_000, order.base);
+        assert!(order.take(1) > first + 50_000_000, "the answer was on its way for a minute");
+        order.note(500, Instant::now());
+        assert!(order.take(1) < 1_000_000, "the clock was set back");
     }
 
     #[tokio::test]

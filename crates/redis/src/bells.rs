@@ -53,7 +53,12 @@ impl Drop for Listener {
 
 impl Listener {
     /// Starts listening; returns once it is, so that nothing is missed from then on.
-    pub(crate) async fn start(route: Route, channel: String, me: [u8; 8], wakeups: Wakeups) -> Result<Self, RedisError> {
+    pub(crate) async fn start(
+        route: Route,
+        channel: String,
+        me: [u8; 8],
+        wakeups: Wakeups,
+    ) -> Result<Self, RedisError> {
         let route = Arc::new(route);
         let mut found = Err(crate::link::timed_out());
         for attempt in 0..route.choices() {

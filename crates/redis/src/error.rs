@@ -4,7 +4,8 @@ use longshore_core::{Error, ErrorKind};
 use redis::{RedisError, ServerErrorKind};
 
 /// What people read when there is no room.
-const FULL: &str = "Redis has no memory left (`maxmemory`): give it more, or keep finished jobs shorter; what runs goes on meanwhile";
+const FULL: &str =
+    "Redis has no memory left (`maxmemory`): give it more, or keep finished jobs shorter; what runs goes on meanwhile";
 
 /// What people read when it cannot write.
 const DISK_FULL: &str = "Redis cannot write to its disk, and takes nothing until it can: make room";
@@ -94,7 +95,11 @@ mod tests {
             ("NOAUTH Authentication required.", ErrorKind::Refused, Effect::NotDone),
             ("NOPERM this user has no permissions to run the 'info' command", ErrorKind::Refused, Effect::NotDone),
             ("ERR user_script:3: attempt to index a nil value", ErrorKind::Corrupt, Effect::PerhapsDone),
-            ("WRONGTYPE Operation against a key holding the wrong kind of value", ErrorKind::Corrupt, Effect::PerhapsDone),
+            (
+                "WRONGTYPE Operation against a key holding the wrong kind of value",
+                ErrorKind::Corrupt,
+                Effect::PerhapsDone,
+            ),
         ] {
             let error = told(line);
             assert_eq!((error.kind(), error.effect()), (kind, effect), "{line}: {error}");

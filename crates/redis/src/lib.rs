@@ -126,7 +126,12 @@ impl Redis {
         let base = Arc::new(Base::new(link, Keys::new(&target.prefix), settings));
         check_layout(&base).await?;
         upkeep::begin(&base).await?;
-        let listener = Listener::start(Route::new(&target, ProtocolVersion::RESP2)?, base.keys.bells(), base.me, base.wakeups.clone());
+        let listener = Listener::start(
+            Route::new(&target, ProtocolVersion::RESP2)?,
+            base.keys.bells(),
+            base.me,
+            base.wakeups.clone(),
+        );
         let listener = listener.await.map_err(error::of)?;
         let pushing = Arc::clone(&base);
         let pushes = Gather::new(PUSHED_AT_ONCE, PUSHES, move |jobs| {

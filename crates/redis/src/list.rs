@@ -35,7 +35,9 @@ pub(crate) async fn list(base: &Base, filter: &Filter, page: Page) -> Result<Lis
         let share = (page.limit / streams.len().max(1)).clamp(8, PER_CALL);
         let empty = streams.iter_mut().filter(|stream| stream.rows.is_empty() && !stream.ended);
         try_join_all(empty.map(|stream| stream.fill(base, share))).await?;
-        let Some(newest) = streams.iter_mut().max_by_key(|stream| stream.rows.front().map(|row| row.place)) else { break };
+        let Some(newest) = streams.iter_mut().max_by_key(|stream| stream.rows.front().map(|row| row.place)) else {
+            break;
+        };
         let Some(row) = newest.rows.front() else { break };
         if found.len() == page.limit || looked_at == limits::LIST_SCAN {
             next = Some(Cursor(row.place + 1));
@@ -111,7 +113,9 @@ impl<'a> Stream<'a> {
             Ok::<_, Error>(number(&base.link.send(&command).await?).unwrap_or(i64::MAX))
         });
         // More workers than that hold more jobs than that.
-        if sets.len() > SMALL_SET as usize || try_join_all(sizes).await?.into_iter().fold(0, i64::saturating_add) > SMALL_SET {
+        if sets.len() > SMALL_SET as usize
+            || try_join_all(sizes).await?.into_iter().fold(0, i64::saturating_add) > SMALL_SET
+        {
             return Ok(());
         }
         let mut rows = Vec::new();
@@ -142,7 +146,9 @@ impl<'a> Stream<'a> {
         let kinds = list_of(base.link.send(&command).await?).ok_or_else(|| error::unexpected("SMEMBERS"))?;
         let kinds = kinds.into_iter().filter_map(bytes).filter_map(|kind| String::from_utf8(kind).ok());
         let wanted = kinds.filter(|kind| self.filter.kind.as_ref().is_none_or(|only| only.as_str() == kind));
-        Ok(wanted.flat_map(|kind| [keys::READY, keys::ALONE].map(|set| format!("{set}{queue}:{kind}").into_bytes())).collect())
+        Ok(wanted
+            .flat_map(|kind| [keys::READY, keys::ALONE].map(|set| format!("{set}{queue}:{kind}").into_bytes()))
+            .collect())
     }
 
     /// Reads the next rows.

@@ -1,11 +1,11 @@
 //! Taking jobs over.
 
-use std::collections::BTreeMap;
 use std::sync::PoisonError;
+use std::time::Instant;
 
 use longshore_core::{Error, Idempotency, Instead, JobId, NewJob, Pushed, QueueName, Timestamp, When};
 
-use crate::base::{Base, each_group};
+use crate::base::{Base, each_group, group};
 use crate::error;
 use crate::record::{Reader, flags, rank, write_tail};
 use crate::script;
@@ -15,19 +15,11 @@ use crate::shared::*;
 pub(crate) async fn push(base: &Base, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
     base.register(jobs.iter().map(|job| &job.queue)).await?;
     let order = base.order.lock().unwrap_or_else(PoisonError::into_inner).take(jobs.len());
-    let mut groups: BTreeMap<QueueName, Vec<(usize, (usize, NewJob))>> = BTreeMap::new();
-    for (place, job) in jobs.into_iter().enumerate() {
-        groups.entry(job.queue.clone()).or_default().push((place, (place, job)));
-    }
+    let groups = group(jobs.into_iter().enumerate().collect(), |(_, job)| job.queue.clone());
     each_group(groups, |queue, jobs| push_to(base, queue, jobs, order)).await
 }
 
-async fn push_to(
-    base: &Base,
-    queue: QueueName,
-    jobs: Vec<(usize, NewJob)>,
-    order: i64,
-) -> Result<Vec<Pushed>, Error> {
+async fn push_to(base: &Base, queue: QueueName, jobs: Vec<(usize, NewJob)>, order: i64) -> Result<Vec<Pushed>, Error> {
     let mut kinds: Vec<&str> = Vec::new();
     let mut places: Vec<u8> = Vec::new();
     // Jobs of one batch that go to one queue follow one another.
@@ -54,11 +46,13 @@ async fn push_to(
     }
     let call = base.framed(&script::PUSH, &base.keys.of_queue(&queue)).arg(queue.as_str()).number(order);
     let call = call.arg(places).number(i64::from(some));
-    let answer = call.number(kinds.len() as i64).args(kinds).args(args).bytes().await?;
+    let call = call.number(kinds.len() as i64).args(kinds).args(args);
+    let asked = Instant::now();
+    let answer = call.bytes().await?;
     let mut from = Reader(&answer);
     let (bells, server_us) = from.u8().zip(from.i64()).ok_or_else(|| error::unexpected("push"))?;
     base.ring(bells);
-    base.order.lock().unwrap_or_else(PoisonError::into_inner).note(server_us);
+    base.order.lock().unwrap_or_else(PoisonError::into_inner).note(server_us, asked);
     if from.0.is_empty() {
         return Ok(jobs.iter().map(|(_, job)| Pushed::Created(job.id)).collect());
     }

@@ -6,8 +6,8 @@ use longshore_core::Error;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType};
 use redis::{
-    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisError, TlsCertificates,
-    TlsMode,
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisConnectionInfo, RedisError,
+    TlsCertificates, TlsMode,
 };
 use tokio::sync::Mutex;
 
@@ -20,10 +20,9 @@ pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 
 /// Leads to the master.
 pub(crate) enum Route {
-    Fixed(Client),
+    /// One; or some nodes of a cluster, any of which will do for what concerns all of it.
+    Servers(Vec<Client>),
     Sentinels(Box<Mutex<SentinelClient>>),
-    /// Some nodes of a cluster, any of which will do for what concerns all of it.
-    Nodes(Vec<Client>),
 }
 
 impl Route {
@@ -33,30 +32,29 @@ impl Route {
             tls::choose_provider();
         }
         let certificates = target.ca.as_deref().map(tls::trusting).transpose()?;
-        let client = |addr| client(info(target, addr, protocol)?, certificates.as_ref());
-        let route = match &target.servers {
-            Servers::One(host) => client(addr(host, target.tls)).map(Route::Fixed),
-            Servers::Socket(path) => client(ConnectionAddr::Unix(path.clone())).map(Route::Fixed),
-            Servers::Cluster(nodes) => {
-                nodes.iter().map(|node| client(addr(node, target.tls))).collect::<Result<_, _>>().map(Route::Nodes)
+        let addrs = match &target.servers {
+            Servers::One(host) => vec![addr(host, target.tls)],
+            Servers::Socket(path) => vec![ConnectionAddr::Unix(path.clone())],
+            Servers::Cluster(nodes) => nodes.iter().map(|node| addr(node, target.tls)).collect(),
+            Servers::Sentinels(sentinels, name) => {
+                let client = sentinel_client(target, sentinels, name, certificates, protocol).map_err(error::of)?;
+                return Ok(Route::Sentinels(Box::new(Mutex::new(client))));
             }
-            Servers::Sentinels(sentinels, name) => sentinel_client(target, sentinels, name, certificates, protocol)
-                .map(|client| Route::Sentinels(Box::new(Mutex::new(client)))),
         };
-        route.map_err(error::of)
+        let client = |addr| client(info(target, addr, protocol)?, certificates.as_ref());
+        addrs.into_iter().map(client).collect::<Result<_, _>>().map(Route::Servers).map_err(error::of)
     }
 
     /// Returns how many servers there are to choose from.
     pub(crate) fn choices(&self) -> usize {
-        if let Route::Nodes(nodes) = self { nodes.len() } else { 1 }
+        if let Route::Servers(servers) = self { servers.len() } else { 1 }
     }
 
     /// Returns a client of the server to ask now; `attempt` counts attempts in vain.
     pub(crate) async fn client(&self, attempt: usize) -> Result<Client, RedisError> {
         match self {
-            Route::Fixed(client) => Ok(client.clone()),
+            Route::Servers(servers) => Ok(servers[attempt % servers.len()].clone()),
             Route::Sentinels(sentinels) => sentinels.lock().await.async_get_client().await,
-            Route::Nodes(nodes) => Ok(nodes[attempt % nodes.len()].clone()),
         }
     }
 }

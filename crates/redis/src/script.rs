@@ -79,8 +79,10 @@ impl Script {
 
 /// Puts what constants stand for in their place. Comments go, so that no word in them is taken for one.
 fn with_constants(text: &str) -> String {
-    let constants: HashMap<String, String> =
-        keys::words().into_iter().chain(shared::words().into_iter().map(|(word, value)| (word.to_owned(), value))).collect();
+    let constants: HashMap<String, String> = keys::words()
+        .into_iter()
+        .chain(shared::words().into_iter().map(|(word, value)| (word.to_owned(), value)))
+        .collect();
     let mut source = String::with_capacity(text.len());
     for line in text.lines() {
         if line.trim_start().starts_with("--") {

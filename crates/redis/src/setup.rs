@@ -150,7 +150,8 @@ async fn synced(link: &Link) -> Result<Survives, Error> {
         Err(Failed::Told(e)) if e.is_io_error() => return Err(error::of(e)),
         Err(Failed::Told(_)) => return Ok(Survives::TwoSeconds),
     };
-    let policies = answers.into_iter().map(|answer| list(answer).and_then(|pair| pair.into_iter().nth(1)).and_then(bytes));
+    let policies =
+        answers.into_iter().map(|answer| list(answer).and_then(|pair| pair.into_iter().nth(1)).and_then(bytes));
     let survives = policies.map(|policy| match policy.as_deref() {
         Some(b"always") => Survives::PowerLoss,
         // Written before it is answered, synced whenever the system likes.
@@ -175,7 +176,8 @@ mod tests {
     fn server_that_keeps_jobs_has_no_fault() {
         let setup = read(GOOD).unwrap();
         assert_eq!(setup, Setup { version: "7.0.15".into(), survives: Survives::TwoSeconds, faults: vec![] });
-        let valkey = GOOD.replace("redis_version:7.0.15", "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.1");
+        let valkey =
+            GOOD.replace("redis_version:7.0.15", "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.1");
         assert_eq!(read(&valkey).unwrap().version, "valkey 8.1.1");
     }
 
@@ -207,7 +209,9 @@ mod tests {
     fn accepted_faults_do_not_count() {
         let setup = read(&GOOD.replace("aof_enabled:1", "aof_enabled:0").replace("noeviction", "allkeys-lru")).unwrap();
         let accepts = |url: &str| check(&setup, &Target::parse(url).unwrap()).is_ok();
-        assert!(!accepts("redis://h") && !accepts("redis://h?persistence=accept") && !accepts("redis://h?eviction=accept"));
+        assert!(
+            !accepts("redis://h") && !accepts("redis://h?persistence=accept") && !accepts("redis://h?eviction=accept")
+        );
         assert!(accepts("redis://h?persistence=accept&eviction=accept"));
     }
 }

@@ -92,10 +92,15 @@ impl Target {
             _ => match scheme.split_once('+') {
                 Some(("redis", shape @ ("cluster" | "sentinel"))) => (false, shape),
                 Some(("rediss", shape @ ("cluster" | "sentinel"))) => (true, shape),
-                _ => return Err(Error::invalid(format!("`{scheme}:` is no scheme of a Redis URL; there are {SCHEMES}"))),
+                _ => {
+                    return Err(Error::invalid(format!(
+                        "`{scheme}:` is no scheme of a Redis URL; there are {SCHEMES}"
+                    )));
+                }
             },
         };
-        let rest = rest.strip_prefix("//").ok_or_else(|| Error::invalid(format!("`{scheme}:` must be followed by `//`")))?;
+        let rest =
+            rest.strip_prefix("//").ok_or_else(|| Error::invalid(format!("`{scheme}:` must be followed by `//`")))?;
         // A password may hold any sign, so that the last `@` counts.
         let (signed_in, rest) = match rest.rsplit_once('@') {
             Some((signed_in, rest)) => (Some(signed_in), rest),
@@ -180,7 +185,9 @@ impl Target {
                 ("password", _) if socket => self.password = Some(value),
                 _ => {
                     let more = if socket { ", `db`, `user` and `password`" } else { " and `ca`" };
-                    let text = format!("`{name}` is no option of a Redis URL; there are `prefix`, `persistence`, `eviction`{more}");
+                    let text = format!(
+                        "`{name}` is no option of a Redis URL; there are `prefix`, `persistence`, `eviction`{more}"
+                    );
                     return Err(Error::invalid(text));
                 }
             }
@@ -265,7 +272,8 @@ mod tests {
         assert_eq!((plain.tls, plain.database, plain.prefix.as_str()), (false, 0, "longshore"));
         assert_eq!((plain.user, plain.password), (None, None));
 
-        let all = parsed("rediss://app:s%40cret@[::1]:7000/3?prefix=jobs&persistence=accept&eviction=accept&ca=/etc/ca.pem");
+        let all =
+            parsed("rediss://app:s%40cret@[::1]:7000/3?prefix=jobs&persistence=accept&eviction=accept&ca=/etc/ca.pem");
         assert_eq!(all.servers, Servers::One(host("::1", 7000)));
         assert_eq!((all.tls, all.database, all.prefix.as_str()), (true, 3, "jobs"));
         assert_eq!((all.user.as_deref(), all.password.as_deref()), (Some("app"), Some("s@cret")));

@@ -36,7 +36,9 @@ pub async fn steps(store: &Redis, cases: &[(Facts, Event<'_>)]) -> Result<Vec<Op
         for ((facts, _), answer) in cases.iter().zip(answers) {
             moves.push(match answer {
                 Value::Nil => None,
-                answer => Some(bytes(answer).and_then(|bytes| read(facts, &bytes)).ok_or_else(|| error::unexpected("testing"))?),
+                answer => Some(
+                    bytes(answer).and_then(|bytes| read(facts, &bytes)).ok_or_else(|| error::unexpected("testing"))?,
+                ),
             });
         }
     }

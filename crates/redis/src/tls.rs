@@ -26,7 +26,9 @@ pub(crate) fn trusting(ca: &Path) -> Result<TlsCertificates, Error> {
     for certificate in rustls_native_certs::load_native_certs().certs {
         if RootCertStore::empty().add(certificate.clone()).is_ok() {
             let text = STANDARD.encode(&certificate);
-            roots.extend_from_slice(format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n").as_bytes());
+            roots.extend_from_slice(
+                format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n").as_bytes(),
+            );
         }
     }
     Ok(TlsCertificates { client_tls: None, root_cert: Some(roots) })

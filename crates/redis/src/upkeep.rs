@@ -74,13 +74,14 @@ async fn look(base: &Base, queue: &QueueName, looks: &mut BTreeMap<Option<u16>, 
 
 async fn look_at(base: &Base, place: Option<u16>) -> Result<Look, Error> {
     let root = place.map_or_else(|| base.keys.of_all(), |tag| base.keys.of_tag(tag));
+    let asked = Instant::now();
     let answer = base.call(&script::CLOCK, &root).run().await?;
     let us = bytes(answer).and_then(|bytes| Reader(&bytes).i64()).ok_or_else(|| error::unexpected("clock"))?;
     let ms = us / 1_000;
     let (wall, lease) = base.settings.clock.shift();
     let mut watches = base.watches.lock().unwrap_or_else(PoisonError::into_inner);
     let steady = watches.entry(place).or_default().steady(ms + lease, &base.settings.clock);
-    base.order.lock().unwrap_or_else(PoisonError::into_inner).note(us);
+    base.order.lock().unwrap_or_else(PoisonError::into_inner).note(us, asked);
     Ok(Look { at: Instant::now(), good_until: ms + millis(STANDSTILL), now: ms + wall, steady })
 }
 

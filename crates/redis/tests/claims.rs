@@ -106,7 +106,8 @@ async fn kinds_are_merged_by_priority_and_time() {
     let mut best: Vec<_> = jobs.iter().enumerate().map(|(n, job)| (-job.priority, n, job.id)).collect();
     best.sort();
     store.push(jobs).await.unwrap();
-    let all = Claim { kinds: ["x", "y", "z", "w"].map(|kind| kind.parse().unwrap()).to_vec(), ..ask(&worker, &["a"], 7) };
+    let all =
+        Claim { kinds: ["x", "y", "z", "w"].map(|kind| kind.parse().unwrap()).to_vec(), ..ask(&worker, &["a"], 7) };
     let mut claimed = Vec::new();
     loop {
         let got = claim(&store, &Claim { nonce: Nonce::new(), ..all.clone() }).await;

@@ -2,7 +2,7 @@
 
 mod server;
 
-use server::OneServer;
 use longshore_conformance::mutants;
+use server::OneServer;
 
 mutants!(OneServer);

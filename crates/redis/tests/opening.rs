@@ -58,7 +58,9 @@ async fn url_that_makes_no_sense_is_invalid() {
 
 #[tokio::test]
 async fn server_that_is_not_there_is_named_and_may_come() {
-    for url in ["redis://app:s3cret@127.0.0.1:1", "redis+cluster://:s3cret@127.0.0.1:1", "redis+sentinel://127.0.0.1:1/main"] {
+    for url in
+        ["redis://app:s3cret@127.0.0.1:1", "redis+cluster://:s3cret@127.0.0.1:1", "redis+sentinel://127.0.0.1:1/main"]
+    {
         let error = open(url).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
         assert!(error.to_string().contains("127.0.0.1:1") && !error.to_string().contains("s3cret"), "{error}");

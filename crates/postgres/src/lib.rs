@@ -112,8 +112,8 @@ pub struct Postgres {
     vacuums: Arc<AtomicBool>,
 }
 
-/// How many pushes are under way at the same time: while one waits for the disk, the next is written.
-const PUSHES_AT_ONCE: usize = 2;
+/// How many pushes are under way at the same time: while one waits for the disk, the next grows.
+const PUSHES_AT_ONCE: usize = 1;
 
 impl Postgres {
     /// Opens the database that a URL names, and makes or updates longshore's schema in it.

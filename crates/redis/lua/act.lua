@@ -8,7 +8,7 @@ local id, asked = ARGV[2], tonumber(ARGV[3])
 local record = redis.call('GET', prefix .. id)
 if not record or not sound(record) then return struct.pack('<BBB', 0, UNKNOWN_JOB, 0) end
 local state, flags, attempt, crashes, interruptions, most = struct.unpack(WHOLE, record)
-local queue, _, _, at = names(record)
+local queue, kind, _, at = names(record)
 local member = record:sub(ORDER_FROM, ORDER_TO) .. id
 
 if asked == DELETE then
@@ -30,5 +30,7 @@ if state >= SUCCEEDED then
   end
 end
 move(plan_of(asked), id, prefix .. id, record)
+-- It may never have been ready before.
+if to == READY then redis.call('SADD', root .. K_KINDS .. queue, kind) end
 rings_cancels = asked == CANCEL and to == RUNNING
 return struct.pack('<BBB', finish(), ACTED, to)

@@ -1,7 +1,8 @@
 //! Claims over several queues, each in a slot of its own: broken off, repeated, released.
 
 use longshore_core::{
-    Claim, Claimed, Death, ErrorKind, JobId, NewJob, Nonce, Payload, Queue, QueueName, Settings, WorkerSecret, limits,
+    Acted, Action, Claim, Claimed, Death, ErrorKind, Filter, JobId, NewJob, Nonce, Page, Payload, Queue, QueueName,
+    Settings, State, Store, When, WorkerSecret, limits,
 };
 use longshore_redis::Redis;
 
@@ -117,6 +118,21 @@ async fn kinds_are_merged_by_priority_and_time() {
         claimed.extend(got.into_iter().map(|job| job.id));
     }
     assert_eq!(claimed, best.into_iter().map(|(.., id)| id).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn job_that_is_run_before_its_time_is_found_among_the_ready() {
+    let store = open().await;
+    let queue: QueueName = "a".parse().unwrap();
+    let mut new = NewJob::new(queue.clone(), "rare".parse().unwrap(), Payload::parse("{}").unwrap());
+    new.when = When::In(limits::LEASE);
+    let id = new.id;
+    store.push(vec![new]).await.unwrap();
+    assert_eq!(store.act(id, Action::Retry).await.unwrap(), Acted::Done(State::Ready));
+    assert!(store.queues().await.unwrap()[0].oldest_ready.is_some());
+    let filter = Filter { state: Some(State::Ready), ..Filter::default() };
+    let listed = store.list(filter, Page { after: None, limit: 10 }).await.unwrap().jobs;
+    assert_eq!(listed.iter().map(|job| job.id).collect::<Vec<_>>(), [id]);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ const VERBS: &[(&str, &str)] = &[
         "settle of what is lost",
         "SELECT longshore.settle(1, ARRAY[gen_random_uuid()], '{1}', '{1}', '{0}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 0, 86400000, 1000)",
     ),
-    ("rescue", "SELECT longshore.rescue(500, 3600000, 0, 0, 1000, 1000)"),
+    ("rescue", "SELECT longshore.rescue(500, 9000000000000000, 3600000, 0, 0, 1000, 1000)"),
     ("bury", "SELECT longshore.bury_waiting(500, NULL, 0, 1000)"),
     ("prune", "SELECT longshore.prune(500, 0)"),
     ("tidy", "SELECT longshore.tidy(500, 8, 0)"),

@@ -51,7 +51,7 @@ BEGIN
             WHERE j.state = 2 AND j.worker = p_worker AND j.token_number >= v_known.first_claim ORDER BY j.id FOR UPDATE
         )
         UPDATE longshore.job j SET lease_until = v_until FROM held h
-        WHERE j.id = h.id AND j.worker = p_worker AND j.token_number >= v_known.first_claim
+        WHERE j.id = ANY (ARRAY[h.id]) AND j.worker = p_worker AND j.token_number >= v_known.first_claim
         RETURNING j.id, j.token_number, j.token_bits, j.queue, j.kind, j.payload, j.attempt, j.max_attempts, j.crashes, j.timeout_ms,
                   NULL::boolean, NULL::bigint, NULL::boolean, NULL::boolean;
         RETURN;
@@ -72,7 +72,7 @@ BEGIN
                 SELECT j.id FROM longshore.job j WHERE j.state = 0 AND j.queue = v_queue AND j.run_at <= v_now
                 ORDER BY j.run_at LIMIT 500 FOR UPDATE SKIP LOCKED
             ), promoted AS (
-                UPDATE longshore.job j SET state = 1, version = j.version + 1 FROM due d WHERE j.id = d.id RETURNING 1
+                UPDATE longshore.job j SET state = 1, version = j.version + 1 FROM due d WHERE j.id = ANY (ARRAY[d.id]) RETURNING 1
             )
             INSERT INTO longshore.count_change (queue, scheduled, ready)
             SELECT v_queue, -count(*), count(*) FROM promoted HAVING count(*) > 0;
@@ -122,11 +122,11 @@ BEGIN
                 UPDATE longshore.job j
                 SET state = 2, attempt = j.attempt + 1, worker = p_worker, token_number = p.number, token_bits = p_bits,
                     lease_until = v_until, started_at = v_now, progress = NULL, version = j.version + 1
-                FROM picked p WHERE j.id = p.id AND (j.deadline IS NULL OR j.deadline > v_now)
+                FROM picked p WHERE j.id = ANY (ARRAY[p.id]) AND (j.deadline IS NULL OR j.deadline > v_now)
                 RETURNING j.*
             ), freed AS (
                 DELETE FROM longshore.unique_key u USING taken t
-                WHERE t.unique_scope = 0 AND u.queue = t.queue AND u.key = t.unique_key AND u.job = t.id
+                WHERE t.unique_scope = 0 AND u.queue = ANY (ARRAY[t.queue]) AND u.key = ANY (ARRAY[t.unique_key]) AND u.job = t.id
             ), counted AS (
                 INSERT INTO longshore.count_change (queue, ready, running)
                 SELECT v_queue, -count(*), count(*) FROM taken HAVING count(*) > 0

@@ -30,7 +30,8 @@ BEGIN
         FROM unnest(p_ids, p_numbers, p_bits, p_events, p_delays, p_messages, p_whys, p_progresses) WITH ORDINALITY
              AS a (id, number, bits, event, delay, message, why, progress, place)
         CROSS JOIN LATERAL (
-            SELECT * FROM longshore.job j WHERE j.id = a.id AND (a.number IS NULL OR (j.token_number = a.number AND j.token_bits = a.bits))
+            SELECT * FROM longshore.job j
+            WHERE j.id = a.id AND (a.number IS NULL OR (j.token_number = a.number AND j.token_bits = a.bits)) LIMIT 1
         ) j
         CROSS JOIN LATERAL longshore.step(
             j.state, j.attempt, j.max_attempts, j.crashes, j.interruptions, j.cancel_asked, a.event, a.delay, a.why
@@ -44,9 +45,9 @@ BEGIN
             token_number = CASE WHEN m.to_state = 2 THEN j.token_number END,
             token_bits = CASE WHEN m.to_state = 2 THEN j.token_bits END,
             lease_until = CASE WHEN m.to_state = 2 THEN j.lease_until END
-        FROM moving m WHERE j.id = m.id AND m.to_state <= 2
+        FROM moving m WHERE j.id = ANY (ARRAY[m.id]) AND m.to_state <= 2
     ), ended AS (
-        DELETE FROM longshore.job j USING moving m WHERE j.id = m.id AND m.to_state > 2
+        DELETE FROM longshore.job j USING moving m WHERE j.id = ANY (ARRAY[m.id]) AND m.to_state > 2
         RETURNING j.*, m.to_state, m.to_attempt, m.to_crashes, m.to_interruptions, m.reason, m.number, m.bits, m.to_failures,
                   coalesce(m.progress, j.progress) AS to_progress
     ), kept AS (
@@ -65,7 +66,7 @@ BEGIN
             SELECT k.queue, k.key FROM longshore.unique_key k
             WHERE k.queue = m.queue AND k.key = m.unique_key AND k.job = m.id FOR UPDATE SKIP LOCKED
         ) held
-        WHERE m.to_state > 2 AND m.unique_key IS NOT NULL AND u.queue = held.queue AND u.key = held.key
+        WHERE m.to_state > 2 AND m.unique_key IS NOT NULL AND u.queue = ANY (ARRAY[held.queue]) AND u.key = ANY (ARRAY[held.key])
     ), counted AS (
         INSERT INTO longshore.count_change (queue, scheduled, ready, running, succeeded, dead, cancelled)
         SELECT queue, sum((to_state = 0)::int - (from_state = 0)::int), sum((to_state = 1)::int - (from_state = 1)::int),

@@ -76,10 +76,10 @@ BEGIN
 
     -- Asked after the insert: a job that was moved to history while it waited for that is seen by now.
     SELECT array_agg(h.id) INTO v_finished
-    FROM unnest(v_inserted) AS n (id) CROSS JOIN LATERAL (SELECT h.id FROM longshore.history h WHERE h.id = n.id) h;
+    FROM unnest(v_inserted) AS n (id) CROSS JOIN LATERAL (SELECT h.id FROM longshore.history h WHERE h.id = n.id LIMIT 1) h;
     IF v_finished IS NOT NULL THEN
         WITH undone AS (
-            DELETE FROM longshore.job j USING unnest(v_finished) AS f (id) WHERE j.id = f.id RETURNING j.queue, j.state
+            DELETE FROM longshore.job j USING unnest(v_finished) AS f (id) WHERE j.id = ANY (ARRAY[f.id]) RETURNING j.queue, j.state
         )
         INSERT INTO longshore.count_change (queue, scheduled, ready)
         SELECT queue, -sum((state = 0)::int), -sum((state = 1)::int) FROM undone GROUP BY queue;

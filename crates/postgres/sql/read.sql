@@ -5,8 +5,8 @@
 CREATE FUNCTION longshore.get(p_ids uuid[]) RETURNS TABLE (place bigint, job longshore.snapshot) LANGUAGE plpgsql /* steady */ STABLE AS $$
 #variable_conflict use_column
 BEGIN
-    RETURN QUERY SELECT a.place, s FROM unnest(p_ids) WITH ORDINALITY AS a (id, place)
-    JOIN longshore.snapshot s ON s.id = a.id;
+    RETURN QUERY SELECT a.place, ROW(s.*)::longshore.snapshot FROM unnest(p_ids) WITH ORDINALITY AS a (id, place)
+    CROSS JOIN LATERAL (SELECT * FROM longshore.snapshot s WHERE s.id = a.id LIMIT 1) s;
 END $$;
 
 -- The part of it that somebody who waits needs.
@@ -18,7 +18,7 @@ BEGIN
     RETURN QUERY SELECT a.place, s.* FROM unnest(p_ids) WITH ORDINALITY AS a (id, place)
     CROSS JOIN LATERAL (
         SELECT s.state, s.attempt, s.max_attempts, s.progress, s.reason, s.failures -> -1 ->> 'message', s.version
-        FROM longshore.snapshot s WHERE s.id = a.id
+        FROM longshore.snapshot s WHERE s.id = a.id LIMIT 1
     ) s;
 END $$;
 
@@ -55,8 +55,9 @@ BEGIN
             (SELECT j.seq, j.queue, j.kind, j.state, j.tags, j.key FROM longshore.job j
              WHERE j.seq < p_end AND coalesce(p_state < 3 AND p_state <> 2, true) ORDER BY j.seq DESC LIMIT v_scan + 1)
             UNION ALL -- the few that run, or are dead, by an index of their own
-            (SELECT j.seq, j.queue, j.kind, j.state, j.tags, j.key FROM longshore.job j
-             WHERE j.state = 2 AND j.seq < p_end AND p_state = 2 ORDER BY j.seq DESC LIMIT v_scan + 1)
+            (SELECT j.* FROM (
+                SELECT j.seq, j.queue, j.kind, j.state, j.tags, j.key FROM longshore.job j WHERE j.state = 2 AND p_state = 2 OFFSET 0
+             ) j WHERE j.seq < p_end ORDER BY j.seq DESC LIMIT v_scan + 1)
             UNION ALL
             (SELECT h.seq, h.queue, h.kind, h.state, h.tags, h.key FROM longshore.history h
              WHERE h.seq < p_end AND coalesce(p_state > 2 AND p_state <> 4, true) ORDER BY h.seq DESC LIMIT v_scan + 1)

@@ -20,7 +20,7 @@ BEGIN
         USING unnest(p_ids, p_numbers, p_bits, p_outcomes, p_messages, p_whys, p_progresses, p_result_types, p_results, p_artifacts,
                      p_artifact_bytes) WITH ORDINALITY
               AS a (id, number, bits, outcome, message, why, said, result_type, result, artifact, artifact_bytes, place)
-        WHERE j.id = a.id AND j.token_number = a.number AND j.token_bits = a.bits AND a.place <= p_certain
+        WHERE j.id = ANY (ARRAY[a.id]) AND j.token_number = a.number AND j.token_bits = a.bits AND a.place <= p_certain
         RETURNING j.*, a.outcome, a.message, a.why, a.said, a.result_type, a.result, a.artifact, a.artifact_bytes, a.place
     ), kept AS (
         INSERT INTO longshore.history (
@@ -48,7 +48,7 @@ BEGIN
             SELECT k.queue, k.key FROM longshore.unique_key k
             WHERE k.queue = e.queue AND k.key = e.unique_key AND k.job = e.id FOR UPDATE SKIP LOCKED
         ) held
-        WHERE e.unique_key IS NOT NULL AND (e.outcome <> 0 OR e.unique_scope < 2) AND u.queue = held.queue AND u.key = held.key
+        WHERE e.unique_key IS NOT NULL AND (e.outcome <> 0 OR e.unique_scope < 2) AND u.queue = ANY (ARRAY[held.queue]) AND u.key = ANY (ARRAY[held.key])
     ), counted AS (
         INSERT INTO longshore.count_change (queue, running, succeeded, dead, cancelled)
         SELECT e.queue, -count(*), sum((e.outcome = 0)::int), sum((e.outcome = 4)::int), sum((e.outcome = 5)::int)
@@ -70,6 +70,6 @@ BEGIN
     RETURN QUERY
     SELECT a.place::integer FROM unnest(p_ids, p_numbers, p_bits) WITH ORDINALITY AS a (id, number, bits, place)
     WHERE a.place <> ALL (coalesce(v_ended, '{}')) AND a.place <> ALL (coalesce(v_moved, '{}'))
-      AND NOT EXISTS (SELECT 1 FROM longshore.job j WHERE j.id = a.id AND j.settled_number = a.number AND j.settled_bits = a.bits)
-      AND NOT EXISTS (SELECT 1 FROM longshore.history h WHERE h.id = a.id AND h.settled_number = a.number AND h.settled_bits = a.bits);
+      AND (SELECT true FROM longshore.job j WHERE j.id = a.id AND j.settled_number = a.number AND j.settled_bits = a.bits) IS NULL
+      AND (SELECT true FROM longshore.history h WHERE h.id = a.id AND h.settled_number = a.number AND h.settled_bits = a.bits) IS NULL;
 END $$;

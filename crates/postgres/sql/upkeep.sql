@@ -99,16 +99,16 @@ BEGIN
     WITH old AS MATERIALIZED (
         SELECT h.id FROM longshore.history h WHERE h.keep_until <= v_now ORDER BY h.keep_until LIMIT p_limit FOR UPDATE SKIP LOCKED
     ), gone AS (
-        DELETE FROM longshore.history h USING old o WHERE h.id = o.id RETURNING h.*
+        DELETE FROM longshore.history h USING old o WHERE h.id = ANY (ARRAY[o.id]) RETURNING h.*
     ), freed AS ( -- a key that is locked is being taken over, because its period has passed
         DELETE FROM longshore.unique_key u
         USING gone g CROSS JOIN LATERAL (
             SELECT k.queue, k.key FROM longshore.unique_key k
             WHERE k.queue = g.queue AND k.key = g.unique_key AND k.job = g.id FOR UPDATE SKIP LOCKED
         ) held
-        WHERE g.unique_key IS NOT NULL AND u.queue = held.queue AND u.key = held.key
+        WHERE g.unique_key IS NOT NULL AND u.queue = ANY (ARRAY[held.queue]) AND u.key = ANY (ARRAY[held.key])
     ), logs AS (
-        DELETE FROM longshore.log l USING gone g WHERE l.job = g.id
+        DELETE FROM longshore.log l USING gone g WHERE l.job = ANY (ARRAY[g.id])
     ), counted AS (
         INSERT INTO longshore.count_change (queue, succeeded, dead, cancelled)
         SELECT g.queue, -sum((g.state = 3)::int), -sum((g.state = 4)::int), -sum((g.state = 5)::int) FROM gone g GROUP BY g.queue
@@ -157,9 +157,9 @@ BEGIN
     v_over := ARRAY(
         SELECT a FROM longshore.idempotency a WHERE a.until <= v_now ORDER BY a.until LIMIT p_limit FOR UPDATE SKIP LOCKED);
     DELETE FROM longshore.idempotency a USING unnest(v_over) AS o
-    WHERE a.queue = o.queue AND a.key = o.key AND NOT longshore.is_known(o.job);
+    WHERE a.queue = ANY (ARRAY[o.queue]) AND a.key = ANY (ARRAY[o.key]) AND NOT longshore.is_known(o.job);
     UPDATE longshore.idempotency a SET until = v_now + 3600000 FROM unnest(v_over) AS o
-    WHERE a.queue = o.queue AND a.key = o.key AND longshore.is_known(o.job);
+    WHERE a.queue = ANY (ARRAY[o.queue]) AND a.key = ANY (ARRAY[o.key]) AND longshore.is_known(o.job);
     more := more OR cardinality(v_over) >= p_limit;
 
     SELECT s.n_dead_tup > greatest(20000, s.n_live_tup / 50)

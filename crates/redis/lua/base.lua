@@ -70,7 +70,11 @@ end
 local function in_chunks(command, key, values)
   for from = 1, #values, CHUNK do
     local to = math.min(from + CHUNK - 1, #values)
-    if key then redis.call(command, key, unpack(values, from, to)) else redis.call(command, unpack(values, from, to)) end
+    if key then
+      redis.call(command, key, unpack(values, from, to))
+    else
+      redis.call(command, unpack(values, from, to))
+    end
   end
 end
 

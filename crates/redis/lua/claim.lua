@@ -114,6 +114,11 @@ if resumes or #kinds == 0 then
   return answer(FRESH, due, false, 0, 0, { '' })
 end
 
+-- Returns the order of a member; Lua compares texts as people of the server's country do.
+local function order_of(member)
+  return (struct.unpack('>I8', member))
+end
+
 -- Takes up to n of the best jobs of these kinds out of their sets; returns members, scores, and which kind each is of.
 local function pop(kept, n)
   local members, scores, from = {}, {}, {}
@@ -143,7 +148,7 @@ local function pop(kept, n)
     for at = 2, #live do
       local kind = live[at]
       if bests[kind] < bests[chosen]
-        or bests[kind] == bests[chosen] and heads[kind][places[kind]] < heads[chosen][places[chosen]] then
+        or bests[kind] == bests[chosen] and order_of(heads[kind][places[kind]]) < order_of(heads[chosen][places[chosen]]) then
         chosen, place = kind, at
       end
     end

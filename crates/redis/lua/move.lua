@@ -94,8 +94,8 @@ local function queue_in(record)
 end
 
 -- Moves a job as planned, where `key` is what its record is called; returns its new record, or nothing where the event changes
--- nothing or the record makes no sense. `failure` is kept among its failures (the plan marks it), `result` becomes the end of its record; a job that
--- is `popped` has left its set already.
+-- nothing or the record makes no sense. `failure` is kept among its failures (the plan marks it), `result` becomes the end of its
+-- record; a job that is `popped` has left its set already.
 local function move(plan, id, key, record, failure, popped, result)
   if #record < SHORTEST then return nil end
   local facts = record:sub(1, FACTS_TO)

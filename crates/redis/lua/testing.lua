@@ -1,8 +1,8 @@
 #!lua flags=no-writes
 -- Asks where events take jobs, for the test that holds `step` to the one in Rust.
 -- KEYS  1 anything
--- ARGV  1… facts and an event: state, attempt, attempts allowed, crashes, interruptions, whether a cancel is asked, event, what it
---       carries
+-- ARGV  1… facts and an event: state, attempt, attempts allowed, crashes, interruptions, whether a cancel is asked, event, what
+--       it carries
 -- Out:  for each nothing; or the facts afterwards, how long it waits (-1: as before), the reason
 
 local answers = {}

@@ -9,7 +9,7 @@
 //!   answers before they have it.
 //! - When the server has no memory left pushes are refused, and what runs goes on to its end.
 //! - One connection carries all calls, and comes back by itself; meanwhile calls fail at once. A second one hears the bells of
-//!   other processes.
+//!   other processes; in a cluster, from one of the nodes that the URL names.
 //!
 //! # URLs
 //!
@@ -86,8 +86,8 @@ use target::Target;
 const LAYOUT: &str = "1";
 /// Jobs that many producers push at the same time go to the server together, up to this many.
 const PUSHED_AT_ONCE: usize = 500;
-/// How many calls with pushed jobs are on their way at a time: while the server works on one, the next grows.
-const PUSHES: usize = 1;
+/// How many calls with pushed jobs are on their way at a time: while the server works on one, the next is on its way.
+const PUSHES: usize = 2;
 /// How often upkeep looks whether the server is still set up as it was.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 

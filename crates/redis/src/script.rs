@@ -1,8 +1,10 @@
 //! The scripts: one Lua file a verb in `lua/`, put together when first used.
 //!
 //! A script is put together of the parts it needs, and of what is its own: `base.lua` (the clock, and what is to be written),
-//! `words.lua` (keys, alias, tags), `step.lua` and `move.lua` (where jobs go), `ranks.lua` (a seek a priority). Words in capitals are constants ([`shared`](crate::shared),
-//! [`keys`](crate::keys)) and are replaced by what they stand for: a local variable of Lua would cost each call more than that.
+//! `words.lua` (keys, alias, tags), `step.lua` and `move.lua` (where jobs go), `ranks.lua` (a seek a priority). Words in capitals
+//! are constants ([`shared`](crate::shared), [`keys`](crate::keys)) and are replaced by what they stand for: a local variable of
+//! Lua would cost each call more than that.
+//!
 //! The first line says what Redis may do with a script: `allow-oom` lets it go through when memory is full.
 
 use std::collections::HashMap;

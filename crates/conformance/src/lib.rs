@@ -34,7 +34,7 @@
 //! LONGSHORE_SEED=1846192505462584665 cargo test -p longshore-conformance --test suite simulator::fleet_that_crashes
 //! ```
 //!
-//! In the simulator that is the same story, call by call. Cases whose tasks race get the same dice, but not the same race.
+//! In the simulator that is the same story, call by call, but on a server, whose clock and load have a say in it. Cases whose tasks race get the same dice, but not the same race.
 //!
 //! # Reading order
 //!

@@ -251,7 +251,7 @@ simulator once "it makes faults of its own" {
     fleet_that_crashes_keeps_every_promise: "The same, when processes die at any await point, or are stopped and go on much later.",
     fleet_on_a_shaky_machine_keeps_every_promise: "The same, when the machine reboots and its wall clock is stepped.",
     fleet_with_everything_at_once_keeps_every_promise: "All of that together.",
-    one_seed_tells_one_story: "A seed leads to the same story, call by call, each time.",
+    one_seed_tells_one_story: "A seed leads to the same story, call by call, each time; but not on a server, whose clock has a say in it.",
 }
 
 running once "rule 12 runs workers over a bad connection" {

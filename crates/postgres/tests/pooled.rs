@@ -48,7 +48,7 @@ impl Fixture for Pooled {
     }
 
     fn seeds(&self) -> usize {
-        2
+        1
     }
 }
 

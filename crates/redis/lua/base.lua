@@ -86,7 +86,9 @@ local function flush()
   in_chunks('DEL', nil, doomed)
   for name, queue in pairs(queues) do
     for state = SCHEDULED, CANCELLED do
-      if queue[state] ~= 0 then redis.call('HINCRBY', root .. K_QUEUE .. name, 'n' .. string.char(48 + state), text(queue[state])) end
+      if queue[state] ~= 0 then
+        redis.call('HINCRBY', root .. K_QUEUE .. name, 'n' .. string.char(48 + state), text(queue[state]))
+      end
     end
   end
   records, doomed, added, removed, queues, last_queue = {}, {}, {}, {}, {}, nil

@@ -1,6 +1,7 @@
 //! Results that don't fit a record, kept in Redis, so that it alone is enough for workers on many machines.
 //!
-//! They are kept as durably as jobs, and cost the server's memory: many large results are better off elsewhere. An artifact is noted before it is written, so that the search for orphans finds it whatever happens in between.
+//! They are kept as durably as jobs, and cost the server's memory: many large results are better off elsewhere. An artifact is
+//! noted before it is written, so that the search for orphans finds it whatever happens in between.
 
 use std::time::Duration;
 

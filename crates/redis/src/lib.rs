@@ -111,8 +111,8 @@ impl Redis {
     ///
     /// # Errors
     ///
-    /// If the URL makes no sense; if the server cannot be reached, is older than 7.0, or would lose jobs and the URL does not accept
-    /// that; or if its jobs are of another version of longshore. The message names the server, and never a password.
+    /// If the URL makes no sense; if the server cannot be reached, is older than 7.0, or would lose jobs and the URL does not
+    /// accept that; or if its jobs are of another version of longshore. The message names the server, and never a password.
     pub async fn open(url: &str, settings: Settings) -> Result<Redis, Error> {
         let target = Target::parse(url)?;
         let named = target.to_string();

@@ -1,7 +1,7 @@
 //! Servers that tests and benchmarks start for themselves, and a proxy that breaks connections.
 //!
 //! Every server runs on a free loopback port in a temporary folder of its own, and ends with the program that started it, whatever
-//! happens to that ([`server`]). Tests share one of each kind where they can (`shared()`), each in a namespace of its own; those
+//! happens to that (`server.rs`). Tests share one of each kind where they can (`shared()`), each in a namespace of its own; those
 //! that stop, kill or fill one start their own. A program that is missing is a loud failure that names the line which installs it.
 //!
 //! | what | where |

@@ -39,6 +39,6 @@ impl Fixture for Direct {
     }
 
     fn seeds(&self) -> usize {
-        10
+        3
     }
 }

@@ -1,4 +1,5 @@
--- Reads jobs. All of these see one moment, that of the statement they are called in.
+-- Reads jobs. All of these see one moment, that of the statement they are called in. ROWS keeps the server from compiling a
+-- statement that calls them, which would take longer than the call.
 
 -- In:  job ids
 -- Out: the places of those that are known, and everything about them
@@ -38,7 +39,7 @@ END $$;
 -- Out: the places of jobs in the order of pushes, newest first; and in each row where to go on, NULL at the end. One row at least.
 CREATE FUNCTION longshore.list(
     p_end bigint, p_limit integer, p_queue text, p_kind text, p_state smallint, p_tag text, p_key text, p_scan integer
-) RETURNS TABLE (seq bigint, next bigint) LANGUAGE plpgsql /* steady */ STABLE AS $$
+) RETURNS TABLE (seq bigint, next bigint) ROWS 200 LANGUAGE plpgsql /* steady */ STABLE AS $$
 #variable_conflict use_column
 DECLARE
     v_all   boolean := p_queue IS NULL AND p_kind IS NULL AND p_state IS NULL AND p_tag IS NULL AND p_key IS NULL;
@@ -86,7 +87,7 @@ END $$;
 
 -- In:  places in the order of pushes
 -- Out: everything about those jobs
-CREATE FUNCTION longshore.at(p_seq bigint) RETURNS SETOF longshore.snapshot LANGUAGE plpgsql /* steady */ STABLE AS $$
+CREATE FUNCTION longshore.at(p_seq bigint) RETURNS SETOF longshore.snapshot ROWS 1 LANGUAGE plpgsql /* steady */ STABLE AS $$
 BEGIN
     RETURN QUERY SELECT * FROM longshore.snapshot s WHERE s.seq = p_seq;
 END $$;

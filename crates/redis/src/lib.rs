@@ -86,8 +86,8 @@ use target::Target;
 const LAYOUT: &str = "1";
 /// Jobs that many producers push at the same time go to the server together, up to this many.
 const PUSHED_AT_ONCE: usize = 500;
-/// How many calls with pushed jobs are on their way at a time: while the server works on one, the next is on its way.
-const PUSHES: usize = 2;
+/// How many calls with pushed jobs are on their way at a time: while the server works on one, the next grows.
+const PUSHES: usize = 1;
 /// How often upkeep looks whether the server is still set up as it was.
 const LOOK_AGAIN: Duration = Duration::from_secs(300);
 

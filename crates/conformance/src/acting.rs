@@ -152,6 +152,7 @@ pub(crate) async fn deleted_job_goes_with_its_artifact(bench: Bench) {
     bench.end(&claimed, Outcome::Succeed { result: Some(stored) }).await;
     let other = job_in(&bench, State::Dead).await;
     assert_eq!(bench.act(claimed.id, Action::Delete).await, Acted::Done(State::Succeeded));
+    bench.clock.step_wall(-5_000);
     bench.backend.upkeep().await.unwrap();
     assert!(!bench.is_known(claimed.id).await);
     assert_eq!(bench.artifacts().get(name).await.unwrap(), None);

@@ -34,8 +34,8 @@ BEGIN
     answer := 'done';
     state := v_ended.state;
     IF p_action = 'delete' THEN
-        -- Upkeep deletes it, with its artifact: nobody else deletes artifacts.
-        UPDATE longshore.history h SET keep_until = v_now WHERE h.id = p_id;
+        -- Upkeep deletes it, with its artifact: nobody else deletes artifacts. It does so wherever the clock is by then.
+        UPDATE longshore.history h SET keep_until = 0 WHERE h.id = p_id;
     ELSIF p_action <> 'retry' OR v_ended.state = 3 THEN
         answer := 'not';
     ELSE

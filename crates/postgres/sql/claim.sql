@@ -120,7 +120,7 @@ BEGIN
                       ORDER BY j.rank, j.run_at, j.seq) best
             ), taken AS (
                 UPDATE longshore.job j
-                SET state = 2, attempt = j.attempt + 1, worker = p_worker, token_number = p.number, token_bits = p_bits,
+                SET state = 2, attempt = least(j.attempt + 1, 32767), worker = p_worker, token_number = p.number, token_bits = p_bits,
                     lease_until = v_until, started_at = v_now, progress = NULL, version = j.version + 1
                 FROM picked p WHERE j.id = ANY (ARRAY[p.id]) AND (j.deadline IS NULL OR j.deadline > v_now)
                 RETURNING j.*

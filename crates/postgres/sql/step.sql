@@ -15,14 +15,14 @@ CREATE FUNCTION longshore.step(
 ) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT m.next::smallint,
            CASE
-               WHEN event = 9 THEN attempt + 1
+               WHEN event = 9 THEN least(attempt + 1, 32767)
                WHEN state > 2 THEN 0
                WHEN m.called_off THEN attempt
                WHEN event IN (2, 3, 6, 7) THEN greatest(attempt - 1, 0)
                ELSE attempt
            END::smallint,
            CASE WHEN state > 2 THEN 0 WHEN event = 7 AND NOT m.called_off THEN crashes + 1 ELSE crashes END::smallint,
-           interruptions + (event IN (2, 3, 6) AND NOT m.called_off)::integer,
+           interruptions + (event IN (2, 3, 6) AND NOT m.called_off AND interruptions < 2147483647)::integer,
            CASE WHEN state > 2 THEN false WHEN event = 10 AND state = 2 THEN true ELSE cancel_asked END,
            CASE
                WHEN m.next > 2 THEN NULL

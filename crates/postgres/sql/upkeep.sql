@@ -164,5 +164,6 @@ BEGIN
 
     SELECT s.n_dead_tup > greatest(20000, s.n_live_tup / 50)
            AND coalesce(greatest(s.last_vacuum, s.last_autovacuum) < clock_timestamp() - interval '10 seconds', true)
-    INTO dusty FROM pg_stat_user_tables s WHERE s.relid = 'longshore.job'::regclass;
+           AND pg_has_role(c.relowner, 'USAGE') -- others may not
+    INTO dusty FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid WHERE s.relid = 'longshore.job'::regclass;
 END $$;

@@ -13,8 +13,8 @@ local member = record:sub(ORDER_FROM, ORDER_TO) .. id
 
 if asked == DELETE then
   if state < SUCCEEDED then return struct.pack('<BBB', 0, CANNOT, state) end
-  -- Upkeep deletes it, with its artifact: nobody else deletes artifacts.
-  redis.call('ZADD', root .. K_FINAL .. queue, text(now), member)
+  -- Upkeep deletes it, with its artifact: nobody else deletes artifacts. It does so wherever the clock is by then.
+  redis.call('ZADD', root .. K_FINAL .. queue, '0', member)
   return struct.pack('<BBB', 0, ACTED, state)
 end
 

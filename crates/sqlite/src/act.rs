@@ -15,10 +15,8 @@ pub(crate) fn act(tx: &mut Tx<'_>, id: JobId, action: Action) -> rusqlite::Resul
         Action::Cancel => Event::Cancel,
         Action::Retry => Event::Retry,
         Action::Delete if state.is_final() => {
-            // Upkeep deletes it, with its artifact: nobody else deletes artifacts.
-            tx.connection
-                .prepare_cached("UPDATE job SET keep_until = ?2 WHERE seq = ?1")?
-                .execute([seq, tx.now.as_millis()])?;
+            // Upkeep deletes it, with its artifact: nobody else deletes artifacts. It does so wherever the clock is by then.
+            tx.connection.prepare_cached("UPDATE job SET keep_until = 0 WHERE seq = ?1")?.execute([seq])?;
             return Ok(Acted::Done(state));
         }
         _ => return Ok(Acted::Not(state)),

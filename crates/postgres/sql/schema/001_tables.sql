@@ -12,8 +12,8 @@ CREATE TABLE longshore.job (
     created_at      bigint   NOT NULL,
     version         bigint   NOT NULL DEFAULT 1,
     deadline        bigint,
-    unique_scope    bigint,                     -- 0: until started, 1: until finished, else 2 + the period in ms
-    reuse_ms        bigint,
+    unique_scope    bigint   CHECK (unique_scope BETWEEN 0 AND 1000000000000000), -- 0: until started, 1: until finished, else 2 + ms
+    reuse_ms        bigint   CHECK (reuse_ms BETWEEN 0 AND 1000000000000000),
     started_at      bigint,
     settled_number  bigint,                     -- the newest token whose settle was accepted
     settled_bits    bigint,
@@ -39,7 +39,7 @@ CREATE TABLE longshore.job (
     unique_key      text     COLLATE "C",
     reuse_key       text     COLLATE "C",
     progress        text,                       -- JSON
-    failures        jsonb,                      -- an array of {at, attempt, worker, message}, the newest 20, oldest first
+    failures        jsonb    CHECK (jsonb_typeof(failures) = 'array'), -- of {at, attempt, worker, message}: the newest 20, oldest first
     PRIMARY KEY (id),
     CHECK ((state = 2) = (token_number IS NOT NULL AND token_bits IS NOT NULL AND lease_until IS NOT NULL
                           AND worker IS NOT NULL))
@@ -57,11 +57,12 @@ CREATE INDEX job_running   ON longshore.job (lease_until, worker) WHERE state = 
 CREATE INDEX job_deadline  ON longshore.job (deadline)            WHERE deadline IS NOT NULL AND state < 2;
 CREATE INDEX job_alias     ON longshore.job (alias, seq)          WHERE alias IS NOT NULL;
 
+-- Takes whatever a damaged row of `job` may hold, so that it can be moved out of the way.
 CREATE TABLE longshore.history (
-    seq             bigint   NOT NULL,
-    run_at          bigint   NOT NULL,
-    created_at      bigint   NOT NULL,
-    version         bigint   NOT NULL,
+    seq             bigint,
+    run_at          bigint,
+    created_at      bigint,
+    version         bigint,
     finished_at     bigint   NOT NULL,
     keep_until      bigint   NOT NULL,
     deadline        bigint,
@@ -72,19 +73,19 @@ CREATE TABLE longshore.history (
     settled_bits    bigint,
     artifact        bigint,                     -- the number of the claim that made the result, where it is an artifact
     artifact_bytes  bigint,
-    timeout_ms      integer  NOT NULL,
-    interruptions   integer  NOT NULL,
+    timeout_ms      integer,
+    interruptions   integer,
     state           smallint NOT NULL CHECK (state BETWEEN 3 AND 5),    -- succeeded dead cancelled
-    rank            smallint NOT NULL,
-    attempt         smallint NOT NULL,
-    max_attempts    smallint NOT NULL,
-    crashes         smallint NOT NULL,
-    cancel_asked    boolean  NOT NULL,
+    rank            smallint,
+    attempt         smallint,
+    max_attempts    smallint,
+    crashes         smallint,
+    cancel_asked    boolean,
     id              uuid     NOT NULL,
     worker          uuid,
     queue           text     COLLATE "C" NOT NULL,
-    kind            text     COLLATE "C" NOT NULL,
-    payload         text     NOT NULL,
+    kind            text     COLLATE "C",
+    payload         text,
     key             text,
     tags            jsonb,
     alias           text     COLLATE "C",

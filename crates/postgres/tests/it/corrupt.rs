@@ -20,6 +20,9 @@ async fn constraints_keep_most_nonsense_out() {
         "queue = NULL",
         "payload = repeat('x', 300000)",
         "interruptions = -1",
+        "reuse_ms = -1",
+        "unique_scope = -1",
+        "failures = '{}'",
     ] {
         let sql = schema.sql(&format!("UPDATE longshore.job SET {wrong}"));
         assert!(client.batch_execute(&sql).await.is_err(), "{wrong}");
@@ -38,8 +41,7 @@ async fn row_that_makes_no_sense_is_dead_and_stops_nobody() {
         (push(&schema.store, job()).await, push(&schema.store, job()).await, push(&schema.store, job()).await);
     client
         .batch_execute(&schema.sql(&format!(
-            "ALTER TABLE longshore.history ALTER COLUMN timeout_ms DROP NOT NULL, ALTER COLUMN payload DROP NOT NULL;
-         UPDATE longshore.job SET timeout_ms = NULL WHERE id = '{no_time}';
+            "UPDATE longshore.job SET timeout_ms = NULL WHERE id = '{no_time}';
          UPDATE longshore.job SET payload = NULL WHERE id = '{no_payload}'"
         )))
         .await

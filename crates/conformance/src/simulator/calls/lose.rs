@@ -145,7 +145,10 @@ impl KeepUp {
                 self.0.rescue && entry.held.is_some_and(|held| ended(held.ends.1))
             }
             // What upkeep made final itself has its time before it.
-            _ => job.finished_at.is_some_and(|at| ledger.settings.keep_until(job.state, at, None) <= before.wall),
+            _ => {
+                let until = job.finished_at.map(|at| ledger.settings.keep_until(job.state, at, None));
+                entry.deleted || until.is_some_and(|until| until <= before.wall)
+            }
         };
         let left = ledger.entries().filter(|entry| entry.seen.as_ref().is_some_and(|job| over(entry, job)));
         let left: Vec<_> = left.map(|entry| (ledger.name(entry.new.id), entry.seen.clone())).collect();

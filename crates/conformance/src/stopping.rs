@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use longshore_core::handler::{self, Ctx, State as Shared};
 use longshore_core::worker::{Ended, Worker};
-use longshore_core::{Acted, Action, Backend, Client, Handle, Job, Retry, State, Status, WaitError};
+use longshore_core::{Acted, Action, Backend, Client, Error, Handle, Job, Retry, State, Status, WaitError};
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::bench::{Bench, secs};
+use crate::through::{Calling, Layer, Through, Verb};
 
 /// A job that says that it runs, and then waits to be stopped or let through.
 #[derive(Serialize, Deserialize)]
@@ -188,6 +189,51 @@ pub(crate) async fn cancelled_worker_hands_back_at_once(bench: Bench) {
         let job = bench.job(handle.id()).await;
         assert_eq!((job.state, job.attempt, job.interruptions), (State::Ready, 0, 1));
     }
+}
+
+/// Stops claims on their way to the store.
+#[derive(Clone)]
+struct Gate {
+    open: Arc<watch::Sender<bool>>,
+    /// How many claims stand before it.
+    waiting: Arc<watch::Sender<usize>>,
+}
+
+impl Layer for Gate {
+    async fn around<'a, T, C>(&'a self, verb: Verb, call: C) -> Result<T, Error>
+    where
+        T: Send + 'a,
+        C: Fn() -> Calling<'a, T> + Send + Sync + 'a,
+    {
+        if verb == Verb::Claim {
+            self.waiting.send_modify(|n| *n += 1);
+            self.open.subscribe().wait_for(|open| *open).await.expect("the case holds the gate");
+            self.waiting.send_modify(|n| *n -= 1);
+        }
+        call().await
+    }
+}
+
+pub(crate) async fn cancelled_worker_does_not_claim_what_it_hands_back(bench: Bench) {
+    let gate = Gate { open: Arc::new(watch::Sender::new(true)), waiting: Arc::default() };
+    let gated = Backend::new(Arc::new(Through::new(Arc::clone(&bench.store), gate.clone())), bench.artifacts());
+    let mut stage = Stage::new();
+    let worker = stage.worker(&gated).grace(secs(3600)).start().unwrap();
+    let handle = enqueue(&bench, true).await;
+    stage.runs().await;
+    gate.open.send_replace(false);
+    gate.waiting.subscribe().wait_for(|n| *n == 1).await.unwrap();
+    let then_open = async {
+        // As long as the claim stands there, the worker may well settle, but not hand back.
+        while !worker.report().await.unwrap().running.is_empty() {}
+        for _ in 0..20 {
+            assert_eq!(worker.report().await.unwrap().unsettled, 1);
+        }
+        gate.open.send_replace(true);
+    };
+    assert_eq!(tokio::join!(worker.cancel(), then_open).0, Ended::Released);
+    let job = bench.job(handle.id()).await;
+    assert_eq!((job.state, job.attempt, job.interruptions), (State::Ready, 0, 1));
 }
 
 pub(crate) async fn quiet_worker_claims_nothing_until_it_is_resumed(bench: Bench) {

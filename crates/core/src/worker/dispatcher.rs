@@ -4,6 +4,7 @@
 //! the next, so that an idle worker settles at once and a busy one in batches.
 
 use std::collections::HashMap;
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -239,7 +240,7 @@ impl Dispatcher {
             Phase::Draining(until) | Phase::Cancelling(until) => until,
             Phase::Working | Phase::Quiet => far,
         };
-        let settle = if self.unsettled.is_empty() || self.settling > 0 { far } else { self.settle_retry.not_before };
+        let settle = if self.may_settle() { self.settle_retry.not_before } else { far };
         let repeat =
             if self.fetch.unanswered.is_some() && !self.fetch.under_way { self.fetch.retry.not_before } else { far };
         let show = if self.may_show() { self.fetch.show_at.max(self.fetch.retry.not_before) } else { far };
@@ -442,12 +443,24 @@ impl Dispatcher {
 
     // ---- settling ----
 
+    /// Returns whether a job is to be handed back that a claim under way could bring right back.
+    fn comes_back(&self, settlement: &Settlement) -> bool {
+        self.fetch.under_way && self.phase != Phase::Working && matches!(settlement.outcome, Outcome::Release)
+    }
+
+    fn may_settle(&self) -> bool {
+        self.settling == 0 && !self.unsettled.iter().all(|settlement| self.comes_back(settlement))
+    }
+
     fn settle(&mut self) {
-        if self.settling > 0 || self.unsettled.is_empty() || !self.settle_retry.is_over() {
+        if !self.may_settle() || !self.settle_retry.is_over() {
             return;
         }
         let most = if self.settle_one_by_one { 1 } else { limits::BATCH };
-        let batch: Vec<_> = self.unsettled.drain(..self.unsettled.len().min(most)).collect();
+        let (waiting, mut batch): (Vec<_>, Vec<_>) =
+            mem::take(&mut self.unsettled).into_iter().partition(|settlement| self.comes_back(settlement));
+        self.unsettled = batch.split_off(batch.len().min(most));
+        self.unsettled.extend(waiting);
         self.settle_one_by_one &= !self.unsettled.is_empty();
         self.settling = batch.len();
         let (backend, inbox) = (self.backend.clone(), self.inbox.clone());

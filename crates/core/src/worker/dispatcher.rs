@@ -168,7 +168,13 @@ impl Dispatcher {
             self.claim();
             let wake_at = self.wake_at();
             tokio::select! {
-                Some(event) = self.events.recv() => self.handle(event),
+                Some(event) = self.events.recv() => {
+                    self.handle(event);
+                    // Whatever else is over by now is settled in the same batch.
+                    while let Ok(event) = self.events.try_recv() {
+                        self.handle(event);
+                    }
+                }
                 Some(command) = self.commands.recv() => self.obey(command),
                 () = self.work.heard(), if self.phase == Phase::Working => self.fetch.hungry = true,
                 () = self.cancels.heard() => self.fetch.cancel_rang = true,

@@ -72,6 +72,9 @@ pub(crate) async fn look(link: &Link) -> Result<Setup, Error> {
             Value::VerbatimString { text, .. } => text,
             other => bytes(other).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default(),
         };
+        if is_loading(&text) {
+            return Err(Error::new(ErrorKind::Unavailable, "it is still loading its data"));
+        }
         let one = read(&text).ok_or_else(|| error::unexpected("INFO"))?;
         setup = Some(match setup {
             Some(others) => others.and(one),
@@ -110,6 +113,11 @@ impl Setup {
         }
         self
     }
+}
+
+/// Returns whether a server has just started. Until it has read its append-only file, it says that it writes none.
+fn is_loading(info: &str) -> bool {
+    info.lines().any(|line| line.trim_end() == "loading:1")
 }
 
 /// Reads what INFO says. The newest sync policy is not in it.
@@ -196,6 +204,12 @@ mod tests {
             assert!(found[0].to_string().contains(word), "{}", found[0]);
         }
         assert!(read("nonsense").is_none());
+    }
+
+    #[test]
+    fn server_that_has_just_started_is_no_fault() {
+        assert!(is_loading(&GOOD.replace("aof_enabled:1", "loading:1\r\nasync_loading:0\r\naof_enabled:0")));
+        assert!(!is_loading(&GOOD.replace("aof_enabled:1", "loading:0\r\nasync_loading:1\r\naof_enabled:1")));
     }
 
     #[test]

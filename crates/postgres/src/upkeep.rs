@@ -17,6 +17,9 @@ use crate::pool::Pool;
 /// A call that takes longer was held up, and whatever held it up has held up renewals, too.
 const STANDSTILL: Duration = Duration::from_secs(3);
 
+/// How long autovacuum is left alone after a vacuum of ours has failed.
+const NOT_AGAIN: Duration = Duration::from_secs(600);
+
 /// Where the search for kinds that nobody knows goes on.
 #[derive(Debug, Default)]
 pub(crate) struct Place(Mutex<Option<Vec<String>>>);
@@ -117,11 +120,13 @@ async fn tidy(store: &Postgres, limit: usize, shift: i64) -> Result<bool, Error>
     let params = [(&(limit as i32) as _, Type::INT4), (&lock as _, Type::INT8), (&shift as _, Type::INT8)];
     let row = store.pool.row("SELECT more, dusty FROM longshore.tidy($1, $2, $3)", &params).await?;
     let dusty: Option<bool> = row.try_get(1).map_err(error::of)?;
-    if dusty == Some(true) && !store.vacuums.swap(true, Ordering::AcqRel) {
+    // A pooler has few connections, and lends them for transactions.
+    if dusty == Some(true) && !store.pool.is_pooled() && !store.vacuums.swap(true, Ordering::AcqRel) {
         let (pool, vacuums) = (store.pool.clone(), Arc::clone(&store.vacuums));
         store.pool.runtime().spawn(async move {
             if let Err(e) = vacuum(&pool).await {
                 tracing::debug!(error = %e, "cannot vacuum the table of jobs; autovacuum will");
+                tokio::time::sleep(NOT_AGAIN).await;
             }
             vacuums.store(false, Ordering::Release);
         });
@@ -129,11 +134,13 @@ async fn tidy(store: &Postgres, limit: usize, shift: i64) -> Result<bool, Error>
     row.try_get(0).map_err(error::of)
 }
 
-/// Vacuums the table of jobs, as autovacuum does, only sooner; who is not its owner does nothing. Holds up nobody.
+/// Vacuums the table of jobs, as autovacuum does, only sooner. Takes as long as it takes, over a connection of its own: holds up nobody.
 async fn vacuum(pool: &Pool) -> Result<(), Error> {
-    let taken = pool.take().await?;
+    let (client, driver) = pool.dial((Instant::now() + pool.patience()).into(), "-c statement_timeout=0").await?;
+    let driving = pool.runtime().spawn(driver);
     let sql = pool.schema().in_sql("VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) longshore.job");
-    taken.client().batch_execute(&sql).await.map_err(error::of)?;
-    taken.put_back();
-    Ok(())
+    let done = client.batch_execute(&sql).await.map_err(error::of);
+    drop(client);
+    let _ = driving.await; // it ends with its client
+    done
 }

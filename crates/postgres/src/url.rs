@@ -119,6 +119,9 @@ impl FromStr for Url {
             return Err(Error::invalid("a PostgreSQL URL begins with `postgres://` or `postgresql://`"));
         }
         let (place, query) = text.split_once('?').unwrap_or((text, ""));
+        // Then what is no option may be the end of a password, and is not shown.
+        let hides = !place.contains('@') && query.contains('@');
+        let hidden = || Error::invalid("a PostgreSQL URL has a `?` before its `@`: in a password write `%3F` for it");
         let mut url = Url {
             config: Config::new(),
             tls: Tls::default(),
@@ -134,7 +137,7 @@ impl FromStr for Url {
             if DRIVERS.contains(&key) {
                 drivers.push(option);
             } else {
-                url.set(key, &decoded(value), &mut ssl_mode)?;
+                url.set(key, &decoded(value), &mut ssl_mode).map_err(|e| if hides { hidden() } else { e })?;
             }
         }
         let rest = format!("{place}?{}", drivers.join("&"));
@@ -255,6 +258,17 @@ mod tests {
 
     fn refused(text: &str) -> String {
         text.parse::<Url>().expect_err("it must be refused").to_string()
+    }
+
+    #[test]
+    fn end_of_a_password_is_not_taken_for_an_option_and_shown() {
+        for text in
+            ["postgres://me:se?cret@db/jobs", "postgres://me:se?pool=cret@db", "postgres://me:se?schema=cret@db"]
+        {
+            let said = refused(text);
+            assert!(said.contains("%3F") && !said.contains("cret"), "{said}");
+        }
+        assert_eq!(url("postgres:///jobs?user=me%40here&host=/run").config.get_user(), Some("me@here"));
     }
 
     #[test]

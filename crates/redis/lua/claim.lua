@@ -17,6 +17,12 @@ local meta, workers = root .. K_QUEUE .. queue, root .. K_WORKERS .. queue
 local lease_end = math.min(lease_now + lease, FAR)
 local lease_text = text(lease_end)
 
+-- Returns what lies beside a record; nothing where it is gone, or somebody has put something else there.
+local function beside(kept, id)
+  local value = redis.pcall('GET', root .. kept .. id)
+  return type(value) == 'string' and value or nil
+end
+
 local function answer(known, due, alone_waits, handed, solo, jobs)
   jobs[1] = pack('<BBi8BI4B', finish(), known, due, alone_waits and 1 or 0, handed, solo)
   return jobs
@@ -46,7 +52,7 @@ if earlier and #earlier == 30 then
     for at, job in ipairs(found) do
       local payload = ''
       if band(struct.unpack('<H', job.record, 2), PAYLOAD_BESIDE) ~= 0 then
-        payload = redis.call('GET', root .. K_PAYLOAD .. job.id) or ''
+        payload = beside(K_PAYLOAD, job.id) or ''
       end
       jobs[2 * at], jobs[2 * at + 1] = job.member, job.record .. payload
     end
@@ -81,20 +87,12 @@ if next_due[1] and tonumber(next_due[2]) <= now then
   local all, ids, keys = look_up(members)
   local due, ready = plan_of(DUE), {}
   for at, record in ipairs(all) do
-    if not record then
-      remove(scheduled, members[at])
-      forget(queue, SCHEDULED, members[at])
+    local after = record and move(due, ids[at], keys[at], record)
+    if after then
+      local _, kind = names(after)
+      ready[kind] = true
     else
-      local after = move(due, ids[at], keys[at], record)
-      if not after then
-        remove(scheduled, members[at])
-        if not sound(record) then
-          entomb(queue, kinds[1] or 'unknown', SCHEDULED, members[at], "the job's record makes no sense")
-        end
-      else
-        local _, kind = names(after)
-        ready[kind] = true
-      end
+      drop(scheduled, queue, kinds[1] or 'unknown', SCHEDULED, members[at], record)
     end
   end
   for kind in pairs(ready) do redis.call('SADD', root .. K_KINDS .. queue, kind) end
@@ -189,7 +187,7 @@ local function hand_out(kept, members, scores, from)
         local low, high = record:byte(2, 3)
         large, timely = band(high or 0, PAYLOAD_BESIDE / 256) ~= 0, band(low or 0, HAS_DEADLINE) ~= 0
       end
-      if large then payload = redis.call('GET', root .. K_PAYLOAD .. id) end
+      if large then payload = beside(K_PAYLOAD, id) end
       if timely and #record >= SHORTEST and struct.unpack('<i8', record, DEADLINE_FROM) <= now then
         late = late or plan_of(BURY, EXPIRED)
         after = move(late, id, key, record, nil, true)

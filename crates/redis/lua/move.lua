@@ -4,7 +4,7 @@ local grant_token, grant_worker
 
 -- Returns whether a record can be read as far as it takes to move it.
 local function sound(record)
-  return (pcall(struct.unpack, WHOLE, record))
+  return (record:byte(1) or 255) <= CANCELLED and (pcall(struct.unpack, WHOLE, record))
 end
 
 -- Returns the queue, the kind, the rank, and where the words begin, of a record that is sound.
@@ -27,8 +27,8 @@ end
 
 -- Gives a unique key back where a move ends its scope; returns until when it is still held by its period.
 local function unique_moved(queue, unique, scope, member, to)
-  local held = redis.call('HGET', root .. K_UNIQUE .. queue, unique)
-  if not held or held:sub(1, 24) ~= member then return nil end
+  local held = redis.pcall('HGET', root .. K_UNIQUE .. queue, unique)
+  if type(held) ~= 'string' or held:sub(1, 24) ~= member then return nil end
   local over = to >= SUCCEEDED
   if scope == 0 then over = over or to == RUNNING elseif scope >= 2 then over = to == DEAD or to == CANCELLED end
   if over then
@@ -40,8 +40,9 @@ end
 
 local function note_failure(id, attempt, worker, message)
   local key = root .. K_FAILURES .. id
-  redis.call('RPUSH', key, pack('<i8Hc16', now, attempt, worker) .. message)
-  redis.call('LTRIM', key, -FAILURES_KEPT, -1)
+  -- Where somebody has put something else there, that is no reason to stop half-way.
+  redis.pcall('RPUSH', key, pack('<i8Hc16', now, attempt, worker) .. message)
+  redis.pcall('LTRIM', key, -FAILURES_KEPT, -1)
 end
 
 local function ready_set(queue, kind, crashes)
@@ -209,6 +210,16 @@ end
 local function forget(queue, state, member)
   remove(root .. K_ALL .. queue, member)
   count(queue, state, -1)
+end
+
+-- Drops from its set what cannot be moved, and makes it dead where nothing else would ever find it again.
+local function drop(set, queue, kind, state, member, record)
+  remove(set, member)
+  if not record then
+    forget(queue, state, member)
+  elseif not sound(record) then
+    entomb(queue, kind, state, member, "the job's record makes no sense")
+  end
 end
 
 -- Notes that a lease of a worker ends then; one that is longer than leases can be is to be looked at at once.

@@ -15,7 +15,11 @@ local all, ids, keys = look_up(members)
 local plan, taken = plan_of(tonumber(ARGV[4]), nil, failure and HAS_FAILURES), 0
 for at, record in ipairs(all) do
   local is_held = record and record:byte(1) == RUNNING and record:sub(WORKER_FROM, WORKER_TO) == worker
-  if is_held and move(plan, ids[at], keys[at], record, failure) then taken = taken + 1 else remove(held, members[at]) end
+  if is_held and move(plan, ids[at], keys[at], record, failure) then
+    taken = taken + 1
+  else
+    drop(held, queue, 'unknown', RUNNING, members[at], record)
+  end
 end
 local rang = finish()
 local more = redis.call('EXISTS', held)

@@ -18,7 +18,7 @@ for at = 4, #ARGV do
         if record and move(plan, ids[place], keys[place], record) then
           found = found + 1
         else
-          remove(set, members[place])
+          drop(set, queue, ARGV[at], READY, members[place], record)
         end
       end
     end)

@@ -32,12 +32,7 @@ local function move_all(set, state, members, plan, failure)
     if record and move(plan, ids[at], keys[at], record, failure) then
       moved = moved + 1
     else
-      remove(set, members[at])
-      if not record then
-        forget(queue, state, members[at])
-      elseif not sound(record) then
-        entomb(queue, 'unknown', state, members[at], "the job's record makes no sense")
-      end
+      drop(set, queue, 'unknown', state, members[at], record)
     end
   end
   flush()

@@ -182,7 +182,9 @@ impl Base {
     /// Begins a call of a script on what those keys begin with.
     pub(crate) fn call(&self, script: &'static Script, root: &str) -> Call<'_> {
         let mut command = redis::cmd("EVALSHA");
-        command.arg(&script.sha).arg(1).arg(root);
+        // A second key that is never there either: while a slot moves to another node, that one then takes no script until it has
+        // all keys (TRYAGAIN), rather than run on the few it has.
+        command.arg(&script.sha).arg(2).arg(root).arg(format!("{root}-"));
         Call { base: self, script, command }
     }
 

@@ -123,7 +123,11 @@ impl Asks<'_> {
         let (member, record) = bytes(member).zip(bytes(record)).ok_or_else(|| error::unexpected("claim"))?;
         match read_claimed(&member, &record) {
             Some(Ok(job)) => answer.jobs.push(job),
-            Some(Err((id, token, why))) => bury(self.base, id, token, why).await?,
+            Some(Err((id, token, why))) => {
+                if let Err(e) = bury(self.base, id, token, why).await {
+                    tracing::warn!(error = %e, job = %id, "cannot bury a job whose record makes no sense"); // its lease ends
+                }
+            }
             None => return Err(error::unexpected("claim")),
         }
         Ok(())

@@ -58,6 +58,23 @@ fn words(error: &RedisError) -> String {
     }
 }
 
+/// Returns whether the client of a cluster sends a request again that was answered like that, and tells of the last try alone.
+pub(crate) fn is_sent_again(error: &RedisError) -> bool {
+    use redis::ErrorKind as Kind;
+    match error.kind() {
+        Kind::Io | Kind::Parse | Kind::ClusterConnectionNotFound => true,
+        Kind::Server(kind) => !matches!(
+            kind,
+            ServerErrorKind::ResponseError
+                | ServerErrorKind::ExecAbort
+                | ServerErrorKind::NoScript
+                | ServerErrorKind::CrossSlot
+                | ServerErrorKind::NoPerm
+        ),
+        _ => false,
+    }
+}
+
 /// Returns whether the connection it came over is of no use any more.
 pub(crate) fn ends_connection(error: &RedisError) -> bool {
     use redis::ErrorKind as Kind;

@@ -45,11 +45,14 @@ enum Way {
 }
 
 /// Why there is no answer.
+#[derive(Debug)]
 pub(crate) enum Failed {
     /// It was not sent: there is no connection.
     Away(Error),
     /// It was sent, or the server said no.
     Told(RedisError),
+    /// It was sent again by the client, and this is what became of the last try: an earlier one may have been done.
+    Retried(RedisError),
 }
 
 impl From<Failed> for Error {
@@ -57,6 +60,7 @@ impl From<Failed> for Error {
         match failed {
             Failed::Away(error) => error,
             Failed::Told(error) => error::of(error),
+            Failed::Retried(error) => error::of(error).perhaps_done(),
         }
     }
 }
@@ -84,7 +88,10 @@ impl Link {
             Way::Cluster(connection) => {
                 let mut connection = connection.clone();
                 let answer = connection.req_packed_command(command).await;
-                answer.and_then(Value::extract_error).map_err(Failed::Told)
+                answer.and_then(Value::extract_error).map_err(|e| {
+                    let again = error::is_sent_again(&e);
+                    if again { Failed::Retried(e) } else { Failed::Told(e) }
+                })
             }
         };
         if began.elapsed() >= STANDSTILL {

@@ -154,7 +154,7 @@ async fn synced(link: &Link) -> Result<Survives, Error> {
     command.arg("GET").arg("appendfsync");
     let answers = match link.send_to_masters(command).await {
         Ok(answers) => answers,
-        Err(failed @ Failed::Away(_)) => return Err(failed.into()),
+        Err(failed @ (Failed::Away(_) | Failed::Retried(_))) => return Err(failed.into()),
         Err(Failed::Told(e)) if e.is_io_error() => return Err(error::of(e)),
         Err(Failed::Told(_)) => return Ok(Survives::TwoSeconds),
     };

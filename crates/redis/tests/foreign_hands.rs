@@ -1,8 +1,8 @@
 //! What a foreign hand did to our keys stops nobody, and loops nowhere: a job that makes no sense is dead, or gone.
 
 use longshore_core::{
-    Claim, Filter, NewJob, Nonce, Outcome, Page, Payload, Queue, QueueName, Reason, Settings, Settlement, State, Store,
-    Upkeep, When, WorkerSecret, limits,
+    Claim, Death, Filter, NewJob, Nonce, Outcome, Page, Payload, Queue, QueueName, Reason, Settings, Settlement, State,
+    Store, Upkeep, When, WorkerSecret, limits,
 };
 use longshore_redis::{Redis, keys};
 use redis::aio::MultiplexedConnection;
@@ -112,6 +112,57 @@ async fn payload_that_is_gone_or_no_text_is_dead_and_stops_nobody() {
     assert_eq!(bench.take(10).await.iter().map(|job| job.id).collect::<Vec<_>>(), [good.id]);
     bench.is_dead(&gone).await;
     bench.is_dead(&binary).await;
+}
+
+#[tokio::test]
+async fn keys_of_another_type_stop_nobody() {
+    let mut bench = Bench::open().await;
+    let payload = Payload::parse(&format!("\"{}\"", "x".repeat(1_000))).unwrap();
+    let bad = bench.push(NewJob { payload, ..job() }).await;
+    let good = [bench.push(job()).await, bench.push(job()).await];
+    for kind in [keys::PAYLOAD, keys::FAILURES] {
+        bench.by_hand("DEL", bench.key(kind, &bad), &[]).await;
+        bench.by_hand("SADD", bench.key(kind, &bad), &[b"something else"]).await;
+    }
+    let claimed: Vec<_> = bench.take(10).await.iter().map(|job| job.id).collect();
+    assert_eq!(claimed, good.map(|job| job.id));
+    let job = bench.store.get(vec![bad.id]).await.unwrap().remove(0).expect("it can be looked at");
+    assert_eq!((job.state, job.reason, job.failures.len()), (State::Dead, Some(Reason::Corrupt), 0));
+}
+
+#[tokio::test]
+async fn record_in_no_state_that_there_is_is_dead() {
+    let mut bench = Bench::open().await;
+    let (bad, good) = (bench.push(job()).await, bench.push(job()).await);
+    bench.by_hand("SETRANGE", bench.key(keys::RECORD, &bad), &[b"0", &[77]]).await;
+    assert_eq!(bench.take(10).await[0].id, good.id);
+    bench.is_dead(&bad).await;
+}
+
+#[tokio::test]
+async fn release_gets_over_what_is_left_of_jobs() {
+    let mut bench = Bench::open().await;
+    let jobs = [bench.push(job()).await, bench.push(job()).await, bench.push(job()).await];
+    let secret = WorkerSecret::new();
+    let claim = Claim {
+        worker: secret.id(),
+        nonce: Nonce::new(),
+        queues: vec![QueueName::default()],
+        kinds: vec!["work".parse().unwrap()],
+        limit: 3,
+        lease: limits::LEASE,
+        idle: true,
+    };
+    assert_eq!(bench.store.claim(claim).await.unwrap().jobs.len(), 3);
+    bench.by_hand("DEL", bench.key(keys::RECORD, &jobs[0]), &[]).await;
+    bench.by_hand("SET", bench.key(keys::RECORD, &jobs[1]), &[b"nonsense"]).await;
+    assert_eq!(bench.store.release_worker(secret, Death::Interrupted).await.unwrap(), 1);
+    bench.is_dead(&jobs[1]).await;
+    let counts = bench.store.queues().await.unwrap().remove(0).counts;
+    assert_eq!(
+        State::ALL.map(|state| (state, counts[state as usize])).into_iter().filter(|(_, n)| *n > 0).collect::<Vec<_>>(),
+        [(State::Ready, 1), (State::Dead, 1)]
+    );
 }
 
 #[tokio::test]

@@ -178,7 +178,7 @@ local function hand_out(kept, members, scores, from)
     if bytes > CLAIM_BYTES then
       add(root .. kept .. queue .. ':' .. kinds[from[at]], scores[at], member)
     elseif not record then
-      forget(queue, READY, member)
+      give_up(queue, kinds[from[at]], READY, member)
     else
       local turn, payload, after = claims[record:sub(1, FACTS_TO)], nil, nil
       -- What most jobs have not is known of those that are like an earlier one.
@@ -207,9 +207,7 @@ local function hand_out(kept, members, scores, from)
           jobs[n + 1], jobs[n + 2] = member, payload and after .. payload or after
         end
       end
-      if not after and not sound(record) then
-        entomb(queue, kinds[from[at]], READY, member, "the job's record makes no sense")
-      end
+      if not after then give_up(queue, kinds[from[at]], READY, member, record) end
     end
   end
 end

@@ -212,14 +212,20 @@ local function forget(queue, state, member)
   count(queue, state, -1)
 end
 
--- Drops from its set what cannot be moved, and makes it dead where nothing else would ever find it again.
-local function drop(set, queue, kind, state, member, record)
-  remove(set, member)
+-- Sees to what could not be moved and is in no set of jobs in that state any more: forgets it, or makes it dead where nothing else
+-- would ever find it again.
+local function give_up(queue, kind, state, member, record)
   if not record then
     forget(queue, state, member)
   elseif not sound(record) then
     entomb(queue, kind, state, member, "the job's record makes no sense")
   end
+end
+
+-- The same of one that is still in its set.
+local function drop(set, queue, kind, state, member, record)
+  remove(set, member)
+  give_up(queue, kind, state, member, record)
 end
 
 -- Notes that a lease of a worker ends then; one that is longer than leases can be is to be looked at at once.

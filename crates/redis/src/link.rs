@@ -45,7 +45,6 @@ enum Way {
 }
 
 /// Why there is no answer.
-#[derive(Debug)]
 pub(crate) enum Failed {
     /// It was not sent: there is no connection.
     Away(Error),

@@ -1,8 +1,8 @@
 //! What a foreign hand did to our keys stops nobody, and loops nowhere: a job that makes no sense is dead, or gone.
 
 use longshore_core::{
-    Claim, Death, Filter, NewJob, Nonce, Outcome, Page, Payload, Queue, QueueName, Reason, Settings, Settlement, State,
-    Store, Upkeep, When, WorkerSecret, limits,
+    Claim, Claimed, Death, Filter, NewJob, Nonce, Outcome, Page, Payload, Queue, QueueName, Reason, Settings,
+    Settlement, State, Store, Upkeep, When, WorkerSecret, limits,
 };
 use longshore_redis::{Redis, keys};
 use redis::aio::MultiplexedConnection;
@@ -41,9 +41,13 @@ impl Bench {
         command.query_async::<redis::Value>(&mut self.by_hand).await.unwrap();
     }
 
-    async fn take(&self, limit: usize) -> Vec<longshore_core::Claimed> {
+    async fn take(&self, limit: usize) -> Vec<Claimed> {
+        self.take_as(&WorkerSecret::new(), limit).await
+    }
+
+    async fn take_as(&self, worker: &WorkerSecret, limit: usize) -> Vec<Claimed> {
         let claim = Claim {
-            worker: WorkerSecret::new().id(),
+            worker: worker.id(),
             nonce: Nonce::new(),
             queues: vec![QueueName::default()],
             kinds: vec!["work".parse().unwrap()],
@@ -144,16 +148,7 @@ async fn release_gets_over_what_is_left_of_jobs() {
     let mut bench = Bench::open().await;
     let jobs = [bench.push(job()).await, bench.push(job()).await, bench.push(job()).await];
     let secret = WorkerSecret::new();
-    let claim = Claim {
-        worker: secret.id(),
-        nonce: Nonce::new(),
-        queues: vec![QueueName::default()],
-        kinds: vec!["work".parse().unwrap()],
-        limit: 3,
-        lease: limits::LEASE,
-        idle: true,
-    };
-    assert_eq!(bench.store.claim(claim).await.unwrap().jobs.len(), 3);
+    assert_eq!(bench.take_as(&secret, 3).await.len(), 3);
     bench.by_hand("DEL", bench.key(keys::RECORD, &jobs[0]), &[]).await;
     bench.by_hand("SET", bench.key(keys::RECORD, &jobs[1]), &[b"nonsense"]).await;
     assert_eq!(bench.store.release_worker(secret, Death::Interrupted).await.unwrap(), 1);

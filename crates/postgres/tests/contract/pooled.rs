@@ -1,54 +1,22 @@
 //! The suite through PgBouncer in transaction mode, where a session may be another's with the next statement.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use longshore_conformance::{CASES, Fixture, async_trait, run};
-use longshore_core::{Artifacts, Settings, Store};
-use longshore_postgres::{Options, Postgres};
+use longshore_conformance::{CASES, run};
 use longshore_testbed::PgBouncer;
 
-struct Pooled {
-    url: String,
-    settings: Settings,
-    store: Arc<Postgres>,
-}
+use crate::schema::{Place, Schema};
 
-async fn connect(url: &str, settings: &Settings) -> Arc<Postgres> {
-    let store = Postgres::open(url, Options::with(settings.clone())).await;
-    Arc::new(store.expect("the pooler takes us"))
-}
+struct Pooled;
 
-fn pooler() -> &'static PgBouncer {
-    static POOLER: OnceLock<PgBouncer> = OnceLock::new();
-    POOLER.get_or_init(|| PgBouncer::start(longshore_testbed::Postgres::shared()))
-}
+impl Place for Pooled {
+    const POOL: usize = 4;
+    const SEEDS: usize = 1;
+    const MANY: usize = 3_000;
 
-#[async_trait]
-impl Fixture for Pooled {
-    async fn open(settings: Settings) -> Self {
-        let url = format!("{}?schema=pooled_{:016x}&fsync=accept&pool=4", pooler().url(), fastrand::u64(..));
-        let store = connect(&url, &settings).await;
-        Pooled { url, settings, store }
-    }
-
-    fn store(&self) -> Arc<dyn Store> {
-        self.store.clone()
-    }
-
-    fn artifacts(&self) -> Arc<dyn Artifacts> {
-        Arc::new(self.store.artifacts())
-    }
-
-    async fn reopen(&self) -> Result<Arc<dyn Store>, &'static str> {
-        Ok(connect(&self.url, &self.settings).await)
-    }
-
-    fn many(&self) -> usize {
-        3_000
-    }
-
-    fn seeds(&self) -> usize {
-        1
+    fn url() -> String {
+        static POOLER: OnceLock<PgBouncer> = OnceLock::new();
+        POOLER.get_or_init(|| PgBouncer::start(longshore_testbed::Postgres::shared())).url()
     }
 }
 
@@ -59,7 +27,7 @@ const ACROSS: &[&str] = &["push_of_one_process_rings_in_another", "news_and_canc
 fn cases(rules: &[&str]) {
     for case in CASES.iter().filter(|case| rules.contains(&case.rule) && !ACROSS.contains(&case.name)) {
         println!("{}::{}", case.rule, case.name);
-        run::<Pooled>(case.rule, case.name, None);
+        run::<Schema<Pooled>>(case.rule, case.name, None);
     }
 }
 

@@ -1,15 +1,26 @@
-//! A schema of PostgreSQL as the suite takes it; another store on it stands for another process.
+//! A schema of its own for every case; another store on it stands for another process.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use longshore_conformance::{Fixture, async_trait};
 use longshore_core::{Artifacts, Settings, Store};
 use longshore_postgres::{Options, Postgres};
 
-pub struct Direct {
+/// Where the schemas lie.
+pub trait Place: Send + Sync + 'static {
+    const POOL: usize;
+    const SEEDS: usize;
+    const MANY: usize;
+
+    fn url() -> String;
+}
+
+pub struct Schema<P> {
     url: String,
     settings: Settings,
     store: Arc<Postgres>,
+    place: PhantomData<P>,
 }
 
 async fn connect(url: &str, settings: &Settings) -> Arc<Postgres> {
@@ -18,12 +29,12 @@ async fn connect(url: &str, settings: &Settings) -> Arc<Postgres> {
 }
 
 #[async_trait]
-impl Fixture for Direct {
+impl<P: Place> Fixture for Schema<P> {
     async fn open(settings: Settings) -> Self {
-        let schema = format!("case_{:016x}", fastrand::u64(..));
-        let url = format!("{}?schema={schema}&fsync=accept&pool=2", longshore_testbed::Postgres::shared().url());
+        let (name, pool) = (fastrand::u64(..), P::POOL);
+        let url = format!("{}?schema=case_{name:016x}&fsync=accept&pool={pool}", P::url());
         let store = connect(&url, &settings).await;
-        Direct { url, settings, store }
+        Schema { url, settings, store, place: PhantomData }
     }
 
     fn store(&self) -> Arc<dyn Store> {
@@ -38,7 +49,11 @@ impl Fixture for Direct {
         Ok(connect(&self.url, &self.settings).await)
     }
 
+    fn many(&self) -> usize {
+        P::MANY
+    }
+
     fn seeds(&self) -> usize {
-        3
+        P::SEEDS
     }
 }

@@ -1,8 +1,0 @@
-//! PostgreSQL passes the suite.
-
-mod schema;
-
-use longshore_conformance::conformance;
-use schema::Direct;
-
-conformance!(Direct);

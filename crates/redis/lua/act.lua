@@ -29,7 +29,8 @@ if state >= SUCCEEDED then
     hold(queue, unique, scope, member)
   end
 end
-move(plan_of(asked), id, prefix .. id, record)
+local plan = plan_of(asked)
+move(plan, turn_for(plan, record), id, prefix .. id, record)
 -- It may never have been ready before.
 if to == READY then redis.call('SADD', root .. K_KINDS .. queue, kind) end
 rings_cancels = asked == CANCEL and to == RUNNING

@@ -17,7 +17,7 @@ local now, lease_now = ms + wall_shift, ms + lease_shift
 local pack, band, prefix = struct.pack, bit.band, root .. K_RECORD
 local now8, zero8 = pack('<i8', now), '\0\0\0\0\0\0\0\0'
 
-local records, doomed = {}, {}
+local records, patches, doomed = {}, {}, {}
 local rings_work, rings_news, rings_cancels = false, false, false
 local added, removed, queues, last_queue = {}, {}, {}, nil
 
@@ -55,7 +55,7 @@ local function queue_of(name)
   if not queue then
     local opening = string.char(#name) .. name -- as in a record
     queue = { name = name, opening = opening, ends = ORDER_TO + #opening, final = root .. K_FINAL .. name,
-      [0] = 0, 0, 0, 0, 0, 0 }
+      grants = {}, succeeded = {}, gone = {}, [0] = 0, 0, 0, 0, 0, 0 }
     queues[name] = queue
   end
   last_queue = queue
@@ -78,11 +78,81 @@ local function in_chunks(command, key, values)
   end
 end
 
+-- Adds members with the same score to a set in which an entry may be several.
+local function add_runs(set, score, members)
+  for from = 1, #members, RUN do
+    add(set, score, table.concat(members, '', from, math.min(from + RUN - 1, #members)))
+  end
+end
+
+-- Adds to a list the members that stand one after the other in an entry, from some byte on.
+local function members_in(entry, to, from)
+  local n = #to
+  for at = from or 1, #entry, MEMBER do
+    n = n + 1
+    to[n] = entry:sub(at, at + MEMBER - 1)
+  end
+  return to
+end
+
+-- Takes members out of the entries of a set by order.
+local function take_out(set, members)
+  local gone = {}
+  for _, member in ipairs(members) do gone[member] = true end
+  for _, member in ipairs(members) do
+    -- An entry that begins with the member comes after it.
+    local entry = gone[member] and redis.call('ZREVRANGEBYLEX', set, '[' .. member .. '\255', '-', 'LIMIT', '0', '1')[1]
+    if entry then
+      local left = {}
+      for _, other in ipairs(members_in(entry, {})) do
+        if gone[other] then gone[other] = nil else left[#left + 1] = other end
+      end
+      if #left * MEMBER < #entry then
+        redis.call('ZREM', set, entry)
+        if left[1] then redis.call('ZADD', set, '0', table.concat(left)) end
+      end
+    end
+  end
+end
+
+-- Takes a member out of a set by score, in which an entry may be several.
+local function take_out_at(set, score, member)
+  if redis.call('ZREM', set, member) == 1 then return end
+  local seen = 0
+  repeat
+    local entries = redis.call('ZRANGEBYSCORE', set, score, score, 'LIMIT', text(seen), '100')
+    for _, entry in ipairs(entries) do
+      local at = #entry > MEMBER and entry:find(member, 1, true)
+      if at and at % MEMBER == 1 then
+        redis.call('ZREM', set, entry)
+        redis.call('ZADD', set, score, entry:sub(1, at - 1) .. entry:sub(at + MEMBER))
+        return
+      end
+    end
+    seen = seen + #entries
+  until #entries < 100
+end
+
+-- Counts a grant down; forgets it where it holds nothing any more.
+local function loosen(name, grant, worker, by)
+  local grants = root .. K_GRANTS .. name
+  if redis.call('HINCRBY', grants, 'n' .. grant, text(-by)) <= 0 then
+    redis.call('HDEL', grants, grant, 'n' .. grant)
+    redis.call('ZREM', root .. K_HELD .. name .. ':' .. worker, grant)
+  end
+end
+
 -- Writes what was gathered so far.
 local function flush()
+  for name, queue in pairs(queues) do
+    for grant, loosened in pairs(queue.grants) do loosen(name, grant, loosened.worker, loosened.by) end
+    for keep, members in pairs(queue.succeeded) do add_runs(queue.final, keep, members) end
+    take_out(root .. K_ALL .. name, queue.gone)
+  end
   for set, members in pairs(removed) do in_chunks('ZREM', set, members) end
   for set, scored in pairs(added) do in_chunks('ZADD', set, scored) end
   in_chunks('MSET', nil, records)
+  for at = 1, #patches, 2 do redis.call('SETRANGE', patches[at], '0', patches[at + 1]) end
   in_chunks('DEL', nil, doomed)
   for name, queue in pairs(queues) do
     for state = SCHEDULED, CANCELLED do
@@ -91,7 +161,7 @@ local function flush()
       end
     end
   end
-  records, doomed, added, removed, queues, last_queue = {}, {}, {}, {}, {}, nil
+  records, patches, doomed, added, removed, queues, last_queue = {}, {}, {}, {}, {}, {}, nil
 end
 
 -- Writes what was gathered, and rings the bells of others; returns which rang.

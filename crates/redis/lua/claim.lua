@@ -5,8 +5,10 @@
 --       6 how many (I4), lease in ms (i8), whether one that must run alone may be handed out, whether the claim asks other
 --       queues as well (B each)  7… the kinds
 -- Out:  1 bells, what is known of the claim, ms until the next job is due (-1: none is), whether one waits that must run alone,
---       how many were handed out the first time, whether that one must run alone
---       2… for each job its member; and its record, followed by its payload where that is large
+--       how many were handed out the first time, whether that one must run alone,
+--       and the number of the first token
+--       2… for each job its member; and its record, followed by its payload where that is large. The record is that of before a
+--       fresh claim, whose tokens follow one another, but that of after a repeated one
 
 local queue, worker, nonce, bits = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local limit, lease, may_alone, several = struct.unpack('<I4i8BB', ARGV[6])
@@ -23,27 +25,34 @@ local function beside(kept, id)
   return type(value) == 'string' and value or nil
 end
 
-local function answer(known, due, alone_waits, handed, solo, jobs)
-  jobs[1] = pack('<BBi8BI4B', finish(), known, due, alone_waits and 1 or 0, handed, solo)
+local function answer(known, due, alone_waits, handed, solo, first, jobs)
+  jobs[1] = pack('<BBi8BI4BI8', finish(), known, due, alone_waits and 1 or 0, handed, solo, first)
   return jobs
 end
 
 local earlier, noted = redis.call('HGET', workers, worker), 0
 if earlier and #earlier == 30 then
   local released, of, seen, first, handed, solo = struct.unpack(claim_format, earlier)
-  if released == 1 then return answer(RELEASED, -1, false, 0, 0, { '' }) end
+  if released == 1 then return answer(RELEASED, -1, false, 0, 0, 0, { '' }) end
   if of == nonce then
     -- The first answer may have been lost long ago: the lease begins anew.
     local held = root .. K_HELD .. queue .. ':' .. worker
-    local members = redis.call('ZRANGE', held, 0, -1)
+    local members = {}
+    for _, entry in ipairs(redis.call('ZRANGE', held, 0, -1)) do
+      if #entry < MEMBER then entry = redis.call('HGET', root .. K_GRANTS .. queue, entry) or '' end
+      members_in(entry, members)
+    end
     local all, ids = look_up(members)
-    local found = {}
+    local found, seen = {}, {}
     for at, record in ipairs(all) do
-      if record and record:byte(1) == RUNNING and record:sub(WORKER_FROM, WORKER_TO) == worker then
+      -- One whose lease was renewed may still be named by its grant.
+      if record and not seen[ids[at]] and record:byte(1) == RUNNING and record:sub(WORKER_FROM, WORKER_TO) == worker then
         local number = struct.unpack('>I8', record, TOKEN_FROM)
         if number >= first and number < first + handed then
+          seen[ids[at]] = true
           found[#found + 1] = { number = number, record = record, id = ids[at], member = members[at] }
-          add(held, lease_text, members[at])
+          local granted = band(struct.unpack('<H', record, 2), GRANTED) ~= 0
+          add(held, lease_text, granted and record:sub(TOKEN_FROM, GRANT_TO) or members[at])
         end
       end
     end
@@ -57,7 +66,7 @@ if earlier and #earlier == 30 then
       jobs[2 * at], jobs[2 * at + 1] = job.member, job.record .. payload
     end
     if found[1] then note_lease(queue, worker, lease_end) end
-    return answer(REPEATED, -1, false, handed, solo, jobs)
+    return answer(REPEATED, -1, false, handed, solo, first, jobs)
   end
   noted = seen
 end
@@ -87,9 +96,8 @@ if next_due[1] and tonumber(next_due[2]) <= now then
   local all, ids, keys = look_up(members)
   local due, ready = plan_of(DUE), {}
   for at, record in ipairs(all) do
-    local after = record and move(due, ids[at], keys[at], record)
-    if after then
-      local _, kind = names(after)
+    if record and move(due, turn_for(due, record), ids[at], keys[at], record) then
+      local _, kind = names(record)
       ready[kind] = true
     else
       drop(scheduled, queue, kinds[1] or 'unknown', SCHEDULED, members[at], record)
@@ -109,107 +117,159 @@ end
 if resumes or #kinds == 0 then
   if resumes and resumes < FAR and (due < 0 or resumes < due) then due = resumes end
   if several == 1 then remember(0, 0, 0) end
-  return answer(FRESH, due, false, 0, 0, { '' })
+  return answer(FRESH, due, false, 0, 0, 0, { '' })
 end
 
--- Returns the order of a member; Lua compares texts as people of the server's country do.
-local function order_of(member)
-  return (struct.unpack('>I8', member))
+-- Returns the order of the member there; Lua compares texts as people of the server's country do.
+local function order_of(entry, at)
+  return #entry >= at + 7 and (struct.unpack('>I8', entry, at)) or 0
 end
 
--- Takes up to n of the best jobs of these kinds out of their sets; returns members, scores, and which kind each is of.
-local function pop(kept, n)
-  local members, scores, from = {}, {}, {}
+-- Finds up to n of the best jobs of these kinds; returns their members, which kind each is of, and the entries that were read of
+-- each kind.
+local function best(kept, n)
+  local members, from, entries = {}, {}, {}
+  local function read_on(kind, many, scored)
+    local read = entries[kind] or {}
+    entries[kind] = read
+    local set, seen = root .. kept .. queue .. ':' .. kinds[kind], #read
+    local range = { set, text(seen), text(seen + many - 1), scored }
+    local found = redis.call('ZRANGE', unpack(range))
+    for at = 1, #found, scored and 2 or 1 do read[#read + 1] = found[at] end
+    return found
+  end
   if #kinds == 1 then
-    local popped = redis.call('ZPOPMIN', root .. kept .. queue .. ':' .. kinds[1], text(n))
-    for at = 1, #popped, 2 do
-      local place = (at + 1) / 2
-      members[place], scores[place], from[place] = popped[at], popped[at + 1], 1
-    end
-    return members, scores, from
+    local per_entry = RUN
+    repeat
+      local many = math.ceil((n - #members) / per_entry) + 1
+      local found = read_on(1, many)
+      for _, entry in ipairs(found) do members_in(entry, members) end
+      per_entry = #members / #entries[1]
+    until #members >= n or #found < many
+    for at = #members, n + 1, -1 do members[at] = nil end
+    return members, from, entries
   end
   -- The best of each kind in turn, read in stretches.
-  local stretch = math.max(math.ceil(2 * n / #kinds), 4)
-  local heads, places, bests, taken, live = {}, {}, {}, {}, {}
-  local function fill(kind)
-    local best = redis.call('ZRANGE', root .. kept .. queue .. ':' .. kinds[kind], taken[kind], taken[kind] + stretch - 1,
-      'WITHSCORES')
-    heads[kind], places[kind], bests[kind] = best, 1, tonumber(best[2])
-    return best[1]
+  local stretch = math.max(math.ceil(2 * n / #kinds / RUN), 4)
+  local heads, places, bytes, bests, live = {}, {}, {}, {}, {}
+  local function next_of(kind)
+    local head = heads[kind]
+    if not head or not head[places[kind]] then
+      head = read_on(kind, stretch, 'WITHSCORES')
+      heads[kind], places[kind] = head, 1
+    end
+    bytes[kind], bests[kind] = 1, tonumber(head[places[kind] + 1])
+    return bests[kind]
+  end
+  local function order_at(kind)
+    return order_of(heads[kind][places[kind]], bytes[kind])
   end
   for kind = 1, #kinds do
-    taken[kind] = 0
-    if fill(kind) then live[#live + 1] = kind end
+    if next_of(kind) then live[#live + 1] = kind end
   end
   while #members < n and live[1] do
     local chosen, place = live[1], 1
     for at = 2, #live do
       local kind = live[at]
-      if bests[kind] < bests[chosen]
-        or bests[kind] == bests[chosen] and order_of(heads[kind][places[kind]]) < order_of(heads[chosen][places[chosen]]) then
+      if bests[kind] < bests[chosen] or bests[kind] == bests[chosen] and order_at(kind) < order_at(chosen) then
         chosen, place = kind, at
       end
     end
-    local at, count = places[chosen], #members + 1
-    members[count], scores[count], from[count] = heads[chosen][at], heads[chosen][at + 1], chosen
-    taken[chosen], places[chosen] = taken[chosen] + 1, at + 2
-    bests[chosen] = tonumber(heads[chosen][at + 3])
-    if not bests[chosen] and not fill(chosen) then table.remove(live, place) end
+    local entry, byte = heads[chosen][places[chosen]], bytes[chosen]
+    members[#members + 1] = entry:sub(byte, byte + MEMBER - 1)
+    from[#members] = chosen
+    bytes[chosen] = byte + MEMBER
+    if bytes[chosen] > #entry then
+      places[chosen] = places[chosen] + 2
+      if not next_of(chosen) then table.remove(live, place) end
+    end
   end
-  for kind = 1, #kinds do
-    if taken[kind] > 0 then redis.call('ZREMRANGEBYRANK', root .. kept .. queue .. ':' .. kinds[kind], 0, taken[kind] - 1) end
-  end
-  return members, scores, from
+  return members, from, entries
 end
 
-local first = math.max(tonumber(known[3] or 0) + 1, us)
+-- Takes the first n that were found out of their sets: each set gives up its best.
+local function take(kept, from, entries, n)
+  local of = {}
+  if #kinds == 1 then
+    of[1] = n
+  else
+    for at = 1, n do of[from[at]] = (of[from[at]] or 0) + 1 end
+  end
+  for kind, left in pairs(of) do
+    local set, last = root .. kept .. queue .. ':' .. kinds[kind], 0
+    while left > 0 do
+      local entry = entries[kind][last + 1]
+      local size = #entry / MEMBER
+      if size > left then redis.call('ZADD', set, redis.call('ZSCORE', set, entry), entry:sub(left * MEMBER + 1)) end
+      last, left = last + 1, left - size
+    end
+    -- What is left of the last entry came after it.
+    if last > 0 then redis.call('ZREMRANGEBYRANK', set, '0', text(last - 1)) end
+  end
+end
+
+-- The tokens of a claim are whole grants, so that no other claim has part in them.
+local first = math.ceil(math.max(tonumber(known[3] or 0) + 1, us) / GRANT) * GRANT
 local number, bytes = first, 0
 local jobs = { '' }
 local held = list(added, root .. K_HELD .. queue .. ':' .. worker)
-grant_worker = worker
+local grants, grant = {}, nil
+local together, single
+grant_holder = bits .. worker
 
--- Hands out what was popped. One that missed its deadline, or makes no sense, is dead instead and stops nobody.
-local claims, opening, opening_of = plan_of(CLAIM), nil, nil
+-- Begins the next grant, of which the jobs are that get the next tokens.
+local function begin_grant()
+  grant_opening = pack('>I8', number):sub(1, 7)
+  grant = { opening = grant_opening }
+  grants[#grants + 1] = grant
+  together, single = plan_of(CLAIM, nil, GRANTED), plan_of(CLAIM)
+end
+begin_grant()
+
+-- Hands out what was found, and takes it out of its sets; returns how many that were. One that missed its deadline, or makes no
+-- sense, is dead instead and stops nobody.
 local late, broken
-local function hand_out(kept, members, scores, from)
+local function hand_out(kept, members, from, entries)
   local all, ids, keys = look_up(members)
+  local alone, many = #ids == 1, #ids
   for at = 1, #ids do
-    local id, key, record, member = ids[at], keys[at], all[at], members[at]
     if bytes > CLAIM_BYTES then
-      add(root .. kept .. queue .. ':' .. kinds[from[at]], scores[at], member)
-    elseif not record then
-      give_up(queue, kinds[from[at]], READY, member)
+      many = at - 1
+      break
+    end
+    local id, key, record, member = ids[at], keys[at], all[at], members[at]
+    if not record then
+      give_up(queue, kinds[from[at] or 1], READY, member)
     else
-      local turn, payload, after = claims[record:sub(1, FACTS_TO)], nil, nil
-      -- What most jobs have not is known of those that are like an earlier one.
-      local large, timely = turn and turn.large, turn and turn.timely
-      if not turn then
-        local low, high = record:byte(2, 3)
-        large, timely = band(high or 0, PAYLOAD_BESIDE / 256) ~= 0, band(low or 0, HAS_DEADLINE) ~= 0
-      end
-      if large then payload = beside(K_PAYLOAD, id) end
-      if timely and #record >= SHORTEST and struct.unpack('<i8', record, DEADLINE_FROM) <= now then
+      local claims, payload, moved = alone and single or together, nil, nil
+      local turn = turn_for(claims, record)
+      if turn and turn.large then payload = beside(K_PAYLOAD, id) end
+      if turn and turn.timely and struct.unpack('<i8', record, DEADLINE_FROM) <= now then
         late = late or plan_of(BURY, EXPIRED)
-        after = move(late, id, key, record, nil, true)
-      elseif large and not payload then
+        moved = move(late, turn_for(late, record), id, key, record, nil, nil, member)
+      elseif turn and turn.large and not payload then
         broken = broken or plan_of(BURY, CORRUPT, HAS_FAILURES)
-        after = move(broken, id, key, record, 'its payload is gone', true)
+        moved = move(broken, turn_for(broken, record), id, key, record, 'its payload is gone', nil, member)
       else
-        local low = number % 256
-        if opening_of ~= number - low then opening_of, opening = number - low, pack('>I8', number):sub(1, 7) end
-        grant_token = opening .. string.char(low) .. bits
-        after = move(claims, id, key, record, nil, true)
-        if after then
-          number, bytes = number + 1, bytes + #after + (payload and #payload or 0)
-          local n = #held
-          held[n + 1], held[n + 2] = lease_text, member
-          n = #jobs
-          jobs[n + 1], jobs[n + 2] = member, payload and after .. payload or after
+        grant_place = string.char(number % GRANT)
+        moved = move(claims, turn, id, key, record, nil, nil, member)
+        if moved then
+          number, bytes = number + 1, bytes + #record + (payload and #payload or 0)
+          if alone then
+            held[#held + 1], held[#held + 2] = lease_text, member
+          else
+            grant[#grant + 1] = member
+          end
+          if number % GRANT == 0 then begin_grant() end
+          local n = #jobs
+          jobs[n + 1], jobs[n + 2] = member, payload and record .. payload or record
         end
       end
-      if not after then give_up(queue, kinds[from[at]], READY, member, record) end
+      if not moved then give_up(queue, kinds[from[at] or 1], READY, member, record) end
     end
   end
+  take(kept, from, entries, many)
+  return many
 end
 
 local alone = {}
@@ -219,18 +279,16 @@ for from = 1, #alone, CHUNK do
   if redis.call('EXISTS', unpack(alone, from, math.min(from + CHUNK - 1, #alone))) > 0 then alone_waits = true end
 end
 while alone_waits and may_alone == 1 and limit > 0 and solo == 0 and looked < ROWS do
-  local members, scores, from = pop(K_ALONE, 1)
+  local members, from, entries = best(K_ALONE, 1)
   if not members[1] then break end
-  looked = looked + 1
-  hand_out(K_ALONE, members, scores, from)
+  looked = looked + hand_out(K_ALONE, members, from, entries)
   if number > first then solo = 1 end
 end
 while solo == 0 and number - first < limit and bytes <= CLAIM_BYTES and looked < ROWS + limit do
   local wanted = limit - (number - first)
-  local members, scores, from = pop(K_READY, wanted)
+  local members, from, entries = best(K_READY, wanted)
   if not members[1] then break end
-  looked = looked + #members
-  hand_out(K_READY, members, scores, from)
+  looked = looked + hand_out(K_READY, members, from, entries)
   if #members < wanted then break end
 end
 -- Many that could not be handed out were in the way: there is more to do at once.
@@ -240,6 +298,16 @@ local handed = number - first
 if handed > 0 then
   redis.call('HSET', meta, 'token', text(number - 1))
   note_lease(queue, worker, lease_end)
+  local fields = {}
+  for _, grant in ipairs(grants) do
+    if grant[1] then
+      held[#held + 1], held[#held + 2] = lease_text, grant.opening
+      local n = #fields
+      fields[n + 1], fields[n + 2] = grant.opening, table.concat(grant)
+      fields[n + 3], fields[n + 4] = 'n' .. grant.opening, text(#grant)
+    end
+  end
+  if fields[1] then redis.call('HSET', root .. K_GRANTS .. queue, unpack(fields)) end
 end
 if handed > 0 or several == 1 then remember(first, handed, solo) end
-return answer(FRESH, due, alone_waits, handed, solo, jobs)
+return answer(FRESH, due, alone_waits, handed, solo, first, jobs)

@@ -1,6 +1,8 @@
 -- The one place where a job is moved.
 
-local grant_token, grant_worker
+-- Who gets what is claimed: the first bytes of the tokens, the last byte of the number of the newest and its random bits with the
+-- worker.
+local grant_opening, grant_place, grant_holder
 
 -- Returns whether a record can be read as far as it takes to move it.
 local function sound(record)
@@ -49,6 +51,10 @@ local function ready_set(queue, kind, crashes)
   return root .. (crashes >= 2 and K_ALONE or K_READY) .. queue .. ':' .. kind
 end
 
+local function ready_score(rank, run_at)
+  return text((rank + 100) * RANK + run_at)
+end
+
 -- Begins a plan: what an event, with what it carries and with flags to be set, makes of jobs. It is worked out once for jobs whose
 -- facts are alike, which are the beginning of their records.
 local function plan_of(event, with, marks)
@@ -72,7 +78,8 @@ local function turn_of(plan, facts)
   if wait then turn.run_at = math.min(now + wait, FAR) end
   if state == RUNNING and to ~= RUNNING then
     -- A lost claim is not a settled one: its late settle must hear `lost`.
-    flags = flags - band(flags, SETTLED)
+    turn.granted = band(flags, GRANTED) ~= 0
+    flags = flags - band(flags, SETTLED + GRANTED)
     if event >= SUCCEED and event <= CALL_OFF then flags = flags + SETTLED else turn.loses = true end
   elseif state >= SUCCEEDED then
     -- Tried again by hand, whatever was once too late.
@@ -83,6 +90,8 @@ local function turn_of(plan, facts)
   end
   turn.flags = flags
   turn.facts = pack(FACTS, to, flags, attempt_then, crashes_then, interruptions_then, most, (version + 1) % 2 ^ 32, reason)
+  turn.beginning = turn.facts .. (to >= SUCCEEDED and now8 or zero8)
+  if event == CLAIM then turn.claims, turn.beginning = true, turn.beginning .. now8 .. grant_opening end
   plan[facts] = turn
   return turn
 end
@@ -94,24 +103,40 @@ local function queue_in(record)
   return ok and queue_of(name) or nil
 end
 
--- Moves a job as planned, where `key` is what its record is called; returns its new record, or nothing where the event changes
--- nothing or the record makes no sense. `failure` is kept among its failures (the plan marks it), `result` becomes the end of its
--- record; a job that is `popped` has left its set already.
-local function move(plan, id, key, record, failure, popped, result)
+-- Notes that a grant does not hold a job any more.
+local function let_go(queue, record)
+  local grant = record:sub(TOKEN_FROM, GRANT_TO)
+  local loosened = queue.grants[grant]
+  if loosened then
+    loosened.by = loosened.by + 1
+  else
+    queue.grants[grant] = { worker = record:sub(WORKER_FROM, WORKER_TO), by = 1 }
+  end
+end
+
+-- Returns what a plan makes of the job with this record; nothing where it changes nothing or the record makes no sense.
+local function turn_for(plan, record)
   if #record < SHORTEST then return nil end
   local facts = record:sub(1, FACTS_TO)
   local turn = plan[facts]
   if turn == nil then turn = turn_of(plan, facts) end
+  return turn
+end
+
+-- Moves a job in the turn that its plan makes of it, where `key` is what its record is called; returns whether there is one and
+-- the record makes sense. `failure` is kept among its failures (the plan marks it), `result` becomes
+-- the end of its record; `popped` is the member of a job that is in no set of ready jobs any more.
+local function move(plan, turn, id, key, record, failure, result, popped)
   local queue = turn and queue_in(record)
-  if not queue then return nil end
+  if not queue then return false end
   local state, to, name = turn.state, turn.to, queue.name
   local kind, rank, at
   if to < RUNNING or turn.keyed or state == READY and not popped then
     local ok, _, of, its, after = pcall(names, record)
-    if not ok then return nil end
+    if not ok then return false end
     kind, rank, at = of, its, after
   end
-  local member = record:sub(ORDER_FROM, ORDER_TO) .. id
+  local member = popped or record:sub(ORDER_FROM, ORDER_TO) .. id
   local deadline
   if turn.timely then deadline = struct.unpack('<i8', record, DEADLINE_FROM) end
   if failure then note_failure(id, turn.attempt, record:sub(WORKER_FROM, WORKER_TO), failure) end
@@ -120,16 +145,17 @@ local function move(plan, id, key, record, failure, popped, result)
     queue[state] = queue[state] - 1
     queue[to] = queue[to] + 1
     if state == RUNNING then
-      local worker = record:sub(WORKER_FROM, WORKER_TO)
-      if queue.worker ~= worker then queue.worker, queue.held = worker, list(removed, root .. K_HELD .. name .. ':' .. worker) end
-      local held = queue.held
-      held[#held + 1] = member
+      if turn.granted then
+        let_go(queue, record)
+      else
+        remove(root .. K_HELD .. name .. ':' .. record:sub(WORKER_FROM, WORKER_TO), member)
+      end
       if deadline and to < RUNNING then add(root .. K_DEADLINE .. name, text(deadline), member) end
     elseif state < RUNNING then
       if state == SCHEDULED then
         remove(root .. K_SCHEDULED .. name, member)
       elseif not popped then
-        remove(ready_set(name, kind, turn.crashes), member)
+        take_out_at(ready_set(name, kind, turn.crashes), ready_score(rank, struct.unpack('<i8', record, RUN_AT_FROM)), member)
       end
       if deadline and to >= RUNNING then remove(root .. K_DEADLINE .. name, member) end
     else
@@ -152,43 +178,43 @@ local function move(plan, id, key, record, failure, popped, result)
   if to >= SUCCEEDED then
     local keep = now + (to == DEAD and keep_dead or keep_finished)
     if till > keep then keep = till end
-    local final = queue.finals
-    if not final then
-      final = list(added, queue.final)
-      queue.finals = final
+    if to == SUCCEEDED then
+      local together = list(queue.succeeded, text(keep < FAR and keep or FAR))
+      together[#together + 1] = member
+    else
+      add(queue.final, text(keep < FAR and keep or FAR), member)
     end
-    local n = #final
-    final[n + 1], final[n + 2] = text(keep < FAR and keep or FAR), member
     if to == DEAD then add(root .. K_DEAD .. name, '0', member) end
     if to == CANCELLED then add(root .. K_CANCELLED .. name, '0', member) end
   elseif to == READY then
     run_at = run_at or struct.unpack('<i8', record, RUN_AT_FROM)
-    add(ready_set(name, kind, turn.crashes_then), text((rank + 100) * RANK + run_at), member)
+    add(ready_set(name, kind, turn.crashes_then), ready_score(rank, run_at), member)
   elseif to == SCHEDULED then
     add(root .. K_SCHEDULED .. name, text(run_at), member)
   end
   rings_news = true
   if to < RUNNING then rings_work = true end
 
-  -- The record anew: facts, when it finished and began, token, worker, when it is due, its deadline, and what never changes.
-  local after
-  if plan.event == CLAIM then
-    after = turn.facts .. zero8 .. now8 .. grant_token .. grant_worker .. record:sub(RUN_AT_FROM)
-    if turn.forgets_progress then doomed[#doomed + 1] = root .. K_PROGRESS .. id end
-  else
-    after = turn.facts .. (to >= SUCCEEDED and now8 or zero8)
-    if turn.loses then after = after .. record:sub(STARTED_FROM, TOKEN_FROM - 1) .. NOBODY end
-    local from = turn.loses and WORKER_FROM or STARTED_FROM
-    if turn.run_at then
-      local still = state >= SUCCEEDED and zero8 or record:sub(DEADLINE_FROM, AFTER_CHANGING - 1)
-      after = after .. record:sub(from, WORKER_TO) .. pack('<i8', turn.run_at) .. still .. record:sub(AFTER_CHANGING)
-    else
-      after = after .. record:sub(from) .. (result or '')
-    end
+  -- The record anew: facts, when it finished and began, token, worker, when it is due, its deadline, and what never changes. Often
+  -- only its beginning changes.
+  if turn.forgets_progress then doomed[#doomed + 1] = root .. K_PROGRESS .. id end
+  local beginning = turn.beginning
+  if turn.claims then beginning = beginning .. grant_place .. grant_holder end
+  if turn.loses then beginning = beginning .. record:sub(STARTED_FROM, TOKEN_FROM - 1) .. NOBODY end
+  if not turn.run_at and not result then
+    local n = #patches
+    patches[n + 1], patches[n + 2] = key, beginning
+    return true
+  end
+  local rest = record:sub(#beginning + 1)
+  if turn.run_at then
+    local still = state >= SUCCEEDED and zero8 or record:sub(DEADLINE_FROM, AFTER_CHANGING - 1)
+    beginning = beginning .. record:sub(#beginning + 1, WORKER_TO) .. pack('<i8', turn.run_at) .. still
+    rest = record:sub(AFTER_CHANGING)
   end
   local n = #records
-  records[n + 1], records[n + 2] = key, after
-  return after
+  records[n + 1], records[n + 2] = key, beginning .. rest .. (result or '')
+  return true
 end
 
 -- Makes a job dead whose record makes no sense, found in a set of jobs in that state: of what it was only its place is left.
@@ -200,6 +226,8 @@ local function entomb(queue, kind, state, member, why)
     now, 0) .. now8 .. member:sub(1, 8) .. pack('<Bc0Bc0bI4', #queue, queue, #kind, kind, 0, 1)
   add(root .. K_FINAL .. queue, text(math.min(now + keep_dead, FAR)), member)
   add(root .. K_DEAD .. queue, '0', member)
+  -- Wherever it was among all: it is there now.
+  take_out(root .. K_ALL .. queue, { member })
   add(root .. K_ALL .. queue, '0', member)
   count(queue, state, -1)
   count(queue, DEAD, 1)
@@ -208,7 +236,8 @@ end
 
 -- Forgets a member of a set of jobs in that state whose record is gone.
 local function forget(queue, state, member)
-  remove(root .. K_ALL .. queue, member)
+  local gone = queue_of(queue).gone
+  gone[#gone + 1] = member
   count(queue, state, -1)
 end
 
@@ -226,6 +255,60 @@ end
 local function drop(set, queue, kind, state, member, record)
   remove(set, member)
   give_up(queue, kind, state, member, record)
+end
+
+-- Moves up to `most` of the jobs that a worker holds by some entries, members and grants, as planned: they are lost to it. Looks at
+-- a bounded number of jobs. Returns how many it moved, how many it looked at, and whether it came to the end of the entries.
+local function lose(queue, worker, entries, plan, failure, most)
+  local held, grants = root .. K_HELD .. queue .. ':' .. worker, root .. K_GRANTS .. queue
+  local members, grant_of, ends = {}, {}, {}
+  for _, entry in ipairs(entries) do
+    if #members >= ROWS then break end
+    if #entry == MEMBER then
+      members[#members + 1] = entry
+    else
+      local from = #members + 1
+      members_in(redis.call('HGET', grants, entry) or '', members)
+      for at = from, #members do grant_of[at] = entry end
+    end
+    ends[#ends + 1] = #members
+  end
+  local all, ids, keys = look_up(members)
+  local moved, at, missed = 0, 0, {}
+  while at < #members and moved < most do
+    at = at + 1
+    local record, grant = all[at], grant_of[at]
+    local its = record and record:byte(1) == RUNNING and record:sub(WORKER_FROM, WORKER_TO) == worker
+    if its and grant then
+      -- Most of a grant may have been settled since, or have leases of their own.
+      its = band(struct.unpack('<H', record, 2), GRANTED) ~= 0 and record:sub(TOKEN_FROM, GRANT_TO) == grant
+    end
+    if its and move(plan, turn_for(plan, record), ids[at], keys[at], record, failure) then
+      moved = moved + 1
+    elseif not grant then
+      drop(held, queue, 'unknown', RUNNING, members[at], record)
+    elseif not record or not sound(record) then
+      list(missed, grant)[#list(missed, grant) + 1] = at
+    end
+  end
+  flush()
+  local done = 0
+  while done < #ends and ends[done + 1] <= at do
+    done = done + 1
+    local grant = entries[done]
+    if #grant ~= MEMBER then
+      -- What it still held is gone, or makes no sense.
+      local left = tonumber(redis.call('HGET', grants, 'n' .. grant) or 0)
+      for _, place in ipairs(missed[grant] or {}) do
+        if left > 0 then give_up(queue, 'unknown', RUNNING, members[place], all[place]) end
+        left = left - 1
+      end
+      redis.call('HDEL', grants, grant, 'n' .. grant)
+      redis.call('ZREM', held, grant)
+    end
+  end
+  flush()
+  return moved, #members, done == #entries
 end
 
 -- Notes that a lease of a worker ends then; one that is longer than leases can be is to be looked at at once.

@@ -83,7 +83,7 @@ local function moment(how, number)
   return math.min(how == IN and now + number or number, FAR)
 end
 
-local ready_kinds = {}
+local ready_kinds, together = {}, {}
 
 -- Works out once what is the same for all jobs of a shape.
 local function worked_out(shape)
@@ -97,32 +97,37 @@ local function worked_out(shape)
     set, score = root .. K_READY .. queue .. ':' .. kinds[kind], text((rank + 100) * RANK + run_at)
     ready_kinds[kinds[kind]] = true
   end
+  local timely = band(flags, HAS_DEADLINE) ~= 0
   return {
     beginning = pack(CHANGING, state, flags, 0, 0, 0, most, 1, 0, 0, 0, NOBODY, NOBODY, run_at, deadline) .. now8,
-    state = state, set = list(added, set), score = score, flags = flags,
-    deadline = band(flags, HAS_DEADLINE) ~= 0 and text(deadline),
+    state = state, set = set, score = score, together = list(list(together, set), score), flags = flags,
+    deadline = timely and text(deadline),
+    -- Those that may leave the set on their own are entries of their own.
+    alone = timely or state == SCHEDULED,
     worded = band(flags, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) ~= 0,
   }
 end
 
 local shapes, created, opening, opening_of = {}, false, nil, nil
-local all, numbers = list(added, root .. K_ALL .. queue), queue_of(queue)
+local members, numbers = {}, queue_of(queue)
 
 local function create(place, shape, tail)
   local order = base + (places == '' and place - 1 or struct.unpack('<I4', places, place * 4 - 3))
   last = order > last and order or last + 1
   local low = last % 256
   if opening_of ~= last - low then opening_of, opening = last - low, pack('>I8', last):sub(1, 7) end
-  order = opening .. string.char(low)
+  low = string.char(low)
   local id, key = ids[place], keys[place]
-  local member, of, n = order .. id, shape.set, #records
-  records[n + 1], records[n + 2] = key, shape.beginning .. order .. tail
-  n = #all
-  all[n + 1], all[n + 2] = '0', member
-  n = #of
-  of[n + 1], of[n + 2] = shape.score, member
+  local member, n = opening .. low .. id, #records
+  records[n + 1], records[n + 2] = key, shape.beginning .. opening .. low .. tail
+  members[#members + 1] = member
   numbers[shape.state] = numbers[shape.state] + 1
-  if shape.deadline then add(root .. K_DEADLINE .. queue, shape.deadline, member) end
+  if shape.alone then
+    add(shape.set, shape.score, member)
+    if shape.deadline then add(root .. K_DEADLINE .. queue, shape.deadline, member) end
+  else
+    shape.together[#shape.together + 1] = member
+  end
   known[id], created = true, true
   return member
 end
@@ -188,6 +193,10 @@ end
 if created then
   rings_work = true
   redis.call('HSET', meta, 'order', text(last))
+  add_runs(root .. K_ALL .. queue, '0', members)
+  for set, scored in pairs(together) do
+    for score, members in pairs(scored) do add_runs(set, score, members) end
+  end
   local ready = {}
   for kind in pairs(ready_kinds) do ready[#ready + 1] = kind end
   in_chunks('SADD', root .. K_KINDS .. queue, ready)

@@ -10,17 +10,9 @@ redis.call('HSET', root .. K_WORKERS .. queue, worker, pack('<Bc8i8I8I4B', 1, NO
 redis.call('ZADD', root .. K_WORKERS_SEEN .. queue, text(now), worker)
 
 local held = root .. K_HELD .. queue .. ':' .. worker
-local members = redis.call('ZRANGE', held, 0, ROWS - 1)
-local all, ids, keys = look_up(members)
-local plan, taken = plan_of(tonumber(ARGV[4]), nil, failure and HAS_FAILURES), 0
-for at, record in ipairs(all) do
-  local is_held = record and record:byte(1) == RUNNING and record:sub(WORKER_FROM, WORKER_TO) == worker
-  if is_held and move(plan, ids[at], keys[at], record, failure) then
-    taken = taken + 1
-  else
-    drop(held, queue, 'unknown', RUNNING, members[at], record)
-  end
-end
+local entries = redis.call('ZRANGE', held, 0, ROWS - 1)
+local plan = plan_of(tonumber(ARGV[4]), nil, failure and HAS_FAILURES)
+local taken = lose(queue, worker, entries, plan, failure, ROWS)
 local rang = finish()
 local more = redis.call('EXISTS', held)
 if more == 0 then redis.call('ZREM', root .. K_LEASES .. queue, worker) end

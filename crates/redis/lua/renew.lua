@@ -4,7 +4,7 @@
 -- ARGV  1 frame; then for each renewal: id, token, lease in ms, whether progress comes along (c16 c16 i8 B); and the progress
 -- Out:  bells, then a number a renewal, as one string
 
-local answers, latest, at = { '' }, {}, 2
+local answers, renewed, at = { '' }, {}, 2
 local ids, heads, leases = {}, {}, {}
 while ARGV[at] do
   ids[#ids + 1], heads[#heads + 1] = ARGV[at]:sub(1, 16), at
@@ -13,27 +13,36 @@ end
 local keys = keys_of(ids)
 for n, record in ipairs(read(keys)) do
   local id, token, lease, with = struct.unpack('<c16c16i8B', ARGV[heads[n]])
-  record = latest[id] or record
+  if renewed[id] then
+    flush() -- it comes twice: what was made of it first?
+    record = redis.call('GET', keys[n])
+  end
   local answer = LOST
   if record and record:byte(1) == RUNNING and record:sub(TOKEN_FROM, TOKEN_TO) == token then
     local queue = #record >= SHORTEST and queue_in(record)
     if queue then
       local state, flags, attempt, crashes, interruptions, most, version, reason = struct.unpack(FACTS, record)
-      answer = flags % 2 == ASKED and CANCEL_ASKED or HELD
+      answer, renewed[id] = flags % 2 == ASKED and CANCEL_ASKED or HELD, true
       local worker, till = record:sub(WORKER_FROM, WORKER_TO), math.min(lease_now + lease, FAR)
       add(root .. K_HELD .. queue.name .. ':' .. worker, text(till), record:sub(ORDER_FROM, ORDER_TO) .. id)
       local workers = list(leases, queue.name)
       workers[worker] = math.min(workers[worker] or FAR, till)
       if till > lease_now + LONGEST_LEASE then workers[worker] = 0 end
+      local granted = band(flags, GRANTED) ~= 0
+      if granted then
+        -- From now on it has a lease of its own.
+        let_go(queue, record)
+        flags = flags - GRANTED
+      end
       if with == 1 then
-        record = pack(FACTS, state, bit.bor(flags, HAS_PROGRESS), attempt, crashes, interruptions, most,
-          (version + 1) % 2 ^ 32, reason) .. record:sub(FACTS_TO + 1)
-        latest[id] = record
-        records[#records + 1] = keys[n]
-        records[#records + 1] = record
+        flags, version = bit.bor(flags, HAS_PROGRESS), (version + 1) % 2 ^ 32
         records[#records + 1] = root .. K_PROGRESS .. id
         records[#records + 1] = ARGV[heads[n] + 1]
         rings_news = true
+      end
+      if granted or with == 1 then
+        patches[#patches + 1] = keys[n]
+        patches[#patches + 1] = pack(FACTS, state, flags, attempt, crashes, interruptions, most, version, reason)
       end
     end
   end

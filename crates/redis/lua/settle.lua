@@ -6,7 +6,7 @@
 --       (B i8 B)
 -- Out:  bells, then a number a settlement, as one string
 
-local answers, latest, at = { '' }, {}, 2
+local answers, settled, at = { '' }, {}, 2
 local ids, heads, shapes, shape_of = {}, {}, {}, {}
 
 -- Works out once what is the same for all settlements of a shape.
@@ -44,14 +44,18 @@ local all = read(keys)
 local lost, done = string.char(LOST), string.char(DONE)
 for n = 1, #ids do
   local id, shape, head = ids[n], shape_of[n], ARGV[heads[n]]
-  local record = latest[id] or all[n]
+  local record = all[n]
+  if settled[id] then
+    flush() -- it comes twice: what was made of it first?
+    record = redis.call('GET', keys[n])
+  end
   local answer = lost
   if record and record:sub(TOKEN_FROM, TOKEN_TO) == head:sub(17, 32) then
     local message, small = shape.message and ARGV[heads[n] + shape.message], shape.small and head:sub(43)
+    local turn = turn_for(shape.plan, record)
     -- A token that is still in a record that is not running was settled, or the job is none of that worker's any more.
-    local after = record:byte(1) == RUNNING and move(shape.plan, id, keys[n], record, message, false, small)
-    if after then
-      answer, latest[id] = done, after
+    if turn and turn.state == RUNNING and move(shape.plan, turn, id, keys[n], record, message, small) then
+      answer, settled[id] = done, true
       if shape.large then
         records[#records + 1] = root .. K_RESULT .. id
         records[#records + 1] = ARGV[heads[n] + shape.large]

@@ -10,15 +10,22 @@ for at = 4, #ARGV do
   for _, kept in ipairs({ K_READY, K_ALONE }) do
     local set = root .. kept .. queue .. ':' .. ARGV[at]
     each_rank(set, function(rank)
-      if found >= limit then return end
       local from, to = text(rank * RANK), '(' .. text(rank * RANK + day_ago)
-      local members = redis.call('ZRANGEBYSCORE', set, from, to, 'LIMIT', 0, limit - found)
-      local all, ids, keys = look_up(members)
-      for place, record in ipairs(all) do
-        if record and move(plan, ids[place], keys[place], record) then
-          found = found + 1
-        else
-          drop(set, queue, ARGV[at], READY, members[place], record)
+      while found < limit do
+        local entry, score = unpack(redis.call('ZRANGEBYSCORE', set, from, to, 'WITHSCORES', 'LIMIT', '0', '1'))
+        if not entry then break end
+        local rest = entry:sub((limit - found) * MEMBER + 1)
+        redis.call('ZREM', set, entry)
+        if rest ~= '' then redis.call('ZADD', set, score, rest) end
+        local members = members_in(entry:sub(1, #entry - #rest), {})
+        local all, ids, keys = look_up(members)
+        for place, record in ipairs(all) do
+          local member = members[place]
+          if record and move(plan, turn_for(plan, record), ids[place], keys[place], record, nil, nil, member) then
+            found = found + 1
+          else
+            give_up(queue, ARGV[at], READY, member, record)
+          end
         end
       end
     end)

@@ -29,7 +29,7 @@ local function move_all(set, state, members, plan, failure)
   local moved = 0
   local all, ids, keys = look_up(members)
   for at, record in ipairs(all) do
-    if record and move(plan, ids[at], keys[at], record, failure) then
+    if record and move(plan, turn_for(plan, record), ids[at], keys[at], record, failure) then
       moved = moved + 1
     else
       drop(set, queue, 'unknown', state, members[at], record)
@@ -44,8 +44,10 @@ local leases, crash = root .. K_LEASES .. queue, plan_of(CRASH, nil, HAS_FAILURE
 local function rescue(worker)
   local held, why = root .. K_HELD .. queue .. ':' .. worker, 'the worker process died, or could not renew its lease'
   for _, range in ipairs({ { '-inf', text(lease_now) }, { '(' .. text(lease_now + LONGEST_LEASE), '+inf' } }) do
-    local found = look(held, range[1], range[2], rescue_most - rescued)
-    rescued = rescued + move_all(held, RUNNING, found, crash, why)
+    local entries = look(held, range[1], range[2], rescue_most - rescued)
+    local moved, looked_at, all = lose(queue, worker, entries, crash, why, rescue_most - rescued)
+    rescued, budget = rescued + moved, math.max(budget - looked_at, 0)
+    if not all and rescued < rescue_most then left = 1 end
   end
   local next_end = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')
   if next_end[1] then redis.call('ZADD', leases, next_end[2], worker) else redis.call('ZREM', leases, worker) end
@@ -67,21 +69,42 @@ buried = move_all(deadline, READY, look(deadline, '-inf', text(now), bury_most),
 -- Deletes finished jobs whose time is over.
 local final = root .. K_FINAL .. queue
 local artifacts = {}
-local over = look(final, '-inf', text(now), delete_most)
+local over, bound = {}, math.min(delete_most, budget)
+while #over < bound do
+  local most = math.ceil((bound - #over) / 8)
+  local found = redis.call('ZRANGEBYSCORE', final, '-inf', text(now), 'WITHSCORES', 'LIMIT', '0', text(most))
+  for at = 1, #found, 2 do
+    if #over < bound then
+      redis.call('ZREM', final, found[at])
+      members_in(found[at], over)
+    end
+    -- The rest of an entry that is too much for this call stays.
+    if #over > bound then
+      local rest = found[at]:sub(#found[at] - (#over - bound) * MEMBER + 1)
+      redis.call('ZADD', final, found[at + 1], rest)
+      for place = #over, bound + 1, -1 do over[place] = nil end
+    end
+  end
+  if #found < 2 * most then break end
+end
+budget = budget - #over
+if #over == bound and bound < delete_most then left = 1 end
+local gone, met = queue_of(queue).gone, {}
 local over_records, over_ids, over_keys = look_up(over)
 for at, record in ipairs(over_records) do
   local id, member = over_ids[at], over[at]
-  remove(final, member)
   local state = record and record:byte(1)
   if not record or not sound(record) then
-    remove(root .. K_ALL .. queue, member)
+    gone[#gone + 1] = member
     doomed[#doomed + 1] = over_keys[at]
     doomed[#doomed + 1] = root .. K_PAYLOAD .. id
-  elseif state >= SUCCEEDED then
+  elseif state >= SUCCEEDED and not met[id] and record:sub(ORDER_FROM, ORDER_TO) == member:sub(1, 8) then
+    -- One that was deleted by hand has an entry of its own beside that of those it succeeded with.
+    met[id] = true
     local flags = struct.unpack('<H', record, 2)
     deleted = deleted + 1
     count(queue, state, -1)
-    remove(root .. K_ALL .. queue, member)
+    gone[#gone + 1] = member
     if state == DEAD then remove(root .. K_DEAD .. queue, member) end
     if state == CANCELLED then remove(root .. K_CANCELLED .. queue, member) end
     if band(flags, HAS_ARTIFACT) ~= 0 then artifacts[#artifacts + 1] = id .. record end

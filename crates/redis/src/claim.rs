@@ -78,6 +78,8 @@ struct Answer {
     handed: usize,
     /// That one must run alone.
     solo: bool,
+    /// Where this is the first answer, the token of the first job: those of the others follow it, and records are those of before.
+    tokens: Option<Token>,
 }
 
 impl Answer {
@@ -97,31 +99,38 @@ impl Asks<'_> {
         numbers.extend([u8::from(may_alone), u8::from(several)]);
         let call = base.framed(&script::CLAIM, &base.keys.of_queue(queue)).arg(queue.as_str());
         let call = call.arg(claim.worker.as_bytes()).arg(claim.nonce.0.to_le_bytes());
-        let call = call.arg(Token::new(0).bits.to_be_bytes()).arg(numbers);
+        let bits = Token::new(0).bits;
+        let call = call.arg(bits.to_be_bytes()).arg(numbers);
         let mut items = call.args(claim.kinds.iter().map(Kind::as_str)).list().await?.into_iter();
         let head = items.next().and_then(bytes).ok_or_else(|| error::unexpected("claim"))?;
-        let mut answer = self.read_head(&head).ok_or_else(|| error::unexpected("claim"))??;
+        let mut answer = self.read_head(&head, bits).ok_or_else(|| error::unexpected("claim"))??;
         while let Some(member) = items.next() {
             self.take(&mut answer, member, items.next().unwrap_or_default()).await?;
         }
         Ok(answer)
     }
 
-    fn read_head(&self, head: &[u8]) -> Option<Result<Answer, Error>> {
+    fn read_head(&self, head: &[u8], bits: u64) -> Option<Result<Answer, Error>> {
         let mut from = Reader(head);
         self.base.ring(from.u8()?);
-        if i64::from(from.u8()?) == RELEASED {
+        let known = i64::from(from.u8()?);
+        if known == RELEASED {
             return Some(Err(released(self.claim.worker)));
         }
         let next_due = u64::try_from(from.i64()?).ok().map(Duration::from_millis);
         let (alone_waits, handed, solo) = (from.u8()? == 1, from.u32()? as usize, from.u8()? == 1);
-        Some(Ok(Answer { jobs: Vec::new(), next_due, alone_waits, handed, solo }))
+        let tokens = Some(Token { number: u64::from_le_bytes(from.array()?), bits }).filter(|_| known == FRESH);
+        Some(Ok(Answer { jobs: Vec::new(), next_due, alone_waits, handed, solo, tokens }))
     }
 
     /// Takes a job that was handed out. One that makes no sense is dead instead, and stops nobody.
     async fn take(&self, answer: &mut Answer, member: Value, record: Value) -> Result<(), Error> {
         let (member, record) = bytes(member).zip(bytes(record)).ok_or_else(|| error::unexpected("claim"))?;
-        match read_claimed(&member, &record) {
+        let token = answer.tokens;
+        if let Some(next) = &mut answer.tokens {
+            next.number += 1;
+        }
+        match read_claimed(&member, &record, token) {
             Some(Ok(job)) => answer.jobs.push(job),
             Some(Err((id, token, why))) => {
                 if let Err(e) = bury(self.base, id, token, why).await {
@@ -134,11 +143,16 @@ impl Asks<'_> {
     }
 }
 
-/// Reads a job, or says why it cannot be read.
-fn read_claimed(member: &[u8], record: &[u8]) -> Option<Result<Claimed, (JobId, Token, &'static str)>> {
+/// Reads a job, or says why it cannot be read. With a token the record is that of before the claim; else it has the token.
+fn read_claimed(
+    member: &[u8],
+    record: &[u8],
+    granted: Option<Token>,
+) -> Option<Result<Claimed, (JobId, Token, &'static str)>> {
     let (_, id) = read_member(member)?;
-    let mut token = Reader(record.get(TOKEN_FROM as usize - 1..)?);
-    let token = Token { number: u64::from_be_bytes(token.array()?), bits: u64::from_be_bytes(token.array()?) };
+    let mut its = Reader(record.get(TOKEN_FROM as usize - 1..)?);
+    let its = Token { number: u64::from_be_bytes(its.array()?), bits: u64::from_be_bytes(its.array()?) };
+    let token = granted.unwrap_or(its);
     let Some((record, beside)) = Record::read(record) else {
         return Some(Err((id, token, "the job's record makes no sense")));
     };
@@ -151,7 +165,7 @@ fn read_claimed(member: &[u8], record: &[u8]) -> Option<Result<Claimed, (JobId, 
         queue: record.queue,
         kind: record.kind,
         payload: Payload::from_store(payload),
-        attempt: record.attempt,
+        attempt: record.attempt.saturating_add(u16::from(granted.is_some())),
         max_attempts: record.max_attempts,
         crashes: record.crashes,
         timeout: record.timeout,

@@ -7,6 +7,9 @@
 //!
 //! A *member* of a sorted set is 8 bytes of order (a big-endian number that grows with each push to the queue) and the 16 bytes of
 //! the id. Sets "by order" have one score, so that they are sorted by their members.
+//!
+//! A *grant* stands for the jobs of one claim until their lease is renewed: the first 7 bytes of the numbers of their tokens, which
+//! they have in common. So a claim of many jobs is one entry of its worker, and what settles them counts it down.
 
 use longshore_core::QueueName;
 
@@ -40,7 +43,8 @@ names! {
     QUEUE = "queue:";
     /// `kinds:<queue>`: a set, every kind that was ever ready in the queue.
     KINDS = "kinds:";
-    /// `all:<queue>`: a sorted set, all jobs by order.
+    /// `all:<queue>`: a sorted set, all jobs by order; those that were pushed together are one entry, their members one after the
+    /// other, so that entries do not overlap.
     ALL = "all:";
     /// `scheduled:<queue>`: a sorted set, by when they are due.
     SCHEDULED = "scheduled:";
@@ -48,11 +52,15 @@ names! {
     READY = "ready:";
     /// `alone:<queue>:<kind>`: the same, for those that must run alone.
     ALONE = "alone:";
-    /// `held:<queue>:<worker>`: a sorted set, the jobs that a worker runs, by when their leases end.
+    /// `held:<queue>:<worker>`: a sorted set, what a worker runs, by when the leases end: members, and grants.
     HELD = "held:";
+    /// `grants:<queue>`: a hash; for each grant the members that were handed out with it, and, with an `n` in front, how many of
+    /// them are still held by it.
+    GRANTS = "grants:";
     /// `leases:<queue>`: a sorted set, workers that hold something, by when the first of their leases ends, or earlier.
     LEASES = "leases:";
-    /// `final:<queue>`: a sorted set, finished jobs by when they may be deleted.
+    /// `final:<queue>`: a sorted set, finished jobs by when they may be deleted; those that succeeded together are one entry, their
+    /// members one after the other.
     FINAL = "final:";
     /// `dead:<queue>`: a sorted set, dead jobs by order.
     DEAD = "dead:";

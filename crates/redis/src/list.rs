@@ -16,6 +16,7 @@ use crate::keys;
 use crate::read::{get, read_member};
 use crate::record::Record;
 use crate::script;
+use crate::shared::RUN;
 
 /// Most rows that one script reads.
 const PER_CALL: usize = 500;
@@ -105,28 +106,39 @@ impl<'a> Stream<'a> {
             State::Ready => self.ready_sets(base).await?,
             _ => return Ok(()),
         };
-        let root = base.keys.of_queue(queue);
-        let root = &root;
-        let sizes = sets.iter().map(|set| async move {
-            let mut command = redis::cmd("ZCARD");
-            command.arg([root.as_bytes(), set].concat());
-            Ok::<_, Error>(number(&base.link.send(&command).await?).unwrap_or(i64::MAX))
-        });
         // More workers than that hold more jobs than that.
-        if sets.len() > SMALL_SET as usize
-            || try_join_all(sizes).await?.into_iter().fold(0, i64::saturating_add) > SMALL_SET
-        {
+        if sets.len() > SMALL_SET as usize || self.is_large(base, state, &sets).await? {
             return Ok(());
         }
         let mut rows = Vec::new();
         for set in sets {
             rows.extend(self.read(base, &set, 0).await?);
         }
-        rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.place));
+        // A job may be found in a grant of earlier, too.
+        rows.sort_unstable_by_key(|row: &Row| (std::cmp::Reverse(row.place), !row.fits));
+        rows.dedup_by_key(|row| row.place);
         self.ended = true;
         let before = self.before;
         self.rows = rows.into_iter().filter(|row| row.place.div_euclid(TIES) < before).collect();
         Ok(())
+    }
+
+    /// Returns whether there are more jobs in that state, or in those sets, than are read at once.
+    async fn is_large(&self, base: &Base, state: State, sets: &[Vec<u8>]) -> Result<bool, Error> {
+        let root = &base.keys.of_queue(&self.queue);
+        let mut counted = redis::cmd("HGET");
+        counted.arg(format!("{root}{}{}", keys::QUEUE, self.queue)).arg(format!("n{}", state as u8));
+        if number(&base.link.send(&counted).await?).unwrap_or(0) <= SMALL_SET {
+            return Ok(false);
+        }
+        let sizes = sets.iter().map(|set| async move {
+            let mut command = redis::cmd("ZCARD");
+            command.arg([root.as_bytes(), set].concat());
+            Ok::<_, Error>(number(&base.link.send(&command).await?).unwrap_or(i64::MAX))
+        });
+        // An entry may be several jobs.
+        let entries = try_join_all(sizes).await?.into_iter().fold(0, i64::saturating_add);
+        Ok(entries.saturating_mul(RUN) > SMALL_SET)
     }
 
     /// Returns a set for each worker that holds something.
@@ -178,7 +190,7 @@ impl<'a> Stream<'a> {
         let records = self.needs_records();
         let before = if self.before > i64::MAX / TIES { Vec::new() } else { self.before.max(0).to_be_bytes().to_vec() };
         let call = base.call(&script::LIST, &base.keys.of_queue(&self.queue)).arg(set).arg(before);
-        let call = call.number(most as i64).number(i64::from(records));
+        let call = call.number(most as i64).number(i64::from(records)).arg(format!("{}{}", keys::GRANTS, self.queue));
         let mut values = list_of(call.run().await?).ok_or_else(|| error::unexpected("list"))?.into_iter();
         let mut rows = Vec::new();
         while let Some(member) = values.next() {

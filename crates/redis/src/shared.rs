@@ -83,6 +83,8 @@ shared! {
     PAYLOAD_BESIDE: i64 = 2048;
     /// The result is large, and lies beside the record.
     RESULT_BESIDE: i64 = 4096;
+    /// The job is held by a grant, not by an entry of its own.
+    GRANTED: i64 = 8192;
 
     /// Sixteen zero bytes, as Lua writes them: no token, no worker.
     NOBODY: &str = "\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0";
@@ -98,6 +100,7 @@ shared! {
     STARTED_FROM: i64 = 27;
     TOKEN_FROM: i64 = 35;
     TOKEN_TO: i64 = 50;
+    GRANT_TO: i64 = 41;
     WORKER_FROM: i64 = 51;
     WORKER_TO: i64 = 66;
     RUN_AT_FROM: i64 = 67;
@@ -150,6 +153,12 @@ shared! {
     IN: i64 = 1;
     AT: i64 = 2;
 
+    /// Bytes of a member: its order and its id.
+    MEMBER: i64 = 24;
+    /// Most jobs of one grant: the numbers of their tokens differ in the last byte.
+    GRANT: i64 = 256;
+    /// Most jobs that are one entry of a set together.
+    RUN: i64 = 32;
     /// Most values that one command is called with: more do not fit Lua's stack.
     CHUNK: i64 = 500;
     /// Work on so many rows, and no more, goes into one call: everybody waits meanwhile.

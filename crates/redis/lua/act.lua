@@ -9,7 +9,7 @@ local record = redis.call('GET', prefix .. id)
 if not record or not sound(record) then return struct.pack('<BBB', 0, UNKNOWN_JOB, 0) end
 local state, flags, attempt, crashes, interruptions, most = struct.unpack(WHOLE, record)
 local queue, kind, _, at = names(record)
-local member = record:sub(ORDER_FROM, ORDER_TO) .. id
+local member = sub(record, ORDER_FROM, ORDER_TO) .. id
 
 if asked == DELETE then
   if state < SUCCEEDED then return struct.pack('<BBB', 0, CANNOT, state) end
@@ -25,7 +25,7 @@ if state >= SUCCEEDED then
   local unique, scope = words(flags, record, at)
   if unique then
     local other = holder(queue, unique)
-    if other and other ~= member then return struct.pack('<BBBc16', 0, KEY_TAKEN, state, other:sub(9)) end
+    if other and other ~= member then return struct.pack('<BBBc16', 0, KEY_TAKEN, state, sub(other, 9)) end
     hold(queue, unique, scope, member)
   end
 end

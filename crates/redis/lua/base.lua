@@ -15,6 +15,7 @@ local us = time[1] * 1000000 + time[2]
 local ms = math.floor(us / 1000)
 local now, lease_now = ms + wall_shift, ms + lease_shift
 local pack, band, prefix = struct.pack, bit.band, root .. K_RECORD
+local sub, byte, char, concat = string.sub, string.byte, string.char, table.concat
 local now8, zero8 = pack('<i8', now), '\0\0\0\0\0\0\0\0'
 
 local records, patches, doomed = {}, {}, {}
@@ -53,7 +54,7 @@ local function queue_of(name)
   if last_queue and last_queue.name == name then return last_queue end
   local queue = queues[name]
   if not queue then
-    local opening = string.char(#name) .. name -- as in a record
+    local opening = char(#name) .. name -- as in a record
     queue = { name = name, opening = opening, ends = ORDER_TO + #opening, final = root .. K_FINAL .. name,
       grants = {}, succeeded = {}, gone = {}, [0] = 0, 0, 0, 0, 0, 0 }
     queues[name] = queue
@@ -81,7 +82,7 @@ end
 -- Adds members with the same score to a set in which an entry may be several.
 local function add_runs(set, score, members)
   for from = 1, #members, RUN do
-    add(set, score, table.concat(members, '', from, math.min(from + RUN - 1, #members)))
+    add(set, score, concat(members, '', from, math.min(from + RUN - 1, #members)))
   end
 end
 
@@ -90,7 +91,7 @@ local function members_in(entry, to, from)
   local n = #to
   for at = from or 1, #entry, MEMBER do
     n = n + 1
-    to[n] = entry:sub(at, at + MEMBER - 1)
+    to[n] = sub(entry, at, at + MEMBER - 1)
   end
   return to
 end
@@ -109,7 +110,7 @@ local function take_out(set, members)
       end
       if #left * MEMBER < #entry then
         redis.call('ZREM', set, entry)
-        if left[1] then redis.call('ZADD', set, '0', table.concat(left)) end
+        if left[1] then redis.call('ZADD', set, '0', concat(left)) end
       end
     end
   end
@@ -125,7 +126,7 @@ local function take_out_at(set, score, member)
       local at = #entry > MEMBER and entry:find(member, 1, true)
       if at and at % MEMBER == 1 then
         redis.call('ZREM', set, entry)
-        redis.call('ZADD', set, score, entry:sub(1, at - 1) .. entry:sub(at + MEMBER))
+        redis.call('ZADD', set, score, sub(entry, 1, at - 1) .. sub(entry, at + MEMBER))
         return
       end
     end
@@ -152,12 +153,13 @@ local function flush()
   for set, members in pairs(removed) do in_chunks('ZREM', set, members) end
   for set, scored in pairs(added) do in_chunks('ZADD', set, scored) end
   in_chunks('MSET', nil, records)
-  for at = 1, #patches, 2 do redis.call('SETRANGE', patches[at], '0', patches[at + 1]) end
+  local call = redis.call
+  for at = 1, #patches, 2 do call('SETRANGE', patches[at], '0', patches[at + 1]) end
   in_chunks('DEL', nil, doomed)
   for name, queue in pairs(queues) do
     for state = SCHEDULED, CANCELLED do
       if queue[state] ~= 0 then
-        redis.call('HINCRBY', root .. K_QUEUE .. name, 'n' .. string.char(48 + state), text(queue[state]))
+        redis.call('HINCRBY', root .. K_QUEUE .. name, 'n' .. char(48 + state), text(queue[state]))
       end
     end
   end
@@ -168,7 +170,7 @@ end
 local function finish()
   flush()
   local bells = (rings_work and BELL_WORK or 0) + (rings_news and BELL_NEWS or 0) + (rings_cancels and BELL_CANCELS or 0)
-  if bells > 0 then redis.call('PUBLISH', ARGV[1]:sub(41), asker .. string.char(bells)) end
+  if bells > 0 then redis.call('PUBLISH', sub(ARGV[1], 41), asker .. char(bells)) end
   return bells
 end
 

@@ -46,13 +46,13 @@ if earlier and #earlier == 30 then
     local found, seen = {}, {}
     for at, record in ipairs(all) do
       -- One whose lease was renewed may still be named by its grant.
-      if record and not seen[ids[at]] and record:byte(1) == RUNNING and record:sub(WORKER_FROM, WORKER_TO) == worker then
+      if record and not seen[ids[at]] and byte(record, 1) == RUNNING and sub(record, WORKER_FROM, WORKER_TO) == worker then
         local number = struct.unpack('>I8', record, TOKEN_FROM)
         if number >= first and number < first + handed then
           seen[ids[at]] = true
           found[#found + 1] = { number = number, record = record, id = ids[at], member = members[at] }
           local granted = band(struct.unpack('<H', record, 2), GRANTED) ~= 0
-          add(held, lease_text, granted and record:sub(TOKEN_FROM, GRANT_TO) or members[at])
+          add(held, lease_text, granted and sub(record, TOKEN_FROM, GRANT_TO) or members[at])
         end
       end
     end
@@ -176,7 +176,7 @@ local function best(kept, n)
       end
     end
     local entry, byte = heads[chosen][places[chosen]], bytes[chosen]
-    members[#members + 1] = entry:sub(byte, byte + MEMBER - 1)
+    members[#members + 1] = sub(entry, byte, byte + MEMBER - 1)
     from[#members] = chosen
     bytes[chosen] = byte + MEMBER
     if bytes[chosen] > #entry then
@@ -200,7 +200,7 @@ local function take(kept, from, entries, n)
     while left > 0 do
       local entry = entries[kind][last + 1]
       local size = #entry / MEMBER
-      if size > left then redis.call('ZADD', set, redis.call('ZSCORE', set, entry), entry:sub(left * MEMBER + 1)) end
+      if size > left then redis.call('ZADD', set, redis.call('ZSCORE', set, entry), sub(entry, left * MEMBER + 1)) end
       last, left = last + 1, left - size
     end
     -- What is left of the last entry came after it.
@@ -219,7 +219,7 @@ grant_holder = bits .. worker
 
 -- Begins the next grant, of which the jobs are that get the next tokens.
 local function begin_grant()
-  grant_opening = pack('>I8', number):sub(1, 7)
+  grant_opening = sub(pack('>I8', number), 1, 7)
   grant = { opening = grant_opening }
   grants[#grants + 1] = grant
   together, single = plan_of(CLAIM, nil, GRANTED), plan_of(CLAIM)
@@ -251,7 +251,7 @@ local function hand_out(kept, members, from, entries)
         broken = broken or plan_of(BURY, CORRUPT, HAS_FAILURES)
         moved = move(broken, turn_for(broken, record), id, key, record, 'its payload is gone', nil, member)
       else
-        grant_place = string.char(number % GRANT)
+        grant_place = char(number % GRANT)
         moved = move(claims, turn, id, key, record, nil, nil, member)
         if moved then
           number, bytes = number + 1, bytes + #record + (payload and #payload or 0)
@@ -303,7 +303,7 @@ if handed > 0 then
     if grant[1] then
       held[#held + 1], held[#held + 2] = lease_text, grant.opening
       local n = #fields
-      fields[n + 1], fields[n + 2] = grant.opening, table.concat(grant)
+      fields[n + 1], fields[n + 2] = grant.opening, concat(grant)
       fields[n + 3], fields[n + 4] = 'n' .. grant.opening, text(#grant)
     end
   end

@@ -6,7 +6,7 @@ local grant_opening, grant_place, grant_holder
 
 -- Returns whether a record can be read as far as it takes to move it.
 local function sound(record)
-  return (record:byte(1) or 255) <= CANCELLED and (pcall(struct.unpack, WHOLE, record))
+  return (byte(record, 1) or 255) <= CANCELLED and (pcall(struct.unpack, WHOLE, record))
 end
 
 -- Returns the queue, the kind, the rank, and where the words begin, of a record that is sound.
@@ -16,7 +16,7 @@ end
 
 local function ids_of(members)
   local ids = {}
-  for at = 1, #members do ids[at] = members[at]:sub(9) end
+  for at = 1, #members do ids[at] = sub(members[at], 9) end
   return ids
 end
 
@@ -30,7 +30,7 @@ end
 -- Gives a unique key back where a move ends its scope; returns until when it is still held by its period.
 local function unique_moved(queue, unique, scope, member, to)
   local held = redis.pcall('HGET', root .. K_UNIQUE .. queue, unique)
-  if type(held) ~= 'string' or held:sub(1, 24) ~= member then return nil end
+  if type(held) ~= 'string' or sub(held, 1, 24) ~= member then return nil end
   local over = to >= SUCCEEDED
   if scope == 0 then over = over or to == RUNNING elseif scope >= 2 then over = to == DEAD or to == CANCELLED end
   if over then
@@ -90,6 +90,7 @@ local function turn_of(plan, facts)
   end
   turn.flags = flags
   turn.facts = pack(FACTS, to, flags, attempt_then, crashes_then, interruptions_then, most, (version + 1) % 2 ^ 32, reason)
+  if to >= SUCCEEDED then turn.keep = math.min(now + (to == DEAD and keep_dead or keep_finished), FAR) end
   turn.beginning = turn.facts .. (to >= SUCCEEDED and now8 or zero8)
   if event == CLAIM then turn.claims, turn.beginning = true, turn.beginning .. now8 .. grant_opening end
   plan[facts] = turn
@@ -98,26 +99,26 @@ end
 
 -- Returns the queue a record belongs to, or nothing where it makes no sense.
 local function queue_in(record)
-  if last_queue and record:sub(ORDER_TO + 1, last_queue.ends) == last_queue.opening then return last_queue end
+  if last_queue and sub(record, ORDER_TO + 1, last_queue.ends) == last_queue.opening then return last_queue end
   local ok, name = pcall(struct.unpack, '<Bc0', record, ORDER_TO + 1)
   return ok and queue_of(name) or nil
 end
 
 -- Notes that a grant does not hold a job any more.
 local function let_go(queue, record)
-  local grant = record:sub(TOKEN_FROM, GRANT_TO)
+  local grant = sub(record, TOKEN_FROM, GRANT_TO)
   local loosened = queue.grants[grant]
   if loosened then
     loosened.by = loosened.by + 1
   else
-    queue.grants[grant] = { worker = record:sub(WORKER_FROM, WORKER_TO), by = 1 }
+    queue.grants[grant] = { worker = sub(record, WORKER_FROM, WORKER_TO), by = 1 }
   end
 end
 
 -- Returns what a plan makes of the job with this record; nothing where it changes nothing or the record makes no sense.
 local function turn_for(plan, record)
   if #record < SHORTEST then return nil end
-  local facts = record:sub(1, FACTS_TO)
+  local facts = sub(record, 1, FACTS_TO)
   local turn = plan[facts]
   if turn == nil then turn = turn_of(plan, facts) end
   return turn
@@ -136,10 +137,10 @@ local function move(plan, turn, id, key, record, failure, result, popped)
     if not ok then return false end
     kind, rank, at = of, its, after
   end
-  local member = popped or record:sub(ORDER_FROM, ORDER_TO) .. id
+  local member = popped or sub(record, ORDER_FROM, ORDER_TO) .. id
   local deadline
   if turn.timely then deadline = struct.unpack('<i8', record, DEADLINE_FROM) end
-  if failure then note_failure(id, turn.attempt, record:sub(WORKER_FROM, WORKER_TO), failure) end
+  if failure then note_failure(id, turn.attempt, sub(record, WORKER_FROM, WORKER_TO), failure) end
 
   if to ~= state then
     queue[state] = queue[state] - 1
@@ -148,7 +149,7 @@ local function move(plan, turn, id, key, record, failure, result, popped)
       if turn.granted then
         let_go(queue, record)
       else
-        remove(root .. K_HELD .. name .. ':' .. record:sub(WORKER_FROM, WORKER_TO), member)
+        remove(root .. K_HELD .. name .. ':' .. sub(record, WORKER_FROM, WORKER_TO), member)
       end
       if deadline and to < RUNNING then add(root .. K_DEADLINE .. name, text(deadline), member) end
     elseif state < RUNNING then
@@ -176,13 +177,12 @@ local function move(plan, turn, id, key, record, failure, result, popped)
   end
   local run_at = turn.run_at
   if to >= SUCCEEDED then
-    local keep = now + (to == DEAD and keep_dead or keep_finished)
-    if till > keep then keep = till end
+    local keep = text(till > turn.keep and math.min(till, FAR) or turn.keep)
     if to == SUCCEEDED then
-      local together = list(queue.succeeded, text(keep < FAR and keep or FAR))
+      local together = queue.succeeded[keep] or list(queue.succeeded, keep)
       together[#together + 1] = member
     else
-      add(queue.final, text(keep < FAR and keep or FAR), member)
+      add(queue.final, keep, member)
     end
     if to == DEAD then add(root .. K_DEAD .. name, '0', member) end
     if to == CANCELLED then add(root .. K_CANCELLED .. name, '0', member) end
@@ -200,17 +200,17 @@ local function move(plan, turn, id, key, record, failure, result, popped)
   if turn.forgets_progress then doomed[#doomed + 1] = root .. K_PROGRESS .. id end
   local beginning = turn.beginning
   if turn.claims then beginning = beginning .. grant_place .. grant_holder end
-  if turn.loses then beginning = beginning .. record:sub(STARTED_FROM, TOKEN_FROM - 1) .. NOBODY end
+  if turn.loses then beginning = beginning .. sub(record, STARTED_FROM, TOKEN_FROM - 1) .. NOBODY end
   if not turn.run_at and not result then
     local n = #patches
     patches[n + 1], patches[n + 2] = key, beginning
     return true
   end
-  local rest = record:sub(#beginning + 1)
+  local rest = sub(record, #beginning + 1)
   if turn.run_at then
-    local still = state >= SUCCEEDED and zero8 or record:sub(DEADLINE_FROM, AFTER_CHANGING - 1)
-    beginning = beginning .. record:sub(#beginning + 1, WORKER_TO) .. pack('<i8', turn.run_at) .. still
-    rest = record:sub(AFTER_CHANGING)
+    local still = state >= SUCCEEDED and zero8 or sub(record, DEADLINE_FROM, AFTER_CHANGING - 1)
+    beginning = beginning .. sub(record, #beginning + 1, WORKER_TO) .. pack('<i8', turn.run_at) .. still
+    rest = sub(record, AFTER_CHANGING)
   end
   local n = #records
   records[n + 1], records[n + 2] = key, beginning .. rest .. (result or '')
@@ -219,11 +219,11 @@ end
 
 -- Makes a job dead whose record makes no sense, found in a set of jobs in that state: of what it was only its place is left.
 local function entomb(queue, kind, state, member, why)
-  local id = member:sub(9)
+  local id = sub(member, 9)
   note_failure(id, 0, NOBODY, why)
   records[#records + 1] = prefix .. id
   records[#records + 1] = pack(CHANGING, DEAD, HAS_FAILURES + PAYLOAD_BESIDE, 0, 0, 0, 1, 1, CORRUPT, now, 0, NOBODY, NOBODY,
-    now, 0) .. now8 .. member:sub(1, 8) .. pack('<Bc0Bc0bI4', #queue, queue, #kind, kind, 0, 1)
+    now, 0) .. now8 .. sub(member, 1, 8) .. pack('<Bc0Bc0bI4', #queue, queue, #kind, kind, 0, 1)
   add(root .. K_FINAL .. queue, text(math.min(now + keep_dead, FAR)), member)
   add(root .. K_DEAD .. queue, '0', member)
   -- Wherever it was among all: it is there now.
@@ -278,10 +278,10 @@ local function lose(queue, worker, entries, plan, failure, most)
   while at < #members and moved < most do
     at = at + 1
     local record, grant = all[at], grant_of[at]
-    local its = record and record:byte(1) == RUNNING and record:sub(WORKER_FROM, WORKER_TO) == worker
+    local its = record and byte(record, 1) == RUNNING and sub(record, WORKER_FROM, WORKER_TO) == worker
     if its and grant then
       -- Most of a grant may have been settled since, or have leases of their own.
-      its = band(struct.unpack('<H', record, 2), GRANTED) ~= 0 and record:sub(TOKEN_FROM, GRANT_TO) == grant
+      its = band(struct.unpack('<H', record, 2), GRANTED) ~= 0 and sub(record, TOKEN_FROM, GRANT_TO) == grant
     end
     if its and move(plan, turn_for(plan, record), ids[at], keys[at], record, failure) then
       moved = moved + 1

@@ -21,12 +21,12 @@ local heads, ids, keys, n = {}, {}, {}, 0
 local some = ARGV[5] == '1'
 while ARGV[at] do
   local head = ARGV[at]
-  local id = head:sub(1, 16)
+  local id = sub(head, 1, 16)
   n = n + 1
   heads[n], ids[n], keys[n] = at, id, prefix .. id
   at = at + 1
   if some then
-    local along = head:byte(17)
+    local along = byte(head, 17)
     at = at + along % 2 + (along >= 2 and 2 or 0)
   end
 end
@@ -67,13 +67,13 @@ end
 local function stands_for(unique, reuse, within)
   if reuse then
     local newest = redis.call('ZREVRANGE', root .. K_REUSE .. queue .. ':' .. reuse, 0, 0, 'WITHSCORES')
-    if newest[1] and now - tonumber(newest[2]) < within then return STANDS_FOR_REUSE, newest[1]:sub(9) end
+    if newest[1] and now - tonumber(newest[2]) < within then return STANDS_FOR_REUSE, sub(newest[1], 9) end
   end
   if unique then
     local held = redis.call('HGET', root .. K_UNIQUE .. queue, unique)
     if held and #held == 32 then
       local till = struct.unpack('<i8', held, 25)
-      if (till < 0 or till > now) and is_known(held:sub(9, 24)) then return STANDS_FOR_UNIQUE, held:sub(9, 24) end
+      if (till < 0 or till > now) and is_known(sub(held, 9, 24)) then return STANDS_FOR_UNIQUE, sub(held, 9, 24) end
     end
   end
 end
@@ -115,8 +115,8 @@ local function create(place, shape, tail)
   local order = base + (places == '' and place - 1 or struct.unpack('<I4', places, place * 4 - 3))
   last = order > last and order or last + 1
   local low = last % 256
-  if opening_of ~= last - low then opening_of, opening = last - low, pack('>I8', last):sub(1, 7) end
-  low = string.char(low)
+  if opening_of ~= last - low then opening_of, opening = last - low, sub(pack('>I8', last), 1, 7) end
+  low = char(low)
   local id, key = ids[place], keys[place]
   local member, n = opening .. low .. id, #records
   records[n + 1], records[n + 2] = key, shape.beginning .. opening .. low .. tail
@@ -135,7 +135,7 @@ end
 -- Pushes a job that another may stand for, or that has something beside its record; returns the answer.
 local function push(place, head, shape, tail)
   local code, other
-  local along = ARGV[head]:byte(17)
+  local along = byte(ARGV[head], 17)
   local next_arg = head + 1 + along % 2
   if along >= 2 then code, other = answered(ARGV[next_arg], ARGV[next_arg + 1]) end
   if not code then
@@ -163,23 +163,23 @@ local function push(place, head, shape, tail)
     end
   end
   -- An earlier request made this very job: it is the same push.
-  if code == CREATED or code == CREATED_BEFORE and other == ids[place] then return string.char(CREATED) end
-  return string.char(code) .. other
+  if code == CREATED or code == CREATED_BEFORE and other == ids[place] then return char(CREATED) end
+  return char(code) .. other
 end
 
 local answers, plain = { '', '' }, true
-local plainly = string.char(CREATED)
+local plainly = char(CREATED)
 for place = 1, n do
   local answer = plainly
   if not known[ids[place]] then
     local head = ARGV[heads[place]]
-    local shape_text = head:sub(18, SHAPE_TO)
+    local shape_text = sub(head, 18, SHAPE_TO)
     local shape = shapes[shape_text]
     if not shape then
       shape = worked_out(shape_text)
       shapes[shape_text] = shape
     end
-    local tail = head:sub(SHAPE_TO + 1)
+    local tail = sub(head, SHAPE_TO + 1)
     if some or shape.worded then
       answer = push(place, heads[place], shape, tail)
       plain = plain and answer == plainly
@@ -201,7 +201,7 @@ if created then
   for kind in pairs(ready_kinds) do ready[#ready + 1] = kind end
   in_chunks('SADD', root .. K_KINDS .. queue, ready)
 end
-local head = string.char(finish()) .. pack('<i8', us)
+local head = char(finish()) .. pack('<i8', us)
 if plain then return head end
 answers[1] = head
-return table.concat(answers)
+return concat(answers)

@@ -7,8 +7,8 @@
 local answers, renewed, at = { '' }, {}, 2
 local ids, heads, leases = {}, {}, {}
 while ARGV[at] do
-  ids[#ids + 1], heads[#heads + 1] = ARGV[at]:sub(1, 16), at
-  at = at + 1 + ARGV[at]:byte(41)
+  ids[#ids + 1], heads[#heads + 1] = sub(ARGV[at], 1, 16), at
+  at = at + 1 + byte(ARGV[at], 41)
 end
 local keys = keys_of(ids)
 for n, record in ipairs(read(keys)) do
@@ -18,13 +18,13 @@ for n, record in ipairs(read(keys)) do
     record = redis.call('GET', keys[n])
   end
   local answer = LOST
-  if record and record:byte(1) == RUNNING and record:sub(TOKEN_FROM, TOKEN_TO) == token then
+  if record and byte(record, 1) == RUNNING and sub(record, TOKEN_FROM, TOKEN_TO) == token then
     local queue = #record >= SHORTEST and queue_in(record)
     if queue then
       local state, flags, attempt, crashes, interruptions, most, version, reason = struct.unpack(FACTS, record)
       answer, renewed[id] = flags % 2 == ASKED and CANCEL_ASKED or HELD, true
-      local worker, till = record:sub(WORKER_FROM, WORKER_TO), math.min(lease_now + lease, FAR)
-      add(root .. K_HELD .. queue.name .. ':' .. worker, text(till), record:sub(ORDER_FROM, ORDER_TO) .. id)
+      local worker, till = sub(record, WORKER_FROM, WORKER_TO), math.min(lease_now + lease, FAR)
+      add(root .. K_HELD .. queue.name .. ':' .. worker, text(till), sub(record, ORDER_FROM, ORDER_TO) .. id)
       local workers = list(leases, queue.name)
       workers[worker] = math.min(workers[worker] or FAR, till)
       if till > lease_now + LONGEST_LEASE then workers[worker] = 0 end
@@ -46,10 +46,10 @@ for n, record in ipairs(read(keys)) do
       end
     end
   end
-  answers[n + 1] = string.char(answer)
+  answers[n + 1] = char(answer)
 end
 for name, workers in pairs(leases) do
   for worker, till in pairs(workers) do note_lease(name, worker, till) end
 end
-answers[1] = string.char(finish())
-return table.concat(answers)
+answers[1] = char(finish())
+return concat(answers)

@@ -30,18 +30,18 @@ end
 
 while ARGV[at] do
   local head, n = ARGV[at], #ids + 1
-  local text = head:sub(33, 42)
+  local text = sub(head, 33, 42)
   local shape = shapes[text]
   if not shape then
     shape = worked_out(text)
     shapes[text] = shape
   end
-  ids[n], heads[n], shape_of[n] = head:sub(1, 16), at, shape
+  ids[n], heads[n], shape_of[n] = sub(head, 1, 16), at, shape
   at = at + 1 + shape.more
 end
 local keys = keys_of(ids)
 local all = read(keys)
-local lost, done = string.char(LOST), string.char(DONE)
+local lost, done = char(LOST), char(DONE)
 for n = 1, #ids do
   local id, shape, head = ids[n], shape_of[n], ARGV[heads[n]]
   local record = all[n]
@@ -50,8 +50,8 @@ for n = 1, #ids do
     record = redis.call('GET', keys[n])
   end
   local answer = lost
-  if record and record:sub(TOKEN_FROM, TOKEN_TO) == head:sub(17, 32) then
-    local message, small = shape.message and ARGV[heads[n] + shape.message], shape.small and head:sub(43)
+  if record and sub(record, TOKEN_FROM, TOKEN_TO) == sub(head, 17, 32) then
+    local message, small = shape.message and ARGV[heads[n] + shape.message], shape.small and sub(head, 43)
     local turn = turn_for(shape.plan, record)
     -- A token that is still in a record that is not running was settled, or the job is none of that worker's any more.
     if turn and turn.state == RUNNING and move(shape.plan, turn, id, keys[n], record, message, small) then
@@ -64,11 +64,11 @@ for n = 1, #ids do
         records[#records + 1] = root .. K_PROGRESS .. id
         records[#records + 1] = ARGV[heads[n] + shape.progress]
       end
-    elseif record:byte(1) ~= RUNNING and band(record:byte(2), SETTLED) ~= 0 then
+    elseif byte(record, 1) ~= RUNNING and band(byte(record, 2), SETTLED) ~= 0 then
       answer = done
     end
   end
   answers[n + 1] = answer
 end
-answers[1] = string.char(finish())
-return table.concat(answers)
+answers[1] = char(finish())
+return concat(answers)

@@ -14,10 +14,10 @@ for at = 4, #ARGV do
       while found < limit do
         local entry, score = unpack(redis.call('ZRANGEBYSCORE', set, from, to, 'WITHSCORES', 'LIMIT', '0', '1'))
         if not entry then break end
-        local rest = entry:sub((limit - found) * MEMBER + 1)
+        local rest = sub(entry, (limit - found) * MEMBER + 1)
         redis.call('ZREM', set, entry)
         if rest ~= '' then redis.call('ZADD', set, score, rest) end
-        local members = members_in(entry:sub(1, #entry - #rest), {})
+        local members = members_in(sub(entry, 1, #entry - #rest), {})
         local all, ids, keys = look_up(members)
         for place, record in ipairs(all) do
           local member = members[place]

@@ -80,7 +80,7 @@ while #over < bound do
     end
     -- The rest of an entry that is too much for this call stays.
     if #over > bound then
-      local rest = found[at]:sub(#found[at] - (#over - bound) * MEMBER + 1)
+      local rest = sub(found[at], #found[at] - (#over - bound) * MEMBER + 1)
       redis.call('ZADD', final, found[at + 1], rest)
       for place = #over, bound + 1, -1 do over[place] = nil end
     end
@@ -93,12 +93,12 @@ local gone, met = queue_of(queue).gone, {}
 local over_records, over_ids, over_keys = look_up(over)
 for at, record in ipairs(over_records) do
   local id, member = over_ids[at], over[at]
-  local state = record and record:byte(1)
+  local state = record and byte(record, 1)
   if not record or not sound(record) then
     gone[#gone + 1] = member
     doomed[#doomed + 1] = over_keys[at]
     doomed[#doomed + 1] = root .. K_PAYLOAD .. id
-  elseif state >= SUCCEEDED and not met[id] and record:sub(ORDER_FROM, ORDER_TO) == member:sub(1, 8) then
+  elseif state >= SUCCEEDED and not met[id] and sub(record, ORDER_FROM, ORDER_TO) == sub(member, 1, 8) then
     -- One that was deleted by hand has an entry of its own beside that of those it succeeded with.
     met[id] = true
     local flags = struct.unpack('<H', record, 2)
@@ -119,7 +119,7 @@ for at, record in ipairs(over_records) do
       local unique, _, reuse, _, _, alias, tags = words(flags, record, after)
       if unique then
         local held = redis.call('HGET', root .. K_UNIQUE .. queue, unique)
-        if held and held:sub(1, 24) == member then redis.call('HDEL', root .. K_UNIQUE .. queue, unique) end
+        if held and sub(held, 1, 24) == member then redis.call('HDEL', root .. K_UNIQUE .. queue, unique) end
       end
       if reuse then remove(root .. K_REUSE .. queue .. ':' .. reuse, member) end
       if alias ~= '' then remove(root .. K_ALIAS .. queue .. ':' .. alias, member) end
@@ -136,7 +136,7 @@ local keys = look(answers_until, '-inf', text(now), forget_most)
 forgotten = #keys
 for _, key in ipairs(keys) do
   local kept = redis.call('HGET', answers, key)
-  if kept and #kept == 57 and redis.call('EXISTS', root .. K_RECORD .. kept:sub(33, 48)) == 1 then
+  if kept and #kept == 57 and redis.call('EXISTS', root .. K_RECORD .. sub(kept, 33, 48)) == 1 then
     redis.call('ZADD', answers_until, text(now + ANSWER_AGAIN), key)
   else
     redis.call('HDEL', answers, key)

@@ -26,8 +26,8 @@ local function holder(queue, unique)
   if not held or #held ~= 32 then return nil end
   local till = struct.unpack('<i8', held, 25)
   if till >= 0 and till <= now then return nil end
-  if redis.call('EXISTS', root .. K_RECORD .. held:sub(9, 24)) == 0 then return nil end
-  return held:sub(1, 24), till
+  if redis.call('EXISTS', root .. K_RECORD .. sub(held, 9, 24)) == 0 then return nil end
+  return sub(held, 1, 24), till
 end
 
 local function hold(queue, unique, scope, member)

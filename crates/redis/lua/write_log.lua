@@ -6,12 +6,12 @@
 
 local id = ARGV[2]
 local record = redis.call('GET', root .. K_RECORD .. id)
-if not record or #record < AFTER_CHANGING or record:byte(1) ~= RUNNING or record:sub(TOKEN_FROM, TOKEN_TO) ~= ARGV[3] then
+if not record or #record < AFTER_CHANGING or byte(record, 1) ~= RUNNING or sub(record, TOKEN_FROM, TOKEN_TO) ~= ARGV[3] then
   return 0
 end
-local low = record:byte(2)
+local low = byte(record, 2)
 if band(low, HAS_LOG) == 0 then
-  record = record:sub(1, 1) .. string.char(low + HAS_LOG) .. record:sub(3)
+  record = sub(record, 1, 1) .. char(low + HAS_LOG) .. sub(record, 3)
 end
 redis.call('MSET', root .. K_RECORD .. id, record, root .. K_LOG .. id, ARGV[4])
 return 1

@@ -112,9 +112,9 @@ BEGIN
             v_first := coalesce(v_first, nextval('longshore.claim_number'));
             RETURN QUERY
             WITH picked AS MATERIALIZED (
-                SELECT best.id, nextval('longshore.claim_number') AS number
+                SELECT best.place, nextval('longshore.claim_number') AS number
                 FROM (SELECT j.* FROM unnest(v_kinds, v_counts) AS k (kind, n) CROSS JOIN LATERAL (
-                          SELECT j.id, j.rank, j.run_at, j.seq FROM longshore.job j
+                          SELECT j.ctid AS place, j.rank, j.run_at, j.seq FROM longshore.job j
                           WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = v_alone::integer AND j.kind = k.kind
                           ORDER BY j.rank, j.run_at, j.seq LIMIT k.n FOR UPDATE SKIP LOCKED) j
                       ORDER BY j.rank, j.run_at, j.seq) best
@@ -122,8 +122,9 @@ BEGIN
                 UPDATE longshore.job j
                 SET state = 2, attempt = least(j.attempt + 1, 32767), worker = p_worker, token_number = p.number, token_bits = p_bits,
                     lease_until = v_until, started_at = v_now, progress = NULL, version = j.version + 1
-                FROM picked p WHERE j.id = ANY (ARRAY[p.id]) AND (j.deadline IS NULL OR j.deadline > v_now)
-                RETURNING j.*
+                FROM picked p WHERE j.ctid = p.place AND (j.deadline IS NULL OR j.deadline > v_now)
+                RETURNING j.id, j.token_number, j.token_bits, j.queue, j.kind, j.payload, j.attempt, j.max_attempts, j.crashes,
+                          j.timeout_ms, j.unique_scope, j.unique_key
             ), freed AS (
                 DELETE FROM longshore.unique_key u USING taken t
                 WHERE t.unique_scope = 0 AND u.queue = ANY (ARRAY[t.queue]) AND u.key = ANY (ARRAY[t.unique_key]) AND u.job = t.id

@@ -1,6 +1,8 @@
 //! Bugs in how jobs come in.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use longshore_core::{
@@ -31,17 +33,27 @@ impl Bug for AnswersBeforeInsert {
     }
 }
 
+/// Counts the claims that were answered.
 #[derive(Default)]
-pub(in super::super) struct RingsBeforeInsert;
+pub(in super::super) struct RingsBeforeInsert(AtomicU64);
 
 #[async_trait]
 impl Bug for RingsBeforeInsert {
     async fn push(&self, inside: &Inside, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+        let looks = self.0.load(Ordering::SeqCst);
         inside.store.wakeups().ring_work();
-        for _ in 0..5_000 {
+        // Until somebody has looked; who only listens looks never.
+        let listened_to = Instant::now() + Duration::from_millis(500);
+        while self.0.load(Ordering::SeqCst) == looks && Instant::now() < listened_to {
             pause().await;
         }
         inside.store.push(jobs).await
+    }
+
+    async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
+        let claims = inside.store.claim(claim).await;
+        self.0.fetch_add(1, Ordering::SeqCst);
+        claims
     }
 }
 

@@ -48,7 +48,8 @@ names! {
     ALL = "all:";
     /// `scheduled:<queue>`: a sorted set, by when they are due.
     SCHEDULED = "scheduled:";
-    /// `ready:<queue>:<kind>`: a sorted set, the best first: by priority, then by when they were due.
+    /// `ready:<queue>:<kind>`: a sorted set, the best first: by priority, then by when they were due; those that were pushed together
+    /// are one entry, but for those with a deadline.
     READY = "ready:";
     /// `alone:<queue>:<kind>`: the same, for those that must run alone.
     ALONE = "alone:";

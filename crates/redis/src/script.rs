@@ -1,9 +1,9 @@
 //! The scripts: one Lua file a verb in `lua/`, put together when first used.
 //!
 //! A script is put together of the parts it needs, and of what is its own: `base.lua` (the clock, and what is to be written),
-//! `words.lua` (keys, alias, tags), `step.lua` and `move.lua` (where jobs go), `ranks.lua` (a seek a priority). Words in capitals
-//! are constants ([`shared`](crate::shared), [`keys`](crate::keys)) and are replaced by what they stand for: a local variable of
-//! Lua would cost each call more than that.
+//! `words.lua` (keys, alias, tags), `step.lua` and `move.lua` (where jobs go), `lose.lua` (what a worker held), `ranks.lua` (a seek a
+//! priority). Words in capitals are constants ([`shared`](crate::shared), [`keys`](crate::keys)) and are replaced by what they
+//! stand for: a local variable of Lua would cost each call more than that.
 //!
 //! The first line says what Redis may do with a script: `allow-oom` lets it go through when memory is full.
 
@@ -39,8 +39,8 @@ scripts! {
     RENEW = "renew" [STEP, BASE, WORDS, MOVE];
     SETTLE = "settle" [STEP, BASE, WORDS, MOVE];
     WRITE_LOG = "write_log" [BASE];
-    RELEASE = "release" [STEP, BASE, WORDS, MOVE];
-    UPKEEP = "upkeep" [STEP, BASE, WORDS, MOVE, RANKS];
+    RELEASE = "release" [STEP, BASE, WORDS, MOVE, LOSE];
+    UPKEEP = "upkeep" [STEP, BASE, WORDS, MOVE, LOSE, RANKS];
     UNKNOWN = "unknown" [STEP, BASE, WORDS, MOVE, RANKS];
     ACT = "act" [STEP, BASE, WORDS, MOVE];
     PAUSE = "pause" [BASE];
@@ -63,6 +63,7 @@ pub(crate) const STEP: &str = include_str!("../lua/step.lua");
 const BASE: &str = include_str!("../lua/base.lua");
 const WORDS: &str = include_str!("../lua/words.lua");
 const MOVE: &str = include_str!("../lua/move.lua");
+const LOSE: &str = include_str!("../lua/lose.lua");
 const RANKS: &str = include_str!("../lua/ranks.lua");
 
 impl Script {

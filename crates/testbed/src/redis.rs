@@ -64,6 +64,35 @@ impl Redis {
         format!("redis://{}", self.addr())
     }
 
+    /// Starts a replica of it, which has all it has.
+    ///
+    /// # Panics
+    ///
+    /// Where redis-server is missing, or the replica has not caught up within a minute.
+    pub fn replica(&self) -> Redis {
+        let replica = Redis::start(&[]);
+        replica.command(&["REPLICAOF", "127.0.0.1", &self.addr().port().to_string()]);
+        replica.catch_up(self);
+        replica
+    }
+
+    /// Waits until this replica has all that its master has now.
+    ///
+    /// # Panics
+    ///
+    /// If it has not within a minute.
+    pub fn catch_up(&self, master: &Redis) {
+        let number = |info: &str, name: &str| {
+            let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            line.and_then(|number| number.trim().parse::<u64>().ok())
+        };
+        let wanted = number(&master.command(&["INFO", "replication"]), "master_repl_offset");
+        wait_until("the replica does not catch up", || {
+            let info = self.command(&["INFO", "replication"]);
+            info.contains("master_link_status:up") && number(&info, "slave_repl_offset") >= wanted
+        });
+    }
+
     /// Sends one command whose words contain no spaces, and returns the answer in one line.
     ///
     /// # Panics
@@ -111,16 +140,35 @@ impl RedisCluster {
         for node in &nodes[1..] {
             nodes[0].command(&["CLUSTER", "MEET", "127.0.0.1", &node.addr().port().to_string()]);
         }
-        let until = Instant::now() + Duration::from_secs(60);
         let agrees = |node: &Redis| {
             let info = node.command(&["CLUSTER", "INFO"]);
             info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
         };
-        while !nodes.iter().all(agrees) {
-            assert!(Instant::now() < until, "the nodes of a cluster do not find each other");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        wait_until("the nodes of a cluster do not find each other", || nodes.iter().all(agrees));
         RedisCluster { nodes }
+    }
+
+    /// Starts a replica of one of its nodes, which all nodes know and which has all that one has.
+    ///
+    /// # Panics
+    ///
+    /// Where redis-server is missing, or it is not one of them within a minute.
+    pub fn replica(&self, node: usize) -> Redis {
+        let replica = Redis::start(&[("cluster-enabled", "yes"), ("cluster-config-file", "nodes.conf")]);
+        let master = &self.nodes[node];
+        replica.command(&["CLUSTER", "MEET", "127.0.0.1", &master.addr().port().to_string()]);
+        let id = master.command(&["CLUSTER", "MYID"]);
+        wait_until("the replica is not let in", || replica.command(&["CLUSTER", "REPLICATE", &id]) == "+OK");
+        replica.catch_up(master);
+        let its = replica.command(&["CLUSTER", "MYID"]);
+        wait_until("not all nodes know the replica", || {
+            let knows = |node: &Redis| {
+                let known = node.command(&["CLUSTER", "NODES"]);
+                known.lines().any(|line| line.starts_with(&its) && line.contains("slave"))
+            };
+            self.nodes.iter().all(knows)
+        });
+        replica
     }
 
     /// Returns the nodes.
@@ -139,7 +187,7 @@ impl RedisCluster {
     }
 }
 
-/// A sentinel that watches one redis-server and tells where it is.
+/// A sentinel that watches one redis-server, tells where it is, and puts a replica in its place when it is gone for a second.
 #[derive(Debug)]
 pub struct Sentinel(Server);
 
@@ -152,7 +200,11 @@ impl Sentinel {
     pub fn start(master: &Redis, name: &str) -> Sentinel {
         let folder = folder();
         let file = folder.path().join("sentinel.conf");
-        let text = format!("sentinel monitor {name} 127.0.0.1 {} 1\nbind 127.0.0.1\n", master.addr().port());
+        let port = master.addr().port();
+        let text = format!(
+            "sentinel monitor {name} 127.0.0.1 {port} 1\nsentinel down-after-milliseconds {name} 1000\n\
+             sentinel failover-timeout {name} 10000\nbind 127.0.0.1\n"
+        );
         std::fs::write(&file, text).expect("the folder can be written");
         let command = move |place: &Place| {
             let (file, port) = (file.display().to_string(), place.port.to_string());
@@ -174,6 +226,15 @@ impl Deref for Sentinel {
 
     fn deref(&self) -> &Server {
         &self.0
+    }
+}
+
+/// Waits for something that comes by itself.
+fn wait_until(otherwise: &str, is_so: impl Fn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < until, "{otherwise}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -1,0 +1,55 @@
+-- What a worker held is lost to it.
+
+-- Moves up to `most` of the jobs that a worker holds by some entries, members and grants, as planned: they are lost to it. Looks at
+-- a bounded number of jobs. Returns how many it moved, how many it looked at, and whether it came to the end of the entries.
+local function lose(queue, worker, entries, plan, failure, most)
+  local held, grants = root .. K_HELD .. queue .. ':' .. worker, root .. K_GRANTS .. queue
+  local members, grant_of, ends = {}, {}, {}
+  for _, entry in ipairs(entries) do
+    if #members >= ROWS then break end
+    if #entry == MEMBER then
+      members[#members + 1] = entry
+    else
+      local from = #members + 1
+      members_in(redis.call('HGET', grants, entry) or '', members)
+      for at = from, #members do grant_of[at] = entry end
+    end
+    ends[#ends + 1] = #members
+  end
+  local all, ids, keys = look_up(members)
+  local moved, at, missed = 0, 0, {}
+  while at < #members and moved < most do
+    at = at + 1
+    local record, grant = all[at], grant_of[at]
+    local its = record and byte(record, 1) == RUNNING and sub(record, WORKER_FROM, WORKER_TO) == worker
+    if its and grant then
+      -- Most of a grant may have been settled since, or have leases of their own.
+      its = band(struct.unpack('<H', record, 2), GRANTED) ~= 0 and sub(record, TOKEN_FROM, GRANT_TO) == grant
+    end
+    if its and move(plan, turn_for(plan, record), ids[at], keys[at], record, failure) then
+      moved = moved + 1
+    elseif not grant then
+      drop(held, queue, 'unknown', RUNNING, members[at], record)
+    elseif not record or not sound(record) then
+      list(missed, grant)[#list(missed, grant) + 1] = at
+    end
+  end
+  flush()
+  local done = 0
+  while done < #ends and ends[done + 1] <= at do
+    done = done + 1
+    local grant = entries[done]
+    if #grant ~= MEMBER then
+      -- What it still held is gone, or makes no sense.
+      local left = tonumber(redis.call('HGET', grants, 'n' .. grant) or 0)
+      for _, place in ipairs(missed[grant] or {}) do
+        if left > 0 then give_up(queue, 'unknown', RUNNING, members[place], all[place]) end
+        left = left - 1
+      end
+      redis.call('HDEL', grants, grant, 'n' .. grant)
+      redis.call('ZREM', held, grant)
+    end
+  end
+  flush()
+  return moved, #members, done == #entries
+end

@@ -86,14 +86,51 @@ local function add_runs(set, score, members)
   end
 end
 
--- Adds to a list the members that stand one after the other in an entry, from some byte on.
-local function members_in(entry, to, from)
+-- Returns how many members stand one after the other in an entry. What somebody else has put there counts as one.
+local function size_of(entry)
+  return entry ~= '' and #entry % MEMBER == 0 and #entry / MEMBER or 1
+end
+
+-- Adds to a list the members that stand in an entry.
+local function members_in(entry, to)
   local n = #to
-  for at = from or 1, #entry, MEMBER do
+  if #entry == MEMBER or #entry % MEMBER ~= 0 or entry == '' then
+    to[n + 1] = entry
+    return to
+  end
+  for at = 1, #entry, MEMBER do
     n = n + 1
     to[n] = sub(entry, at, at + MEMBER - 1)
   end
   return to
+end
+
+-- Returns a number of 8 bytes; Lua compares texts as people of the server's country do.
+local function order_of(member)
+  return #member >= 8 and (struct.unpack('>I8', member)) or 0
+end
+
+-- Returns the entry of a set by order that has a member, or would have it between others.
+local function entry_around(set, member)
+  -- An entry that begins with the member comes after it.
+  return redis.call('ZREVRANGEBYLEX', set, '[' .. member .. '\255', '-', 'LIMIT', '0', '1')[1]
+end
+
+-- Puts a member into a set by order, where it may be already; entries do not overlap.
+local function put_in(set, member)
+  local entry = entry_around(set, member)
+  local members, order, place = entry and members_in(entry, {}) or {}, order_of(member), nil
+  for at, other in ipairs(members) do
+    if other == member then return end
+    if not place and order_of(other) > order then place = at end
+  end
+  if place then
+    table.insert(members, place, member)
+    redis.call('ZREM', set, entry)
+    redis.call('ZADD', set, '0', concat(members))
+  else
+    redis.call('ZADD', set, '0', member)
+  end
 end
 
 -- Takes members out of the entries of a set by order.
@@ -101,14 +138,13 @@ local function take_out(set, members)
   local gone = {}
   for _, member in ipairs(members) do gone[member] = true end
   for _, member in ipairs(members) do
-    -- An entry that begins with the member comes after it.
-    local entry = gone[member] and redis.call('ZREVRANGEBYLEX', set, '[' .. member .. '\255', '-', 'LIMIT', '0', '1')[1]
+    local entry = gone[member] and entry_around(set, member)
     if entry then
       local left = {}
       for _, other in ipairs(members_in(entry, {})) do
         if gone[other] then gone[other] = nil else left[#left + 1] = other end
       end
-      if #left * MEMBER < #entry then
+      if #left < size_of(entry) then
         redis.call('ZREM', set, entry)
         if left[1] then redis.call('ZADD', set, '0', concat(left)) end
       end
@@ -137,9 +173,11 @@ end
 -- Counts a grant down; forgets it where it holds nothing any more.
 local function loosen(name, grant, worker, by)
   local grants = root .. K_GRANTS .. name
-  if redis.call('HINCRBY', grants, 'n' .. grant, text(-by)) <= 0 then
-    redis.call('HDEL', grants, grant, 'n' .. grant)
-    redis.call('ZREM', root .. K_HELD .. name .. ':' .. worker, grant)
+  local left = redis.pcall('HINCRBY', grants, 'n' .. grant, text(-by))
+  if type(left) ~= 'number' or left <= 0 then
+    -- Gone, or somebody has put something else there.
+    redis.pcall('HDEL', grants, grant, 'n' .. grant)
+    redis.pcall('ZREM', root .. K_HELD .. name .. ':' .. worker, grant)
   end
 end
 

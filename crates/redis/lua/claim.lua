@@ -37,10 +37,11 @@ if earlier and #earlier == 30 then
   if of == nonce then
     -- The first answer may have been lost long ago: the lease begins anew.
     local held = root .. K_HELD .. queue .. ':' .. worker
-    local members = {}
+    local members, its = {}, {}
+    for number = first, first + handed - 1, GRANT do its[sub(pack('>I8', number), 1, 7)] = true end
     for _, entry in ipairs(redis.call('ZRANGE', held, 0, -1)) do
-      if #entry < MEMBER then entry = redis.call('HGET', root .. K_GRANTS .. queue, entry) or '' end
-      members_in(entry, members)
+      if #entry == MEMBER then members[#members + 1] = entry end
+      if its[entry] then members_in(redis.call('HGET', root .. K_GRANTS .. queue, entry) or '', members) end
     end
     local all, ids = look_up(members)
     local found, seen = {}, {}
@@ -120,11 +121,6 @@ if resumes or #kinds == 0 then
   return answer(FRESH, due, false, 0, 0, 0, { '' })
 end
 
--- Returns the order of the member there; Lua compares texts as people of the server's country do.
-local function order_of(entry, at)
-  return #entry >= at + 7 and (struct.unpack('>I8', entry, at)) or 0
-end
-
 -- Finds up to n of the best jobs of these kinds; returns their members, which kind each is of, and the entries that were read of
 -- each kind.
 local function best(kept, n)
@@ -132,8 +128,7 @@ local function best(kept, n)
   local function read_on(kind, many, scored)
     local read = entries[kind] or {}
     entries[kind] = read
-    local set, seen = root .. kept .. queue .. ':' .. kinds[kind], #read
-    local range = { set, text(seen), text(seen + many - 1), scored }
+    local range = { root .. kept .. queue .. ':' .. kinds[kind], text(#read), text(#read + many - 1), scored }
     local found = redis.call('ZRANGE', unpack(range))
     for at = 1, #found, scored and 2 or 1 do read[#read + 1] = found[at] end
     return found
@@ -151,18 +146,17 @@ local function best(kept, n)
   end
   -- The best of each kind in turn, read in stretches.
   local stretch = math.max(math.ceil(2 * n / #kinds / RUN), 4)
-  local heads, places, bytes, bests, live = {}, {}, {}, {}, {}
+  local reads, places, heads, bests, at_head, live = {}, {}, {}, {}, {}, {}
   local function next_of(kind)
-    local head = heads[kind]
-    if not head or not head[places[kind]] then
-      head = read_on(kind, stretch, 'WITHSCORES')
-      heads[kind], places[kind] = head, 1
+    local read = reads[kind]
+    if not read or not read[places[kind] + 2] then
+      read = read_on(kind, stretch, 'WITHSCORES')
+      reads[kind], places[kind] = read, -1
     end
-    bytes[kind], bests[kind] = 1, tonumber(head[places[kind] + 1])
-    return bests[kind]
-  end
-  local function order_at(kind)
-    return order_of(heads[kind][places[kind]], bytes[kind])
+    places[kind] = places[kind] + 2
+    local entry = read[places[kind]]
+    heads[kind], at_head[kind], bests[kind] = entry and members_in(entry, {}), 1, tonumber(read[places[kind] + 1])
+    return entry
   end
   for kind = 1, #kinds do
     if next_of(kind) then live[#live + 1] = kind end
@@ -171,18 +165,14 @@ local function best(kept, n)
     local chosen, place = live[1], 1
     for at = 2, #live do
       local kind = live[at]
-      if bests[kind] < bests[chosen] or bests[kind] == bests[chosen] and order_at(kind) < order_at(chosen) then
+      if bests[kind] < bests[chosen] or bests[kind] == bests[chosen]
+        and order_of(heads[kind][at_head[kind]]) < order_of(heads[chosen][at_head[chosen]]) then
         chosen, place = kind, at
       end
     end
-    local entry, byte = heads[chosen][places[chosen]], bytes[chosen]
-    members[#members + 1] = sub(entry, byte, byte + MEMBER - 1)
-    from[#members] = chosen
-    bytes[chosen] = byte + MEMBER
-    if bytes[chosen] > #entry then
-      places[chosen] = places[chosen] + 2
-      if not next_of(chosen) then table.remove(live, place) end
-    end
+    local count, at = #members + 1, at_head[chosen]
+    members[count], from[count], at_head[chosen] = heads[chosen][at], chosen, at + 1
+    if not heads[chosen][at + 1] and not next_of(chosen) then table.remove(live, place) end
   end
   return members, from, entries
 end
@@ -199,7 +189,7 @@ local function take(kept, from, entries, n)
     local set, last = root .. kept .. queue .. ':' .. kinds[kind], 0
     while left > 0 do
       local entry = entries[kind][last + 1]
-      local size = #entry / MEMBER
+      local size = size_of(entry)
       if size > left then redis.call('ZADD', set, redis.call('ZSCORE', set, entry), sub(entry, left * MEMBER + 1)) end
       last, left = last + 1, left - size
     end
@@ -226,9 +216,15 @@ local function begin_grant()
 end
 begin_grant()
 
+-- Where somebody has put something else there, this fails before anything is written.
+redis.call('HLEN', root .. K_GRANTS .. queue)
+redis.call('ZCARD', root .. K_HELD .. queue .. ':' .. worker)
+redis.call('ZCARD', root .. K_LEASES .. queue)
+
 -- Hands out what was found, and takes it out of its sets; returns how many that were. One that missed its deadline, or makes no
 -- sense, is dead instead and stops nobody.
 local late, broken
+local met = {}
 local function hand_out(kept, members, from, entries)
   local all, ids, keys = look_up(members)
   local alone, many = #ids == 1, #ids
@@ -238,9 +234,12 @@ local function hand_out(kept, members, from, entries)
       break
     end
     local id, key, record, member = ids[at], keys[at], all[at], members[at]
-    if not record then
+    if met[id] then
+      -- It stands there twice, and was seen to.
+    elseif not record then
       give_up(queue, kinds[from[at] or 1], READY, member)
     else
+      met[id] = true
       local claims, payload, moved = alone and single or together, nil, nil
       local turn = turn_for(claims, record)
       if turn and turn.large then payload = beside(K_PAYLOAD, id) end

@@ -4,7 +4,8 @@
 -- ARGV  1 the set, without what all keys begin with  2 the order (8 bytes) before which to begin, or nothing  3 how many, or 0
 --       for the whole set where it is not sorted by order  4 whether to read records, too (0 or 1)  5 the hash of grants, without
 --       what all keys begin with
--- Out:  a member each; with records, each followed by its record, or nothing where that is gone
+-- Out:  a member each; with records, each followed by its record, or nothing where that is gone. A number where the whole set is
+--       wanted and too large
 
 local root = KEYS[1]
 local set, before, many = root .. ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -16,9 +17,14 @@ local function add(entry, last)
 end
 
 if many == 0 then
-  for _, entry in ipairs(redis.call('ZRANGE', set, 0, -1)) do
+  local entries, grants, size = redis.call('ZRANGE', set, 0, -1), root .. ARGV[5], 0
+  for _, entry in ipairs(entries) do
+    size = size + (#entry < MEMBER and redis.call('HSTRLEN', grants, entry) or #entry) / MEMBER
+  end
+  if size > AT_ONCE then return AT_ONCE end
+  for _, entry in ipairs(entries) do
     -- What a grant gave, of which it may not hold all any more.
-    if #entry < MEMBER then entry = redis.call('HGET', root .. ARGV[5], entry) or '' end
+    if #entry < MEMBER then entry = redis.call('HGET', grants, entry) or '' end
     add(entry, #entry)
   end
 else

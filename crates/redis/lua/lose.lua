@@ -1,5 +1,11 @@
 -- What a worker held is lost to it.
 
+-- Reads a field of a hash; nothing where there is none, or somebody has put something else there.
+local function field(hash, name)
+  local value = redis.pcall('HGET', hash, name)
+  return type(value) == 'string' and value or nil
+end
+
 -- Moves up to `most` of the jobs that a worker holds by some entries, members and grants, as planned: they are lost to it. Looks at
 -- a bounded number of jobs. Returns how many it moved, how many it looked at, and whether it came to the end of the entries.
 local function lose(queue, worker, entries, plan, failure, most)
@@ -11,7 +17,8 @@ local function lose(queue, worker, entries, plan, failure, most)
       members[#members + 1] = entry
     else
       local from = #members + 1
-      members_in(redis.call('HGET', grants, entry) or '', members)
+      local given = field(grants, entry)
+      if given then members_in(given, members) end
       for at = from, #members do grant_of[at] = entry end
     end
     ends[#ends + 1] = #members
@@ -41,12 +48,17 @@ local function lose(queue, worker, entries, plan, failure, most)
     local grant = entries[done]
     if #grant ~= MEMBER then
       -- What it still held is gone, or makes no sense.
-      local left = tonumber(redis.call('HGET', grants, 'n' .. grant) or 0)
-      for _, place in ipairs(missed[grant] or {}) do
-        if left > 0 then give_up(queue, 'unknown', RUNNING, members[place], all[place]) end
-        left = left - 1
+      local left = tonumber(field(grants, 'n' .. grant) or 0) or 0
+      for _, there in ipairs({ true, false }) do -- those first that would never be found again
+        for _, place in ipairs(missed[grant] or {}) do
+          if left > 0 and (all[place] ~= false) == there then
+            give_up(queue, 'unknown', RUNNING, members[place], all[place])
+            left = left - 1
+          end
+        end
       end
-      redis.call('HDEL', grants, grant, 'n' .. grant)
+      if left > 0 then redis.log(redis['LOG_WARNING'], 'longshore: jobs of a grant are not to be found: ' .. text(left)) end
+      redis.pcall('HDEL', grants, grant, 'n' .. grant)
       redis.call('ZREM', held, grant)
     end
   end

@@ -126,7 +126,7 @@ end
 
 -- Moves a job in the turn that its plan makes of it, where `key` is what its record is called; returns whether there is one and
 -- the record makes sense. `failure` is kept among its failures (the plan marks it), `result` becomes
--- the end of its record; `popped` is the member of a job that is in no set of ready jobs any more.
+-- the end of its record; `popped` is the member of a ready job that the caller takes out of its set.
 local function move(plan, turn, id, key, record, failure, result, popped)
   local queue = turn and queue_in(record)
   if not queue then return false end
@@ -226,9 +226,7 @@ local function entomb(queue, kind, state, member, why)
     now, 0) .. now8 .. sub(member, 1, 8) .. pack('<Bc0Bc0bI4', #queue, queue, #kind, kind, 0, 1)
   add(root .. K_FINAL .. queue, text(math.min(now + keep_dead, FAR)), member)
   add(root .. K_DEAD .. queue, '0', member)
-  -- Wherever it was among all: it is there now.
-  take_out(root .. K_ALL .. queue, { member })
-  add(root .. K_ALL .. queue, '0', member)
+  put_in(root .. K_ALL .. queue, member)
   count(queue, state, -1)
   count(queue, DEAD, 1)
   rings_news = true

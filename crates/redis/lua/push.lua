@@ -123,6 +123,12 @@ local function create(place, shape, tail)
   members[#members + 1] = member
   numbers[shape.state] = numbers[shape.state] + 1
   if shape.alone then
+    -- Those that came before it stay before it.
+    local before = shape.together
+    if before[1] then
+      add_runs(shape.set, shape.score, before)
+      for at = #before, 1, -1 do before[at] = nil end
+    end
     add(shape.set, shape.score, member)
     if shape.deadline then add(root .. K_DEADLINE .. queue, shape.deadline, member) end
   else

@@ -5,19 +5,20 @@
 -- Out:  bells, how many were made dead
 
 local queue, limit = ARGV[2], math.min(tonumber(ARGV[3]), ROWS)
-local day_ago, found, plan = now - UNKNOWN_KIND_AFTER, 0, plan_of(BURY, UNKNOWN_KIND)
+local day_ago, found, looked, plan = now - UNKNOWN_KIND_AFTER, 0, 0, plan_of(BURY, UNKNOWN_KIND)
 for at = 4, #ARGV do
   for _, kept in ipairs({ K_READY, K_ALONE }) do
     local set = root .. kept .. queue .. ':' .. ARGV[at]
     each_rank(set, function(rank)
       local from, to = text(rank * RANK), '(' .. text(rank * RANK + day_ago)
-      while found < limit do
+      while found < limit and looked < ROWS do
         local entry, score = unpack(redis.call('ZRANGEBYSCORE', set, from, to, 'WITHSCORES', 'LIMIT', '0', '1'))
         if not entry then break end
-        local rest = sub(entry, (limit - found) * MEMBER + 1)
+        local rest = size_of(entry) > limit - found and sub(entry, (limit - found) * MEMBER + 1) or ''
         redis.call('ZREM', set, entry)
         if rest ~= '' then redis.call('ZADD', set, score, rest) end
         local members = members_in(sub(entry, 1, #entry - #rest), {})
+        looked = looked + #members
         local all, ids, keys = look_up(members)
         for place, record in ipairs(all) do
           local member = members[place]

@@ -69,22 +69,22 @@ buried = move_all(deadline, READY, look(deadline, '-inf', text(now), bury_most),
 -- Deletes finished jobs whose time is over.
 local final = root .. K_FINAL .. queue
 local artifacts = {}
-local over, bound = {}, math.min(delete_most, budget)
+local over, bound, seen_entries = {}, math.min(delete_most, budget), 0
 while #over < bound do
   local most = math.ceil((bound - #over) / 8)
-  local found = redis.call('ZRANGEBYSCORE', final, '-inf', text(now), 'WITHSCORES', 'LIMIT', '0', text(most))
+  local found = redis.call('ZRANGEBYSCORE', final, '-inf', text(now), 'WITHSCORES', 'LIMIT', text(seen_entries), text(most))
   for at = 1, #found, 2 do
     if #over < bound then
-      redis.call('ZREM', final, found[at])
+      remove(final, found[at])
       members_in(found[at], over)
     end
     -- The rest of an entry that is too much for this call stays.
     if #over > bound then
-      local rest = sub(found[at], #found[at] - (#over - bound) * MEMBER + 1)
-      redis.call('ZADD', final, found[at + 1], rest)
+      add(final, found[at + 1], concat(over, '', bound + 1))
       for place = #over, bound + 1, -1 do over[place] = nil end
     end
   end
+  seen_entries = seen_entries + most
   if #found < 2 * most then break end
 end
 budget = budget - #over
@@ -118,8 +118,8 @@ for at, record in ipairs(over_records) do
       local _, _, _, after = names(record)
       local unique, _, reuse, _, _, alias, tags = words(flags, record, after)
       if unique then
-        local held = redis.call('HGET', root .. K_UNIQUE .. queue, unique)
-        if held and sub(held, 1, 24) == member then redis.call('HDEL', root .. K_UNIQUE .. queue, unique) end
+        local held = redis.pcall('HGET', root .. K_UNIQUE .. queue, unique)
+        if type(held) == 'string' and sub(held, 1, 24) == member then redis.call('HDEL', root .. K_UNIQUE .. queue, unique) end
       end
       if reuse then remove(root .. K_REUSE .. queue .. ':' .. reuse, member) end
       if alias ~= '' then remove(root .. K_ALIAS .. queue .. ':' .. alias, member) end

@@ -83,7 +83,7 @@ use setup::Setup;
 use target::Target;
 
 /// The version of the layout of keys and records. A store of another version is refused.
-const LAYOUT: &str = "1";
+const LAYOUT: &str = "2";
 /// Jobs that many producers push at the same time go to the server together, up to this many.
 const PUSHED_AT_ONCE: usize = 500;
 /// How many calls with pushed jobs are on their way at a time: while the server works on one, the next grows.

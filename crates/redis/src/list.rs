@@ -112,7 +112,10 @@ impl<'a> Stream<'a> {
         }
         let mut rows = Vec::new();
         for set in sets {
-            rows.extend(self.read(base, &set, 0).await?);
+            match self.read(base, &set, 0).await? {
+                Some(more) => rows.extend(more),
+                None => return Ok(()),
+            }
         }
         // A job may be found in a grant of earlier, too.
         rows.sort_unstable_by_key(|row: &Row| (std::cmp::Reverse(row.place), !row.fits));
@@ -123,7 +126,7 @@ impl<'a> Stream<'a> {
         Ok(())
     }
 
-    /// Returns whether there are more jobs in that state, or in those sets, than are read at once.
+    /// Returns whether there are more jobs in that state than are read at once; and in those sets, as far as that is known.
     async fn is_large(&self, base: &Base, state: State, sets: &[Vec<u8>]) -> Result<bool, Error> {
         let root = &base.keys.of_queue(&self.queue);
         let mut counted = redis::cmd("HGET");
@@ -166,7 +169,7 @@ impl<'a> Stream<'a> {
     /// Reads the next rows.
     async fn fill(&mut self, base: &Base, share: usize) -> Result<(), Error> {
         let most = if self.needs_records() { PER_CALL } else { share };
-        let rows = self.read(base, self.set.as_bytes(), most).await?;
+        let rows = self.read(base, self.set.as_bytes(), most).await?.unwrap_or_default();
         self.ended = rows.len() < most;
         if let Some(last) = rows.last() {
             self.before = last.place.div_euclid(TIES);
@@ -186,12 +189,17 @@ impl<'a> Stream<'a> {
         kind.is_some() || key.is_some() || !set_knows
     }
 
-    async fn read(&self, base: &Base, set: &[u8], most: usize) -> Result<Vec<Row>, Error> {
+    /// Reads rows of a set; all of it where `most` is 0, and nothing where that is too much at once.
+    async fn read(&self, base: &Base, set: &[u8], most: usize) -> Result<Option<Vec<Row>>, Error> {
         let records = self.needs_records();
         let before = if self.before > i64::MAX / TIES { Vec::new() } else { self.before.max(0).to_be_bytes().to_vec() };
         let call = base.call(&script::LIST, &base.keys.of_queue(&self.queue)).arg(set).arg(before);
         let call = call.number(most as i64).number(i64::from(records)).arg(format!("{}{}", keys::GRANTS, self.queue));
-        let mut values = list_of(call.run().await?).ok_or_else(|| error::unexpected("list"))?.into_iter();
+        let answer = call.run().await?;
+        if matches!(answer, Value::Int(_)) {
+            return Ok(None);
+        }
+        let mut values = list_of(answer).ok_or_else(|| error::unexpected("list"))?.into_iter();
         let mut rows = Vec::new();
         while let Some(member) = values.next() {
             let record = if records { values.next() } else { None };
@@ -201,7 +209,7 @@ impl<'a> Stream<'a> {
                 rows.push(Row { place: order.saturating_mul(TIES).saturating_add(i64::from(self.tie)), id, fits });
             }
         }
-        Ok(rows)
+        Ok(Some(rows))
     }
 
     fn fits(&self, record: Value) -> bool {

@@ -159,13 +159,15 @@ shared! {
     GRANT: i64 = 256;
     /// Most jobs that are one entry of a set together.
     RUN: i64 = 32;
+    /// Sets up to this size are listed as a whole, where they are not sorted by order.
+    AT_ONCE: i64 = 5_000;
     /// Most values that one command is called with: more do not fit Lua's stack.
     CHUNK: i64 = 500;
     /// Work on so many rows, and no more, goes into one call: everybody waits meanwhile.
     ROWS: i64 = limits::UPKEEP_ROWS as i64;
     /// Workers that one call rescues from; so that most of its rows are left for their jobs.
     WORKERS: i64 = 100;
-    /// Most bytes of payload that one claim hands out, give or take a hundred jobs.
+    /// Most bytes of payload that one claim hands out, give or take a job.
     CLAIM_BYTES: i64 = 16 << 20;
     /// Payloads and results up to so many bytes are part of the record: one string to read and write instead of three.
     SMALL: i64 = 256;

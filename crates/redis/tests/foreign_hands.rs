@@ -1,7 +1,7 @@
 //! What a foreign hand did to our keys stops nobody, and loops nowhere: a job that makes no sense is dead, or gone.
 
 use longshore_core::{
-    Claim, Claimed, Death, Filter, NewJob, Nonce, Outcome, Page, Payload, Queue, QueueName, Reason, Settings,
+    Claim, Claimed, Death, Error, Filter, NewJob, Nonce, Outcome, Page, Payload, Queue, QueueName, Reason, Settings,
     Settlement, State, Store, Upkeep, When, WorkerSecret, limits,
 };
 use longshore_redis::{Redis, keys};
@@ -46,6 +46,10 @@ impl Bench {
     }
 
     async fn take_as(&self, worker: &WorkerSecret, limit: usize) -> Vec<Claimed> {
+        self.ask(worker, limit).await.unwrap()
+    }
+
+    async fn ask(&self, worker: &WorkerSecret, limit: usize) -> Result<Vec<Claimed>, Error> {
         let claim = Claim {
             worker: worker.id(),
             nonce: Nonce::new(),
@@ -55,7 +59,7 @@ impl Bench {
             lease: limits::LEASE,
             idle: true,
         };
-        self.store.claim(claim).await.unwrap().jobs
+        Ok(self.store.claim(claim).await?.jobs)
     }
 
     async fn upkeep(&self) -> longshore_core::Kept {
@@ -74,6 +78,10 @@ impl Bench {
 
 fn job() -> NewJob {
     NewJob::new(QueueName::default(), "work".parse().unwrap(), Payload::parse("{}").unwrap())
+}
+
+fn success(job: &Claimed) -> Settlement {
+    Settlement { id: job.id, token: job.token, outcome: Outcome::Succeed { result: None }, progress: None }
 }
 
 fn later() -> NewJob {
@@ -210,4 +218,101 @@ async fn job_of_one_queue_in_a_set_of_another_is_not_handed_out_twice() {
     bench.by_hand("ZADD", format!("{root}ready:default:work").into_bytes(), &[b"0", &member]).await;
     assert!(bench.take(10).await.is_empty());
     assert_eq!(bench.store.get(vec![new.id]).await.unwrap()[0].as_ref().unwrap().state, State::Running);
+}
+
+/// Returns the name of a key of the default queue.
+fn of_queue(bench: &Bench, kind: &str, rest: &str) -> Vec<u8> {
+    format!("{}:{{{:04x}}}:{kind}{}{rest}", bench.prefix, QueueName::default().tag(), QueueName::default()).into_bytes()
+}
+
+#[tokio::test]
+async fn what_else_lies_among_ready_jobs_stops_none_of_them() {
+    for strange in [&b""[..], b"x", b"garbage", &[7; 30], &[0; 71]] {
+        let mut bench = Bench::open().await;
+        let jobs: Vec<NewJob> = (0..40).map(|_| job()).collect();
+        bench.store.push(jobs.clone()).await.unwrap();
+        bench.by_hand("ZADD", of_queue(&bench, keys::READY, ":work"), &[b"0", strange]).await;
+        let mut claimed = bench.take(1).await;
+        for limit in [1, 3, 1, 50, 50] {
+            claimed.extend(bench.take(limit).await);
+        }
+        let expected: Vec<_> = jobs.iter().map(|job| job.id).collect();
+        assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), expected, "beside {strange:?}");
+    }
+}
+
+#[tokio::test]
+async fn job_that_stands_twice_among_ready_ones_is_handed_out_once() {
+    let mut bench = Bench::open().await;
+    let jobs: Vec<NewJob> = (0..3).map(|_| job()).collect();
+    bench.store.push(jobs.clone()).await.unwrap();
+    let ready = of_queue(&bench, keys::READY, ":work");
+    let entries: Vec<Vec<u8>> =
+        redis::cmd("ZRANGE").arg(&ready).arg(0).arg(-1).query_async(&mut bench.by_hand).await.unwrap();
+    assert_eq!(entries.len(), 1, "what is pushed together is one entry");
+    bench.by_hand("ZADD", ready, &[b"0", &entries[0][24..48]]).await;
+    let claimed: Vec<_> = bench.take(10).await.iter().map(|job| job.id).collect();
+    assert_eq!(claimed, [jobs[1].id, jobs[0].id, jobs[2].id]);
+    assert!(bench.take(10).await.is_empty());
+}
+
+#[tokio::test]
+async fn dead_job_keeps_its_place_among_those_it_was_pushed_with() {
+    let mut bench = Bench::open().await;
+    let jobs: Vec<NewJob> = (0..10).map(|_| job()).collect();
+    bench.store.push(jobs.clone()).await.unwrap();
+    bench.by_hand("SET", bench.key(keys::RECORD, &jobs[4]), &[b"nonsense"]).await;
+    let claimed = bench.take(10).await;
+    assert_eq!(claimed.len(), 9);
+    let mut listed = Vec::new();
+    let mut after = None;
+    loop {
+        let page = bench.store.list(Filter::default(), Page { after, limit: 2 }).await.unwrap();
+        listed.extend(page.jobs.into_iter().map(|job| job.id));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let newest_first: Vec<_> = jobs.iter().rev().map(|job| job.id).collect();
+    assert_eq!(listed, newest_first);
+    // Whoever is deleted leaves no trace among all.
+    bench.store.settle(claimed.iter().map(success).collect()).await.unwrap();
+    bench.settings.clock.advance(limits::KEEP_DEAD + limits::KEEP_FINISHED);
+    while bench.upkeep().await.more {}
+    let left: usize =
+        redis::cmd("ZCARD").arg(of_queue(&bench, keys::ALL, "")).query_async(&mut bench.by_hand).await.unwrap();
+    assert_eq!(left, 0);
+}
+
+#[tokio::test]
+async fn keys_of_a_queue_of_another_type_lose_no_job() {
+    let mut bench = Bench::open().await;
+    let jobs: Vec<NewJob> = (0..5).map(|_| job()).collect();
+    bench.store.push(jobs.clone()).await.unwrap();
+    let grants = of_queue(&bench, keys::GRANTS, "");
+    bench.by_hand("SET", grants.clone(), &[b"something else"]).await;
+    let worker = WorkerSecret::new();
+    bench.ask(&worker, 10).await.expect_err("there is something else where grants are");
+    bench.by_hand("DEL", grants, &[]).await;
+    let claimed = bench.take_as(&worker, 10).await;
+    assert_eq!(claimed.len(), 5, "nothing had been taken out");
+
+    // Nor does upkeep forget what it could not delete.
+    bench.store.settle(claimed.iter().map(success).collect()).await.unwrap();
+    let all = of_queue(&bench, keys::ALL, "");
+    bench.settings.clock.advance(limits::KEEP_FINISHED);
+    let mut renamed = redis::cmd("RENAME");
+    renamed.arg(&all).arg([&all[..], b".away"].concat());
+    renamed.query_async::<()>(&mut bench.by_hand).await.unwrap();
+    bench.by_hand("SET", all.clone(), &[b"something else"]).await;
+    bench
+        .store
+        .upkeep(Upkeep { limit: 500, rescue: true })
+        .await
+        .expect_err("there is something else where all jobs are");
+    let mut back = redis::cmd("RENAME");
+    back.arg([&all[..], b".away"].concat()).arg(&all);
+    back.query_async::<()>(&mut bench.by_hand).await.unwrap();
+    assert_eq!(bench.upkeep().await.pruned, 5);
 }

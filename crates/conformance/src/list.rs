@@ -55,6 +55,8 @@ rule_3_claims_are_disjoint {
     higher_priority_is_first_then_who_has_been_due_longest: "Within a queue priority decides, then who has been due longest."
         once "a repeated claim is held to the same jobs, not to their order",
     jobs_that_are_ready_at_once_run_in_the_order_of_pushes: "Among equals the first pushed is the first claimed.",
+    jobs_pushed_together_run_in_the_order_of_the_batch: "Those of one batch run in its order, in whatever pieces they are claimed and whatever their kinds and deadlines."
+        once "a repeated claim is held to the same jobs, not to their order",
     queues_are_looked_at_in_the_order_given: "Queues are looked at in the order of the claim, whatever priorities they hold."
         once "a repeated claim is held to the same jobs, not to their order",
     worker_gets_no_kind_that_it_did_not_name: "A thousand jobs of other kinds neither reach a worker nor keep its own from it.",

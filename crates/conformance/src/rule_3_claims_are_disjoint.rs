@@ -173,6 +173,23 @@ pub(crate) async fn higher_priority_is_first_then_who_has_been_due_longest(bench
     assert_eq!(order, [high, early, middle, late, low]);
 }
 
+pub(crate) async fn jobs_pushed_together_run_in_the_order_of_the_batch(bench: Bench) {
+    let kinds = ["work", "other"];
+    let jobs: Vec<NewJob> = (0..100)
+        .map(|n| NewJob {
+            deadline: (n % 7 == 3).then_some(When::In(hours(1))),
+            ..job_of("default", kinds[usize::from(n % 3 == 0)])
+        })
+        .collect();
+    let pushed = bench.push_all(jobs).await;
+    let mut order = Vec::new();
+    for limit in [1, 2, 1, 7, 1, 31, 32, 1, 33] {
+        let ask = Claim { kinds: kinds.map(kind).to_vec(), limit, ..bench.ask() };
+        order.extend(bench.claim(ask).await.into_iter().map(|job| job.id));
+    }
+    assert_eq!(order, pushed);
+}
+
 pub(crate) async fn jobs_that_are_ready_at_once_run_in_the_order_of_pushes(bench: Bench) {
     let mut pushed = Vec::new();
     for _ in 0..10 {

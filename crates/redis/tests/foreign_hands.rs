@@ -46,15 +46,15 @@ impl Bench {
     }
 
     async fn take_as(&self, worker: &WorkerSecret, limit: usize) -> Vec<Claimed> {
-        self.ask(worker, limit).await.unwrap()
+        self.ask(worker, &["work"], limit).await.unwrap()
     }
 
-    async fn ask(&self, worker: &WorkerSecret, limit: usize) -> Result<Vec<Claimed>, Error> {
+    async fn ask(&self, worker: &WorkerSecret, kinds: &[&str], limit: usize) -> Result<Vec<Claimed>, Error> {
         let claim = Claim {
             worker: worker.id(),
             nonce: Nonce::new(),
             queues: vec![QueueName::default()],
-            kinds: vec!["work".parse().unwrap()],
+            kinds: kinds.iter().map(|kind| kind.parse().unwrap()).collect(),
             limit,
             lease: limits::LEASE,
             idle: true,
@@ -225,19 +225,24 @@ fn of_queue(bench: &Bench, kind: &str, rest: &str) -> Vec<u8> {
     format!("{}:{{{:04x}}}:{kind}{}{rest}", bench.prefix, QueueName::default().tag(), QueueName::default()).into_bytes()
 }
 
+/// Entries that are no member, nor several.
+const STRANGE: [&[u8]; 5] = [b"", b"x", b"garbage", &[7; 30], &[0; 71]];
+
 #[tokio::test]
 async fn what_else_lies_among_ready_jobs_stops_none_of_them() {
-    for strange in [&b""[..], b"x", b"garbage", &[7; 30], &[0; 71]] {
+    for (kinds, strange) in
+        [&["work"][..], &["work", "other"]].into_iter().flat_map(|kinds| STRANGE.map(|it| (kinds, it)))
+    {
         let mut bench = Bench::open().await;
         let jobs: Vec<NewJob> = (0..40).map(|_| job()).collect();
         bench.store.push(jobs.clone()).await.unwrap();
         bench.by_hand("ZADD", of_queue(&bench, keys::READY, ":work"), &[b"0", strange]).await;
-        let mut claimed = bench.take(1).await;
-        for limit in [1, 3, 1, 50, 50] {
-            claimed.extend(bench.take(limit).await);
+        let mut claimed = Vec::new();
+        for limit in [1, 1, 3, 1, 50, 50] {
+            claimed.extend(bench.ask(&WorkerSecret::new(), kinds, limit).await.unwrap());
         }
         let expected: Vec<_> = jobs.iter().map(|job| job.id).collect();
-        assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), expected, "beside {strange:?}");
+        assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), expected, "beside {strange:?}, for {kinds:?}");
     }
 }
 
@@ -293,7 +298,7 @@ async fn keys_of_a_queue_of_another_type_lose_no_job() {
     let grants = of_queue(&bench, keys::GRANTS, "");
     bench.by_hand("SET", grants.clone(), &[b"something else"]).await;
     let worker = WorkerSecret::new();
-    bench.ask(&worker, 10).await.expect_err("there is something else where grants are");
+    bench.ask(&worker, &["work"], 10).await.expect_err("there is something else where grants are");
     bench.by_hand("DEL", grants, &[]).await;
     let claimed = bench.take_as(&worker, 10).await;
     assert_eq!(claimed.len(), 5, "nothing had been taken out");

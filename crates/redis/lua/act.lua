@@ -30,7 +30,7 @@ if state >= SUCCEEDED then
   end
 end
 local plan = plan_of(asked)
-move(plan, turn_for(plan, record), id, prefix .. id, record)
+move(turn_for(plan, record), id, prefix .. id, record)
 -- It may never have been ready before.
 if to == READY then redis.call('SADD', root .. K_KINDS .. queue, kind) end
 rings_cancels = asked == CANCEL and to == RUNNING

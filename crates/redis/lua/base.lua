@@ -79,6 +79,14 @@ local function in_chunks(command, key, values)
   end
 end
 
+local function ready_set(queue, kind, crashes)
+  return root .. (crashes >= 2 and K_ALONE or K_READY) .. queue .. ':' .. kind
+end
+
+local function ready_score(rank, run_at)
+  return text((rank + 100) * RANK + run_at)
+end
+
 -- Adds members with the same score to a set in which an entry may be several.
 local function add_runs(set, score, members)
   for from = 1, #members, RUN do
@@ -217,6 +225,18 @@ local function keys_of(ids)
   local keys = {}
   for at = 1, #ids do keys[at] = prefix .. ids[at] end
   return keys
+end
+
+-- Reads one string by a command; nothing where there is none, or somebody has put something else there.
+local function read_one(...)
+  local value = redis.pcall(...)
+  return type(value) == 'string' and value or nil
+end
+
+-- Reads a record of which this script may have written something already.
+local function read_anew(key)
+  flush()
+  return redis.call('GET', key)
 end
 
 -- Reads many strings; false where there is none.

@@ -5,8 +5,7 @@
 --       6 how many (I4), lease in ms (i8), whether one that must run alone may be handed out, whether the claim asks other
 --       queues as well (B each)  7… the kinds
 -- Out:  1 bells, what is known of the claim, ms until the next job is due (-1: none is), whether one waits that must run alone,
---       how many were handed out the first time, whether that one must run alone,
---       and the number of the first token
+--       how many were handed out the first time, whether that one must run alone, and the number of the first token
 --       2… for each job its member; and its record, followed by its payload where that is large. The record is that of before a
 --       fresh claim, whose tokens follow one another, but that of after a repeated one
 
@@ -16,14 +15,9 @@ local claim_format = '<Bc8i8I8I4B'
 local kinds = {}
 for at = 7, #ARGV do kinds[at - 6] = ARGV[at] end
 local meta, workers = root .. K_QUEUE .. queue, root .. K_WORKERS .. queue
+local held_set, grants_hash = root .. K_HELD .. queue .. ':' .. worker, root .. K_GRANTS .. queue
 local lease_end = math.min(lease_now + lease, FAR)
 local lease_text = text(lease_end)
-
--- Returns what lies beside a record; nothing where it is gone, or somebody has put something else there.
-local function beside(kept, id)
-  local value = redis.pcall('GET', root .. kept .. id)
-  return type(value) == 'string' and value or nil
-end
 
 local function answer(known, due, alone_waits, handed, solo, first, jobs)
   jobs[1] = pack('<BBi8BI4BI8', finish(), known, due, alone_waits and 1 or 0, handed, solo, first)
@@ -36,12 +30,11 @@ if earlier and #earlier == 30 then
   if released == 1 then return answer(RELEASED, -1, false, 0, 0, 0, { '' }) end
   if of == nonce then
     -- The first answer may have been lost long ago: the lease begins anew.
-    local held = root .. K_HELD .. queue .. ':' .. worker
     local members, its = {}, {}
     for number = first, first + handed - 1, GRANT do its[sub(pack('>I8', number), 1, 7)] = true end
-    for _, entry in ipairs(redis.call('ZRANGE', held, 0, -1)) do
+    for _, entry in ipairs(redis.call('ZRANGE', held_set, 0, -1)) do
       if #entry == MEMBER then members[#members + 1] = entry end
-      if its[entry] then members_in(redis.call('HGET', root .. K_GRANTS .. queue, entry) or '', members) end
+      if its[entry] then members_in(redis.call('HGET', grants_hash, entry) or '', members) end
     end
     local all, ids = look_up(members)
     local found, seen = {}, {}
@@ -53,7 +46,7 @@ if earlier and #earlier == 30 then
           seen[ids[at]] = true
           found[#found + 1] = { number = number, record = record, id = ids[at], member = members[at] }
           local granted = band(struct.unpack('<H', record, 2), GRANTED) ~= 0
-          add(held, lease_text, granted and sub(record, TOKEN_FROM, GRANT_TO) or members[at])
+          add(held_set, lease_text, granted and sub(record, TOKEN_FROM, GRANT_TO) or members[at])
         end
       end
     end
@@ -62,7 +55,7 @@ if earlier and #earlier == 30 then
     for at, job in ipairs(found) do
       local payload = ''
       if band(struct.unpack('<H', job.record, 2), PAYLOAD_BESIDE) ~= 0 then
-        payload = beside(K_PAYLOAD, job.id) or ''
+        payload = read_one('GET', root .. K_PAYLOAD .. job.id) or ''
       end
       jobs[2 * at], jobs[2 * at + 1] = job.member, job.record .. payload
     end
@@ -97,7 +90,7 @@ if next_due[1] and tonumber(next_due[2]) <= now then
   local all, ids, keys = look_up(members)
   local due, ready = plan_of(DUE), {}
   for at, record in ipairs(all) do
-    if record and move(due, turn_for(due, record), ids[at], keys[at], record) then
+    if record and move(turn_for(due, record), ids[at], keys[at], record) then
       local _, kind = names(record)
       ready[kind] = true
     else
@@ -202,7 +195,6 @@ end
 local first = math.ceil(math.max(tonumber(known[3] or 0) + 1, us) / GRANT) * GRANT
 local number, bytes = first, 0
 local jobs = { '' }
-local held = list(added, root .. K_HELD .. queue .. ':' .. worker)
 local grants, grant = {}, nil
 local together, single
 grant_holder = bits .. worker
@@ -216,16 +208,17 @@ local function begin_grant()
 end
 begin_grant()
 
--- Where somebody has put something else there, this fails before anything is written.
-redis.call('HLEN', root .. K_GRANTS .. queue)
-redis.call('ZCARD', root .. K_HELD .. queue .. ':' .. worker)
-redis.call('ZCARD', root .. K_LEASES .. queue)
-
--- Hands out what was found, and takes it out of its sets; returns how many that were. One that missed its deadline, or makes no
--- sense, is dead instead and stops nobody.
+-- Hands out up to n of the best jobs, and takes them out of their sets; returns how many were found, and how many of these it came
+-- to. One that missed its deadline, or makes no sense, is dead instead and stops nobody.
 local late, broken
 local met = {}
-local function hand_out(kept, members, from, entries)
+local function hand_out(kept, n)
+  local members, from, entries = best(kept, n)
+  if not members[1] then return 0, 0 end
+  -- Where somebody has put something else there, this fails before a job is touched.
+  redis.call('HLEN', grants_hash)
+  redis.call('ZCARD', held_set)
+  redis.call('ZCARD', root .. K_LEASES .. queue)
   local all, ids, keys = look_up(members)
   local alone, many = #ids == 1, #ids
   for at = 1, #ids do
@@ -242,20 +235,20 @@ local function hand_out(kept, members, from, entries)
       met[id] = true
       local claims, payload, moved = alone and single or together, nil, nil
       local turn = turn_for(claims, record)
-      if turn and turn.large then payload = beside(K_PAYLOAD, id) end
+      if turn and turn.large then payload = read_one('GET', root .. K_PAYLOAD .. id) end
       if turn and turn.timely and struct.unpack('<i8', record, DEADLINE_FROM) <= now then
         late = late or plan_of(BURY, EXPIRED)
-        moved = move(late, turn_for(late, record), id, key, record, nil, nil, member)
+        moved = move(turn_for(late, record), id, key, record, nil, nil, member)
       elseif turn and turn.large and not payload then
         broken = broken or plan_of(BURY, CORRUPT, HAS_FAILURES)
-        moved = move(broken, turn_for(broken, record), id, key, record, 'its payload is gone', nil, member)
+        moved = move(turn_for(broken, record), id, key, record, 'its payload is gone', nil, member)
       else
         grant_place = char(number % GRANT)
-        moved = move(claims, turn, id, key, record, nil, nil, member)
+        moved = move(turn, id, key, record, nil, nil, member)
         if moved then
           number, bytes = number + 1, bytes + #record + (payload and #payload or 0)
           if alone then
-            held[#held + 1], held[#held + 2] = lease_text, member
+            add(held_set, lease_text, member)
           else
             grant[#grant + 1] = member
           end
@@ -268,7 +261,7 @@ local function hand_out(kept, members, from, entries)
     end
   end
   take(kept, from, entries, many)
-  return many
+  return #members, many
 end
 
 local alone = {}
@@ -278,17 +271,16 @@ for from = 1, #alone, CHUNK do
   if redis.call('EXISTS', unpack(alone, from, math.min(from + CHUNK - 1, #alone))) > 0 then alone_waits = true end
 end
 while alone_waits and may_alone == 1 and limit > 0 and solo == 0 and looked < ROWS do
-  local members, from, entries = best(K_ALONE, 1)
-  if not members[1] then break end
-  looked = looked + hand_out(K_ALONE, members, from, entries)
+  local found, seen_to = hand_out(K_ALONE, 1)
+  if found == 0 then break end
+  looked = looked + seen_to
   if number > first then solo = 1 end
 end
 while solo == 0 and number - first < limit and bytes <= CLAIM_BYTES and looked < ROWS + limit do
   local wanted = limit - (number - first)
-  local members, from, entries = best(K_READY, wanted)
-  if not members[1] then break end
-  looked = looked + hand_out(K_READY, members, from, entries)
-  if #members < wanted then break end
+  local found, seen_to = hand_out(K_READY, wanted)
+  looked = looked + seen_to
+  if found < wanted then break end
 end
 -- Many that could not be handed out were in the way: there is more to do at once.
 if number - first < limit and solo == 0 and looked >= ROWS + limit then due = 0 end
@@ -300,13 +292,13 @@ if handed > 0 then
   local fields = {}
   for _, grant in ipairs(grants) do
     if grant[1] then
-      held[#held + 1], held[#held + 2] = lease_text, grant.opening
+      add(held_set, lease_text, grant.opening)
       local n = #fields
       fields[n + 1], fields[n + 2] = grant.opening, concat(grant)
       fields[n + 3], fields[n + 4] = 'n' .. grant.opening, text(#grant)
     end
   end
-  if fields[1] then redis.call('HSET', root .. K_GRANTS .. queue, unpack(fields)) end
+  if fields[1] then redis.call('HSET', grants_hash, unpack(fields)) end
 end
 if handed > 0 or several == 1 then remember(first, handed, solo) end
 return answer(FRESH, due, alone_waits, handed, solo, first, jobs)

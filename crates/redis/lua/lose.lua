@@ -1,11 +1,5 @@
 -- What a worker held is lost to it.
 
--- Reads a field of a hash; nothing where there is none, or somebody has put something else there.
-local function field(hash, name)
-  local value = redis.pcall('HGET', hash, name)
-  return type(value) == 'string' and value or nil
-end
-
 -- Moves up to `most` of the jobs that a worker holds by some entries, members and grants, as planned: they are lost to it. Looks at
 -- a bounded number of jobs. Returns how many it moved, how many it looked at, and whether it came to the end of the entries.
 local function lose(queue, worker, entries, plan, failure, most)
@@ -17,7 +11,7 @@ local function lose(queue, worker, entries, plan, failure, most)
       members[#members + 1] = entry
     else
       local from = #members + 1
-      local given = field(grants, entry)
+      local given = read_one('HGET', grants, entry)
       if given then members_in(given, members) end
       for at = from, #members do grant_of[at] = entry end
     end
@@ -33,12 +27,13 @@ local function lose(queue, worker, entries, plan, failure, most)
       -- Most of a grant may have been settled since, or have leases of their own.
       its = band(struct.unpack('<H', record, 2), GRANTED) ~= 0 and sub(record, TOKEN_FROM, GRANT_TO) == grant
     end
-    if its and move(plan, turn_for(plan, record), ids[at], keys[at], record, failure) then
+    if its and move(turn_for(plan, record), ids[at], keys[at], record, failure) then
       moved = moved + 1
     elseif not grant then
       drop(held, queue, 'unknown', RUNNING, members[at], record)
     elseif not record or not sound(record) then
-      list(missed, grant)[#list(missed, grant) + 1] = at
+      local its_missed = list(missed, grant)
+      its_missed[#its_missed + 1] = at
     end
   end
   flush()
@@ -48,7 +43,7 @@ local function lose(queue, worker, entries, plan, failure, most)
     local grant = entries[done]
     if #grant ~= MEMBER then
       -- What it still held is gone, or makes no sense.
-      local left = tonumber(field(grants, 'n' .. grant) or 0) or 0
+      local left = tonumber(read_one('HGET', grants, 'n' .. grant) or 0) or 0
       for _, there in ipairs({ true, false }) do -- those first that would never be found again
         for _, place in ipairs(missed[grant] or {}) do
           if left > 0 and (all[place] ~= false) == there then

@@ -29,8 +29,8 @@ end
 
 -- Gives a unique key back where a move ends its scope; returns until when it is still held by its period.
 local function unique_moved(queue, unique, scope, member, to)
-  local held = redis.pcall('HGET', root .. K_UNIQUE .. queue, unique)
-  if type(held) ~= 'string' or sub(held, 1, 24) ~= member then return nil end
+  local held = read_one('HGET', root .. K_UNIQUE .. queue, unique)
+  if not held or sub(held, 1, 24) ~= member then return nil end
   local over = to >= SUCCEEDED
   if scope == 0 then over = over or to == RUNNING elseif scope >= 2 then over = to == DEAD or to == CANCELLED end
   if over then
@@ -45,14 +45,6 @@ local function note_failure(id, attempt, worker, message)
   -- Where somebody has put something else there, that is no reason to stop half-way.
   redis.pcall('RPUSH', key, pack('<i8Hc16', now, attempt, worker) .. message)
   redis.pcall('LTRIM', key, -FAILURES_KEPT, -1)
-end
-
-local function ready_set(queue, kind, crashes)
-  return root .. (crashes >= 2 and K_ALONE or K_READY) .. queue .. ':' .. kind
-end
-
-local function ready_score(rank, run_at)
-  return text((rank + 100) * RANK + run_at)
 end
 
 -- Begins a plan: what an event, with what it carries and with flags to be set, makes of jobs. It is worked out once for jobs whose
@@ -125,9 +117,9 @@ local function turn_for(plan, record)
 end
 
 -- Moves a job in the turn that its plan makes of it, where `key` is what its record is called; returns whether there is one and
--- the record makes sense. `failure` is kept among its failures (the plan marks it), `result` becomes
--- the end of its record; `popped` is the member of a ready job that the caller takes out of its set.
-local function move(plan, turn, id, key, record, failure, result, popped)
+-- the record makes sense. `failure` is kept among its failures (the plan marks it), `result` becomes the end of its record;
+-- `popped` is the member of a ready job that the caller takes out of its set.
+local function move(turn, id, key, record, failure, result, popped)
   local queue = turn and queue_in(record)
   if not queue then return false end
   local state, to, name = turn.state, turn.to, queue.name

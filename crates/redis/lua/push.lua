@@ -94,7 +94,7 @@ local function worked_out(shape)
   deadline = moment(deadline_how, deadline)
   local set, score = root .. K_SCHEDULED .. queue, text(run_at)
   if state == READY then
-    set, score = root .. K_READY .. queue .. ':' .. kinds[kind], text((rank + 100) * RANK + run_at)
+    set, score = ready_set(queue, kinds[kind], 0), ready_score(rank, run_at)
     ready_kinds[kinds[kind]] = true
   end
   local timely = band(flags, HAS_DEADLINE) ~= 0

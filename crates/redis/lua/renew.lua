@@ -13,10 +13,7 @@ end
 local keys = keys_of(ids)
 for n, record in ipairs(read(keys)) do
   local id, token, lease, with = struct.unpack('<c16c16i8B', ARGV[heads[n]])
-  if renewed[id] then
-    flush() -- it comes twice: what was made of it first?
-    record = redis.call('GET', keys[n])
-  end
+  if renewed[id] then record = read_anew(keys[n]) end -- it comes twice
   local answer = LOST
   if record and byte(record, 1) == RUNNING and sub(record, TOKEN_FROM, TOKEN_TO) == token then
     local queue = #record >= SHORTEST and queue_in(record)

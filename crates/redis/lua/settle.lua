@@ -45,16 +45,13 @@ local lost, done = char(LOST), char(DONE)
 for n = 1, #ids do
   local id, shape, head = ids[n], shape_of[n], ARGV[heads[n]]
   local record = all[n]
-  if settled[id] then
-    flush() -- it comes twice: what was made of it first?
-    record = redis.call('GET', keys[n])
-  end
+  if settled[id] then record = read_anew(keys[n]) end -- it comes twice
   local answer = lost
   if record and sub(record, TOKEN_FROM, TOKEN_TO) == sub(head, 17, 32) then
     local message, small = shape.message and ARGV[heads[n] + shape.message], shape.small and sub(head, 43)
     local turn = turn_for(shape.plan, record)
     -- A token that is still in a record that is not running was settled, or the job is none of that worker's any more.
-    if turn and turn.state == RUNNING and move(shape.plan, turn, id, keys[n], record, message, small) then
+    if turn and turn.state == RUNNING and move(turn, id, keys[n], record, message, small) then
       answer, settled[id] = done, true
       if shape.large then
         records[#records + 1] = root .. K_RESULT .. id

@@ -22,7 +22,7 @@ for at = 4, #ARGV do
         local all, ids, keys = look_up(members)
         for place, record in ipairs(all) do
           local member = members[place]
-          if record and move(plan, turn_for(plan, record), ids[place], keys[place], record, nil, nil, member) then
+          if record and move(turn_for(plan, record), ids[place], keys[place], record, nil, nil, member) then
             found = found + 1
           else
             give_up(queue, ARGV[at], READY, member, record)

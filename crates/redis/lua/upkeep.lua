@@ -29,7 +29,7 @@ local function move_all(set, state, members, plan, failure)
   local moved = 0
   local all, ids, keys = look_up(members)
   for at, record in ipairs(all) do
-    if record and move(plan, turn_for(plan, record), ids[at], keys[at], record, failure) then
+    if record and move(turn_for(plan, record), ids[at], keys[at], record, failure) then
       moved = moved + 1
     else
       drop(set, queue, 'unknown', state, members[at], record)
@@ -118,8 +118,8 @@ for at, record in ipairs(over_records) do
       local _, _, _, after = names(record)
       local unique, _, reuse, _, _, alias, tags = words(flags, record, after)
       if unique then
-        local held = redis.pcall('HGET', root .. K_UNIQUE .. queue, unique)
-        if type(held) == 'string' and sub(held, 1, 24) == member then redis.call('HDEL', root .. K_UNIQUE .. queue, unique) end
+        local held = read_one('HGET', root .. K_UNIQUE .. queue, unique)
+        if held and sub(held, 1, 24) == member then redis.call('HDEL', root .. K_UNIQUE .. queue, unique) end
       end
       if reuse then remove(root .. K_REUSE .. queue .. ':' .. reuse, member) end
       if alias ~= '' then remove(root .. K_ALIAS .. queue .. ':' .. alias, member) end

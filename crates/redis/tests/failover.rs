@@ -3,36 +3,16 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use longshore_core::{
-    Claim, Claimed, Error, Kind, NewJob, Nonce, Outcome, Payload, Queue, QueueName, Settings, Settled, Settlement,
-    State, Store, WorkerSecret, limits,
-};
+use longshore_core::{Claimed, Error, NewJob, Queue, QueueName, Settings, Settled, State, Store};
 use longshore_redis::Redis;
 use longshore_testbed::{Redis as Server, RedisCluster, Sentinel};
 
-fn job() -> NewJob {
-    NewJob::new(QueueName::default(), kind(), Payload::parse("{}").unwrap())
-}
+mod jobs;
 
-fn kind() -> Kind {
-    "work".parse().unwrap()
-}
-
-fn success(job: &Claimed) -> Settlement {
-    Settlement { id: job.id, token: job.token, outcome: Outcome::Succeed { result: None }, progress: None }
-}
+use jobs::{ask, job, success};
 
 async fn claim(store: &Redis, limit: usize) -> Vec<Claimed> {
-    let claim = Claim {
-        worker: WorkerSecret::new().id(),
-        nonce: Nonce::new(),
-        queues: vec![QueueName::default()],
-        kinds: vec![kind()],
-        limit,
-        lease: limits::LEASE,
-        idle: true,
-    };
-    store.claim(claim).await.unwrap().jobs
+    store.claim(ask(limit)).await.unwrap().jobs
 }
 
 /// Repeats a call for as long as the store says that it may be repeated, as `Backend` does.

@@ -1,11 +1,15 @@
 //! What a foreign hand did to our keys stops nobody, and loops nowhere: a job that makes no sense is dead, or gone.
 
 use longshore_core::{
-    Claim, Claimed, Death, Error, Filter, NewJob, Nonce, Outcome, Page, Payload, Queue, QueueName, Reason, Settings,
-    Settlement, State, Store, Upkeep, When, WorkerSecret, limits,
+    Claim, Claimed, Death, Error, Filter, NewJob, Page, Payload, Queue, QueueName, Reason, Settings, State, Store,
+    Upkeep, When, WorkerSecret, limits,
 };
 use longshore_redis::{Redis, keys};
 use redis::aio::MultiplexedConnection;
+
+mod jobs;
+
+use jobs::{ask, job, success};
 
 /// A store, and a way around it.
 struct Bench {
@@ -30,6 +34,19 @@ impl Bench {
         new
     }
 
+    /// Pushes jobs together.
+    async fn push_many(&self, n: usize) -> Vec<NewJob> {
+        let jobs: Vec<NewJob> = (0..n).map(|_| job()).collect();
+        self.store.push(jobs.clone()).await.unwrap();
+        jobs
+    }
+
+    /// Returns the name of a key of the default queue.
+    fn of_queue(&self, kind: &str, rest: &str) -> Vec<u8> {
+        let queue = QueueName::default();
+        format!("{}:{{{:04x}}}:{kind}{queue}{rest}", self.prefix, queue.tag()).into_bytes()
+    }
+
     fn key(&self, kind: &str, job: &NewJob) -> Vec<u8> {
         let root = format!("{}:{{{:04x}}}:{kind}", self.prefix, job.queue.tag());
         [root.as_bytes(), job.id.as_bytes()].concat()
@@ -50,15 +67,8 @@ impl Bench {
     }
 
     async fn ask(&self, worker: &WorkerSecret, kinds: &[&str], limit: usize) -> Result<Vec<Claimed>, Error> {
-        let claim = Claim {
-            worker: worker.id(),
-            nonce: Nonce::new(),
-            queues: vec![QueueName::default()],
-            kinds: kinds.iter().map(|kind| kind.parse().unwrap()).collect(),
-            limit,
-            lease: limits::LEASE,
-            idle: true,
-        };
+        let kinds = kinds.iter().map(|kind| kind.parse().unwrap()).collect();
+        let claim = Claim { worker: worker.id(), kinds, ..ask(limit) };
         Ok(self.store.claim(claim).await?.jobs)
     }
 
@@ -74,14 +84,6 @@ impl Bench {
         let dead = self.store.list(filter, Page { after: None, limit: 10 }).await.unwrap().jobs;
         assert!(dead.iter().any(|dead| dead.id == job.id));
     }
-}
-
-fn job() -> NewJob {
-    NewJob::new(QueueName::default(), "work".parse().unwrap(), Payload::parse("{}").unwrap())
-}
-
-fn success(job: &Claimed) -> Settlement {
-    Settlement { id: job.id, token: job.token, outcome: Outcome::Succeed { result: None }, progress: None }
 }
 
 fn later() -> NewJob {
@@ -195,9 +197,8 @@ async fn upkeep_gets_over_what_is_left_of_jobs() {
     bench.by_hand("SET", bench.key(keys::RECORD, &runs[1]), &[b"\x02"]).await;
     let ended = bench.push(job()).await;
     let claimed = bench.take(1).await.remove(0);
-    let outcome = Outcome::Succeed { result: None };
-    let settlement = Settlement { id: ended.id, token: claimed.token, outcome, progress: None };
-    let _settled = bench.store.settle(vec![settlement]).await.unwrap();
+    assert_eq!(claimed.id, ended.id);
+    let _settled = bench.store.settle(vec![success(&claimed)]).await.unwrap();
     bench.by_hand("DEL", bench.key(keys::RECORD, &ended), &[]).await;
 
     bench.settings.clock.advance(limits::KEEP_FINISHED);
@@ -213,16 +214,10 @@ async fn job_of_one_queue_in_a_set_of_another_is_not_handed_out_twice() {
     let claimed = bench.take(1).await;
     assert_eq!(claimed.len(), 1);
     // Somebody puts a running job back among the ready ones.
-    let root = format!("{}:{{{:04x}}}:", bench.prefix, new.queue.tag());
     let member = [&0_i64.to_be_bytes()[..], new.id.as_bytes()].concat();
-    bench.by_hand("ZADD", format!("{root}ready:default:work").into_bytes(), &[b"0", &member]).await;
+    bench.by_hand("ZADD", bench.of_queue(keys::READY, ":work"), &[b"0", &member]).await;
     assert!(bench.take(10).await.is_empty());
     assert_eq!(bench.store.get(vec![new.id]).await.unwrap()[0].as_ref().unwrap().state, State::Running);
-}
-
-/// Returns the name of a key of the default queue.
-fn of_queue(bench: &Bench, kind: &str, rest: &str) -> Vec<u8> {
-    format!("{}:{{{:04x}}}:{kind}{}{rest}", bench.prefix, QueueName::default().tag(), QueueName::default()).into_bytes()
 }
 
 /// Entries that are no member, nor several.
@@ -234,9 +229,8 @@ async fn what_else_lies_among_ready_jobs_stops_none_of_them() {
         [&["work"][..], &["work", "other"]].into_iter().flat_map(|kinds| STRANGE.map(|it| (kinds, it)))
     {
         let mut bench = Bench::open().await;
-        let jobs: Vec<NewJob> = (0..40).map(|_| job()).collect();
-        bench.store.push(jobs.clone()).await.unwrap();
-        bench.by_hand("ZADD", of_queue(&bench, keys::READY, ":work"), &[b"0", strange]).await;
+        let jobs = bench.push_many(40).await;
+        bench.by_hand("ZADD", bench.of_queue(keys::READY, ":work"), &[b"0", strange]).await;
         let mut claimed = Vec::new();
         for limit in [1, 1, 3, 1, 50, 50] {
             claimed.extend(bench.ask(&WorkerSecret::new(), kinds, limit).await.unwrap());
@@ -249,9 +243,8 @@ async fn what_else_lies_among_ready_jobs_stops_none_of_them() {
 #[tokio::test]
 async fn job_that_stands_twice_among_ready_ones_is_handed_out_once() {
     let mut bench = Bench::open().await;
-    let jobs: Vec<NewJob> = (0..3).map(|_| job()).collect();
-    bench.store.push(jobs.clone()).await.unwrap();
-    let ready = of_queue(&bench, keys::READY, ":work");
+    let jobs = bench.push_many(3).await;
+    let ready = bench.of_queue(keys::READY, ":work");
     let entries: Vec<Vec<u8>> =
         redis::cmd("ZRANGE").arg(&ready).arg(0).arg(-1).query_async(&mut bench.by_hand).await.unwrap();
     assert_eq!(entries.len(), 1, "what is pushed together is one entry");
@@ -264,8 +257,7 @@ async fn job_that_stands_twice_among_ready_ones_is_handed_out_once() {
 #[tokio::test]
 async fn dead_job_keeps_its_place_among_those_it_was_pushed_with() {
     let mut bench = Bench::open().await;
-    let jobs: Vec<NewJob> = (0..10).map(|_| job()).collect();
-    bench.store.push(jobs.clone()).await.unwrap();
+    let jobs = bench.push_many(10).await;
     bench.by_hand("SET", bench.key(keys::RECORD, &jobs[4]), &[b"nonsense"]).await;
     let claimed = bench.take(10).await;
     assert_eq!(claimed.len(), 9);
@@ -286,16 +278,15 @@ async fn dead_job_keeps_its_place_among_those_it_was_pushed_with() {
     bench.settings.clock.advance(limits::KEEP_DEAD + limits::KEEP_FINISHED);
     while bench.upkeep().await.more {}
     let left: usize =
-        redis::cmd("ZCARD").arg(of_queue(&bench, keys::ALL, "")).query_async(&mut bench.by_hand).await.unwrap();
+        redis::cmd("ZCARD").arg(bench.of_queue(keys::ALL, "")).query_async(&mut bench.by_hand).await.unwrap();
     assert_eq!(left, 0);
 }
 
 #[tokio::test]
 async fn keys_of_a_queue_of_another_type_lose_no_job() {
     let mut bench = Bench::open().await;
-    let jobs: Vec<NewJob> = (0..5).map(|_| job()).collect();
-    bench.store.push(jobs.clone()).await.unwrap();
-    let grants = of_queue(&bench, keys::GRANTS, "");
+    bench.push_many(5).await;
+    let grants = bench.of_queue(keys::GRANTS, "");
     bench.by_hand("SET", grants.clone(), &[b"something else"]).await;
     let worker = WorkerSecret::new();
     bench.ask(&worker, &["work"], 10).await.expect_err("there is something else where grants are");
@@ -305,19 +296,16 @@ async fn keys_of_a_queue_of_another_type_lose_no_job() {
 
     // Nor does upkeep forget what it could not delete.
     bench.store.settle(claimed.iter().map(success).collect()).await.unwrap();
-    let all = of_queue(&bench, keys::ALL, "");
+    let all = bench.of_queue(keys::ALL, "");
     bench.settings.clock.advance(limits::KEEP_FINISHED);
-    let mut renamed = redis::cmd("RENAME");
-    renamed.arg(&all).arg([&all[..], b".away"].concat());
-    renamed.query_async::<()>(&mut bench.by_hand).await.unwrap();
+    let away = [&all[..], b".away"].concat();
+    bench.by_hand("RENAME", all.clone(), &[&away]).await;
     bench.by_hand("SET", all.clone(), &[b"something else"]).await;
     bench
         .store
         .upkeep(Upkeep { limit: 500, rescue: true })
         .await
         .expect_err("there is something else where all jobs are");
-    let mut back = redis::cmd("RENAME");
-    back.arg([&all[..], b".away"].concat()).arg(&all);
-    back.query_async::<()>(&mut bench.by_hand).await.unwrap();
+    bench.by_hand("RENAME", away, &[&all]).await;
     assert_eq!(bench.upkeep().await.pruned, 5);
 }

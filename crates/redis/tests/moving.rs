@@ -2,13 +2,14 @@
 
 use std::net::SocketAddr;
 
-use longshore_core::{
-    Claim, ErrorKind, Kind, NewJob, Nonce, Outcome, Payload, Queue, QueueName, Settings, Settled, Settlement, State,
-    Store, WorkerSecret, limits,
-};
+use longshore_core::{ErrorKind, Queue, QueueName, Settings, Settled, State, Store};
 use longshore_redis::Redis;
 use longshore_testbed::RedisCluster;
 use redis::{Connection, FromRedisValue};
+
+mod jobs;
+
+use jobs::{ask, job, success};
 
 /// A node of the cluster, as an administrator sees it.
 struct Node {
@@ -33,14 +34,6 @@ impl Node {
     }
 }
 
-fn job() -> NewJob {
-    NewJob::new(QueueName::default(), kind(), Payload::parse("{}").unwrap())
-}
-
-fn kind() -> Kind {
-    "work".parse().unwrap()
-}
-
 #[tokio::test]
 async fn jobs_of_a_slot_that_moves_are_neither_lost_nor_made_twice() {
     let addrs = RedisCluster::shared().addrs();
@@ -50,18 +43,8 @@ async fn jobs_of_a_slot_that_moves_are_neither_lost_nor_made_twice() {
     let store = Redis::open(&url, Settings::default()).await.unwrap();
     let (first, second) = (job(), job());
     store.push(vec![first.clone()]).await.unwrap();
-    let claim = Claim {
-        worker: WorkerSecret::new().id(),
-        nonce: Nonce::new(),
-        queues: vec![QueueName::default()],
-        kinds: vec![kind()],
-        limit: 1,
-        lease: limits::LEASE,
-        idle: true,
-    };
-    let claimed = store.claim(claim).await.unwrap().jobs.remove(0);
-    let settlement =
-        Settlement { id: first.id, token: claimed.token, outcome: Outcome::Succeed { result: None }, progress: None };
+    let claimed = store.claim(ask(1)).await.unwrap().jobs.remove(0);
+    let settlement = success(&claimed);
 
     let tag = format!("{{{:04x}}}", QueueName::default().tag());
     let slot: u16 = nodes[0].cluster(&["KEYSLOT", &tag]);

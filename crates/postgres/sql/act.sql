@@ -13,9 +13,12 @@ DECLARE
     v_key   record;
 BEGIN
     answer := 'unknown';
-    -- A job may move between the tables while this waits for its row, so look again.
-    FOR n IN 1..3 LOOP
-        SELECT j.state INTO v_state FROM longshore.job j WHERE j.id = p_id FOR UPDATE;
+    -- A job may move between the tables while this looks, or waits for its row, so look again.
+    FOR n IN 1..10 LOOP
+        SELECT j.state INTO v_state FROM longshore.waiting j WHERE j.id = p_id FOR UPDATE;
+        IF NOT FOUND THEN
+            SELECT 2 INTO v_state FROM longshore.running j WHERE j.id = p_id FOR UPDATE;
+        END IF;
         IF FOUND THEN
             state := (SELECT h.state FROM longshore.happen(
                 ARRAY[p_id], NULL, NULL, ARRAY[CASE p_action WHEN 'cancel' THEN 10 WHEN 'retry' THEN 11 ELSE -1 END]::smallint[],
@@ -49,13 +52,13 @@ BEGIN
         END IF;
         DELETE FROM longshore.history h WHERE h.id = p_id;
         -- Tried again by hand, whatever was once too late: it has no deadline any more.
-        INSERT INTO longshore.job (
+        INSERT INTO longshore.waiting (
             seq, run_at, created_at, version, unique_scope, reuse_ms, started_at, settled_number, settled_bits, timeout_ms, interruptions,
-            state, rank, attempt, max_attempts, crashes, cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key,
-            reuse_key, progress, failures)
+            state, rank, attempt, max_attempts, crashes, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key,
+            progress, failures)
         SELECT v_ended.seq, v_now + n.wait, v_ended.created_at, v_ended.version + 1, v_ended.unique_scope, v_ended.reuse_ms,
                v_ended.started_at, v_ended.settled_number, v_ended.settled_bits, v_ended.timeout_ms, n.to_interruptions, n.to_state,
-               v_ended.rank, n.to_attempt, v_ended.max_attempts, n.to_crashes, n.to_cancel_asked, p_id, v_ended.worker, v_ended.queue,
+               v_ended.rank, n.to_attempt, v_ended.max_attempts, n.to_crashes, p_id, v_ended.worker, v_ended.queue,
                v_ended.kind, v_ended.payload, v_ended.key, v_ended.tags, v_ended.alias, v_ended.unique_key, v_ended.reuse_key,
                v_ended.progress, v_ended.failures
         FROM longshore.step(v_ended.state, v_ended.attempt, v_ended.max_attempts, v_ended.crashes, v_ended.interruptions,

@@ -47,10 +47,10 @@ BEGIN
         -- The first answer may have been lost long ago: the lease begins anew.
         RETURN QUERY
         WITH held AS MATERIALIZED (
-            SELECT j.id FROM longshore.job j
-            WHERE j.state = 2 AND j.worker = p_worker AND j.token_number >= v_known.first_claim ORDER BY j.id FOR UPDATE
+            SELECT j.id FROM longshore.running j
+            WHERE j.worker = p_worker AND j.token_number >= v_known.first_claim ORDER BY j.id FOR UPDATE
         )
-        UPDATE longshore.job j SET lease_until = v_until FROM held h
+        UPDATE longshore.running j SET lease_until = v_until FROM held h
         WHERE j.id = ANY (ARRAY[h.id]) AND j.worker = p_worker AND j.token_number >= v_known.first_claim
         RETURNING j.id, j.token_number, j.token_bits, j.queue, j.kind, j.payload, j.attempt, j.max_attempts, j.crashes, j.timeout_ms,
                   NULL::boolean, NULL::bigint, NULL::boolean, NULL::boolean;
@@ -61,24 +61,24 @@ BEGIN
     END IF;
 
     FOREACH v_queue IN ARRAY p_queues LOOP
-        SELECT (SELECT j.run_at FROM longshore.job j WHERE j.state = 0 AND j.queue = v_queue ORDER BY j.run_at LIMIT 1) AS due,
-               EXISTS (SELECT 1 FROM longshore.job j WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = 1) AS suspects,
-               EXISTS (SELECT 1 FROM longshore.job j WHERE j.deadline IS NOT NULL AND j.state < 2 AND j.deadline <= v_now) AS late,
+        SELECT (SELECT j.run_at FROM longshore.waiting j WHERE j.state = 0 AND j.queue = v_queue ORDER BY j.run_at LIMIT 1) AS due,
+               EXISTS (SELECT 1 FROM longshore.waiting j WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = 1) AS suspects,
+               EXISTS (SELECT 1 FROM longshore.waiting j WHERE j.deadline <= v_now) AS late,
                q.paused_since IS NOT NULL AND coalesce(q.paused_until > v_now, true) AS paused, q.paused_until
         INTO v_look FROM (SELECT) one LEFT JOIN longshore.queue q ON q.name = v_queue;
 
         IF v_look.due <= v_now THEN
             WITH due AS MATERIALIZED (
-                SELECT j.id FROM longshore.job j WHERE j.state = 0 AND j.queue = v_queue AND j.run_at <= v_now
+                SELECT j.id FROM longshore.waiting j WHERE j.state = 0 AND j.queue = v_queue AND j.run_at <= v_now
                 ORDER BY j.run_at LIMIT 500 FOR UPDATE SKIP LOCKED
             ), promoted AS (
-                UPDATE longshore.job j SET state = 1, version = j.version + 1 FROM due d WHERE j.id = ANY (ARRAY[d.id]) RETURNING 1
+                UPDATE longshore.waiting j SET state = 1, version = j.version + 1 FROM due d WHERE j.id = ANY (ARRAY[d.id]) RETURNING 1
             )
             INSERT INTO longshore.count_change (queue, scheduled, ready)
             SELECT v_queue, -count(*), count(*) FROM promoted HAVING count(*) > 0;
             v_stirred := FOUND OR v_stirred;
             v_look.suspects := v_look.suspects OR FOUND; -- perhaps; it is asked more closely below
-            v_look.due := (SELECT j.run_at FROM longshore.job j WHERE j.state = 0 AND j.queue = v_queue ORDER BY j.run_at LIMIT 1);
+            v_look.due := (SELECT j.run_at FROM longshore.waiting j WHERE j.state = 0 AND j.queue = v_queue ORDER BY j.run_at LIMIT 1);
         END IF;
         v_next_due := least(v_next_due, v_look.due);
         IF v_look.paused THEN
@@ -88,7 +88,7 @@ BEGIN
 
         v_alone := v_look.suspects AND EXISTS (
             SELECT 1 FROM unnest(p_kinds) AS k (kind) CROSS JOIN LATERAL (
-                SELECT 1 FROM longshore.job j WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = 1 AND j.kind = k.kind LIMIT 1
+                SELECT 1 FROM longshore.waiting j WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = 1 AND j.kind = k.kind LIMIT 1
             ) suspect);
         v_waits := v_waits OR v_alone;
         v_alone := v_alone AND p_idle AND v_taken = 0;
@@ -103,7 +103,7 @@ BEGIN
                 SELECT array_agg(best.kind), array_agg(best.n) INTO v_kinds, v_counts
                 FROM (SELECT c.kind, count(*) AS n
                       FROM (SELECT j.* FROM unnest(p_kinds) AS k (kind) CROSS JOIN LATERAL (
-                                SELECT j.kind, j.rank, j.run_at, j.seq FROM longshore.job j
+                                SELECT j.kind, j.rank, j.run_at, j.seq FROM longshore.waiting j
                                 WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = v_alone::integer AND j.kind = k.kind
                                 ORDER BY j.rank, j.run_at, j.seq LIMIT v_want) j
                             ORDER BY j.rank, j.run_at, j.seq LIMIT v_want) c
@@ -114,17 +114,25 @@ BEGIN
             WITH picked AS MATERIALIZED (
                 SELECT best.place, nextval('longshore.claim_number') AS number
                 FROM (SELECT j.* FROM unnest(v_kinds, v_counts) AS k (kind, n) CROSS JOIN LATERAL (
-                          SELECT j.ctid AS place, j.rank, j.run_at, j.seq FROM longshore.job j
+                          SELECT j.ctid AS place, j.rank, j.run_at, j.seq FROM longshore.waiting j
                           WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = v_alone::integer AND j.kind = k.kind
                           ORDER BY j.rank, j.run_at, j.seq LIMIT k.n FOR UPDATE SKIP LOCKED) j
                       ORDER BY j.rank, j.run_at, j.seq) best
+            ), left_waiting AS (
+                DELETE FROM longshore.waiting j USING picked p
+                WHERE j.ctid = p.place AND (j.deadline IS NULL OR j.deadline > v_now) RETURNING j.*, p.number
             ), taken AS (
-                UPDATE longshore.job j
-                SET state = 2, attempt = least(j.attempt + 1, 32767), worker = p_worker, token_number = p.number, token_bits = p_bits,
-                    lease_until = v_until, started_at = v_now, progress = NULL, version = j.version + 1
-                FROM picked p WHERE j.ctid = p.place AND (j.deadline IS NULL OR j.deadline > v_now)
-                RETURNING j.id, j.token_number, j.token_bits, j.queue, j.kind, j.payload, j.attempt, j.max_attempts, j.crashes,
-                          j.timeout_ms, j.unique_scope, j.unique_key
+                INSERT INTO longshore.running (
+                    seq, run_at, created_at, version, deadline, unique_scope, reuse_ms, started_at, settled_number, settled_bits,
+                    token_number, token_bits, lease_until, timeout_ms, interruptions, rank, attempt, max_attempts, crashes, id, worker,
+                    queue, kind, payload, key, tags, alias, unique_key, reuse_key, failures)
+                SELECT j.seq, j.run_at, j.created_at, j.version + 1, j.deadline, j.unique_scope, j.reuse_ms, v_now, j.settled_number,
+                       j.settled_bits, j.number, p_bits, v_until, j.timeout_ms, j.interruptions, j.rank, least(j.attempt + 1, 32767),
+                       j.max_attempts, j.crashes, j.id, p_worker, j.queue, j.kind, j.payload, j.key, j.tags, j.alias, j.unique_key,
+                       j.reuse_key, j.failures
+                FROM left_waiting j
+                RETURNING id, token_number, token_bits, queue, kind, payload, attempt, max_attempts, crashes, timeout_ms, unique_scope,
+                          unique_key
             ), freed AS (
                 DELETE FROM longshore.unique_key u USING taken t
                 WHERE t.unique_scope = 0 AND u.queue = ANY (ARRAY[t.queue]) AND u.key = ANY (ARRAY[t.unique_key]) AND u.job = t.id
@@ -176,12 +184,12 @@ BEGIN
             SELECT first.id, bool_and(first.deadline IS NOT NULL AND first.deadline <= p_now) OVER (
                        ORDER BY first.rank, first.run_at, first.seq) AS late
             FROM (SELECT j.* FROM unnest(p_kinds) AS k (kind) CROSS JOIN LATERAL (
-                      SELECT j.id, j.deadline, j.rank, j.run_at, j.seq FROM longshore.job j
+                      SELECT j.id, j.deadline, j.rank, j.run_at, j.seq FROM longshore.waiting j
                       WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_alone AND j.kind = k.kind
                       ORDER BY j.rank, j.run_at, j.seq LIMIT p_limit) j
                   ORDER BY j.rank, j.run_at, j.seq LIMIT p_limit) first
         ) best CROSS JOIN LATERAL (
-            SELECT j.id FROM longshore.job j WHERE j.id = best.id AND j.token_number IS NULL AND j.deadline <= p_now FOR UPDATE SKIP LOCKED
+            SELECT j.id FROM longshore.waiting j WHERE j.id = best.id AND j.deadline <= p_now FOR UPDATE SKIP LOCKED
         ) j
         WHERE best.late ORDER BY best.id), 'expired', p_now, p_keep_dead);
 END $$;

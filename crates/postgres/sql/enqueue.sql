@@ -94,7 +94,7 @@ BEGIN
         ARRAY[CASE WHEN cardinality(tags) > 0 THEN to_jsonb(tags)::text END], ARRAY[alias],
         CASE WHEN unique_key IS NULL THEN '{}' ELSE ARRAY[unique_key] END, ARRAY[v_scope],
         CASE WHEN reuse_key IS NULL THEN '{}' ELSE ARRAY[reuse_key] END, ARRAY[v_within],
-        CASE WHEN idempotency_key IS NULL THEN '{}' ELSE ARRAY[idempotency_key] END, ARRAY[v_fingerprint], 0, true);
+        CASE WHEN idempotency_key IS NULL THEN '{}' ELSE ARRAY[idempotency_key] END, ARRAY[v_fingerprint], 0, true, false);
     IF FOUND THEN
         id := v_other.other;
         answer := (ARRAY['created', 'existing', 'reused', 'conflict'])[v_other.instead + 1];
@@ -107,7 +107,7 @@ COMMENT ON FUNCTION longshore.push IS 'Pushes one job of longshore inside the op
 CREATE FUNCTION longshore.ring() RETURNS void LANGUAGE sql
 AS $$
     SELECT pg_notify('longshore:' || n.nspname, 'w')
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = 'longshore.job'::regclass
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = 'longshore.waiting'::regclass
 $$;
 
 -- Raises an error that names what is out of bounds.

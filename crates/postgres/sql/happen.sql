@@ -19,37 +19,47 @@ CREATE FUNCTION longshore.happen(
 BEGIN
     -- Locked first, in one order for all; what follows reads rows that stand still.
     PERFORM 1 FROM unnest(p_ids) AS a (id) CROSS JOIN LATERAL (
-        SELECT 1 FROM longshore.job j WHERE j.id = a.id FOR UPDATE
+        SELECT 1 FROM longshore.waiting j WHERE j.id = a.id FOR UPDATE
+    ) locked;
+    PERFORM 1 FROM unnest(p_ids) AS a (id) CROSS JOIN LATERAL (
+        SELECT 1 FROM longshore.running j WHERE j.id = a.id FOR UPDATE
     ) locked;
     RETURN QUERY
     WITH moving AS MATERIALIZED (
-        SELECT a.place, a.number, a.bits, a.message, a.progress, n.*, j.id, j.queue, j.state AS from_state, j.attempt, j.worker,
-               j.unique_key, j.unique_scope,
+        SELECT a.place, a.number, a.bits, n.*, j.*, coalesce(a.said, j.progress) AS to_progress,
                CASE WHEN a.message IS NULL THEN j.failures
                     ELSE longshore.with_failure(j.failures, a.message, p_now, j.attempt, j.worker) END AS to_failures
         FROM unnest(p_ids, p_numbers, p_bits, p_events, p_delays, p_messages, p_whys, p_progresses) WITH ORDINALITY
-             AS a (id, number, bits, event, delay, message, why, progress, place)
+             AS a (id, number, bits, event, delay, message, why, said, place)
         CROSS JOIN LATERAL (
-            SELECT * FROM longshore.job j
+            SELECT * FROM longshore.live j
             WHERE j.id = a.id AND (a.number IS NULL OR (j.token_number = a.number AND j.token_bits = a.bits)) LIMIT 1
         ) j
         CROSS JOIN LATERAL longshore.step(
             j.state, j.attempt, j.max_attempts, j.crashes, j.interruptions, j.cancel_asked, a.event, a.delay, a.why
         ) n
-    ), stayed AS (
-        UPDATE longshore.job j
+    ), stayed_waiting AS (
+        UPDATE longshore.waiting j
         SET state = m.to_state, attempt = m.to_attempt, crashes = m.to_crashes, interruptions = m.to_interruptions,
-            cancel_asked = m.to_cancel_asked, run_at = coalesce(p_now + m.wait, j.run_at), version = j.version + 1,
-            progress = coalesce(m.progress, j.progress), failures = m.to_failures,
-            settled_number = coalesce(m.number, j.settled_number), settled_bits = coalesce(m.bits, j.settled_bits),
-            token_number = CASE WHEN m.to_state = 2 THEN j.token_number END,
-            token_bits = CASE WHEN m.to_state = 2 THEN j.token_bits END,
-            lease_until = CASE WHEN m.to_state = 2 THEN j.lease_until END
-        FROM moving m WHERE j.id = ANY (ARRAY[m.id]) AND m.to_state <= 2
-    ), ended AS (
-        DELETE FROM longshore.job j USING moving m WHERE j.id = ANY (ARRAY[m.id]) AND m.to_state > 2
-        RETURNING j.*, m.to_state, m.to_attempt, m.to_crashes, m.to_interruptions, m.reason, m.number, m.bits, m.to_failures,
-                  coalesce(m.progress, j.progress) AS to_progress
+            run_at = coalesce(p_now + m.wait, j.run_at), version = j.version + 1, failures = m.to_failures
+        FROM moving m WHERE j.id = ANY (ARRAY[m.id]) AND m.state < 2 AND m.to_state < 2
+    ), stayed_running AS (
+        UPDATE longshore.running j SET cancel_asked = m.to_cancel_asked, version = j.version + 1
+        FROM moving m WHERE j.id = ANY (ARRAY[m.id]) AND m.state = 2 AND m.to_state = 2
+    ), left_waiting AS (
+        DELETE FROM longshore.waiting j USING moving m WHERE j.id = ANY (ARRAY[m.id]) AND m.state < 2 AND m.to_state > 2
+    ), left_running AS (
+        DELETE FROM longshore.running j USING moving m WHERE j.id = ANY (ARRAY[m.id]) AND m.state = 2 AND m.to_state <> 2
+    ), came_back AS (
+        INSERT INTO longshore.waiting (
+            seq, run_at, created_at, version, deadline, unique_scope, reuse_ms, started_at, settled_number, settled_bits, timeout_ms,
+            interruptions, state, rank, attempt, max_attempts, crashes, id, worker, queue, kind, payload, key, tags, alias, unique_key,
+            reuse_key, progress, failures)
+        SELECT seq, coalesce(p_now + wait, run_at), created_at, version + 1, deadline, unique_scope, reuse_ms, started_at,
+               coalesce(number, settled_number), coalesce(bits, settled_bits), timeout_ms, to_interruptions, to_state, rank, to_attempt,
+               max_attempts, to_crashes, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key, to_progress,
+               to_failures
+        FROM moving WHERE state = 2 AND to_state < 2
     ), kept AS (
         INSERT INTO longshore.history (
             seq, run_at, created_at, version, finished_at, keep_until, deadline, unique_scope, reuse_ms, started_at, settled_number,
@@ -59,7 +69,7 @@ BEGIN
                deadline, unique_scope, reuse_ms, started_at, coalesce(number, settled_number), coalesce(bits, settled_bits), timeout_ms,
                to_interruptions, to_state, rank, to_attempt, max_attempts, to_crashes, cancel_asked, id, worker, queue, kind,
                payload, key, tags, alias, unique_key, reuse_key, to_progress, to_failures, reason
-        FROM ended
+        FROM moving WHERE to_state > 2
     ), freed AS ( -- a key that is locked is being taken over, because its period has passed
         DELETE FROM longshore.unique_key u
         USING moving m CROSS JOIN LATERAL (
@@ -69,9 +79,9 @@ BEGIN
         WHERE m.to_state > 2 AND m.unique_key IS NOT NULL AND u.queue = ANY (ARRAY[held.queue]) AND u.key = ANY (ARRAY[held.key])
     ), counted AS (
         INSERT INTO longshore.count_change (queue, scheduled, ready, running, succeeded, dead, cancelled)
-        SELECT queue, sum((to_state = 0)::int - (from_state = 0)::int), sum((to_state = 1)::int - (from_state = 1)::int),
-               sum((to_state = 2)::int - (from_state = 2)::int), 0, sum((to_state = 4)::int), sum((to_state = 5)::int)
-        FROM moving WHERE from_state <> to_state GROUP BY queue
+        SELECT queue, sum((to_state = 0)::int - (state = 0)::int), sum((to_state = 1)::int - (state = 1)::int),
+               sum((to_state = 2)::int - (state = 2)::int), 0, sum((to_state = 4)::int), sum((to_state = 5)::int)
+        FROM moving WHERE state <> to_state GROUP BY queue
     )
     SELECT m.place::integer, m.to_state FROM moving m;
 END $$;

@@ -1,7 +1,15 @@
 -- Returns whether a job with that id was ever pushed and is not deleted.
 CREATE FUNCTION longshore.is_known(p_id uuid) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-    RETURN EXISTS (SELECT 1 FROM longshore.job WHERE id = p_id) OR EXISTS (SELECT 1 FROM longshore.history WHERE id = p_id);
+    RETURN EXISTS (SELECT 1 FROM longshore.live WHERE id = p_id) OR EXISTS (SELECT 1 FROM longshore.history WHERE id = p_id);
+END $$;
+
+-- Returns those of these jobs that run or are final.
+CREATE FUNCTION longshore.begun(p_ids uuid[]) RETURNS SETOF uuid LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY SELECT n.id FROM unnest(p_ids) AS n (id) CROSS JOIN LATERAL (
+        (SELECT 1 FROM longshore.running j WHERE j.id = n.id LIMIT 1) UNION ALL (SELECT 1 FROM longshore.history h WHERE h.id = n.id LIMIT 1)
+        LIMIT 1) found;
 END $$;
 
 -- Takes a unique key for a job, unless another holds it. Never locks the row of a holder: whoever pushes in a long transaction

@@ -5,7 +5,7 @@ CREATE FUNCTION longshore.write_log(p_id uuid, p_number bigint, p_bits bigint, p
 BEGIN
     INSERT INTO longshore.log (job, text)
     SELECT j.id, p_text FROM (
-        SELECT id FROM longshore.job WHERE id = p_id AND token_number = p_number AND token_bits = p_bits FOR SHARE
+        SELECT id FROM longshore.running WHERE id = p_id AND token_number = p_number AND token_bits = p_bits FOR SHARE
     ) j
     ON CONFLICT (job) DO UPDATE SET text = excluded.text;
     RETURN FOUND;

@@ -1,22 +1,22 @@
 -- Takes jobs over, all or none; see `push` in core/src/store.rs. People and other programs call enqueue.sql instead.
 -- In:  one array a column, in the order of the batch; those that say nothing of any job may be empty. `delays` or `moments` say
---      when it is due, `deadlines_in` or `deadlines` when it is too late. `shift` is how far tests
---      moved the wall clock; `fresh` says that nobody can have pushed these ids before.
+--      when it is due, `deadlines_in` or `deadlines` when it is too late. `shift` is how far tests moved
+--      the wall clock; `fresh` says that nobody can have pushed these ids before, `within` that the transaction is the
+--      caller's and may stay open
 -- Out: the answers that another job gives: the place, how (0: the same request made it before, 1: it holds the unique key, 2: its
 --      result is reused, 3: another request with the same idempotency key made it), and that job
 CREATE FUNCTION longshore.push_batch(
     p_ids uuid[], p_queues text[], p_kinds text[], p_payloads text[], p_ranks smallint[], p_delays bigint[], p_moments bigint[],
     p_max_attempts smallint[], p_timeouts integer[], p_deadlines_in bigint[], p_deadlines bigint[], p_keys text[], p_tags text[],
     p_aliases text[], p_unique_keys text[], p_unique_scopes bigint[], p_reuse_keys text[], p_reuse_ms bigint[],
-    p_idempotency_keys text[], p_fingerprints bytea[], p_shift bigint,
-    p_fresh boolean
+    p_idempotency_keys text[], p_fingerprints bytea[], p_shift bigint, p_fresh boolean, p_within boolean
 ) RETURNS TABLE (place integer, instead smallint, other uuid) LANGUAGE plpgsql /* steady */ AS $$
 #variable_conflict use_column
 DECLARE
     v_now      bigint := longshore.clock() + p_shift;
     v_stood    boolean[] := '{}';  -- for which of them another job stands
     v_inserted uuid[];
-    v_finished uuid[];
+    v_known    uuid[] := '{}';
     v_answer   record;
     v_new      record;
 BEGIN
@@ -50,8 +50,13 @@ BEGIN
         END LOOP;
     END IF;
 
+    IF p_within THEN
+        -- A row of a job that has begun, though it is taken back below, would hold up whoever gives that job back.
+        v_known := ARRAY(SELECT longshore.begun(p_ids));
+    END IF;
+
     WITH inserted AS (
-        INSERT INTO longshore.job (
+        INSERT INTO longshore.waiting (
             id, queue, kind, payload, rank, state, run_at, created_at, max_attempts, timeout_ms, deadline, key, tags, alias,
             unique_key, unique_scope, reuse_key, reuse_ms)
         SELECT n.id, n.queue, n.kind, n.payload, coalesce(n.rank, 0), (n.due <= v_now)::integer, greatest(n.due, v_now), v_now,
@@ -64,7 +69,7 @@ BEGIN
                  WITH ORDINALITY AS n (id, queue, kind, payload, rank, delay, moment, max_attempts, timeout_ms, deadline_in, deadline,
                                        key, tags, alias, unique_key, unique_scope, reuse_key, reuse_ms, place)
         ) n
-        WHERE v_stood[n.place] IS NOT TRUE
+        WHERE v_stood[n.place] IS NOT TRUE AND n.id <> ALL (v_known)
         ORDER BY n.place
         ON CONFLICT (id) DO NOTHING
         RETURNING id, queue, state
@@ -74,14 +79,16 @@ BEGIN
     )
     SELECT array_agg(id) INTO v_inserted FROM inserted;
 
-    -- Asked after the insert: a job that was moved to history while it waited for that is seen by now.
-    SELECT array_agg(h.id) INTO v_finished
-    FROM unnest(v_inserted) AS n (id) CROSS JOIN LATERAL (SELECT h.id FROM longshore.history h WHERE h.id = n.id LIMIT 1) h;
-    IF v_finished IS NOT NULL THEN
-        WITH undone AS (
-            DELETE FROM longshore.job j USING unnest(v_finished) AS f (id) WHERE j.id = ANY (ARRAY[f.id]) RETURNING j.queue, j.state
-        )
-        INSERT INTO longshore.count_change (queue, scheduled, ready)
-        SELECT queue, -sum((state = 0)::int), -sum((state = 1)::int) FROM undone GROUP BY queue;
+    -- Asked after the insert: a job that was claimed or ended while it waited for that is seen by now.
+    IF NOT p_fresh THEN
+        v_known := ARRAY(SELECT longshore.begun(v_inserted));
+        IF v_known <> '{}' THEN
+            WITH undone AS (
+                DELETE FROM longshore.waiting j USING unnest(v_known) AS f (id) WHERE j.id = ANY (ARRAY[f.id])
+                RETURNING j.queue, j.state
+            )
+            INSERT INTO longshore.count_change (queue, scheduled, ready)
+            SELECT queue, -sum((state = 0)::int), -sum((state = 1)::int) FROM undone GROUP BY queue;
+        END IF;
     END IF;
 END $$;

@@ -28,7 +28,7 @@ END $$;
 CREATE FUNCTION longshore.find(p_alias text) RETURNS uuid LANGUAGE plpgsql /* steady */ STABLE AS $$
 BEGIN
     RETURN (SELECT f.id FROM (
-        (SELECT j.id, j.seq FROM longshore.job j WHERE j.alias = p_alias ORDER BY j.seq DESC LIMIT 1)
+        (SELECT j.id, j.seq FROM longshore.live j WHERE j.alias = p_alias ORDER BY j.seq DESC LIMIT 1)
         UNION ALL
         (SELECT h.id, h.seq FROM longshore.history h WHERE h.alias = p_alias ORDER BY h.seq DESC LIMIT 1)
     ) f ORDER BY f.seq DESC LIMIT 1);
@@ -53,16 +53,15 @@ BEGIN
                AND coalesce(every.state = p_state, p_state IS NULL) AND coalesce(every.tags ? p_tag, p_tag IS NULL)
                AND coalesce(every.key = p_key, p_key IS NULL) AS fits
         FROM (
-            (SELECT j.seq, j.queue, j.kind, j.state, j.tags, j.key FROM longshore.job j
-             WHERE j.seq < p_end AND coalesce(p_state < 3 AND p_state <> 2, true) ORDER BY j.seq DESC LIMIT v_scan + 1)
-            UNION ALL -- the few that run, or are dead, by an index of their own
-            (SELECT j.* FROM (
-                SELECT j.seq, j.queue, j.kind, j.state, j.tags, j.key FROM longshore.job j WHERE j.state = 2 AND p_state = 2 OFFSET 0
-             ) j WHERE j.seq < p_end ORDER BY j.seq DESC LIMIT v_scan + 1)
+            (SELECT j.seq, j.queue, j.kind, j.state, j.tags, j.key FROM longshore.waiting j
+             WHERE j.seq < p_end AND coalesce(p_state < 2, true) ORDER BY j.seq DESC LIMIT v_scan + 1)
+            UNION ALL
+            (SELECT j.seq, j.queue, j.kind, 2::smallint, j.tags, j.key FROM longshore.running j
+             WHERE j.seq < p_end AND coalesce(p_state = 2, true) ORDER BY j.seq DESC LIMIT v_scan + 1)
             UNION ALL
             (SELECT h.seq, h.queue, h.kind, h.state, h.tags, h.key FROM longshore.history h
              WHERE h.seq < p_end AND coalesce(p_state > 2 AND p_state <> 4, true) ORDER BY h.seq DESC LIMIT v_scan + 1)
-            UNION ALL
+            UNION ALL -- the few that are dead, by an index of their own
             (SELECT h.seq, h.queue, h.kind, h.state, h.tags, h.key FROM longshore.history h
              WHERE h.state = 4 AND h.seq < p_end AND p_state = 4 ORDER BY h.seq DESC LIMIT v_scan + 1)
         ) every
@@ -127,7 +126,7 @@ DECLARE
     v_rank   smallint := 0;
 BEGIN
     LOOP
-        SELECT j.crashes / 2 AS alone, j.kind, j.rank, j.run_at INTO v_next FROM longshore.job j
+        SELECT j.crashes / 2 AS alone, j.kind, j.rank, j.run_at INTO v_next FROM longshore.waiting j
         WHERE j.state = 1 AND j.queue = p_queue AND (j.crashes / 2, j.kind, j.rank) > (v_alone, v_kind, v_rank)
         ORDER BY j.crashes / 2, j.kind, j.rank, j.run_at LIMIT 1;
         EXIT WHEN NOT FOUND;

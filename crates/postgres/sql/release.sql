@@ -13,7 +13,7 @@ BEGIN
     INSERT INTO longshore.worker (id, nonce, first_claim, released, seen) VALUES (p_worker, 0, 0, true, v_now)
     ON CONFLICT (id) DO UPDATE SET released = true, seen = excluded.seen;
     RETURN longshore.lose(
-        ARRAY(SELECT j.id FROM longshore.job j WHERE j.state = 2 AND j.worker = p_worker ORDER BY j.id),
+        ARRAY(SELECT j.id FROM longshore.running j WHERE j.worker = p_worker ORDER BY j.id),
         p_worker, NULL, p_crashed, v_now, p_keep_finished, p_keep_dead);
 END $$;
 
@@ -30,8 +30,8 @@ BEGIN
     -- Looked at again under the lock: who renewed, settled or released meanwhile was faster.
     v_ids := ARRAY(
         SELECT j.id FROM unnest(p_ids) AS a (id) CROSS JOIN LATERAL (
-            SELECT j.id FROM longshore.job j
-            WHERE j.id = a.id AND j.token_number IS NOT NULL AND (p_worker IS NULL OR j.worker = p_worker)
+            SELECT j.id FROM longshore.running j
+            WHERE j.id = a.id AND (p_worker IS NULL OR j.worker = p_worker)
               AND (p_leases IS NULL OR j.lease_until <= p_leases[1] OR j.lease_until > p_leases[2])
             FOR UPDATE
         ) j);

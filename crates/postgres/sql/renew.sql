@@ -10,7 +10,7 @@ DECLARE
     v_clock bigint := longshore.clock() + p_lease_shift;
 BEGIN
     RETURN QUERY
-    UPDATE longshore.job j
+    UPDATE longshore.running j
     SET lease_until = v_clock + a.lease, progress = coalesce(a.progress, j.progress),
         version = j.version + (a.progress IS NOT NULL)::integer
     FROM unnest(p_ids, p_numbers, p_bits, p_leases, p_progresses) WITH ORDINALITY AS a (id, number, bits, lease, progress, place)

@@ -16,7 +16,7 @@ DECLARE
 BEGIN
     -- What these do hangs on no fact of the job: one pass.
     WITH ended AS (
-        DELETE FROM longshore.job j
+        DELETE FROM longshore.running j
         USING unnest(p_ids, p_numbers, p_bits, p_outcomes, p_messages, p_whys, p_progresses, p_result_types, p_results, p_artifacts,
                      p_artifact_bytes) WITH ORDINALITY
               AS a (id, number, bits, outcome, message, why, said, result_type, result, artifact, artifact_bytes, place)
@@ -70,6 +70,6 @@ BEGIN
     RETURN QUERY
     SELECT a.place::integer FROM unnest(p_ids, p_numbers, p_bits) WITH ORDINALITY AS a (id, number, bits, place)
     WHERE a.place <> ALL (coalesce(v_ended, '{}')) AND a.place <> ALL (coalesce(v_moved, '{}'))
-      AND (SELECT true FROM longshore.job j WHERE j.id = a.id AND j.settled_number = a.number AND j.settled_bits = a.bits) IS NULL
+      AND (SELECT true FROM longshore.live j WHERE j.id = a.id AND j.settled_number = a.number AND j.settled_bits = a.bits) IS NULL
       AND (SELECT true FROM longshore.history h WHERE h.id = a.id AND h.settled_number = a.number AND h.settled_bits = a.bits) IS NULL;
 END $$;

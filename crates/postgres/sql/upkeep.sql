@@ -13,9 +13,9 @@ BEGIN
     IF v_clock > p_good_until THEN RETURN NULL; END IF;
     v_lost := ARRAY(
         SELECT l.id FROM (
-            (SELECT j.id FROM longshore.job j WHERE j.state = 2 AND j.lease_until <= v_lease ORDER BY j.lease_until LIMIT p_limit)
+            (SELECT j.id FROM longshore.running j WHERE j.lease_until <= v_lease ORDER BY j.lease_until LIMIT p_limit)
             UNION ALL
-            (SELECT j.id FROM longshore.job j WHERE j.state = 2 AND j.lease_until > v_lease + p_longest LIMIT p_limit)
+            (SELECT j.id FROM longshore.running j WHERE j.lease_until > v_lease + p_longest LIMIT p_limit)
             LIMIT p_limit
         ) l ORDER BY l.id);
     RETURN longshore.lose(v_lost, NULL, ARRAY[v_lease, v_lease + p_longest], true, v_clock + p_shift, p_keep_finished, p_keep_dead);
@@ -28,7 +28,7 @@ CREATE FUNCTION longshore.bury_late(p_limit integer, p_now bigint, p_keep_dead b
 BEGIN
     RETURN longshore.bury(ARRAY(
         SELECT late.id FROM (
-            SELECT j.id FROM longshore.job j WHERE j.deadline IS NOT NULL AND j.state < 2 AND j.deadline <= p_now
+            SELECT j.id FROM longshore.waiting j WHERE j.deadline <= p_now
             ORDER BY j.deadline LIMIT p_limit FOR UPDATE SKIP LOCKED
         ) late ORDER BY late.id), 'expired', p_now, p_keep_dead);
 END $$;
@@ -61,7 +61,7 @@ BEGIN
     after := p_after;
     -- From one pair of queue and kind that has ready jobs to the next, by one seek each; many take turns.
     FOR n IN 1..200 LOOP
-        SELECT j.queue, j.crashes / 2 AS alone, j.kind INTO v_place FROM longshore.job j
+        SELECT j.queue, j.crashes / 2 AS alone, j.kind INTO v_place FROM longshore.waiting j
         WHERE j.state = 1 AND (j.queue, j.crashes / 2, j.kind) > (coalesce(after[1], ''), coalesce(after[2]::integer, 0), coalesce(after[3], ''))
         ORDER BY j.queue, j.crashes / 2, j.kind LIMIT 1;
         after := CASE WHEN FOUND THEN ARRAY[v_place.queue, v_place.alone::text, v_place.kind] END;
@@ -72,12 +72,12 @@ BEGIN
         v_rank := -32768;
         LOOP -- from one priority in use to the next
             v_rank := (SELECT min(r.rank) FROM (
-                SELECT j.rank FROM longshore.job j
+                SELECT j.rank FROM longshore.waiting j
                 WHERE j.state = 1 AND j.queue = v_place.queue AND j.crashes / 2 = v_place.alone AND j.kind = v_place.kind AND j.rank > v_rank
                 ORDER BY j.rank LIMIT 1) r);
             EXIT WHEN v_rank IS NULL;
             v_found := v_found || ARRAY(
-                SELECT j.id FROM longshore.job j
+                SELECT j.id FROM longshore.waiting j
                 WHERE j.state = 1 AND j.queue = v_place.queue AND j.crashes / 2 = v_place.alone AND j.kind = v_place.kind
                   AND j.rank = v_rank AND j.run_at < v_day
                 ORDER BY j.run_at LIMIT p_limit - cardinality(v_found) FOR UPDATE SKIP LOCKED);
@@ -119,8 +119,8 @@ END $$;
 -- Adds up the changes of counts; one at a time, and nobody waits. And forgets workers that have not claimed anything for a day and
 -- hold nothing, and answers to pushes whose time is over; those whose job is still known are looked at again an hour later.
 -- In:  most rows of each sort; how far tests moved the wall clock
--- Out: whether there is more to do; whether the table of jobs is to be vacuumed: claims walk over what is left of jobs that were
---      claimed before, and autovacuum comes once a minute at most
+-- Out: whether there is more to do; whether the tables of live jobs are to be vacuumed: claims walk over what is left of jobs
+--      that were claimed before, and autovacuum comes once a minute at most
 CREATE FUNCTION longshore.tidy(p_limit integer, p_lock bigint, p_shift bigint, OUT more boolean, OUT dusty boolean) LANGUAGE plpgsql /* steady */ AS $$
 DECLARE
     v_now  bigint := longshore.clock() + p_shift;
@@ -149,7 +149,7 @@ BEGIN
 
     DELETE FROM longshore.worker w WHERE w.id = ANY (ARRAY(
         SELECT w.id FROM longshore.worker w
-        WHERE w.seen < v_now - 86400000 AND NOT EXISTS (SELECT 1 FROM longshore.job j WHERE j.state = 2 AND j.worker = w.id)
+        WHERE w.seen < v_now - 86400000 AND NOT EXISTS (SELECT 1 FROM longshore.running j WHERE j.worker = w.id)
         LIMIT p_limit FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS v_rows = ROW_COUNT;
     more := more OR v_rows >= p_limit;
@@ -162,8 +162,9 @@ BEGIN
     WHERE a.queue = ANY (ARRAY[o.queue]) AND a.key = ANY (ARRAY[o.key]) AND longshore.is_known(o.job);
     more := more OR cardinality(v_over) >= p_limit;
 
-    SELECT s.n_dead_tup > greatest(20000, s.n_live_tup / 50)
-           AND coalesce(greatest(s.last_vacuum, s.last_autovacuum) < clock_timestamp() - interval '10 seconds', true)
-           AND pg_has_role(c.relowner, 'USAGE') -- others may not
-    INTO dusty FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid WHERE s.relid = 'longshore.job'::regclass;
+    SELECT bool_or(s.n_dead_tup > greatest(20000, s.n_live_tup / 50)
+                   AND coalesce(greatest(s.last_vacuum, s.last_autovacuum) < clock_timestamp() - interval '10 seconds', true)
+                   AND pg_has_role(c.relowner, 'USAGE')) -- others may not
+    INTO dusty FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
+    WHERE s.relid = ANY (ARRAY['longshore.waiting'::regclass, 'longshore.running'::regclass]);
 END $$;

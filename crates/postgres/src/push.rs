@@ -10,7 +10,11 @@ use crate::pool::{Param, Pool};
 
 /// The statement; the columns are its parameters.
 const PUSH: &str = "SELECT place, instead, other FROM longshore.push_batch(
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, false)";
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, false, false)";
+
+/// The same inside a transaction of the caller's.
+const PUSH_IN: &str = "SELECT place, instead, other FROM longshore.push_batch(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, false, true)";
 
 /// Pushes jobs, all or none.
 pub(crate) async fn push(pool: Pool, bells: Bells, shift: i64, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
@@ -29,9 +33,9 @@ pub(crate) fn rings(answers: &[Pushed]) -> Rings {
     Rings { work: answers.iter().any(|answer| matches!(answer, Pushed::Created(_))), ..Rings::default() }
 }
 
-/// Returns the statement that pushes, for another connection.
-pub(crate) fn statement(pool: &Pool) -> String {
-    pool.schema().in_sql(PUSH)
+/// Returns the statement that pushes inside a transaction of the caller's.
+pub(crate) fn statement_within(pool: &Pool) -> String {
+    pool.schema().in_sql(PUSH_IN)
 }
 
 /// Reads the answers: the rows name jobs that stand for others, all else was created.

@@ -125,7 +125,7 @@ async fn tidy(store: &Postgres, limit: usize, shift: i64) -> Result<bool, Error>
         let (pool, vacuums) = (store.pool.clone(), Arc::clone(&store.vacuums));
         store.pool.runtime().spawn(async move {
             if let Err(e) = vacuum(&pool).await {
-                tracing::debug!(error = %e, "cannot vacuum the table of jobs; autovacuum will");
+                tracing::debug!(error = %e, "cannot vacuum the tables of live jobs; autovacuum will");
                 tokio::time::sleep(NOT_AGAIN).await;
             }
             vacuums.store(false, Ordering::Release);
@@ -134,11 +134,11 @@ async fn tidy(store: &Postgres, limit: usize, shift: i64) -> Result<bool, Error>
     row.try_get(0).map_err(error::of)
 }
 
-/// Vacuums the table of jobs, as autovacuum does, only sooner. Takes as long as it takes, over a connection of its own: holds up nobody.
+/// Vacuums the tables of live jobs, as autovacuum does, only sooner. Takes as long as it takes, over a connection of its own: holds up nobody.
 async fn vacuum(pool: &Pool) -> Result<(), Error> {
     let (client, driver) = pool.dial((Instant::now() + pool.patience()).into(), "-c statement_timeout=0").await?;
     let driving = pool.runtime().spawn(driver);
-    let sql = pool.schema().in_sql("VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) longshore.job");
+    let sql = pool.schema().in_sql("VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) longshore.waiting, longshore.running");
     let done = client.batch_execute(&sql).await.map_err(error::of);
     drop(client);
     let _ = driving.await; // it ends with its client

@@ -1,12 +1,13 @@
 -- The schema, version 1: tables. Moments are integer milliseconds since 1970; the view `jobs` shows them as people write them.
 --
--- `job` is hot and small: what waits and what runs. A job that is final is a row of `history`, and only there; one
--- transaction moves it. Every index on a state is partial, so that a job sits in the one or two that its state needs.
+-- A job is a row of one of three tables, and one transaction moves it from one to the other: `waiting`, `running`, `history`. To
+-- move a row costs less than to change it where it is: a changed row is written to every index again, beside its old self.
 
 CREATE SEQUENCE longshore.push_number;          -- the order of pushes
 CREATE SEQUENCE longshore.claim_number;         -- numbers of tokens, growing for ever
 
-CREATE TABLE longshore.job (
+-- Jobs that are scheduled or ready. Every index on a state is partial, so that a job sits in the one that its state needs.
+CREATE TABLE longshore.waiting (
     seq             bigint   NOT NULL DEFAULT nextval('longshore.push_number'),
     run_at          bigint   NOT NULL,
     created_at      bigint   NOT NULL,
@@ -17,19 +18,15 @@ CREATE TABLE longshore.job (
     started_at      bigint,
     settled_number  bigint,                     -- the newest token whose settle was accepted
     settled_bits    bigint,
-    token_number    bigint,                     -- of the claim that holds it; NULL unless running
-    token_bits      bigint,
-    lease_until     bigint,
     timeout_ms      integer  NOT NULL CHECK (timeout_ms BETWEEN 1 AND 86400000),
     interruptions   integer  NOT NULL DEFAULT 0 CHECK (interruptions >= 0),
-    state           smallint NOT NULL CHECK (state BETWEEN 0 AND 2),    -- scheduled ready running
+    state           smallint NOT NULL CHECK (state BETWEEN 0 AND 1),    -- scheduled ready
     rank            smallint NOT NULL CHECK (rank BETWEEN -100 AND 100), -- the priority, negated: lower runs first
     attempt         smallint NOT NULL DEFAULT 0 CHECK (attempt >= 0),
     max_attempts    smallint NOT NULL CHECK (max_attempts BETWEEN 1 AND 1000),
     crashes         smallint NOT NULL DEFAULT 0 CHECK (crashes BETWEEN 0 AND 2), -- the third makes it dead
-    cancel_asked    boolean  NOT NULL DEFAULT false,
     id              uuid     NOT NULL,
-    worker          uuid,
+    worker          uuid,                       -- that ran it last
     queue           text     COLLATE "C" NOT NULL,
     kind            text     COLLATE "C" NOT NULL,
     payload         text     NOT NULL CHECK (octet_length(payload) <= 262144), -- JSON, in the spelling it came in
@@ -40,9 +37,7 @@ CREATE TABLE longshore.job (
     reuse_key       text     COLLATE "C",
     progress        text,                       -- JSON
     failures        jsonb    CHECK (jsonb_typeof(failures) = 'array'), -- of {at, attempt, worker, message}: the newest 20, oldest first
-    PRIMARY KEY (id),
-    CHECK ((state = 2) = (token_number IS NOT NULL AND token_bits IS NOT NULL AND lease_until IS NOT NULL
-                          AND worker IS NOT NULL))
+    PRIMARY KEY (id)
 ) WITH (
     fillfactor = 85,
     autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0,
@@ -50,14 +45,58 @@ CREATE TABLE longshore.job (
     toast.autovacuum_vacuum_scale_factor = 0.01, toast.autovacuum_vacuum_cost_delay = 0
 );
 
-CREATE INDEX job_seq       ON longshore.job (seq);
-CREATE INDEX job_ready     ON longshore.job (queue, (crashes / 2), kind, rank, run_at, seq) WHERE state = 1; -- 1: must run alone
-CREATE INDEX job_scheduled ON longshore.job (queue, run_at)       WHERE state = 0;
-CREATE INDEX job_running   ON longshore.job (lease_until, worker) WHERE state = 2;
-CREATE INDEX job_deadline  ON longshore.job (deadline)            WHERE deadline IS NOT NULL AND state < 2;
-CREATE INDEX job_alias     ON longshore.job (alias, seq)          WHERE alias IS NOT NULL;
+CREATE INDEX waiting_seq       ON longshore.waiting (seq);
+CREATE INDEX waiting_ready     ON longshore.waiting (queue, (crashes / 2), kind, rank, run_at, seq) WHERE state = 1; -- 1: must run alone
+CREATE INDEX waiting_scheduled ON longshore.waiting (queue, run_at) WHERE state = 0;
+CREATE INDEX waiting_deadline  ON longshore.waiting (deadline)      WHERE deadline IS NOT NULL;
+CREATE INDEX waiting_alias     ON longshore.waiting (alias, seq)    WHERE alias IS NOT NULL;
 
--- Takes whatever a damaged row of `job` may hold, so that it can be moved out of the way.
+-- Jobs that a worker holds. Takes whatever a damaged row of `waiting` may hold, so that it can be moved out of the way.
+CREATE TABLE longshore.running (
+    seq             bigint,
+    run_at          bigint,
+    created_at      bigint,
+    version         bigint,
+    deadline        bigint,
+    unique_scope    bigint,
+    reuse_ms        bigint,
+    started_at      bigint   NOT NULL,
+    settled_number  bigint,
+    settled_bits    bigint,
+    token_number    bigint   NOT NULL,          -- of the claim that holds it
+    token_bits      bigint   NOT NULL,
+    lease_until     bigint   NOT NULL,
+    timeout_ms      integer,
+    interruptions   integer,
+    rank            smallint,
+    attempt         smallint,
+    max_attempts    smallint,
+    crashes         smallint,
+    cancel_asked    boolean  NOT NULL DEFAULT false,
+    id              uuid     NOT NULL,
+    worker          uuid     NOT NULL,
+    queue           text     COLLATE "C" NOT NULL,
+    kind            text     COLLATE "C",
+    payload         text,
+    key             text,
+    tags            jsonb,
+    alias           text     COLLATE "C",
+    unique_key      text     COLLATE "C",
+    reuse_key       text     COLLATE "C",
+    progress        text,
+    failures        jsonb,
+    PRIMARY KEY (id)
+) WITH (
+    autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0,
+    autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05,
+    toast.autovacuum_vacuum_scale_factor = 0.01, toast.autovacuum_vacuum_cost_delay = 0
+);
+
+CREATE INDEX running_seq   ON longshore.running (seq);
+CREATE INDEX running_lease ON longshore.running (lease_until, worker);
+CREATE INDEX running_alias ON longshore.running (alias, seq) WHERE alias IS NOT NULL;
+
+-- Jobs that are final. Takes whatever a damaged row may hold, as `running` does.
 CREATE TABLE longshore.history (
     seq             bigint,
     run_at          bigint,
@@ -184,13 +223,25 @@ CREATE TABLE longshore.artifact (
 );
 ALTER TABLE longshore.artifact ALTER COLUMN body SET STORAGE EXTERNAL; -- pictures do not get smaller
 
+-- Jobs that are not final.
+CREATE VIEW longshore.live AS
+    SELECT seq, run_at, created_at, version, deadline, unique_scope, reuse_ms, started_at, settled_number, settled_bits,
+           NULL::bigint AS token_number, NULL::bigint AS token_bits, timeout_ms, interruptions, state, rank, attempt, max_attempts,
+           crashes, false AS cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key, progress, failures
+    FROM longshore.waiting
+    UNION ALL
+    SELECT seq, run_at, created_at, version, deadline, unique_scope, reuse_ms, started_at, settled_number, settled_bits,
+           token_number, token_bits, timeout_ms, interruptions, 2::smallint, rank, attempt, max_attempts,
+           crashes, cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key, progress, failures
+    FROM longshore.running;
+
 -- Everything about every job, as programs read it.
 CREATE VIEW longshore.snapshot AS
     SELECT seq, id, queue, kind, payload, state, rank, key, unique_key, reuse_key, alias, tags, attempt, max_attempts, crashes,
            interruptions, timeout_ms, deadline, created_at, run_at, started_at, NULL::bigint AS finished_at, worker, cancel_asked,
            progress, NULL::text AS reason, NULL::text AS result_type, NULL::bytea AS result, NULL::bigint AS artifact,
            NULL::bigint AS artifact_bytes, failures, version
-    FROM longshore.job
+    FROM longshore.live
     UNION ALL
     SELECT seq, id, queue, kind, payload, state, rank, key, unique_key, reuse_key, alias, tags, attempt, max_attempts, crashes,
            interruptions, timeout_ms, deadline, created_at, run_at, started_at, finished_at, worker, cancel_asked,

@@ -24,7 +24,7 @@ async fn constraints_keep_most_nonsense_out() {
         "unique_scope = -1",
         "failures = '{}'",
     ] {
-        let sql = schema.sql(&format!("UPDATE longshore.job SET {wrong}"));
+        let sql = schema.sql(&format!("UPDATE longshore.waiting SET {wrong}"));
         assert!(client.batch_execute(&sql).await.is_err(), "{wrong}");
     }
     assert_eq!(take(&schema.store, &WorkerSecret::new(), 10).await.len(), 1);
@@ -34,15 +34,15 @@ async fn constraints_keep_most_nonsense_out() {
 async fn row_that_makes_no_sense_is_dead_and_stops_nobody() {
     let schema = Schema::new().await;
     let client = connect(&schema.server).await;
-    let sql = "ALTER TABLE longshore.job DROP CONSTRAINT job_timeout_ms_check, ALTER COLUMN timeout_ms DROP NOT NULL,
+    let sql = "ALTER TABLE longshore.waiting DROP CONSTRAINT waiting_timeout_ms_check, ALTER COLUMN timeout_ms DROP NOT NULL,
                    ALTER COLUMN payload DROP NOT NULL";
     client.batch_execute(&schema.sql(sql)).await.unwrap();
     let (no_time, no_payload, good) =
         (push(&schema.store, job()).await, push(&schema.store, job()).await, push(&schema.store, job()).await);
     client
         .batch_execute(&schema.sql(&format!(
-            "UPDATE longshore.job SET timeout_ms = NULL WHERE id = '{no_time}';
-         UPDATE longshore.job SET payload = NULL WHERE id = '{no_payload}'"
+            "UPDATE longshore.waiting SET timeout_ms = NULL WHERE id = '{no_time}';
+         UPDATE longshore.waiting SET payload = NULL WHERE id = '{no_payload}'"
         )))
         .await
         .unwrap();
@@ -65,7 +65,7 @@ async fn job_of_a_queue_that_cannot_be_hides_nothing() {
     let client = connect(&schema.server).await;
     let (strange, good) = (push(&schema.store, job()).await, push(&schema.store, job()).await);
     client.batch_execute(&schema.sql(&format!(
-        "UPDATE longshore.job SET queue = 'no good', tags = '{{\"a\": 1}}', progress = 'no JSON' WHERE id = '{strange}'"))).await.unwrap();
+        "UPDATE longshore.waiting SET queue = 'no good', tags = '{{\"a\": 1}}', progress = 'no JSON' WHERE id = '{strange}'"))).await.unwrap();
     let got = schema.store.get(vec![strange, good]).await.unwrap();
     assert!(got[0].is_none() && got[1].is_some());
     let listed = schema.store.list(Default::default(), Page { after: None, limit: 10 }).await.unwrap();

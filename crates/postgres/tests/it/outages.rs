@@ -168,7 +168,7 @@ async fn full_disk_and_too_many_connections_are_told_apart() {
         let sql = format!(
             "CREATE OR REPLACE FUNCTION longshore.fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                  RAISE EXCEPTION 'could not extend file' USING ERRCODE = '{code}'; END $$;
-             CREATE OR REPLACE TRIGGER fails BEFORE INSERT ON longshore.job EXECUTE FUNCTION longshore.fails()"
+             CREATE OR REPLACE TRIGGER fails BEFORE INSERT ON longshore.waiting EXECUTE FUNCTION longshore.fails()"
         );
         client.batch_execute(&schema.sql(&sql)).await.unwrap();
         schema.store.push(vec![job()]).await.expect_err("the server fails")
@@ -187,7 +187,7 @@ async fn full_disk_and_too_many_connections_are_told_apart() {
         let error = fails_with(code).await;
         assert_eq!((error.kind(), error.effect()), (kind, Effect::NotDone), "{code}");
     }
-    client.batch_execute(&schema.sql("DROP TRIGGER fails ON longshore.job")).await.unwrap();
+    client.batch_execute(&schema.sql("DROP TRIGGER fails ON longshore.waiting")).await.unwrap();
     push(&schema.store, job()).await;
 }
 
@@ -202,7 +202,7 @@ async fn lost_race_is_repeated_inside_the_store() {
              CREATE OR REPLACE FUNCTION longshore.fails() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                  IF nextval('longshore.tries') < 4 THEN RAISE EXCEPTION 'lost' USING ERRCODE = '{code}'; END IF;
                  RETURN NULL; END $$;
-             CREATE OR REPLACE TRIGGER fails AFTER INSERT ON longshore.job EXECUTE FUNCTION longshore.fails()"
+             CREATE OR REPLACE TRIGGER fails AFTER INSERT ON longshore.waiting EXECUTE FUNCTION longshore.fails()"
         );
         client.batch_execute(&schema.sql(&sql)).await.unwrap();
         push(&schema.store, job()).await;

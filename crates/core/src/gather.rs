@@ -4,13 +4,18 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::{Error, ErrorKind};
 
-/// Gathers calls: one that comes while nothing is under way goes at once, those that come meanwhile go together next.
+/// How long the next call waits at most for those who were answered by the last.
+const RETURN: Duration = Duration::from_millis(1);
+
+/// Gathers calls: one that comes while nothing is under way goes at once, those that come meanwhile go together next, and so does
+/// what those ask next who were just answered, where they ask at once.
 ///
 /// Each caller's items stay together, in order, and within one call to the server, so that what takes effect as a whole there
 /// does so for each caller. A caller who is dropped has still called.
@@ -36,6 +41,8 @@ struct Waiting<T, R> {
 
 struct Call<T, R> {
     items: Vec<T>,
+    /// The runtime of who calls, where he has one.
+    home: Option<Handle>,
     answer: oneshot::Sender<Result<Vec<R>, Error>>,
 }
 
@@ -45,7 +52,7 @@ impl<T: Send + 'static, R: Send + 'static> Gather<T, R> {
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime.
+    /// Outside a tokio runtime; a call needs its timers.
     pub fn new<F>(most: usize, at_once: usize, run: impl Fn(Vec<T>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<Vec<R>, Error>> + Send + 'static,
@@ -64,7 +71,7 @@ impl<T: Send + 'static, R: Send + 'static> Gather<T, R> {
         let (answer, answered) = oneshot::channel();
         {
             let mut waiting = self.inner.waiting();
-            waiting.calls.push_back(Call { items, answer });
+            waiting.calls.push_back(Call { items, home: Handle::try_current().ok(), answer });
             if waiting.under_way < self.inner.at_once {
                 waiting.under_way += 1;
                 self.inner.runtime.spawn(Inner::work_off(Arc::clone(&self.inner)));
@@ -93,9 +100,13 @@ impl<T: Send + 'static, R: Send + 'static> Inner<T, R> {
         let mut under = Under { inner: self, ended: false };
         while let Some(calls) = under.inner.next() {
             let lengths: Vec<usize> = calls.iter().map(|call| call.items.len()).collect();
+            let home = calls.last().and_then(|call| call.home.clone());
             let (items, askers): (Vec<_>, Vec<_>) = calls.into_iter().map(|call| (call.items, call.answer)).unzip();
             let answers = (under.inner.run)(items.into_iter().flatten().collect()).await;
             hand_out(answers, &lengths, askers);
+            if lengths.len() > 1 || under.inner.is_awaited() {
+                let_return(home).await;
+            }
         }
         under.ended = true;
     }
@@ -104,6 +115,10 @@ impl<T: Send + 'static, R: Send + 'static> Inner<T, R> {
 impl<T, R> Inner<T, R> {
     fn waiting(&self) -> MutexGuard<'_, Waiting<T, R>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_awaited(&self) -> bool {
+        !self.waiting().calls.is_empty()
     }
 
     /// Takes the calls that go together next; where nobody waits, says under the same lock that this is no longer under way.
@@ -120,6 +135,14 @@ impl<T, R> Inner<T, R> {
             return None;
         }
         Some(waiting.calls.drain(..count).collect())
+    }
+}
+
+/// Gives those who were just answered their turn: what goes through their runtime now comes after them. Otherwise callers who ask
+/// again and again would fall into two halves, of which one waits while the other is under way.
+async fn let_return(home: Option<Handle>) {
+    if let Some(home) = home {
+        let _ = tokio::time::timeout(RETURN, home.spawn(async {})).await; // a busy runtime, or one that is gone, holds up nobody
     }
 }
 
@@ -192,6 +215,47 @@ mod tests {
         }
         assert_eq!(answers, [vec![4, 6], vec![], vec![8, 10], vec![12; 9], vec![14]]);
         assert_eq!(*sizes.lock().unwrap(), [1, 4, 9, 1], "no caller's items are torn apart");
+    }
+
+    #[tokio::test]
+    async fn whoever_is_answered_and_asks_again_goes_with_those_who_waited() {
+        let (gather, gate, sizes) = doubling(9);
+        let gather = Arc::new(gather);
+        let calls = |times: usize| {
+            let gather = Arc::clone(&gather);
+            tokio::spawn(async move {
+                for _ in 0..times {
+                    gather.call(vec![1]).await.unwrap();
+                }
+            })
+        };
+        let first = calls(3);
+        while sizes.lock().unwrap().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        let others = [calls(1), calls(2)];
+        tokio::task::yield_now().await;
+        gate.add_permits(9);
+        first.await.unwrap();
+        for other in others {
+            other.await.unwrap();
+        }
+        assert_eq!(*sizes.lock().unwrap(), [1, 3, 2]);
+    }
+
+    #[test]
+    fn runtime_that_is_gone_or_stands_still_holds_up_nobody() {
+        let home = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let gone = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let handles = [home.handle().clone(), gone.handle().clone()];
+        drop(gone);
+        let ours = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        ours.block_on(async {
+            for handle in handles {
+                let_return(Some(handle)).await;
+            }
+            let_return(None).await;
+        });
     }
 
     #[tokio::test]

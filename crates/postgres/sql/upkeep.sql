@@ -119,9 +119,8 @@ END $$;
 -- Adds up the changes of counts; one at a time, and nobody waits. And forgets workers that have not claimed anything for a day and
 -- hold nothing, and answers to pushes whose time is over; those whose job is still known are looked at again an hour later.
 -- In:  most rows of each sort; how far tests moved the wall clock
--- Out: whether there is more to do; whether the tables of live jobs are to be vacuumed: claims walk over what is left of jobs
---      that were claimed before, and autovacuum comes once a minute at most
-CREATE FUNCTION longshore.tidy(p_limit integer, p_lock bigint, p_shift bigint, OUT more boolean, OUT dusty boolean) LANGUAGE plpgsql /* steady */ AS $$
+-- Out: whether there is more to do
+CREATE FUNCTION longshore.tidy(p_limit integer, p_lock bigint, p_shift bigint, OUT more boolean) LANGUAGE plpgsql /* steady */ AS $$
 DECLARE
     v_now  bigint := longshore.clock() + p_shift;
     v_rows bigint;
@@ -161,10 +160,13 @@ BEGIN
     UPDATE longshore.idempotency a SET until = v_now + 3600000 FROM unnest(v_over) AS o
     WHERE a.queue = ANY (ARRAY[o.queue]) AND a.key = ANY (ARRAY[o.key]) AND longshore.is_known(o.job);
     more := more OR cardinality(v_over) >= p_limit;
+END $$;
 
-    SELECT bool_or(s.n_dead_tup > greatest(20000, s.n_live_tup / 50)
-                   AND coalesce(greatest(s.last_vacuum, s.last_autovacuum) < clock_timestamp() - interval '10 seconds', true)
-                   AND pg_has_role(c.relowner, 'USAGE')) -- others may not
-    INTO dusty FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
-    WHERE s.relid = ANY (ARRAY['longshore.waiting'::regclass, 'longshore.running'::regclass]);
+-- Out: whether the tables of live jobs are to be vacuumed, by us: what claims walk over would cost more than that does, which reads
+--      all indexes
+CREATE FUNCTION longshore.dusty() RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT bool_or(s.n_dead_tup > greatest(20000, s.n_live_tup / 10) AND pg_has_role(c.relowner, 'USAGE')) -- others may not
+            FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
+            WHERE s.relid = ANY (ARRAY['longshore.waiting'::regclass, 'longshore.running'::regclass]));
 END $$;

@@ -81,6 +81,7 @@ pub(crate) async fn claim(store: &Postgres, claim: Claim) -> Result<Claims, Erro
     if note {
         store.noted.note(&claim, now);
     }
+    store.vacuum.note_claimed(&store.pool, rows.len());
     let (claims, unfit, stirred) = read(&claim, &rows)?;
     store.bells.ring(Rings { news: stirred || !rows.is_empty() && !claims.jobs.is_empty(), ..Rings::default() });
     if !unfit.is_empty()

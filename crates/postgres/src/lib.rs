@@ -46,9 +46,9 @@ mod tls;
 mod transaction;
 mod upkeep;
 mod url;
+mod vacuum;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -66,6 +66,7 @@ use bells::{Bells, Listener};
 use open::Found;
 use pool::Pool;
 use url::Url;
+use vacuum::Vacuum;
 
 /// How to open a database, beside what its URL says.
 #[derive(Clone, Debug)]
@@ -108,8 +109,7 @@ pub struct Postgres {
     steps: StepWatch,
     noted: claim::Noted,
     unknown: upkeep::Place,
-    /// Whether this process vacuums right now.
-    vacuums: Arc<AtomicBool>,
+    vacuum: Arc<Vacuum>,
 }
 
 /// How many pushes are under way at the same time: while one waits for the disk, the next grows.
@@ -175,7 +175,7 @@ impl Postgres {
             steps,
             noted: claim::Noted::default(),
             unknown: upkeep::Place::default(),
-            vacuums: Arc::default(),
+            vacuum: Arc::default(),
         })
     }
 

@@ -1,8 +1,7 @@
 //! Upkeep: each part is a transaction of its own that touches a bounded number of rows, skips those that others work on, and
 //! looks by an index of its own, so that none starves the others.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use longshore_core::{ArtifactName, Error, JobId, Kept, Upkeep, limits, millis};
@@ -16,9 +15,6 @@ use crate::pool::Pool;
 
 /// A call that takes longer was held up, and whatever held it up has held up renewals, too.
 const STANDSTILL: Duration = Duration::from_secs(3);
-
-/// How long autovacuum is left alone after a vacuum of ours has failed.
-const NOT_AGAIN: Duration = Duration::from_secs(600);
 
 /// Where the search for kinds that nobody knows goes on.
 #[derive(Debug, Default)]
@@ -43,6 +39,7 @@ pub(crate) async fn upkeep(store: &Postgres, upkeep: Upkeep) -> Result<Kept, Err
         kept.buried = late + unknown;
         prune(store, limit, shift, &mut kept).await?;
         let more = tidy(store, limit, shift).await?;
+        store.vacuum.look(&store.pool);
         kept.more = more || [kept.rescued, late, unknown, kept.pruned].into_iter().any(|rows| rows >= limit);
         Ok::<_, Error>(())
     };
@@ -114,33 +111,10 @@ async fn prune(store: &Postgres, limit: usize, shift: i64, kept: &mut Kept) -> R
     Ok(())
 }
 
-/// Adds up counts, forgets what is over, and has the table of jobs vacuumed where that is due; returns whether there is more to do.
+/// Adds up counts, and forgets what is over; returns whether there is more to do.
 async fn tidy(store: &Postgres, limit: usize, shift: i64) -> Result<bool, Error> {
     let lock = store.pool.schema().lock(b"counts");
     let params = [(&(limit as i32) as _, Type::INT4), (&lock as _, Type::INT8), (&shift as _, Type::INT8)];
-    let row = store.pool.row("SELECT more, dusty FROM longshore.tidy($1, $2, $3)", &params).await?;
-    let dusty: Option<bool> = row.try_get(1).map_err(error::of)?;
-    // A pooler has few connections, and lends them for transactions.
-    if dusty == Some(true) && !store.pool.is_pooled() && !store.vacuums.swap(true, Ordering::AcqRel) {
-        let (pool, vacuums) = (store.pool.clone(), Arc::clone(&store.vacuums));
-        store.pool.runtime().spawn(async move {
-            if let Err(e) = vacuum(&pool).await {
-                tracing::debug!(error = %e, "cannot vacuum the tables of live jobs; autovacuum will");
-                tokio::time::sleep(NOT_AGAIN).await;
-            }
-            vacuums.store(false, Ordering::Release);
-        });
-    }
+    let row = store.pool.row("SELECT longshore.tidy($1, $2, $3)", &params).await?;
     row.try_get(0).map_err(error::of)
-}
-
-/// Vacuums the tables of live jobs, as autovacuum does, only sooner. Takes as long as it takes, over a connection of its own: holds up nobody.
-async fn vacuum(pool: &Pool) -> Result<(), Error> {
-    let (client, driver) = pool.dial((Instant::now() + pool.patience()).into(), "-c statement_timeout=0").await?;
-    let driving = pool.runtime().spawn(driver);
-    let sql = pool.schema().in_sql("VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) longshore.waiting, longshore.running");
-    let done = client.batch_execute(&sql).await.map_err(error::of);
-    drop(client);
-    let _ = driving.await; // it ends with its client
-    done
 }

@@ -8,3 +8,4 @@ mod outages;
 mod plans;
 mod races;
 mod step;
+mod vacuums;

@@ -1,0 +1,25 @@
+//! What claims leave behind is cleared away before they have to walk over much of it.
+
+use longshore_core::{Queue, WorkerSecret};
+
+use crate::common::{Schema, connect, job, take};
+
+#[tokio::test]
+async fn many_claims_bring_a_vacuum_about() {
+    let schema = Schema::new().await; // its server runs no autovacuum
+    let client = connect(&schema.server).await;
+    let vacuums = schema.sql(
+        "SELECT sum(vacuum_count)::bigint FROM pg_stat_user_tables
+         WHERE relid IN ('longshore.waiting'::regclass, 'longshore.running'::regclass)",
+    );
+    let worker = WorkerSecret::new();
+    for round in 0.. {
+        assert!(round < 200, "no vacuum after {} jobs", round * 1000);
+        schema.store.push((0..1000).map(|_| job()).collect()).await.unwrap();
+        assert_eq!(take(&schema.store, &worker, 1000).await.len(), 1000);
+        // What happens in the background has happened by some round: the server tells of dead rows once a second.
+        if client.query_one(&vacuums, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+            break;
+        }
+    }
+}

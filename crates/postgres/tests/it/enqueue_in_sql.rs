@@ -119,6 +119,28 @@ async fn long_transaction_holds_up_nobody() {
 }
 
 #[tokio::test]
+async fn long_transaction_that_pushes_a_running_job_once_more_does_not_keep_it_from_coming_back() {
+    let schema = Schema::new().await;
+    let (store, worker) = (&schema.store, WorkerSecret::new());
+    let mut app = connect(&schema.server).await;
+    let new = job();
+    push(store, new.clone()).await;
+    let claimed = take(store, &worker, 1).await.remove(0);
+
+    let open = app.transaction().await.unwrap();
+    let pushed = store.push_in(&open, std::slice::from_ref(&new)).await.unwrap();
+    assert_eq!(pushed.answers, [Pushed::Created(new.id)]);
+    let outcome = longshore_core::Outcome::Release;
+    let settlement = longshore_core::Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
+    let settled = tokio::time::timeout(Duration::from_secs(8), store.settle(vec![settlement]));
+    assert_eq!(settled.await.expect("nobody waits for the transaction").unwrap(), [longshore_core::Settled::Done]);
+    assert_eq!(take(store, &worker, 10).await.len(), 1, "while the transaction is open");
+    open.commit().await.unwrap();
+    drop(pushed);
+    assert!(take(store, &worker, 10).await.is_empty(), "there is one job");
+}
+
+#[tokio::test]
 async fn sql_makes_the_same_rows_as_a_push() {
     let schema = Schema::new().await;
     let client = connect(&schema.server).await;

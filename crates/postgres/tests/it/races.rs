@@ -159,6 +159,43 @@ async fn repeated_push_meets_the_settle_and_makes_no_second_job() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn repeated_push_meets_claims_and_failures_and_makes_no_second_job() {
+    let schema = Schema::new().await;
+    let other = schema.another().await;
+    let worker = WorkerSecret::new();
+    for round in 0..60 {
+        let new = job();
+        push(&schema.store, new.clone()).await;
+        let repeat = || {
+            let (store, new) = (Arc::clone(&other), new.clone());
+            tokio::spawn(async move {
+                for _ in 0..3 {
+                    assert_eq!(store.push(vec![new.clone()]).await.unwrap(), [Pushed::Created(new.id)]);
+                }
+            })
+        };
+        for attempt in 0..3 {
+            let repeats = [repeat(), repeat()];
+            let claimed = take(&schema.store, &worker, 10).await;
+            assert_eq!(claimed.len(), 1, "round {round}, attempt {attempt}");
+            let outcome = match attempt {
+                0 => Outcome::Retry { delay: Duration::ZERO, message: "no".into() },
+                1 => Outcome::Release,
+                _ => Outcome::Succeed { result: None },
+            };
+            let done = schema.store.settle(vec![settlement(claimed[0].id, claimed[0].token, outcome)]).await;
+            assert_eq!(done.unwrap(), [Settled::Done]);
+            for repeat in repeats {
+                repeat.await.unwrap();
+            }
+        }
+        assert!(take(&schema.store, &worker, 10).await.is_empty(), "round {round}: the job is finished and stays so");
+    }
+    let counts = schema.store.queues().await.unwrap()[0].counts;
+    assert_eq!(counts, [0, 0, 0, 60, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn claims_of_many_kinds_are_disjoint_best_first_and_leave_nothing() {
     let schema = Schema::new().await;
     let stores = [Arc::clone(&schema.store), schema.another().await];

@@ -56,7 +56,8 @@ impl Postgres {
         }
         let (shift, _) = self.settings.clock.shift();
         let columns = push::Columns::of(jobs, shift);
-        let rows = transaction.query_typed(&push::statement_within(&self.pool), &columns.params()).await.map_err(error::of)?;
+        let rows =
+            transaction.query_typed(&push::statement_within(&self.pool), &columns.params()).await.map_err(error::of)?;
         let answers = push::answers(jobs, &rows)?;
         Ok(PushedIn { rings: push::rings(&answers), answers, bells: self.bells.clone() })
     }

@@ -110,6 +110,12 @@ async fn what_a_push_survives_is_what_the_server_syncs() {
 }
 
 #[tokio::test]
+async fn valkey_is_called_by_its_name() {
+    let store = open(&Server::shared_valkey().url()).await.unwrap();
+    assert!(store.capabilities().version.starts_with("valkey "), "{}", store.capabilities().version);
+}
+
+#[tokio::test]
 async fn password_and_user_are_needed_and_not_told() {
     let server = Server::start(&[("requirepass", "s3cret")]);
     let addr = server.addr();

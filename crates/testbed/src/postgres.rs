@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::Certificates;
-use crate::server::{Place, Recipe, Server, folder};
+use crate::server::{Place, Recipe, Server, folder, from_debian};
 
 /// A PostgreSQL server; whoever is on this machine may connect as `postgres`, where its set-up says nothing else.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ impl PostgresSetup {
         let ready = bin.join("pg_isready");
         let recipe = Recipe {
             program: "postgres",
-            package: "postgresql",
+            install: from_debian("postgresql"),
             command: Box::new(command),
             signal: "QUIT",
             is_up: Box::new(move |place| is_ready(&ready, place)),
@@ -179,7 +179,7 @@ impl PgBouncer {
         let ready = programs().join("pg_isready");
         let recipe = Recipe {
             program: "pgbouncer",
-            package: "pgbouncer",
+            install: from_debian("pgbouncer"),
             command: Box::new(command),
             signal: "KILL",
             is_up: Box::new(move |place| is_ready(&ready, place)),

@@ -1,4 +1,4 @@
-//! redis-server: alone, as a cluster of three, and watched by a sentinel.
+//! redis-server: alone, as a cluster of three, and watched by a sentinel; and valkey-server.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -6,9 +6,9 @@ use std::ops::Deref;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use crate::server::{Place, Recipe, Server, folder};
+use crate::server::{Place, Recipe, Server, folder, from_debian};
 
-/// A redis-server with AOF.
+/// A redis-server, or a valkey-server, with AOF.
 #[derive(Debug)]
 pub struct Redis(Server);
 
@@ -26,6 +26,21 @@ impl Redis {
     ///
     /// Where redis-server is missing or does not come up.
     pub fn start(settings: &[(&str, &str)]) -> Redis {
+        Redis::run("redis-server", from_debian("redis-server"), settings)
+    }
+
+    /// Returns the Valkey that all tests of this program share.
+    ///
+    /// # Panics
+    ///
+    /// Where valkey-server is missing or does not come up.
+    pub fn shared_valkey() -> &'static Redis {
+        static SHARED: OnceLock<Redis> = OnceLock::new();
+        let install = "PATH=\"$(crates/redis/tests/valkey):$PATH\"";
+        SHARED.get_or_init(|| Redis::run("valkey-server", install.into(), &[]))
+    }
+
+    fn run(program: &'static str, install: String, settings: &[(&str, &str)]) -> Redis {
         let mut all = vec![
             ("bind".to_owned(), "127.0.0.1".to_owned()),
             ("port".to_owned(), "{port}".to_owned()),
@@ -47,11 +62,11 @@ impl Redis {
                     .replace("{folder}", &place.folder.display().to_string())
             };
             let settings = all.iter().flat_map(|(name, value)| [format!("--{name}"), fill(value)]);
-            std::iter::once("redis-server".to_owned()).chain(settings).collect()
+            std::iter::once(program.to_owned()).chain(settings).collect()
         };
         let recipe = Recipe {
-            program: "redis-server",
-            package: "redis-server",
+            program,
+            install,
             command: Box::new(command),
             signal: "KILL",
             is_up: Box::new(|place| answers(place.addr())),
@@ -212,7 +227,7 @@ impl Sentinel {
         };
         let recipe = Recipe {
             program: "redis-sentinel",
-            package: "redis-sentinel",
+            install: from_debian("redis-sentinel"),
             command: Box::new(command),
             signal: "KILL",
             is_up: Box::new(|place| answers(place.addr())),

@@ -37,8 +37,8 @@ pub(crate) type Words = dyn Fn(&Place) -> Vec<String> + Send + Sync;
 pub(crate) struct Recipe {
     /// The program, as it is called in messages.
     pub(crate) program: &'static str,
-    /// The package that has it, on Debian.
-    pub(crate) package: &'static str,
+    /// What installs it.
+    pub(crate) install: String,
     /// The command to run, once port and folder are known.
     pub(crate) command: Box<Words>,
     /// The signal that ends it.
@@ -238,12 +238,12 @@ fn demand(command: &[String], recipe: &Recipe) {
     };
     let is_it = |word: &&String| word.rsplit('/').next() == Some(recipe.program);
     let wanted = command.iter().find(is_it).map_or(recipe.program, String::as_str);
-    assert!(
-        found(wanted),
-        "this test needs `{}`; on Debian: apt-get install -y --no-install-recommends {}",
-        recipe.program,
-        recipe.package
-    );
+    assert!(found(wanted), "this test needs `{}`: {}", recipe.program, recipe.install);
+}
+
+/// Returns the line that installs a package of Debian.
+pub(crate) fn from_debian(package: &str) -> String {
+    format!("on Debian, apt-get install -y --no-install-recommends {package}")
 }
 
 /// Returns a loopback port that nobody listens on right now.

@@ -34,7 +34,8 @@ async fn constraints_keep_most_nonsense_out() {
 async fn row_that_makes_no_sense_is_dead_and_stops_nobody() {
     let schema = Schema::new().await;
     let client = connect(&schema.server).await;
-    let sql = "ALTER TABLE longshore.waiting DROP CONSTRAINT waiting_timeout_ms_check, ALTER COLUMN timeout_ms DROP NOT NULL,
+    let sql =
+        "ALTER TABLE longshore.waiting DROP CONSTRAINT waiting_timeout_ms_check, ALTER COLUMN timeout_ms DROP NOT NULL,
                    ALTER COLUMN payload DROP NOT NULL";
     client.batch_execute(&schema.sql(sql)).await.unwrap();
     let (no_time, no_payload, good) =

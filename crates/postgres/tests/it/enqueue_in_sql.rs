@@ -190,8 +190,8 @@ async fn sql_makes_the_same_rows_as_a_push() {
     }
     let columns =
         "rank, max_attempts, timeout_ms, deadline, key, tags, alias, unique_scope, reuse_key, reuse_ms, state, payload";
-    let sql =
-        schema.sql(&format!("SELECT count(DISTINCT ({columns})), count(*) FROM longshore.waiting WHERE queue = 'mail'"));
+    let sql = schema
+        .sql(&format!("SELECT count(DISTINCT ({columns})), count(*) FROM longshore.waiting WHERE queue = 'mail'"));
     let row = client.query_one(&sql, &[]).await.unwrap();
     assert_eq!(
         (row.get::<_, i64>(0), row.get::<_, i64>(1)),

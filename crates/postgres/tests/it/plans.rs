@@ -142,8 +142,10 @@ async fn no_verb_scans_a_table_whatever_the_statistics_say() {
     schema.store.push((0..200).map(|_| job()).collect()).await.unwrap();
     let pages: i64 = early
         .query_one(
-            &schema.sql("SELECT least(pg_relation_size('longshore.waiting'), pg_relation_size('longshore.running'),
-                                      pg_relation_size('longshore.history')) / 8192"),
+            &schema.sql(
+                "SELECT least(pg_relation_size('longshore.waiting'), pg_relation_size('longshore.running'),
+                                      pg_relation_size('longshore.history')) / 8192",
+            ),
             &[],
         )
         .await

@@ -25,6 +25,16 @@ impl Place for OneServer {
     }
 }
 
+pub struct Valkey;
+
+impl Place for Valkey {
+    const SEEDS: usize = 5;
+
+    fn url() -> String {
+        longshore_testbed::Redis::shared_valkey().url()
+    }
+}
+
 pub struct Cluster;
 
 impl Place for Cluster {

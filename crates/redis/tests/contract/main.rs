@@ -1,4 +1,4 @@
-//! One server and a real cluster of three pass the suite, and on neither a bug slips through it.
+//! One server, a real cluster of three, and Valkey pass the suite, and on none of them a bug slips through it.
 
 mod keys;
 
@@ -31,5 +31,21 @@ mod cluster {
         use super::{Cluster, Keys};
 
         longshore_conformance::mutants!(Keys<Cluster>);
+    }
+}
+
+mod valkey {
+    use crate::keys::{Keys, Valkey};
+
+    mod suite {
+        use super::{Keys, Valkey};
+
+        longshore_conformance::conformance!(Keys<Valkey>);
+    }
+
+    mod bugs {
+        use super::{Keys, Valkey};
+
+        longshore_conformance::mutants!(Keys<Valkey>);
     }
 }

@@ -1,6 +1,7 @@
 //! Which servers a store opens on, in all the ways a URL can say it, and which it refuses with the way out.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use longshore_core::{
     Backend, Capabilities, Claim, Error, ErrorKind, Filter, NewJob, Nonce, Outcome, Output, Page, Payload, Queue,
@@ -143,23 +144,46 @@ async fn user_needs_no_more_than_the_documented_permissions() {
 #[tokio::test]
 async fn tls_checks_certificates_and_trusts_those_it_is_told_to() {
     let certificates = Certificates::new();
-    let path = |path: std::path::PathBuf| path.display().to_string();
-    let (authority, certificate, key) =
-        (path(certificates.authority()), path(certificates.certificate()), path(certificates.key()));
-    let server = Server::start(&[
-        ("port", "0"),
-        ("tls-port", "{port}"),
-        ("tls-cert-file", &certificate),
-        ("tls-key-file", &key),
-        ("tls-ca-cert-file", &authority),
-        ("tls-auth-clients", "no"),
-    ]);
+    let authority = certificates.authority().display().to_string();
+    let server = Server::start_with_tls(&certificates, &[]);
     let url = format!("rediss://{}", server.addr());
     works(&open(&format!("{url}?ca={authority}")).await.unwrap()).await;
     works(&open(&format!("rediss://localhost:{}?ca={authority}", server.addr().port())).await.unwrap()).await;
     assert!(open(&url).await.is_err(), "nobody has signed that certificate");
     let missing = refused(open(&format!("{url}?ca=/nowhere.pem")).await);
     assert!(missing.contains("/nowhere.pem"), "{missing}");
+}
+
+#[tokio::test]
+async fn tls_leads_to_every_node_of_a_cluster() {
+    let certificates = Certificates::new();
+    let authority = certificates.authority().display().to_string();
+    let cluster = RedisCluster::start_with_tls(&certificates);
+    let url = format!("rediss+cluster://{}", cluster.addrs()[0]);
+    let store = open(&format!("{url}?ca={authority}")).await.unwrap();
+    works(&store).await;
+    for queue in ["a", "b", "c", "d", "e", "f"] {
+        let new = NewJob::new(queue.parse().unwrap(), "work".parse().unwrap(), Payload::parse("{}").unwrap());
+        store.push(vec![new]).await.unwrap();
+    }
+    assert_eq!(store.queues().await.unwrap().len(), 7, "they lie on all nodes");
+    let other = open(&format!("{url}?ca={authority}")).await.unwrap();
+    let mut ear = other.wakeups().work();
+    store.push(vec![job()]).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), ear.heard()).await.expect("bells are heard through TLS");
+    assert!(open(&url).await.is_err(), "nobody has signed that certificate");
+    assert!(open(&format!("redis+cluster://{}", cluster.addrs()[0])).await.is_err(), "they speak nothing else");
+}
+
+#[tokio::test]
+async fn tls_leads_to_sentinels_and_their_master() {
+    let certificates = Certificates::new();
+    let authority = certificates.authority().display().to_string();
+    let master = Server::start_with_tls(&certificates, &[]);
+    let sentinel = Sentinel::start_with_tls(&master, "main", &certificates);
+    let url = format!("rediss+sentinel://{}/main", sentinel.addr());
+    works(&open(&format!("{url}?ca={authority}")).await.unwrap()).await;
+    assert!(open(&url).await.is_err(), "nobody has signed that certificate");
 }
 
 #[tokio::test]

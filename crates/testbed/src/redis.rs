@@ -3,14 +3,24 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::ops::Deref;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use crate::Certificates;
 use crate::server::{Place, Recipe, Server, folder, from_debian};
 
 /// A redis-server, or a valkey-server, with AOF.
 #[derive(Debug)]
-pub struct Redis(Server);
+pub struct Redis {
+    server: Server,
+    /// Whether its port speaks TLS, so that commands go through its socket.
+    tls: bool,
+}
+
+/// Where the socket of a server is whose port speaks TLS.
+const SOCKET: &str = "control.sock";
 
 impl Redis {
     /// Returns the one that all tests of this program share.
@@ -27,6 +37,20 @@ impl Redis {
     /// Where redis-server is missing or does not come up.
     pub fn start(settings: &[(&str, &str)]) -> Redis {
         Redis::run("redis-server", from_debian("redis-server"), settings)
+    }
+
+    /// Starts one whose port speaks nothing but TLS, to clients and to nodes of its cluster.
+    ///
+    /// # Panics
+    ///
+    /// Where redis-server is missing or does not come up.
+    pub fn start_with_tls(certificates: &Certificates, settings: &[(&str, &str)]) -> Redis {
+        let socket = format!("{{folder}}/{SOCKET}");
+        let encrypted = encrypted(certificates);
+        let mut all = vec![("tls-port", "{port}"), ("tls-cluster", "yes"), ("unixsocket", &socket)];
+        all.extend(encrypted.iter().map(|(name, value)| (*name, value.as_str())));
+        all.extend_from_slice(settings);
+        Redis { tls: true, ..Redis::start(&all) }
     }
 
     /// Returns the Valkey that all tests of this program share.
@@ -71,7 +95,7 @@ impl Redis {
             signal: "KILL",
             is_up: Box::new(|place| answers(place.addr())),
         };
-        Redis(Server::start(folder(), recipe))
+        Redis { server: Server::start(folder(), recipe), tls: false }
     }
 
     /// Returns its URL.
@@ -114,7 +138,8 @@ impl Redis {
     ///
     /// If it cannot be reached.
     pub fn command(&self, words: &[&str]) -> String {
-        command(self.addr(), words).expect("redis-server answers")
+        let socket = self.tls.then(|| self.folder().join(SOCKET));
+        command(self.addr(), socket.as_deref(), words).expect("redis-server answers")
     }
 }
 
@@ -122,9 +147,24 @@ impl Deref for Redis {
     type Target = Server;
 
     fn deref(&self) -> &Server {
-        &self.0
+        &self.server
     }
 }
+
+/// Returns the settings of a server that speaks TLS and has no other port.
+fn encrypted(certificates: &Certificates) -> [(&'static str, String); 5] {
+    let file = |path: std::path::PathBuf| path.display().to_string();
+    [
+        ("port", "0".to_owned()),
+        ("tls-cert-file", file(certificates.certificate())),
+        ("tls-key-file", file(certificates.key())),
+        ("tls-ca-cert-file", file(certificates.authority())),
+        ("tls-auth-clients", "no".to_owned()),
+    ]
+}
+
+/// What makes a server a node of a cluster.
+const CLUSTER: [(&str, &str); 2] = [("cluster-enabled", "yes"), ("cluster-config-file", "nodes.conf")];
 
 /// Three nodes that share the slots between them.
 #[derive(Debug)]
@@ -145,9 +185,20 @@ impl RedisCluster {
     ///
     /// Where redis-server is missing, or the nodes do not find each other within a minute.
     pub fn start(settings: &[(&str, &str)]) -> RedisCluster {
-        let mut all = vec![("cluster-enabled", "yes"), ("cluster-config-file", "nodes.conf")];
-        all.extend_from_slice(settings);
-        let nodes: Vec<Redis> = (0..3).map(|_| Redis::start(&all)).collect();
+        RedisCluster::of(|cluster| Redis::start(&[cluster, settings].concat()))
+    }
+
+    /// Starts one whose nodes speak TLS, to clients and to each other.
+    ///
+    /// # Panics
+    ///
+    /// As [`RedisCluster::start`].
+    pub fn start_with_tls(certificates: &Certificates) -> RedisCluster {
+        RedisCluster::of(|cluster| Redis::start_with_tls(certificates, cluster))
+    }
+
+    fn of(node: impl Fn(&[(&str, &str)]) -> Redis) -> RedisCluster {
+        let nodes: Vec<Redis> = (0..3).map(|_| node(&CLUSTER)).collect();
         for (index, (from, to)) in [("0", "5460"), ("5461", "10922"), ("10923", "16383")].iter().enumerate() {
             nodes[index].command(&["CLUSTER", "SET-CONFIG-EPOCH", &(index + 1).to_string()]);
             nodes[index].command(&["CLUSTER", "ADDSLOTSRANGE", from, to]);
@@ -169,7 +220,7 @@ impl RedisCluster {
     ///
     /// Where redis-server is missing, or it is not one of them within a minute.
     pub fn replica(&self, node: usize) -> Redis {
-        let replica = Redis::start(&[("cluster-enabled", "yes"), ("cluster-config-file", "nodes.conf")]);
+        let replica = Redis::start(&CLUSTER);
         let master = &self.nodes[node];
         replica.command(&["CLUSTER", "MEET", "127.0.0.1", &master.addr().port().to_string()]);
         let id = master.command(&["CLUSTER", "MYID"]);
@@ -213,17 +264,31 @@ impl Sentinel {
     ///
     /// Where redis-sentinel is missing or does not come up.
     pub fn start(master: &Redis, name: &str) -> Sentinel {
+        Sentinel::run(master, name, "port", String::new())
+    }
+
+    /// Starts one that speaks TLS, to clients and to `master`.
+    ///
+    /// # Panics
+    ///
+    /// As [`Sentinel::start`].
+    pub fn start_with_tls(master: &Redis, name: &str, certificates: &Certificates) -> Sentinel {
+        let settings = encrypted(certificates).map(|(name, value)| format!("{name} {value}\n"));
+        Sentinel::run(master, name, "tls-port", settings.concat() + "tls-replication yes\n")
+    }
+
+    fn run(master: &Redis, name: &str, port_of: &'static str, settings: String) -> Sentinel {
         let folder = folder();
         let file = folder.path().join("sentinel.conf");
         let port = master.addr().port();
         let text = format!(
             "sentinel monitor {name} 127.0.0.1 {port} 1\nsentinel down-after-milliseconds {name} 1000\n\
-             sentinel failover-timeout {name} 10000\nbind 127.0.0.1\n"
+             sentinel failover-timeout {name} 10000\nbind 127.0.0.1\n{settings}"
         );
         std::fs::write(&file, text).expect("the folder can be written");
         let command = move |place: &Place| {
             let (file, port) = (file.display().to_string(), place.port.to_string());
-            ["redis-sentinel", &file, "--port", &port].map(str::to_owned).to_vec()
+            ["redis-sentinel", &file, &format!("--{port_of}"), &port].map(str::to_owned).to_vec()
         };
         let recipe = Recipe {
             program: "redis-sentinel",
@@ -255,18 +320,33 @@ fn wait_until(otherwise: &str, is_so: impl Fn() -> bool) {
 
 /// Returns whether it answers, if only that it wants a password; one that speaks TLS need only take connections.
 fn answers(addr: SocketAddr) -> bool {
-    match command(addr, &["PING"]) {
+    match command(addr, None, &["PING"]) {
         Ok(answer) => !answer.contains("LOADING"),
         Err(e) => matches!(e.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::UnexpectedEof),
     }
 }
 
-/// Sends a command in the inline form of the protocol, and returns the answer; of arrays, only the first line.
+/// Sends a command in the inline form of the protocol to a port, or rather to a socket; returns the answer, of arrays only the first
+/// line.
 ///
 /// Source: <https://redis.io/docs/latest/develop/reference/protocol-spec/>
-fn command(addr: SocketAddr, words: &[&str]) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(addr)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+fn command(addr: SocketAddr, socket: Option<&Path>, words: &[&str]) -> std::io::Result<String> {
+    let patience = Some(Duration::from_secs(10));
+    match socket {
+        Some(socket) => {
+            let stream = UnixStream::connect(socket)?;
+            stream.set_read_timeout(patience)?;
+            ask(stream, words)
+        }
+        None => {
+            let stream = TcpStream::connect(addr)?;
+            stream.set_read_timeout(patience)?;
+            ask(stream, words)
+        }
+    }
+}
+
+fn ask(mut stream: impl Read + Write, words: &[&str]) -> std::io::Result<String> {
     stream.write_all(format!("{}\r\n", words.join(" ")).as_bytes())?;
     let mut answers = BufReader::new(stream);
     let mut line = String::new();
@@ -317,7 +397,7 @@ mod tests {
     fn sentinel_knows_its_master() {
         let redis = Redis::start(&[]);
         let sentinel = Sentinel::start(&redis, "main");
-        let answer = command(sentinel.addr(), &["SENTINEL", "CKQUORUM", "main"]).unwrap();
+        let answer = command(sentinel.addr(), None, &["SENTINEL", "CKQUORUM", "main"]).unwrap();
         assert!(answer.starts_with("+OK"), "{answer}");
     }
 }

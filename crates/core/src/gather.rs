@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -69,19 +70,22 @@ impl<T: Send + 'static, R: Send + 'static> Gather<T, R> {
     /// What the call to the server answered, for everybody who took part in it.
     pub async fn call(&self, items: Vec<T>) -> Result<Vec<R>, Error> {
         let (answer, answered) = oneshot::channel();
-        {
+        let under = {
             let mut waiting = self.inner.waiting();
             waiting.calls.push_back(Call { items, home: Handle::try_current().ok(), answer });
-            if waiting.under_way < self.inner.at_once {
+            (waiting.under_way < self.inner.at_once).then(|| {
                 waiting.under_way += 1;
-                self.inner.runtime.spawn(Inner::work_off(Arc::clone(&self.inner)));
-            }
+                Under { inner: Arc::clone(&self.inner), ended: false }
+            })
+        };
+        if let Some(under) = under {
+            self.inner.runtime.spawn(under.work_off());
         }
         answered.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "the call broke off").perhaps_done()))
     }
 }
 
-/// Lets others go on when a call panics, or its runtime ends.
+/// One that works off calls. When one of them panics, or the runtime ends, nobody waits for ever.
 struct Under<T, R> {
     inner: Arc<Inner<T, R>>,
     ended: bool,
@@ -89,26 +93,30 @@ struct Under<T, R> {
 
 impl<T, R> Drop for Under<T, R> {
     fn drop(&mut self) {
-        if !self.ended {
-            self.inner.waiting().under_way -= 1;
+        if self.ended {
+            return;
         }
+        let mut waiting = self.inner.waiting();
+        waiting.under_way -= 1;
+        let left = if waiting.under_way == 0 { mem::take(&mut waiting.calls) } else { VecDeque::new() };
+        drop(waiting);
+        drop(left); // whoever asked hears that the call broke off
     }
 }
 
-impl<T: Send + 'static, R: Send + 'static> Inner<T, R> {
-    async fn work_off(self: Arc<Self>) {
-        let mut under = Under { inner: self, ended: false };
-        while let Some(calls) = under.inner.next() {
+impl<T: Send + 'static, R: Send + 'static> Under<T, R> {
+    async fn work_off(mut self) {
+        while let Some(calls) = self.inner.next() {
             let lengths: Vec<usize> = calls.iter().map(|call| call.items.len()).collect();
             let home = calls.last().and_then(|call| call.home.clone());
             let (items, askers): (Vec<_>, Vec<_>) = calls.into_iter().map(|call| (call.items, call.answer)).unzip();
-            let answers = (under.inner.run)(items.into_iter().flatten().collect()).await;
+            let answers = (self.inner.run)(items.into_iter().flatten().collect()).await;
             hand_out(answers, &lengths, askers);
-            if lengths.len() > 1 || under.inner.is_awaited() {
+            if lengths.len() > 1 || self.inner.is_awaited() {
                 let_return(home).await;
             }
         }
-        under.ended = true;
+        self.ended = true;
     }
 }
 
@@ -256,6 +264,41 @@ mod tests {
             }
             let_return(None).await;
         });
+    }
+
+    #[tokio::test]
+    async fn call_that_panics_or_whose_runtime_is_gone_keeps_nobody_waiting() {
+        let store = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        let entered = store.enter();
+        let (begun, begins) = oneshot::channel::<()>();
+        let (gate, opens) = oneshot::channel::<()>();
+        let once = Mutex::new(Some((begun, opens)));
+        let gather = Arc::new(Gather::new(9, 1, move |_: Vec<u32>| {
+            let once = once.lock().unwrap().take();
+            async move {
+                let (begun, opens) = once.expect("the first call is the last");
+                begun.send(()).unwrap();
+                opens.await.unwrap();
+                panic!("a bug");
+                #[allow(unreachable_code)]
+                Ok(Vec::<u32>::new())
+            }
+        }));
+        drop(entered);
+        let call = || {
+            tokio::spawn({
+                let gather = Arc::clone(&gather);
+                async move { gather.call(vec![1]).await }
+            })
+        };
+        let first = call();
+        begins.await.unwrap();
+        let second = call();
+        tokio::task::yield_now().await;
+        gate.send(()).unwrap();
+        assert!(first.await.unwrap().is_err() && second.await.unwrap().is_err());
+        store.shutdown_background();
+        assert!(gather.call(vec![2]).await.is_err());
     }
 
     #[tokio::test]

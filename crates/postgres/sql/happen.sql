@@ -1,7 +1,11 @@
 -- Adds a failure to those that are kept, of which there are at most 20: the newest.
 CREATE FUNCTION longshore.with_failure(failures jsonb, message text, at bigint, attempt smallint, worker uuid)
 RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN jsonb_array_length(failures) >= 20 THEN failures - 0 ELSE coalesce(failures, '[]') END
+    SELECT CASE
+               WHEN jsonb_typeof(failures) IS DISTINCT FROM 'array' THEN '[]' -- or somebody has put something else there
+               WHEN jsonb_array_length(failures) >= 20 THEN failures - 0
+               ELSE failures
+           END
            || jsonb_build_array(jsonb_build_object('at', at, 'attempt', attempt, 'worker', worker, 'message', message))
 $$;
 
@@ -35,8 +39,12 @@ BEGIN
             SELECT * FROM longshore.live j
             WHERE j.id = a.id AND (a.number IS NULL OR (j.token_number = a.number AND j.token_bits = a.bits)) LIMIT 1
         ) j
-        CROSS JOIN LATERAL longshore.step(
-            j.state, j.attempt, j.max_attempts, j.crashes, j.interruptions, j.cancel_asked, a.event, a.delay, a.why
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN broken THEN 4::smallint ELSE s.to_state END AS to_state, s.to_attempt, s.to_crashes, s.to_interruptions,
+                   s.to_cancel_asked, s.wait, CASE WHEN broken THEN 'corrupt' ELSE s.reason END AS reason
+            FROM longshore.step(
+                j.state, j.attempt, j.max_attempts, j.crashes, j.interruptions, j.cancel_asked, a.event, a.delay, a.why
+            ) s CROSS JOIN LATERAL (SELECT j.state = 2 AND s.to_state < 2 AND NOT longshore.is_sound(ROW(j.*)::longshore.live) AS broken) b
         ) n
     ), stayed_waiting AS (
         UPDATE longshore.waiting j
@@ -65,7 +73,7 @@ BEGIN
             seq, run_at, created_at, version, finished_at, keep_until, deadline, unique_scope, reuse_ms, started_at, settled_number,
             settled_bits, timeout_ms, interruptions, state, rank, attempt, max_attempts, crashes, cancel_asked, id, worker, queue, kind,
             payload, key, tags, alias, unique_key, reuse_key, progress, failures, reason)
-        SELECT seq, run_at, created_at, version + 1, p_now, p_now + CASE WHEN to_state = 4 THEN p_keep_dead ELSE p_keep_finished END,
+        SELECT seq, run_at, created_at, least(version, 1000000000000000) + 1, p_now, p_now + CASE WHEN to_state = 4 THEN p_keep_dead ELSE p_keep_finished END,
                deadline, unique_scope, reuse_ms, started_at, coalesce(number, settled_number), coalesce(bits, settled_bits), timeout_ms,
                to_interruptions, to_state, rank, to_attempt, max_attempts, to_crashes, cancel_asked, id, worker, queue, kind,
                payload, key, tags, alias, unique_key, reuse_key, to_progress, to_failures, reason

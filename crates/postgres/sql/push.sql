@@ -1,8 +1,8 @@
 -- Takes jobs over, all or none; see `push` in core/src/store.rs. People and other programs call enqueue.sql instead.
 -- In:  one array a column, in the order of the batch; those that say nothing of any job may be empty. `delays` or `moments` say
 --      when it is due, `deadlines_in` or `deadlines` when it is too late. `shift` is how far tests moved
---      the wall clock; `fresh` says that nobody can have pushed these ids before, `within` that the transaction is the
---      caller's and may stay open
+--      the wall clock; `fresh` says that nobody can have pushed these ids before, `within` that it is called by
+--      push_within
 -- Out: the answers that another job gives: the place, how (0: the same request made it before, 1: it holds the unique key, 2: its
 --      result is reused, 3: another request with the same idempotency key made it), and that job
 CREATE FUNCTION longshore.push_batch(
@@ -51,26 +51,25 @@ BEGIN
     END IF;
 
     IF p_within THEN
-        -- A row of a job that has begun, though it is taken back below, would hold up whoever gives that job back.
         v_known := ARRAY(SELECT longshore.begun(p_ids));
     END IF;
 
-    WITH inserted AS (
+    WITH inserted AS ( -- in order of id, as all rows are locked, but numbered in the order of the batch
         INSERT INTO longshore.waiting (
-            id, queue, kind, payload, rank, state, run_at, created_at, max_attempts, timeout_ms, deadline, key, tags, alias,
+            seq, id, queue, kind, payload, rank, state, run_at, created_at, max_attempts, timeout_ms, deadline, key, tags, alias,
             unique_key, unique_scope, reuse_key, reuse_ms)
-        SELECT n.id, n.queue, n.kind, n.payload, coalesce(n.rank, 0), (n.due <= v_now)::integer, greatest(n.due, v_now), v_now,
+        SELECT n.seq, n.id, n.queue, n.kind, n.payload, coalesce(n.rank, 0), (n.due <= v_now)::integer, greatest(n.due, v_now), v_now,
                n.max_attempts, n.timeout_ms, coalesce(v_now + n.deadline_in, n.deadline), n.key, n.tags::jsonb, n.alias,
                n.unique_key, n.unique_scope, n.reuse_key, n.reuse_ms
         FROM (
-            SELECT *, coalesce(n.moment, v_now + coalesce(n.delay, 0)) AS due
+            SELECT nextval('longshore.push_number') AS seq, *, coalesce(n.moment, v_now + coalesce(n.delay, 0)) AS due
             FROM unnest(p_ids, p_queues, p_kinds, p_payloads, p_ranks, p_delays, p_moments, p_max_attempts, p_timeouts, p_deadlines_in,
                         p_deadlines, p_keys, p_tags, p_aliases, p_unique_keys, p_unique_scopes, p_reuse_keys, p_reuse_ms)
                  WITH ORDINALITY AS n (id, queue, kind, payload, rank, delay, moment, max_attempts, timeout_ms, deadline_in, deadline,
                                        key, tags, alias, unique_key, unique_scope, reuse_key, reuse_ms, place)
+            WHERE v_stood[n.place] IS NOT TRUE AND n.id <> ALL (v_known)
         ) n
-        WHERE v_stood[n.place] IS NOT TRUE AND n.id <> ALL (v_known)
-        ORDER BY n.place
+        ORDER BY n.id, n.seq
         ON CONFLICT (id) DO NOTHING
         RETURNING id, queue, state
     ), counted AS (
@@ -82,7 +81,9 @@ BEGIN
     -- Asked after the insert: a job that was claimed or ended while it waited for that is seen by now.
     IF NOT p_fresh THEN
         v_known := ARRAY(SELECT longshore.begun(v_inserted));
-        IF v_known <> '{}' THEN
+        IF p_within AND v_known <> '{}' THEN
+            RAISE EXCEPTION USING ERRCODE = 'LS001';
+        ELSIF v_known <> '{}' THEN
             WITH undone AS (
                 DELETE FROM longshore.waiting j USING unnest(v_known) AS f (id) WHERE j.id = ANY (ARRAY[f.id])
                 RETURNING j.queue, j.state
@@ -91,4 +92,27 @@ BEGIN
             SELECT queue, -sum((state = 0)::int), -sum((state = 1)::int) FROM undone GROUP BY queue;
         END IF;
     END IF;
+END $$;
+
+-- Takes jobs over inside a transaction of the caller's, which may stay open. A row of a job that has begun meanwhile is not just deleted
+-- again, which would hold up whoever gives that job back for as long, but undone: as if it had never been.
+-- In, out: as push_batch
+CREATE FUNCTION longshore.push_within(
+    p_ids uuid[], p_queues text[], p_kinds text[], p_payloads text[], p_ranks smallint[], p_delays bigint[], p_moments bigint[],
+    p_max_attempts smallint[], p_timeouts integer[], p_deadlines_in bigint[], p_deadlines bigint[], p_keys text[], p_tags text[],
+    p_aliases text[], p_unique_keys text[], p_unique_scopes bigint[], p_reuse_keys text[], p_reuse_ms bigint[],
+    p_idempotency_keys text[], p_fingerprints bytea[], p_shift bigint
+) RETURNS TABLE (place integer, instead smallint, other uuid) LANGUAGE plpgsql /* steady */ AS $$
+BEGIN
+    LOOP
+        BEGIN
+            RETURN QUERY SELECT * FROM longshore.push_batch(
+                p_ids, p_queues, p_kinds, p_payloads, p_ranks, p_delays, p_moments, p_max_attempts, p_timeouts,
+                p_deadlines_in, p_deadlines, p_keys, p_tags, p_aliases, p_unique_keys, p_unique_scopes, p_reuse_keys,
+                p_reuse_ms, p_idempotency_keys, p_fingerprints, p_shift, false, true);
+            RETURN;
+        EXCEPTION WHEN SQLSTATE 'LS001' THEN
+            NULL; -- once more; by now it is known
+        END;
+    END LOOP;
 END $$;

@@ -1,5 +1,6 @@
--- Takes all jobs from a worker that is surely gone, and refuses its later claims. Claims and releases of one worker come one after
--- the other by an advisory lock that ends with the transaction: a claim that was faster has committed, and loses its jobs here.
+-- Takes all jobs from a worker that is surely gone, and refuses its later claims; reads the index of all that runs. Claims and
+-- releases of one worker come one after the other by an advisory lock that ends with the transaction: a claim that was faster has
+-- committed, and loses its jobs here.
 -- In:  the worker; its lock; whether its process crashed; how far tests moved the wall clock; retention
 -- Out: how many jobs were taken
 CREATE FUNCTION longshore.release_worker(

@@ -13,8 +13,8 @@ const PUSH: &str = "SELECT place, instead, other FROM longshore.push_batch(
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, false, false)";
 
 /// The same inside a transaction of the caller's.
-const PUSH_IN: &str = "SELECT place, instead, other FROM longshore.push_batch(
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, false, true)";
+const PUSH_IN: &str = "SELECT place, instead, other FROM longshore.push_within(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
 
 /// Pushes jobs, all or none.
 pub(crate) async fn push(pool: Pool, bells: Bells, shift: i64, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {

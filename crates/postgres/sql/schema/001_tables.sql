@@ -11,7 +11,7 @@ CREATE TABLE longshore.waiting (
     seq             bigint   NOT NULL DEFAULT nextval('longshore.push_number'),
     run_at          bigint   NOT NULL,
     created_at      bigint   NOT NULL,
-    version         bigint   NOT NULL DEFAULT 1,
+    version         bigint   NOT NULL DEFAULT 1 CHECK (version BETWEEN 1 AND 1000000000000000),
     deadline        bigint,
     unique_scope    bigint   CHECK (unique_scope BETWEEN 0 AND 1000000000000000), -- 0: until started, 1: until finished, else 2 + ms
     reuse_ms        bigint   CHECK (reuse_ms BETWEEN 0 AND 1000000000000000),
@@ -234,6 +234,17 @@ CREATE VIEW longshore.live AS
            token_number, token_bits, timeout_ms, interruptions, 2::smallint, rank, attempt, max_attempts,
            crashes, cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key, progress, failures
     FROM longshore.running;
+
+-- Returns whether `waiting` would take a job back that runs.
+CREATE FUNCTION longshore.is_sound(j longshore.live) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(
+        j.seq IS NOT NULL AND j.run_at IS NOT NULL AND j.created_at IS NOT NULL AND j.kind IS NOT NULL
+        AND j.version BETWEEN 1 AND 999999999999999 AND coalesce(j.unique_scope BETWEEN 0 AND 1000000000000000, true)
+        AND coalesce(j.reuse_ms BETWEEN 0 AND 1000000000000000, true) AND j.timeout_ms BETWEEN 1 AND 86400000
+        AND j.interruptions >= 0 AND j.rank BETWEEN -100 AND 100 AND j.attempt >= 0 AND j.max_attempts BETWEEN 1 AND 1000
+        AND j.crashes BETWEEN 0 AND 2 AND octet_length(j.payload) <= 262144
+        AND coalesce(jsonb_typeof(j.failures) = 'array', true), false)
+$$;
 
 -- Everything about every job, as programs read it.
 CREATE VIEW longshore.snapshot AS

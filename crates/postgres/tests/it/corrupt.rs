@@ -61,6 +61,48 @@ async fn row_that_makes_no_sense_is_dead_and_stops_nobody() {
 }
 
 #[tokio::test]
+async fn running_row_that_makes_no_sense_is_dead_when_it_would_come_back_and_stops_nobody() {
+    let schema = Schema::new().await;
+    let client = connect(&schema.server).await;
+    let wrongs = [
+        "seq = NULL",
+        "run_at = NULL",
+        "created_at = NULL",
+        "version = 9223372036854775807",
+        "unique_scope = -1",
+        "reuse_ms = 9223372036854775807",
+        "timeout_ms = 0",
+        "interruptions = -1",
+        "rank = 101",
+        "attempt = NULL",
+        "max_attempts = 0",
+        "crashes = -1",
+        "kind = NULL",
+        "payload = repeat('x', 300000)",
+        "failures = '{}'",
+    ];
+    schema.store.push(wrongs.iter().map(|_| job()).chain([job()]).collect()).await.unwrap();
+    let worker = WorkerSecret::new();
+    let claimed = take(&schema.store, &worker, 100).await;
+    let (good, damaged) = claimed.split_last().unwrap();
+    for (wrong, job) in wrongs.iter().zip(damaged) {
+        client
+            .batch_execute(&schema.sql(&format!("UPDATE longshore.running SET {wrong} WHERE id = '{}'", job.id)))
+            .await
+            .unwrap_or_else(|e| panic!("{wrong}: {e:?}"));
+    }
+    let taken = schema.store.release_worker(worker, longshore_core::Death::Crashed).await.unwrap();
+    assert_eq!(taken, claimed.len());
+    let ids = damaged.iter().map(|job| job.id).collect();
+    for (wrong, status) in wrongs.iter().zip(schema.store.status(ids).await.unwrap()) {
+        let status = status.unwrap_or_else(|| panic!("{wrong}: the job is known"));
+        assert_eq!((status.state, status.reason), (State::Dead, Some(Reason::Corrupt)), "{wrong}");
+    }
+    let again = take(&schema.store, &WorkerSecret::new(), 100).await;
+    assert_eq!(again.iter().map(|job| job.id).collect::<Vec<_>>(), [good.id]);
+}
+
+#[tokio::test]
 async fn job_of_a_queue_that_cannot_be_hides_nothing() {
     let schema = Schema::new().await;
     let client = connect(&schema.server).await;

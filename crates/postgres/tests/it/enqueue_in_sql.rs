@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Idempotency, JobId, NewJob, Pushed, Queue, QueueName, Reuse, State, Store, Unique, UniqueScope, When,
+    Claim, Idempotency, JobId, NewJob, Pushed, Queue, QueueName, Reuse, State, Store, Token, Unique, UniqueScope, When,
     WorkerSecret,
 };
 use longshore_postgres::tokio_postgres::types::Type;
@@ -138,6 +138,43 @@ async fn long_transaction_that_pushes_a_running_job_once_more_does_not_keep_it_f
     open.commit().await.unwrap();
     drop(pushed);
     assert!(take(store, &worker, 10).await.is_empty(), "there is one job");
+}
+
+#[tokio::test]
+async fn long_transaction_that_pushes_a_job_as_it_is_claimed_does_not_keep_it_from_coming_back() {
+    let schema = Schema::new().await;
+    let store = &schema.store;
+    let (mut worker, mut app, watch) =
+        (connect(&schema.server).await, connect(&schema.server).await, connect(&schema.server).await);
+    let new = job();
+    push(store, new.clone()).await;
+
+    let claim = worker.transaction().await.unwrap();
+    let sql = schema.sql(
+        "SELECT token_number, token_bits FROM longshore.claim(
+             gen_random_uuid(), 7, 1, '{default}', '{work}', 1, 30000, true, 1, false, 0, 0, 1000) LIMIT 1",
+    );
+    let row = claim.query_one(&sql, &[]).await.unwrap();
+    let token = Token { number: row.get::<_, i64>(0) as u64, bits: row.get::<_, i64>(1) as u64 };
+    let open = app.transaction().await.unwrap();
+    let asker: i32 = open.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0);
+    let pushes = store.push_in(&open, std::slice::from_ref(&new));
+    let commits = async {
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE pid = $1 AND wait_event_type = 'Lock'";
+        while watch.query_one(waits, &[&asker]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        claim.commit().await.unwrap();
+    };
+    let (pushed, ()) = tokio::join!(pushes, commits);
+    assert_eq!(pushed.unwrap().answers, [Pushed::Created(new.id)]);
+
+    let outcome = longshore_core::Outcome::Release;
+    let settlement = longshore_core::Settlement { id: new.id, token, outcome, progress: None };
+    let settled = tokio::time::timeout(Duration::from_secs(8), store.settle(vec![settlement]));
+    assert_eq!(settled.await.expect("nobody waits for the transaction").unwrap(), [longshore_core::Settled::Done]);
+    open.commit().await.unwrap();
+    assert_eq!(take(store, &WorkerSecret::new(), 10).await.len(), 1, "there is one job");
 }
 
 #[tokio::test]

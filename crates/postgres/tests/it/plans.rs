@@ -133,8 +133,8 @@ async fn no_verb_scans_a_table_whatever_the_statistics_say() {
              SELECT gen_random_uuid(), 'default', 'unknown', '{}', 1, 0, n, n, 20, 1000 FROM generate_series(1, 100000) AS n;
          INSERT INTO longshore.running (seq, id, queue, kind, payload, rank, run_at, created_at, version, started_at, token_number, token_bits,
                                         lease_until, worker, timeout_ms, interruptions, attempt, max_attempts, crashes)
-             SELECT nextval('longshore.push_number'), gen_random_uuid(), 'default', 'work', '{}', 0, n, n, 1, n, n, n, longshore.clock() + 1800000 + n,
-                    gen_random_uuid(), 1000, 0, 1, 20, 0 FROM generate_series(1, 100000) AS n;
+             SELECT nextval('longshore.push_number'), gen_random_uuid(), 'default', 'work', repeat('x', 500), 0, n, n, 1, n, n, n, longshore.clock() + 1800000 + n,
+                    gen_random_uuid(), 1000, 0, 1, 20, 0 FROM generate_series(1, 30000) AS n;
          INSERT INTO longshore.history (seq, id, queue, kind, payload, state, rank, run_at, created_at, version, finished_at, keep_until, timeout_ms,
                                         interruptions, attempt, max_attempts, crashes, cancel_asked)
              SELECT nextval('longshore.push_number'), gen_random_uuid(), 'default', 'work', '{}', 3 + (n % 1000 = 0)::integer, 0, n, n, 1, n,

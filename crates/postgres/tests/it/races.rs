@@ -9,7 +9,7 @@ use longshore_core::{
     Unique, UniqueScope, Upkeep, WorkerSecret, limits,
 };
 
-use crate::common::{Schema, ask, job, job_of, push, take};
+use crate::common::{Schema, ask, connect, job, job_of, push, take};
 
 fn settlement(id: longshore_core::JobId, token: Token, outcome: Outcome) -> Settlement {
     Settlement { id, token, outcome, progress: None }
@@ -193,6 +193,38 @@ async fn repeated_push_meets_claims_and_failures_and_makes_no_second_job() {
     }
     let counts = schema.store.queues().await.unwrap()[0].counts;
     assert_eq!(counts, [0, 0, 0, 60, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn repeated_pushes_of_what_runs_do_not_dead_lock_in_any_order() {
+    let schema = Schema::new().await;
+    let jobs: Vec<_> = (0..30).map(|_| job()).collect();
+    schema.store.push(jobs.clone()).await.unwrap();
+    assert_eq!(take(&schema.store, &WorkerSecret::new(), 30).await.len(), 30);
+    let pushers: Vec<_> = (0..4)
+        .map(|_| {
+            let (server, jobs) = (schema.server.clone(), jobs.clone());
+            let sql = schema.sql(
+                "SELECT longshore.push_batch($1::text[]::uuid[], $2, $2, $2, '{}', '{}', '{}', $3, $4, '{}', '{}', '{}', '{}', '{}',
+                                             '{}', '{}', '{}', '{}', '{}', '{}', 0, false, false)",
+            );
+            tokio::spawn(async move {
+                let client = connect(&server).await; // no store in between that would try again
+                let (names, most, timeouts) = (vec!["work"; 30], vec![1i16; 30], vec![1000i32; 30]);
+                for _ in 0..100 {
+                    let mut ids: Vec<_> = jobs.iter().map(|job| job.id.to_string()).collect();
+                    fastrand::shuffle(&mut ids);
+                    client.execute(&sql, &[&ids, &names, &most, &timeouts]).await.expect("nobody waits in a circle");
+                }
+            })
+        })
+        .collect();
+    for pusher in pushers {
+        pusher.await.unwrap();
+    }
+    let stats = schema.store.queues().await.unwrap();
+    assert_eq!(stats.iter().map(|queue| queue.count(State::Running)).sum::<u64>(), 30);
+    assert_eq!(stats.iter().map(|queue| queue.count(State::Ready)).sum::<u64>(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -40,6 +40,7 @@ BEGIN
             WHERE j.id = a.id AND (a.number IS NULL OR (j.token_number = a.number AND j.token_bits = a.bits)) LIMIT 1
         ) j
         CROSS JOIN LATERAL (
+            -- One that cannot come back as it is must not keep the others from it.
             SELECT CASE WHEN broken THEN 4::smallint ELSE s.to_state END AS to_state, s.to_attempt, s.to_crashes, s.to_interruptions,
                    s.to_cancel_asked, s.wait, CASE WHEN broken THEN 'corrupt' ELSE s.reason END AS reason
             FROM longshore.step(
@@ -73,8 +74,8 @@ BEGIN
             seq, run_at, created_at, version, finished_at, keep_until, deadline, unique_scope, reuse_ms, started_at, settled_number,
             settled_bits, timeout_ms, interruptions, state, rank, attempt, max_attempts, crashes, cancel_asked, id, worker, queue, kind,
             payload, key, tags, alias, unique_key, reuse_key, progress, failures, reason)
-        SELECT seq, run_at, created_at, least(version, 1000000000000000) + 1, p_now, p_now + CASE WHEN to_state = 4 THEN p_keep_dead ELSE p_keep_finished END,
-               deadline, unique_scope, reuse_ms, started_at, coalesce(number, settled_number), coalesce(bits, settled_bits), timeout_ms,
+        SELECT seq, run_at, created_at, least(version, 1000000000000000) + 1, p_now,
+               p_now + CASE WHEN to_state = 4 THEN p_keep_dead ELSE p_keep_finished END, deadline, unique_scope, reuse_ms, started_at, coalesce(number, settled_number), coalesce(bits, settled_bits), timeout_ms,
                to_interruptions, to_state, rank, to_attempt, max_attempts, to_crashes, cancel_asked, id, worker, queue, kind,
                payload, key, tags, alias, unique_key, reuse_key, to_progress, to_failures, reason
         FROM moving WHERE to_state > 2

@@ -75,9 +75,10 @@ BEGIN
             settled_bits, timeout_ms, interruptions, state, rank, attempt, max_attempts, crashes, cancel_asked, id, worker, queue, kind,
             payload, key, tags, alias, unique_key, reuse_key, progress, failures, reason)
         SELECT seq, run_at, created_at, least(version, 1000000000000000) + 1, p_now,
-               p_now + CASE WHEN to_state = 4 THEN p_keep_dead ELSE p_keep_finished END, deadline, unique_scope, reuse_ms, started_at, coalesce(number, settled_number), coalesce(bits, settled_bits), timeout_ms,
-               to_interruptions, to_state, rank, to_attempt, max_attempts, to_crashes, cancel_asked, id, worker, queue, kind,
-               payload, key, tags, alias, unique_key, reuse_key, to_progress, to_failures, reason
+               p_now + CASE WHEN to_state = 4 THEN p_keep_dead ELSE p_keep_finished END, deadline, unique_scope, reuse_ms, started_at,
+               coalesce(number, settled_number), coalesce(bits, settled_bits), timeout_ms, to_interruptions, to_state, rank, to_attempt,
+               max_attempts, to_crashes, cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key,
+               to_progress, to_failures, reason
         FROM moving WHERE to_state > 2
     ), freed AS ( -- a key that is locked is being taken over, because its period has passed
         DELETE FROM longshore.unique_key u

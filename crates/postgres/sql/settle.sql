@@ -1,12 +1,13 @@
 -- Writes how attempts ended, each only where the token is the job's newest.
 -- In:  how many outcomes come first that end a job for certain: 0, 4 and 5 of step.sql; job ids, each once, in order of id among
---      those and among the rest; numbers and bits of their tokens; outcomes; and, where they say something, delays, failures, reasons, last words, and results: their media types, and bytes or the claim and size of an artifact;
---      how far tests moved the wall clock; how long finished and dead jobs are kept
+--      those and among the rest; numbers and bits of their tokens; outcomes; and, where they say something, delays, failures,
+--      reasons, last words, and results: their media types, and bytes or the claim and size of an artifact; how far tests moved the
+--      wall clock; how long finished and dead jobs are kept
 -- Out: the places of those whose token is lost
 CREATE FUNCTION longshore.settle(
-    p_certain integer, p_ids uuid[], p_numbers bigint[], p_bits bigint[], p_outcomes smallint[], p_delays bigint[], p_messages text[], p_whys text[],
-    p_progresses text[], p_result_types text[], p_results bytea[], p_artifacts bigint[], p_artifact_bytes bigint[],
-    p_shift bigint, p_keep_finished bigint, p_keep_dead bigint
+    p_certain integer, p_ids uuid[], p_numbers bigint[], p_bits bigint[], p_outcomes smallint[], p_delays bigint[],
+    p_messages text[], p_whys text[], p_progresses text[], p_result_types text[], p_results bytea[], p_artifacts bigint[],
+    p_artifact_bytes bigint[], p_shift bigint, p_keep_finished bigint, p_keep_dead bigint
 ) RETURNS SETOF integer LANGUAGE plpgsql /* steady */ AS $$
 #variable_conflict use_column
 DECLARE

@@ -34,7 +34,7 @@ BEGIN
                    WHEN 4 THEN v_now + p_keep_dead
                    WHEN 5 THEN v_now + p_keep_finished
                    -- A key held for a period is held by the row, which must therefore stay as long; other ends give it back.
-                   ELSE greatest(v_now + p_keep_finished, v_now + least(e.reuse_ms, 1000000000000000), CASE WHEN e.unique_scope >= 2 THEN (
+                   ELSE greatest(v_now + p_keep_finished, CASE WHEN e.reuse_ms <= 1000000000000000 THEN v_now + e.reuse_ms END, CASE WHEN e.unique_scope >= 2 THEN (
                        SELECT u.until FROM longshore.unique_key u WHERE u.queue = e.queue AND u.key = e.unique_key AND u.job = e.id) END)
                END,
                e.deadline, e.unique_scope, e.reuse_ms, e.started_at, e.token_number, e.token_bits, e.artifact, e.artifact_bytes,

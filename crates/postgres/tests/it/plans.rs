@@ -76,31 +76,43 @@ const VERBS: &[(&str, &str)] = &[
     ("log", "SELECT longshore.write_log($id, $number, 1, 'x'), longshore.read_log($id)"),
 ];
 
-/// Runs each verb, with ids of jobs in the states it needs, and returns those that touch too much. A session's first round reads the
-/// catalogue and makes plans.
+/// Puts ids of jobs into a verb, in the states it needs.
+async fn with_ids(schema: &Schema, client: &Client, statement: &str) -> String {
+    let mut sql = statement.to_owned();
+    if sql.contains("$number") {
+        let claim = schema.sql(
+            "SELECT id::text, token_number FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', 1, 30000, true, 1, false, 0, 0, 1000) LIMIT 1");
+        let row = client.query_one(&claim, &[]).await.unwrap();
+        let (id, number) = (row.get::<_, Option<&str>>(0), row.get::<_, Option<i64>>(1));
+        let id = id.map_or("gen_random_uuid()".into(), |id| format!("'{id}'::uuid"));
+        sql = sql.replace("$id", &id).replace("$number", &number.unwrap_or(1).to_string());
+    }
+    for (mark, from) in
+        [("$waiting", "waiting WHERE state = 1 AND kind = 'unknown'"), ("$dead", "history WHERE state = 4")]
+    {
+        if sql.contains(mark) {
+            let look = schema.sql(&format!("SELECT id::text FROM longshore.{from} LIMIT 1"));
+            let row = client.query_opt(&look, &[]).await.unwrap();
+            let id = row.map_or("gen_random_uuid()".into(), |row| format!("'{}'::uuid", row.get::<_, &str>(0)));
+            sql = sql.replace(mark, &id);
+        }
+    }
+    sql
+}
+
+/// Runs each verb, and returns those that touch too much. A session's first round reads the catalogue and makes plans.
 async fn too_much(schema: &Schema, client: &Client) -> Vec<String> {
     let mut much = Vec::new();
     for (name, statement) in VERBS {
-        let mut sql = (*statement).to_owned();
-        if sql.contains("$number") {
-            let claim = schema.sql(
-                "SELECT id::text, token_number FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', 1, 30000, true, 1, false, 0, 0, 1000) LIMIT 1");
-            let row = client.query_one(&claim, &[]).await.unwrap();
-            let (id, number) = (row.get::<_, Option<&str>>(0), row.get::<_, Option<i64>>(1));
-            let id = id.map_or("gen_random_uuid()".into(), |id| format!("'{id}'::uuid"));
-            sql = sql.replace("$id", &id).replace("$number", &number.unwrap_or(1).to_string());
-        }
-        for (mark, from) in
-            [("$waiting", "waiting WHERE state = 1 AND kind = 'unknown'"), ("$dead", "history WHERE state = 4")]
-        {
-            if sql.contains(mark) {
-                let look = schema.sql(&format!("SELECT id::text FROM longshore.{from} LIMIT 1"));
-                let row = client.query_opt(&look, &[]).await.unwrap();
-                let id = row.map_or("gen_random_uuid()".into(), |row| format!("'{}'::uuid", row.get::<_, &str>(0)));
-                sql = sql.replace(mark, &id);
+        // What others do to their schemas meanwhile may make a session read the catalogue again, but not each time.
+        let mut count = i64::MAX;
+        for _ in 0..5 {
+            let sql = with_ids(schema, client, statement).await;
+            count = count.min(blocks(schema, client, &sql).await);
+            if count <= FEW {
+                break;
             }
         }
-        let count = blocks(schema, client, &sql).await;
         if count > FEW {
             much.push(format!("{name}: {count} blocks"));
         }

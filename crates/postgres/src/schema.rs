@@ -83,9 +83,20 @@ pub(crate) async fn migrate(pool: &Pool, client: &Client, is_there: bool) -> Res
 }
 
 async fn version(pool: &Pool, client: &Client) -> Result<i32, Error> {
-    let sql = pool.schema().in_sql("SELECT coalesce(max(version), 0) FROM longshore.migration");
+    let sql = "SELECT coalesce(max(version), 0), to_regclass('longshore.waiting') IS NOT NULL FROM longshore.migration";
+    let sql = pool.schema().in_sql(sql);
     let row = client.query_typed_one(&sql, &[] as &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)]).await;
-    row.and_then(|row| row.try_get(0)).map_err(|e| refused(pool, e))
+    let read = row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
+    let (found, complete): (i32, bool) = read.map_err(|e| refused(pool, e))?;
+    if (1..=VERSION).contains(&found) && !complete {
+        let text = format!(
+            "the schema `{}` lacks tables: a longshore from before the first release made it, or somebody has dropped them; name \
+             another with `schema=`, or drop it",
+            pool.schema().as_str()
+        );
+        return Err(Error::new(ErrorKind::Refused, text));
+    }
+    Ok(found)
 }
 
 /// Returns whether that version needs nothing.

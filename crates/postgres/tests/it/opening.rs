@@ -82,6 +82,15 @@ async fn newer_schema_is_refused_with_both_versions() {
 }
 
 #[tokio::test]
+async fn schema_that_lacks_tables_is_refused() {
+    let schema = Schema::new().await;
+    let client = connect(&schema.server).await;
+    client.batch_execute(&schema.sql("ALTER TABLE longshore.waiting RENAME TO job")).await.unwrap();
+    let said = refused(&format!("{}?schema={}", schema.server, schema.name)).await;
+    assert!(said.contains("lacks tables") && said.contains(&schema.name), "{said}");
+}
+
+#[tokio::test]
 async fn role_that_may_make_nothing_can_use_a_schema_that_is_there() {
     let schema = Schema::new().await;
     let role = role();

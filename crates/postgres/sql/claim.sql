@@ -47,8 +47,12 @@ BEGIN
         -- The first answer may have been lost long ago: the lease begins anew.
         RETURN QUERY
         WITH held AS MATERIALIZED (
-            SELECT j.id FROM longshore.running j
-            WHERE j.worker = p_worker AND j.token_number >= v_known.first_claim ORDER BY j.id FOR UPDATE
+            SELECT j.id FROM (
+                SELECT its.id FROM (SELECT j.id FROM longshore.running j WHERE j.worker = p_worker OFFSET 0) its ORDER BY its.id
+            ) its CROSS JOIN LATERAL (
+                SELECT j.id FROM longshore.running j
+                WHERE j.id = its.id AND j.worker = p_worker AND j.token_number >= v_known.first_claim FOR UPDATE
+            ) j
         )
         UPDATE longshore.running j SET lease_until = v_until FROM held h
         WHERE j.id = ANY (ARRAY[h.id]) AND j.worker = p_worker AND j.token_number >= v_known.first_claim

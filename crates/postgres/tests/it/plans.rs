@@ -25,6 +25,10 @@ const VERBS: &[(&str, &str)] = &[
         "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', 10, 30000, true, 1, true, 0, 0, 1000)",
     ),
     (
+        "claim that is repeated",
+        "SELECT * FROM longshore.claim('00000000-0000-0000-0000-000000000007', 7, 5, '{default}', '{work}', 10, 30000, true, 1, true, 0, 0, 1000)",
+    ),
+    (
         "claim of many kinds",
         "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default,elsewhere}', '{work,a,b,c}', 10, 30000, false, 1, false, 0, 0, 1000)",
     ),

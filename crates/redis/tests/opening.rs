@@ -4,11 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    Backend, Capabilities, Claim, Error, ErrorKind, Filter, NewJob, Nonce, Outcome, Output, Page, Payload, Queue,
-    QueueName, Settings, Settled, Settlement, State, Store, Stored, Survives, Upkeep, WorkerSecret, limits,
+    Backend, Capabilities, Error, ErrorKind, Filter, NewJob, Outcome, Output, Page, Payload, Queue, Settings, Settled,
+    Settlement, State, Store, Stored, Survives, Upkeep, limits,
 };
 use longshore_redis::Redis;
 use longshore_testbed::{Certificates, Redis as Server, RedisCluster, Sentinel};
+
+mod jobs;
+
+use jobs::{ask, job, success};
 
 async fn open(url: &str) -> Result<Arc<Redis>, Error> {
     Redis::open(url, Settings::default()).await.map(Arc::new)
@@ -20,22 +24,6 @@ fn refused(opened: Result<Arc<Redis>, Error>) -> String {
     error.to_string()
 }
 
-fn job() -> NewJob {
-    NewJob::new(QueueName::default(), "work".parse().unwrap(), Payload::parse("{}").unwrap())
-}
-
-fn ask(limit: usize) -> Claim {
-    Claim {
-        worker: WorkerSecret::new().id(),
-        nonce: Nonce::new(),
-        queues: vec![QueueName::default()],
-        kinds: vec!["work".parse().unwrap()],
-        limit,
-        lease: limits::LEASE,
-        idle: true,
-    }
-}
-
 /// Takes a job through its life, so that every script has run.
 async fn works(store: &Redis) {
     let new = job();
@@ -44,8 +32,7 @@ async fn works(store: &Redis) {
     let claimed = store.claim(ask(1)).await.unwrap().jobs.remove(0);
     assert_eq!(claimed.id, id);
     let result = Stored::Inline(Output::new("text/plain", "done"));
-    let outcome = Outcome::Succeed { result: Some(result) };
-    let settlement = Settlement { id, token: claimed.token, outcome, progress: None };
+    let settlement = Settlement { outcome: Outcome::Succeed { result: Some(result) }, ..success(&claimed) };
     assert_eq!(store.settle(vec![settlement]).await.unwrap(), [Settled::Done]);
     assert_eq!(store.get(vec![id]).await.unwrap()[0].as_ref().unwrap().state, State::Succeeded);
 }

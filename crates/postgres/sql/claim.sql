@@ -47,9 +47,7 @@ BEGIN
         -- The first answer may have been lost long ago: the lease begins anew.
         RETURN QUERY
         WITH held AS MATERIALIZED (
-            SELECT j.id FROM (
-                SELECT its.id FROM (SELECT j.id FROM longshore.running j WHERE j.worker = p_worker OFFSET 0) its ORDER BY its.id
-            ) its CROSS JOIN LATERAL (
+            SELECT j.id FROM unnest(longshore.held_by(p_worker)) AS its (id) CROSS JOIN LATERAL (
                 SELECT j.id FROM longshore.running j
                 WHERE j.id = its.id AND j.worker = p_worker AND j.token_number >= v_known.first_claim FOR UPDATE
             ) j

@@ -14,9 +14,14 @@ BEGIN
     INSERT INTO longshore.worker (id, nonce, first_claim, released, seen) VALUES (p_worker, 0, 0, true, v_now)
     ON CONFLICT (id) DO UPDATE SET released = true, seen = excluded.seen;
     RETURN longshore.lose(
-        -- OFFSET 0: else a walk through all rows in order of id looks as good as the index of leases.
-        ARRAY(SELECT its.id FROM (SELECT j.id FROM longshore.running j WHERE j.worker = p_worker OFFSET 0) its ORDER BY its.id),
-        p_worker, NULL, p_crashed, v_now, p_keep_finished, p_keep_dead);
+        longshore.held_by(p_worker), p_worker, NULL, p_crashed, v_now, p_keep_finished, p_keep_dead);
+END $$;
+
+-- Returns the jobs that a worker holds, in order of id.
+CREATE FUNCTION longshore.held_by(p_worker uuid) RETURNS uuid[] LANGUAGE plpgsql AS $$
+BEGIN
+    -- OFFSET 0: else a walk through all rows in order of id looks as good as the index of leases.
+    RETURN ARRAY(SELECT its.id FROM (SELECT j.id FROM longshore.running j WHERE j.worker = p_worker OFFSET 0) its ORDER BY its.id);
 END $$;
 
 -- Takes running jobs from their workers. A token leaves its row unsettled, so that a late settle hears `lost`.

@@ -1,24 +1,24 @@
 -- What scripts that write begin with: the clock, and what is gathered to be written.
 -- KEYS  1 what all keys of the slot begin with
 -- ARGV  1 the frame: how far tests moved the wall clock and the lease clock, how long to keep finished and dead jobs (each
---       a number of ms in 8 bytes), who asks (8 bytes), the channel of the bells
+--       a number of ms in 8 bytes), who asks (8 bytes), the fewest jobs that stay bundled (a byte), the channel of the bells
 --
 -- A script reads and checks, then gathers what is to be written, then calls `finish`, which writes it.
 -- Words in capitals are constants, put in when the script is loaded: keys (`K_…`, keys.rs) and what Rust shares (shared.rs).
 -- A call of a C function costs as much as a dozen steps of Lua, so that batches work things out once for jobs that are alike; and
 -- a number as the argument of a command costs more than that, so that texts are given instead.
 
-local root = KEYS[1]
-local wall_shift, lease_shift, keep_finished, keep_dead, asker = struct.unpack('<i8i8i8i8c8', ARGV[1])
+local wall_shift, lease_shift, keep_finished, keep_dead, asker, fewest = struct.unpack('<i8i8i8i8c8B', ARGV[1])
 local time = redis.call('TIME')
 local us = time[1] * 1000000 + time[2]
 local ms = math.floor(us / 1000)
 local now, lease_now = ms + wall_shift, ms + lease_shift
 local pack, band, prefix = struct.pack, bit.band, root .. K_RECORD
-local sub, byte, char, concat = string.sub, string.byte, string.char, table.concat
+local find, concat = string.find, table.concat
 local now8, zero8 = pack('<i8', now), '\0\0\0\0\0\0\0\0'
 
 local records, patches, doomed = {}, {}, {}
+local bundled, bundle_of = {}, {} -- whole records that were read from bundles, and which
 local rings_work, rings_news, rings_cancels = false, false, false
 local added, removed, queues, last_queue = {}, {}, {}, nil
 
@@ -55,7 +55,7 @@ local function queue_of(name)
   local queue = queues[name]
   if not queue then
     local opening = char(#name) .. name -- as in a record
-    queue = { name = name, opening = opening, ends = ORDER_TO + #opening, final = root .. K_FINAL .. name,
+    queue = { name = name, opening = opening, final = root .. K_FINAL .. name,
       grants = {}, succeeded = {}, gone = {}, [0] = 0, 0, 0, 0, 0, 0 }
     queues[name] = queue
   end
@@ -189,20 +189,65 @@ local function loosen(name, grant, worker, by)
   end
 end
 
+-- Notes that a job is not what its bundle says any more, if it was.
+local function unbundle(key)
+  local its = bundle_of[key]
+  if its then
+    its.left, its.loosened = its.left - 1, true
+    bundled[key], bundle_of[key] = nil, nil
+  end
+end
+
+-- Writes which jobs left their bundles, and what happened to those that stayed.
+local function flush_bundles()
+  for at = 1, #patches, 2 do
+    local key, beginning = patches[at], patches[at + 1]
+    local record = bundled[key]
+    if record then
+      records[#records + 1] = key
+      records[#records + 1] = beginning .. sub(record, #beginning + 1)
+      patches[at] = false
+    end
+  end
+  for at = 1, #records, 2 do unbundle(records[at]) end
+  for _, key in ipairs(doomed) do unbundle(key) end
+  for id, its in pairs(bundles) do
+    if its and (its.cut or its.loosened) then
+      local key = root .. K_BUNDLE .. id
+      if its.left <= 0 then
+        doomed[#doomed + 1] = key
+      elseif its.cut then
+        local parts = { pack('<H', its.left) }
+        for _, stretch in ipairs(its) do parts[#parts + 1] = char(stretch.size) .. stretch.beginning end
+        records[#records + 1] = key
+        records[#records + 1] = concat(parts)
+      else
+        patches[#patches + 1] = key
+        patches[#patches + 1] = pack('<H', its.left)
+      end
+      its.cut, its.loosened = nil, nil
+    end
+  end
+end
+
 -- Writes what was gathered so far.
 local function flush()
   for name, queue in pairs(queues) do
-    for grant, loosened in pairs(queue.grants) do loosen(name, grant, loosened.worker, loosened.by) end
     for keep, members in pairs(queue.succeeded) do add_runs(queue.final, keep, members) end
     take_out(root .. K_ALL .. name, queue.gone)
   end
+  if next(bundles) then flush_bundles() end
   for set, members in pairs(removed) do in_chunks('ZREM', set, members) end
   for set, scored in pairs(added) do in_chunks('ZADD', set, scored) end
   in_chunks('MSET', nil, records)
   local call = redis.call
-  for at = 1, #patches, 2 do call('SETRANGE', patches[at], '0', patches[at + 1]) end
+  for at = 1, #patches, 2 do
+    if patches[at] then call('SETRANGE', patches[at], '0', patches[at + 1]) end
+  end
   in_chunks('DEL', nil, doomed)
   for name, queue in pairs(queues) do
+    -- Not before all that may fail: a call that is repeated must not count it down again.
+    for grant, loosened in pairs(queue.grants) do loosen(name, grant, loosened.worker, loosened.by) end
     for state = SCHEDULED, CANCELLED do
       if queue[state] ~= 0 then
         redis.call('HINCRBY', root .. K_QUEUE .. name, 'n' .. char(48 + state), text(queue[state]))
@@ -216,7 +261,7 @@ end
 local function finish()
   flush()
   local bells = (rings_work and BELL_WORK or 0) + (rings_news and BELL_NEWS or 0) + (rings_cancels and BELL_CANCELS or 0)
-  if bells > 0 then redis.call('PUBLISH', sub(ARGV[1], 41), asker .. char(bells)) end
+  if bells > 0 then redis.call('PUBLISH', sub(ARGV[1], 42), asker .. char(bells)) end
   return bells
 end
 
@@ -233,19 +278,27 @@ local function read_one(...)
   return type(value) == 'string' and value or nil
 end
 
+-- Returns a record as a whole, which may be moved then.
+local function unfold(key, record)
+  local its
+  record, its = whole(record)
+  if its then bundled[key], bundle_of[key] = record, its end
+  return record
+end
+
 -- Reads a record of which this script may have written something already.
 local function read_anew(key)
   flush()
-  return redis.call('GET', key)
+  return unfold(key, redis.call('GET', key))
 end
 
--- Reads many strings; false where there is none.
-local function read(keys)
-  if #keys <= CHUNK then return keys[1] and redis.call('MGET', unpack(keys)) or {} end
+-- Reads records whose keys stand in a list from one place to another, as they are stored; false where there is none.
+local function read(keys, first, last)
+  if last - first < CHUNK then return first <= last and redis.call('MGET', unpack(keys, first, last)) or {} end
   local all = {}
-  for from = 1, #keys, CHUNK do
-    local values = redis.call('MGET', unpack(keys, from, math.min(from + CHUNK - 1, #keys)))
-    for at = 1, #values do all[from + at - 1] = values[at] end
+  for from = first, last, CHUNK do
+    local values = redis.call('MGET', unpack(keys, from, math.min(from + CHUNK - 1, last)))
+    for at = 1, #values do all[from - first + at] = values[at] end
   end
   return all
 end

@@ -4,7 +4,6 @@
 -- ARGV  1… ids
 -- Out:  for each nothing; or its record, payload and result (where these are large), progress and failures
 
-local root = KEYS[1]
 local jobs = {}
 
 -- Where somebody has put something else there, the job is shown without it.
@@ -13,7 +12,7 @@ local function of_type(kind, value)
 end
 
 for at, id in ipairs(ARGV) do
-  local record = redis.call('GET', root .. K_RECORD .. id)
+  local record = whole(redis.call('GET', root .. K_RECORD .. id))
   local flags = record and #record > 2 and struct.unpack('<H', record, 2) or 0
   local function also(flag, kind)
     return bit.band(flags, flag) ~= 0 and of_type('string', redis.pcall('GET', root .. kind .. id))

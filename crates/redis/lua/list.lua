@@ -7,7 +7,6 @@
 -- Out:  a member each; with records, each followed by its record, or nothing where that is gone. A number where the whole set is
 --       wanted and too large
 
-local root = KEYS[1]
 local set, before, many = root .. ARGV[1], ARGV[2], tonumber(ARGV[3])
 local members = {}
 
@@ -52,7 +51,7 @@ for start = 1, #members, CHUNK do
   for at = start, math.min(start + CHUNK - 1, #members) do keys[#keys + 1] = root .. K_RECORD .. members[at]:sub(9) end
   for at, record in ipairs(redis.call('MGET', unpack(keys))) do
     rows[#rows + 1] = members[start + at - 1]
-    rows[#rows + 1] = record
+    rows[#rows + 1] = whole(record)
   end
 end
 return rows

@@ -1,4 +1,4 @@
--- The one place where a job is moved.
+-- The one place where a job is moved; those that stay bundled are moved alike by claim.lua and settle.lua.
 
 -- Who gets what is claimed: the first bytes of the tokens, the last byte of the number of the newest and its random bits with the
 -- worker.
@@ -11,7 +11,7 @@ end
 
 -- Returns the queue, the kind, the rank, and where the words begin, of a record that is sound.
 local function names(record)
-  return struct.unpack('<Bc0Bc0b', record, ORDER_TO + 1)
+  return struct.unpack('<Bc0Bc0b', record, QUEUE_FROM)
 end
 
 local function ids_of(members)
@@ -20,11 +20,18 @@ local function ids_of(members)
   return ids
 end
 
+-- Reads whole records.
+local function read_whole(keys)
+  local all = read(keys, 1, #keys)
+  for at = 1, #all do all[at] = unfold(keys[at], all[at]) end
+  return all
+end
+
 -- Returns the records of members, the ids of their jobs, and the keys of the records.
 local function look_up(members)
   local ids = ids_of(members)
   local keys = keys_of(ids)
-  return read(keys), ids, keys
+  return read_whole(keys), ids, keys
 end
 
 -- Gives a unique key back where a move ends its scope; returns until when it is still held by its period.
@@ -83,6 +90,8 @@ local function turn_of(plan, facts)
   turn.flags = flags
   turn.facts = pack(FACTS, to, flags, attempt_then, crashes_then, interruptions_then, most, (version + 1) % 2 ^ 32, reason)
   if to >= SUCCEEDED then turn.keep = math.min(now + (to == DEAD and keep_dead or keep_finished), FAR) end
+  -- Whether such a turn changes nothing of a job but the beginning of its record, as it must where bundled jobs stay bundled.
+  turn.plain = not (turn.timely or turn.large or turn.keyed or turn.run_at or turn.forgets_progress or turn.loses)
   turn.beginning = turn.facts .. (to >= SUCCEEDED and now8 or zero8)
   if event == CLAIM then turn.claims, turn.beginning = true, turn.beginning .. now8 .. grant_opening end
   plan[facts] = turn
@@ -90,30 +99,43 @@ local function turn_of(plan, facts)
 end
 
 -- Returns the queue a record belongs to, or nothing where it makes no sense.
-local function queue_in(record)
-  if last_queue and sub(record, ORDER_TO + 1, last_queue.ends) == last_queue.opening then return last_queue end
-  local ok, name = pcall(struct.unpack, '<Bc0', record, ORDER_TO + 1)
+local function queue_in(record, from)
+  from = from or QUEUE_FROM
+  if last_queue and find(record, last_queue.opening, from, true) == from then return last_queue end
+  local ok, name = pcall(struct.unpack, '<Bc0', record, from)
   return ok and queue_of(name) or nil
 end
 
--- Notes that a grant does not hold a job any more.
-local function let_go(queue, record)
+-- Notes that a grant does not hold a job with this record any more, nor some like it.
+local function let_go(queue, record, size)
   local grant = sub(record, TOKEN_FROM, GRANT_TO)
   local loosened = queue.grants[grant]
   if loosened then
-    loosened.by = loosened.by + 1
+    loosened.by = loosened.by + (size or 1)
   else
-    queue.grants[grant] = { worker = sub(record, WORKER_FROM, WORKER_TO), by = 1 }
+    queue.grants[grant] = { worker = sub(record, WORKER_FROM, WORKER_TO), by = size or 1 }
   end
 end
 
 -- Returns what a plan makes of the job with this record; nothing where it changes nothing or the record makes no sense.
-local function turn_for(plan, record)
-  if #record < SHORTEST then return nil end
+local function turn_for(plan, record, at_least)
+  if #record < (at_least or SHORTEST) then return nil end
   local facts = sub(record, 1, FACTS_TO)
   local turn = plan[facts]
   if turn == nil then turn = turn_of(plan, facts) end
   return turn
+end
+
+-- Lets places of a stretch of a bundle begin otherwise.
+local function cut(its, at, after, size, beginning)
+  local stretch = its[at]
+  local rest = stretch.size - after - size
+  its[at] = { size = size, beginning = beginning }
+  if rest > 0 then
+    table.insert(its, at + 1, { size = rest, beginning = shifted(stretch.beginning, after + size) })
+  end
+  if after > 0 then table.insert(its, at, { size = after, beginning = stretch.beginning }) end
+  its.cut = true
 end
 
 -- Moves a job in the turn that its plan makes of it, where `key` is what its record is called; returns whether there is one and

@@ -1,47 +1,117 @@
 #!lua
 -- Takes jobs of one queue over; refused as a whole where the server has no memory left.
 -- KEYS  1 what all keys of the slot begin with
--- ARGV  1 frame  2 queue  3 the order of the first job of the batch, by the asker's idea of this server's clock, in µs
+-- ARGV  1 frame  2 queue
+--       3 the order of the first job of the batch, by the asker's idea of this server's clock, in µs (i8); then how many jobs, kinds,
+--       shapes and runs there are (I4 each); and where the ends of records begin in what is given of each (B)
 --       4 the place of each job in the batch (I4 each), or nothing where they follow one another
---       5 whether some have a large payload or an idempotency key (0 or 1)  6 number of kinds, then the kinds
---       then for each job: what follows; its payload, where it is large; and, where it has an idempotency key, a fingerprint (32
---       bytes) and the key. What follows is: id, what comes along (1 a large payload, 2 an idempotency key), its shape, and the
---       end of its record. A shape is: which kind, rank, when it is due and until when it must be started (each how it is given,
---       and ms), flags, attempts allowed
+--       5 which shape each job has (I4 each), or nothing where all have the first
+--       6 what comes along with each job (a byte: 1 a large payload, 2 an idempotency key), or nothing where nothing does
+--       7… the kinds; the shapes; the runs; for each job what its record is called, and the end of its record, from its order on; then
+--       what comes along: a payload; a fingerprint (32 bytes) and a key
+--       A shape is: which kind, rank, when it is due and until when it must be started (each how it is given, and ms), flags,
+--       attempts allowed. Runs are the members of the jobs, as entries hold them: given where all jobs are alike, follow one another,
+--       and have neither words nor anything that comes along. The end of a record may come behind what makes it a bundled one
 -- Out:  bells, the server's time in µs; then, unless all jobs were created, for each job a number, followed by the id of the job
 --       that stands for it where another does
 
-local queue, places = ARGV[2], ARGV[4]
-local kinds, at = {}, 6
-for place = 1, tonumber(ARGV[at]) do kinds[place] = ARGV[at + place] end
-at = at + #kinds + 1
+local queue, places, shape_of, along_of = ARGV[2], ARGV[4], ARGV[5], ARGV[6]
+local hint, n, kind_count, shape_count, run_count, end_from = struct.unpack('<i8I4I4I4I4B', ARGV[3])
+local shapes_at = 6 + kind_count
+local runs_at = shapes_at + shape_count
+local jobs_at = runs_at + run_count
+local along_at = jobs_at + 2 * n
+
+local meta, all = root .. K_QUEUE .. queue, root .. K_ALL .. queue
+local last = tonumber(redis.call('HGET', meta, 'order') or 0)
+local base = math.abs(hint - us) < ORDER_TRUSTED and hint or us
+local numbers, ready_kinds, together = queue_of(queue), {}, {}
+
+local function moment(how, number)
+  if how == NEVER then return 0 end
+  return math.min(how == IN and now + number or number, FAR)
+end
+
+-- Works out once what is the same for all jobs of a shape.
+local function worked_out(shape)
+  local kind, rank, when_how, when, deadline_how, deadline, flags, most = struct.unpack('<HbBi8Bi8HH', shape)
+  kind = ARGV[6 + kind]
+  local run_at = moment(when_how, when)
+  local state = run_at > now and SCHEDULED or READY
+  run_at = math.max(run_at, now)
+  deadline = moment(deadline_how, deadline)
+  local set, score = root .. K_SCHEDULED .. queue, text(run_at)
+  if state == READY then
+    set, score = ready_set(queue, kind, 0), ready_score(rank, run_at)
+    ready_kinds[kind] = true
+  end
+  local timely = band(flags, HAS_DEADLINE) ~= 0
+  return {
+    beginning = pack(CHANGING, state, flags, 0, 0, 0, most, 1, 0, 0, 0, NOBODY, NOBODY, run_at, deadline) .. now8,
+    state = state, set = set, score = score, together = list(list(together, set), score), flags = flags,
+    deadline = timely and text(deadline),
+    -- Those that may leave the set on their own are entries of their own.
+    alone = timely or state == SCHEDULED,
+    worded = band(flags, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) ~= 0,
+  }
+end
+
+local function note_kinds()
+  local ready = {}
+  for kind in pairs(ready_kinds) do ready[#ready + 1] = kind end
+  in_chunks('SADD', root .. K_KINDS .. queue, ready)
+end
+
+-- Creates all jobs by one command, where they are new and alike, in the order the asker has given them; returns whether it did.
+local function create_all()
+  if run_count == 0 or base ~= hint or base <= last or 2 * n > AT_ONCE_PUSHED then return false end
+  local shape = worked_out(ARGV[shapes_at + 1])
+  if shape.alone then return false end
+  -- Where somebody has put something else there, this fails before a job is written.
+  note_kinds()
+  redis.call('ZCARD', all)
+  redis.call('ZCARD', shape.set)
+  local beginning, to = shape.beginning, along_at
+  if end_from > 1 then
+    for at = runs_at + 1, jobs_at do
+      local run = ARGV[at]
+      local size = #run / MEMBER
+      ARGV[to + 1], ARGV[to + 2] = root .. K_BUNDLE .. sub(run, 9, MEMBER), pack('<HB', size, size) .. beginning
+      to = to + 2
+    end
+  else
+    for at = jobs_at + 2, along_at, 2 do ARGV[at] = beginning .. ARGV[at] end
+  end
+  if redis.call('MSETNX', unpack(ARGV, jobs_at + 1, to)) == 0 then
+    if end_from == 1 then end_from = #beginning + 1 end
+    return false
+  end
+  last = base + n - 1
+  numbers[READY] = n
+  for at = runs_at + 1, jobs_at do
+    add(all, '0', ARGV[at])
+    add(shape.set, shape.score, ARGV[at])
+  end
+  return true
+end
+
+local function finished()
+  rings_work = true
+  redis.call('HSET', meta, 'order', text(last))
+  return char(finish()) .. pack('<i8', us)
+end
+
+if create_all() then return finished() end
 
 -- Check: who is known already?
-local heads, ids, keys, n = {}, {}, {}, 0
-local some = ARGV[5] == '1'
-while ARGV[at] do
-  local head = ARGV[at]
-  local id = sub(head, 1, 16)
-  n = n + 1
-  heads[n], ids[n], keys[n] = at, id, prefix .. id
-  at = at + 1
-  if some then
-    local along = byte(head, 17)
-    at = at + along % 2 + (along >= 2 and 2 or 0)
-  end
-end
 local known = {}
 for from = 1, n, CHUNK do
-  local to = math.min(from + CHUNK - 1, n)
-  if redis.call('EXISTS', unpack(keys, from, to)) > 0 then
-    for place = from, to do known[ids[place]] = redis.call('EXISTS', keys[place]) == 1 or nil end
+  local keys, to = {}, math.min(from + CHUNK - 1, n)
+  for place = from, to do keys[#keys + 1] = ARGV[jobs_at + 2 * place - 1] end
+  if redis.call('EXISTS', unpack(keys)) > 0 then
+    for _, key in ipairs(keys) do known[sub(key, -16)] = redis.call('EXISTS', key) == 1 or nil end
   end
 end
-
-local meta = root .. K_QUEUE .. queue
-local last = tonumber(redis.call('HGET', meta, 'order') or 0)
-local hint = tonumber(ARGV[3])
-local base = math.abs(hint - us) < ORDER_TRUSTED and hint or us
 
 local function is_known(id)
   return known[id] or redis.call('EXISTS', prefix .. id) == 1
@@ -78,48 +148,15 @@ local function stands_for(unique, reuse, within)
   end
 end
 
-local function moment(how, number)
-  if how == NEVER then return 0 end
-  return math.min(how == IN and now + number or number, FAR)
-end
+local members = {}
 
-local ready_kinds, together = {}, {}
-
--- Works out once what is the same for all jobs of a shape.
-local function worked_out(shape)
-  local kind, rank, when_how, when, deadline_how, deadline, flags, most = struct.unpack('<HbBi8Bi8HH', shape)
-  local run_at = moment(when_how, when)
-  local state = run_at > now and SCHEDULED or READY
-  run_at = math.max(run_at, now)
-  deadline = moment(deadline_how, deadline)
-  local set, score = root .. K_SCHEDULED .. queue, text(run_at)
-  if state == READY then
-    set, score = ready_set(queue, kinds[kind], 0), ready_score(rank, run_at)
-    ready_kinds[kinds[kind]] = true
-  end
-  local timely = band(flags, HAS_DEADLINE) ~= 0
-  return {
-    beginning = pack(CHANGING, state, flags, 0, 0, 0, most, 1, 0, 0, 0, NOBODY, NOBODY, run_at, deadline) .. now8,
-    state = state, set = set, score = score, together = list(list(together, set), score), flags = flags,
-    deadline = timely and text(deadline),
-    -- Those that may leave the set on their own are entries of their own.
-    alone = timely or state == SCHEDULED,
-    worded = band(flags, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) ~= 0,
-  }
-end
-
-local shapes, created, opening, opening_of = {}, false, nil, nil
-local members, numbers = {}, queue_of(queue)
-
-local function create(place, shape, tail)
+-- Creates a job and returns its member.
+local function create(place, id, shape)
   local order = base + (places == '' and place - 1 or struct.unpack('<I4', places, place * 4 - 3))
   last = order > last and order or last + 1
-  local low = last % 256
-  if opening_of ~= last - low then opening_of, opening = last - low, sub(pack('>I8', last), 1, 7) end
-  low = char(low)
-  local id, key = ids[place], keys[place]
-  local member, n = opening .. low .. id, #records
-  records[n + 1], records[n + 2] = key, shape.beginning .. opening .. low .. tail
+  local order8, at, count = pack('>I8', last), jobs_at + 2 * place, #records
+  local member = order8 .. id
+  records[count + 1], records[count + 2] = ARGV[at - 1], shape.beginning .. order8 .. sub(ARGV[at], end_from + 8)
   members[#members + 1] = member
   numbers[shape.state] = numbers[shape.state] + 1
   if shape.alone then
@@ -134,29 +171,28 @@ local function create(place, shape, tail)
   else
     shape.together[#shape.together + 1] = member
   end
-  known[id], created = true, true
+  known[id] = true
   return member
 end
 
 -- Pushes a job that another may stand for, or that has something beside its record; returns the answer.
-local function push(place, head, shape, tail)
+local function push(place, id, shape, payload, fingerprint, key)
   local code, other
-  local along = byte(ARGV[head], 17)
-  local next_arg = head + 1 + along % 2
-  if along >= 2 then code, other = answered(ARGV[next_arg], ARGV[next_arg + 1]) end
+  if key then code, other = answered(fingerprint, key) end
   if not code then
     local unique, scope, reuse, within, _, alias, tags
     if shape.worded then
-      local _, _, _, after = struct.unpack('<Bc0Bc0b', tail)
+      local tail = ARGV[jobs_at + 2 * place]
+      local _, _, _, after = struct.unpack('<Bc0Bc0b', tail, end_from + 8)
       unique, scope, reuse, within, _, alias, tags = words(shape.flags, tail, after)
       code, other = stands_for(unique, reuse, within)
     end
     if not code then
       code = CREATED
-      local member = create(place, shape, tail)
-      if along % 2 == 1 then
-        records[#records + 1] = root .. K_PAYLOAD .. ids[place]
-        records[#records + 1] = ARGV[head + 1]
+      local member = create(place, id, shape)
+      if payload then
+        records[#records + 1] = root .. K_PAYLOAD .. id
+        records[#records + 1] = payload
       end
       if unique then hold(queue, unique, scope, member) end
       if shape.worded then
@@ -164,50 +200,51 @@ local function push(place, head, shape, tail)
         for _, tag in ipairs(tags) do add(root .. K_TAG .. queue .. ':' .. tag, '0', member) end
       end
     end
-    if along >= 2 then
-      keep_answer(ARGV[next_arg], ARGV[next_arg + 1], code == CREATED and CREATED_BEFORE or code, other or ids[place])
-    end
+    if key then keep_answer(fingerprint, key, code == CREATED and CREATED_BEFORE or code, other or id) end
   end
   -- An earlier request made this very job: it is the same push.
-  if code == CREATED or code == CREATED_BEFORE and other == ids[place] then return char(CREATED) end
+  if code == CREATED or code == CREATED_BEFORE and other == id then return char(CREATED) end
   return char(code) .. other
 end
 
-local answers, plain = { '', '' }, true
+local answers, plain = { '' }, true
 local plainly = char(CREATED)
+local shapes = {}
 for place = 1, n do
-  local answer = plainly
-  if not known[ids[place]] then
-    local head = ARGV[heads[place]]
-    local shape_text = sub(head, 18, SHAPE_TO)
-    local shape = shapes[shape_text]
+  local answer, id, payload, fingerprint, key = plainly, sub(ARGV[jobs_at + 2 * place - 1], -16), nil, nil, nil
+  if along_of ~= '' then
+    local along = byte(along_of, place)
+    if along % 2 == 1 then payload, along_at = ARGV[along_at + 1], along_at + 1 end
+    if along >= 2 then fingerprint, key, along_at = ARGV[along_at + 1], ARGV[along_at + 2], along_at + 2 end
+  end
+  if not known[id] then
+    local number = shape_of == '' and 1 or struct.unpack('<I4', shape_of, place * 4 - 3)
+    local shape = shapes[number]
     if not shape then
-      shape = worked_out(shape_text)
-      shapes[shape_text] = shape
+      shape = worked_out(ARGV[shapes_at + number])
+      shapes[number] = shape
     end
-    local tail = sub(head, SHAPE_TO + 1)
-    if some or shape.worded then
-      answer = push(place, heads[place], shape, tail)
+    if shape.worded or payload or key then
+      answer = push(place, id, shape, payload, fingerprint, key)
       plain = plain and answer == plainly
     else
-      create(place, shape, tail)
+      create(place, id, shape)
     end
   end
-  answers[place + 2] = answer
+  answers[place + 1] = answer
 end
 
-if created then
-  rings_work = true
-  redis.call('HSET', meta, 'order', text(last))
-  add_runs(root .. K_ALL .. queue, '0', members)
+local head
+if members[1] then
+  note_kinds()
+  add_runs(all, '0', members)
   for set, scored in pairs(together) do
-    for score, members in pairs(scored) do add_runs(set, score, members) end
+    for score, its in pairs(scored) do add_runs(set, score, its) end
   end
-  local ready = {}
-  for kind in pairs(ready_kinds) do ready[#ready + 1] = kind end
-  in_chunks('SADD', root .. K_KINDS .. queue, ready)
+  head = finished()
+else
+  head = char(finish()) .. pack('<i8', us)
 end
-local head = char(finish()) .. pack('<i8', us)
 if plain then return head end
 answers[1] = head
 return concat(answers)

@@ -11,7 +11,7 @@ while ARGV[at] do
   at = at + 1 + byte(ARGV[at], 41)
 end
 local keys = keys_of(ids)
-for n, record in ipairs(read(keys)) do
+for n, record in ipairs(read_whole(keys)) do
   local id, token, lease, with = struct.unpack('<c16c16i8B', ARGV[heads[n]])
   if renewed[id] then record = read_anew(keys[n]) end -- it comes twice
   local answer = LOST

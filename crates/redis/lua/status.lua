@@ -4,10 +4,9 @@
 -- ARGV  1… ids
 -- Out:  for each nothing, or its record, progress and newest failure (nothing where there is none)
 
-local root = KEYS[1]
 local jobs = {}
 for at, id in ipairs(ARGV) do
-  local record = redis.call('GET', root .. K_RECORD .. id)
+  local record = whole(redis.call('GET', root .. K_RECORD .. id))
   local flags = record and #record > 2 and record:byte(2) or 0
   jobs[at] = record and {
     record,

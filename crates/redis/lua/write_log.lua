@@ -5,7 +5,8 @@
 -- Out:  1 where it was written, else 0
 
 local id = ARGV[2]
-local record = redis.call('GET', root .. K_RECORD .. id)
+local key = prefix .. id
+local record = unfold(key, redis.call('GET', key))
 if not record or #record < AFTER_CHANGING or byte(record, 1) ~= RUNNING or sub(record, TOKEN_FROM, TOKEN_TO) ~= ARGV[3] then
   return 0
 end
@@ -13,5 +14,6 @@ local low = byte(record, 2)
 if band(low, HAS_LOG) == 0 then
   record = sub(record, 1, 1) .. char(low + HAS_LOG) .. sub(record, 3)
 end
-redis.call('MSET', root .. K_RECORD .. id, record, root .. K_LOG .. id, ARGV[4])
+records = { key, record, root .. K_LOG .. id, ARGV[4] }
+flush()
 return 1

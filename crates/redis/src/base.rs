@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use longshore_core::{Error, Kind, QueueName, Settings, StepWatch, Timestamp, Wakeups, WorkerId};
+use longshore_core::{Error, JobId, Kind, QueueName, Settings, StepWatch, Timestamp, Wakeups, WorkerId};
 use redis::{Cmd, ServerErrorKind, Value};
 
 use crate::bells;
@@ -22,6 +22,8 @@ pub(crate) struct Base {
     pub(crate) keys: Keys,
     pub(crate) settings: Settings,
     pub(crate) wakeups: Wakeups,
+    /// The fewest jobs that are bundled, and stay so.
+    pub(crate) fewest: u8,
     /// Tells our bells from those of others.
     pub(crate) me: [u8; 8],
     /// Queues that are registered, and their numbers.
@@ -165,12 +167,13 @@ pub(crate) fn number(value: &Value) -> Option<i64> {
 }
 
 impl Base {
-    pub(crate) fn new(link: Link, keys: Keys, settings: Settings) -> Self {
+    pub(crate) fn new(link: Link, keys: Keys, settings: Settings, fewest: u8) -> Self {
         Base {
             link,
             keys,
             settings,
             wakeups: Wakeups::default(),
+            fewest,
             me: fastrand::u64(..).to_le_bytes(),
             queues: Mutex::default(),
             kinds: Mutex::default(),
@@ -196,6 +199,7 @@ impl Base {
             frame.extend(number.to_le_bytes());
         }
         frame.extend(self.me);
+        frame.push(self.fewest);
         frame.extend(self.keys.bells().into_bytes());
         self.call(script, root).arg(frame)
     }
@@ -290,6 +294,11 @@ impl Base {
         command.arg(format!("{}{}", self.keys.of_all(), keys::RELEASED)).arg(&worker.as_bytes()[..]);
         Ok(self.link.send(&command).await? != Value::Nil)
     }
+}
+
+/// Returns what a job's record is called, where all keys of its slot begin with `root`.
+pub(crate) fn record_key(root: &str, id: JobId) -> Vec<u8> {
+    [root.as_bytes(), keys::RECORD.as_bytes(), id.as_bytes()].concat()
 }
 
 /// Returns the number that tells queues apart whose jobs have the same order: enough for 2,048 queues.

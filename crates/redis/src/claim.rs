@@ -9,7 +9,6 @@ use futures_util::future::join_all;
 use longshore_core::{
     Claim, Claimed, Claims, Error, ErrorKind, JobId, Kind, Payload, QueueName, Token, WorkerId, millis,
 };
-use redis::Value;
 
 use crate::base::{Base, bytes};
 use crate::error;
@@ -104,8 +103,22 @@ impl Asks<'_> {
         let mut items = call.args(claim.kinds.iter().map(Kind::as_str)).list().await?.into_iter();
         let head = items.next().and_then(bytes).ok_or_else(|| error::unexpected("claim"))?;
         let mut answer = self.read_head(&head, bits).ok_or_else(|| error::unexpected("claim"))??;
-        while let Some(member) = items.next() {
-            self.take(&mut answer, member, items.next().unwrap_or_default()).await?;
+        let members = items.next().and_then(bytes).unwrap_or_default();
+        let mut members = members.chunks_exact(MEMBER as usize);
+        let mut beginning = Vec::new();
+        for item in items {
+            let mut record = bytes(item).ok_or_else(|| error::unexpected("claim"))?;
+            let first = record.first().copied().map(i64::from);
+            // A whole record is longer, and a bundled one may be as long, but has no state.
+            if first == Some(READY) && record.len() == BEGINNING as usize {
+                beginning = record;
+                continue;
+            }
+            if first == Some(BUNDLED) && record.len() > BUNDLED_TO as usize {
+                record.splice(..BUNDLED_TO as usize, beginning.iter().copied());
+            }
+            let member = members.next().ok_or_else(|| error::unexpected("claim"))?;
+            self.take(&mut answer, member, &record).await?;
         }
         Ok(answer)
     }
@@ -124,13 +137,12 @@ impl Asks<'_> {
     }
 
     /// Takes a job that was handed out. One that makes no sense is dead instead, and stops nobody.
-    async fn take(&self, answer: &mut Answer, member: Value, record: Value) -> Result<(), Error> {
-        let (member, record) = bytes(member).zip(bytes(record)).ok_or_else(|| error::unexpected("claim"))?;
+    async fn take(&self, answer: &mut Answer, member: &[u8], record: &[u8]) -> Result<(), Error> {
         let token = answer.tokens;
         if let Some(next) = &mut answer.tokens {
             next.number += 1;
         }
-        match read_claimed(&member, &record, token) {
+        match read_claimed(member, record, token) {
             Some(Ok(job)) => answer.jobs.push(job),
             Some(Err((id, token, why))) => {
                 if let Err(e) = bury(self.base, id, token, why).await {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use longshore_core::{Error, Idempotency, Instead, JobId, NewJob, Pushed, QueueName, Timestamp, When};
 
-use crate::base::{Base, each_group, group};
+use crate::base::{Base, Call, each_group, group, record_key};
 use crate::error;
 use crate::record::{Reader, flags, rank, write_tail};
 use crate::script;
@@ -20,33 +20,14 @@ pub(crate) async fn push(base: &Base, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, 
 }
 
 async fn push_to(base: &Base, queue: QueueName, jobs: Vec<(usize, NewJob)>, order: i64) -> Result<Vec<Pushed>, Error> {
-    let mut kinds: Vec<&str> = Vec::new();
-    let mut places: Vec<u8> = Vec::new();
+    let root = base.keys.of_queue(&queue);
+    let mut batch = Batch::new(base, &root, order);
     // Jobs of one batch that go to one queue follow one another.
-    if jobs.last().is_some_and(|(last, _)| last + 1 != jobs.len()) {
-        places.extend(jobs.iter().flat_map(|(place, _)| (*place as u32).to_le_bytes()));
+    batch.scattered = jobs.last().is_some_and(|(last, _)| last + 1 != jobs.len());
+    for (place, job) in &jobs {
+        batch.add(*place, job);
     }
-    let mut some = false;
-    let mut args: Vec<Vec<u8>> = Vec::with_capacity(jobs.len());
-    for (_, job) in &jobs {
-        let kind = kinds.iter().position(|kind| *kind == job.kind.as_str()).unwrap_or_else(|| {
-            kinds.push(job.kind.as_str());
-            kinds.len() - 1
-        });
-        let flags = flags(job);
-        args.push(write(job, kind, flags));
-        some |= flags & PAYLOAD_BESIDE != 0 || job.idempotency.is_some();
-        if flags & PAYLOAD_BESIDE != 0 {
-            args.push(job.payload.as_str().as_bytes().to_vec());
-        }
-        if let Some(Idempotency { key, fingerprint }) = &job.idempotency {
-            args.push(fingerprint.to_vec());
-            args.push(key.as_str().as_bytes().to_vec());
-        }
-    }
-    let call = base.framed(&script::PUSH, &base.keys.of_queue(&queue)).arg(queue.as_str()).number(order);
-    let call = call.arg(places).number(i64::from(some));
-    let call = call.number(kinds.len() as i64).args(kinds).args(args);
+    let call = batch.args(base.framed(&script::PUSH, &root).arg(queue.as_str()));
     let asked = Instant::now();
     let answer = call.bytes().await?;
     let mut from = Reader(&answer);
@@ -59,19 +40,134 @@ async fn push_to(base: &Base, queue: QueueName, jobs: Vec<(usize, NewJob)>, orde
     jobs.iter().map(|(_, job)| read_answer(&mut from, job.id).ok_or_else(|| error::unexpected("push"))).collect()
 }
 
-/// Writes a job as the script takes it: what it turns into something else, and then the end of the record as it is kept.
-fn write(job: &NewJob, kind: usize, flags: i64) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(96 + job.payload.as_str().len().min(SMALL as usize));
-    bytes.extend(job.id.as_bytes());
-    bytes.push(u8::from(flags & PAYLOAD_BESIDE != 0) + 2 * u8::from(job.idempotency.is_some()));
-    bytes.extend((kind as u16 + 1).to_le_bytes());
-    bytes.push(rank(job) as u8);
-    write_moment(&mut bytes, Some(job.when));
-    write_moment(&mut bytes, job.deadline);
-    bytes.extend((flags as u16).to_le_bytes());
-    bytes.extend(job.max_attempts.to_le_bytes());
-    write_tail(&mut bytes, job, flags);
-    bytes
+/// Jobs as the script takes them: what they have in common once, and the ends of their records as they are kept.
+struct Batch<'a> {
+    root: &'a str,
+    /// The order of the first job of the whole batch.
+    order: i64,
+    scattered: bool,
+    /// The fewest jobs that are bundled.
+    fewest: u8,
+    places: Vec<u8>,
+    kinds: Vec<&'a str>,
+    shapes: Vec<[u8; SHAPE]>,
+    shape_of: Vec<u32>,
+    /// What comes along with each job, and all that does.
+    along_of: Vec<u8>,
+    along: Vec<&'a [u8]>,
+    worded: bool,
+    /// Members, one after the other.
+    members: Vec<u8>,
+    /// What the record of each job is called, and its end.
+    records: Vec<Vec<u8>>,
+}
+
+/// How long a shape is.
+const SHAPE: usize = 25;
+
+impl<'a> Batch<'a> {
+    fn new(base: &Base, root: &'a str, order: i64) -> Self {
+        Batch {
+            root,
+            order,
+            scattered: false,
+            fewest: base.fewest,
+            places: Vec::new(),
+            kinds: Vec::new(),
+            shapes: Vec::new(),
+            shape_of: Vec::new(),
+            along_of: Vec::new(),
+            along: Vec::new(),
+            worded: false,
+            members: Vec::new(),
+            records: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, place: usize, job: &'a NewJob) {
+        let flags = flags(job);
+        if self.scattered {
+            self.places.extend((place as u32).to_le_bytes());
+        }
+        let shape = self.shape(job, flags);
+        self.shape_of.push(shape);
+        let mut along = 0;
+        if flags & PAYLOAD_BESIDE != 0 {
+            along |= 1;
+            self.along.push(job.payload.as_str().as_bytes());
+        }
+        if let Some(Idempotency { key, fingerprint }) = &job.idempotency {
+            along |= 2;
+            self.along.extend([&fingerprint[..], key.as_str().as_bytes()]);
+        }
+        self.along_of.push(along);
+        self.worded |= flags & (HAS_UNIQUE | HAS_REUSE | HAS_LABELS) != 0;
+        let order = (self.order + place as i64).to_be_bytes();
+        self.members.extend(order);
+        self.members.extend(job.id.as_bytes());
+        let mut tail = Vec::with_capacity(64 + job.payload.as_str().len().min(SMALL as usize));
+        tail.extend(order);
+        write_tail(&mut tail, job, flags);
+        self.records.extend([record_key(self.root, job.id), tail]);
+    }
+
+    /// Returns the number of a job's shape, counted from 1.
+    fn shape(&mut self, job: &'a NewJob, flags: i64) -> u32 {
+        let kind = job.kind.as_str();
+        let kind = self.kinds.iter().position(|known| *known == kind).unwrap_or_else(|| {
+            self.kinds.push(kind);
+            self.kinds.len() - 1
+        });
+        let mut bytes = Vec::with_capacity(SHAPE);
+        bytes.extend((kind as u16 + 1).to_le_bytes());
+        bytes.push(rank(job) as u8);
+        write_moment(&mut bytes, Some(job.when));
+        write_moment(&mut bytes, job.deadline);
+        bytes.extend((flags as u16).to_le_bytes());
+        bytes.extend(job.max_attempts.to_le_bytes());
+        let shape: [u8; SHAPE] = bytes.try_into().expect("a shape has one length");
+        // Those before it are most likely alike.
+        let known = self.shapes.iter().rposition(|known| *known == shape).unwrap_or_else(|| {
+            self.shapes.push(shape);
+            self.shapes.len() - 1
+        });
+        known as u32 + 1
+    }
+
+    /// Returns whether a job is pushed twice.
+    fn repeats(&self) -> bool {
+        let mut ids: Vec<&[u8]> = self.members.chunks_exact(MEMBER as usize).map(|member| &member[8..]).collect();
+        ids.sort_unstable();
+        ids.windows(2).any(|pair| pair[0] == pair[1])
+    }
+
+    fn args<'b>(mut self, call: Call<'b>) -> Call<'b> {
+        let alike = self.shapes.len() == 1;
+        let bare = self.along.is_empty();
+        let in_one_go = alike && bare && !self.worded && !self.scattered && !self.repeats();
+        let runs: Vec<&[u8]> =
+            if in_one_go { self.members.chunks((RUN * MEMBER) as usize).collect() } else { Vec::new() };
+        let bundled = in_one_go && self.shape_of.len() >= usize::from(self.fewest);
+        if bundled {
+            for (place, record) in self.records.iter_mut().skip(1).step_by(2).enumerate() {
+                let run = runs[place / RUN as usize];
+                let mut head = vec![BUNDLED as u8];
+                head.extend(&run[8..MEMBER as usize]);
+                head.push((place % RUN as usize) as u8);
+                record.splice(..0, head);
+            }
+        }
+        let mut counts = self.order.to_le_bytes().to_vec();
+        for count in [self.shape_of.len(), self.kinds.len(), self.shapes.len(), runs.len()] {
+            counts.extend((count as u32).to_le_bytes());
+        }
+        counts.push(if bundled { BUNDLED_TO as u8 } else { 0 } + 1);
+        let shape_of: Vec<u8> =
+            if alike { Vec::new() } else { self.shape_of.iter().flat_map(|shape| shape.to_le_bytes()).collect() };
+        let along_of: &[u8] = if bare { &[] } else { &self.along_of };
+        let call = call.arg(counts).arg(&self.places).arg(shape_of).arg(along_of);
+        call.args(&self.kinds).args(&self.shapes).args(runs).args(&self.records).args(&self.along)
+    }
 }
 
 /// Writes how a moment is given, and its number.

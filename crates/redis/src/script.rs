@@ -1,6 +1,7 @@
 //! The scripts: one Lua file a verb in `lua/`, put together when first used.
 //!
-//! A script is put together of the parts it needs, and of what is its own: `base.lua` (the clock, and what is to be written),
+//! A script is put together of the parts it needs, and of what is its own: `slot.lua` (what all keys begin with), `bundle.lua` (records of
+//! jobs that go the same way), `base.lua` (the clock, and what is to be written),
 //! `words.lua` (keys, alias, tags), `step.lua` and `move.lua` (where jobs go), `lose.lua` (what a worker held), `ranks.lua` (a seek a
 //! priority). Words in capitals are constants ([`shared`](crate::shared), [`keys`](crate::keys)) and are replaced by what they
 //! stand for: a local variable of Lua would cost each call more than that.
@@ -34,21 +35,21 @@ macro_rules! scripts {
 }
 
 scripts! {
-    PUSH = "push" [BASE, WORDS];
-    CLAIM = "claim" [STEP, BASE, WORDS, MOVE];
-    RENEW = "renew" [STEP, BASE, WORDS, MOVE];
-    SETTLE = "settle" [STEP, BASE, WORDS, MOVE];
-    WRITE_LOG = "write_log" [BASE];
-    RELEASE = "release" [STEP, BASE, WORDS, MOVE, LOSE];
-    UPKEEP = "upkeep" [STEP, BASE, WORDS, MOVE, LOSE, RANKS];
-    UNKNOWN = "unknown" [STEP, BASE, WORDS, MOVE, RANKS];
-    ACT = "act" [STEP, BASE, WORDS, MOVE];
-    PAUSE = "pause" [BASE];
-    RESUME = "resume" [BASE];
-    QUEUE = "queue" [BASE, RANKS];
-    GET = "get" [];
-    STATUS = "status" [];
-    LIST = "list" [];
+    PUSH = "push" [SLOT, BUNDLE, BASE, WORDS];
+    CLAIM = "claim" [SLOT, BUNDLE, STEP, BASE, WORDS, MOVE];
+    RENEW = "renew" [SLOT, BUNDLE, STEP, BASE, WORDS, MOVE];
+    SETTLE = "settle" [SLOT, BUNDLE, STEP, BASE, WORDS, MOVE];
+    WRITE_LOG = "write_log" [SLOT, BUNDLE, BASE];
+    RELEASE = "release" [SLOT, BUNDLE, STEP, BASE, WORDS, MOVE, LOSE];
+    UPKEEP = "upkeep" [SLOT, BUNDLE, STEP, BASE, WORDS, MOVE, LOSE, RANKS];
+    UNKNOWN = "unknown" [SLOT, BUNDLE, STEP, BASE, WORDS, MOVE, RANKS];
+    ACT = "act" [SLOT, BUNDLE, STEP, BASE, WORDS, MOVE];
+    PAUSE = "pause" [SLOT, BUNDLE, BASE];
+    RESUME = "resume" [SLOT, BUNDLE, BASE];
+    QUEUE = "queue" [SLOT, BUNDLE, BASE, RANKS];
+    GET = "get" [SLOT, BUNDLE];
+    STATUS = "status" [SLOT, BUNDLE];
+    LIST = "list" [SLOT, BUNDLE];
     REGISTER = "register" [];
     NOTE_KINDS = "note_kinds" [];
     MARK_RELEASED = "mark_released" [];
@@ -60,6 +61,8 @@ scripts! {
 
 /// Where an event takes a job, in Lua.
 pub(crate) const STEP: &str = include_str!("../lua/step.lua");
+const SLOT: &str = include_str!("../lua/slot.lua");
+const BUNDLE: &str = include_str!("../lua/bundle.lua");
 const BASE: &str = include_str!("../lua/base.lua");
 const WORDS: &str = include_str!("../lua/words.lua");
 const MOVE: &str = include_str!("../lua/move.lua");

@@ -5,7 +5,7 @@ use longshore_core::{
     millis, name::cut,
 };
 
-use crate::base::{Base, each_group, group};
+use crate::base::{Base, Call, each_group, group, record_key};
 use crate::error;
 use crate::record::{Reader, is_small, write_progress, write_result, write_small};
 use crate::script;
@@ -38,16 +38,24 @@ pub(crate) async fn renew(base: &Base, renewals: Vec<Renewal>) -> Result<Vec<Ren
 pub(crate) async fn settle(base: &Base, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
     let groups = group(settlements, |settlement| settlement.id.queue_tag());
     each_group(groups, |tag, settlements| async move {
-        let mut call = base.framed(&script::SETTLE, &base.keys.of_tag(tag));
-        for settlement in &settlements {
-            call = call.args(write_settlement(settlement)?);
+        let root = base.keys.of_tag(tag);
+        let mut batch = Batch::default();
+        // Those of one claim in its order: what happens to them together is written once.
+        let mut places: Vec<usize> = (0..settlements.len()).collect();
+        places.sort_by_key(|place| settlements[*place].token.number);
+        for place in &places {
+            batch.add(&root, &settlements[*place])?;
         }
+        let call = batch.args(base.framed(&script::SETTLE, &root));
         let answer = |code: i64| match code {
             LOST => Some(Settled::Lost),
             DONE => Some(Settled::Done),
             _ => None,
         };
-        read_answers(base, "settle", &call.bytes().await?, settlements.len(), answer)
+        let answers = read_answers(base, "settle", &call.bytes().await?, settlements.len(), answer)?;
+        let mut placed: Vec<_> = places.into_iter().zip(answers).collect();
+        placed.sort_unstable_by_key(|(place, _)| *place);
+        Ok(placed.into_iter().map(|(_, answer)| answer).collect())
     })
     .await
 }
@@ -70,50 +78,74 @@ fn token_bytes(token: Token) -> [u8; 16] {
     ((u128::from(token.number) << 64) | u128::from(token.bits)).to_be_bytes()
 }
 
-/// Writes a settlement: its head, and what comes along.
-fn write_settlement(settlement: &Settlement) -> Result<Vec<Vec<u8>>, Error> {
-    let Settlement { id, token, outcome, progress } = settlement;
-    let (event, carried, message, result) = match outcome {
-        Outcome::Succeed { result } => (SUCCEED, 0, None, result.as_ref()),
-        Outcome::Retry { delay, message } => (RETRY, bounded(*delay), Some(message), None),
-        Outcome::Snooze { delay } => (SNOOZE, bounded(*delay), None, None),
-        Outcome::Release => (RELEASE, 0, None, None),
-        Outcome::Bury { reason, message } => (GIVE_UP, reason_number(*reason)?, Some(message), None),
-        Outcome::Cancel => (CALL_OFF, 0, None, None),
-        other => return Err(Error::invalid(format!("an outcome that this store does not know: {other:?}"))),
-    };
-    let (mut along, mut args) = (0, vec![Vec::new()]);
-    if let Some(message) = message {
-        along |= WITH_MESSAGE;
-        args.push(cut(message, limits::FAILURE_BYTES).as_bytes().to_vec());
-    }
-    let mut small = None;
-    if let Some(result) = result {
-        if !matches!(result, Stored::Inline(_)) {
-            along |= WITH_ARTIFACT;
+/// Settlements as the script takes them: what they have in common once.
+#[derive(Default)]
+struct Batch {
+    shapes: Vec<Vec<u8>>,
+    shape_of: Vec<u32>,
+    /// What the records are called.
+    keys: Vec<Vec<u8>>,
+    /// Tokens, each with the result where that is small.
+    tokens: Vec<Vec<u8>>,
+    along: Vec<Vec<u8>>,
+}
+
+impl Batch {
+    fn add(&mut self, root: &str, settlement: &Settlement) -> Result<(), Error> {
+        let Settlement { id, token, outcome, progress } = settlement;
+        let (event, carried, message, result) = match outcome {
+            Outcome::Succeed { result } => (SUCCEED, 0, None, result.as_ref()),
+            Outcome::Retry { delay, message } => (RETRY, bounded(*delay), Some(message), None),
+            Outcome::Snooze { delay } => (SNOOZE, bounded(*delay), None, None),
+            Outcome::Release => (RELEASE, 0, None, None),
+            Outcome::Bury { reason, message } => (GIVE_UP, reason_number(*reason)?, Some(message), None),
+            Outcome::Cancel => (CALL_OFF, 0, None, None),
+            other => return Err(Error::invalid(format!("an outcome that this store does not know: {other:?}"))),
+        };
+        let (mut along, mut claim) = (0, token_bytes(*token).to_vec());
+        if let Some(message) = message {
+            along |= WITH_MESSAGE;
+            self.along.push(cut(message, limits::FAILURE_BYTES).as_bytes().to_vec());
         }
-        let result = write_result(result);
-        // Where an artifact is must be known to whoever deletes the job, so that it is part of the record in any case.
-        if is_small(&result) || along & WITH_ARTIFACT != 0 {
-            along |= WITH_RESULT;
-            small = Some(result);
-        } else {
-            along |= WITH_LARGE_RESULT;
-            args.push(result);
+        if let Some(result) = result {
+            if !matches!(result, Stored::Inline(_)) {
+                along |= WITH_ARTIFACT;
+            }
+            let result = write_result(result);
+            // Where an artifact is must be known to whoever deletes the job, so that it is part of the record in any case.
+            if is_small(&result) || along & WITH_ARTIFACT != 0 {
+                along |= WITH_RESULT;
+                write_small(&mut claim, &result);
+            } else {
+                along |= WITH_LARGE_RESULT;
+                self.along.push(result);
+            }
         }
+        if let Some(progress) = progress {
+            along |= WITH_PROGRESS;
+            self.along.push(write_progress(progress));
+        }
+        let mut shape = vec![event as u8];
+        shape.extend(carried.to_le_bytes());
+        shape.push(along as u8);
+        let known = self.shapes.iter().rposition(|known| *known == shape).unwrap_or_else(|| {
+            self.shapes.push(shape);
+            self.shapes.len() - 1
+        });
+        self.shape_of.push(known as u32 + 1);
+        self.keys.push(record_key(root, *id));
+        self.tokens.push(claim);
+        Ok(())
     }
-    if let Some(progress) = progress {
-        along |= WITH_PROGRESS;
-        args.push(write_progress(progress));
+
+    fn args<'a>(&self, call: Call<'a>) -> Call<'a> {
+        let mut counts = (self.keys.len() as u32).to_le_bytes().to_vec();
+        counts.extend((self.shapes.len() as u32).to_le_bytes());
+        let number = |shape: &u32| shape.to_le_bytes();
+        let shape_of: Vec<u8> =
+            if self.shapes.len() == 1 { Vec::new() } else { self.shape_of.iter().flat_map(number).collect() };
+        call.arg(counts).arg(shape_of).args(&self.shapes).args(&self.keys).args(&self.tokens).args(&self.along)
     }
-    args[0] = claim_of(*id, *token);
-    args[0].push(event as u8);
-    args[0].extend(carried.to_le_bytes());
-    args[0].push(along as u8);
-    if let Some(result) = small {
-        write_small(&mut args[0], &result);
-    }
-    Ok(args)
 }
 
 /// Reads the bells and a number a job, and rings.

@@ -101,16 +101,17 @@ shared! {
     TOKEN_FROM: i64 = 35;
     TOKEN_TO: i64 = 50;
     GRANT_TO: i64 = 41;
+    /// The last byte of the token's number.
+    TOKEN_LAST: i64 = 42;
     WORKER_FROM: i64 = 51;
     WORKER_TO: i64 = 66;
     RUN_AT_FROM: i64 = 67;
     DEADLINE_FROM: i64 = 75;
     ORDER_FROM: i64 = 91;
     ORDER_TO: i64 = 98;
+    QUEUE_FROM: i64 = 99;
     /// What is shorter is no record: queue and kind have a letter each at least.
     SHORTEST: i64 = 107;
-    /// Where the shape of a pushed job ends, in what the script gets of it.
-    SHAPE_TO: i64 = 42;
 
     BELL_WORK: i64 = 1;
     BELL_NEWS: i64 = 2;
@@ -153,6 +154,21 @@ shared! {
     IN: i64 = 1;
     AT: i64 = 2;
 
+    /// How a record begins that is bundled: no state.
+    BUNDLED: i64 = 255;
+    /// Where the part of a bundled record ends that leads to its bundle.
+    BUNDLED_TO: i64 = 18;
+    /// Where in a bundled record the order begins and ends, and the queue begins.
+    BUNDLED_ORDER_FROM: i64 = 19;
+    BUNDLED_ORDER_TO: i64 = 26;
+    BUNDLED_QUEUE_FROM: i64 = 27;
+    /// Bytes of a record before its order, as a bundle has them.
+    BEGINNING: i64 = 90;
+    /// Bytes of a stretch of a bundle.
+    STRETCH: i64 = BEGINNING + 1;
+    /// Fewer jobs than these are not bundled, and leave their bundle one by one.
+    FEWEST: i64 = 4;
+
     /// Bytes of a member: its order and its id.
     MEMBER: i64 = 24;
     /// Most jobs of one grant: the numbers of their tokens differ in the last byte.
@@ -161,8 +177,11 @@ shared! {
     RUN: i64 = 32;
     /// Sets up to this size are listed as a whole, where they are not sorted by order.
     AT_ONCE: i64 = 5_000;
-    /// Most values that one command is called with: more do not fit Lua's stack.
+    /// Most values that one command is called with. Lua's stack holds more, but not as many as a call may have.
     CHUNK: i64 = 500;
+    /// Most values, keys and records, with which alike jobs are created by one command; their bundles are a few more. Lua's stack
+    /// holds 8,000.
+    AT_ONCE_PUSHED: i64 = 2_000;
     /// Work on so many rows, and no more, goes into one call: everybody waits meanwhile.
     ROWS: i64 = limits::UPKEEP_ROWS as i64;
     /// Workers that one call rescues from; so that most of its rows are left for their jobs.

@@ -1,5 +1,7 @@
 //! What a foreign hand did to our keys stops nobody, and loops nowhere: a job that makes no sense is dead, or gone.
 
+use std::time::Duration;
+
 use longshore_core::{
     Claim, Claimed, Death, Error, Filter, NewJob, Page, Payload, Queue, QueueName, Reason, Settings, State, Store,
     Upkeep, When, WorkerSecret, limits,
@@ -308,4 +310,41 @@ async fn keys_of_a_queue_of_another_type_lose_no_job() {
         .expect_err("there is something else where all jobs are");
     bench.by_hand("RENAME", away, &[&all]).await;
     assert_eq!(bench.upkeep().await.pruned, 5);
+}
+
+#[tokio::test]
+async fn many_foreign_entries_before_a_job_go_bit_by_bit_and_count_as_nothing() {
+    let mut bench = Bench::open().await;
+    let entries: Vec<Vec<u8>> = (0..5_000).map(|n| format!("foreign {n}").into_bytes()).collect();
+    for chunk in entries.chunks(500) {
+        let scored: Vec<&[u8]> = chunk.iter().flat_map(|entry| [&b"0"[..], entry]).collect();
+        bench.by_hand("ZADD", bench.of_queue(keys::READY, ":work"), &scored).await;
+    }
+    let job = bench.push(job()).await;
+    let mut looks = 0;
+    let claimed = loop {
+        looks += 1;
+        let answer = bench.store.claim(ask(1)).await.unwrap();
+        if let [claimed] = &answer.jobs[..] {
+            break claimed.clone();
+        }
+        assert_eq!(answer.next_due, Some(Duration::ZERO), "there is more behind them");
+    };
+    assert_eq!(claimed.id, job.id);
+    assert!((5..20).contains(&looks), "bounded, and not for ever: {looks}");
+    assert_eq!(bench.store.queues().await.unwrap()[0].counts, [0, 0, 1, 0, 0, 0]);
+}
+
+#[tokio::test]
+async fn settle_that_fails_half_way_counts_nothing_down() {
+    let mut bench = Bench::open().await;
+    bench.push_many(8).await;
+    let claimed = bench.take(8).await;
+    bench.by_hand("SET", bench.of_queue(keys::FINAL, ""), &[b"foreign"]).await;
+    for _ in 0..2 {
+        bench.store.settle(claimed[..4].iter().map(success).collect()).await.unwrap_err();
+    }
+    bench.by_hand("DEL", bench.of_queue(keys::FINAL, ""), &[]).await;
+    bench.settings.clock.advance(limits::LEASE);
+    assert_eq!(bench.upkeep().await.rescued, 8, "nobody has settled them");
 }

@@ -1,6 +1,8 @@
 //! Who is who: job ids, worker ids, and the token that a claim makes.
 
+use std::cell::RefCell;
 use std::fmt;
+use std::mem;
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -173,6 +175,19 @@ impl Default for Nonce {
     }
 }
 
+/// Returns random bits of the system's generator, which is asked for those of many ids at once: each question is a system call.
 fn random() -> u64 {
-    getrandom::u64().expect("the system has randomness")
+    const SIZE: usize = 8;
+    thread_local! {
+        static BITS: RefCell<([u8; 32 * SIZE], usize)> = const { RefCell::new(([0; 32 * SIZE], 0)) };
+    }
+    BITS.with_borrow_mut(|(bytes, left)| {
+        if *left == 0 {
+            getrandom::fill(bytes).expect("the system has randomness");
+            *left = bytes.len();
+        }
+        *left -= SIZE;
+        // What was used is no secret of ours any more, and is not kept.
+        u64::from_ne_bytes(mem::take(bytes[*left..][..SIZE].first_chunk_mut::<SIZE>().expect("there is as much left")))
+    })
 }

@@ -1,5 +1,6 @@
 //! Names, parsed once at the edge: inner code has no checks.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -66,8 +67,19 @@ name! {
 impl QueueName {
     /// Returns the 16 bits that every id of this queue's jobs carries.
     pub fn tag(&self) -> u16 {
-        let hash = Sha256::digest(self.0.as_bytes());
-        u16::from_be_bytes([hash[0], hash[1]])
+        thread_local! {
+            /// The queue that was asked for last, most often the same one, and its tag.
+            static LAST: RefCell<Option<(QueueName, u16)>> = const { RefCell::new(None) };
+        }
+        LAST.with_borrow_mut(|last| match last {
+            Some((name, tag)) if name == self => *tag,
+            _ => {
+                let hash = Sha256::digest(self.0.as_bytes());
+                let tag = u16::from_be_bytes([hash[0], hash[1]]);
+                *last = Some((self.clone(), tag));
+                tag
+            }
+        })
     }
 }
 

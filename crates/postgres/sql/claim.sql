@@ -10,7 +10,7 @@ CREATE FUNCTION longshore.claim(
 ) RETURNS TABLE (
     id uuid, token_number bigint, token_bits bigint, queue text, kind text, payload text, attempt smallint, max_attempts smallint,
     crashes smallint, timeout_ms integer, released boolean, next_due bigint, alone_waits boolean, stirred boolean
-) LANGUAGE plpgsql /* steady */ AS $$
+) LANGUAGE plpgsql /* steady, and bare */ AS $$
 #variable_conflict use_column
 DECLARE
     v_clock    bigint;

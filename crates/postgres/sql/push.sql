@@ -10,7 +10,7 @@ CREATE FUNCTION longshore.push_batch(
     p_max_attempts smallint[], p_timeouts integer[], p_deadlines_in bigint[], p_deadlines bigint[], p_keys text[], p_tags text[],
     p_aliases text[], p_unique_keys text[], p_unique_scopes bigint[], p_reuse_keys text[], p_reuse_ms bigint[],
     p_idempotency_keys text[], p_fingerprints bytea[], p_shift bigint, p_fresh boolean, p_within boolean
-) RETURNS TABLE (place integer, instead smallint, other uuid) LANGUAGE plpgsql /* steady */ AS $$
+) RETURNS TABLE (place integer, instead smallint, other uuid) LANGUAGE plpgsql /* steady, and bare */ AS $$
 #variable_conflict use_column
 DECLARE
     v_now      bigint := longshore.clock() + p_shift;

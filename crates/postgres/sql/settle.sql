@@ -8,7 +8,7 @@ CREATE FUNCTION longshore.settle(
     p_certain integer, p_ids uuid[], p_numbers bigint[], p_bits bigint[], p_outcomes smallint[], p_delays bigint[],
     p_messages text[], p_whys text[], p_progresses text[], p_result_types text[], p_results bytea[], p_artifacts bigint[],
     p_artifact_bytes bigint[], p_shift bigint, p_keep_finished bigint, p_keep_dead bigint
-) RETURNS SETOF integer LANGUAGE plpgsql /* steady */ AS $$
+) RETURNS SETOF integer LANGUAGE plpgsql /* steady, and bare */ AS $$
 #variable_conflict use_column
 DECLARE
     v_now   bigint := longshore.clock() + p_shift;

@@ -59,7 +59,8 @@ pub(crate) async fn claim(store: &Postgres, claim: Claim) -> Result<Claims, Erro
     let kinds: Vec<&str> = claim.kinds.iter().map(Kind::as_str).collect();
     let rows = store
         .pool
-        .rows(
+        .rows_of(
+            "claim",
             CLAIM,
             &[
                 (&worker, Type::UUID),

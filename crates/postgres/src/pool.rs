@@ -20,6 +20,7 @@ use tokio_postgres::{Client, Config, Connection, Row, Socket};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::error;
+use crate::schema::SETTINGS;
 use crate::tls;
 use crate::url::{Schema, Url};
 
@@ -124,6 +125,14 @@ impl Pool {
                 }
             }
         }
+    }
+
+    /// Runs one statement as [`rows`](Self::rows) does, which calls a function of which there is a bare one.
+    pub(crate) async fn rows_of(&self, function: &str, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        if self.is_pooled() {
+            return self.rows(sql, params).await; // such a session is as steady as whoever had it before
+        }
+        self.rows(&sql.replace(&format!("{function}("), &format!("{function}_bare(")), params).await
     }
 
     /// Runs one statement that returns one row.
@@ -231,9 +240,10 @@ impl Inner {
         if !self.pooled.load(Ordering::Relaxed) {
             let ms = self.patience.as_millis() * 9 / 10; // the server gives up first, and says so
             let said = config.get_options().unwrap_or_default();
+            let steady = SETTINGS.map(|(name, value)| format!("-c {name}={value}")).join(" ");
             let all = format!(
                 "-c {MARK}=yes -c statement_timeout={ms} -c lock_timeout={ms} -c idle_in_transaction_session_timeout={ms} \
-                 -c default_transaction_isolation=read\\ committed {options} {said}"
+                 -c default_transaction_isolation=read\\ committed {steady} {options} {said}"
             );
             config.options(all.trim_end());
         }

@@ -22,7 +22,7 @@ pub(crate) async fn push(pool: Pool, bells: Bells, shift: i64, jobs: Vec<NewJob>
         return Ok(Vec::new());
     }
     let columns = Columns::of(&jobs, shift);
-    let rows = pool.rows(PUSH, &columns.params()).await?;
+    let rows = pool.rows_of("push_batch", PUSH, &columns.params()).await?;
     let answers = answers(&jobs, &rows)?;
     bells.ring(rings(&answers));
     Ok(answers)

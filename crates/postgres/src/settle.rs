@@ -74,7 +74,8 @@ async fn settle_distinct(
     let (shift, _) = store.settings.clock.shift();
     let rows = store
         .pool
-        .rows(
+        .rows_of(
+            "settle",
             SETTLE,
             &[
                 (&(certain as i32), Type::INT4),

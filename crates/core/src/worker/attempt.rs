@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::handler::{self, Ctx, Then};
@@ -44,23 +44,31 @@ pub(crate) struct Attempt {
     pub(crate) ctx: Ctx,
     pub(crate) handler: Registered,
     pub(crate) slot: Slot,
-    pub(crate) stop: watch::Receiver<Option<Stop>>,
+    pub(crate) stop: oneshot::Receiver<Stop>,
 }
 
 impl Attempt {
     /// Runs it; `None` means that the job was lost and nothing is to be settled.
     pub(crate) async fn run(self) -> Option<Settlement> {
-        let Attempt { backend, job, ctx, handler, slot, stop } = self;
+        let Attempt { backend, job, ctx, handler, slot, mut stop } = self;
         let task = tokio::spawn((handler.run)(job.payload.clone(), ctx.clone(), slot));
-        let ended = tokio::select! {
-            ended = perform(task, &ctx, job.timeout, stop.clone()) => ended,
+        // Most handlers are done before anybody needs a timer, and timers are not free.
+        tokio::task::yield_now().await;
+        let (ended, told) = tokio::select! {
+            biased;
+            ended = perform(task, &ctx, job.timeout, &mut stop) => ended,
             never = keep_log(&backend, &job, &ctx) => match never {},
         };
         if !matches!(ended, Ended::Stopped(Stop::Lost)) {
             write_log(&backend, &job, &ctx).await;
         }
         // A handler that was told to stop and finished all the same has its result kept.
-        let goes_on = stop.borrow().is_none();
+        let goes_on = !told
+            && match stop.try_recv() {
+                Ok(_) => false,
+                Err(TryRecvError::Empty) => true,
+                Err(TryRecvError::Closed) => return None, // there is no dispatcher any more that would settle
+            };
         let backoff = |attempt| handler.terms.retry.delay(attempt);
         let outcome = match ended {
             Ended::Stopped(Stop::Lost) => return None,
@@ -69,7 +77,7 @@ impl Attempt {
                     Ok(outcome) => outcome,
                     Err(message) => decide(&job, Ended::Failed(message), backoff),
                 },
-                why = stopped(stop), if goes_on => match why {
+                why = stopped(&mut stop), if goes_on => match why {
                     Stop::Lost => return None,
                     why => decide(&job, Ended::Stopped(why), backoff),
                 },
@@ -80,19 +88,26 @@ impl Attempt {
     }
 }
 
-/// Waits for the handler, its time-out, or a reason to stop it. A handler that is to stop is told, and dropped if it does not.
+/// Waits for the handler, its time-out, or a reason to stop it; returns whether there was such a reason. A handler that is to stop
+/// is told, and dropped if it does not.
 async fn perform(
     mut task: JoinHandle<handler::Result<Output>>,
     ctx: &Ctx,
     timeout: Duration,
-    stop: watch::Receiver<Option<Stop>>,
-) -> Ended {
-    let ended = tokio::select! {
-        joined = &mut task => return normalise(joined),
-        () = tokio::time::sleep(timeout) => Ended::TimedOut(timeout, String::new()),
-        why = stopped(stop) => Ended::Stopped(why),
+    stop: &mut oneshot::Receiver<Stop>,
+) -> (Ended, bool) {
+    let (ended, told) = tokio::select! {
+        biased;
+        joined = &mut task => return (normalise(joined), false),
+        why = stopped(stop) => (Ended::Stopped(why), true),
+        () = tokio::time::sleep(timeout) => (Ended::TimedOut(timeout, String::new()), false),
     };
     ctx.stopping.cancel();
+    (stop_handler(task, ended).await, told)
+}
+
+/// Waits for a handler that was told to stop, unless nothing it says counts any more.
+async fn stop_handler(mut task: JoinHandle<handler::Result<Output>>, ended: Ended) -> Ended {
     if !matches!(ended, Ended::Stopped(Stop::Lost))
         && let Ok(joined) = tokio::time::timeout(limits::CANCEL_GRACE, &mut task).await
     {
@@ -126,10 +141,9 @@ async fn write_log(backend: &Backend, job: &Claimed, ctx: &Ctx) {
 }
 
 /// Waits until there is a reason to stop.
-async fn stopped(mut stop: watch::Receiver<Option<Stop>>) -> Stop {
-    let why = stop.wait_for(Option::is_some).await.map(|why| *why);
+async fn stopped(stop: &mut oneshot::Receiver<Stop>) -> Stop {
     // A dispatcher that is gone settles nothing: its leases will end, and others take the jobs.
-    why.ok().flatten().unwrap_or(Stop::Lost)
+    stop.await.unwrap_or(Stop::Lost)
 }
 
 fn normalise(joined: Result<handler::Result<Output>, JoinError>) -> Ended {
@@ -181,7 +195,7 @@ fn decide(job: &Claimed, ended: Ended, backoff: impl Fn(u16) -> Duration) -> Out
 ///
 /// The handler's work is not thrown away because a disk is full or a share is away for a moment.
 async fn keep(backend: &Backend, job: &Claimed, output: Output) -> Result<Outcome, String> {
-    if output == Output::new("application/json", "null") {
+    if output.content_type == "application/json" && output.body == "null" {
         return Ok(Outcome::Succeed { result: None });
     }
     if output.body.len() > limits::RESULT_BYTES {

@@ -8,7 +8,7 @@ use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::handler::{Ctx, Latest, States};
@@ -96,7 +96,8 @@ enum Phase {
 
 struct Running {
     id: JobId,
-    stop: watch::Sender<Option<Stop>>,
+    /// Gone once the attempt was told to stop.
+    stop: Option<oneshot::Sender<Stop>>,
     alone: bool,
 }
 
@@ -378,10 +379,10 @@ impl Dispatcher {
         };
         self.report.claimed += 1;
         let job = Arc::new(handler.terms.bind(job));
-        let (stop, stopped) = watch::channel(None);
+        let (stop, stopped) = oneshot::channel();
         let latest = self.keeper.latest();
         self.hold(&job, Arc::clone(&latest), handler.stop_at_lease_end);
-        self.running.insert(job.token, Running { id: job.id, stop, alone: runs_alone(job.crashes) });
+        self.running.insert(job.token, Running { id: job.id, stop: Some(stop), alone: runs_alone(job.crashes) });
         self.report.slots_used += 1;
         let attempt = Attempt {
             backend: self.backend.clone(),
@@ -416,11 +417,13 @@ impl Dispatcher {
     }
 
     fn stop(&mut self, token: Token, why: Stop) {
-        if let Some(running) = self.running.get(&token) {
+        if let Some(running) = self.running.get_mut(&token) {
             if why == Stop::Lost {
                 tracing::warn!(job = %running.id, "lost the job to another worker; its handler is stopped");
             }
-            running.stop.send_if_modified(|stop| stop.is_none() && stop.replace(why).is_none());
+            if let Some(stop) = running.stop.take() {
+                let _ = stop.send(why); // an attempt that is over needs no telling
+            }
         }
         if why == Stop::Lost {
             self.keeper.let_go(token);

@@ -115,7 +115,7 @@ impl Asks<'_> {
                 continue;
             }
             if first == Some(BUNDLED) && record.len() > BUNDLED_TO as usize {
-                record.splice(..BUNDLED_TO as usize, beginning.iter().copied());
+                record = [&beginning[..], &record[BUNDLED_TO as usize..]].concat();
             }
             let member = members.next().ok_or_else(|| error::unexpected("claim"))?;
             self.take(&mut answer, member, &record).await?;

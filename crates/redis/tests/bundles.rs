@@ -5,33 +5,17 @@ use std::time::Duration;
 
 use longshore_core::{
     Acted, Action, Claimed, JobId, NewJob, Outcome, Payload, Pushed, Queue, Reason, Settings, Settled, Settlement,
-    State, Store, Upkeep, limits,
+    State, Store, Token, Upkeep, limits,
 };
 use longshore_redis::{Redis, keys};
-use redis::aio::MultiplexedConnection;
 
+mod by_hand;
 mod jobs;
 
+use by_hand::Bench;
 use jobs::{ask, job, success};
 
-/// A store, and a look at its keys.
-struct Bench {
-    store: Redis,
-    settings: Settings,
-    by_hand: MultiplexedConnection,
-    prefix: String,
-}
-
 impl Bench {
-    async fn open() -> Bench {
-        let server = longshore_testbed::Redis::shared();
-        let (settings, prefix) = (Settings::default(), format!("bundles-{:016x}", fastrand::u64(..)));
-        let store = Redis::open(&format!("{}?prefix={prefix}", server.url()), settings.clone()).await.unwrap();
-        let client = redis::Client::open(server.url()).unwrap();
-        let by_hand = client.get_multiplexed_async_connection().await.unwrap();
-        Bench { store, settings, by_hand, prefix }
-    }
-
     async fn push(&self, n: usize) -> Vec<NewJob> {
         let jobs: Vec<NewJob> = (0..n).map(|_| job()).collect();
         let pushed = self.store.push(jobs.clone()).await.unwrap();
@@ -41,10 +25,6 @@ impl Bench {
 
     async fn take(&self, limit: usize) -> Vec<Claimed> {
         self.store.claim(ask(limit)).await.unwrap().jobs
-    }
-
-    async fn settle(&self, settlements: Vec<Settlement>) -> Vec<Settled> {
-        self.store.settle(settlements).await.unwrap()
     }
 
     async fn states(&self, ids: Vec<JobId>) -> Vec<State> {
@@ -87,10 +67,10 @@ async fn jobs_pushed_together_are_kept_claimed_and_settled_together() {
     assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), jobs.iter().map(|job| job.id).collect::<Vec<_>>());
     let payloads = claimed.iter().zip(&jobs).all(|(claimed, job)| claimed.payload.as_str() == job.payload.as_str());
     assert!(payloads && claimed.iter().all(|job| job.attempt == 1));
-    let answers = bench.settle(claimed.iter().map(success).collect()).await;
+    let answers = bench.store.settle(claimed.iter().map(success).collect()).await.unwrap();
     assert!(answers.iter().all(|answer| *answer == Settled::Done));
     assert_eq!(bench.keys(keys::BUNDLE).await.len(), 3, "they went together all the way");
-    assert_eq!(bench.settle(claimed.iter().map(success).collect()).await, answers, "a repeat is done");
+    assert_eq!(bench.store.settle(claimed.iter().map(success).collect()).await.unwrap(), answers, "a repeat is done");
     let states = bench.states(jobs.iter().map(|job| job.id).collect()).await;
     assert!(states.iter().all(|state| *state == State::Succeeded));
     bench.delete_all().await;
@@ -124,148 +104,165 @@ async fn few_jobs_or_such_as_differ_are_not_bundled() {
 }
 
 /// What a job is to be, by everything that was answered.
+#[derive(Default)]
 struct Expected {
-    state: State,
     attempt: u16,
     interruptions: u32,
-    token: Option<Claimed>,
+    /// The claim that holds it.
+    claim: Option<Claimed>,
 }
 
-fn outcome(random: &mut fastrand::Rng) -> Outcome {
-    match random.u8(0..8) {
-        0 => Outcome::Retry { delay: Duration::from_secs(3_600), message: "not now".to_owned() },
-        1 => Outcome::Snooze { delay: Duration::from_secs(3_600) },
-        2 => Outcome::Release,
-        3 => Outcome::Bury { reason: Reason::Fatal, message: "never".to_owned() },
-        _ => Outcome::Succeed { result: None },
+/// Lets anything happen to jobs in any order, and knows what they are to be.
+struct Walk {
+    bench: Bench,
+    random: fastrand::Rng,
+    jobs: HashMap<JobId, (State, Expected)>,
+}
+
+impl Walk {
+    async fn step(&mut self) {
+        match self.random.u8(0..6) {
+            0 => {
+                let pushed = self.bench.push(self.random.usize(1..80)).await;
+                self.jobs.extend(pushed.into_iter().map(|job| (job.id, (State::Ready, Expected::default()))));
+            }
+            1 | 2 => self.claim().await,
+            3 | 4 => self.settle().await,
+            _ => self.cancel().await,
+        }
+        self.check().await;
+    }
+
+    async fn claim(&mut self) {
+        let limit = self.random.usize(1..60);
+        let claimed = self.bench.take(limit).await;
+        assert_eq!(claimed.len(), limit.min(self.count(State::Ready)));
+        for job in claimed {
+            let (state, its) = self.jobs.get_mut(&job.id).expect("it was pushed");
+            assert_eq!(*state, State::Ready);
+            (*state, its.attempt) = (State::Running, its.attempt + 1);
+            assert_eq!(job.attempt, its.attempt);
+            its.claim = Some(job);
+        }
+    }
+
+    fn running(&self) -> Vec<Claimed> {
+        let mut running: Vec<Claimed> = self.jobs.values().filter_map(|(_, its)| its.claim.clone()).collect();
+        running.sort_by_key(|job| job.token.number);
+        running
+    }
+
+    fn outcome(&mut self) -> Outcome {
+        match self.random.u8(0..8) {
+            0 => Outcome::Retry { delay: Duration::from_secs(3_600), message: "not now".to_owned() },
+            1 => Outcome::Snooze { delay: Duration::from_secs(3_600) },
+            2 => Outcome::Release,
+            3 => Outcome::Bury { reason: Reason::Fatal, message: "never".to_owned() },
+            _ => Outcome::Succeed { result: None },
+        }
+    }
+
+    /// Settles a stretch of what runs, most of which succeeds; in order or not, and with a token that is not the job's.
+    async fn settle(&mut self) {
+        let running = self.running();
+        let wrong = running.first().map(|job| Settlement {
+            token: Token { number: job.token.number + 1_000_000_000, ..job.token },
+            ..success(job)
+        });
+        let (from, size, plain) = (self.random.usize(0..=running.len()), self.random.usize(1..40), self.random.bool());
+        let some = running.iter().skip(from).take(size);
+        let mut settlements: Vec<Settlement> = some.map(success).collect();
+        if !plain {
+            settlements.iter_mut().for_each(|settlement| settlement.outcome = self.outcome());
+        }
+        if self.random.bool() {
+            self.random.shuffle(&mut settlements);
+        }
+        let asked: Vec<Settlement> = settlements.iter().cloned().chain(wrong).collect();
+        let answers = self.bench.store.settle(asked).await.unwrap();
+        let (done, lost) = answers.split_at(settlements.len());
+        assert!(
+            done.iter().all(|answer| *answer == Settled::Done) && lost.iter().all(|answer| *answer == Settled::Lost)
+        );
+        for settlement in settlements {
+            let (state, its) = self.jobs.get_mut(&settlement.id).expect("it was pushed");
+            its.claim = None;
+            *state = match settlement.outcome {
+                Outcome::Retry { .. } | Outcome::Snooze { .. } => State::Scheduled,
+                Outcome::Release => State::Ready,
+                Outcome::Bury { .. } => State::Dead,
+                _ => State::Succeeded,
+            };
+            if matches!(settlement.outcome, Outcome::Snooze { .. } | Outcome::Release) {
+                (its.attempt, its.interruptions) = (its.attempt - 1, its.interruptions + 1);
+            }
+        }
+    }
+
+    /// Calls some jobs off; the worker of one that runs hears of it, and says so.
+    async fn cancel(&mut self) {
+        let some: Vec<JobId> = self.jobs.keys().copied().filter(|_| self.random.u8(0..12) == 0).collect();
+        for id in some {
+            let (state, its) = self.jobs.get_mut(&id).expect("it was pushed");
+            let acted = self.bench.store.act(id, Action::Cancel).await.unwrap();
+            if state.is_final() {
+                assert_eq!(acted, Acted::Not(*state));
+                continue;
+            }
+            if let Some(job) = its.claim.take() {
+                assert_eq!(acted, Acted::Done(State::Running));
+                let called_off = Settlement { outcome: Outcome::Cancel, ..success(&job) };
+                assert_eq!(self.bench.store.settle(vec![called_off]).await.unwrap(), [Settled::Done]);
+            }
+            *state = State::Cancelled;
+        }
+    }
+
+    fn count(&self, state: State) -> usize {
+        self.jobs.values().filter(|(its, _)| *its == state).count()
+    }
+
+    async fn check(&self) {
+        let ids: Vec<JobId> = self.jobs.keys().copied().collect();
+        for chunk in ids.chunks(200) {
+            for job in self.bench.store.get(chunk.to_vec()).await.unwrap() {
+                let job = job.expect("it was pushed");
+                let (state, its) = &self.jobs[&job.id];
+                let known = (*state, its.attempt, its.interruptions);
+                assert_eq!((job.state, job.attempt, job.interruptions), known, "{}", job.id);
+                assert_eq!(job.started_at.is_some(), its.attempt > 0 || its.interruptions > 0);
+            }
+        }
+        if let Some(stats) = self.bench.store.queues().await.unwrap().first() {
+            assert_eq!(stats.counts, State::ALL.map(|state| self.count(state) as u64));
+        }
+    }
+
+    /// Calls off or settles all that is left, and looks that it goes without a trace.
+    async fn end(mut self) {
+        let running = self.running().iter().map(success).collect();
+        assert!(self.bench.store.settle(running).await.unwrap().iter().all(|answer| *answer == Settled::Done));
+        for (id, (state, _)) in &self.jobs {
+            if matches!(state, State::Ready | State::Scheduled) {
+                assert_eq!(self.bench.store.act(*id, Action::Cancel).await.unwrap(), Acted::Done(State::Cancelled));
+            }
+        }
+        if !self.jobs.is_empty() {
+            self.bench.delete_all().await;
+        }
     }
 }
 
 #[tokio::test]
 async fn whatever_happens_to_the_jobs_of_a_bundle_each_has_its_own_state() {
     for seed in 0..40 {
-        let mut bench = Bench::open().await;
-        let mut random = fastrand::Rng::with_seed(seed);
-        let mut expected: HashMap<JobId, Expected> = HashMap::new();
-        let mut stale: Vec<Claimed> = Vec::new();
+        println!("seed {seed}"); // shown if it fails
+        let random = fastrand::Rng::with_seed(seed);
+        let mut walk = Walk { bench: Bench::open().await, random, jobs: HashMap::new() };
         for _ in 0..30 {
-            match random.u8(0..6) {
-                0 => {
-                    for job in bench.push(random.usize(1..80)).await {
-                        let new = Expected { state: State::Ready, attempt: 0, interruptions: 0, token: None };
-                        expected.insert(job.id, new);
-                    }
-                }
-                1 | 2 => {
-                    let limit = random.usize(1..60);
-                    let ready = expected.values().filter(|job| job.state == State::Ready).count();
-                    let claimed = bench.take(limit).await;
-                    assert_eq!(claimed.len(), limit.min(ready), "seed {seed}");
-                    for job in claimed {
-                        let known = expected.get_mut(&job.id).expect("it was pushed");
-                        assert_eq!(known.state, State::Ready, "seed {seed}");
-                        (known.state, known.attempt) = (State::Running, known.attempt + 1);
-                        assert_eq!(job.attempt, known.attempt, "seed {seed}");
-                        known.token = Some(job);
-                    }
-                }
-                3 | 4 => {
-                    let mut running: Vec<Claimed> = expected.values().filter_map(|job| job.token.clone()).collect();
-                    running.sort_by_key(|job| job.token.number);
-                    // A stretch of them, most of which succeed; not always in order.
-                    let from = random.usize(0..=running.len());
-                    let some: Vec<Claimed> = running.into_iter().skip(from).take(random.usize(1..40)).collect();
-                    let plain = random.bool();
-                    let mut settlements: Vec<Settlement> = some
-                        .iter()
-                        .map(|job| {
-                            if plain {
-                                success(job)
-                            } else {
-                                Settlement { outcome: outcome(&mut random), ..success(job) }
-                            }
-                        })
-                        .collect();
-                    if random.bool() {
-                        random.shuffle(&mut settlements);
-                    }
-                    let late: Vec<Settlement> = stale.iter().map(success).collect();
-                    let asked: Vec<Settlement> = settlements.iter().cloned().chain(late).collect();
-                    let answers = bench.settle(asked).await;
-                    assert!(answers[..settlements.len()].iter().all(|answer| *answer == Settled::Done), "seed {seed}");
-                    assert!(answers[settlements.len()..].iter().all(|answer| *answer == Settled::Lost), "seed {seed}");
-                    for settlement in settlements {
-                        let known = expected.get_mut(&settlement.id).expect("it was pushed");
-                        known.token = None;
-                        known.state = match settlement.outcome {
-                            Outcome::Retry { .. } => State::Scheduled,
-                            Outcome::Snooze { .. } => State::Scheduled,
-                            Outcome::Release => State::Ready,
-                            Outcome::Bury { .. } => State::Dead,
-                            _ => State::Succeeded,
-                        };
-                        if matches!(settlement.outcome, Outcome::Snooze { .. } | Outcome::Release) {
-                            (known.attempt, known.interruptions) = (known.attempt - 1, known.interruptions + 1);
-                        }
-                    }
-                }
-                _ => {
-                    let some: Vec<JobId> = expected.keys().copied().filter(|_| random.u8(0..12) == 0).collect();
-                    for id in some {
-                        let known = expected.get_mut(&id).expect("it was pushed");
-                        let acted = bench.store.act(id, Action::Cancel).await.unwrap();
-                        match known.state {
-                            State::Ready | State::Scheduled => known.state = State::Cancelled,
-                            State::Running => {
-                                // Its worker hears of it, and says so.
-                                let job = known.token.take().expect("it runs");
-                                let called_off = Settlement { outcome: Outcome::Cancel, ..success(&job) };
-                                assert_eq!(bench.settle(vec![called_off]).await, [Settled::Done], "seed {seed}");
-                                known.state = State::Cancelled;
-                            }
-                            _ => assert!(!matches!(acted, Acted::Done { .. }), "seed {seed}: {acted:?}"),
-                        }
-                    }
-                }
-            }
-            // Tokens of jobs that somebody else has by now.
-            stale.clear();
-            if let Some(job) = expected.values().find_map(|job| job.token.clone()) {
-                let number = job.token.number + 1_000_000_000_000;
-                stale.push(Claimed { token: longshore_core::Token { number, ..job.token }, ..job });
-            }
-            let ids: Vec<JobId> = expected.keys().copied().collect();
-            for chunk in ids.chunks(200) {
-                let jobs = bench.store.get(chunk.to_vec()).await.unwrap();
-                for job in jobs.into_iter().flatten() {
-                    let known = &expected[&job.id];
-                    assert_eq!(
-                        (job.state, job.attempt, job.interruptions),
-                        (known.state, known.attempt, known.interruptions),
-                        "seed {seed}: {}",
-                        job.id
-                    );
-                    assert_eq!(job.started_at.is_some(), known.attempt + known.interruptions as u16 > 0, "seed {seed}");
-                }
-            }
-            let stats = bench.store.queues().await.unwrap();
-            if let Some(stats) = stats.first() {
-                let count = |state: State| expected.values().filter(|job| job.state == state).count() as u64;
-                assert_eq!(stats.counts, State::ALL.map(count), "seed {seed}");
-            }
+            walk.step().await;
         }
-        // To the end: all are called off or settled, and deleted.
-        let running: Vec<Settlement> = expected.values().filter_map(|job| job.token.as_ref()).map(success).collect();
-        bench.settle(running).await;
-        for (id, job) in &expected {
-            if matches!(job.state, State::Ready | State::Scheduled) {
-                let acted = bench.store.act(*id, Action::Cancel).await.unwrap();
-                assert!(matches!(acted, Acted::Done { .. }), "{acted:?}");
-            }
-        }
-        if !expected.is_empty() {
-            bench.delete_all().await;
-        }
+        walk.end().await;
     }
 }
 
@@ -288,7 +285,13 @@ async fn push_that_is_repeated_among_others_makes_each_job_once() {
     let first = bench.push(40).await;
     let claimed = bench.take(20).await;
     assert!(
-        bench.settle(claimed[..10].iter().map(success).collect()).await.iter().all(|answer| *answer == Settled::Done)
+        bench
+            .store
+            .settle(claimed[..10].iter().map(success).collect())
+            .await
+            .unwrap()
+            .iter()
+            .all(|answer| *answer == Settled::Done)
     );
     let new: Vec<NewJob> = (0..40).map(|_| job()).collect();
     let mixed: Vec<NewJob> = first[5..35].iter().chain(&new).chain(&new[..3]).cloned().collect();

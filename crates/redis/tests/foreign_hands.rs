@@ -3,34 +3,18 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Claimed, Death, Error, Filter, NewJob, Page, Payload, Queue, QueueName, Reason, Settings, State, Store,
-    Upkeep, When, WorkerSecret, limits,
+    Claim, Claimed, Death, Error, Filter, NewJob, Page, Payload, Queue, QueueName, Reason, State, Store, Upkeep, When,
+    WorkerSecret, limits,
 };
-use longshore_redis::{Redis, keys};
-use redis::aio::MultiplexedConnection;
+use longshore_redis::keys;
 
+mod by_hand;
 mod jobs;
 
+use by_hand::Bench;
 use jobs::{ask, job, success};
 
-/// A store, and a way around it.
-struct Bench {
-    store: Redis,
-    settings: Settings,
-    by_hand: MultiplexedConnection,
-    prefix: String,
-}
-
 impl Bench {
-    async fn open() -> Bench {
-        let server = longshore_testbed::Redis::shared();
-        let (settings, prefix) = (Settings::default(), format!("hands-{:016x}", fastrand::u64(..)));
-        let store = Redis::open(&format!("{}?prefix={prefix}", server.url()), settings.clone()).await.unwrap();
-        let client = redis::Client::open(server.url()).unwrap();
-        let by_hand = client.get_multiplexed_async_connection().await.unwrap();
-        Bench { store, settings, by_hand, prefix }
-    }
-
     async fn push(&self, new: NewJob) -> NewJob {
         self.store.push(vec![new.clone()]).await.unwrap();
         new

@@ -94,15 +94,20 @@ local function add_runs(set, score, members)
   end
 end
 
+-- Returns whether somebody else has put this there: it names no job.
+local function is_foreign(entry)
+  return entry == '' or #entry % MEMBER ~= 0
+end
+
 -- Returns how many members stand one after the other in an entry. What somebody else has put there counts as one.
 local function size_of(entry)
-  return entry ~= '' and #entry % MEMBER == 0 and #entry / MEMBER or 1
+  return is_foreign(entry) and 1 or #entry / MEMBER
 end
 
 -- Adds to a list the members that stand in an entry.
 local function members_in(entry, to)
   local n = #to
-  if #entry == MEMBER or #entry % MEMBER ~= 0 or entry == '' then
+  if #entry == MEMBER or is_foreign(entry) then
     to[n + 1] = entry
     return to
   end

@@ -119,11 +119,6 @@ if resumes or #kinds == 0 then
   return answer(FRESH, due, false, 0, 0, 0, {}, {})
 end
 
--- Returns whether somebody else has put this there: it names no job.
-local function is_foreign(entry)
-  return entry == '' or #entry % MEMBER ~= 0
-end
-
 local held_up = false -- what is foreign was in the way: there may be more behind it
 
 -- Finds up to n of the best jobs of these kinds; returns their members one after the other, which kind each is of (nothing where

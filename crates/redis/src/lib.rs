@@ -55,6 +55,7 @@ mod route;
 mod script;
 mod settle;
 mod setup;
+mod shapes;
 mod shared;
 mod target;
 #[cfg(feature = "testing")]

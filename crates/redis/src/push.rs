@@ -9,6 +9,7 @@ use crate::base::{Base, Call, each_group, group, record_key};
 use crate::error;
 use crate::record::{Reader, flags, rank, write_tail};
 use crate::script;
+use crate::shapes::Shapes;
 use crate::shared::*;
 
 /// Pushes jobs: a call a queue, each of which takes effect as a whole.
@@ -50,8 +51,7 @@ struct Batch<'a> {
     fewest: u8,
     places: Vec<u8>,
     kinds: Vec<&'a str>,
-    shapes: Vec<[u8; SHAPE]>,
-    shape_of: Vec<u32>,
+    shapes: Shapes,
     /// What comes along with each job, and all that does.
     along_of: Vec<u8>,
     along: Vec<&'a [u8]>,
@@ -62,9 +62,6 @@ struct Batch<'a> {
     records: Vec<Vec<u8>>,
 }
 
-/// How long a shape is.
-const SHAPE: usize = 25;
-
 impl<'a> Batch<'a> {
     fn new(base: &Base, root: &'a str, order: i64) -> Self {
         Batch {
@@ -74,8 +71,7 @@ impl<'a> Batch<'a> {
             fewest: base.fewest,
             places: Vec::new(),
             kinds: Vec::new(),
-            shapes: Vec::new(),
-            shape_of: Vec::new(),
+            shapes: Shapes::default(),
             along_of: Vec::new(),
             along: Vec::new(),
             worded: false,
@@ -90,7 +86,7 @@ impl<'a> Batch<'a> {
             self.places.extend((place as u32).to_le_bytes());
         }
         let shape = self.shape(job, flags);
-        self.shape_of.push(shape);
+        self.shapes.add(shape);
         let mut along = 0;
         if flags & PAYLOAD_BESIDE != 0 {
             along |= 1;
@@ -111,27 +107,21 @@ impl<'a> Batch<'a> {
         self.records.extend([record_key(self.root, job.id), tail]);
     }
 
-    /// Returns the number of a job's shape, counted from 1.
-    fn shape(&mut self, job: &'a NewJob, flags: i64) -> u32 {
+    /// Returns a job's shape.
+    fn shape(&mut self, job: &'a NewJob, flags: i64) -> Vec<u8> {
         let kind = job.kind.as_str();
         let kind = self.kinds.iter().position(|known| *known == kind).unwrap_or_else(|| {
             self.kinds.push(kind);
             self.kinds.len() - 1
         });
-        let mut bytes = Vec::with_capacity(SHAPE);
+        let mut bytes = Vec::with_capacity(25);
         bytes.extend((kind as u16 + 1).to_le_bytes());
         bytes.push(rank(job) as u8);
         write_moment(&mut bytes, Some(job.when));
         write_moment(&mut bytes, job.deadline);
         bytes.extend((flags as u16).to_le_bytes());
         bytes.extend(job.max_attempts.to_le_bytes());
-        let shape: [u8; SHAPE] = bytes.try_into().expect("a shape has one length");
-        // Those before it are most likely alike.
-        let known = self.shapes.iter().rposition(|known| *known == shape).unwrap_or_else(|| {
-            self.shapes.push(shape);
-            self.shapes.len() - 1
-        });
-        known as u32 + 1
+        bytes
     }
 
     /// Returns whether a job is pushed twice.
@@ -142,12 +132,11 @@ impl<'a> Batch<'a> {
     }
 
     fn args<'b>(mut self, call: Call<'b>) -> Call<'b> {
-        let alike = self.shapes.len() == 1;
         let bare = self.along.is_empty();
-        let in_one_go = alike && bare && !self.worded && !self.scattered && !self.repeats();
+        let in_one_go = self.shapes.is_one() && bare && !self.worded && !self.scattered && !self.repeats();
         let runs: Vec<&[u8]> =
             if in_one_go { self.members.chunks((RUN * MEMBER) as usize).collect() } else { Vec::new() };
-        let bundled = in_one_go && self.shape_of.len() >= usize::from(self.fewest);
+        let bundled = in_one_go && self.shapes.parts() >= usize::from(self.fewest);
         if bundled {
             for (place, record) in self.records.iter_mut().skip(1).step_by(2).enumerate() {
                 let run = runs[place / RUN as usize];
@@ -158,15 +147,13 @@ impl<'a> Batch<'a> {
             }
         }
         let mut counts = self.order.to_le_bytes().to_vec();
-        for count in [self.shape_of.len(), self.kinds.len(), self.shapes.len(), runs.len()] {
+        for count in [self.shapes.parts(), self.kinds.len(), self.shapes.len(), runs.len()] {
             counts.extend((count as u32).to_le_bytes());
         }
         counts.push(if bundled { BUNDLED_TO as u8 } else { 0 } + 1);
-        let shape_of: Vec<u8> =
-            if alike { Vec::new() } else { self.shape_of.iter().flat_map(|shape| shape.to_le_bytes()).collect() };
         let along_of: &[u8] = if bare { &[] } else { &self.along_of };
-        let call = call.arg(counts).arg(&self.places).arg(shape_of).arg(along_of);
-        call.args(&self.kinds).args(&self.shapes).args(runs).args(&self.records).args(&self.along)
+        let call = call.arg(counts).arg(&self.places).arg(self.shapes.numbers()).arg(along_of);
+        self.shapes.args(call.args(&self.kinds)).args(runs).args(&self.records).args(&self.along)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::base::{Base, Call, each_group, group, record_key};
 use crate::error;
 use crate::record::{Reader, is_small, write_progress, write_result, write_small};
 use crate::script;
+use crate::shapes::Shapes;
 use crate::shared::*;
 
 /// What is noted of a job whose worker died.
@@ -81,8 +82,7 @@ fn token_bytes(token: Token) -> [u8; 16] {
 /// Settlements as the script takes them: what they have in common once.
 #[derive(Default)]
 struct Batch {
-    shapes: Vec<Vec<u8>>,
-    shape_of: Vec<u32>,
+    shapes: Shapes,
     /// What the records are called.
     keys: Vec<Vec<u8>>,
     /// Tokens, each with the result where that is small.
@@ -128,11 +128,7 @@ impl Batch {
         let mut shape = vec![event as u8];
         shape.extend(carried.to_le_bytes());
         shape.push(along as u8);
-        let known = self.shapes.iter().rposition(|known| *known == shape).unwrap_or_else(|| {
-            self.shapes.push(shape);
-            self.shapes.len() - 1
-        });
-        self.shape_of.push(known as u32 + 1);
+        self.shapes.add(shape);
         self.keys.push(record_key(root, *id));
         self.tokens.push(claim);
         Ok(())
@@ -141,10 +137,11 @@ impl Batch {
     fn args<'a>(&self, call: Call<'a>) -> Call<'a> {
         let mut counts = (self.keys.len() as u32).to_le_bytes().to_vec();
         counts.extend((self.shapes.len() as u32).to_le_bytes());
-        let number = |shape: &u32| shape.to_le_bytes();
-        let shape_of: Vec<u8> =
-            if self.shapes.len() == 1 { Vec::new() } else { self.shape_of.iter().flat_map(number).collect() };
-        call.arg(counts).arg(shape_of).args(&self.shapes).args(&self.keys).args(&self.tokens).args(&self.along)
+        self.shapes
+            .args(call.arg(counts).arg(self.shapes.numbers()))
+            .args(&self.keys)
+            .args(&self.tokens)
+            .args(&self.along)
     }
 }
 

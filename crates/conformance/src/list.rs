@@ -158,6 +158,7 @@ rule_10_retention once "its calls are those of other rules, and upkeep" {
     retention_of_zero_ends_with_the_next_upkeep: "A retention of zero ends with the next upkeep.",
     unfinished_jobs_are_never_deleted: "No retention deletes a job that is not finished.",
     job_retried_by_hand_is_not_deleted: "A job retried by hand is kept, and its time starts anew when it finishes.",
+    upkeep_is_done_only_when_nothing_is_over: "Upkeep that met what was deleted before says that there is more.",
     deleted_jobs_take_their_artifacts_along: "Upkeep names the artifacts of deleted jobs, and they are deleted.",
     large_and_binary_results_are_kept_outside_the_row: "Small texts are kept in the row, all else as artifacts; both come back byte for byte.",
     orphans_are_swept_and_nothing_else: "Old artifacts that no job points at are swept; young, used and unfinished ones stay.",

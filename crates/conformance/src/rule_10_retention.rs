@@ -6,7 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use longshore_core::{
-    Acted, Action, ArtifactName, Artifacts, Backend, Claimed, Error, NewJob, Outcome, Output, State, UniqueScope, When,
+    Acted, Action, ArtifactName, Artifacts, Backend, Claimed, Error, NewJob, Outcome, Output, Settlement, State,
+    UniqueScope, Upkeep, When,
 };
 
 use crate::bench::{Bench, fatal, hours, job, retry_in, secs, success, unique};
@@ -103,6 +104,33 @@ pub(crate) async fn job_retried_by_hand_is_not_deleted(bench: Bench) {
     let claimed = bench.take_one().await;
     bench.end(&claimed, success()).await;
     assert_eq!(bench.upkeep().await.pruned, 0, "its time starts anew");
+}
+
+pub(crate) async fn upkeep_is_done_only_when_nothing_is_over(bench: Bench) {
+    let bench = bench.keeping(hours(1), hours(1)).await;
+    bench.push_plain(6).await;
+    let claimed = bench.take(6).await;
+    let settle = |job: &Claimed| Settlement { id: job.id, token: job.token, outcome: success(), progress: None };
+    bench.backend.settle(claimed.iter().map(settle).collect()).await.unwrap();
+    let step = async || bench.store.upkeep(Upkeep { limit: 1, rescue: true }).await.unwrap();
+    // They finished together, and some go before their time.
+    for deleted in [&claimed[0], &claimed[1], &claimed[3]] {
+        assert_eq!(bench.act(deleted.id, Action::Delete).await, Acted::Done(State::Succeeded));
+        while step().await.more {}
+        assert!(!bench.is_known(deleted.id).await);
+    }
+    bench.advance(hours(1));
+    let mut pruned = 0;
+    for _ in 0..claimed.len() {
+        let kept = step().await;
+        pruned += kept.pruned;
+        assert!(kept.pruned <= 1);
+        if !kept.more {
+            break;
+        }
+    }
+    assert_eq!(pruned, 3);
+    assert_eq!(bench.list(Default::default()).await, []);
 }
 
 pub(crate) async fn deleted_jobs_take_their_artifacts_along(bench: Bench) {

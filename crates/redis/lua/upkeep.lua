@@ -14,14 +14,18 @@ local meta = root .. K_QUEUE .. queue
 local budget, left = ROWS, 0
 local rescued, buried, deleted, forgotten = 0, 0, 0, 0
 
--- Looks for up to `most` members by score, as far as the bound of this call allows.
+-- Looks for up to `most` members by score, as far as the bound of this call allows; returns whether there may be others, too.
 local function look(set, from, to, most)
   local bound = math.min(most, budget)
   local members = {}
   if bound > 0 then members = redis.call('ZRANGEBYSCORE', set, from, to, 'LIMIT', 0, bound) end
   budget = budget - #members
-  if #members == bound and bound < most then left = 1 end
-  return members
+  return members, #members == bound
+end
+
+-- Notes that a look which may not have seen all came to less than was wanted: what it met was of no use any more.
+local function note_left(others, done, most)
+  if others and done < most then left = 1 end
 end
 
 -- Moves what was found, or drops from the set what cannot be moved; returns how many were moved.
@@ -44,10 +48,10 @@ local leases, crash = root .. K_LEASES .. queue, plan_of(CRASH, nil, HAS_FAILURE
 local function rescue(worker)
   local held, why = root .. K_HELD .. queue .. ':' .. worker, 'the worker process died, or could not renew its lease'
   for _, range in ipairs({ { '-inf', text(lease_now) }, { '(' .. text(lease_now + LONGEST_LEASE), '+inf' } }) do
-    local entries = look(held, range[1], range[2], rescue_most - rescued)
+    local entries, others = look(held, range[1], range[2], rescue_most - rescued)
     local moved, looked_at, all = lose(queue, worker, entries, crash, why, rescue_most - rescued)
     rescued, budget = rescued + moved, math.max(budget - looked_at, 0)
-    if not all and rescued < rescue_most then left = 1 end
+    note_left(others or not all, rescued, rescue_most)
   end
   local next_end = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')
   if next_end[1] then redis.call('ZADD', leases, next_end[2], worker) else redis.call('ZREM', leases, worker) end
@@ -55,16 +59,18 @@ end
 if rescue_most > 0 then
   -- A lease that ends farther ahead than one can was written by a broken clock.
   for _, range in ipairs({ { '-inf', text(lease_now) }, { '(' .. text(lease_now + LONGEST_LEASE), '+inf' } }) do
-    local workers = look(leases, range[1], range[2], WORKERS)
-    if #workers == WORKERS then left = 1 end
+    local workers, others = look(leases, range[1], range[2], WORKERS)
     for _, worker in ipairs(workers) do
       if rescued < rescue_most then rescue(worker) end
     end
+    note_left(others, rescued, rescue_most)
   end
 end
 
 local deadline = root .. K_DEADLINE .. queue
-buried = move_all(deadline, READY, look(deadline, '-inf', text(now), bury_most), plan_of(BURY, EXPIRED))
+local late, later = look(deadline, '-inf', text(now), bury_most)
+buried = move_all(deadline, READY, late, plan_of(BURY, EXPIRED))
+note_left(later, buried, bury_most)
 
 -- Deletes finished jobs whose time is over.
 local final = root .. K_FINAL .. queue
@@ -88,7 +94,6 @@ while #over < bound do
   if #found < 2 * most then break end
 end
 budget = budget - #over
-if #over == bound and bound < delete_most then left = 1 end
 local gone, met = queue_of(queue).gone, {}
 local over_records, over_ids, over_keys = look_up(over)
 for at, record in ipairs(over_records) do
@@ -128,12 +133,14 @@ for at, record in ipairs(over_records) do
     rings_news = true
   end
 end
+note_left(#over == bound, deleted, delete_most)
 flush()
 
 -- Forgets answers to pushes whose time is over; those whose job is still known are looked at again later.
 local answers, answers_until = root .. K_ANSWERS .. queue, root .. K_ANSWERS_UNTIL .. queue
-local keys = look(answers_until, '-inf', text(now), forget_most)
+local keys, others = look(answers_until, '-inf', text(now), forget_most)
 forgotten = #keys
+note_left(others, forgotten, forget_most)
 for _, key in ipairs(keys) do
   local kept = redis.call('HGET', answers, key)
   if kept and #kept == 57 and redis.call('EXISTS', root .. K_RECORD .. sub(kept, 33, 48)) == 1 then
@@ -146,8 +153,9 @@ end
 
 -- Forgets workers that have not claimed anything for a day and hold nothing.
 local seen = root .. K_WORKERS_SEEN .. queue
-local gone = look(seen, '-inf', text(now - WORKER_KEPT), forget_most - forgotten)
+local gone, others_gone = look(seen, '-inf', text(now - WORKER_KEPT), forget_most - forgotten)
 forgotten = forgotten + #gone
+note_left(others_gone, forgotten, forget_most)
 for _, worker in ipairs(gone) do
   if redis.call('EXISTS', root .. K_HELD .. queue .. ':' .. worker) == 1 then
     redis.call('ZADD', seen, text(now), worker)

@@ -18,7 +18,7 @@ local find, concat = string.find, table.concat
 local now8, zero8 = pack('<i8', now), '\0\0\0\0\0\0\0\0'
 
 local records, patches, doomed = {}, {}, {}
-local bundled, bundle_of = {}, {} -- whole records that were read from bundles, and which
+local bundled, bundle_of, place_in = {}, {}, {} -- whole records that were read from bundles, and from where
 local rings_work, rings_news, rings_cancels = false, false, false
 local added, removed, queues, last_queue = {}, {}, {}, nil
 
@@ -87,11 +87,10 @@ local function ready_score(rank, run_at)
   return text((rank + 100) * RANK + run_at)
 end
 
--- Adds members with the same score to a set in which an entry may be several.
+-- Adds members with the same score to a set in which an entry may be several; some may stand one after the other already.
 local function add_runs(set, score, members)
-  for from = 1, #members, RUN do
-    add(set, score, concat(members, '', from, math.min(from + RUN - 1, #members)))
-  end
+  local all = concat(members)
+  for from = 1, #all, RUN * MEMBER do add(set, score, sub(all, from, from + RUN * MEMBER - 1)) end
 end
 
 -- Returns whether somebody else has put this there: it names no job.
@@ -198,8 +197,8 @@ end
 local function unbundle(key)
   local its = bundle_of[key]
   if its then
-    its.left, its.loosened = its.left - 1, true
-    bundled[key], bundle_of[key] = nil, nil
+    its.still, its.loosened = band(its.still, bit.bnot(bit.lshift(1, place_in[key]))), true
+    bundled[key], bundle_of[key], place_in[key] = nil, nil, nil
   end
 end
 
@@ -219,16 +218,16 @@ local function flush_bundles()
   for id, its in pairs(bundles) do
     if its and (its.cut or its.loosened) then
       local key = root .. K_BUNDLE .. id
-      if its.left <= 0 then
+      if its.still == 0 then
         doomed[#doomed + 1] = key
       elseif its.cut then
-        local parts = { pack('<H', its.left) }
+        local parts = { pack('<I4', its.still) }
         for _, stretch in ipairs(its) do parts[#parts + 1] = char(stretch.size) .. stretch.beginning end
         records[#records + 1] = key
         records[#records + 1] = concat(parts)
       else
         patches[#patches + 1] = key
-        patches[#patches + 1] = pack('<H', its.left)
+        patches[#patches + 1] = pack('<I4', its.still)
       end
       its.cut, its.loosened = nil, nil
     end
@@ -285,9 +284,9 @@ end
 
 -- Returns a record as a whole, which may be moved then.
 local function unfold(key, record)
-  local its
-  record, its = whole(record)
-  if its then bundled[key], bundle_of[key] = record, its end
+  local its, place
+  record, its, place = whole(record)
+  if its then bundled[key], bundle_of[key], place_in[key] = record, its, place end
   return record
 end
 

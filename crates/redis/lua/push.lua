@@ -76,7 +76,7 @@ local function create_all()
     for at = runs_at + 1, jobs_at do
       local run = ARGV[at]
       local size = #run / MEMBER
-      ARGV[to + 1], ARGV[to + 2] = root .. K_BUNDLE .. sub(run, 9, MEMBER), pack('<HB', size, size) .. beginning
+      ARGV[to + 1], ARGV[to + 2] = root .. K_BUNDLE .. sub(run, 9, MEMBER), pack('<I4B', 2 ^ size - 1, size) .. beginning
       to = to + 2
     end
   else

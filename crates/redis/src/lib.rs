@@ -85,7 +85,7 @@ use shared::FEWEST;
 use target::Target;
 
 /// The version of the layout of keys and records. A store of another version is refused.
-const LAYOUT: &str = "3";
+const LAYOUT: &str = "4";
 /// Jobs that many producers push at the same time go to the server together, up to this many.
 const PUSHED_AT_ONCE: usize = 500;
 /// How many calls with pushed jobs are on their way at a time: while the server works on one, the next grows.

@@ -171,6 +171,8 @@ shared! {
 
     /// Bytes of a member: its order and its id.
     MEMBER: i64 = 24;
+    /// What in members leads to their ids, as a pattern of Lua's.
+    ORDER_AND_ID: &str = "........(................)";
     /// Most jobs of one grant: the numbers of their tokens differ in the last byte.
     GRANT: i64 = 256;
     /// Most jobs that are one entry of a set together.

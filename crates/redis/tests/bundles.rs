@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use longshore_core::{
-    Acted, Action, Claimed, JobId, NewJob, Outcome, Payload, Pushed, Queue, Reason, Settings, Settled, Settlement,
-    State, Store, Token, Upkeep, limits,
+    Acted, Action, Claimed, JobId, NewJob, Outcome, Payload, Pushed, Queue, Reason, Renewal, Renewed, Settings,
+    Settled, Settlement, State, Store, Token, Upkeep, limits,
 };
 use longshore_redis::{Redis, keys};
 
@@ -73,6 +73,28 @@ async fn jobs_pushed_together_are_kept_claimed_and_settled_together() {
     assert_eq!(bench.store.settle(claimed.iter().map(success).collect()).await.unwrap(), answers, "a repeat is done");
     let states = bench.states(jobs.iter().map(|job| job.id).collect()).await;
     assert!(states.iter().all(|state| *state == State::Succeeded));
+    bench.delete_all().await;
+}
+
+#[tokio::test]
+async fn each_job_of_a_run_is_settled_by_its_own_token() {
+    let mut bench = Bench::open().await;
+    bench.push(12).await;
+    let claimed = bench.take(12).await;
+    // One has left the bundle, and the tokens of two are mixed up.
+    let renewal = Renewal { id: claimed[2].id, token: claimed[2].token, lease: limits::LEASE, progress: None };
+    assert_eq!(bench.store.renew(vec![renewal]).await.unwrap(), [Renewed::Held]);
+    let mut settlements: Vec<Settlement> = claimed.iter().map(success).collect();
+    (settlements[8].id, settlements[9].id) = (settlements[9].id, settlements[8].id);
+    let expected = |at: usize| if at == 8 || at == 9 { Settled::Lost } else { Settled::Done };
+    let answers = bench.store.settle(settlements.clone()).await.unwrap();
+    assert_eq!(answers, (0..12).map(expected).collect::<Vec<_>>());
+    let states = bench.states(claimed.iter().map(|job| job.id).collect()).await;
+    let expected = |at: usize| if at == 8 || at == 9 { State::Running } else { State::Succeeded };
+    assert_eq!(states, (0..12).map(expected).collect::<Vec<_>>());
+    // Each that is left is named twice.
+    let left: Vec<Settlement> = [8, 8, 9, 9].map(|at| success(&claimed[at])).to_vec();
+    assert_eq!(bench.store.settle(left).await.unwrap(), [Settled::Done; 4]);
     bench.delete_all().await;
 }
 

@@ -171,10 +171,10 @@ impl Dispatcher {
             tokio::select! {
                 Some(event) = self.events.recv() => {
                     self.handle(event);
-                    // Whatever else is over by now is settled in the same batch.
-                    while let Ok(event) = self.events.try_recv() {
-                        self.handle(event);
-                    }
+                    self.hear_all();
+                    // Attempts that can end now have their turn first: what is over then is settled in the same batch.
+                    tokio::task::yield_now().await;
+                    self.hear_all();
                 }
                 Some(command) = self.commands.recv() => self.obey(command),
                 () = self.work.heard(), if self.phase == Phase::Working => self.fetch.hungry = true,
@@ -184,6 +184,12 @@ impl Dispatcher {
         };
         tracing::info!(worker = %self.worker, ?ended, settled = self.report.settled, "worker ended");
         ended
+    }
+
+    fn hear_all(&mut self) {
+        while let Ok(event) = self.events.try_recv() {
+            self.handle(event);
+        }
     }
 
     fn handle(&mut self, event: Event) {

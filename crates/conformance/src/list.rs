@@ -286,6 +286,7 @@ stopping once "rule 12 runs workers over a bad connection" {
     drain_past_its_grace_hands_back: "A drain past its grace hands jobs back at no cost, and another worker runs them.",
     cancelled_worker_hands_back_at_once: "A worker that is cancelled hands back at once.",
     cancelled_worker_does_not_claim_what_it_hands_back: "A job that it hands back does not come right back with a claim under way.",
+    worker_whose_outcomes_are_not_taken_stops_claiming: "While the store takes no outcomes, a worker runs no more jobs than twice its slots.",
     quiet_worker_claims_nothing_until_it_is_resumed: "A quiet worker claims nothing until it is resumed.",
     handler_of_a_lost_job_is_stopped_and_counts_for_nothing: "A handler whose job was lost is stopped, and what it says counts for nothing.",
     running_job_outlives_many_leases: "A job that runs for several leases is never rescued.",

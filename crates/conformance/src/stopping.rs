@@ -191,12 +191,23 @@ pub(crate) async fn cancelled_worker_hands_back_at_once(bench: Bench) {
     }
 }
 
-/// Stops claims on their way to the store.
+/// Stops calls of one verb on their way to the store.
 #[derive(Clone)]
 struct Gate {
+    of: Verb,
     open: Arc<watch::Sender<bool>>,
-    /// How many claims stand before it.
+    /// How many calls stand before it.
     waiting: Arc<watch::Sender<usize>>,
+}
+
+impl Gate {
+    fn open(of: Verb) -> Self {
+        Gate { of, open: Arc::new(watch::Sender::new(true)), waiting: Arc::default() }
+    }
+
+    fn before(&self, bench: &Bench) -> Backend {
+        Backend::new(Arc::new(Through::new(Arc::clone(&bench.store), self.clone())), bench.artifacts())
+    }
 }
 
 impl Layer for Gate {
@@ -205,7 +216,7 @@ impl Layer for Gate {
         T: Send + 'a,
         C: Fn() -> Calling<'a, T> + Send + Sync + 'a,
     {
-        if verb == Verb::Claim {
+        if verb == self.of {
             self.waiting.send_modify(|n| *n += 1);
             self.open.subscribe().wait_for(|open| *open).await.expect("the case holds the gate");
             self.waiting.send_modify(|n| *n -= 1);
@@ -215,10 +226,9 @@ impl Layer for Gate {
 }
 
 pub(crate) async fn cancelled_worker_does_not_claim_what_it_hands_back(bench: Bench) {
-    let gate = Gate { open: Arc::new(watch::Sender::new(true)), waiting: Arc::default() };
-    let gated = Backend::new(Arc::new(Through::new(Arc::clone(&bench.store), gate.clone())), bench.artifacts());
+    let gate = Gate::open(Verb::Claim);
     let mut stage = Stage::new();
-    let worker = stage.worker(&gated).grace(secs(3600)).start().unwrap();
+    let worker = stage.worker(&gate.before(&bench)).grace(secs(3600)).start().unwrap();
     let handle = enqueue(&bench, true).await;
     stage.runs().await;
     gate.open.send_replace(false);
@@ -234,6 +244,31 @@ pub(crate) async fn cancelled_worker_does_not_claim_what_it_hands_back(bench: Be
     assert_eq!(tokio::join!(worker.cancel(), then_open).0, Ended::Released);
     let job = bench.job(handle.id()).await;
     assert_eq!((job.state, job.attempt, job.interruptions), (State::Ready, 0, 1));
+}
+
+pub(crate) async fn worker_whose_outcomes_are_not_taken_stops_claiming(bench: Bench) {
+    let gate = Gate::open(Verb::Settle);
+    gate.open.send_replace(false);
+    let stage = Stage::new();
+    stage.let_through.add_permits(10);
+    let mut handles = Vec::new();
+    for _ in 0..10 {
+        handles.push(enqueue(&bench, true).await);
+    }
+    let worker = stage.worker(&gate.before(&bench)).concurrency(2).start().unwrap();
+    // Two that ran have left their slots to two others, which wait with them: that is enough.
+    while worker.report().await.unwrap().unsettled < 4 {
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..20 {
+        let report = worker.report().await.unwrap();
+        assert_eq!((report.unsettled, report.claimed, report.settled), (4, 4, 0));
+    }
+    gate.open.send_replace(true);
+    for handle in &handles {
+        assert!(ends(handle).await.unwrap());
+    }
+    assert_eq!(worker.drain().await, Ended::Drained);
 }
 
 pub(crate) async fn quiet_worker_claims_nothing_until_it_is_resumed(bench: Bench) {

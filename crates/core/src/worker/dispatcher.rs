@@ -263,9 +263,10 @@ impl Dispatcher {
     // ---- claiming ----
 
     fn free_slots(&self) -> usize {
-        // A finished job counts until it is settled: while the store does not answer, no more is taken on.
-        let busy = self.report.slots_used.max(self.running.len() + self.unsettled.len() + self.settling);
-        self.plan.concurrency.saturating_sub(busy)
+        // As many finished jobs as there are slots may wait to be settled; none while the store does not take them.
+        let may_wait = if self.settle_retry.has_failed() { 0 } else { self.plan.concurrency };
+        let too_many = (self.unsettled.len() + self.settling).saturating_sub(may_wait);
+        self.plan.concurrency.saturating_sub(self.report.slots_used.max(self.running.len() + too_many))
     }
 
     fn is_idle(&self) -> bool {

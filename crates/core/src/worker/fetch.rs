@@ -95,6 +95,10 @@ impl Backoff {
         self.not_before = Instant::now() + self.wait.mul_f64(0.5 + fastrand::f64() / 2.0);
     }
 
+    pub(super) fn has_failed(&self) -> bool {
+        !self.wait.is_zero()
+    }
+
     pub(super) fn is_over(&self) -> bool {
         Instant::now() >= self.not_before
     }

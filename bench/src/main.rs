@@ -1,4 +1,4 @@
-//! How fast longshore is, beside the raw engine and its peers in the same run. `cargo run --release -p longshore-bench -- --help`
+//! How fast longshore is, beside the raw engine and its peers in the same run. `cargo run --profile dist -p longshore-bench -- --help`
 //!
 //! `store` (what is measured: a file, or a server started for it), `baseline` (the raw engines), `role` (what producers and
 //! workers do), `process` (each of them a process of its own), `measure` (percentiles, CPU, memory), `cases` (what is
@@ -24,12 +24,12 @@ use std::path::PathBuf;
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "Examples:
-  cargo run --release -p longshore-bench
-  cargo run --release -p longshore-bench -- --store redis --only both,pickup --seconds 10
-  cargo run --release -p longshore-bench -- --store postgres --folder /mnt/disk
-  cargo run --release -p longshore-bench -- --store postgres://bench@db.example/bench --only both
-  cargo run --release -p longshore-bench -- --only depth --depths 10000,1000000,10000000
-  cargo run --release -p longshore-bench -- peers --only bullmq,sidekiq"
+  cargo run --profile dist -p longshore-bench
+  cargo run --profile dist -p longshore-bench -- --store redis --only both,pickup --seconds 10
+  cargo run --profile dist -p longshore-bench -- --store postgres --folder /mnt/disk
+  cargo run --profile dist -p longshore-bench -- --store postgres://bench@db.example/bench --only both
+  cargo run --profile dist -p longshore-bench -- --only depth --depths 10000,1000000,10000000
+  cargo run --profile dist -p longshore-bench -- peers --only bullmq,sidekiq"
 )]
 struct Bench {
     /// What is measured: `sqlite`, or a durable server started for this run: `redis`, `postgres`; or the URL of a server, on

@@ -25,9 +25,9 @@ use crate::store::{Engine, Result, Store, Wanted};
 /// is. They are installed when they are first asked for, in versions that are pinned, by npm, pip and (Sidekiq) apt-get.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  cargo run --release -p longshore-bench -- peers
-  cargo run --release -p longshore-bench -- peers --only bullmq,sidekiq --seconds 10 --runs 3
-  cargo run --release -p longshore-bench -- peers --only celery --alone")]
+  cargo run --profile dist -p longshore-bench -- peers
+  cargo run --profile dist -p longshore-bench -- peers --only bullmq,sidekiq --seconds 10 --runs 3
+  cargo run --profile dist -p longshore-bench -- peers --only celery --alone")]
 pub struct Peers {
     /// Only these
     #[arg(long, value_name = "NAME", value_delimiter = ',',

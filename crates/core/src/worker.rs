@@ -178,8 +178,9 @@ impl Worker {
 
     /// Runs at most this many jobs at a time. Defaults to 10.
     ///
-    /// A job leaves its slot when it has finished. Its outcome is held, and its lease renewed, until the store has taken it; of those as many
-    /// may wait as there are slots, and while the store takes none no more jobs are claimed.
+    /// A job leaves its slot when it has finished; its outcome is held, and its lease renewed, until the store has taken it. Jobs that were
+    /// claimed and are not settled yet are never more than twice the slots, and none are claimed once a settle has failed, until one
+    /// succeeds.
     pub fn concurrency(mut self, slots: usize) -> Self {
         self.concurrency = slots;
         self

@@ -263,7 +263,7 @@ impl Dispatcher {
     // ---- claiming ----
 
     fn free_slots(&self) -> usize {
-        // As many finished jobs as there are slots may wait to be settled; none while the store does not take them.
+        // Finished jobs may wait to be settled beside as many that run, but not while the store does not take them.
         let may_wait = if self.settle_retry.has_failed() { 0 } else { self.plan.concurrency };
         let too_many = (self.unsettled.len() + self.settling).saturating_sub(may_wait);
         self.plan.concurrency.saturating_sub(self.report.slots_used.max(self.running.len() + too_many))

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use longshore_core::{
-    Acted, Action, ArtifactName, Artifacts, Backend, Claimed, Error, NewJob, Outcome, Output, Settlement, State,
-    UniqueScope, Upkeep, When,
+    Acted, Action, ArtifactName, Artifacts, Backend, Claimed, Error, NewJob, Outcome, Output, State, UniqueScope,
+    Upkeep, When,
 };
 
 use crate::bench::{Bench, fatal, hours, job, retry_in, secs, success, unique};
@@ -110,8 +110,7 @@ pub(crate) async fn upkeep_is_done_only_when_nothing_is_over(bench: Bench) {
     let bench = bench.keeping(hours(1), hours(1)).await;
     bench.push_plain(6).await;
     let claimed = bench.take(6).await;
-    let settle = |job: &Claimed| Settlement { id: job.id, token: job.token, outcome: success(), progress: None };
-    bench.backend.settle(claimed.iter().map(settle).collect()).await.unwrap();
+    bench.succeed_all(&claimed).await;
     let step = async || bench.store.upkeep(Upkeep { limit: 1, rescue: true }).await.unwrap();
     // They finished together, and some go before their time.
     for deleted in [&claimed[0], &claimed[1], &claimed[3]] {

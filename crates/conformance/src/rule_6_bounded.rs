@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use longshore_core::{Claimed, Death, NewJob, Settlement, State, Upkeep, When, limits};
+use longshore_core::{Claimed, Death, NewJob, State, Upkeep, When, limits};
 
-use crate::bench::{Bench, hours, job, secs, success};
+use crate::bench::{Bench, hours, job, secs};
 
 const LIMIT: usize = limits::UPKEEP_ROWS;
 
@@ -22,14 +22,6 @@ async fn many_running(bench: &Bench) -> Vec<Claimed> {
 
 async fn push_many(bench: &Bench, n: usize, new: impl Fn() -> NewJob) {
     bench.push_all((0..n).map(|_| new()).collect()).await;
-}
-
-async fn settle_all(bench: &Bench, claimed: &[Claimed]) {
-    for batch in claimed.chunks(limits::BATCH) {
-        let settle = |job: &Claimed| Settlement { id: job.id, token: job.token, outcome: success(), progress: None };
-        let answers = bench.backend.settle(batch.iter().map(settle).collect()).await.unwrap();
-        assert!(answers.iter().all(|answer| *answer == longshore_core::Settled::Done));
-    }
 }
 
 /// Does upkeep until there is no more to do; returns how many rows of one part were touched. Asserts that each step is
@@ -60,7 +52,7 @@ pub(crate) async fn many_expired_leases_are_rescued_in_steps(bench: Bench) {
 pub(crate) async fn many_finished_jobs_are_pruned_in_steps(bench: Bench) {
     let bench = bench.keeping(hours(1), hours(1)).await;
     let claimed = many_running(&bench).await;
-    settle_all(&bench, &claimed).await;
+    bench.succeed_all(&claimed).await;
     assert_eq!(bench.upkeep().await.pruned, 0);
     bench.advance(hours(1));
     assert_eq!(work_off(&bench, |kept| kept.pruned).await, claimed.len());
@@ -95,7 +87,7 @@ pub(crate) async fn parts_of_upkeep_do_not_starve_each_other(bench: Bench) {
     push_many(&bench, 60, || NewJob { deadline: Some(When::In(secs(60))), when: When::In(secs(300)), ..job() }).await;
     bench.push_plain(120).await;
     let finished = bench.take(60).await;
-    settle_all(&bench, &finished).await;
+    bench.succeed_all(&finished).await;
     assert_eq!(bench.take(60).await.len(), 60);
     bench.advance(secs(100));
     let kept = bench.store.upkeep(Upkeep { limit: 20, rescue: true }).await.unwrap();

@@ -8,15 +8,25 @@
 //
 // On PostgreSQL {"schema": …} names the schema that holds everything.
 //
-// Says in JSON lines: {"ready": true}, then {"jobs": N, "seconds": S}, then {"id": …, "us": wall clock} for each entry or answer.
-// A worker tells its numbers at a line on standard input, or by itself after `count` jobs (0 for never); every role ends with
-// standard input.
+// Every role writes JSON lines. First {"ready": true}, once it is connected. Then {"jobs": N, "seconds": S}: what it has done.
+// Then {"id": …, "us": wall clock} for each entry of a handler, or each answer of a push, where that was asked for.
+//
+// `produce` and `pickup` begin at the first line of standard input, so that many processes can begin together; `fill` begins at
+// once. A worker writes its numbers at each line of standard input, and by itself after `count` jobs (0 for never). Every role
+// ends with standard input.
+//
+// A job does nothing. Its result is RESULT in every system that keeps results.
 
 import { createInterface } from "node:readline";
 
 const TEXT = "x".repeat(100);
+/** What a handler returns. */
+export const RESULT = { ok: true };
 /** How many jobs `fill` pushes in one call. */
 const MANY = 1000;
+
+/** The lines of standard input; the iterator is made before the first line can arrive. */
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 
 /**
  * Plays the role that the command line names.
@@ -54,6 +64,7 @@ async function produce(peer, options) {
   const client = await peer.client(options);
   const { producers, seconds } = options;
   say({ ready: true });
+  await lines.next();
   const began = performance.now();
   const until = began + seconds * 1e3;
   let pushed = 0;
@@ -72,6 +83,7 @@ async function pickup(peer, options) {
   const client = await peer.client(options);
   const { rate, seconds } = options;
   say({ ready: true });
+  await lines.next();
   const began = performance.now();
   const answers = [];
   for (let sent = 0; sent < rate * seconds; sent += 1) {
@@ -89,13 +101,10 @@ async function work(peer, options) {
   const { count, entries } = options;
   let done = 0;
   let began = performance.now();
-  let told = false;
   const entered = [];
   const tell = () => {
-    if (told) return;
-    told = true;
     say({ jobs: done, seconds: (performance.now() - began) / 1e3 });
-    entered.forEach(say);
+    entered.splice(0).forEach(say);
   };
   const stop = await peer.worker(options, (id) => {
     if (done === 0) began = performance.now();
@@ -110,7 +119,7 @@ async function work(peer, options) {
 
 /** Waits for the end of standard input; calls `line` at each line before it. */
 async function inputEnds(line = () => {}) {
-  for await (const _ of createInterface({ input: process.stdin })) line();
+  while (!(await lines.next()).done) line();
 }
 
 /** The wall clock in microseconds; all processes of a machine share it. */

@@ -9,6 +9,7 @@ mod sqlite;
 use std::time::Duration;
 
 use crate::Bench;
+use crate::goal::Figure;
 use crate::measure::{median, percentile};
 use crate::store::{Engine, Result, Store, wait};
 use crate::table::Row;
@@ -75,6 +76,7 @@ fn raw_postgres(bench: &Bench, store: &Store, time: Duration) -> Result<Vec<Row>
 
 fn three_writes(batch: usize, rate: f64, how: &str) -> Row {
     Row::new(format!("baseline: three writes a job, batches of {batch}"), rate, "jobs/s", how)
+        .figure(Figure::Raw(batch))
 }
 
 fn single(what: &str, mut ms: Vec<f64>) -> Row {

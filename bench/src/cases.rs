@@ -11,6 +11,7 @@ use crate::front::front;
 use crate::goal::Figure;
 use crate::measure::{cpu, median, percentile, pss_mib};
 use crate::process::{Producer, Worker};
+use crate::processes::processes;
 use crate::role::{micros, new_job};
 use crate::store::{Result, Store, wait};
 use crate::table::{Row, head};
@@ -30,6 +31,7 @@ pub fn run(bench: &Bench) -> Result<()> {
         ("push", push),
         ("drain", drain),
         ("both", both),
+        ("processes", processes),
         ("pickup", pickup),
         ("idle", idle),
         ("depth", depth),
@@ -44,6 +46,7 @@ pub fn run(bench: &Bench) -> Result<()> {
     for (name, case) in cases {
         if bench.only.is_empty() || bench.only.iter().any(|only| name.starts_with(only.as_str())) {
             for row in case(bench, &store)? {
+                let row = row.judge(store.engine(), &rows);
                 if !bench.json {
                     row.print();
                 }
@@ -80,11 +83,9 @@ impl Cost {
     }
 
     fn words(&self) -> String {
-        format!("{:.1} µs CPU a job{}", self.own(), self.server_words())
-    }
-
-    fn server_words(&self) -> String {
-        if self.server.is_empty() { String::new() } else { format!(", server {:.1}", median(self.server.clone())) }
+        let server =
+            if self.server.is_empty() { String::new() } else { format!(", server {:.1}", median(self.server.clone())) };
+        format!("{:.1} µs CPU a job{server}", self.own())
     }
 }
 
@@ -95,7 +96,7 @@ fn push(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
         for _ in 0..bench.runs {
             let place = store.place()?;
             let meter = store.meter();
-            let told = Producer::start(&place.url(), producers, batch, bench.seconds as f64, 0)?.end()?;
+            let told = Producer::start(&place.url(), producers, batch, bench.seconds as f64, 0)?.run()?;
             cost.add(told.cost(), meter.cost(told.jobs));
             rates.push(told.rate());
         }
@@ -121,7 +122,7 @@ fn drain(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
         }
         let more = format!("{}, {:.0} MiB", cost.words(), median(memory));
         let row = Row::new(format!("work off {jobs} waiting jobs, {slots} slots"), median(rates), "jobs/s", more);
-        rows.push(row.goal(Figure::Drain.goal(store.engine())));
+        rows.push(if slots == MANY_SLOTS { row.figure(Figure::Drain) } else { row });
     }
     Ok(rows)
 }
@@ -135,8 +136,7 @@ fn both(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
             let place = store.place()?;
             let worker = Worker::start(&place.url(), SLOTS, 0, &[])?;
             let meter = store.meter();
-            let producer = Producer::start(&place.url(), producers, 1, bench.seconds as f64, 0)?;
-            let pushed = producer.end()?;
+            let pushed = Producer::start(&place.url(), producers, 1, bench.seconds as f64, 0)?.run()?;
             let done = worker.stop()?.told;
             rates.push(done.jobs.min(pushed.jobs) / pushed.seconds);
             cost.add(pushed.cost() + done.cost(), meter.cost(done.jobs.min(pushed.jobs)));
@@ -146,12 +146,13 @@ fn both(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
         }
         let case = format!("both at once: {producers} producers, one worker");
         let (produce, work, memory) = (median(produce), median(work), median(memory));
-        let server = cost.server_words();
-        let more = format!("µs CPU a job: producer {produce:.1}, worker {work:.1}{server}; worker {memory:.0} MiB");
+        let more = format!("µs CPU a job: producer {produce:.1}, worker {work:.1}; worker {memory:.0} MiB");
         let own = Row::new(format!("{case}: own CPU"), cost.own(), "µs/job", "producer and worker, without the server");
-        let row = Row::new(case, median(rates), "jobs/s", more);
-        let aimed = |figure: Figure| figure.goal(store.engine()).filter(|_| producers == 64);
-        rows.extend([row.goal(aimed(Figure::Both)), own.goal(aimed(Figure::OwnCpu))]);
+        let server = (!cost.server.is_empty())
+            .then(|| Row::new(format!("{case}: server CPU"), median(cost.server.clone()), "µs/job", ""));
+        rows.push(Row::new(case, median(rates), "jobs/s", more).figure(Figure::Both(producers)));
+        rows.extend(server);
+        rows.push(own);
     }
     Ok(rows)
 }
@@ -166,7 +167,7 @@ fn pickup(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     let p99 = Row::new("pick-up at 200 jobs/s, p99", percentile(&mut all, 0.99), "ms", format!("p99.9 {p999:.2} ms"));
     let p50 = percentile(&mut all, 0.5);
     let p50 = Row::new("pick-up at 200 jobs/s, p50", p50, "ms", format!("{} jobs", all.len()));
-    Ok(vec![p50, p99.goal(Figure::PickUpP99.goal(store.engine()))])
+    Ok(vec![p50, p99.figure(Figure::PickUpP99)])
 }
 
 /// Pushes at a rate, and returns how long each job waited, in milliseconds.
@@ -217,8 +218,7 @@ fn idle(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     worker.stop()?;
     let over = format!("over {:.0} s{}", began.elapsed().as_secs_f64(), server.unwrap_or_default());
     let memory = Row::new("idle worker: memory", memory, "MiB", "PSS");
-    let goal = Figure::IdleMemory.goal(store.engine());
-    Ok(vec![Row::new("idle worker: CPU", used, "%", over), memory.goal(goal)])
+    Ok(vec![Row::new("idle worker: CPU", used, "%", over), memory.figure(Figure::IdleMemory)])
 }
 
 /// Fewer jobs than these take too little CPU time to tell it from none.
@@ -253,8 +253,7 @@ fn depth(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
         && fewest.0 < most.0
     {
         let case = format!("cost a job: {} waiting to {}", most.0, fewest.0);
-        let row = Row::new(case, most.1 / fewest.1, "×", "CPU of all processes");
-        rows.push(row.goal(Figure::Depth.goal(store.engine())));
+        rows.push(Row::new(case, most.1 / fewest.1, "×", "CPU of all processes").figure(Figure::Depth));
     }
     Ok(rows)
 }

@@ -2,8 +2,8 @@
 //!
 //! `store` (what is measured: a file, or a server started for it), `baseline` (the raw engines), `role` (what producers and
 //! workers do), `process` (each of them a process of its own), `measure` (percentiles, CPU, memory), `cases` (what is
-//! measured), `goal` (what we aim at), `front` (the server under slow forms and a flood), `peers` (other systems, by their own
-//! scripts), `table` (how it is told).
+//! measured), `processes` (many producer processes), `front` (the server under slow forms and a flood), `goal` (what we aim at),
+//! `peers` (other systems, by their own scripts), `table` (how it is told).
 
 mod baseline;
 mod cases;
@@ -12,6 +12,7 @@ mod goal;
 mod measure;
 mod peers;
 mod process;
+mod processes;
 mod role;
 mod store;
 mod table;
@@ -42,7 +43,8 @@ struct Bench {
     /// How often each case is run; the median is told
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Only cases whose name begins so: baseline, push, drain, both, pickup, idle, depth, front
+    /// Only cases whose name begins so: baseline, push, drain, both, processes, pickup, idle, depth, front; goals relative to
+    /// the baseline are printed only if the case `baseline` runs too
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
     /// How many jobs wait, for the case `depth`

@@ -3,6 +3,24 @@
 use std::fs;
 use std::time::Duration;
 
+/// How many jobs were worked in which time, and what they took.
+#[derive(Clone, Copy, Debug)]
+pub struct Throughput {
+    pub jobs: f64,
+    pub seconds: f64,
+    /// CPU time a job in microseconds, of all processes but the server.
+    pub own_us: f64,
+    /// The same of the server, where it is known.
+    pub server_us: Option<f64>,
+}
+
+impl Throughput {
+    /// Returns jobs per second.
+    pub fn rate(&self) -> f64 {
+        self.jobs / self.seconds
+    }
+}
+
 /// Returns the value below which that share of the samples lies; `samples` is sorted by it.
 pub fn percentile(samples: &mut [f64], share: f64) -> f64 {
     if samples.is_empty() {
@@ -13,9 +31,21 @@ pub fn percentile(samples: &mut [f64], share: f64) -> f64 {
     samples[index]
 }
 
+/// Returns the same, between two samples where it falls between them: the median of an even number is the mean of the two in
+/// the middle. Right for few samples.
+pub fn quantile(samples: &mut [f64], share: f64) -> f64 {
+    if samples.is_empty() {
+        return f64::NAN;
+    }
+    samples.sort_by(f64::total_cmp);
+    let place = share * (samples.len() - 1) as f64;
+    let (low, high) = (samples[place.floor() as usize], samples[place.ceil() as usize]);
+    low + (high - low) * place.fract()
+}
+
 /// Returns the median of a few runs.
 pub fn median(mut samples: Vec<f64>) -> f64 {
-    percentile(&mut samples, 0.5)
+    quantile(&mut samples, 0.5)
 }
 
 /// Returns the CPU time a process has used, in user and kernel mode.
@@ -69,6 +99,14 @@ mod tests {
         assert_eq!(percentile(&mut [3.0, 1.0, 2.0], 0.5), 2.0);
         assert_eq!(percentile(&mut [3.0, 1.0, 2.0], 0.99), 3.0);
         assert!(percentile(&mut [], 0.5).is_nan());
+    }
+
+    #[test]
+    fn median_of_an_even_number_is_between_the_middle_two() {
+        assert_eq!(median(vec![4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(quantile(&mut [0.0, 1.0, 2.0], 0.25), 0.5);
+        assert!(median(Vec::new()).is_nan());
     }
 
     #[test]

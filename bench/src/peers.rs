@@ -8,15 +8,18 @@ mod system;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 
 use crate::cases::SLOTS;
-use crate::measure::{median, percentile};
+use crate::goal::BesideBullmq;
+use crate::measure::{Throughput, median, percentile};
 use crate::peers::install::install;
-use crate::peers::peer::{OURS, PEERS, Peer};
+use crate::peers::peer::{BULLMQ_NAME, OUR_NAME, OURS, PEERS, Peer};
 use crate::peers::script::Script;
 use crate::peers::system::{Ours, PRODUCERS, System, Theirs};
+use crate::processes;
 use crate::store::{Engine, Result, Store, Wanted};
 
 /// Measure other job systems beside ours, on the same server in the same run
@@ -27,12 +30,16 @@ use crate::store::{Engine, Result, Store, Wanted};
 #[command(after_help = "Examples:
   cargo run --profile dist -p longshore-bench -- peers
   cargo run --profile dist -p longshore-bench -- peers --only bullmq,sidekiq --seconds 10 --runs 3
+  cargo run --profile dist -p longshore-bench -- peers --only bullmq --cases processes --runs 3
   cargo run --profile dist -p longshore-bench -- peers --only celery --alone")]
 pub struct Peers {
     /// Only these
     #[arg(long, value_name = "NAME", value_delimiter = ',',
           value_parser = PossibleValuesParser::new(PEERS.iter().map(|peer| peer.name)))]
     only: Vec<String>,
+    /// Only these cases
+    #[arg(long, value_name = "CASE", value_delimiter = ',', default_values_t = Case::value_variants().to_vec(), value_enum)]
+    cases: Vec<Case>,
     /// How long jobs are pushed; the full queue has 10,000 jobs for each second
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -53,24 +60,52 @@ pub struct Peers {
     json: bool,
 }
 
-/// What was measured of one system.
-#[derive(Debug, Serialize)]
+/// What is measured of each system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Case {
+    /// Many producers in one process, and one worker
+    Both,
+    /// A full queue
+    Drain,
+    /// How long a job waits at a low rate
+    Pickup,
+    /// Many producer processes, and two workers
+    Processes,
+}
+
+/// What was measured of one system; what was not asked for is missing.
+#[derive(Debug, Default, Serialize)]
 struct Figures {
+    /// Its name on our command line.
+    name: &'static str,
     system: String,
     engine: String,
-    /// How many jobs its worker runs at once, and as what.
+    /// How many jobs its one worker runs at once, and as what.
     slots: String,
     promises: &'static str,
     /// Jobs a second, pushed by many producers and worked at the same time.
-    both: f64,
+    both: Option<f64>,
     /// CPU time a job of that in microseconds: its own processes', and the server's.
-    own_us: f64,
+    own_us: Option<f64>,
     server_us: Option<f64>,
     /// Jobs a second, worked off a full queue.
-    drain: f64,
+    drain: Option<f64>,
     /// From the answer of a push to its handler at 200 jobs a second, in milliseconds.
-    pick_up_p50: f64,
-    pick_up_p99: f64,
+    pick_up_p50: Option<f64>,
+    pick_up_p99: Option<f64>,
+    /// Many producer processes, one entry for each number of them.
+    processes: Vec<Processes>,
+}
+
+/// The medians of a number of producer processes.
+#[derive(Debug, Serialize)]
+struct Processes {
+    producers: usize,
+    /// Jobs a second.
+    rate: f64,
+    /// CPU time a job in microseconds.
+    own_us: f64,
+    server_us: Option<f64>,
 }
 
 impl Peers {
@@ -91,18 +126,19 @@ impl Peers {
                 continue;
             }
             let store = Store::open(&Wanted::Own(engine), self.folder.as_deref())?;
+            let has_rows = !self.json && self.cases.iter().any(|case| *case != Case::Processes);
             if !self.json {
-                self.head(&store)?;
+                self.head(&store, has_rows)?;
             }
             let ours = if self.alone { None } else { Some(self.ours(&store)?) };
-            if let (Some(ours), false) = (&ours, self.json) {
+            if let (Some(ours), true) = (&ours, has_rows) {
                 ours.print(None);
             }
             let mut measured: Vec<Figures> = ours.into_iter().collect();
             for peer in peers {
                 match self.theirs(&store, peer, &cache) {
                     Ok(figures) => {
-                        if !self.json {
+                        if has_rows {
                             figures.print(measured.first().filter(|_| !self.alone));
                         }
                         measured.push(figures);
@@ -114,9 +150,16 @@ impl Peers {
                 }
             }
             if !self.json {
+                if self.cases.contains(&Case::Processes) {
+                    print_processes(&measured);
+                }
+                if engine == Engine::Redis {
+                    print_goals(&measured);
+                }
                 println!();
                 for figures in &measured {
-                    println!("- **{}** ran {}; {}.", figures.system, figures.slots, figures.promises);
+                    let ran = if has_rows { format!("one worker ran {}; ", figures.slots) } else { String::new() };
+                    println!("- **{}**: {ran}{}.", figures.system, figures.promises);
                 }
                 println!();
             }
@@ -128,8 +171,11 @@ impl Peers {
         if failed.is_empty() { Ok(()) } else { Err(format!("not measured: {}", failed.join(", ")).into()) }
     }
 
-    fn head(&self, store: &Store) -> Result<()> {
+    fn head(&self, store: &Store, has_rows: bool) -> Result<()> {
         println!("{}", store.words()?);
+        if !has_rows {
+            return Ok(());
+        }
         println!(
             "{PRODUCERS} producers in one process and one worker for {} s; then {} waiting jobs; then 200 jobs a second. × is \
              ours over theirs.\n",
@@ -149,63 +195,143 @@ impl Peers {
     }
 
     fn ours(&self, store: &Store) -> Result<Figures> {
-        let slots = format!("{SLOTS} at once in one process");
-        self.measure(store, &Ours, format!("longshore {}", env!("CARGO_PKG_VERSION")), slots, OURS)
+        let figures = Figures {
+            name: OUR_NAME,
+            system: format!("longshore {}", env!("CARGO_PKG_VERSION")),
+            slots: format!("{SLOTS} at once in one process"),
+            promises: OURS,
+            ..Figures::default()
+        };
+        self.measure(store, &Ours, figures)
     }
 
-    fn theirs(&self, store: &Store, peer: &Peer, cache: &Path) -> Result<Figures> {
+    fn theirs(&self, store: &Store, peer: &'static Peer, cache: &Path) -> Result<Figures> {
         let installed = install(peer, cache)?;
-        let name = format!("{} {}", peer.title, Script::version(&installed)?);
-        let slots = format!("{} {}", (peer.concurrency)(), peer.slots);
-        self.measure(store, &Theirs { peer, installed }, name, slots, peer.promises)
+        let figures = Figures {
+            name: peer.name,
+            system: format!("{} {}", peer.title, Script::version(&installed)?),
+            slots: format!("{} {}", (peer.concurrency)(), peer.slots),
+            promises: peer.promises,
+            ..Figures::default()
+        };
+        self.measure(store, &Theirs { peer, installed }, figures)
     }
 
-    fn measure(
-        &self,
-        store: &Store,
-        system: &dyn System,
-        name: String,
-        slots: String,
-        promises: &'static str,
-    ) -> Result<Figures> {
-        let (mut both, mut own, mut server, mut drain, mut waited) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    /// Fills the figures in, with the medians of all runs.
+    fn measure(&self, store: &Store, system: &dyn System, mut figures: Figures) -> Result<Figures> {
+        let asked = |case| self.cases.contains(&case);
+        figures.engine = store.engine().to_string();
+        let (mut both, mut drain, mut waited) = (Vec::new(), Vec::new(), Vec::new());
+        let mut processes = processes::PRODUCERS.map(|producers| (producers, Vec::new()));
         for _ in 0..self.runs {
-            let worked = system.both(store, self.seconds)?;
-            both.push(worked.jobs / worked.seconds);
-            own.push(worked.own_us);
-            server.extend(worked.server_us);
-            let worked = system.drain(store, self.full())?;
-            drain.push(worked.jobs / worked.seconds);
-            waited.extend(system.pick_up(store, 200, self.seconds)?);
+            if asked(Case::Both) {
+                both.push(system.both(store, self.seconds)?);
+            }
+            if asked(Case::Drain) {
+                drain.push(system.drain(store, self.full())?);
+            }
+            if asked(Case::Pickup) {
+                waited.extend(system.pick_up(store, 200, self.seconds)?);
+                if waited.is_empty() {
+                    return Err("none of its jobs told when it was entered".into());
+                }
+            }
+            if asked(Case::Processes) {
+                for (producers, runs) in &mut processes {
+                    runs.push(system.processes(store, *producers, self.seconds)?);
+                }
+            }
         }
-        if waited.is_empty() {
-            return Err("none of its jobs told when it was entered".into());
-        }
-        Ok(Figures {
-            system: name,
-            engine: store.engine().to_string(),
-            slots,
-            promises,
-            both: median(both),
-            own_us: median(own),
-            server_us: (!server.is_empty()).then(|| median(server)),
-            drain: median(drain),
-            pick_up_p50: percentile(&mut waited, 0.5),
-            pick_up_p99: percentile(&mut waited, 0.99),
-        })
+        figures.both = rate(&both);
+        figures.own_us = middle(both.iter().map(|run| run.own_us));
+        figures.server_us = middle(both.iter().filter_map(|run| run.server_us));
+        figures.drain = rate(&drain);
+        figures.pick_up_p50 = asked(Case::Pickup).then(|| percentile(&mut waited, 0.5));
+        figures.pick_up_p99 = asked(Case::Pickup).then(|| percentile(&mut waited, 0.99));
+        figures.processes = processes.into_iter().filter_map(|(n, runs)| Processes::of(n, &runs)).collect();
+        Ok(figures)
+    }
+}
+
+/// Returns the median, if there is one.
+fn middle(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let values: Vec<_> = values.collect();
+    (!values.is_empty()).then(|| median(values))
+}
+
+fn rate(runs: &[Throughput]) -> Option<f64> {
+    middle(runs.iter().map(Throughput::rate))
+}
+
+impl Processes {
+    fn of(producers: usize, runs: &[Throughput]) -> Option<Self> {
+        let own_us = middle(runs.iter().map(|run| run.own_us))?;
+        let server_us = middle(runs.iter().filter_map(|run| run.server_us));
+        Some(Processes { producers, rate: rate(runs)?, own_us, server_us })
+    }
+
+    fn print(&self) -> String {
+        let server = self.server_us.map_or(String::new(), |us| format!("{us:.1}, "));
+        format!("{:.0}; {server}{:.1}", self.rate, self.own_us)
     }
 }
 
 impl Figures {
     /// Prints them as a line of a Markdown table, with what ours are times theirs.
     fn print(&self, ours: Option<&Figures>) {
-        let times =
-            |of: fn(&Figures) -> f64| ours.map_or(String::new(), |ours| format!(" (× {:.1})", of(ours) / of(self)));
-        let both = format!("{:.0}{}", self.both, times(|figures| figures.both));
-        let drain = format!("{:.0}{}", self.drain, times(|figures| figures.drain));
-        let pick_up = format!("{:.2}, {:.2}", self.pick_up_p50, self.pick_up_p99);
+        let rate = |of: fn(&Figures) -> Option<f64>| match (of(self), ours.and_then(of)) {
+            (Some(theirs), Some(ours)) => format!("{theirs:.0} (× {:.1})", ours / theirs),
+            (Some(rate), None) => format!("{rate:.0}"),
+            (None, _) => String::new(),
+        };
+        let (both, drain) = (rate(|figures| figures.both), rate(|figures| figures.drain));
+        let pick_up = match (self.pick_up_p50, self.pick_up_p99) {
+            (Some(p50), Some(p99)) => format!("{p50:.2}, {p99:.2}"),
+            _ => String::new(),
+        };
+        let own = self.own_us.map_or(String::new(), |us| format!("{us:.1}"));
         let server = self.server_us.map_or(String::new(), |us| format!(", {us:.1}"));
-        println!("| {:<32} | {both:>24} | {drain:>24} | {pick_up:>24} | {:.1}{server} |", self.system, self.own_us);
+        println!("| {:<32} | {both:>24} | {drain:>24} | {pick_up:>24} | {own}{server} |", self.system);
+    }
+
+    /// Returns the figure that has a goal relative to BullMQ, if it was measured.
+    fn beside_bullmq(&self, figure: BesideBullmq) -> Option<f64> {
+        match figure {
+            BesideBullmq::Both => self.both,
+            BesideBullmq::ServerCpu(producers) => {
+                self.processes.iter().find(|processes| processes.producers == producers)?.server_us
+            }
+        }
+    }
+}
+
+/// Prints the table of many processes.
+fn print_processes(measured: &[Figures]) {
+    let (workers, slots) = (processes::WORKERS, processes::SLOTS);
+    println!(
+        "\nProducer processes with one push in flight each; {workers} worker processes, {slots} jobs at once each: jobs/s; µs \
+         CPU a job of the server, of producers and workers\n"
+    );
+    print!("| {:<32} |", "system");
+    processes::PRODUCERS.iter().for_each(|producers| print!(" {:>24} |", format!("{producers} producing")));
+    print!("\n|{:-<34}|", "");
+    processes::PRODUCERS.iter().for_each(|_| print!("{:->25}:|", ""));
+    println!();
+    for figures in measured {
+        print!("| {:<32} |", figures.system);
+        figures.processes.iter().for_each(|processes| print!(" {:>24} |", processes.print()));
+        println!();
+    }
+}
+
+/// Prints the goals relative to BullMQ, of those figures that were measured of both in this run.
+fn print_goals(measured: &[Figures]) {
+    let find = |name| measured.iter().find(|figures| figures.name == name);
+    let (Some(ours), Some(theirs)) = (find(OUR_NAME), find(BULLMQ_NAME)) else { return };
+    let both = |figure| Some(ours.beside_bullmq(figure)? / theirs.beside_bullmq(figure)?);
+    let judged = BesideBullmq::GOALS.iter().filter_map(|(figure, bound)| Some((figure, bound, both(*figure)?)));
+    println!();
+    for (figure, bound, ratio) in judged {
+        println!("- Goal: {figure} {bound} × BullMQ: {}, {ratio:.2}", bound.verdict(ratio));
     }
 }

@@ -13,7 +13,7 @@ use crate::store::Result;
 pub struct Told {
     pub jobs: f64,
     pub seconds: f64,
-    /// CPU time in seconds.
+    /// CPU time in seconds, from when it was ready.
     pub cpu: f64,
     /// Memory at its peak in MiB, from workers alone.
     pub pss: f64,
@@ -40,18 +40,58 @@ impl Told {
     }
 }
 
-fn start(role: &str, url: &str, named: &[(&str, String)], flags: &[&str]) -> Result<Child> {
-    let named = named.iter().map(|(name, value)| format!("--{name}={value}"));
-    let mut command = Command::new(std::env::current_exe()?);
-    command.arg(role).args(named).args(flags).env(STORE, url);
-    Ok(command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?)
+/// A producer or a worker in a process of its own, ours or a peer's.
+pub trait Process {
+    /// Lets a producer begin, or asks a worker what it has done so far.
+    fn ask(&mut self);
+
+    /// Waits for its answer to that.
+    fn answer(&mut self) -> Result<Count>;
+}
+
+/// How many jobs a process has pushed or worked, and the CPU time in seconds that it has used since it was ready.
+#[derive(Clone, Copy, Debug)]
+pub struct Count {
+    pub jobs: f64,
+    pub cpu: f64,
+}
+
+/// A process of this program; it has said that it is ready.
+struct Role {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Role {
+    fn start(role: &str, url: &str, named: &[(&str, String)], flags: &[&str]) -> Result<Self> {
+        let named = named.iter().map(|(name, value)| format!("--{name}={value}"));
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg(role).args(named).args(flags).env(STORE, url);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        stdout.read_line(&mut String::new())?;
+        Ok(Role { child, stdout })
+    }
+
+    fn ask(&mut self) {
+        if let Some(stdin) = &mut self.child.stdin {
+            let _ = writeln!(stdin); // a process that has ended is noticed when its answer is read
+        }
+    }
+
+    fn answer(&mut self) -> Result<Told> {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line)?;
+        Told::parse(&line)
+    }
 }
 
 /// A process that pushes.
-pub struct Producer(Child);
+pub struct Producer(Role);
 
 impl Producer {
-    /// Starts `producers` tasks that push `batch` jobs a call, until the time is over or `count` jobs are pushed (0 for none).
+    /// Starts a process with `producers` tasks, and waits until it is connected. From when it is asked, each of them pushes
+    /// `batch` jobs a call, one call after the other, until the time is over or `count` jobs are pushed (0 for no such number).
     pub fn start(url: &str, producers: usize, batch: usize, seconds: f64, count: u64) -> Result<Self> {
         let named = [
             ("producers", producers.to_string()),
@@ -59,28 +99,37 @@ impl Producer {
             ("seconds", seconds.to_string()),
             ("count", count.to_string()),
         ];
-        Ok(Producer(start("produce", url, &named, &[])?))
+        Ok(Producer(Role::start("produce", url, &named, &[])?))
     }
 
     /// Pushes that many jobs as fast as it goes.
     pub fn fill(url: &str, count: u64) -> Result<Told> {
-        Producer::start(url, 1, 1000, 36_000.0, count)?.end()
+        Producer::start(url, 1, 1000, 36_000.0, count)?.run()
     }
 
-    /// Waits until it has done what it was to do.
-    pub fn end(mut self) -> Result<Told> {
-        let mut line = String::new();
-        BufReader::new(self.0.stdout.take().expect("it is piped")).read_line(&mut line)?;
-        self.0.wait()?;
-        Told::parse(&line)
+    /// Lets it begin, and waits for its end.
+    pub fn run(mut self) -> Result<Told> {
+        self.0.ask();
+        let told = self.0.answer()?;
+        self.0.child.wait()?;
+        Ok(told)
+    }
+}
+
+impl Process for Producer {
+    fn ask(&mut self) {
+        self.0.ask();
+    }
+
+    fn answer(&mut self) -> Result<Count> {
+        let told = self.0.answer()?;
+        self.0.child.wait()?;
+        Ok(Count { jobs: told.jobs, cpu: told.cpu })
     }
 }
 
 /// A process that works jobs off.
-pub struct Worker {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-}
+pub struct Worker(Role);
 
 /// What a worker has done.
 pub struct Worked {
@@ -93,37 +142,42 @@ impl Worker {
     /// Starts one that ends by itself after `count` jobs (0 for never), and waits until it is ready.
     pub fn start(url: &str, concurrency: usize, count: u64, flags: &[&str]) -> Result<Self> {
         let named = [("concurrency", concurrency.to_string()), ("count", count.to_string())];
-        let mut child = start("work", url, &named, flags)?;
-        let mut stdout = BufReader::new(child.stdout.take().expect("it is piped"));
-        stdout.read_line(&mut String::new())?;
-        Ok(Worker { child, stdout })
+        Ok(Worker(Role::start("work", url, &named, flags)?))
     }
 
     /// Returns its process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.0.child.id()
     }
 
     /// Tells it to stop, and returns what it has done.
     pub fn stop(mut self) -> Result<Worked> {
-        if let Some(stdin) = &mut self.child.stdin {
-            let _ = writeln!(stdin); // it may have ended by itself
-        }
+        drop(self.0.child.stdin.take());
         self.wait()
     }
 
     /// Waits until it has done what it was to do.
     pub fn wait(mut self) -> Result<Worked> {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line)?;
+        let told = self.0.answer()?;
         let mut entries = Vec::new();
-        for line in self.stdout.lines() {
+        for line in self.0.stdout.lines() {
             if let Some((id, micros)) = line?.split_once(' ') {
                 entries.push((id.parse()?, micros.parse()?));
             }
         }
-        self.child.wait()?;
-        Ok(Worked { told: Told::parse(&line)?, entries })
+        self.0.child.wait()?;
+        Ok(Worked { told, entries })
+    }
+}
+
+impl Process for Worker {
+    fn ask(&mut self) {
+        self.0.ask();
+    }
+
+    fn answer(&mut self) -> Result<Count> {
+        let told = self.0.answer()?;
+        Ok(Count { jobs: told.jobs, cpu: told.cpu })
     }
 }
 

@@ -11,15 +11,23 @@ use longshore::{Ctx, Job, JobId, Longshore, NewJob, Payload, Result};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
+use crate::measure::cpu;
+
 /// The variable that names the store to a process of the bench: a command line, with its password, is seen by everybody.
 pub const STORE: &str = "LONGSHORE_BENCH_STORE";
 
-/// A job that does nothing, with a payload of ordinary size.
+/// A job that does nothing, with a payload of about 110 bytes and a small result.
 #[derive(Serialize, Deserialize, Job)]
-#[job(kind = "noop")]
+#[job(kind = "noop", output = Done)]
 pub struct Noop {
     /// Fills the payload up.
     pub text: String,
+}
+
+/// The result of every job, `{"ok":true}`: real jobs have results, and a store has to write them.
+#[derive(Serialize, Deserialize)]
+pub struct Done {
+    ok: bool,
 }
 
 impl Noop {
@@ -46,9 +54,15 @@ pub struct Produce {
 }
 
 impl Produce {
-    /// Prints, at the end: jobs, seconds, CPU seconds.
+    /// Connects and prints `ready`; begins at a line of standard input; at the end prints jobs, seconds, and CPU seconds since
+    /// the beginning.
     pub async fn run(self) -> std::result::Result<(), Box<dyn std::error::Error>> {
         let longshore = Longshore::connect(&self.store).await?;
+        say_ready()?;
+        if std::io::stdin().lock().lines().next().is_none() {
+            return Err("standard input ended before the line that starts the producers".into());
+        }
+        let used = cpu(std::process::id());
         let pushed = Arc::new(AtomicU64::new(0));
         let began = Instant::now();
         let until = began + Duration::from_secs_f64(self.seconds);
@@ -68,7 +82,7 @@ impl Produce {
         for producer in producers {
             producer.await?;
         }
-        let cpu = crate::measure::cpu(std::process::id()).as_secs_f64();
+        let cpu = (cpu(std::process::id()) - used).as_secs_f64();
         println!("{} {} {cpu}", pushed.load(Ordering::Relaxed), began.elapsed().as_secs_f64());
         Ok(())
     }
@@ -80,7 +94,7 @@ pub fn new_job() -> NewJob {
     NewJob::new("default".parse().expect("a name"), Noop::KIND.parse().expect("a name"), payload)
 }
 
-/// Works jobs off until its standard input ends.
+/// Works jobs off until its standard input ends, or a number of jobs is done.
 #[derive(Debug, Args)]
 pub struct Work {
     #[arg(env = STORE, hide_env_values = true)]
@@ -107,18 +121,19 @@ struct Notes {
     count: u64,
 }
 
-async fn noop(_: Noop, ctx: Ctx, State(notes): State<Notes>) -> Result<()> {
+async fn noop(_: Noop, ctx: Ctx, State(notes): State<Notes>) -> Result<Done> {
     if let Some(entries) = &notes.entries {
         let _ = entries.send((ctx.id(), micros())); // the receiver outlives us
     }
     if notes.done.fetch_add(1, Ordering::Relaxed) + 1 == notes.count {
         notes.enough.notify_one();
     }
-    Ok(())
+    Ok(Done { ok: true })
 }
 
 impl Work {
-    /// Prints `ready`; at the end: jobs, seconds, CPU seconds, peak PSS in MiB; then `id micros` for each entry, where asked.
+    /// Connects and prints `ready`. At each line of standard input, and at the end, prints: jobs, seconds, CPU seconds since it
+    /// was ready, peak PSS in MiB. After that, where asked: `id micros` for each entry.
     pub async fn run(self) -> std::result::Result<(), Box<dyn std::error::Error>> {
         let longshore = Longshore::connect(&self.store).await?;
         let (entries, mut entered) = mpsc::unbounded_channel();
@@ -126,30 +141,41 @@ impl Work {
         let enough = Arc::new(tokio::sync::Notify::new());
         let notes = Notes { done: Arc::default(), entries, enough: Arc::clone(&enough), count: self.count };
         let done = Arc::clone(&notes.done);
-        let began = Instant::now();
+        let (began, used) = (Instant::now(), cpu(std::process::id()));
+        let numbers = move || {
+            let (jobs, took) = (done.load(Ordering::Relaxed), began.elapsed().as_secs_f64());
+            let cpu = (cpu(std::process::id()) - used).as_secs_f64();
+            format!("{jobs} {took} {cpu} {}", PEAK_KIB.load(Ordering::Relaxed) as f64 / 1024.0)
+        };
         let running = longshore.worker().handle(noop).state(notes).concurrency(self.concurrency).start()?;
-        println!("ready");
-        std::io::stdout().flush()?;
+        say_ready()?;
         let peak = (!self.unwatched).then(|| tokio::spawn(watch_memory()));
-        let told = tokio::task::spawn_blocking(|| std::io::stdin().lock().lines().next());
+        let asked = numbers.clone();
+        let input_ended = tokio::task::spawn_blocking(move || {
+            for _ in std::io::stdin().lock().lines().map_while(std::result::Result::ok) {
+                println!("{}", asked());
+            }
+        });
         tokio::select! {
             () = enough.notified() => {}
-            _ = told => {}
+            _ = input_ended => {}
         }
-        let took = began.elapsed().as_secs_f64();
-        let jobs = done.load(Ordering::Relaxed);
-        let cpu = crate::measure::cpu(std::process::id()).as_secs_f64();
+        let numbers = numbers();
         let _ = running.drain().await;
         if let Some(peak) = peak {
             peak.abort();
         }
-        let peak = PEAK_KIB.load(Ordering::Relaxed) as f64 / 1024.0;
-        println!("{jobs} {took} {cpu} {peak}");
+        println!("{numbers}");
         while let Ok((id, micros)) = entered.try_recv() {
             println!("{id} {micros}");
         }
         std::process::exit(0) // a thread may still wait for standard input
     }
+}
+
+fn say_ready() -> std::io::Result<()> {
+    println!("ready");
+    std::io::stdout().flush()
 }
 
 static PEAK_KIB: AtomicU64 = AtomicU64::new(0);

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::goal::Goal;
+use crate::goal::Figure;
+use crate::store::Engine;
 
 /// One measured number.
 #[derive(Clone, Debug, Serialize)]
@@ -17,30 +18,38 @@ pub struct Row {
     pub goal: Option<String>,
     /// More about it: percentiles, CPU a job, memory.
     pub more: String,
+    /// Which figure it is, where a goal needs to know.
+    #[serde(skip)]
+    pub figure: Option<Figure>,
 }
 
 impl Row {
     pub fn new(case: impl Into<String>, value: f64, unit: &'static str, more: impl Into<String>) -> Self {
-        Row { case: case.into(), value, unit, goal: None, more: more.into() }
+        Row { case: case.into(), value, unit, goal: None, more: more.into(), figure: None }
     }
 
-    /// Tells beside it what we aim at.
-    pub fn goal(mut self, goal: Option<Goal>) -> Self {
-        let word = |goal: &Goal| if goal.is_reached(self.value) { "reached" } else { "missed" };
-        self.goal = goal.map(|goal| format!("{goal}: {}", word(&goal)));
-        self
+    /// Names the figure, so that it is compared with its goal, and others with it.
+    pub fn figure(self, figure: Figure) -> Self {
+        Row { figure: Some(figure), ..self }
+    }
+
+    /// Compares it with its goal, which may be relative to a row measured earlier in this run.
+    pub fn judge(self, engine: Engine, earlier: &[Row]) -> Self {
+        let measured = |figure| earlier.iter().find(|row| row.figure == Some(figure)).map(|row| row.value);
+        let goal = self.figure.and_then(|figure| figure.judge(self.value, engine, measured));
+        Row { goal, ..self }
     }
 
     /// Prints it as a line of a Markdown table.
     pub fn print(&self) {
         let digits = if self.value >= 1000.0 { 0 } else { 2 };
         let goal = self.goal.as_deref().unwrap_or_default();
-        println!("| {:<48} | {:>10.digits$} {:<6} | {goal:<16} | {} |", self.case, self.value, self.unit, self.more);
+        println!("| {:<52} | {:>10.digits$} {:<6} | {goal:<46} | {} |", self.case, self.value, self.unit, self.more);
     }
 }
 
 /// Prints the head of the table.
 pub fn head() {
-    println!("| {:<48} | {:>17} | {:<16} | more |", "case", "median", "goal");
-    println!("|{:-<50}|{:->18}:|{:-<18}|---|", "", "", "");
+    println!("| {:<52} | {:>17} | {:<46} | more |", "case", "median", "goal");
+    println!("|{:-<54}|{:->18}:|{:-<48}|---|", "", "", "");
 }

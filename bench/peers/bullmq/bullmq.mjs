@@ -1,11 +1,11 @@
 // BullMQ in a benchmark, on Redis or PostgreSQL as the URL says; the roles are those of roles.mjs.
 //
-// All its defaults: a job is under a lock of 30 s while it runs, a finished one is kept.
+// All its defaults: a job is under a lock of 30 s while it runs; a finished one is kept, with its result as `returnvalue`.
 
 import { readFileSync } from "node:fs";
 import { Queue, Worker, createPostgresBackend, setDefaultBackendFactory } from "bullmq";
 import { Redis } from "ioredis";
-import { play } from "./roles.mjs";
+import { RESULT, play } from "./roles.mjs";
 
 const QUEUE = "bench";
 
@@ -30,7 +30,11 @@ await play({
   },
 
   async worker({ concurrency, ...options }, entered) {
-    const worker = new Worker(QUEUE, async (job) => entered(job.id), { connection: connection(options), concurrency });
+    const handler = async (job) => {
+      entered(job.id);
+      return RESULT;
+    };
+    const worker = new Worker(QUEUE, handler, { connection: connection(options), concurrency });
     await worker.waitUntilReady();
     return () => worker.close();
   },

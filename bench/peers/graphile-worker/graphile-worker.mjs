@@ -1,7 +1,7 @@
 // graphile-worker in a benchmark; the roles are those of roles.mjs.
 //
 // All its defaults; with {"batched": true} a worker fetches 500 jobs at once and completes them in batches. A finished job's row
-// is deleted; one whose worker was killed waits for 4 hours.
+// is deleted, and no result is kept: the handler returns none. A job whose worker was killed waits for 4 hours.
 
 import { readFileSync } from "node:fs";
 import { Logger, makeWorkerUtils, run } from "graphile-worker";

@@ -16,7 +16,7 @@ pub struct Peer {
     pub package: Package,
     /// The files that it is run from; the first one is the script.
     pub files: &'static [(&'static str, &'static str)],
-    /// How many jobs its one worker runs at once.
+    /// How many jobs its worker runs at once where there is one worker.
     pub concurrency: fn() -> usize,
     /// What that number is made of.
     pub slots: &'static str,
@@ -63,12 +63,18 @@ const GRAPHILE_WORKER: &[(&str, &str)] = &[
 ];
 
 const BULLMQ_PROMISES: &str = "a job is locked while it runs, and runs again when its worker is gone; one attempt where no more \
-                               are asked for; finished jobs are kept";
+                               are asked for; finished jobs are kept with their results";
+
+/// The one on Redis, which some of our goals are relative to.
+pub const BULLMQ_NAME: &str = "bullmq";
+
+/// Ourselves.
+pub const OUR_NAME: &str = "longshore";
 
 /// All of them, in the order in which they are measured.
 pub const PEERS: &[Peer] = &[
     Peer {
-        name: "bullmq",
+        name: BULLMQ_NAME,
         title: "BullMQ",
         engine: Engine::Redis,
         package: Package::Npm,
@@ -88,7 +94,7 @@ pub const PEERS: &[Peer] = &[
         slots: "threads in one Ruby process, its default",
         options: Map::new,
         promises: "the free version's fetch takes a job off the list before it runs: a worker that is killed loses what it ran; \
-                   finished jobs leave nothing",
+                   finished jobs leave nothing, results are not kept",
     },
     Peer {
         name: "celery",
@@ -103,7 +109,8 @@ pub const PEERS: &[Peer] = &[
         slots: "processes of one worker, a core each, its default",
         options: Map::new,
         promises: "a job is acknowledged before it runs: a worker that is killed loses what it ran, and what it had fetched \
-                   ahead waits for an hour; no retry where the job does not ask for it; finished jobs leave nothing",
+                   ahead waits for an hour; no retry where the job does not ask for it; finished jobs leave nothing, \
+                   the result backend is off by default",
     },
     Peer {
         name: "bullmq-postgres",
@@ -125,7 +132,7 @@ pub const PEERS: &[Peer] = &[
         concurrency: || 24,
         slots: "at once in one Node process",
         options: Map::new,
-        promises: "the jobs of a worker that is killed wait for 4 hours; finished jobs are deleted",
+        promises: "the jobs of a worker that is killed wait for 4 hours; finished jobs are deleted, results are not kept",
     },
     Peer {
         name: "graphile-worker-batched",
@@ -136,7 +143,8 @@ pub const PEERS: &[Peer] = &[
         concurrency: || 24,
         slots: "at once in one Node process, 500 fetched ahead, completed in batches",
         options: || Map::from_iter([("batched".to_owned(), json!(true))]),
-        promises: "the jobs of a worker that is killed, those fetched ahead included, wait for 4 hours; finished jobs are deleted",
+        promises: "the jobs of a worker that is killed, those fetched ahead included, wait for 4 hours; finished jobs are deleted, \
+                   results are not kept",
     },
 ];
 

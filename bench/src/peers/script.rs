@@ -56,7 +56,7 @@ pub struct Script {
     /// Those that it told so far.
     moments: Vec<Moment>,
     log: PathBuf,
-    /// The CPU time before it began its work.
+    /// The CPU time until it was ready.
     before: Duration,
 }
 
@@ -70,7 +70,7 @@ impl Script {
         })
     }
 
-    /// Starts a role, and waits until it begins its work.
+    /// Starts a role, and waits until it is ready.
     pub fn start(installed: &Installed, role: &str, options: &Value) -> Result<Self> {
         let mut script = Script::spawn(installed, &[role.to_owned(), options.to_string()])?;
         script.until(|line| matches!(line, Line::Ready { .. }).then_some(()))?;
@@ -98,7 +98,7 @@ impl Script {
         Ok(Script { child, lines, moments: Vec::new(), log: installed.log.clone(), before: Duration::ZERO })
     }
 
-    /// Waits until it tells what it has done, and returns that with the CPU time of it and its children since its start, in
+    /// Waits until it tells what it has done, and returns that with the CPU time of it and its children since it was ready, in
     /// seconds.
     pub fn told(&mut self) -> Result<(Told, f64)> {
         let told = self.until(|line| match line {
@@ -108,12 +108,11 @@ impl Script {
         Ok((told, (cpu_with_children(self.child.id()) - self.before).as_secs_f64()))
     }
 
-    /// Asks a worker what it has done by now.
-    pub fn ask(&mut self) -> Result<(Told, f64)> {
+    /// Lets a producer begin, or asks a worker what it has done so far; [`Script::told`] waits for the answer.
+    pub fn ask(&mut self) {
         if let Some(stdin) = &mut self.child.stdin {
-            let _ = stdin.write_all(b"\n"); // one that has ended is found out by the next call
+            let _ = stdin.write_all(b"\n"); // a script that has ended is noticed when its answer is read
         }
-        self.told()
     }
 
     /// Ends it, and returns the moments that it told.
@@ -196,7 +195,8 @@ mod tests {
         let says = r#"echo noise; echo '{"ready": true}'; read -r _; echo '{"id": "a", "us": 7}'
                       echo '{"jobs": 3, "seconds": 0.5}'; read -r _; echo '{"id": "b", "us": 9}'"#;
         let mut script = Script::start(&shell(says), "work", &Value::Null).unwrap();
-        let (told, _) = script.ask().unwrap();
+        script.ask();
+        let (told, _) = script.told().unwrap();
         assert_eq!((told.jobs, told.seconds), (3.0, 0.5));
         let moments = script.end().unwrap();
         let moments: Vec<_> = moments.iter().map(|moment| (moment.id.as_str(), moment.us)).collect();

@@ -1,4 +1,4 @@
-//! Whoever is measured, ourselves or a peer, by the same three measures.
+//! Whoever is measured, ourselves or a peer, by the same measures.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,32 +6,27 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::cases::{SLOTS, pick_up};
+use crate::measure::Throughput;
 use crate::peers::install::Installed;
 use crate::peers::peer::Peer;
 use crate::peers::script::{Moment, Script};
-use crate::process::{Producer, Worker};
+use crate::process::{Count, Process, Producer, Worker};
+use crate::processes;
 use crate::store::{Result, Store};
 
 /// How many producers push at once, each waiting for its answer.
 pub const PRODUCERS: usize = 64;
 
-/// What was worked, and what it took.
-pub struct Worked {
-    pub jobs: f64,
-    pub seconds: f64,
-    /// CPU time a job in microseconds, of all processes but the server.
-    pub own_us: f64,
-    /// The same of the server, where it is known.
-    pub server_us: Option<f64>,
-}
-
 /// A job system at work on a store.
 pub trait System {
     /// Pushes from many producers while one worker works; a job counts when its handler was entered.
-    fn both(&self, store: &Store, seconds: u64) -> Result<Worked>;
+    fn both(&self, store: &Store, seconds: u64) -> Result<Throughput>;
 
     /// Fills a queue, then works it off; only the latter counts.
-    fn drain(&self, store: &Store, jobs: u64) -> Result<Worked>;
+    fn drain(&self, store: &Store, jobs: u64) -> Result<Throughput>;
+
+    /// Pushes from that many processes, one job at a time each, while two workers work.
+    fn processes(&self, store: &Store, producers: usize, seconds: u64) -> Result<Throughput>;
 
     /// Pushes at a rate, and returns how long each job waited from its answer to its handler, in milliseconds.
     fn pick_up(&self, store: &Store, rate: u32, seconds: u64) -> Result<Vec<f64>>;
@@ -41,24 +36,28 @@ pub trait System {
 pub struct Ours;
 
 impl System for Ours {
-    fn both(&self, store: &Store, seconds: u64) -> Result<Worked> {
+    fn both(&self, store: &Store, seconds: u64) -> Result<Throughput> {
         let place = store.place()?;
         let worker = Worker::start(&place.url(), SLOTS, 0, &[])?;
         let meter = store.meter();
-        let pushed = Producer::start(&place.url(), PRODUCERS, 1, seconds as f64, 0)?.end()?;
+        let pushed = Producer::start(&place.url(), PRODUCERS, 1, seconds as f64, 0)?.run()?;
         let done = worker.stop()?.told;
         let jobs = done.jobs.min(pushed.jobs);
         let own_us = pushed.cost() + done.cost();
-        Ok(Worked { jobs, seconds: pushed.seconds, own_us, server_us: meter.cost(jobs) })
+        Ok(Throughput { jobs, seconds: pushed.seconds, own_us, server_us: meter.cost(jobs) })
     }
 
-    fn drain(&self, store: &Store, jobs: u64) -> Result<Worked> {
+    fn drain(&self, store: &Store, jobs: u64) -> Result<Throughput> {
         let place = store.place()?;
         Producer::fill(&place.url(), jobs)?;
         let meter = store.meter();
         let done = Worker::start(&place.url(), SLOTS, jobs, &[])?.wait()?.told;
         let server_us = meter.cost(done.jobs);
-        Ok(Worked { jobs: done.jobs, seconds: done.seconds, own_us: done.cost(), server_us })
+        Ok(Throughput { jobs: done.jobs, seconds: done.seconds, own_us: done.cost(), server_us })
+    }
+
+    fn processes(&self, store: &Store, producers: usize, seconds: u64) -> Result<Throughput> {
+        processes::ours(store, producers, seconds)
     }
 
     fn pick_up(&self, store: &Store, rate: u32, seconds: u64) -> Result<Vec<f64>> {
@@ -89,23 +88,25 @@ impl Theirs<'_> {
 }
 
 impl System for Theirs<'_> {
-    fn both(&self, store: &Store, seconds: u64) -> Result<Worked> {
+    fn both(&self, store: &Store, seconds: u64) -> Result<Throughput> {
         let place = store.place()?;
         let mut worker = self.start("work", store, place.name(), json!({"count": 0, "entries": false}))?;
         let meter = store.meter();
         let produce = json!({"producers": PRODUCERS, "seconds": seconds});
         let mut producer = self.start("produce", store, place.name(), produce)?;
+        producer.ask();
         let (pushed, push_cpu) = producer.told()?;
-        let (done, work_cpu) = worker.ask()?;
+        worker.ask();
+        let (done, work_cpu) = worker.told()?;
         let jobs = done.jobs.min(pushed.jobs);
         let server_us = meter.cost(jobs);
         producer.end()?;
         worker.end()?;
         let own_us = (push_cpu / pushed.jobs + work_cpu / done.jobs) * 1e6;
-        Ok(Worked { jobs, seconds: pushed.seconds, own_us, server_us })
+        Ok(Throughput { jobs, seconds: pushed.seconds, own_us, server_us })
     }
 
-    fn drain(&self, store: &Store, jobs: u64) -> Result<Worked> {
+    fn drain(&self, store: &Store, jobs: u64) -> Result<Throughput> {
         let place = store.place()?;
         let mut fill = self.start("fill", store, place.name(), json!({"count": jobs}))?;
         fill.told()?;
@@ -115,19 +116,46 @@ impl System for Theirs<'_> {
         let (done, cpu) = worker.told()?;
         let server_us = meter.cost(done.jobs);
         worker.end()?;
-        Ok(Worked { jobs: done.jobs, seconds: done.seconds, own_us: cpu / done.jobs * 1e6, server_us })
+        Ok(Throughput { jobs: done.jobs, seconds: done.seconds, own_us: cpu / done.jobs * 1e6, server_us })
+    }
+
+    fn processes(&self, store: &Store, producers: usize, seconds: u64) -> Result<Throughput> {
+        let place = store.place()?;
+        let start = |role: &str, more: Value| self.start(role, store, place.name(), more);
+        let work = json!({"count": 0, "entries": false, "concurrency": processes::SLOTS});
+        let workers = (0..processes::WORKERS).map(|_| start("work", work.clone()));
+        let mut workers = workers.collect::<Result<Vec<_>>>()?;
+        let produce = json!({"producers": 1, "seconds": seconds});
+        let producers = (0..producers).map(|_| start("produce", produce.clone()));
+        let mut producers = producers.collect::<Result<Vec<_>>>()?;
+        let measured = processes::measure(store, &mut producers, &mut workers)?;
+        producers.into_iter().chain(workers).try_for_each(|script| script.end().map(|_| ()))?;
+        Ok(measured)
     }
 
     fn pick_up(&self, store: &Store, rate: u32, seconds: u64) -> Result<Vec<f64>> {
         let place = store.place()?;
         let mut worker = self.start("work", store, place.name(), json!({"count": 0, "entries": true}))?;
         let mut producer = self.start("pickup", store, place.name(), json!({"rate": rate, "seconds": seconds}))?;
+        producer.ask();
         producer.told()?;
         std::thread::sleep(Duration::from_millis(500)); // the last ones are on their way
         let by_id = |moments: Vec<Moment>| moments.into_iter().map(|moment| (moment.id, moment.us));
         let answered: HashMap<_, _> = by_id(producer.end()?).collect();
-        worker.ask()?;
+        worker.ask();
+        worker.told()?;
         let waited = |(id, entered): (String, u64)| Some(entered.saturating_sub(*answered.get(&id)?) as f64 / 1e3);
         Ok(by_id(worker.end()?).filter_map(waited).collect())
+    }
+}
+
+impl Process for Script {
+    fn ask(&mut self) {
+        Script::ask(self);
+    }
+
+    fn answer(&mut self) -> Result<Count> {
+        let (told, cpu) = self.told()?;
+        Ok(Count { jobs: told.jobs, cpu })
     }
 }

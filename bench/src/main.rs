@@ -3,13 +3,14 @@
 //! `store` (what is measured: a file, or a server started for it), `baseline` (the raw engines), `role` (what producers and
 //! workers do), `process` (each of them a process of its own), `measure` (percentiles, CPU, memory), `cases` (what is
 //! measured), `processes` (many producer processes), `front` (the server under slow forms and a flood), `goal` (what we aim at),
-//! `peers` (other systems, by their own scripts), `table` (how it is told).
+//! `peers` (other systems, by their own scripts), `pairs` (two builds in turns), `table` (how it is told).
 
 mod baseline;
 mod cases;
 mod front;
 mod goal;
 mod measure;
+mod pairs;
 mod peers;
 mod process;
 mod processes;
@@ -70,6 +71,7 @@ struct Bench {
 #[derive(Debug, Subcommand)]
 enum Command {
     Peers(peers::Peers),
+    Pairs(pairs::Pairs),
     // What a process of its own does; for the program itself.
     #[command(hide = true)]
     Produce(role::Produce),
@@ -82,6 +84,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let bench = Bench::parse();
     match bench.command {
         Some(Command::Peers(peers)) => peers.run(),
+        Some(Command::Pairs(pairs)) => pairs.run(),
         Some(Command::Produce(produce)) => produce.run().await,
         Some(Command::Work(work)) => work.run().await,
         None => cases::run(&bench),

@@ -5,7 +5,7 @@
 -- Out:  bells, the answer, the state; and the id of the job that holds the unique key by now, where that is the answer
 
 local id, asked = ARGV[2], tonumber(ARGV[3])
-local record = unfold(prefix .. id, redis.call('GET', prefix .. id))
+local record = redis.call('GET', prefix .. id)
 if not record or not sound(record) then return struct.pack('<BBB', 0, UNKNOWN_JOB, 0) end
 local state, flags, attempt, crashes, interruptions, most = struct.unpack(WHOLE, record)
 local queue, kind, _, at = names(record)

@@ -6,10 +6,8 @@
 --       queues as well (B each)  7… the kinds
 -- Out:  1 bells, what is known of the claim, ms until the next job is due (-1: none is), whether one waits that must run alone,
 --       how many were handed out the first time, whether that one must run alone, and the number of the first token
---       2 the members of the jobs, one after the other  3… for each job its record, followed by its payload where that is large; the
---       record of a bundled one as it is stored, and before the first of those from a stretch how their records begin: as many bytes as
---       that is, and it begins with READY. Records are those of before a fresh claim, whose tokens follow one another, but those of
---       after a repeated one
+--       2 the members of the jobs, one after the other  3… for each job its record, followed by its payload where that is large.
+--       Records are those of before a fresh claim, whose tokens follow one another, but those of after a repeated one
 
 local queue, worker, nonce, bits = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local limit, lease, may_alone, several = struct.unpack('<I4i8BB', ARGV[6])
@@ -29,7 +27,7 @@ local function answer(known, due, alone_waits, handed, solo, first, members, job
 end
 
 local earlier, noted = redis.call('HGET', workers, worker), 0
-if earlier and #earlier == 30 then
+if earlier then
   local released, of, seen, first, handed, solo = struct.unpack(claim_format, earlier)
   if released == 1 then return answer(RELEASED, -1, false, 0, 0, 0, {}, {}) end
   if of == nonce then
@@ -44,7 +42,7 @@ if earlier and #earlier == 30 then
     local found, seen = {}, {}
     for at, record in ipairs(all) do
       -- One whose lease was renewed may still be named by its grant.
-      if record and #members[at] == MEMBER and not seen[ids[at]] and byte(record, 1) == RUNNING
+      if record and not seen[ids[at]] and byte(record, 1) == RUNNING
         and sub(record, WORKER_FROM, WORKER_TO) == worker then
         local number = struct.unpack('>I8', record, TOKEN_FROM)
         if number >= first and number < first + handed then
@@ -60,7 +58,7 @@ if earlier and #earlier == 30 then
     for at, job in ipairs(found) do
       local payload = ''
       if band(struct.unpack('<H', job.record, 2), PAYLOAD_BESIDE) ~= 0 then
-        payload = read_one('GET', root .. K_PAYLOAD .. job.id) or ''
+        payload = redis.call('GET', root .. K_PAYLOAD .. job.id) or ''
       end
       its_members[at], jobs[at + 2] = job.member, job.record .. payload
     end
@@ -99,7 +97,7 @@ if next_due[1] and tonumber(next_due[2]) <= now then
       local _, kind = names(record)
       ready[kind] = true
     else
-      drop(scheduled, queue, kinds[1] or 'unknown', SCHEDULED, members[at], record)
+      drop(scheduled, queue, SCHEDULED, members[at], record)
     end
   end
   for kind in pairs(ready) do redis.call('SADD', root .. K_KINDS .. queue, kind) end
@@ -119,10 +117,8 @@ if resumes or #kinds == 0 then
   return answer(FRESH, due, false, 0, 0, 0, {}, {})
 end
 
-local held_up = false -- what is foreign was in the way: there may be more behind it
-
--- Finds up to n of the best jobs of these kinds; returns their members one after the other, which kind each is of (nothing where
--- there is one kind), and the entries that were read of each kind.
+-- Finds up to n of the best jobs of these kinds; returns their members, which kind each is of (nothing where there is one kind),
+-- and the entries that were read of each kind.
 local function best(kept, n)
   local entries = {}
   local function read_on(kind, many, scored)
@@ -134,36 +130,28 @@ local function best(kept, n)
     return found
   end
   if #kinds == 1 then
-    local stretch, size, per_entry = {}, 0, RUN
+    local size, per_entry = 0, RUN
     repeat
       local many = math.ceil((n - size) / per_entry) + 1
       local found = read_on(1, many)
-      for _, entry in ipairs(found) do
-        if not is_foreign(entry) then stretch[#stretch + 1], size = entry, size + #entry / MEMBER end
-      end
+      for _, entry in ipairs(found) do size = size + #entry / MEMBER end
       per_entry = math.max(size / #entries[1], 1)
-      held_up = held_up or #entries[1] >= ROWS + n
-    until size >= n or #found < many or held_up
-    return sub(concat(stretch), 1, n * MEMBER), nil, entries
+    until size >= n or #found < many
+    return members_in(sub(concat(entries[1]), 1, n * MEMBER), {}), nil, entries
   end
   -- The best of each kind in turn, read in stretches.
   local stretch = math.max(math.ceil(2 * n / #kinds / RUN), 4)
   local reads, places, heads, bests, at_head, live = {}, {}, {}, {}, {}, {}
   local members, from = {}, {}
   local function next_of(kind)
-    local entry
-    repeat
-      local read = reads[kind]
-      if not read or not read[places[kind] + 2] then
-        read = read_on(kind, stretch, 'WITHSCORES')
-        reads[kind], places[kind] = read, -1
-      end
-      places[kind] = places[kind] + 2
-      entry = read[places[kind]]
-      bests[kind] = tonumber(read[places[kind] + 1])
-      held_up = held_up or #entries[kind] >= ROWS + n
-    until not entry or not is_foreign(entry) or held_up
-    if entry and is_foreign(entry) then entry = nil end
+    local read = reads[kind]
+    if not read or not read[places[kind] + 2] then
+      read = read_on(kind, stretch, 'WITHSCORES')
+      reads[kind], places[kind] = read, -1
+    end
+    places[kind] = places[kind] + 2
+    local entry = read[places[kind]]
+    bests[kind] = tonumber(read[places[kind] + 1])
     heads[kind], at_head[kind] = entry and members_in(entry, {}), 1
     return entry
   end
@@ -183,10 +171,10 @@ local function best(kept, n)
     members[count], from[count], at_head[chosen] = heads[chosen][at], chosen, at + 1
     if not heads[chosen][at + 1] and not next_of(chosen) then table.remove(live, place) end
   end
-  return concat(members), from, entries
+  return members, from, entries
 end
 
--- Takes the first n that were found out of their sets: each set gives up its best, and what is foreign before and behind them.
+-- Takes the first n that were found out of their sets: each set gives up its best.
 local function take(kept, from, entries, n)
   local of = {}
   if from then
@@ -197,20 +185,10 @@ local function take(kept, from, entries, n)
   for kind, its_entries in pairs(entries) do
     local set, last, left = root .. kept .. queue .. ':' .. kinds[kind], 0, of[kind] or 0
     for _, entry in ipairs(its_entries) do
-      if is_foreign(entry) then
-        -- It goes with what stands around it.
-      elseif left == 0 then
-        break
-      else
-        local size = #entry / MEMBER
-        if size > left then
-          redis.call('ZADD', set, redis.call('ZSCORE', set, entry), sub(entry, left * MEMBER + 1))
-          left = 0
-        else
-          left = left - size
-        end
-      end
-      last = last + 1
+      if left == 0 then break end
+      local size = #entry / MEMBER
+      if size > left then redis.call('ZADD', set, redis.call('ZSCORE', set, entry), sub(entry, left * MEMBER + 1)) end
+      left, last = math.max(left - size, 0), last + 1
     end
     -- What is left of the last entry came after it.
     if last > 0 then redis.call('ZREMRANGEBYRANK', set, '0', text(last - 1)) end
@@ -220,7 +198,7 @@ end
 -- The tokens of a claim are whole grants, so that no other claim has part in them.
 local first = math.ceil(math.max(tonumber(known[3] or 0) + 1, us) / GRANT) * GRANT
 local number, bytes = first, 0
-local handed_out, jobs, out = {}, { '', '' }, 2
+local handed_out, jobs = {}, { '', '' }
 local grants, grant = {}, nil
 local together, single
 grant_holder = bits .. worker
@@ -228,115 +206,55 @@ grant_holder = bits .. worker
 -- Begins the next grant, of which the jobs are that get the next tokens.
 local function begin_grant()
   grant_opening = sub(pack('>I8', number), 1, 7)
-  grant = { opening = grant_opening, size = 0 }
+  grant = { opening = grant_opening }
   grants[#grants + 1] = grant
   together, single = plan_of(CLAIM, nil, GRANTED), plan_of(CLAIM)
 end
 begin_grant()
 
--- Notes that jobs were handed out that stand one after the other; `granted` says that they are held by the grant.
-local function note_handed(members, granted)
-  handed_out[#handed_out + 1] = members
+-- Notes that a job was handed out; `granted` says that it is held by the grant.
+local function note_handed(member, granted)
+  handed_out[#handed_out + 1] = member
   if granted then
-    grant[#grant + 1], grant.size = members, grant.size + #members / MEMBER
+    grant[#grant + 1] = member
   else
-    add(held_set, lease_text, members)
+    add(held_set, lease_text, member)
   end
   if number % GRANT == 0 then begin_grant() end
 end
 
--- Hands out a bundled job that stands at a place of a list, and those after it that go the same way: they stay bundled, and begin
--- otherwise, as `move` would have it. Returns how many these are; too few are not worth it, and leave their bundle.
-local met = {}
-local function hand_out_bundled(stretch, keys, all, from)
-  local its, at, after = place_of(all[from])
-  local beginning = its and its[at].beginning
-  local turn = its and turn_for(together, beginning, BEGINNING)
-  if not turn or not turn.plain then return 0 end
-  local opening, place = sub(all[from], 1, BUNDLED_TO - 1), byte(all[from], BUNDLED_TO)
-  local of = queue_of(queue)
-  local most, size, its_bytes = math.min(its[at].size - after, GRANT - number % GRANT, #keys - from + 1), 0, 0
-  while size < most and bytes + its_bytes <= CLAIM_BYTES do
-    local key, record = keys[from + size], all[from + size]
-    if not record or met[key] or find(record, opening, 1, true) ~= 1 or byte(record, BUNDLED_TO) ~= place + size
-      or find(record, of.opening, BUNDLED_QUEUE_FROM, true) ~= BUNDLED_QUEUE_FROM then break end
-    size, its_bytes = size + 1, its_bytes + #record
-  end
-  if size < fewest then return 0 end
-  bytes = bytes + its_bytes
-  jobs[out + 1] = beginning
-  for k = 0, size - 1 do
-    met[keys[from + k]] = true
-    jobs[out + 2 + k] = all[from + k]
-  end
-  out = out + 1 + size
-  cut(its, at, after, size, turn.beginning .. char(number % GRANT) .. grant_holder .. sub(beginning, RUN_AT_FROM))
-  of[READY], of[RUNNING], rings_news = of[READY] - size, of[RUNNING] + size, true
-  number = number + size
-  note_handed(sub(stretch, (from - 1) * MEMBER + 1, (from - 1 + size) * MEMBER), true)
-  return size
-end
-
 -- Hands out up to n of the best jobs, and takes them out of their sets; returns how many were found, and how many of these it came
 -- to. One that missed its deadline, or makes no sense, is dead instead and stops nobody.
-local late, broken
+local late
 local function hand_out(kept, n)
-  local stretch, from, entries = best(kept, n)
-  local keys, count = {}, #stretch / MEMBER
-  if count == 0 then
-    take(kept, from, entries, 0)
-    return 0, 0
-  end
-  -- Where somebody has put something else there, this fails before a job is touched.
-  redis.call('HLEN', grants_hash)
-  redis.call('ZCARD', held_set)
-  redis.call('ZCARD', root .. K_LEASES .. queue)
-  for place = 1, count do keys[place] = prefix .. sub(stretch, place * MEMBER - 15, place * MEMBER) end
-  local all = read(keys, 1, count)
-  local alone, many, at = count == 1, count, 1
-  while at <= count do
+  local members, from, entries = best(kept, n)
+  if not members[1] then return 0, 0 end
+  local all, ids, keys = look_up(members)
+  local alone, many = #members == 1, #members
+  for at, member in ipairs(members) do
     if bytes > CLAIM_BYTES then
       many = at - 1
       break
     end
-    local key, record = keys[at], all[at]
-    local id, member = sub(key, -16), sub(stretch, at * MEMBER - 23, at * MEMBER)
-    local bundled = record and byte(record, 1) == BUNDLED and not alone and hand_out_bundled(stretch, keys, all, at) or 0
-    if bundled > 0 then
-      at = at + bundled
-    else
-      local claims, payload, moved = alone and single or together, nil, nil
-      if met[key] then
-        -- It stands there twice, and was seen to.
-      elseif not record then
-        give_up(queue, kinds[from and from[at] or 1], READY, member)
-      else
-        met[key] = true
-        record = unfold(key, record)
-        local turn = turn_for(claims, record)
-        if turn and turn.large then payload = read_one('GET', root .. K_PAYLOAD .. id) end
-        if turn and turn.timely and struct.unpack('<i8', record, DEADLINE_FROM) <= now then
-          late = late or plan_of(BURY, EXPIRED)
-          moved = move(turn_for(late, record), id, key, record, nil, nil, member)
-        elseif turn and turn.large and not payload then
-          broken = broken or plan_of(BURY, CORRUPT, HAS_FAILURES)
-          moved = move(turn_for(broken, record), id, key, record, 'its payload is gone', nil, member)
-        else
-          grant_place = char(number % GRANT)
-          moved = move(turn, id, key, record, nil, nil, member)
-          if moved then
-            number, bytes, out = number + 1, bytes + #record + (payload and #payload or 0), out + 1
-            jobs[out] = payload and record .. payload or record
-            note_handed(member, not alone)
-          end
-        end
-        if not moved then give_up(queue, kinds[from and from[at] or 1], READY, member, record) end
+    local id, key, record, moved = ids[at], keys[at], all[at], false
+    local turn = record and turn_for(alone and single or together, record)
+    if turn and turn.timely and struct.unpack('<i8', record, DEADLINE_FROM) <= now then
+      late = late or plan_of(BURY, EXPIRED)
+      moved = move(turn_for(late, record), id, key, record, nil, nil, member)
+    elseif turn then
+      grant_place = char(number % GRANT)
+      moved = move(turn, id, key, record, nil, nil, member)
+      if moved then
+        if turn.large then record = record .. (redis.call('GET', root .. K_PAYLOAD .. id) or '') end
+        number, bytes = number + 1, bytes + #record
+        jobs[#jobs + 1] = record
+        note_handed(member, not alone)
       end
-      at = at + 1
     end
+    if not moved then give_up(queue, READY, member, record) end
   end
   take(kept, from, entries, many)
-  return count, many
+  return #members, many
 end
 
 local alone = {}
@@ -358,7 +276,7 @@ while solo == 0 and number - first < limit and bytes <= CLAIM_BYTES and looked <
   if found < wanted then break end
 end
 -- Many that could not be handed out were in the way: there is more to do at once.
-if number - first < limit and solo == 0 and (looked >= ROWS + limit or held_up) then due = 0 end
+if number - first < limit and solo == 0 and looked >= ROWS + limit then due = 0 end
 
 local handed = number - first
 if handed > 0 then
@@ -370,7 +288,7 @@ if handed > 0 then
       add(held_set, lease_text, grant.opening)
       local n = #fields
       fields[n + 1], fields[n + 2] = grant.opening, concat(grant)
-      fields[n + 3], fields[n + 4] = 'n' .. grant.opening, text(grant.size)
+      fields[n + 3], fields[n + 4] = 'n' .. grant.opening, text(#grant)
     end
   end
   if fields[1] then redis.call('HSET', grants_hash, unpack(fields)) end

@@ -5,22 +5,15 @@
 -- Out:  for each nothing; or its record, payload and result (where these are large), progress and failures
 
 local jobs = {}
-
--- Where somebody has put something else there, the job is shown without it.
-local function of_type(kind, value)
-  return type(value) == kind and not (kind == 'table' and value.err) and value
-end
-
 for at, id in ipairs(ARGV) do
-  local record = whole(redis.call('GET', root .. K_RECORD .. id))
+  local record = redis.call('GET', root .. K_RECORD .. id)
   local flags = record and #record > 2 and struct.unpack('<H', record, 2) or 0
   local function also(flag, kind)
-    return bit.band(flags, flag) ~= 0 and of_type('string', redis.pcall('GET', root .. kind .. id))
+    return bit.band(flags, flag) ~= 0 and redis.call('GET', root .. kind .. id)
   end
   jobs[at] = record and {
     record, also(PAYLOAD_BESIDE, K_PAYLOAD), also(RESULT_BESIDE, K_RESULT), also(HAS_PROGRESS, K_PROGRESS),
-    bit.band(flags, HAS_FAILURES) ~= 0 and of_type('table', redis.pcall('LRANGE', root .. K_FAILURES .. id, 0, -1))
-      or {},
+    bit.band(flags, HAS_FAILURES) ~= 0 and redis.call('LRANGE', root .. K_FAILURES .. id, 0, -1) or {},
   }
 end
 return jobs

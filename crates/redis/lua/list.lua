@@ -35,7 +35,7 @@ else
     for _, entry in ipairs(entries) do
       local last = #entry
       -- Only the first can go beyond the place to begin; Lua compares texts as people of the server's country do.
-      while before ~= '' and last >= MEMBER and struct.unpack('>I8', entry, last - MEMBER + 1) >= struct.unpack('>I8', before) do
+      while before ~= '' and struct.unpack('>I8', entry, last - MEMBER + 1) >= struct.unpack('>I8', before) do
         last = last - MEMBER
       end
       add(entry, last)
@@ -51,7 +51,7 @@ for start = 1, #members, CHUNK do
   for at = start, math.min(start + CHUNK - 1, #members) do keys[#keys + 1] = root .. K_RECORD .. members[at]:sub(9) end
   for at, record in ipairs(redis.call('MGET', unpack(keys))) do
     rows[#rows + 1] = members[start + at - 1]
-    rows[#rows + 1] = whole(record)
+    rows[#rows + 1] = record
   end
 end
 return rows

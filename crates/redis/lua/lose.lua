@@ -11,14 +11,13 @@ local function lose(queue, worker, entries, plan, failure, most)
       members[#members + 1] = entry
     else
       local from = #members + 1
-      local given = read_one('HGET', grants, entry)
-      if given then members_in(given, members) end
+      members_in(redis.call('HGET', grants, entry) or '', members)
       for at = from, #members do grant_of[at] = entry end
     end
     ends[#ends + 1] = #members
   end
   local all, ids, keys = look_up(members)
-  local moved, at, missed = 0, 0, {}
+  local moved, at = 0, 0
   while at < #members and moved < most do
     at = at + 1
     local record, grant = all[at], grant_of[at]
@@ -30,10 +29,10 @@ local function lose(queue, worker, entries, plan, failure, most)
     if its and move(turn_for(plan, record), ids[at], keys[at], record, failure) then
       moved = moved + 1
     elseif not grant then
-      drop(held, queue, 'unknown', RUNNING, members[at], record)
-    elseif not record or not sound(record) then
-      local its_missed = list(missed, grant)
-      its_missed[#its_missed + 1] = at
+      drop(held, queue, RUNNING, members[at], record)
+    elseif record and not sound(record) then
+      -- A grant also names jobs that are settled, and perhaps deleted by now: those without a record are left alone.
+      give_up(queue, RUNNING, members[at], record)
     end
   end
   flush()
@@ -42,18 +41,7 @@ local function lose(queue, worker, entries, plan, failure, most)
     done = done + 1
     local grant = entries[done]
     if #grant ~= MEMBER then
-      -- What it still held is gone, or makes no sense.
-      local left = tonumber(read_one('HGET', grants, 'n' .. grant) or 0) or 0
-      for _, there in ipairs({ true, false }) do -- those first that would never be found again
-        for _, place in ipairs(missed[grant] or {}) do
-          if left > 0 and (all[place] ~= false) == there then
-            give_up(queue, 'unknown', RUNNING, members[place], all[place])
-            left = left - 1
-          end
-        end
-      end
-      if left > 0 then redis.log(redis['LOG_WARNING'], 'longshore: jobs of a grant are not to be found: ' .. text(left)) end
-      redis.pcall('HDEL', grants, grant, 'n' .. grant)
+      redis.call('HDEL', grants, grant, 'n' .. grant)
       redis.call('ZREM', held, grant)
     end
   end

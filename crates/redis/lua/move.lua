@@ -1,4 +1,4 @@
--- The one place where a job is moved; those that stay bundled are moved alike by claim.lua and settle.lua.
+-- The one place where a job is moved.
 
 -- Who gets what is claimed: the first bytes of the tokens, the last byte of the number of the newest and its random bits with the
 -- worker.
@@ -14,29 +14,17 @@ local function names(record)
   return struct.unpack('<Bc0Bc0b', record, QUEUE_FROM)
 end
 
-local function ids_of(members)
-  local ids = {}
-  for at = 1, #members do ids[at] = sub(members[at], 9) end
-  return ids
-end
-
--- Reads whole records.
-local function read_whole(keys)
-  local all = read(keys, 1, #keys)
-  for at = 1, #all do all[at] = unfold(keys[at], all[at]) end
-  return all
-end
-
 -- Returns the records of members, the ids of their jobs, and the keys of the records.
 local function look_up(members)
-  local ids = ids_of(members)
+  local ids = {}
+  for at = 1, #members do ids[at] = sub(members[at], 9) end
   local keys = keys_of(ids)
-  return read_whole(keys), ids, keys
+  return read(keys), ids, keys
 end
 
 -- Gives a unique key back where a move ends its scope; returns until when it is still held by its period.
 local function unique_moved(queue, unique, scope, member, to)
-  local held = read_one('HGET', root .. K_UNIQUE .. queue, unique)
+  local held = redis.call('HGET', root .. K_UNIQUE .. queue, unique)
   if not held or sub(held, 1, 24) ~= member then return nil end
   local over = to >= SUCCEEDED
   if scope == 0 then over = over or to == RUNNING elseif scope >= 2 then over = to == DEAD or to == CANCELLED end
@@ -44,14 +32,13 @@ local function unique_moved(queue, unique, scope, member, to)
     redis.call('HDEL', root .. K_UNIQUE .. queue, unique)
     return nil
   end
-  return #held == 32 and struct.unpack('<i8', held, 25) or nil
+  return (struct.unpack('<i8', held, 25))
 end
 
 local function note_failure(id, attempt, worker, message)
   local key = root .. K_FAILURES .. id
-  -- Where somebody has put something else there, that is no reason to stop half-way.
-  redis.pcall('RPUSH', key, pack('<i8Hc16', now, attempt, worker) .. message)
-  redis.pcall('LTRIM', key, -FAILURES_KEPT, -1)
+  redis.call('RPUSH', key, pack('<i8Hc16', now, attempt, worker) .. message)
+  redis.call('LTRIM', key, -FAILURES_KEPT, -1)
 end
 
 -- Begins a plan: what an event, with what it carries and with flags to be set, makes of jobs. It is worked out once for jobs whose
@@ -90,8 +77,6 @@ local function turn_of(plan, facts)
   turn.flags = flags
   turn.facts = pack(FACTS, to, flags, attempt_then, crashes_then, interruptions_then, most, (version + 1) % 2 ^ 32, reason)
   if to >= SUCCEEDED then turn.keep = math.min(now + (to == DEAD and keep_dead or keep_finished), FAR) end
-  -- Whether such a turn changes nothing of a job but the beginning of its record, as it must where bundled jobs stay bundled.
-  turn.plain = not (turn.timely or turn.large or turn.keyed or turn.run_at or turn.forgets_progress or turn.loses)
   turn.beginning = turn.facts .. (to >= SUCCEEDED and now8 or zero8)
   if event == CLAIM then turn.claims, turn.beginning = true, turn.beginning .. now8 .. grant_opening end
   plan[facts] = turn
@@ -99,43 +84,30 @@ local function turn_of(plan, facts)
 end
 
 -- Returns the queue a record belongs to, or nothing where it makes no sense.
-local function queue_in(record, from)
-  from = from or QUEUE_FROM
-  if last_queue and find(record, last_queue.opening, from, true) == from then return last_queue end
-  local ok, name = pcall(struct.unpack, '<Bc0', record, from)
+local function queue_in(record)
+  if last_queue and find(record, last_queue.opening, QUEUE_FROM, true) == QUEUE_FROM then return last_queue end
+  local ok, name = pcall(struct.unpack, '<Bc0', record, QUEUE_FROM)
   return ok and queue_of(name) or nil
 end
 
--- Notes that a grant does not hold a job with this record any more, nor some like it.
-local function let_go(queue, record, size)
+-- Notes that a grant does not hold the job with this record any more.
+local function let_go(queue, record)
   local grant = sub(record, TOKEN_FROM, GRANT_TO)
   local loosened = queue.grants[grant]
   if loosened then
-    loosened.by = loosened.by + (size or 1)
+    loosened.by = loosened.by + 1
   else
-    queue.grants[grant] = { worker = sub(record, WORKER_FROM, WORKER_TO), by = size or 1 }
+    queue.grants[grant] = { worker = sub(record, WORKER_FROM, WORKER_TO), by = 1 }
   end
 end
 
 -- Returns what a plan makes of the job with this record; nothing where it changes nothing or the record makes no sense.
-local function turn_for(plan, record, at_least)
-  if #record < (at_least or SHORTEST) then return nil end
+local function turn_for(plan, record)
+  if #record < SHORTEST then return nil end
   local facts = sub(record, 1, FACTS_TO)
   local turn = plan[facts]
   if turn == nil then turn = turn_of(plan, facts) end
   return turn
-end
-
--- Lets places of a stretch of a bundle begin otherwise.
-local function cut(its, at, after, size, beginning)
-  local stretch = its[at]
-  local rest = stretch.size - after - size
-  its[at] = { size = size, beginning = beginning }
-  if rest > 0 then
-    table.insert(its, at + 1, { size = rest, beginning = shifted(stretch.beginning, after + size) })
-  end
-  if after > 0 then table.insert(its, at, { size = after, beginning = stretch.beginning }) end
-  its.cut = true
 end
 
 -- Moves a job in the turn that its plan makes of it, where `key` is what its record is called; returns whether there is one and
@@ -231,42 +203,36 @@ local function move(turn, id, key, record, failure, result, popped)
   return true
 end
 
--- Makes a job dead whose record makes no sense, found in a set of jobs in that state: of what it was only its place is left.
-local function entomb(queue, kind, state, member, why)
-  local id = sub(member, 9)
-  note_failure(id, 0, NOBODY, why)
+-- Makes a job dead whose record is corrupt, found in a set of jobs in that state: of what it was only its place is left.
+local function entomb(queue, state, member)
+  local id, kind = sub(member, 9), 'unknown'
+  note_failure(id, 0, NOBODY, "the job's record makes no sense")
   records[#records + 1] = prefix .. id
   records[#records + 1] = pack(CHANGING, DEAD, HAS_FAILURES + PAYLOAD_BESIDE, 0, 0, 0, 1, 1, CORRUPT, now, 0, NOBODY, NOBODY,
     now, 0) .. now8 .. sub(member, 1, 8) .. pack('<Bc0Bc0bI4', #queue, queue, #kind, kind, 0, 1)
   add(root .. K_FINAL .. queue, text(math.min(now + keep_dead, FAR)), member)
   add(root .. K_DEAD .. queue, '0', member)
-  put_in(root .. K_ALL .. queue, member)
   count(queue, state, -1)
   count(queue, DEAD, 1)
   rings_news = true
 end
 
--- Forgets a member of a set of jobs in that state whose record is gone.
-local function forget(queue, state, member)
-  local gone = queue_of(queue).gone
-  gone[#gone + 1] = member
-  count(queue, state, -1)
-end
-
--- Sees to what could not be moved and is in no set of jobs in that state any more: forgets it, or makes it dead where nothing else
--- would ever find it again.
-local function give_up(queue, kind, state, member, record)
+-- Sees to a job that could not be moved, and that the caller takes out of a set of jobs in that state: without a record it is
+-- forgotten, and dead where its record is corrupt.
+local function give_up(queue, state, member, record)
   if not record then
-    forget(queue, state, member)
+    local gone = queue_of(queue).gone
+    gone[#gone + 1] = member
+    count(queue, state, -1)
   elseif not sound(record) then
-    entomb(queue, kind, state, member, "the job's record makes no sense")
+    entomb(queue, state, member)
   end
 end
 
 -- The same of one that is still in its set.
-local function drop(set, queue, kind, state, member, record)
+local function drop(set, queue, state, member, record)
   remove(set, member)
-  give_up(queue, kind, state, member, record)
+  give_up(queue, state, member, record)
 end
 
 -- Notes that a lease of a worker ends then; one that is longer than leases can be is to be looked at at once.

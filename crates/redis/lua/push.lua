@@ -2,24 +2,22 @@
 -- Takes jobs of one queue over; refused as a whole where the server has no memory left.
 -- KEYS  1 what all keys of the slot begin with
 -- ARGV  1 frame  2 queue
---       3 the order of the first job of the batch, by the asker's idea of this server's clock, in µs (i8); then how many jobs, kinds,
---       shapes and runs there are (I4 each); and where the ends of records begin in what is given of each (B)
+--       3 the order of the first job of the batch, by the asker's idea of this server's clock, in µs (i8); then how many jobs, kinds
+--       and shapes there are (I4 each)
 --       4 the place of each job in the batch (I4 each), or nothing where they follow one another
 --       5 which shape each job has (I4 each), or nothing where all have the first
 --       6 what comes along with each job (a byte: 1 a large payload, 2 an idempotency key), or nothing where nothing does
---       7… the kinds; the shapes; the runs; for each job what its record is called, and the end of its record, from its order on; then
---       what comes along: a payload; a fingerprint (32 bytes) and a key
+--       7… the kinds; the shapes; for each job what its record is called, and the end of its record, from its queue on; then what
+--       comes along: a payload; a fingerprint (32 bytes) and a key
 --       A shape is: which kind, rank, when it is due and until when it must be started (each how it is given, and ms), flags,
---       attempts allowed. Runs are the members of the jobs, as entries hold them: given where all jobs are alike, follow one another,
---       and have neither words nor anything that comes along. The end of a record may come behind what makes it a bundled one
+--       attempts allowed
 -- Out:  bells, the server's time in µs; then, unless all jobs were created, for each job a number, followed by the id of the job
 --       that stands for it where another does
 
 local queue, places, shape_of, along_of = ARGV[2], ARGV[4], ARGV[5], ARGV[6]
-local hint, n, kind_count, shape_count, run_count, end_from = struct.unpack('<i8I4I4I4I4B', ARGV[3])
+local hint, n, kind_count, shape_count = struct.unpack('<i8I4I4I4', ARGV[3])
 local shapes_at = 6 + kind_count
-local runs_at = shapes_at + shape_count
-local jobs_at = runs_at + run_count
+local jobs_at = shapes_at + shape_count
 local along_at = jobs_at + 2 * n
 
 local meta, all = root .. K_QUEUE .. queue, root .. K_ALL .. queue
@@ -56,53 +54,6 @@ local function worked_out(shape)
   }
 end
 
-local function note_kinds()
-  local ready = {}
-  for kind in pairs(ready_kinds) do ready[#ready + 1] = kind end
-  in_chunks('SADD', root .. K_KINDS .. queue, ready)
-end
-
--- Creates all jobs by one command, where they are new and alike, in the order the asker has given them; returns whether it did.
-local function create_all()
-  if run_count == 0 or base ~= hint or base <= last or 2 * n > AT_ONCE_PUSHED then return false end
-  local shape = worked_out(ARGV[shapes_at + 1])
-  if shape.alone then return false end
-  -- Where somebody has put something else there, this fails before a job is written.
-  note_kinds()
-  redis.call('ZCARD', all)
-  redis.call('ZCARD', shape.set)
-  local beginning, to = shape.beginning, along_at
-  if end_from > 1 then
-    for at = runs_at + 1, jobs_at do
-      local run = ARGV[at]
-      local size = #run / MEMBER
-      ARGV[to + 1], ARGV[to + 2] = root .. K_BUNDLE .. sub(run, 9, MEMBER), pack('<I4B', 2 ^ size - 1, size) .. beginning
-      to = to + 2
-    end
-  else
-    for at = jobs_at + 2, along_at, 2 do ARGV[at] = beginning .. ARGV[at] end
-  end
-  if redis.call('MSETNX', unpack(ARGV, jobs_at + 1, to)) == 0 then
-    if end_from == 1 then end_from = #beginning + 1 end
-    return false
-  end
-  last = base + n - 1
-  numbers[READY] = n
-  for at = runs_at + 1, jobs_at do
-    add(all, '0', ARGV[at])
-    add(shape.set, shape.score, ARGV[at])
-  end
-  return true
-end
-
-local function finished()
-  rings_work = true
-  redis.call('HSET', meta, 'order', text(last))
-  return char(finish()) .. pack('<i8', us)
-end
-
-if create_all() then return finished() end
-
 -- Check: who is known already?
 local known = {}
 for from = 1, n, CHUNK do
@@ -120,7 +71,7 @@ end
 -- Returns the answer to an earlier push with the same idempotency key.
 local function answered(fingerprint, key)
   local kept = redis.call('HGET', root .. K_ANSWERS .. queue, key)
-  if not kept or #kept ~= 57 then return nil end
+  if not kept then return nil end
   local by, id, code, till = struct.unpack('<c32c16Bi8', kept)
   if till <= now and not is_known(id) then return nil end
   if by ~= fingerprint then return CONFLICT, id end
@@ -141,7 +92,7 @@ local function stands_for(unique, reuse, within)
   end
   if unique then
     local held = redis.call('HGET', root .. K_UNIQUE .. queue, unique)
-    if held and #held == 32 then
+    if held then
       local till = struct.unpack('<i8', held, 25)
       if (till < 0 or till > now) and is_known(sub(held, 9, 24)) then return STANDS_FOR_UNIQUE, sub(held, 9, 24) end
     end
@@ -156,7 +107,7 @@ local function create(place, id, shape)
   last = order > last and order or last + 1
   local order8, at, count = pack('>I8', last), jobs_at + 2 * place, #records
   local member = order8 .. id
-  records[count + 1], records[count + 2] = ARGV[at - 1], shape.beginning .. order8 .. sub(ARGV[at], end_from + 8)
+  records[count + 1], records[count + 2] = ARGV[at - 1], shape.beginning .. order8 .. ARGV[at]
   members[#members + 1] = member
   numbers[shape.state] = numbers[shape.state] + 1
   if shape.alone then
@@ -183,7 +134,7 @@ local function push(place, id, shape, payload, fingerprint, key)
     local unique, scope, reuse, within, _, alias, tags
     if shape.worded then
       local tail = ARGV[jobs_at + 2 * place]
-      local _, _, _, after = struct.unpack('<Bc0Bc0b', tail, end_from + 8)
+      local _, _, _, after = struct.unpack('<Bc0Bc0b', tail)
       unique, scope, reuse, within, _, alias, tags = words(shape.flags, tail, after)
       code, other = stands_for(unique, reuse, within)
     end
@@ -234,17 +185,18 @@ for place = 1, n do
   answers[place + 1] = answer
 end
 
-local head
 if members[1] then
-  note_kinds()
+  local ready = {}
+  for kind in pairs(ready_kinds) do ready[#ready + 1] = kind end
+  in_chunks('SADD', root .. K_KINDS .. queue, ready)
   add_runs(all, '0', members)
   for set, scored in pairs(together) do
     for score, its in pairs(scored) do add_runs(set, score, its) end
   end
-  head = finished()
-else
-  head = char(finish()) .. pack('<i8', us)
+  rings_work = true
+  redis.call('HSET', meta, 'order', text(last))
 end
+local head = char(finish()) .. pack('<i8', us)
 if plain then return head end
 answers[1] = head
 return concat(answers)

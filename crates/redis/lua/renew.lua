@@ -11,12 +11,12 @@ while ARGV[at] do
   at = at + 1 + byte(ARGV[at], 41)
 end
 local keys = keys_of(ids)
-for n, record in ipairs(read_whole(keys)) do
+for n, record in ipairs(read(keys)) do
   local id, token, lease, with = struct.unpack('<c16c16i8B', ARGV[heads[n]])
   if renewed[id] then record = read_anew(keys[n]) end -- it comes twice
   local answer = LOST
   if record and byte(record, 1) == RUNNING and sub(record, TOKEN_FROM, TOKEN_TO) == token then
-    local queue = #record >= SHORTEST and queue_in(record)
+    local queue = queue_in(record)
     if queue then
       local state, flags, attempt, crashes, interruptions, most, version, reason = struct.unpack(FACTS, record)
       answer, renewed[id] = flags % 2 == ASKED and CANCEL_ASKED or HELD, true

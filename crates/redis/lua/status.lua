@@ -6,7 +6,7 @@
 
 local jobs = {}
 for at, id in ipairs(ARGV) do
-  local record = whole(redis.call('GET', root .. K_RECORD .. id))
+  local record = redis.call('GET', root .. K_RECORD .. id)
   local flags = record and #record > 2 and record:byte(2) or 0
   jobs[at] = record and {
     record,

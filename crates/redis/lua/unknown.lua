@@ -14,7 +14,7 @@ for at = 4, #ARGV do
       while found < limit and looked < ROWS do
         local entry, score = unpack(redis.call('ZRANGEBYSCORE', set, from, to, 'WITHSCORES', 'LIMIT', '0', '1'))
         if not entry then break end
-        local rest = size_of(entry) > limit - found and sub(entry, (limit - found) * MEMBER + 1) or ''
+        local rest = #entry / MEMBER > limit - found and sub(entry, (limit - found) * MEMBER + 1) or ''
         redis.call('ZREM', set, entry)
         if rest ~= '' then redis.call('ZADD', set, score, rest) end
         local members = members_in(sub(entry, 1, #entry - #rest), {})
@@ -25,7 +25,7 @@ for at = 4, #ARGV do
           if record and move(turn_for(plan, record), ids[place], keys[place], record, nil, nil, member) then
             found = found + 1
           else
-            give_up(queue, ARGV[at], READY, member, record)
+            give_up(queue, READY, member, record)
           end
         end
       end

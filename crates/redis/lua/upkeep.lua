@@ -36,7 +36,7 @@ local function move_all(set, state, members, plan, failure)
     if record and move(turn_for(plan, record), ids[at], keys[at], record, failure) then
       moved = moved + 1
     else
-      drop(set, queue, 'unknown', state, members[at], record)
+      drop(set, queue, state, members[at], record)
     end
   end
   flush()
@@ -123,7 +123,7 @@ for at, record in ipairs(over_records) do
       local _, _, _, after = names(record)
       local unique, _, reuse, _, _, alias, tags = words(flags, record, after)
       if unique then
-        local held = read_one('HGET', root .. K_UNIQUE .. queue, unique)
+        local held = redis.call('HGET', root .. K_UNIQUE .. queue, unique)
         if held and sub(held, 1, 24) == member then redis.call('HDEL', root .. K_UNIQUE .. queue, unique) end
       end
       if reuse then remove(root .. K_REUSE .. queue .. ':' .. reuse, member) end
@@ -143,7 +143,7 @@ forgotten = #keys
 note_left(others, forgotten, forget_most)
 for _, key in ipairs(keys) do
   local kept = redis.call('HGET', answers, key)
-  if kept and #kept == 57 and redis.call('EXISTS', root .. K_RECORD .. sub(kept, 33, 48)) == 1 then
+  if kept and redis.call('EXISTS', root .. K_RECORD .. sub(kept, 33, 48)) == 1 then
     redis.call('ZADD', answers_until, text(now + ANSWER_AGAIN), key)
   else
     redis.call('HDEL', answers, key)

@@ -23,7 +23,7 @@ end
 -- Returns the member that holds a unique key now, and until when.
 local function holder(queue, unique)
   local held = redis.call('HGET', root .. K_UNIQUE .. queue, unique)
-  if not held or #held ~= 32 then return nil end
+  if not held then return nil end
   local till = struct.unpack('<i8', held, 25)
   if till >= 0 and till <= now then return nil end
   if redis.call('EXISTS', root .. K_RECORD .. sub(held, 9, 24)) == 0 then return nil end

@@ -6,8 +6,8 @@
 
 local id = ARGV[2]
 local key = prefix .. id
-local record = unfold(key, redis.call('GET', key))
-if not record or #record < AFTER_CHANGING or byte(record, 1) ~= RUNNING or sub(record, TOKEN_FROM, TOKEN_TO) ~= ARGV[3] then
+local record = redis.call('GET', key)
+if not record or byte(record, 1) ~= RUNNING or sub(record, TOKEN_FROM, TOKEN_TO) ~= ARGV[3] then
   return 0
 end
 local low = byte(record, 2)

@@ -22,8 +22,6 @@ pub(crate) struct Base {
     pub(crate) keys: Keys,
     pub(crate) settings: Settings,
     pub(crate) wakeups: Wakeups,
-    /// The fewest jobs that are bundled, and stay so.
-    pub(crate) fewest: u8,
     /// Tells our bells from those of others.
     pub(crate) me: [u8; 8],
     /// Queues that are registered, and their numbers.
@@ -167,13 +165,12 @@ pub(crate) fn number(value: &Value) -> Option<i64> {
 }
 
 impl Base {
-    pub(crate) fn new(link: Link, keys: Keys, settings: Settings, fewest: u8) -> Self {
+    pub(crate) fn new(link: Link, keys: Keys, settings: Settings) -> Self {
         Base {
             link,
             keys,
             settings,
             wakeups: Wakeups::default(),
-            fewest,
             me: fastrand::u64(..).to_le_bytes(),
             queues: Mutex::default(),
             kinds: Mutex::default(),
@@ -199,7 +196,6 @@ impl Base {
             frame.extend(number.to_le_bytes());
         }
         frame.extend(self.me);
-        frame.push(self.fewest);
         frame.extend(self.keys.bells().into_bytes());
         self.call(script, root).arg(frame)
     }

@@ -105,18 +105,8 @@ impl Asks<'_> {
         let mut answer = self.read_head(&head, bits).ok_or_else(|| error::unexpected("claim"))??;
         let members = items.next().and_then(bytes).unwrap_or_default();
         let mut members = members.chunks_exact(MEMBER as usize);
-        let mut beginning = Vec::new();
         for item in items {
-            let mut record = bytes(item).ok_or_else(|| error::unexpected("claim"))?;
-            let first = record.first().copied().map(i64::from);
-            // A whole record is longer, and a bundled one may be as long, but has no state.
-            if first == Some(READY) && record.len() == BEGINNING as usize {
-                beginning = record;
-                continue;
-            }
-            if first == Some(BUNDLED) && record.len() > BUNDLED_TO as usize {
-                record = [&beginning[..], &record[BUNDLED_TO as usize..]].concat();
-            }
+            let record = bytes(item).ok_or_else(|| error::unexpected("claim"))?;
             let member = members.next().ok_or_else(|| error::unexpected("claim"))?;
             self.take(&mut answer, member, &record).await?;
         }
@@ -168,6 +158,9 @@ fn read_claimed(
     let Some((record, beside)) = Record::read(record) else {
         return Some(Err((id, token, "the job's record makes no sense")));
     };
+    if record.payload.is_none() && beside.is_empty() {
+        return Some(Err((id, token, "the job's payload is gone")));
+    }
     let Ok(payload) = std::str::from_utf8(record.payload.as_deref().unwrap_or(beside)) else {
         return Some(Err((id, token, "the job's payload is no text")));
     };

@@ -10,8 +10,6 @@
 //!
 //! A *grant* stands for the jobs of one claim until their lease is renewed: the first 7 bytes of the numbers of their tokens, which
 //! they have in common. So a claim of many jobs is one entry of its worker, and what settles them counts it down.
-//!
-//! A *bundle* stands for what the records of jobs have in common that were pushed together, for as long as they go the same way.
 
 use longshore_core::QueueName;
 
@@ -27,10 +25,8 @@ macro_rules! names {
 }
 
 names! {
-    /// `s:<id>`: a string, all that changes of a job, unless it is bundled, and what is needed to move it; see `record.rs`.
+    /// `s:<id>`: a string, all that changes of a job, and what is needed to move it; see `record.rs`.
     RECORD = "s:";
-    /// `b:<id>`: a string, the bundle that begins with the job of that id; see `bundle.lua`.
-    BUNDLE = "b:";
     /// `d:<id>`: a string, the payload, where it is too large for the record.
     PAYLOAD = "d:";
     /// `r:<id>`: a string, the result or where it is, where it is too large for the record.

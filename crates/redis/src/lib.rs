@@ -81,11 +81,10 @@ use keys::Keys;
 use link::Link;
 use route::Route;
 use setup::Setup;
-use shared::FEWEST;
 use target::Target;
 
 /// The version of the layout of keys and records. A store of another version is refused.
-const LAYOUT: &str = "4";
+const LAYOUT: &str = "5";
 /// Jobs that many producers push at the same time go to the server together, up to this many.
 const PUSHED_AT_ONCE: usize = 500;
 /// How many calls with pushed jobs are on their way at a time: while the server works on one, the next grows.
@@ -116,21 +115,16 @@ impl Redis {
     /// If the URL makes no sense; if the server cannot be reached, is older than 7.0, or would lose jobs and the URL does not
     /// accept that; or if its jobs are of another version of longshore. The message names the server, and never a password.
     pub async fn open(url: &str, settings: Settings) -> Result<Redis, Error> {
-        Redis::open_bundling(url, settings, FEWEST as u8).await
-    }
-
-    /// Opens a store that bundles jobs from so many on.
-    async fn open_bundling(url: &str, settings: Settings, fewest: u8) -> Result<Redis, Error> {
         let target = Target::parse(url)?;
         let named = target.to_string();
-        Redis::connect(target, settings, fewest).await.map_err(|e| e.context(format!("open Redis at {named}")))
+        Redis::connect(target, settings).await.map_err(|e| e.context(format!("open Redis at {named}")))
     }
 
-    async fn connect(target: Target, settings: Settings, fewest: u8) -> Result<Redis, Error> {
+    async fn connect(target: Target, settings: Settings) -> Result<Redis, Error> {
         let link = Link::open(&target, settings.clock.clone()).await?;
         let setup = setup::look(&link).await?;
         setup::check(&setup, &target)?;
-        let base = Arc::new(Base::new(link, Keys::new(&target.prefix), settings, fewest));
+        let base = Arc::new(Base::new(link, Keys::new(&target.prefix), settings));
         check_layout(&base).await?;
         upkeep::begin(&base).await?;
         let listener = Listener::start(

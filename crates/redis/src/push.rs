@@ -22,7 +22,7 @@ pub(crate) async fn push(base: &Base, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, 
 
 async fn push_to(base: &Base, queue: QueueName, jobs: Vec<(usize, NewJob)>, order: i64) -> Result<Vec<Pushed>, Error> {
     let root = base.keys.of_queue(&queue);
-    let mut batch = Batch::new(base, &root, order);
+    let mut batch = Batch::new(&root, order);
     // Jobs of one batch that go to one queue follow one another.
     batch.scattered = jobs.last().is_some_and(|(last, _)| last + 1 != jobs.len());
     for (place, job) in &jobs {
@@ -47,35 +47,27 @@ struct Batch<'a> {
     /// The order of the first job of the whole batch.
     order: i64,
     scattered: bool,
-    /// The fewest jobs that are bundled.
-    fewest: u8,
     places: Vec<u8>,
     kinds: Vec<&'a str>,
     shapes: Shapes,
     /// What comes along with each job, and all that does.
     along_of: Vec<u8>,
     along: Vec<&'a [u8]>,
-    worded: bool,
-    /// Members, one after the other.
-    members: Vec<u8>,
     /// What the record of each job is called, and its end.
     records: Vec<Vec<u8>>,
 }
 
 impl<'a> Batch<'a> {
-    fn new(base: &Base, root: &'a str, order: i64) -> Self {
+    fn new(root: &'a str, order: i64) -> Self {
         Batch {
             root,
             order,
             scattered: false,
-            fewest: base.fewest,
             places: Vec::new(),
             kinds: Vec::new(),
             shapes: Shapes::default(),
             along_of: Vec::new(),
             along: Vec::new(),
-            worded: false,
-            members: Vec::new(),
             records: Vec::new(),
         }
     }
@@ -97,12 +89,7 @@ impl<'a> Batch<'a> {
             self.along.extend([&fingerprint[..], key.as_str().as_bytes()]);
         }
         self.along_of.push(along);
-        self.worded |= flags & (HAS_UNIQUE | HAS_REUSE | HAS_LABELS) != 0;
-        let order = (self.order + place as i64).to_be_bytes();
-        self.members.extend(order);
-        self.members.extend(job.id.as_bytes());
         let mut tail = Vec::with_capacity(64 + job.payload.as_str().len().min(SMALL as usize));
-        tail.extend(order);
         write_tail(&mut tail, job, flags);
         self.records.extend([record_key(self.root, job.id), tail]);
     }
@@ -124,36 +111,14 @@ impl<'a> Batch<'a> {
         bytes
     }
 
-    /// Returns whether a job is pushed twice.
-    fn repeats(&self) -> bool {
-        let mut ids: Vec<&[u8]> = self.members.chunks_exact(MEMBER as usize).map(|member| &member[8..]).collect();
-        ids.sort_unstable();
-        ids.windows(2).any(|pair| pair[0] == pair[1])
-    }
-
-    fn args<'b>(mut self, call: Call<'b>) -> Call<'b> {
-        let bare = self.along.is_empty();
-        let in_one_go = self.shapes.is_one() && bare && !self.worded && !self.scattered && !self.repeats();
-        let runs: Vec<&[u8]> =
-            if in_one_go { self.members.chunks((RUN * MEMBER) as usize).collect() } else { Vec::new() };
-        let bundled = in_one_go && self.shapes.parts() >= usize::from(self.fewest);
-        if bundled {
-            for (place, record) in self.records.iter_mut().skip(1).step_by(2).enumerate() {
-                let run = runs[place / RUN as usize];
-                let mut head = vec![BUNDLED as u8];
-                head.extend(&run[8..MEMBER as usize]);
-                head.push((place % RUN as usize) as u8);
-                record.splice(..0, head);
-            }
-        }
+    fn args<'b>(self, call: Call<'b>) -> Call<'b> {
         let mut counts = self.order.to_le_bytes().to_vec();
-        for count in [self.shapes.parts(), self.kinds.len(), self.shapes.len(), runs.len()] {
+        for count in [self.shapes.parts(), self.kinds.len(), self.shapes.len()] {
             counts.extend((count as u32).to_le_bytes());
         }
-        counts.push(if bundled { BUNDLED_TO as u8 } else { 0 } + 1);
-        let along_of: &[u8] = if bare { &[] } else { &self.along_of };
+        let along_of: &[u8] = if self.along.is_empty() { &[] } else { &self.along_of };
         let call = call.arg(counts).arg(&self.places).arg(self.shapes.numbers()).arg(along_of);
-        self.shapes.args(call.args(&self.kinds)).args(runs).args(&self.records).args(&self.along)
+        self.shapes.args(call.args(&self.kinds)).args(&self.records).args(&self.along)
     }
 }
 

@@ -20,10 +20,6 @@
 //! | 2 + n | with `HAS_RESULT`, without `RESULT_BESIDE`: the result, as [`write_result`] makes it |
 //!
 //! Numbers are little-endian and times in milliseconds, unless it says otherwise.
-//!
-//! The record of a *bundled* job is stored without what comes before its order, which its bundle has: there stand the byte 255, the id
-//! of the bundle's first job (16), and the job's place in the bundle (1). Scripts put it
-//! together (`bundle.lua`); of a claim, `claim.rs` does.
 
 use std::time::Duration;
 

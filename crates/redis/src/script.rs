@@ -1,9 +1,9 @@
 //! The scripts: one Lua file a verb in `lua/`, put together when first used.
 //!
-//! A script is put together of the parts it needs, and of what is its own: `slot.lua` (what all keys begin with), `bundle.lua` (records of
-//! jobs that go the same way), `base.lua` (the clock, and what is to be written),
-//! `words.lua` (keys, alias, tags), `step.lua` and `move.lua` (where jobs go), `lose.lua` (what a worker held), `ranks.lua` (a seek a
-//! priority). Words in capitals are constants ([`shared`](crate::shared), [`keys`](crate::keys)) and are replaced by what they
+//! A script is put together of the parts it needs, and of what is its own: `slot.lua` (what all keys begin with), `base.lua` (the
+//! clock, and what is to be written), `words.lua` (keys, alias, tags), `step.lua` and `move.lua` (where jobs go), `lose.lua` (what a
+//! worker held), `ranks.lua` (a seek a priority). Words in capitals are constants ([`shared`](crate::shared),
+//! [`keys`](crate::keys)) and are replaced by what they
 //! stand for: a local variable of Lua would cost each call more than that.
 //!
 //! The first line says what Redis may do with a script: `allow-oom` lets it go through when memory is full.
@@ -35,21 +35,21 @@ macro_rules! scripts {
 }
 
 scripts! {
-    PUSH = "push" [SLOT, BUNDLE, BASE, WORDS];
-    CLAIM = "claim" [SLOT, BUNDLE, STEP, BASE, WORDS, MOVE];
-    RENEW = "renew" [SLOT, BUNDLE, STEP, BASE, WORDS, MOVE];
-    SETTLE = "settle" [SLOT, BUNDLE, STEP, BASE, WORDS, MOVE];
-    WRITE_LOG = "write_log" [SLOT, BUNDLE, BASE];
-    RELEASE = "release" [SLOT, BUNDLE, STEP, BASE, WORDS, MOVE, LOSE];
-    UPKEEP = "upkeep" [SLOT, BUNDLE, STEP, BASE, WORDS, MOVE, LOSE, RANKS];
-    UNKNOWN = "unknown" [SLOT, BUNDLE, STEP, BASE, WORDS, MOVE, RANKS];
-    ACT = "act" [SLOT, BUNDLE, STEP, BASE, WORDS, MOVE];
-    PAUSE = "pause" [SLOT, BUNDLE, BASE];
-    RESUME = "resume" [SLOT, BUNDLE, BASE];
-    QUEUE = "queue" [SLOT, BUNDLE, BASE, RANKS];
-    GET = "get" [SLOT, BUNDLE];
-    STATUS = "status" [SLOT, BUNDLE];
-    LIST = "list" [SLOT, BUNDLE];
+    PUSH = "push" [SLOT, BASE, WORDS];
+    CLAIM = "claim" [SLOT, STEP, BASE, WORDS, MOVE];
+    RENEW = "renew" [SLOT, STEP, BASE, WORDS, MOVE];
+    SETTLE = "settle" [SLOT, STEP, BASE, WORDS, MOVE];
+    WRITE_LOG = "write_log" [SLOT, BASE];
+    RELEASE = "release" [SLOT, STEP, BASE, WORDS, MOVE, LOSE];
+    UPKEEP = "upkeep" [SLOT, STEP, BASE, WORDS, MOVE, LOSE, RANKS];
+    UNKNOWN = "unknown" [SLOT, STEP, BASE, WORDS, MOVE, RANKS];
+    ACT = "act" [SLOT, STEP, BASE, WORDS, MOVE];
+    PAUSE = "pause" [SLOT, BASE];
+    RESUME = "resume" [SLOT, BASE];
+    QUEUE = "queue" [SLOT, BASE, RANKS];
+    GET = "get" [SLOT];
+    STATUS = "status" [SLOT];
+    LIST = "list" [SLOT];
     REGISTER = "register" [];
     NOTE_KINDS = "note_kinds" [];
     MARK_RELEASED = "mark_released" [];
@@ -62,7 +62,6 @@ scripts! {
 /// Where an event takes a job, in Lua.
 pub(crate) const STEP: &str = include_str!("../lua/step.lua");
 const SLOT: &str = include_str!("../lua/slot.lua");
-const BUNDLE: &str = include_str!("../lua/bundle.lua");
 const BASE: &str = include_str!("../lua/base.lua");
 const WORDS: &str = include_str!("../lua/words.lua");
 const MOVE: &str = include_str!("../lua/move.lua");

@@ -41,35 +41,16 @@ pub(crate) async fn settle(base: &Base, settlements: Vec<Settlement>) -> Result<
     each_group(groups, |tag, settlements| async move {
         let root = base.keys.of_tag(tag);
         let mut batch = Batch::default();
-        // Those of one claim in its order: what happens to them together is written once.
-        let mut places: Vec<usize> = (0..settlements.len()).collect();
-        places.sort_by_key(|place| settlements[*place].token.number);
-        let (mut answered, mut alone) = (Vec::new(), Vec::new());
-        let mut from = 0;
-        while from < places.len() {
-            let size = run_from(from, &places, &settlements);
-            if size > 0 && size >= usize::from(base.fewest) {
-                batch.add_run(places[from..from + size].iter().map(|place| &settlements[*place]));
-                answered.extend_from_slice(&places[from..from + size]);
-            } else {
-                alone.extend_from_slice(&places[from..from + size.max(1)]);
-            }
-            from += size.max(1);
+        for settlement in &settlements {
+            batch.add(&root, settlement)?;
         }
-        for place in &alone {
-            batch.add(&root, &settlements[*place])?;
-        }
-        answered.append(&mut alone);
         let call = batch.args(base.framed(&script::SETTLE, &root));
         let answer = |code: i64| match code {
             LOST => Some(Settled::Lost),
             DONE => Some(Settled::Done),
             _ => None,
         };
-        let answers = read_answers(base, "settle", &call.bytes().await?, settlements.len(), answer)?;
-        let mut placed: Vec<_> = answered.into_iter().zip(answers).collect();
-        placed.sort_unstable_by_key(|(place, _)| *place);
-        Ok(placed.into_iter().map(|(_, answer)| answer).collect())
+        read_answers(base, "settle", &call.bytes().await?, settlements.len(), answer)
     })
     .await
 }
@@ -92,37 +73,9 @@ fn token_bytes(token: Token) -> [u8; 16] {
     ((u128::from(token.number) << 64) | u128::from(token.bits)).to_be_bytes()
 }
 
-/// Returns how many settlements from one on are a run: their jobs succeeded, nothing else is known of them, and their tokens are
-/// those of one grant that follow one another. One that is named twice is in no run.
-fn run_from(from: usize, places: &[usize], settlements: &[Settlement]) -> usize {
-    let at = |place: usize| places.get(place).map(|place| &settlements[*place]);
-    let number = |place: usize| at(place).map(|settlement| settlement.token.number);
-    let Some(first) = at(from).map(|settlement| settlement.token) else { return 0 };
-    let is_next = |place: &usize| {
-        let follows = |settlement: &Settlement| {
-            let next = Token { number: first.number.wrapping_add((*place - from) as u64), ..first };
-            let bare = matches!(settlement.outcome, Outcome::Succeed { result: None }) && settlement.progress.is_none();
-            bare && settlement.token == next && next.number / GRANT as u64 == first.number / GRANT as u64
-        };
-        let twice = number(*place) == number(place + 1) || *place > 0 && number(*place) == number(place - 1);
-        !twice && at(*place).is_some_and(follows)
-    };
-    (from..places.len()).take_while(is_next).count().min(LONGEST_RUN)
-}
-
-/// The most settlements of a run: its length is a byte.
-const LONGEST_RUN: usize = u8::MAX as usize;
-/// A run as the script takes it: its length, and its first token.
-const RUN_BYTES: usize = 1 + 16;
-
 /// Settlements as the script takes them: what they have in common once.
 #[derive(Default)]
 struct Batch {
-    /// How long each run is, and its first token.
-    runs: Vec<u8>,
-    /// The ids of the jobs in runs.
-    run_ids: Vec<u8>,
-    /// What those have in common that are in no run.
     shapes: Shapes,
     /// What the records are called.
     keys: Vec<Vec<u8>>,
@@ -132,16 +85,6 @@ struct Batch {
 }
 
 impl Batch {
-    fn add_run<'a>(&mut self, settlements: impl ExactSizeIterator<Item = &'a Settlement>) {
-        self.runs.push(settlements.len() as u8);
-        for (place, Settlement { id, token, .. }) in settlements.enumerate() {
-            if place == 0 {
-                self.runs.extend(token_bytes(*token));
-            }
-            self.run_ids.extend(id.as_bytes());
-        }
-    }
-
     fn add(&mut self, root: &str, settlement: &Settlement) -> Result<(), Error> {
         let Settlement { id, token, outcome, progress } = settlement;
         let (event, carried, message, result) = match outcome {
@@ -186,13 +129,10 @@ impl Batch {
     }
 
     fn args<'a>(&self, call: Call<'a>) -> Call<'a> {
-        let counts = [self.keys.len(), self.shapes.len(), self.runs.len() / RUN_BYTES];
+        let counts = [self.keys.len(), self.shapes.len()];
         let counts: Vec<u8> = counts.iter().flat_map(|count| (*count as u32).to_le_bytes()).collect();
-        self.shapes
-            .args(call.arg(counts).arg(self.shapes.numbers()).arg(&self.runs).arg(&self.run_ids))
-            .args(&self.keys)
-            .args(&self.tokens)
-            .args(&self.along)
+        let call = self.shapes.args(call.arg(counts).arg(self.shapes.numbers()));
+        call.args(&self.keys).args(&self.tokens).args(&self.along)
     }
 }
 

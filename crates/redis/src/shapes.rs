@@ -30,14 +30,13 @@ impl Shapes {
         self.known.len()
     }
 
-    /// Returns whether all parts have the same one.
-    pub(crate) fn is_one(&self) -> bool {
-        self.known.len() == 1
-    }
-
     /// Returns the number of each part's shape, counted from 1; nothing where all have the first.
     pub(crate) fn numbers(&self) -> Vec<u8> {
-        if self.is_one() { Vec::new() } else { self.of.iter().flat_map(|number| number.to_le_bytes()).collect() }
+        if self.known.len() == 1 {
+            Vec::new()
+        } else {
+            self.of.iter().flat_map(|number| number.to_le_bytes()).collect()
+        }
     }
 
     /// Tells a script the shapes.

@@ -101,8 +101,6 @@ shared! {
     TOKEN_FROM: i64 = 35;
     TOKEN_TO: i64 = 50;
     GRANT_TO: i64 = 41;
-    /// The last byte of the token's number.
-    TOKEN_LAST: i64 = 42;
     WORKER_FROM: i64 = 51;
     WORKER_TO: i64 = 66;
     RUN_AT_FROM: i64 = 67;
@@ -154,25 +152,8 @@ shared! {
     IN: i64 = 1;
     AT: i64 = 2;
 
-    /// How a record begins that is bundled: no state.
-    BUNDLED: i64 = 255;
-    /// Where the part of a bundled record ends that leads to its bundle.
-    BUNDLED_TO: i64 = 18;
-    /// Where in a bundled record the order begins and ends, and the queue begins.
-    BUNDLED_ORDER_FROM: i64 = 19;
-    BUNDLED_ORDER_TO: i64 = 26;
-    BUNDLED_QUEUE_FROM: i64 = 27;
-    /// Bytes of a record before its order, as a bundle has them.
-    BEGINNING: i64 = 90;
-    /// Bytes of a stretch of a bundle.
-    STRETCH: i64 = BEGINNING + 1;
-    /// Fewer jobs than these are not bundled, and leave their bundle one by one.
-    FEWEST: i64 = 4;
-
     /// Bytes of a member: its order and its id.
     MEMBER: i64 = 24;
-    /// What in members leads to their ids, as a pattern of Lua's.
-    ORDER_AND_ID: &str = "........(................)";
     /// Most jobs of one grant: the numbers of their tokens differ in the last byte.
     GRANT: i64 = 256;
     /// Most jobs that are one entry of a set together.
@@ -181,9 +162,6 @@ shared! {
     AT_ONCE: i64 = 5_000;
     /// Most values that one command is called with. Lua's stack holds more, but not as many as a call may have.
     CHUNK: i64 = 500;
-    /// Most values, keys and records, with which alike jobs are created by one command; their bundles are a few more. Lua's stack
-    /// holds 8,000.
-    AT_ONCE_PUSHED: i64 = 2_000;
     /// Work on so many rows, and no more, goes into one call: everybody waits meanwhile.
     ROWS: i64 = limits::UPKEEP_ROWS as i64;
     /// Workers that one call rescues from; so that most of its rows are left for their jobs.

@@ -1,11 +1,10 @@
-//! What only tests ask (feature `testing`): where the scripts say that an event takes a job; and a store in which as few jobs as one
-//! go the same way together.
+//! What only tests ask (feature `testing`): where the scripts say that an event takes a job.
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use longshore_core::state::{Event, Facts, Move};
-use longshore_core::{Death, Error, Outcome, Settings, State};
+use longshore_core::{Death, Error, Outcome, State};
 use redis::Value;
 
 use crate::Redis;
@@ -19,15 +18,6 @@ static STEP: LazyLock<Script> = LazyLock::new(|| {
     let (flags, body) = include_str!("../lua/testing.lua").split_once('\n').expect("a script has lines");
     Script::of("testing", &format!("{flags}\n{}{body}", crate::script::STEP))
 });
-
-/// Opens a store as [`Redis::open`] does, which bundles jobs from so many on: what many have in common is then tried with few.
-///
-/// # Errors
-///
-/// As [`Redis::open`].
-pub async fn open_bundling(url: &str, settings: Settings, fewest: u8) -> Result<Redis, Error> {
-    Redis::open_bundling(url, settings, fewest).await
-}
 
 /// Asks the scripts where each event takes a job with those facts, as [`longshore_core::state::step`] says for the stores that
 /// call it.

@@ -6,14 +6,11 @@ use std::sync::Arc;
 use longshore_conformance::{Fixture, async_trait};
 use longshore_core::{Artifacts, Settings, Store};
 use longshore_redis::Redis;
-use longshore_redis::testing::open_bundling;
 use longshore_testbed::RedisCluster;
 
 /// Where the keys lie.
 pub trait Place: Send + Sync + 'static {
     const SEEDS: usize;
-    /// From how many on jobs are bundled.
-    const FEWEST: u8;
 
     fn url() -> String;
 }
@@ -22,7 +19,6 @@ pub struct OneServer;
 
 impl Place for OneServer {
     const SEEDS: usize = 10;
-    const FEWEST: u8 = 1;
 
     fn url() -> String {
         longshore_testbed::Redis::shared().url()
@@ -33,7 +29,6 @@ pub struct Valkey;
 
 impl Place for Valkey {
     const SEEDS: usize = 5;
-    const FEWEST: u8 = 4;
 
     fn url() -> String {
         longshore_testbed::Redis::shared_valkey().url()
@@ -44,7 +39,6 @@ pub struct Cluster;
 
 impl Place for Cluster {
     const SEEDS: usize = 5;
-    const FEWEST: u8 = 2;
 
     fn url() -> String {
         let nodes: Vec<_> = RedisCluster::shared().addrs().iter().map(ToString::to_string).collect();
@@ -59,15 +53,15 @@ pub struct Keys<P> {
     place: PhantomData<P>,
 }
 
-async fn connect<P: Place>(url: &str, settings: &Settings) -> Arc<Redis> {
-    Arc::new(open_bundling(url, settings.clone(), P::FEWEST).await.expect("a store on a shared server can be opened"))
+async fn connect(url: &str, settings: &Settings) -> Arc<Redis> {
+    Arc::new(Redis::open(url, settings.clone()).await.expect("a store on a shared server can be opened"))
 }
 
 #[async_trait]
 impl<P: Place> Fixture for Keys<P> {
     async fn open(settings: Settings) -> Self {
         let url = format!("{}?prefix=case-{:016x}", P::url(), fastrand::u64(..));
-        let store = connect::<P>(&url, &settings).await;
+        let store = connect(&url, &settings).await;
         Keys { url, settings, store, place: PhantomData }
     }
 
@@ -80,7 +74,7 @@ impl<P: Place> Fixture for Keys<P> {
     }
 
     async fn reopen(&self) -> Result<Arc<dyn Store>, &'static str> {
-        Ok(connect::<P>(&self.url, &self.settings).await)
+        Ok(connect(&self.url, &self.settings).await)
     }
 
     fn seeds(&self) -> usize {

@@ -1,19 +1,19 @@
-//! Jobs that were pushed together are kept together for as long as they go the same way, and each has its own state all the same.
+//! Jobs that are pushed, claimed and settled in batches: each has a state of its own.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use longshore_core::{
-    Acted, Action, Claimed, JobId, NewJob, Outcome, Payload, Pushed, Queue, Reason, Renewal, Renewed, Settings,
-    Settled, Settlement, State, Store, Token, Upkeep, limits,
+    Acted, Action, Claimed, JobId, NewJob, Outcome, Pushed, Queue, Reason, Renewal, Renewed, Settings, Settled,
+    Settlement, State, Store, Token, Upkeep, limits,
 };
 use longshore_redis::{Redis, keys};
 
-mod by_hand;
 mod jobs;
+mod raw;
 
-use by_hand::Bench;
 use jobs::{ask, job, success};
+use raw::Bench;
 
 impl Bench {
     async fn push(&self, n: usize) -> Vec<NewJob> {
@@ -43,14 +43,14 @@ impl Bench {
     /// Returns the names of all keys of a kind.
     async fn keys(&mut self, kind: &str) -> Vec<Vec<u8>> {
         let pattern = format!("{}:{{*}}:{kind}*", self.prefix);
-        redis::cmd("KEYS").arg(pattern).query_async(&mut self.by_hand).await.unwrap()
+        redis::cmd("KEYS").arg(pattern).query_async(&mut self.raw).await.unwrap()
     }
 
     /// Lets what is finished be deleted, and looks that nothing of it is left.
     async fn delete_all(&mut self) {
         self.settings.clock.advance(limits::KEEP_DEAD);
         while self.store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap().pruned > 0 {}
-        for kind in [keys::RECORD, keys::BUNDLE, keys::ALL, keys::FINAL, keys::GRANTS, keys::HELD, keys::FAILURES] {
+        for kind in [keys::RECORD, keys::ALL, keys::FINAL, keys::GRANTS, keys::HELD, keys::FAILURES] {
             assert!(self.keys(kind).await.is_empty(), "{kind}");
         }
         let stats = self.store.queues().await.unwrap().remove(0);
@@ -59,17 +59,15 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn jobs_pushed_together_are_kept_claimed_and_settled_together() {
+async fn batch_is_claimed_in_its_order_and_leaves_nothing_when_it_is_deleted() {
     let mut bench = Bench::open().await;
     let jobs = bench.push(70).await;
-    assert_eq!(bench.keys(keys::BUNDLE).await.len(), 3);
     let claimed = bench.take(100).await;
     assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), jobs.iter().map(|job| job.id).collect::<Vec<_>>());
     let payloads = claimed.iter().zip(&jobs).all(|(claimed, job)| claimed.payload.as_str() == job.payload.as_str());
     assert!(payloads && claimed.iter().all(|job| job.attempt == 1));
     let answers = bench.store.settle(claimed.iter().map(success).collect()).await.unwrap();
     assert!(answers.iter().all(|answer| *answer == Settled::Done));
-    assert_eq!(bench.keys(keys::BUNDLE).await.len(), 3, "they went together all the way");
     assert_eq!(bench.store.settle(claimed.iter().map(success).collect()).await.unwrap(), answers, "a repeat is done");
     let states = bench.states(jobs.iter().map(|job| job.id).collect()).await;
     assert!(states.iter().all(|state| *state == State::Succeeded));
@@ -77,11 +75,11 @@ async fn jobs_pushed_together_are_kept_claimed_and_settled_together() {
 }
 
 #[tokio::test]
-async fn each_job_of_a_run_is_settled_by_its_own_token() {
+async fn each_job_of_a_batch_is_settled_by_its_own_token() {
     let mut bench = Bench::open().await;
     bench.push(12).await;
     let claimed = bench.take(12).await;
-    // One has left the bundle, and the tokens of two are mixed up.
+    // One has a lease of its own, and the tokens of two are mixed up.
     let renewal = Renewal { id: claimed[2].id, token: claimed[2].token, lease: limits::LEASE, progress: None };
     assert_eq!(bench.store.renew(vec![renewal]).await.unwrap(), [Renewed::Held]);
     let mut settlements: Vec<Settlement> = claimed.iter().map(success).collect();
@@ -96,33 +94,6 @@ async fn each_job_of_a_run_is_settled_by_its_own_token() {
     let left: Vec<Settlement> = [8, 8, 9, 9].map(|at| success(&claimed[at])).to_vec();
     assert_eq!(bench.store.settle(left).await.unwrap(), [Settled::Done; 4]);
     bench.delete_all().await;
-}
-
-/// A bundled record may be as long as how records begin, which comes before it when it is claimed.
-#[tokio::test]
-async fn records_of_any_length_are_told_from_how_they_begin() {
-    let bench = Bench::open().await;
-    for lengths in [[44; 8], [39, 40, 41, 42, 43, 44, 45, 46]] {
-        let of =
-            |length: usize| NewJob { payload: Payload::parse(&format!("\"{:01$}\"", 0, length - 2)).unwrap(), ..job() };
-        let jobs: Vec<NewJob> = lengths.iter().map(|length| of(*length)).collect();
-        let beginning = 35 + jobs[0].queue.as_str().len() + jobs[0].kind.as_str().len();
-        assert!(lengths.iter().any(|length| beginning + length == 90), "one is that long");
-        bench.store.push(jobs.clone()).await.unwrap();
-        let claimed = bench.take(8).await;
-        let told: Vec<_> = claimed.iter().map(|job| (job.id, job.payload.clone())).collect();
-        assert_eq!(told, jobs.into_iter().map(|job| (job.id, job.payload)).collect::<Vec<_>>());
-    }
-}
-
-#[tokio::test]
-async fn few_jobs_or_such_as_differ_are_not_bundled() {
-    let mut bench = Bench::open().await;
-    bench.push(3).await;
-    let differ: Vec<NewJob> = (0..8).map(|n| NewJob { priority: n % 2, ..job() }).collect();
-    bench.store.push(differ).await.unwrap();
-    assert!(bench.keys(keys::BUNDLE).await.is_empty());
-    assert_eq!(bench.take(20).await.len(), 11);
 }
 
 /// What a job is to be, by everything that was answered.
@@ -276,7 +247,7 @@ impl Walk {
 }
 
 #[tokio::test]
-async fn whatever_happens_to_the_jobs_of_a_bundle_each_has_its_own_state() {
+async fn each_job_of_a_batch_has_its_own_state_whatever_happens_to_the_others() {
     for seed in 0..40 {
         println!("seed {seed}"); // shown if it fails
         let random = fastrand::Rng::with_seed(seed);
@@ -286,19 +257,6 @@ async fn whatever_happens_to_the_jobs_of_a_bundle_each_has_its_own_state() {
         }
         walk.end().await;
     }
-}
-
-#[tokio::test]
-async fn bundle_that_is_gone_makes_its_jobs_dead_and_stops_nobody() {
-    let mut bench = Bench::open().await;
-    let lost = bench.push(10).await;
-    let key = bench.keys(keys::BUNDLE).await.remove(0);
-    let good = bench.push(10).await;
-    redis::cmd("SET").arg(key).arg("nonsense").exec_async(&mut bench.by_hand).await.unwrap();
-    let claimed = bench.take(100).await;
-    assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), good.iter().map(|job| job.id).collect::<Vec<_>>());
-    let states = bench.states(lost.iter().map(|job| job.id).collect()).await;
-    assert!(states.iter().all(|state| *state == State::Dead));
 }
 
 #[tokio::test]

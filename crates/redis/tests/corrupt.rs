@@ -1,0 +1,148 @@
+//! Damaged records and payloads never block a worker: a corrupt job is dead with a reason, and an id without a record is removed.
+
+use longshore_core::{
+    Claimed, Death, Filter, NewJob, Page, Payload, Queue, Reason, State, Store, Upkeep, When, WorkerSecret, limits,
+};
+use longshore_redis::keys;
+
+mod jobs;
+mod raw;
+
+use jobs::{ask, job, success};
+use raw::Bench;
+
+impl Bench {
+    async fn push(&self, new: NewJob) -> NewJob {
+        self.store.push(vec![new.clone()]).await.unwrap();
+        new
+    }
+
+    /// Runs a command on a key of a job, directly on the server.
+    async fn change(&mut self, command: &str, kind: &str, job: &NewJob, rest: &[&[u8]]) {
+        let root = format!("{}:{{{:04x}}}:{kind}", self.prefix, job.queue.tag());
+        let mut command = redis::cmd(command);
+        command.arg([root.as_bytes(), job.id.as_bytes()].concat()).arg(rest);
+        command.query_async::<redis::Value>(&mut self.raw).await.unwrap();
+    }
+
+    async fn take(&self, limit: usize) -> Vec<Claimed> {
+        self.take_as(&WorkerSecret::new(), limit).await
+    }
+
+    async fn take_as(&self, worker: &WorkerSecret, limit: usize) -> Vec<Claimed> {
+        self.store.claim(longshore_core::Claim { worker: worker.id(), ..ask(limit) }).await.unwrap().jobs
+    }
+
+    async fn upkeep(&self) -> longshore_core::Kept {
+        self.store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap()
+    }
+
+    async fn is_dead(&self, job: &NewJob) {
+        let job = self.store.get(vec![job.id]).await.unwrap().remove(0).expect("it can be looked at");
+        assert_eq!((job.state, job.reason), (State::Dead, Some(Reason::Corrupt)));
+        assert_eq!(job.failures.len(), 1, "it says why");
+        let filter = Filter { state: Some(State::Dead), ..Filter::default() };
+        let dead = self.store.list(filter, Page { after: None, limit: 10 }).await.unwrap().jobs;
+        assert!(dead.iter().any(|dead| dead.id == job.id));
+    }
+}
+
+fn later() -> NewJob {
+    NewJob { when: When::In(limits::LEASE), ..job() }
+}
+
+#[tokio::test]
+async fn corrupt_record_among_ready_jobs_is_dead_and_stops_nobody() {
+    // No record, an empty one, one in no known state, and one whose names are longer than the record.
+    for (command, rest) in [
+        ("SET", &[&b"nonsense"[..]][..]),
+        ("SET", &[b""]),
+        ("SETRANGE", &[b"0", &[77]]),
+        ("SETRANGE", &[b"98", &[255]]),
+    ] {
+        let mut bench = Bench::open().await;
+        let (bad, good) = (bench.push(job()).await, bench.push(job()).await);
+        bench.change(command, keys::RECORD, &bad, rest).await;
+        let claimed = bench.take(10).await;
+        assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), [good.id]);
+        bench.is_dead(&bad).await;
+        assert!(bench.take(10).await.is_empty());
+        let counts = bench.store.queues().await.unwrap().remove(0).counts;
+        assert_eq!(counts, [0, 0, 1, 0, 1, 0]);
+        bench.settings.clock.advance(limits::KEEP_DEAD);
+        bench.upkeep().await;
+        assert_eq!(bench.store.get(vec![bad.id]).await.unwrap(), [None]);
+    }
+}
+
+#[tokio::test]
+async fn corrupt_record_of_a_scheduled_job_is_dead_when_it_is_due() {
+    let mut bench = Bench::open().await;
+    let (bad, good) = (bench.push(later()).await, bench.push(later()).await);
+    bench.change("SET", keys::RECORD, &bad, &[b""]).await;
+    bench.settings.clock.advance(limits::LEASE);
+    assert_eq!(bench.take(10).await[0].id, good.id);
+    bench.is_dead(&bad).await;
+}
+
+#[tokio::test]
+async fn corrupt_record_of_a_running_job_is_dead_when_its_worker_is_gone() {
+    for released in [true, false] {
+        let mut bench = Bench::open().await;
+        // One that is claimed alone has an entry of its own; the others are in a grant.
+        let jobs = [bench.push(job()).await, bench.push(job()).await, bench.push(job()).await];
+        let worker = WorkerSecret::new();
+        assert_eq!(bench.take_as(&worker, 1).await.len() + bench.take_as(&worker, 2).await.len(), 3);
+        for bad in &jobs[..2] {
+            bench.change("SET", keys::RECORD, bad, &[b"nonsense"]).await;
+        }
+        if released {
+            assert_eq!(bench.store.release_worker(worker, Death::Interrupted).await.unwrap(), 1);
+        } else {
+            bench.settings.clock.advance(limits::LEASE);
+            assert_eq!(bench.upkeep().await.rescued, 1);
+        }
+        bench.is_dead(&jobs[0]).await;
+        bench.is_dead(&jobs[1]).await;
+        let counts = bench.store.queues().await.unwrap().remove(0).counts;
+        assert_eq!(counts, [0, 1, 0, 0, 2, 0]);
+    }
+}
+
+#[tokio::test]
+async fn payload_that_is_gone_or_no_text_makes_its_job_dead() {
+    let mut bench = Bench::open().await;
+    // Large ones lie beside their records.
+    let payload = Payload::parse(&format!("\"{}\"", "x".repeat(1_000))).unwrap();
+    let large = || NewJob { payload: payload.clone(), ..job() };
+    let (gone, binary, good) = (bench.push(large()).await, bench.push(large()).await, bench.push(large()).await);
+    bench.change("DEL", keys::PAYLOAD, &gone, &[]).await;
+    bench.change("SET", keys::PAYLOAD, &binary, &[&[0xff, 0xfe]]).await;
+    assert_eq!(bench.take(10).await.iter().map(|job| job.id).collect::<Vec<_>>(), [good.id]);
+    bench.is_dead(&gone).await;
+    bench.is_dead(&binary).await;
+}
+
+#[tokio::test]
+async fn id_without_a_record_is_removed_from_its_set() {
+    let mut bench = Bench::open().await;
+    let due = Some(When::In(limits::LEASE));
+    let lost =
+        [bench.push(job()).await, bench.push(later()).await, bench.push(NewJob { deadline: due, ..job() }).await];
+    for job in &lost {
+        bench.change("DEL", keys::RECORD, job, &[]).await;
+    }
+    bench.settings.clock.advance(limits::LEASE);
+    assert!(bench.take(10).await.is_empty());
+    let stats = bench.store.queues().await.unwrap().remove(0);
+    assert_eq!((&stats.counts[..2], stats.oldest_ready), (&[0, 0][..], None));
+    assert!(bench.store.list(Filter::default(), Page { after: None, limit: 10 }).await.unwrap().jobs.is_empty());
+
+    let ended = bench.push(job()).await;
+    let claimed = bench.take(1).await.remove(0);
+    let _settled = bench.store.settle(vec![success(&claimed)]).await.unwrap();
+    bench.change("DEL", keys::RECORD, &ended, &[]).await;
+    bench.settings.clock.advance(limits::KEEP_FINISHED);
+    bench.upkeep().await;
+    assert_eq!(bench.upkeep().await, longshore_core::Kept::default(), "nothing is left to do");
+}

@@ -225,7 +225,9 @@ impl Bench {
     }
 
     pub(crate) async fn keep_up(&self, rescue: bool) -> Kept {
-        self.store.upkeep(Upkeep { limit: limits::UPKEEP_ROWS, rescue }).await.unwrap()
+        let kept = self.store.upkeep(Upkeep { limit: limits::UPKEEP_ROWS, rescue }).await.unwrap();
+        assert_eq!(kept.failed, []);
+        kept
     }
 
     /// Lets every lease end, and takes the jobs from their workers, as if these had crashed.

@@ -85,6 +85,7 @@ pub use state::{Death, Failure, Outcome, Reason, State};
 pub use store::{
     Acted, Action, Capabilities, Claim, Claimed, Claims, Cursor, Filter, Instead, Kept, Listed, NewPause, Page, Pause,
     Pushed, Queue, QueueStats, Reach, Renewal, Renewed, Settings, Settled, Settlement, Store, Survives, Upkeep,
+    UpkeepFailure,
 };
 pub use time::{BootTime, Clock, StepWatch, Timestamp, When, millis};
 pub use wakeups::{Ear, Wakeups};

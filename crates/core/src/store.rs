@@ -45,6 +45,9 @@ pub trait Queue: Send + Sync + 'static {
     async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error>;
 
     /// Does a bounded piece of upkeep: rescue, expire, prune.
+    ///
+    /// A part that fails stops no other part, and is reported in [`Kept::failed`]. The call fails as a whole only where the store
+    /// cannot be reached or has no room: then no part can be done.
     async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error>;
 
     /// Returns the bells that ring when there may be work, or news.
@@ -287,6 +290,30 @@ pub struct Kept {
     pub artifacts: Vec<ArtifactName>,
     /// Some part stopped at its limit: call again soon.
     pub more: bool,
+    /// Parts that failed, wholly or for some rows. The others were done all the same.
+    pub failed: Vec<UpkeepFailure>,
+}
+
+/// A part of upkeep that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpkeepFailure {
+    /// What the part does, for example `rescue` or `prune`.
+    pub part: &'static str,
+    /// Why it failed, and for how many rows where that is known.
+    pub message: String,
+}
+
+impl UpkeepFailure {
+    /// Makes the report of a part that failed.
+    pub fn new(part: &'static str, error: impl fmt::Display) -> Self {
+        UpkeepFailure { part, message: error.to_string() }
+    }
+}
+
+impl fmt::Display for UpkeepFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.part, self.message)
+    }
 }
 
 /// Which jobs to list.

@@ -1,5 +1,6 @@
 //! Upkeep: on by default in every process that works or serves, bounded, jittered, one task per backend and process.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ const BREATH: Duration = Duration::from_millis(20);
 const OVERSLEPT: Duration = Duration::from_secs(3);
 /// How often artifacts are searched for orphans, give or take a fifth.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+/// How often the log says that the same part fails.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// Runs upkeep for as long as it is held.
 #[derive(Debug)]
@@ -46,12 +49,24 @@ impl Shared {
 
 async fn keep_up(backend: Backend) {
     backend.bear_with_others();
+    let mut warnings = Warnings::default();
     let mut sweep = Sweep { at: Instant::now() + SWEEP_EVERY.mul_f64(fastrand::f64()), after: None };
     loop {
         let more = match backend.upkeep().await {
-            Ok(kept) => kept.more,
+            Ok(kept) => {
+                for failure in kept.failed.iter().filter(|failure| warnings.is_due(failure.part, Instant::now())) {
+                    tracing::warn!(
+                        part = failure.part,
+                        error = failure.message,
+                        "a part of upkeep failed; will try again"
+                    );
+                }
+                kept.more
+            }
             Err(e) => {
-                tracing::warn!(error = %e, "upkeep failed; will try again");
+                if warnings.is_due("all", Instant::now()) {
+                    tracing::warn!(error = %e, "upkeep failed; will try again");
+                }
                 false
             }
         };
@@ -62,6 +77,21 @@ async fn keep_up(backend: Backend) {
         if began.elapsed() > pause + OVERSLEPT {
             backend.bear_with_others(); // whatever kept us from running may have kept others from renewing
         }
+    }
+}
+
+/// When the log last said that a part failed, so that a part which always fails does not fill the log.
+#[derive(Debug, Default)]
+struct Warnings(BTreeMap<&'static str, Instant>);
+
+impl Warnings {
+    /// Returns whether it is time to say that the part failed, and notes that it was said.
+    fn is_due(&mut self, part: &'static str, now: Instant) -> bool {
+        let is_due = self.0.get(part).is_none_or(|said| now.duration_since(*said) >= WARN_EVERY);
+        if is_due {
+            self.0.insert(part, now);
+        }
+        is_due
     }
 }
 
@@ -90,4 +120,17 @@ impl Sweep {
 
 fn jittered(around: Duration) -> Duration {
     around.mul_f64(0.8 + 0.4 * fastrand::f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn part_that_always_fails_is_logged_once_a_minute() {
+        let (mut warnings, start) = (Warnings::default(), Instant::now());
+        let said = (0..180).filter(|second| warnings.is_due("prune", start + Duration::from_secs(*second)));
+        assert_eq!(said.collect::<Vec<_>>(), [0, 60, 120]);
+        assert!(warnings.is_due("rescue", start), "each part has its own turn");
+    }
 }

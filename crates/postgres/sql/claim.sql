@@ -180,8 +180,10 @@ END $$;
 CREATE FUNCTION longshore.bury_late_first(
     p_queue text, p_alone integer, p_kinds text[], p_limit integer, p_now bigint, p_keep_dead bigint
 ) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_late uuid[];
 BEGIN
-    RETURN longshore.bury(ARRAY(
+    v_late := ARRAY(
         SELECT j.id FROM (
             SELECT first.id, bool_and(first.deadline IS NOT NULL AND first.deadline <= p_now) OVER (
                        ORDER BY first.rank, first.run_at, first.seq) AS late
@@ -193,7 +195,9 @@ BEGIN
         ) best CROSS JOIN LATERAL (
             SELECT j.id FROM longshore.waiting j WHERE j.id = best.id AND j.deadline <= p_now FOR UPDATE SKIP LOCKED
         ) j
-        WHERE best.late ORDER BY best.id), 'expired', p_now, p_keep_dead);
+        WHERE best.late ORDER BY best.id);
+    IF v_late = '{}' THEN RETURN 0; END IF;
+    RETURN (SELECT h.moved FROM longshore.happen_apart(v_late, 12::smallint, NULL, 'expired', p_now, 0, p_keep_dead) h);
 END $$;
 
 -- Notes that these queues have workers who know these kinds. Never waits: who holds a row is noting the same, or adds up counts.

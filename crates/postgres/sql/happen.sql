@@ -95,3 +95,50 @@ BEGIN
     )
     SELECT m.place::integer, m.to_state FROM moving m;
 END $$;
+
+-- Lets the same thing happen to each of some jobs, which this transaction has locked. Where that fails for all together, it is tried
+-- for one after the other, so that a row that makes no sense, or a trigger that refuses it, stops no other.
+-- In:  job ids, in order of id, each once; the event, see step.sql; what went wrong; why it ends; now; how long finished and dead
+--      jobs are kept
+-- Out: how many were moved; how many could not be, and why the first of them could not
+CREATE FUNCTION longshore.happen_apart(
+    p_ids uuid[], p_event smallint, p_message text, p_why text, p_now bigint, p_keep_finished bigint, p_keep_dead bigint,
+    OUT moved bigint, OUT failed bigint, OUT error text
+) LANGUAGE plpgsql AS $$
+DECLARE
+    v_id    uuid;
+    v_moved bigint;
+BEGIN
+    failed := 0;
+    BEGIN
+        moved := longshore.happen_alike(p_ids, p_event, p_message, p_why, p_now, p_keep_finished, p_keep_dead);
+        RETURN;
+    EXCEPTION
+        WHEN transaction_rollback OR insufficient_resources OR lock_not_available THEN RAISE; -- says nothing of a row
+        WHEN OTHERS THEN moved := 0;
+    END;
+    FOREACH v_id IN ARRAY p_ids LOOP
+        BEGIN
+            v_moved := longshore.happen_alike(ARRAY[v_id], p_event, p_message, p_why, p_now, p_keep_finished, p_keep_dead);
+            moved := moved + v_moved;
+        EXCEPTION
+            WHEN transaction_rollback OR insufficient_resources OR lock_not_available THEN RAISE;
+            WHEN OTHERS THEN
+                failed := failed + 1;
+                error := coalesce(error, format('job %s: %s', v_id, SQLERRM));
+        END;
+    END LOOP;
+END $$;
+
+-- Lets the same thing happen to all of some jobs; returns how many were moved.
+CREATE FUNCTION longshore.happen_alike(
+    p_ids uuid[], p_event smallint, p_message text, p_why text, p_now bigint, p_keep_finished bigint, p_keep_dead bigint
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    v_all integer[] := ARRAY[cardinality(p_ids)];
+BEGIN
+    RETURN (SELECT count(*) FROM longshore.happen(
+        p_ids, NULL, NULL, array_fill(p_event, v_all), NULL,
+        CASE WHEN p_message IS NOT NULL THEN array_fill(p_message, v_all) END, CASE WHEN p_why IS NOT NULL THEN array_fill(p_why, v_all) END,
+        NULL, p_now, p_keep_finished, p_keep_dead));
+END $$;

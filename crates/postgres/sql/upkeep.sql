@@ -1,54 +1,59 @@
+-- The parts of upkeep. Each is a transaction of its own, so that one that fails stops no other; touches a bounded number of rows, and
+-- skips those that others work on. None waits longer than a second for a lock that somebody holds.
+
 -- Rescues jobs whose lease is over: past its end, or farther ahead than a lease can end.
 -- In:  most jobs; the moment after which this comes too late, because something held it up; the longest a lease can be; how far tests
 --      moved the clocks; retention
--- Out: how many; NULL where it came too late
+-- Out: how many, all NULL where it came too late; how many could not be, and why the first of them could not
 CREATE FUNCTION longshore.rescue(
-    p_limit integer, p_good_until bigint, p_longest bigint, p_shift bigint, p_lease_shift bigint, p_keep_finished bigint, p_keep_dead bigint
-) RETURNS bigint LANGUAGE plpgsql /* steady */ AS $$
+    p_limit integer, p_good_until bigint, p_longest bigint, p_shift bigint, p_lease_shift bigint, p_keep_finished bigint, p_keep_dead bigint,
+    OUT rescued bigint, OUT failed bigint, OUT error text
+) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
 DECLARE
     v_clock bigint := longshore.clock();
     v_lease bigint := v_clock + p_lease_shift;
+    v_ended uuid[];
+    v_wrong uuid[];
     v_lost  uuid[];
 BEGIN
-    IF v_clock > p_good_until THEN RETURN NULL; END IF;
-    v_lost := ARRAY(
-        SELECT l.id FROM (
-            (SELECT j.id FROM longshore.running j WHERE j.lease_until <= v_lease ORDER BY j.lease_until LIMIT p_limit)
-            UNION ALL
-            (SELECT j.id FROM longshore.running j WHERE j.lease_until > v_lease + p_longest LIMIT p_limit)
-            LIMIT p_limit
-        ) l ORDER BY l.id);
-    RETURN longshore.lose(v_lost, NULL, ARRAY[v_lease, v_lease + p_longest], true, v_clock + p_shift, p_keep_finished, p_keep_dead);
+    IF v_clock > p_good_until THEN RETURN; END IF;
+    -- A row that is locked is being renewed, settled or released: who does that is faster.
+    v_ended := ARRAY(
+        SELECT j.id FROM longshore.running j WHERE j.lease_until <= v_lease ORDER BY j.lease_until LIMIT p_limit FOR UPDATE SKIP LOCKED);
+    v_wrong := ARRAY(
+        SELECT j.id FROM longshore.running j WHERE j.lease_until > v_lease + p_longest
+        LIMIT p_limit - cardinality(v_ended) FOR UPDATE SKIP LOCKED);
+    v_lost := ARRAY(SELECT l FROM unnest(v_ended || v_wrong) AS l ORDER BY l);
+    SELECT h.moved, h.failed, h.error INTO rescued, failed, error FROM longshore.happen_apart(
+        v_lost, 7::smallint, longshore.crash_message(), NULL, v_clock + p_shift, p_keep_finished, p_keep_dead) h;
 END $$;
 
 -- Buries waiting jobs whose deadline has passed.
--- In:  most jobs; now; how long dead jobs are kept
--- Out: how many
-CREATE FUNCTION longshore.bury_late(p_limit integer, p_now bigint, p_keep_dead bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+-- In:  most jobs; how far tests moved the wall clock; how long dead jobs are kept
+-- Out: how many; how many could not be, and why the first of them could not
+CREATE FUNCTION longshore.bury_late(
+    p_limit integer, p_shift bigint, p_keep_dead bigint, OUT buried bigint, OUT failed bigint, OUT error text
+) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
+DECLARE
+    v_now  bigint := longshore.clock() + p_shift;
+    v_late uuid[];
 BEGIN
-    RETURN longshore.bury(ARRAY(
+    v_late := ARRAY(
         SELECT late.id FROM (
-            SELECT j.id FROM longshore.waiting j WHERE j.deadline <= p_now
+            SELECT j.id FROM longshore.waiting j WHERE j.deadline <= v_now
             ORDER BY j.deadline LIMIT p_limit FOR UPDATE SKIP LOCKED
-        ) late ORDER BY late.id), 'expired', p_now, p_keep_dead);
+        ) late ORDER BY late.id);
+    SELECT h.moved, h.failed, h.error INTO buried, failed, error FROM longshore.happen_apart(
+        v_late, 12::smallint, NULL, 'expired', v_now, 0, p_keep_dead) h;
 END $$;
 
--- Buries jobs that this transaction has locked.
-CREATE FUNCTION longshore.bury(p_ids uuid[], p_why text, p_now bigint, p_keep_dead bigint) RETURNS bigint LANGUAGE plpgsql AS $$
-BEGIN
-    RETURN (SELECT count(*) FROM longshore.happen(
-        p_ids, NULL, NULL, array_fill(12::smallint, ARRAY[cardinality(p_ids)]), NULL, NULL,
-        array_fill(p_why, ARRAY[cardinality(p_ids)]), NULL, p_now, 0, p_keep_dead));
-END $$;
-
--- Buries jobs whose deadline has passed, and ready ones that have waited a day for a worker who knows their kind, in queues that
--- had workers all that time.
--- In:  most jobs of each sort; where the last call stopped looking at kinds, or NULL; how far tests moved the wall clock; how long
---      dead jobs are kept
--- Out: how many of each sort; where this call stopped, NULL at the end
-CREATE FUNCTION longshore.bury_waiting(
-    p_limit integer, p_after text[], p_shift bigint, p_keep_dead bigint, OUT late bigint, OUT unknown bigint, OUT after text[]
-) LANGUAGE plpgsql /* steady */ AS $$
+-- Buries ready jobs that have waited a day for a worker who knows their kind, in queues that had workers all that time.
+-- In:  most jobs; where the last call stopped looking at kinds, or NULL; how far tests moved the wall clock; how long dead jobs are kept
+-- Out: how many; where this call stopped, NULL at the end; how many could not be, and why the first of them could not
+CREATE FUNCTION longshore.bury_unknown(
+    p_limit integer, p_after text[], p_shift bigint, p_keep_dead bigint,
+    OUT buried bigint, OUT after text[], OUT failed bigint, OUT error text
+) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
 DECLARE
     v_now    bigint := longshore.clock() + p_shift;
     v_day    bigint := v_now - 86400000;
@@ -57,7 +62,6 @@ DECLARE
     v_queue  longshore.queue;
     v_rank   smallint;
 BEGIN
-    late := longshore.bury_late(p_limit, v_now, p_keep_dead);
     after := p_after;
     -- From one pair of queue and kind that has ready jobs to the next, by one seek each; many take turns.
     FOR n IN 1..200 LOOP
@@ -84,22 +88,53 @@ BEGIN
         END LOOP;
         EXIT WHEN cardinality(v_found) >= p_limit;
     END LOOP;
-    unknown := longshore.bury(ARRAY(SELECT f FROM unnest(v_found) AS f ORDER BY f), 'unknown_kind', v_now, p_keep_dead);
+    v_found := ARRAY(SELECT f FROM unnest(v_found) AS f ORDER BY f);
+    SELECT h.moved, h.failed, h.error INTO buried, failed, error FROM longshore.happen_apart(
+        v_found, 12::smallint, NULL, 'unknown_kind', v_now, 0, p_keep_dead) h;
 END $$;
 
--- Deletes finished jobs whose time is over.
+-- Deletes finished jobs whose time is over. Where that fails for all together, it is tried for one after the other.
 -- In:  most jobs; how far tests moved the wall clock
--- Out: the jobs, and the claims that made their artifacts
-CREATE FUNCTION longshore.prune(p_limit integer, p_shift bigint) RETURNS TABLE (job uuid, artifact bigint) LANGUAGE plpgsql /* steady */ AS $$
-#variable_conflict use_column
+-- Out: how many; those that had artifacts, and the claims that made these; how many could not be, and why the first of them could not
+CREATE FUNCTION longshore.prune(
+    p_limit integer, p_shift bigint, OUT pruned bigint, OUT jobs uuid[], OUT claims bigint[], OUT failed bigint, OUT error text
+) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
 DECLARE
-    v_now bigint := longshore.clock() + p_shift;
+    v_now  bigint := longshore.clock() + p_shift;
+    v_old  uuid[];
+    v_id   uuid;
+    v_gone record;
 BEGIN
-    RETURN QUERY
-    WITH old AS MATERIALIZED (
-        SELECT h.id FROM longshore.history h WHERE h.keep_until <= v_now ORDER BY h.keep_until LIMIT p_limit FOR UPDATE SKIP LOCKED
-    ), gone AS (
-        DELETE FROM longshore.history h USING old o WHERE h.id = ANY (ARRAY[o.id]) RETURNING h.*
+    failed := 0;
+    v_old := ARRAY(
+        SELECT h.id FROM longshore.history h WHERE h.keep_until <= v_now ORDER BY h.keep_until LIMIT p_limit FOR UPDATE SKIP LOCKED);
+    BEGIN
+        SELECT d.pruned, d.jobs, d.claims INTO pruned, jobs, claims FROM longshore.delete_finished(v_old) d;
+        RETURN;
+    EXCEPTION
+        WHEN transaction_rollback OR insufficient_resources OR lock_not_available THEN RAISE; -- says nothing of a row
+        WHEN OTHERS THEN pruned := 0; jobs := '{}'; claims := '{}';
+    END;
+    FOREACH v_id IN ARRAY v_old LOOP
+        BEGIN
+            SELECT d.pruned, d.jobs, d.claims INTO v_gone FROM longshore.delete_finished(ARRAY[v_id]) d;
+            pruned := pruned + v_gone.pruned;
+            jobs := jobs || v_gone.jobs;
+            claims := claims || v_gone.claims;
+        EXCEPTION
+            WHEN transaction_rollback OR insufficient_resources OR lock_not_available THEN RAISE;
+            WHEN OTHERS THEN
+                failed := failed + 1;
+                error := coalesce(error, format('job %s: %s', v_id, SQLERRM));
+        END;
+    END LOOP;
+END $$;
+
+-- Deletes finished jobs, which this transaction has locked, with all that belongs to them.
+CREATE FUNCTION longshore.delete_finished(p_ids uuid[], OUT pruned bigint, OUT jobs uuid[], OUT claims bigint[]) LANGUAGE plpgsql AS $$
+BEGIN
+    WITH gone AS (
+        DELETE FROM longshore.history h USING unnest(p_ids) AS o (id) WHERE h.id = ANY (ARRAY[o.id]) RETURNING h.*
     ), freed AS ( -- a key that is locked is being taken over, because its period has passed
         DELETE FROM longshore.unique_key u
         USING gone g CROSS JOIN LATERAL (
@@ -113,53 +148,69 @@ BEGIN
         INSERT INTO longshore.count_change (queue, succeeded, dead, cancelled)
         SELECT g.queue, -sum((g.state = 3)::int), -sum((g.state = 4)::int), -sum((g.state = 5)::int) FROM gone g GROUP BY g.queue
     )
-    SELECT g.id, g.artifact FROM gone g;
+    SELECT count(*), coalesce(array_agg(g.id) FILTER (WHERE g.artifact IS NOT NULL), '{}'),
+           coalesce(array_agg(g.artifact) FILTER (WHERE g.artifact IS NOT NULL), '{}')
+    INTO pruned, jobs, claims FROM gone g;
 END $$;
 
--- Adds up the changes of counts; one at a time, and nobody waits. And forgets workers that have not claimed anything for a day and
--- hold nothing, and answers to pushes whose time is over; those whose job is still known are looked at again an hour later.
--- In:  most rows of each sort; how far tests moved the wall clock
+-- Adds up the changes of counts; one at a time, and nobody waits.
+-- In:  the lock of those who do this
 -- Out: whether there is more to do
-CREATE FUNCTION longshore.tidy(p_limit integer, p_lock bigint, p_shift bigint, OUT more boolean) LANGUAGE plpgsql /* steady */ AS $$
+CREATE FUNCTION longshore.fold_counts(p_lock bigint, OUT more boolean) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
+BEGIN
+    more := false;
+    IF NOT pg_try_advisory_xact_lock(p_lock) THEN RETURN; END IF;
+    WITH gone AS (
+        DELETE FROM longshore.count_change c WHERE c.ctid = ANY (ARRAY(SELECT c.ctid FROM longshore.count_change c LIMIT 20000))
+        RETURNING c.*
+    ), sums AS (
+        SELECT queue, sum(scheduled) AS scheduled, sum(ready) AS ready, sum(running) AS running, sum(succeeded) AS succeeded,
+               sum(dead) AS dead, sum(cancelled) AS cancelled, count(*) AS changes
+        FROM gone GROUP BY queue
+    ), folded AS (
+        INSERT INTO longshore.queue AS q (name, scheduled, ready, running, succeeded, dead, cancelled)
+        SELECT queue, scheduled, ready, running, succeeded, dead, cancelled FROM sums ORDER BY queue
+        ON CONFLICT (name) DO UPDATE
+        SET scheduled = q.scheduled + excluded.scheduled, ready = q.ready + excluded.ready, running = q.running + excluded.running,
+            succeeded = q.succeeded + excluded.succeeded, dead = q.dead + excluded.dead,
+            cancelled = q.cancelled + excluded.cancelled
+    )
+    SELECT coalesce(sum(changes), 0) >= 20000 INTO more FROM sums;
+END $$;
+
+-- Forgets workers that have not claimed anything for a day and hold nothing.
+-- In:  most workers; how far tests moved the wall clock
+-- Out: whether there is more to do
+CREATE FUNCTION longshore.forget_workers(p_limit integer, p_shift bigint, OUT more boolean)
+LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
 DECLARE
     v_now  bigint := longshore.clock() + p_shift;
     v_rows bigint;
-    v_over longshore.idempotency[];
 BEGIN
-    more := false;
-    IF pg_try_advisory_xact_lock(p_lock) THEN
-        WITH gone AS (
-            DELETE FROM longshore.count_change c WHERE c.ctid = ANY (ARRAY(SELECT c.ctid FROM longshore.count_change c LIMIT 20000))
-            RETURNING c.*
-        ), sums AS (
-            SELECT queue, sum(scheduled) AS scheduled, sum(ready) AS ready, sum(running) AS running, sum(succeeded) AS succeeded,
-                   sum(dead) AS dead, sum(cancelled) AS cancelled, count(*) AS changes
-            FROM gone GROUP BY queue
-        ), folded AS (
-            INSERT INTO longshore.queue AS q (name, scheduled, ready, running, succeeded, dead, cancelled)
-            SELECT queue, scheduled, ready, running, succeeded, dead, cancelled FROM sums ORDER BY queue
-            ON CONFLICT (name) DO UPDATE
-            SET scheduled = q.scheduled + excluded.scheduled, ready = q.ready + excluded.ready, running = q.running + excluded.running,
-                succeeded = q.succeeded + excluded.succeeded, dead = q.dead + excluded.dead,
-                cancelled = q.cancelled + excluded.cancelled
-        )
-        SELECT coalesce(sum(changes), 0) >= 20000 INTO more FROM sums;
-    END IF;
-
     DELETE FROM longshore.worker w WHERE w.id = ANY (ARRAY(
         SELECT w.id FROM longshore.worker w
         WHERE w.seen < v_now - 86400000 AND NOT EXISTS (SELECT 1 FROM longshore.running j WHERE j.worker = w.id)
         LIMIT p_limit FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS v_rows = ROW_COUNT;
-    more := more OR v_rows >= p_limit;
+    more := v_rows >= p_limit;
+END $$;
 
+-- Forgets answers to pushes whose time is over; those whose job is still known are looked at again an hour later.
+-- In:  most answers; how far tests moved the wall clock
+-- Out: whether there is more to do
+CREATE FUNCTION longshore.forget_answers(p_limit integer, p_shift bigint, OUT more boolean)
+LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
+DECLARE
+    v_now  bigint := longshore.clock() + p_shift;
+    v_over longshore.idempotency[];
+BEGIN
     v_over := ARRAY(
         SELECT a FROM longshore.idempotency a WHERE a.until <= v_now ORDER BY a.until LIMIT p_limit FOR UPDATE SKIP LOCKED);
     DELETE FROM longshore.idempotency a USING unnest(v_over) AS o
     WHERE a.queue = ANY (ARRAY[o.queue]) AND a.key = ANY (ARRAY[o.key]) AND NOT longshore.is_known(o.job);
     UPDATE longshore.idempotency a SET until = v_now + 3600000 FROM unnest(v_over) AS o
     WHERE a.queue = ANY (ARRAY[o.queue]) AND a.key = ANY (ARRAY[o.key]) AND longshore.is_known(o.job);
-    more := more OR cardinality(v_over) >= p_limit;
+    more := cardinality(v_over) >= p_limit;
 END $$;
 
 -- Out: whether the tables of live jobs are to be vacuumed, by us: what claims walk over would cost more than that does, which reads

@@ -83,6 +83,15 @@ pub(crate) fn spares_connection(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(of_the_statement)
 }
 
+/// Returns whether a statement failed by itself: the server answers, has room, and takes writes, so that another may go through.
+pub(crate) fn is_of_the_statement(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<tokio_postgres::Error>());
+    source.is_some_and(|source| match source.as_db_error() {
+        Some(db) => spares_connection(source) && !db.code().code().starts_with("53"),
+        None => is_about_values(source),
+    })
+}
+
 /// Returns whether the driver could not write a parameter or read a column.
 fn is_about_values(error: &tokio_postgres::Error) -> bool {
     let text = error.to_string();

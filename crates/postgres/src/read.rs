@@ -183,7 +183,7 @@ fn place(row: &Row) -> Result<usize, Error> {
         .map_err(|_| Error::new(ErrorKind::Corrupt, "a job was read for a place that was not asked for"))
 }
 
-fn column<'a, T: FromSql<'a>>(row: &'a Row, name: &str) -> Result<T, Error> {
+pub(crate) fn column<'a, T: FromSql<'a>>(row: &'a Row, name: &str) -> Result<T, Error> {
     row.try_get(name).map_err(error::of)
 }
 

@@ -107,7 +107,7 @@ pub(crate) async fn migrate(pool: &Pool, client: &Client, is_there: bool) -> Res
 
 async fn version(pool: &Pool, client: &Client) -> Result<i32, Error> {
     let sql = "SELECT coalesce(max(version), 0), to_regclass('longshore.waiting') IS NOT NULL \
-               AND to_regproc('longshore.claim_bare') IS NOT NULL FROM longshore.migration";
+               AND to_regproc('longshore.fold_counts') IS NOT NULL FROM longshore.migration";
     let sql = pool.schema().in_sql(sql);
     let row = client.query_typed_one(&sql, &[] as &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)]).await;
     let read = row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));

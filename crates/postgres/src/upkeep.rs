@@ -1,17 +1,20 @@
 //! Upkeep: each part is a transaction of its own that touches a bounded number of rows, skips those that others work on, and
-//! looks by an index of its own, so that none starves the others.
+//! looks by an index of its own, so that none starves the others. A part that the server refuses, or that fails for some rows, is
+//! reported, and the others are done.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use longshore_core::{ArtifactName, Error, JobId, Kept, Upkeep, limits, millis};
+use longshore_core::{ArtifactName, Error, JobId, Kept, Upkeep, UpkeepFailure, limits, millis};
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::Postgres;
 use crate::bells::Rings;
 use crate::error;
-use crate::pool::Pool;
+use crate::pool::{Param, Pool};
+use crate::read::column;
 
 /// A call that takes longer was held up, and whatever held it up has held up renewals, too.
 const STANDSTILL: Duration = Duration::from_secs(3);
@@ -20,32 +23,36 @@ const STANDSTILL: Duration = Duration::from_secs(3);
 #[derive(Debug, Default)]
 pub(crate) struct Place(Mutex<Option<Vec<String>>>);
 
+/// A piece of upkeep: what it may touch, and what it did.
+struct Work<'a> {
+    store: &'a Postgres,
+    limit: usize,
+    /// How far tests moved the wall clock, and that of leases.
+    shift: i64,
+    lease_shift: i64,
+    kept: Kept,
+}
+
 pub(crate) async fn upkeep(store: &Postgres, upkeep: Upkeep) -> Result<Kept, Error> {
     let limit = upkeep.limit.min(limits::UPKEEP_ROWS);
-    let mut kept = Kept::default();
     let (shift, lease_shift) = store.settings.clock.shift();
+    let mut work = Work { store, limit, shift, lease_shift, kept: Kept::default() };
     let asked = Instant::now();
     let now = clock(&store.pool).await?;
     let steady = store.steps.steady(now + lease_shift, &store.settings.clock);
     if asked.elapsed() >= STANDSTILL {
         store.steps.stalled(&store.settings.clock);
     } else if upkeep.rescue && steady {
-        kept.rescued = rescue(store, limit, now, shift, lease_shift).await?;
-        store.bells.ring(Rings { work: kept.rescued > 0, news: kept.rescued > 0, cancels: false });
+        let rescued = work.rescue(now).await;
+        work.note("rescue", rescued)?;
+        let rescued = work.kept.rescued > 0;
+        store.bells.ring(Rings { work: rescued, news: rescued, cancels: false });
     }
     // What has happened so far has happened, whatever becomes of the rest.
-    let rest = async {
-        let (late, unknown) = bury(store, limit, shift).await?;
-        kept.buried = late + unknown;
-        prune(store, limit, shift, &mut kept).await?;
-        let more = tidy(store, limit, shift).await?;
-        store.vacuum.look(&store.pool);
-        kept.more = more || [kept.rescued, late, unknown, kept.pruned].into_iter().any(|rows| rows >= limit);
-        Ok::<_, Error>(())
-    };
-    rest.await.map_err(Error::perhaps_done)?;
-    store.bells.ring(Rings { news: kept.buried + kept.pruned > 0, ..Rings::default() });
-    Ok(kept)
+    work.rest().await.map_err(Error::perhaps_done)?;
+    store.vacuum.look(&store.pool);
+    store.bells.ring(Rings { news: work.kept.buried + work.kept.pruned > 0, ..Rings::default() });
+    Ok(work.kept)
 }
 
 /// Returns the server's time in milliseconds.
@@ -53,68 +60,111 @@ pub(crate) async fn clock(pool: &Pool) -> Result<i64, Error> {
     pool.row("SELECT longshore.clock()", &[]).await?.try_get(0).map_err(error::of)
 }
 
-/// Rescues, unless the server gets to it only after a standstill, in which others could not renew.
-async fn rescue(store: &Postgres, limit: usize, asked: i64, shift: i64, lease_shift: i64) -> Result<usize, Error> {
-    let row = store
-        .pool
-        .row(
-            "SELECT longshore.rescue($1, $2, $3, $4, $5, $6, $7)",
-            &[
-                (&(limit as i32), Type::INT4),
-                (&(asked + millis(STANDSTILL)), Type::INT8),
-                (&millis(limits::LONGEST_LEASE), Type::INT8),
-                (&shift, Type::INT8),
-                (&lease_shift, Type::INT8),
-                (&store.keep_finished(), Type::INT8),
-                (&store.keep_dead(), Type::INT8),
-            ],
-        )
-        .await?;
-    let rescued: Option<i64> = row.try_get(0).map_err(error::of)?;
-    if rescued.is_none() {
-        store.steps.stalled(&store.settings.clock);
+impl Work<'_> {
+    /// Does all parts but the rescue.
+    async fn rest(&mut self) -> Result<(), Error> {
+        let late = self.bury_late().await;
+        self.note("deadlines", late)?;
+        let unknown = self.bury_unknown().await;
+        self.note("unknown kinds", unknown)?;
+        let pruned = self.prune().await;
+        self.note("prune", pruned)?;
+        let lock = self.store.pool.schema().lock(b"counts");
+        let folded = self.tidy("fold_counts($1)", &[(&lock, Type::INT8)]).await;
+        self.note("counts", folded)?;
+        let (limit, shift) = (self.limit as i32, self.shift);
+        let params: [Param<'_>; 2] = [(&limit, Type::INT4), (&shift, Type::INT8)];
+        let workers = self.tidy("forget_workers($1, $2)", &params).await;
+        self.note("workers", workers)?;
+        let answers = self.tidy("forget_answers($1, $2)", &params).await;
+        self.note("idempotency keys", answers)
     }
-    Ok(rescued.unwrap_or(0) as usize)
-}
 
-/// Buries what missed its deadline, and what nobody knows; returns how many of each.
-async fn bury(store: &Postgres, limit: usize, shift: i64) -> Result<(usize, usize), Error> {
-    let after = store.unknown.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let row = store
-        .pool
-        .row(
-            "SELECT * FROM longshore.bury_waiting($1, $2, $3, $4)",
-            &[
-                (&(limit as i32), Type::INT4),
-                (&after, Type::TEXT_ARRAY),
-                (&shift, Type::INT8),
-                (&store.keep_dead(), Type::INT8),
-            ],
-        )
-        .await?;
-    let read = || Ok((row.try_get::<_, i64>(0)?, row.try_get::<_, i64>(1)?, row.try_get(2)?));
-    let (late, unknown, after) = read().map_err(error::of)?;
-    *store.unknown.0.lock().unwrap_or_else(PoisonError::into_inner) = after;
-    Ok((late as usize, unknown as usize))
-}
-
-/// Deletes finished jobs whose time is over.
-async fn prune(store: &Postgres, limit: usize, shift: i64, kept: &mut Kept) -> Result<(), Error> {
-    let params = [(&(limit as i32) as _, Type::INT4), (&shift as _, Type::INT8)];
-    for row in store.pool.rows("SELECT * FROM longshore.prune($1, $2)", &params).await? {
-        let read = || Ok((row.try_get::<_, Uuid>(0)?, row.try_get::<_, Option<i64>>(1)?));
-        let (job, artifact) = read().map_err(error::of)?;
-        let job = JobId::from_bytes(job.into_bytes());
-        kept.pruned += 1;
-        kept.artifacts.extend(artifact.map(|claim| ArtifactName { job, claim: claim as u64 }));
+    /// Notes a part that failed, unless no part can be done.
+    fn note(&mut self, part: &'static str, result: Result<Option<String>, Error>) -> Result<(), Error> {
+        match result {
+            Ok(None) => {}
+            Ok(Some(rows)) => self.kept.failed.push(UpkeepFailure::new(part, rows)),
+            Err(e) if error::is_of_the_statement(&e) => self.kept.failed.push(UpkeepFailure::new(part, e)),
+            Err(e) => return Err(e),
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-/// Adds up counts, and forgets what is over; returns whether there is more to do.
-async fn tidy(store: &Postgres, limit: usize, shift: i64) -> Result<bool, Error> {
-    let lock = store.pool.schema().lock(b"counts");
-    let params = [(&(limit as i32) as _, Type::INT4), (&lock as _, Type::INT8), (&shift as _, Type::INT8)];
-    let row = store.pool.row("SELECT longshore.tidy($1, $2, $3)", &params).await?;
-    row.try_get(0).map_err(error::of)
+    /// Rescues, unless the server gets to it only after a standstill, in which others could not renew.
+    async fn rescue(&mut self, asked: i64) -> Result<Option<String>, Error> {
+        let store = self.store;
+        let params: [Param<'_>; 7] = [
+            (&(self.limit as i32), Type::INT4),
+            (&(asked + millis(STANDSTILL)), Type::INT8),
+            (&millis(limits::LONGEST_LEASE), Type::INT8),
+            (&self.shift, Type::INT8),
+            (&self.lease_shift, Type::INT8),
+            (&store.keep_finished(), Type::INT8),
+            (&store.keep_dead(), Type::INT8),
+        ];
+        let row = store.pool.row("SELECT * FROM longshore.rescue($1, $2, $3, $4, $5, $6, $7)", &params).await?;
+        let Some(rescued) = column::<Option<i64>>(&row, "rescued")? else {
+            store.steps.stalled(&store.settings.clock);
+            return Ok(None);
+        };
+        self.kept.rescued = rescued as usize;
+        self.failed_rows(&row, rescued)
+    }
+
+    /// Buries what missed its deadline.
+    async fn bury_late(&mut self) -> Result<Option<String>, Error> {
+        let params: [Param<'_>; 3] =
+            [(&(self.limit as i32), Type::INT4), (&self.shift, Type::INT8), (&self.store.keep_dead(), Type::INT8)];
+        let row = self.store.pool.row("SELECT * FROM longshore.bury_late($1, $2, $3)", &params).await?;
+        let buried: i64 = column(&row, "buried")?;
+        self.kept.buried += buried as usize;
+        self.failed_rows(&row, buried)
+    }
+
+    /// Buries what no worker knows.
+    async fn bury_unknown(&mut self) -> Result<Option<String>, Error> {
+        let store = self.store;
+        let after = store.unknown.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let params: [Param<'_>; 4] = [
+            (&(self.limit as i32), Type::INT4),
+            (&after, Type::TEXT_ARRAY),
+            (&self.shift, Type::INT8),
+            (&store.keep_dead(), Type::INT8),
+        ];
+        let row = store.pool.row("SELECT * FROM longshore.bury_unknown($1, $2, $3, $4)", &params).await?;
+        let buried: i64 = column(&row, "buried")?;
+        self.kept.buried += buried as usize;
+        *store.unknown.0.lock().unwrap_or_else(PoisonError::into_inner) = column(&row, "after")?;
+        self.failed_rows(&row, buried)
+    }
+
+    /// Deletes finished jobs whose time is over.
+    async fn prune(&mut self) -> Result<Option<String>, Error> {
+        let params: [Param<'_>; 2] = [(&(self.limit as i32), Type::INT4), (&self.shift, Type::INT8)];
+        let row = self.store.pool.row("SELECT * FROM longshore.prune($1, $2)", &params).await?;
+        let (pruned, jobs, claims): (i64, Vec<Uuid>, Vec<i64>) =
+            (column(&row, "pruned")?, column(&row, "jobs")?, column(&row, "claims")?);
+        self.kept.pruned = pruned as usize;
+        self.kept.artifacts = jobs
+            .into_iter()
+            .zip(claims)
+            .map(|(job, claim)| ArtifactName { job: JobId::from_bytes(job.into_bytes()), claim: claim as u64 })
+            .collect();
+        self.failed_rows(&row, pruned)
+    }
+
+    /// Runs a part that says nothing but whether there is more to do.
+    async fn tidy(&mut self, call: &str, params: &[Param<'_>]) -> Result<Option<String>, Error> {
+        let row = self.store.pool.row(&format!("SELECT longshore.{call} AS more"), params).await?;
+        self.kept.more |= column::<bool>(&row, "more")?;
+        Ok(None)
+    }
+
+    /// Reads for how many rows a part failed, and notes whether there is more to do: not if it failed for all.
+    fn failed_rows(&mut self, row: &Row, done: i64) -> Result<Option<String>, Error> {
+        let (failed, first): (i64, Option<String>) = (column(row, "failed")?, column(row, "error")?);
+        self.kept.more |= done > 0 && (done + failed) as usize >= self.limit;
+        Ok(first.map(|first| format!("{failed} of {} jobs; {first}", done + failed)))
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use longshore_core::{Error, Kept, QueueName, Upkeep, limits, millis};
+use longshore_core::{Error, ErrorKind, Kept, QueueName, Upkeep, UpkeepFailure, limits, millis};
 use redis::Value;
 
 use crate::base::{Base, bytes, list, number};
@@ -27,6 +27,9 @@ struct Left {
     delete: usize,
     forget: usize,
 }
+
+/// The parts of the script, in the order of its numbers.
+const PARTS: [&str; 4] = ["rescue", "deadlines", "prune", "idempotency keys and workers"];
 
 /// What a server's clock said.
 #[derive(Clone, Copy, Debug)]
@@ -51,13 +54,41 @@ pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep, turn: usize) -> Result<K
     let mut looks = BTreeMap::new();
     for queue in &queues {
         let look = look(base, queue, &mut looks).await?;
-        let doubtful = keep(base, queue, upkeep.rescue.then_some(look), &mut left, &mut kept).await?;
+        let rescue = upkeep.rescue.then_some(look);
+        let doubtful = match keep(base, queue, rescue, None, &mut left, &mut kept).await {
+            Err(e) if is_of_the_script(&e) => {
+                // A script that fails ends there: each part by itself, so that one that fails stops no other.
+                for (part, name) in PARTS.into_iter().enumerate() {
+                    let done = keep(base, queue, rescue, Some(part), &mut left, &mut kept).await.map(|_| ());
+                    note_failure(queue, name, done, &mut kept)?;
+                }
+                continue;
+            }
+            doubtful => doubtful?,
+        };
         if !doubtful.is_empty() && left.unknown > 0 {
-            bury_unknown(base, queue, doubtful, look.now, &mut left, &mut kept).await?;
+            let buried = bury_unknown(base, queue, doubtful, look.now, &mut left, &mut kept).await;
+            note_failure(queue, "unknown kinds", buried, &mut kept)?;
         }
     }
     kept.more = [left.rescue, left.expire, left.unknown, left.delete, left.forget].contains(&0);
     Ok(kept)
+}
+
+/// Notes a part that failed for a queue, unless no part can be done.
+fn note_failure(queue: &QueueName, part: &'static str, done: Result<(), Error>, kept: &mut Kept) -> Result<(), Error> {
+    match done {
+        Err(e) if is_of_the_script(&e) => {
+            kept.failed.push(UpkeepFailure::new(part, format!("queue `{queue}`: {e}")));
+            Ok(())
+        }
+        done => done,
+    }
+}
+
+/// Returns whether the server answers, and only the keys of this call make no sense to it.
+fn is_of_the_script(error: &Error) -> bool {
+    error.kind() == ErrorKind::Corrupt
 }
 
 /// Looks at the clock of the server that has a queue, unless that was done a moment ago.
@@ -90,11 +121,12 @@ pub(crate) async fn begin(base: &Base) -> Result<(), Error> {
     look_at(base, None).await.map(|_| ())
 }
 
-/// Keeps up one queue; returns kinds that perhaps nobody knows.
+/// Keeps up one queue, or does only one of the [`PARTS`]; returns kinds that perhaps nobody knows.
 async fn keep(
     base: &Base,
     queue: &QueueName,
     look: Option<Look>,
+    only: Option<usize>,
     left: &mut Left,
     kept: &mut Kept,
 ) -> Result<Vec<String>, Error> {
@@ -103,7 +135,8 @@ async fn keep(
         let look = look.filter(|look| look.steady && base.link.is_prompt());
         let rescue = if look.is_some() { left.rescue } else { 0 };
         let mut numbers = Vec::with_capacity(24);
-        for most in [rescue, left.expire, left.delete, left.forget] {
+        for (part, most) in [rescue, left.expire, left.delete, left.forget].into_iter().enumerate() {
+            let most = if only.is_none_or(|only| only == part) { most } else { 0 };
             numbers.extend((most as u32).to_le_bytes());
         }
         numbers.extend(look.map_or(0, |look| look.good_until).to_le_bytes());

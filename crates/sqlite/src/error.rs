@@ -9,9 +9,7 @@ pub(crate) const FULL: &str = "the disk is full: make room, and what waits goes 
 /// Turns an error of a statement into ours. Nothing was changed, because no commit came of it.
 pub(crate) fn of(error: rusqlite::Error) -> Error {
     let kind = match error.sqlite_error_code() {
-        // The shared memory of a log is a file, too.
-        _ if error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_IOERR_SHMSIZE) => ErrorKind::Full,
-        Some(ErrorCode::DiskFull) => ErrorKind::Full,
+        _ if is_full(&error) => ErrorKind::Full,
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => ErrorKind::Corrupt,
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => ErrorKind::Refused,
         Some(_) => ErrorKind::Unavailable,
@@ -22,6 +20,13 @@ pub(crate) fn of(error: rusqlite::Error) -> Error {
         _ => error.to_string(),
     };
     Error::new(kind, text).caused_by(error)
+}
+
+/// Returns whether the disk has no room.
+pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
+    // The shared memory of a log is a file, too.
+    let is_shared_memory = error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_IOERR_SHMSIZE);
+    is_shared_memory || error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }
 
 /// Returns whether another connection's lock was in the way.

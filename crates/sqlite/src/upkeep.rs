@@ -1,51 +1,122 @@
-//! Upkeep: each part looks by an index of its own and touches a bounded number of rows, so that none starves the others.
+//! Upkeep: each part looks by an index of its own and touches a bounded number of rows, so that none starves the others. Each works
+//! inside a savepoint, so that one that fails stops no other, and neither does a row that a part fails for.
 
-use longshore_core::{ArtifactName, Death, JobId, Kept, Reason, Upkeep, limits, millis};
+use longshore_core::{ArtifactName, Death, Error, JobId, Kept, Reason, Upkeep, UpkeepFailure, limits, millis};
 use rusqlite::{OptionalExtension, Params, params};
 
 use crate::claim::{PRESENCE_GAP, bury};
+use crate::error;
 use crate::settle::lose;
 use crate::tx::Tx;
 
 pub(crate) fn upkeep(tx: &mut Tx<'_>, upkeep: Upkeep) -> rusqlite::Result<Kept> {
     let limit = upkeep.limit.min(limits::UPKEEP_ROWS) as i64;
     let mut kept = Kept::default();
-    let full = |rows: usize| rows as i64 >= limit;
     if upkeep.rescue {
-        kept.rescued = rescue(tx, limit)?;
-        kept.more |= full(kept.rescued);
+        kept.rescued =
+            rows(tx, "rescue", limit, &mut kept, expired_leases, |tx, (seq, death)| lose(tx, *seq, *death))?.len();
     }
-    let expired = seqs(
-        tx,
-        "SELECT seq FROM job WHERE deadline IS NOT NULL AND state < 2 AND deadline <= ?1 ORDER BY deadline LIMIT ?2",
-        [tx.now.as_millis(), limit],
-    )?;
-    let unknown = unknown_kinds(tx, limit)?;
-    kept.more |= full(expired.len()) || full(unknown.len());
-    for (seqs, reason) in [(expired, Reason::Expired), (unknown, Reason::UnknownKind)] {
-        for seq in seqs {
-            kept.buried += usize::from(bury(tx, seq, reason, None)?);
+    let bury_all = |tx: &mut Tx<'_>, seq: &i64| bury(tx, *seq, Reason::Expired, None);
+    let late = rows(tx, "deadlines", limit, &mut kept, missed_deadlines, bury_all)?;
+    let bury_all = |tx: &mut Tx<'_>, seq: &i64| bury(tx, *seq, Reason::UnknownKind, None);
+    let unknown = rows(tx, "unknown kinds", limit, &mut kept, unknown_kinds, bury_all)?;
+    kept.buried = late.into_iter().chain(unknown).filter(|buried| *buried).count();
+    let pruned = rows(tx, "prune", limit, &mut kept, old_jobs, |tx, seq| delete(tx, *seq))?;
+    let pruned: Vec<Option<ArtifactName>> = pruned.into_iter().flatten().collect();
+    kept.pruned = pruned.len();
+    kept.artifacts = pruned.into_iter().flatten().collect();
+    tx.bells.news |= kept.pruned > 0;
+    for (part, forget) in [("workers", forget_workers as fn(&Tx<'_>, i64) -> _), ("idempotency keys", forget_answers)] {
+        match undone_where_it_fails(tx, |tx| forget(tx, limit))? {
+            Ok(forgotten) => kept.more |= forgotten as i64 >= limit,
+            Err(e) => kept.failed.push(UpkeepFailure::new(part, e)),
         }
     }
-    kept.artifacts = prune(tx, limit, &mut kept.pruned)?;
-    kept.more |= full(kept.pruned);
-    kept.more |= full(forget_workers(tx, limit)?);
-    kept.more |= full(forget_answers(tx, limit)?);
     Ok(kept)
 }
 
-fn rescue(tx: &mut Tx<'_>, limit: i64) -> rusqlite::Result<usize> {
+/// Does a part: looks for rows, and does something to each; returns what came of those that it went well for. Where that fails for
+/// all together, it is tried for one after the other.
+fn rows<R, T>(
+    tx: &mut Tx<'_>,
+    part: &'static str,
+    limit: i64,
+    kept: &mut Kept,
+    look: impl FnOnce(&Tx<'_>, i64) -> rusqlite::Result<Vec<R>>,
+    mut work: impl FnMut(&mut Tx<'_>, &R) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let rows = match undone_where_it_fails(tx, |tx| look(tx, limit))? {
+        Ok(rows) => rows,
+        Err(e) => {
+            kept.failed.push(UpkeepFailure::new(part, e));
+            return Ok(Vec::new());
+        }
+    };
+    let all =
+        undone_where_it_fails(tx, |tx| rows.iter().map(|row| work(tx, row)).collect::<rusqlite::Result<Vec<T>>>())?;
+    let done = match all {
+        Ok(done) => done,
+        Err(_) => {
+            let (mut done, mut first) = (Vec::new(), None);
+            for row in &rows {
+                match undone_where_it_fails(tx, |tx| work(tx, row))? {
+                    Ok(one) => done.push(one),
+                    Err(e) => first = first.or(Some(e)),
+                }
+            }
+            if let Some(e) = first {
+                let message = format!("{} of {} jobs; the first: {e}", rows.len() - done.len(), rows.len());
+                kept.failed.push(UpkeepFailure::new(part, message));
+            }
+            done
+        }
+    };
+    kept.more |= rows.len() as i64 >= limit && !done.is_empty();
+    Ok(done)
+}
+
+/// Does a piece of work inside a savepoint. The inner error is that of the work alone, which is undone; the outer one, as that of a
+/// full disk, ends the whole transaction.
+fn undone_where_it_fails<T>(
+    tx: &mut Tx<'_>,
+    work: impl FnOnce(&mut Tx<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Result<T, Error>> {
+    let connection = tx.connection;
+    let execute = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(|_| ());
+    execute("SAVEPOINT part")?;
+    let mark = tx.mark();
+    let result = match work(tx) {
+        Ok(value) => Ok(value),
+        Err(e) if connection.is_autocommit() || error::is_full(&e) => return Err(e),
+        Err(e) => {
+            tx.rewind(mark);
+            execute("ROLLBACK TO part")?;
+            Err(error::of(e))
+        }
+    };
+    execute("RELEASE part")?;
+    Ok(result)
+}
+
+/// Returns jobs whose leases are over, and what that costs each.
+fn expired_leases(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<Vec<(i64, Death)>> {
     let longest = tx.boot.ms + millis(limits::LONGEST_LEASE);
     let ended_by = tx.boot.ms - tx.ended_ms_ago;
-    let lost: Vec<(i64, bool)> = tx
-        .connection
+    tx.connection
         .prepare_cached(include_str!("../sql/expired_leases.sql"))?
-        .query_map(params![tx.boot.boot.to_be_bytes(), ended_by, longest, limit], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    for (seq, rebooted) in &lost {
-        lose(tx, *seq, if *rebooted { Death::Interrupted } else { Death::Crashed })?;
-    }
-    Ok(lost.len())
+        .query_map(params![tx.boot.boot.to_be_bytes(), ended_by, longest, limit], |row| {
+            Ok((row.get(0)?, if row.get(1)? { Death::Interrupted } else { Death::Crashed }))
+        })?
+        .collect()
+}
+
+/// Returns waiting jobs whose deadline has passed.
+fn missed_deadlines(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<Vec<i64>> {
+    seqs(
+        tx,
+        "SELECT seq FROM job WHERE deadline IS NOT NULL AND state < 2 AND deadline <= ?1 ORDER BY deadline LIMIT ?2",
+        [tx.now.as_millis(), limit],
+    )
 }
 
 /// Returns ready jobs that have waited a day for a worker that knows their kind, in queues that had workers all that time.
@@ -95,30 +166,28 @@ fn waiting_since(
     Ok(())
 }
 
-/// Deletes finished jobs whose time is over, and returns their artifacts.
-fn prune(tx: &mut Tx<'_>, limit: i64, pruned: &mut usize) -> rusqlite::Result<Vec<ArtifactName>> {
-    let old = seqs(
+/// Returns finished jobs whose time is over.
+fn old_jobs(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<Vec<i64>> {
+    seqs(
         tx,
         "SELECT seq FROM job WHERE state >= 3 AND keep_until <= ?1 ORDER BY keep_until LIMIT ?2",
         [tx.now.as_millis(), limit],
-    )?;
-    let mut artifacts = Vec::new();
-    for seq in old {
-        let gone: Option<(i64, i64, [u8; 16], Option<i64>)> = tx
-            .connection
-            .prepare_cached("DELETE FROM job WHERE seq = ?1 RETURNING queue, state, id, artifact")?
-            .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-            .optional()?;
-        let Some((queue, state, id, artifact)) = gone else { continue };
-        tx.connection.prepare_cached("DELETE FROM failure WHERE seq = ?1")?.execute([seq])?;
-        tx.connection.prepare_cached("DELETE FROM log WHERE seq = ?1")?.execute([seq])?;
-        tx.connection.prepare_cached("DELETE FROM unique_key WHERE seq = ?1")?.execute([seq])?;
-        tx.count(queue, crate::tx::state(state), -1);
-        artifacts.extend(artifact.map(|claim| ArtifactName { job: JobId::from_bytes(id), claim: claim as u64 }));
-        *pruned += 1;
-    }
-    tx.bells.news |= *pruned > 0;
-    Ok(artifacts)
+    )
+}
+
+/// Deletes a finished job with all that belongs to it, and returns its artifact; the outer `None` where the job is not there.
+fn delete(tx: &mut Tx<'_>, seq: i64) -> rusqlite::Result<Option<Option<ArtifactName>>> {
+    let gone: Option<(i64, i64, [u8; 16], Option<i64>)> = tx
+        .connection
+        .prepare_cached("DELETE FROM job WHERE seq = ?1 RETURNING queue, state, id, artifact")?
+        .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .optional()?;
+    let Some((queue, state, id, artifact)) = gone else { return Ok(None) };
+    tx.connection.prepare_cached("DELETE FROM failure WHERE seq = ?1")?.execute([seq])?;
+    tx.connection.prepare_cached("DELETE FROM log WHERE seq = ?1")?.execute([seq])?;
+    tx.connection.prepare_cached("DELETE FROM unique_key WHERE seq = ?1")?.execute([seq])?;
+    tx.count(queue, crate::tx::state(state), -1);
+    Ok(Some(artifact.map(|claim| ArtifactName { job: JobId::from_bytes(id), claim: claim as u64 })))
 }
 
 /// Forgets workers that have not claimed anything for a day and hold nothing.

@@ -8,4 +8,5 @@ mod outages;
 mod plans;
 mod races;
 mod step;
+mod upkeep;
 mod vacuums;

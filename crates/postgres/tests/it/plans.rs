@@ -56,9 +56,12 @@ const VERBS: &[(&str, &str)] = &[
         "SELECT longshore.settle(1, ARRAY[gen_random_uuid()], '{1}', '{1}', '{0}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 0, 86400000, 1000)",
     ),
     ("rescue", "SELECT longshore.rescue(500, 9000000000000000, 3600000, 0, 0, 1000, 1000)"),
-    ("bury", "SELECT longshore.bury_waiting(500, NULL, 0, 1000)"),
+    ("bury late", "SELECT longshore.bury_late(500, 0, 1000)"),
+    ("bury unknown", "SELECT longshore.bury_unknown(500, NULL, 0, 1000)"),
     ("prune", "SELECT longshore.prune(500, 0)"),
-    ("tidy", "SELECT longshore.tidy(500, 8, 0)"),
+    ("fold counts", "SELECT longshore.fold_counts(8)"),
+    ("forget workers", "SELECT longshore.forget_workers(500, 0)"),
+    ("forget answers", "SELECT longshore.forget_answers(500, 0)"),
     ("cancel", "SELECT longshore.act($waiting, 'cancel', 0, 86400000, 86400000)"),
     ("retry", "SELECT longshore.act($dead, 'retry', 0, 86400000, 86400000)"),
     ("get", "SELECT * FROM longshore.get(ARRAY[$waiting, $dead])"),
@@ -166,7 +169,7 @@ async fn no_verb_scans_a_table_whatever_the_statistics_say() {
                                         interruptions, attempt, max_attempts, crashes, cancel_asked)
              SELECT nextval('longshore.push_number'), gen_random_uuid(), 'default', 'work', '{}', 3 + (n % 1000 = 0)::integer, 0, n, n, 1, n,
                     9000000000000, 1000, 0, 1, 20, 0, false FROM generate_series(1, 100000) AS n")).await.unwrap();
-    schema.store.push((0..200).map(|_| job()).collect()).await.unwrap();
+    schema.store.push((0..1000).map(|_| job()).collect()).await.unwrap();
     let pages: i64 = early
         .query_one(
             &schema.sql(

@@ -70,6 +70,7 @@ impl Call for KeepUp {
 
     fn check(&self, ledger: &mut Ledger, answer: &Result<Kept, Error>, changes: &[Change], times: &Times) {
         let kept = answer.as_ref().expect("upkeep is answered");
+        assert_eq!(kept.failed, []);
         let mut done = Kept::default();
         for change in changes {
             self.check_one(ledger, change, times, &mut done);

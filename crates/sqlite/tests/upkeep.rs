@@ -1,0 +1,139 @@
+//! A part of upkeep that fails stops no other part, and a row that it fails for stops no other row.
+
+use std::time::Duration;
+
+use longshore_core::{
+    Claim, Claimed, JobId, NewJob, Nonce, Outcome, Payload, Queue, Settings, Settled, Settlement, State, Store, Upkeep,
+    When, WorkerSecret, limits,
+};
+use longshore_sqlite::{Options, Sqlite};
+use rusqlite::Connection;
+
+const UPKEEP: Upkeep = Upkeep { limit: limits::UPKEEP_ROWS, rescue: true };
+
+struct Bench {
+    store: Sqlite,
+    settings: Settings,
+    by_hand: Connection,
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn open() -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.db");
+        let mut settings = Settings::default();
+        settings.keep_finished = Duration::ZERO;
+        let store = Sqlite::open(&path, Options::with(settings.clone())).unwrap();
+        Bench { store, settings, by_hand: Connection::open(&path).unwrap(), _folder: folder }
+    }
+
+    async fn push(&self, jobs: Vec<NewJob>) -> Vec<JobId> {
+        let ids = jobs.iter().map(|job| job.id).collect();
+        self.store.push(jobs).await.unwrap();
+        ids
+    }
+
+    async fn take(&self, limit: usize) -> Vec<Claimed> {
+        let claim = Claim {
+            worker: WorkerSecret::new().id(),
+            nonce: Nonce::new(),
+            queues: vec!["default".parse().unwrap()],
+            kinds: vec!["work".parse().unwrap()],
+            limit,
+            lease: limits::LEASE,
+            idle: true,
+        };
+        self.store.claim(claim).await.unwrap().jobs
+    }
+
+    /// Makes jobs that have succeeded, and whose time is over.
+    async fn finished(&self, n: usize) -> Vec<JobId> {
+        let ids = self.push((0..n).map(|_| job()).collect()).await;
+        let outcome = Outcome::Succeed { result: None };
+        let settle =
+            |job: Claimed| Settlement { id: job.id, token: job.token, outcome: outcome.clone(), progress: None };
+        let settled = self.store.settle(self.take(n).await.into_iter().map(settle).collect()).await.unwrap();
+        assert_eq!(settled, vec![Settled::Done; n]);
+        ids
+    }
+
+    async fn states(&self, ids: &[JobId]) -> Vec<Option<State>> {
+        let known = self.store.status(ids.to_vec()).await.unwrap();
+        known.into_iter().map(|status| status.map(|status| status.state)).collect()
+    }
+
+    /// Asserts that the counts are those of the rows.
+    fn assert_counted(&self) {
+        let wrong = "SELECT count(*) FROM queue WHERE
+            ready <> (SELECT count(*) FROM job WHERE job.queue = queue.id AND state = 1) OR
+            running <> (SELECT count(*) FROM job WHERE job.queue = queue.id AND state = 2) OR
+            succeeded <> (SELECT count(*) FROM job WHERE job.queue = queue.id AND state = 3) OR
+            dead <> (SELECT count(*) FROM job WHERE job.queue = queue.id AND state = 4)";
+        assert_eq!(self.by_hand.query_row(wrong, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
+    }
+}
+
+fn job() -> NewJob {
+    NewJob::new("default".parse().unwrap(), "work".parse().unwrap(), Payload::parse("1").unwrap())
+}
+
+fn late() -> NewJob {
+    NewJob { deadline: Some(When::In(limits::LEASE)), ..job() }
+}
+
+#[tokio::test]
+async fn part_that_fails_stops_no_other_part() {
+    for (trigger, part) in [
+        ("BEFORE DELETE ON job", "prune"),
+        ("BEFORE DELETE ON failure", "prune"),
+        ("BEFORE UPDATE OF state ON job WHEN NEW.state = 4", "deadlines"),
+        ("BEFORE UPDATE OF state ON job WHEN OLD.state = 2", "rescue"),
+        ("BEFORE DELETE ON worker", "workers"),
+    ] {
+        let bench = Bench::open();
+        let over = bench.finished(2).await;
+        bench
+            .by_hand
+            .execute_batch("INSERT INTO failure (seq, n, at, attempt, message) SELECT seq, 1, 0, 1, 'x' FROM job")
+            .unwrap();
+        let lost = bench.push(vec![job()]).await;
+        assert_eq!(bench.take(1).await.len(), 1);
+        let missed = bench.push(vec![late()]).await;
+        bench.by_hand.execute_batch("UPDATE worker SET seen = 0").unwrap();
+        let raise = format!("CREATE TRIGGER refuses {trigger} BEGIN SELECT RAISE(ABORT, 'not today'); END");
+        bench.by_hand.execute_batch(&raise).unwrap();
+        bench.settings.clock.advance(limits::LEASE + Duration::from_secs(1));
+        let kept = bench.store.upkeep(UPKEEP).await.expect("the other parts are done");
+        assert_eq!(kept.failed.iter().map(|failure| failure.part).collect::<Vec<_>>(), [part], "{trigger}");
+        assert!(kept.failed[0].message.contains("not today"), "{}", kept.failed[0]);
+        assert!(!kept.more, "a part that fails for all is not tried again at once");
+        let done = |this: &str, count: usize| if this == part { 0 } else { count };
+        assert_eq!(
+            (kept.rescued, kept.buried, kept.pruned),
+            (done("rescue", 1), done("deadlines", 1), done("prune", 2)),
+            "{trigger}"
+        );
+        assert_eq!(bench.states(&lost).await, [Some(if part == "rescue" { State::Running } else { State::Ready })]);
+        assert_eq!(bench.states(&missed).await, [Some(if part == "deadlines" { State::Ready } else { State::Dead })]);
+        assert_eq!(bench.states(&over).await, vec![(part == "prune").then_some(State::Succeeded); 2]);
+        bench.assert_counted();
+        bench.by_hand.execute_batch("DROP TRIGGER refuses").unwrap();
+        assert_eq!(bench.store.upkeep(UPKEEP).await.unwrap().failed, [], "{trigger}");
+        bench.assert_counted();
+    }
+}
+
+#[tokio::test]
+async fn row_that_a_part_fails_for_stops_no_other_row() {
+    let bench = Bench::open();
+    let over = bench.finished(3).await;
+    let raise = "CREATE TRIGGER refuses BEFORE DELETE ON job WHEN OLD.seq = (SELECT min(seq) FROM job)
+                 BEGIN SELECT RAISE(ABORT, 'not this one'); END";
+    bench.by_hand.execute_batch(raise).unwrap();
+    let kept = bench.store.upkeep(UPKEEP).await.unwrap();
+    assert_eq!((kept.pruned, kept.failed.len()), (2, 1));
+    assert!(kept.failed[0].message.starts_with("1 of 3 jobs"), "{}", kept.failed[0]);
+    assert_eq!(bench.states(&over).await, [Some(State::Succeeded), None, None]);
+    bench.assert_counted();
+}

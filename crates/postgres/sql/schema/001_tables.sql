@@ -1,4 +1,5 @@
--- The schema, version 1: tables. Moments are integer milliseconds since 1970; the view `jobs` shows them as people write them.
+-- The schema, version 1: tables. Every table has a primary key, without which a publication of all tables (logical replication) makes
+-- its updates and deletes fail. Moments are integer milliseconds since 1970; the view `jobs` shows them as people write them.
 --
 -- A job is a row of one of three tables, and one transaction moves it from one to the other: `waiting`, `running`, `history`. To
 -- move a row costs less than to change it where it is: a changed row is written to every index again, beside its old self.
@@ -164,7 +165,7 @@ CREATE TABLE longshore.queue (
     cancelled       bigint   NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
--- Changes of counts: every transaction appends, nobody waits for anybody; upkeep adds them up (fold.sql).
+-- Changes of counts: every transaction appends, nobody waits for anybody; upkeep adds them up (upkeep.sql).
 CREATE TABLE longshore.count_change (
     queue           text     COLLATE "C" NOT NULL,
     scheduled       bigint   NOT NULL DEFAULT 0,
@@ -172,7 +173,8 @@ CREATE TABLE longshore.count_change (
     running         bigint   NOT NULL DEFAULT 0,
     succeeded       bigint   NOT NULL DEFAULT 0,
     dead            bigint   NOT NULL DEFAULT 0,
-    cancelled       bigint   NOT NULL DEFAULT 0
+    cancelled       bigint   NOT NULL DEFAULT 0,
+    number          bigint   GENERATED ALWAYS AS IDENTITY PRIMARY KEY   -- means nothing
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 -- Kinds that workers have asked for, and when one last did.

@@ -7,6 +7,7 @@ mod opening;
 mod outages;
 mod plans;
 mod races;
+mod replication;
 mod step;
 mod upkeep;
 mod vacuums;

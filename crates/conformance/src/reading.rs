@@ -122,14 +122,7 @@ pub(crate) async fn filters_select_exactly_what_they_name(bench: Bench) {
         });
     }
     for filter in filters {
-        let fits = |job: &&Snapshot| {
-            filter.queue.as_ref().is_none_or(|queue| job.queue == *queue)
-                && filter.kind.as_ref().is_none_or(|kind| job.kind == *kind)
-                && filter.state.is_none_or(|state| job.state == state)
-                && filter.tag.as_ref().is_none_or(|tag| job.tags.contains(tag))
-                && filter.key.as_ref().is_none_or(|key| job.key.as_ref() == Some(key))
-        };
-        let expected: Vec<Snapshot> = all.iter().rev().filter(fits).cloned().collect();
+        let expected: Vec<Snapshot> = all.iter().rev().filter(|job| filter.matches(job)).cloned().collect();
         assert_eq!(bench.list(filter.clone()).await, expected, "{filter:?}");
     }
 }

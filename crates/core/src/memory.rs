@@ -286,15 +286,6 @@ impl Row {
             timeout: job.timeout,
         }
     }
-
-    fn matches(&self, filter: &Filter) -> bool {
-        let job = &self.job;
-        filter.queue.as_ref().is_none_or(|queue| job.queue == *queue)
-            && filter.kind.as_ref().is_none_or(|kind| job.kind == *kind)
-            && filter.state.is_none_or(|state| job.state == state)
-            && filter.tag.as_ref().is_none_or(|tag| job.tags.contains(tag))
-            && filter.key.as_ref().is_none_or(|key| job.key.as_ref() == Some(key))
-    }
 }
 
 impl Tables {
@@ -627,7 +618,7 @@ impl Store for Memory {
                 listed.next = Some(Cursor(seq + 1));
                 break;
             }
-            if row.matches(&filter) {
+            if filter.matches(&row.job) {
                 listed.jobs.push(row.job.clone());
             }
         }

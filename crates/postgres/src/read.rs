@@ -54,6 +54,7 @@ pub(crate) async fn find(store: &Postgres, alias: Label) -> Result<Option<JobId>
 }
 
 pub(crate) async fn list(store: &Postgres, filter: Filter, page: Page) -> Result<Listed, Error> {
+    let Filter { queue, kind, state, tag, key } = filter;
     let end = page.after.map_or(i64::MAX, |Cursor(seq)| seq);
     let rows = store
         .pool
@@ -63,11 +64,11 @@ pub(crate) async fn list(store: &Postgres, filter: Filter, page: Page) -> Result
             &[
                 (&end, Type::INT8),
                 (&i32::try_from(page.limit).unwrap_or(i32::MAX - 1), Type::INT4),
-                (&filter.queue.as_ref().map(QueueName::as_str), Type::TEXT),
-                (&filter.kind.as_ref().map(Kind::as_str), Type::TEXT),
-                (&filter.state.map(|state| state as i16), Type::INT2),
-                (&filter.tag.as_ref().map(Label::as_str), Type::TEXT),
-                (&filter.key.as_ref().map(Label::as_str), Type::TEXT),
+                (&queue.as_ref().map(QueueName::as_str), Type::TEXT),
+                (&kind.as_ref().map(Kind::as_str), Type::TEXT),
+                (&state.map(|state| state as i16), Type::INT2),
+                (&tag.as_ref().map(Label::as_str), Type::TEXT),
+                (&key.as_ref().map(Label::as_str), Type::TEXT),
                 (&(limits::LIST_SCAN as i32), Type::INT4),
             ],
         )

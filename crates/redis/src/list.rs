@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use futures_util::future::try_join_all;
-use longshore_core::{Cursor, Error, Filter, JobId, Listed, Page, QueueName, Snapshot, State, limits};
+use longshore_core::{Cursor, Error, Filter, JobId, Listed, Page, QueueName, State, limits};
 use redis::Value;
 
 use crate::base::{Base, TIES, bytes, list as list_of, number};
@@ -52,14 +52,7 @@ pub(crate) async fn list(base: &Base, filter: &Filter, page: Page) -> Result<Lis
     }
     let jobs = get(base, found).await?.into_iter().flatten();
     // Between the two looks a job may have changed.
-    Ok(Listed { jobs: jobs.filter(|job| matches(filter, job)).collect(), next })
-}
-
-fn matches(filter: &Filter, job: &Snapshot) -> bool {
-    filter.kind.as_ref().is_none_or(|kind| job.kind == *kind)
-        && filter.state.is_none_or(|state| job.state == state)
-        && filter.tag.as_ref().is_none_or(|tag| job.tags.contains(tag))
-        && filter.key.as_ref().is_none_or(|key| job.key.as_ref() == Some(key))
+    Ok(Listed { jobs: jobs.filter(|job| filter.matches(job)).collect(), next })
 }
 
 /// The jobs of one queue from some place on, the newest first.

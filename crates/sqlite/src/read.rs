@@ -139,9 +139,10 @@ pub(crate) fn list(connection: &Connection, filter: &Filter, end: i64, limit: us
         Some(name) => number_of(connection, table, name).map(|found| Some(found.unwrap_or(-1))),
         None => Ok(None),
     };
-    let queue = number("queue", filter.queue.as_ref().map(|queue| queue.as_str()))?;
-    let kind = number("kind", filter.kind.as_ref().map(|kind| kind.as_str()))?;
-    let source = match filter.state {
+    let Filter { queue, kind, state, tag, key } = filter;
+    let queue = number("queue", queue.as_ref().map(|queue| queue.as_str()))?;
+    let kind = number("kind", kind.as_ref().map(|kind| kind.as_str()))?;
+    let source = match state {
         Some(State::Dead) => "job INDEXED BY job_dead WHERE state = 4 AND",
         Some(State::Running) => "job INDEXED BY job_running WHERE state = 2 AND",
         _ => "job WHERE",
@@ -163,9 +164,9 @@ pub(crate) fn list(connection: &Connection, filter: &Filter, end: i64, limit: us
         };
         let fits = is(row, 1, queue)?
             && is(row, 2, kind)?
-            && is(row, 3, filter.state.map(|state| state as i64))?
-            && is(row, 5, filter.key.as_ref().map(|key| key.as_str().to_owned()))?
-            && filter.tag.as_ref().map_or(Ok(true), tagged)?;
+            && is(row, 3, state.map(|state| state as i64))?
+            && is(row, 5, key.as_ref().map(|key| key.as_str().to_owned()))?
+            && tag.as_ref().map_or(Ok(true), tagged)?;
         if fits {
             listed.jobs.extend(snapshot(connection, seq)?);
         }

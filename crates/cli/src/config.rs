@@ -205,7 +205,7 @@ pub const KEYS: &[Key] = &[
         doc: "How long a job is held without a sign of life, from 1s to 10m. Shorter finds a dead worker sooner and writes more.",
         set: |config, text| {
             set_duration(&mut config.lease, text)?;
-            let within = (Duration::from_secs(1)..=Duration::from_secs(600)).contains(&config.lease);
+            let within = longshore::limits::LEASES.contains(&config.lease);
             if within { Ok(()) } else { Err("is not from 1s to 10m".into()) }
         },
     },

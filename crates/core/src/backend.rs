@@ -84,13 +84,28 @@ impl Backend {
     }
 
     /// Hands out ready jobs; see [`Queue::claim`](crate::Queue::claim).
+    ///
+    /// # Errors
+    ///
+    /// If the lease is shorter than 1 second or longer than 10 minutes ([`limits::LEASES`]), before the store is asked; or says what
+    /// the store said.
     pub async fn claim(&self, mut claim: Claim) -> Result<Claims, Error> {
+        limits::check_lease(claim.lease).map_err(|e| e.context("claim jobs"))?;
         claim.limit = claim.limit.min(limits::BATCH);
         self.run("claim jobs", |store| async move { store.claim(claim).await }).await
     }
 
     /// Extends leases and writes progress; see [`Queue::renew`](crate::Queue::renew).
+    ///
+    /// # Errors
+    ///
+    /// If one of the leases is shorter than 1 second or longer than 10 minutes ([`limits::LEASES`]), before anything is renewed; or says
+    /// what the store said.
     pub async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
+        for renewal in &renewals {
+            limits::check_lease(renewal.lease)
+                .map_err(|e| e.context(format!("renew the lease of job {}", renewal.id)))?;
+        }
         self.run("renew leases", |store| async move { store.renew(renewals).await }).await
     }
 
@@ -369,6 +384,8 @@ fn count(n: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::artifact::InMemory;
+    use crate::{Kind, Memory, Nonce, Payload};
 
     #[test]
     fn after_an_outage_nobody_is_rescued_for_a_lease() {
@@ -383,6 +400,33 @@ mod tests {
             outage = Outage::Over(Instant::now());
             assert!(outage.may_rescue());
         }
+    }
+
+    #[tokio::test]
+    async fn a_lease_out_of_bounds_is_refused_before_the_store_is_asked() {
+        let backend = Backend::new(Arc::new(Memory::default()), Arc::new(InMemory::default()));
+        let queue = QueueName::default();
+        let kind: Kind = "work".parse().unwrap();
+        let new = NewJob::new(queue.clone(), kind.clone(), Payload::parse("{}").unwrap());
+        let _ = backend.push(vec![new]).await.unwrap();
+        let worker = WorkerSecret::new().id();
+        let ask = |lease| {
+            let (queues, kinds) = (vec![queue.clone()], vec![kind.clone()]);
+            Claim { worker, nonce: Nonce::new(), queues, kinds, limit: 1, lease, idle: true }
+        };
+        let wrong = [Duration::ZERO, Duration::from_millis(999), Duration::from_millis(600_001), limits::LONGEST_LEASE];
+
+        for lease in wrong {
+            assert_eq!(backend.claim(ask(lease)).await.unwrap_err().kind(), ErrorKind::Invalid, "{lease:?}");
+        }
+        let claimed = backend.claim(ask(*limits::LEASES.start())).await.unwrap().jobs.remove(0);
+
+        let renewal = |lease| Renewal { id: claimed.id, token: claimed.token, lease, progress: None };
+        for lease in wrong {
+            let error = backend.renew(vec![renewal(limits::LEASE), renewal(lease)]).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{lease:?}");
+        }
+        assert_eq!(backend.renew(vec![renewal(*limits::LEASES.end())]).await.unwrap(), [Renewed::Held]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Error;
+
 /// Declares the constants, and the list of them that the reference page is made of.
 macro_rules! limits {
     ($($(#[doc = $meaning:literal])+ $name:ident: $type:ty = $value:expr;)+) => {
@@ -45,7 +47,9 @@ limits! {
     LEASE: Duration = Duration::from_secs(30);
     /// How often a running job's lease is renewed.
     RENEW: Duration = Duration::from_secs(10);
-    /// A lease that ends farther ahead than this was written by a broken clock and counts as expired.
+    /// Shortest and longest lease that a worker may ask for.
+    LEASES: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
+    /// A lease that ends farther ahead than this was written by a broken clock and counts as expired. Well above the longest lease that may be asked for.
     LONGEST_LEASE: Duration = Duration::from_secs(3600);
     /// Shortest time between two progress writes of one job.
     PROGRESS_EVERY: Duration = Duration::from_millis(250);
@@ -89,8 +93,22 @@ limits! {
     CANCEL_GRACE: Duration = Duration::from_secs(2);
 }
 
+/// Checks the length of a lease that is asked for.
+pub(crate) fn check_lease(lease: Duration) -> Result<(), Error> {
+    if !LEASES.contains(&lease) {
+        return Err(Error::invalid(format!("a lease of {lease:?} is not within 1 second and 10 minutes")));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn no_lease_that_may_be_asked_for_counts_as_written_by_a_broken_clock() {
+        assert!(super::LEASES.contains(&super::LEASE));
+        assert!(*super::LEASES.end() * 2 < super::LONGEST_LEASE);
+    }
+
     #[test]
     fn the_page_of_all_limits_is_fresh() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/limits.md");

@@ -251,9 +251,7 @@ impl Worker {
         if self.concurrency == 0 || self.concurrency > limits::BATCH {
             return Err(Error::invalid(format!("a concurrency of {} is not within 1 and 1,000", self.concurrency)));
         }
-        if self.lease < Duration::from_secs(1) || self.lease > Duration::from_secs(600) {
-            return Err(Error::invalid(format!("a lease of {:?} is not within 1 second and 10 minutes", self.lease)));
-        }
+        limits::check_lease(self.lease)?;
         let named = self.queues.iter().map(|(name, weight)| (name.as_str(), *weight));
         let own = self.kind_queues.iter().map(|name| (*name, 1));
         let mut queues: Vec<(QueueName, u32)> = Vec::new();

@@ -1,7 +1,7 @@
 //! The progress of one job, for a person who waits. Drawn on standard error, and only where that is a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use longshore_server::wire::Event;
+use longshore_wire::Event;
 
 /// A bar that shows what a job says.
 #[derive(Clone, Debug)]

@@ -9,8 +9,7 @@ use clap::Args;
 use longshore::worker::{Running, Signals};
 use longshore::{Error, ErrorKind, Job, State};
 use longshore_jobs::image::{Image, id_of};
-use longshore_server::wire;
-use serde::Deserialize;
+use longshore_wire as wire;
 use tokio_util::sync::CancellationToken;
 
 use crate::bar::Bar;
@@ -45,12 +44,6 @@ pub struct Demo {
     place: Place,
     #[command(flatten)]
     how: How,
-}
-
-/// What `POST /image_queue` answers.
-#[derive(Deserialize)]
-struct Queued {
-    job_status: String,
 }
 
 impl Demo {
@@ -137,21 +130,17 @@ impl Demo {
     }
 
     async fn submit(&self, image: &Image, remote: Remote) -> Result<String, Exit> {
-        let fresh = self.fresh.then(|| image.to_new_fresh()).transpose()?;
+        let fresh = match self.fresh {
+            true => Some(wire::NewJob::of(&image.to_new_fresh()?)?),
+            false => None,
+        };
         let form = format!("text={}", segment(&image.text));
         let submit = move || match fresh {
             Some(new) => {
-                let body = format!(
-                    r#"{{"kind":"{}","payload":{},"alias":"{}","max_attempts":{},"timeout_ms":{}}}"#,
-                    new.kind,
-                    new.payload.as_str(),
-                    new.alias.as_ref().map(|alias| alias.as_str()).unwrap_or_default(),
-                    new.max_attempts,
-                    new.timeout.as_millis(),
-                );
+                let body = serde_json::to_string(&new).map_err(|e| Error::invalid(e.to_string()))?;
                 remote.post::<wire::Pushed>("/v1/jobs", &body).map(|_| "queued".to_owned())
             }
-            None => remote.post_form::<Queued>("/image_queue", &form).map(|queued| queued.job_status),
+            None => remote.post_form::<wire::demo::Queued>("/image_queue", &form).map(|queued| queued.job_status),
         };
         Ok(tokio::task::spawn_blocking(submit).await.map_err(Exit::failed)??)
     }

@@ -1,8 +1,9 @@
 //! `longshore enqueue`: push one job.
 
 use clap::Args;
-use longshore_server::wire;
-use serde_json::value::RawValue;
+use longshore::Payload;
+use longshore_wire as wire;
+use longshore_wire::duration::to_ms;
 use std::io::Read;
 use std::time::Duration;
 
@@ -67,26 +68,21 @@ impl Enqueue {
             }
             Some(text) => text.to_owned(),
         };
-        let payload = RawValue::from_string(payload.trim().to_owned())
-            .map_err(|e| Exit::usage(format!("the payload is no JSON: {e}")))?;
-        let whole_ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let push = wire::Push {
-            kind: self.kind,
-            payload,
+        let job = wire::NewJob {
             queue: self.queue,
-            delay_ms: self.delay.map(whole_ms),
+            delay_ms: self.delay.map(to_ms),
             run_at: self.run_at,
             priority: self.priority,
             key: self.key,
             unique: self.unique.map(|key| wire::Unique { key, scope: wire::Scope::UntilFinished }),
-            reuse: None,
             alias: self.alias,
             max_attempts: self.max_attempts,
-            timeout_ms: self.timeout.map(whole_ms),
+            timeout_ms: self.timeout.map(to_ms),
             deadline: self.deadline,
             tags: self.tags,
+            ..wire::NewJob::new(self.kind, Payload::parse(payload.trim())?)
         };
-        let pushed = self.on.open().await?.push(push).await?;
+        let pushed = self.on.open().await?.push(job).await?;
         if self.on.json {
             println!("{}", serde_json::to_string(&pushed).map_err(Exit::failed)?);
         } else {

@@ -61,7 +61,7 @@ impl Jobs {
             }
         };
         if self.on.json {
-            let page = longshore_server::wire::Jobs { jobs, next };
+            let page = longshore_wire::Jobs { jobs, next };
             println!("{}", serde_json::to_string(&page).map_err(Exit::failed)?);
             return Ok(());
         }

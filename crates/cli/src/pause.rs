@@ -1,7 +1,7 @@
 //! `longshore pause` and `longshore resume`.
 
 use clap::Args;
-use longshore_server::wire;
+use longshore_wire as wire;
 
 use crate::Exit;
 use crate::target::On;
@@ -45,7 +45,7 @@ pub struct Resume {
 impl Pause {
     pub async fn run(self) -> Result<(), Exit> {
         let by = self.by.or_else(|| std::env::var("USER").ok().filter(|user| !user.is_empty()));
-        let for_ms = self.period.map(|period| u64::try_from(period.as_millis()).unwrap_or(u64::MAX));
+        let for_ms = self.period.map(wire::duration::to_ms);
         let pause = wire::NewPause { until: self.until, for_ms, reason: self.reason, by };
         let queue = self.on.open().await?.pause(&self.queue, pause).await?;
         tell(&queue, self.on.json)

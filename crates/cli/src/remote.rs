@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
 use longshore::{Error, ErrorKind, Output};
-use longshore_server::wire;
+use longshore_wire as wire;
 use serde::de::DeserializeOwned;
 use ureq::Agent;
 use ureq::http::Response;
@@ -120,10 +120,9 @@ impl Remote {
         let text = answer.into_body().into_with_config().limit(1 << 20).read_to_string().unwrap_or_default();
         let detail = match serde_json::from_str::<wire::Problem>(&text) {
             Ok(problem) => problem.detail,
-            Err(_) => serde_json::from_str::<serde_json::Value>(&text)
-                .ok()
-                .and_then(|value| value["error"].as_str().map(str::to_owned))
-                .unwrap_or_else(|| format!("server `{}` answered {status}", self.base)),
+            Err(_) => serde_json::from_str::<wire::demo::Refused>(&text)
+                .map(|refused| refused.error)
+                .unwrap_or_else(|_| format!("server `{}` answered {status}", self.base)),
         };
         let kind = match status.as_u16() {
             429 | 500.. => ErrorKind::Unavailable,

@@ -1,7 +1,7 @@
 //! `longshore status`: everything about one job.
 
 use clap::Args;
-use longshore_server::wire::Job;
+use longshore_wire::Job;
 
 use crate::Exit;
 use crate::target::On;

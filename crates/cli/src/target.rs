@@ -2,7 +2,7 @@
 
 use clap::Args;
 use longshore::{Acted, Action, Error, ErrorKind, Filter, JobId, Label, Longshore, Output, Page, State};
-use longshore_server::wire;
+use longshore_wire as wire;
 
 use crate::config::{Config, Flags};
 use crate::remote::Remote;
@@ -51,13 +51,13 @@ pub enum Target {
 
 impl Target {
     /// Pushes a job.
-    pub async fn push(&self, push: wire::Push) -> Result<wire::Pushed, Error> {
+    pub async fn push(&self, push: wire::NewJob) -> Result<wire::Pushed, Error> {
         match self {
             Target::Store(longshore) => {
                 let new = push.into_new()?;
                 let pushed = longshore.backend().push(vec![new]).await?.remove(0);
                 let (id, by) = pushed.into_job()?;
-                let existing = by.map(|by| wire::instead(by).to_owned());
+                let existing = by.map(|by| wire::existing(by).to_owned());
                 let state = longshore.backend().job(id).await?.map_or(State::Ready, |job| job.state);
                 Ok(wire::Pushed { id, state, existing, links: wire::Links::of(id) })
             }
@@ -165,26 +165,9 @@ impl Target {
     /// Returns a page of jobs.
     pub async fn list(&self, filter: Filter, page: Page) -> Result<wire::Jobs, Error> {
         match self {
-            Target::Store(longshore) => {
-                let listed = longshore.backend().list(filter, page).await?;
-                let next = listed.next.map(|cursor| cursor.to_string());
-                Ok(wire::Jobs { jobs: listed.jobs.into_iter().map(wire::Job::from).collect(), next })
-            }
+            Target::Store(longshore) => Ok(longshore.backend().list(filter, page).await?.into()),
             Target::Server(_) => {
-                let wanted = [
-                    ("queue", filter.queue.map(|queue| queue.to_string())),
-                    ("kind", filter.kind.map(|kind| kind.to_string())),
-                    ("state", filter.state.map(|state| state.to_string())),
-                    ("tag", filter.tag.map(|tag| tag.to_string())),
-                    ("key", filter.key.map(|key| key.to_string())),
-                    ("after", page.after.map(|cursor| cursor.to_string())),
-                    ("limit", Some(page.limit.to_string())),
-                ];
-                let query: Vec<_> = wanted
-                    .into_iter()
-                    .filter_map(|(name, value)| Some(format!("{name}={}", segment(&value?))))
-                    .collect();
-                let path = format!("/v1/jobs?{}", query.join("&"));
+                let path = format!("/v1/jobs?{}", wire::JobsQuery::of(&filter, page));
                 let page = self.remote(move |remote| remote.get(&path)).await?;
                 page.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the server has no list of jobs"))
             }

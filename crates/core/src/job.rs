@@ -197,6 +197,9 @@ impl NewJob {
         if matches!(self.when, When::In(delay) if delay > limits::AHEAD) {
             return wrong("a delay of more than five years".into());
         }
+        if matches!(self.deadline, Some(When::In(period)) if period > limits::AHEAD) {
+            return wrong("a deadline more than five years ahead".into());
+        }
         if self.id.queue_tag() != self.queue.tag() {
             return wrong(format!("job id {} was not made for queue `{}`", self.id, self.queue));
         }

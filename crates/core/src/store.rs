@@ -180,7 +180,7 @@ pub struct Claim {
     pub kinds: Vec<Kind>,
     /// Most jobs to hand out.
     pub limit: usize,
-    /// How long the claim holds without being renewed: from 1 second to 10 minutes, see [`limits::LEASES`](crate::limits::LEASES).
+    /// How long the claim holds without being renewed: from 1 second to 10 minutes, see [`limits::LEASES`].
     pub lease: Duration,
     /// Whether the worker runs nothing else, so that a job which must run alone may be handed out, by itself.
     pub idle: bool,
@@ -227,7 +227,7 @@ pub struct Renewal {
     pub id: JobId,
     /// Proves the claim.
     pub token: Token,
-    /// How long it holds from now: from 1 second to 10 minutes, see [`limits::LEASES`](crate::limits::LEASES).
+    /// How long it holds from now: from 1 second to 10 minutes, see [`limits::LEASES`].
     pub lease: Duration,
     /// The newest word of the handler, where there is a new one.
     pub progress: Option<Progress>,

@@ -7,12 +7,12 @@ use axum::http::{HeaderMap, header};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Body as _;
+use longshore_wire as wire;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
 use crate::problem::{Code, Problem};
-use crate::wire::Object;
 
 /// A body that is too large is read on for this many times the allowed size before it is refused: a client that is still
 /// writing when the connection closes would never see the answer.
@@ -75,7 +75,7 @@ pub(crate) async fn json_up_to<T: DeserializeOwned>(
     if media(headers) != Some(Media::Json) {
         return Err(unsupported("application/json"));
     }
-    read_up_to(app, limit, body).await?.map(|bytes| parse(&bytes))
+    read_up_to(app, limit, body).await?.map(|bytes| Ok(wire::json::parse(&bytes)?))
 }
 
 /// Reads a body that must be JSON or empty, which stands for an empty object. As with [`none`], a form is refused.
@@ -89,8 +89,8 @@ pub(crate) async fn json_or_none<T: DeserializeOwned>(
         return Err(unsupported("no body, or application/json"));
     }
     match read(app, body).await?.value {
-        bytes if bytes.is_empty() => parse(b"{}"),
-        bytes => parse(&bytes),
+        bytes if bytes.is_empty() => Ok(wire::json::parse(b"{}")?),
+        bytes => Ok(wire::json::parse(&bytes)?),
     }
 }
 
@@ -167,20 +167,4 @@ fn make_room(app: &App, room: &mut Option<OwnedSemaphorePermit>, size: usize) ->
 /// Returns how many permits stand for that many bytes of large bodies.
 pub(crate) fn room(bytes: usize) -> Semaphore {
     Semaphore::new((bytes / ROOM).min(Semaphore::MAX_PERMITS))
-}
-
-/// Parses a JSON object; an error names the line and column, and the field where it is one.
-pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let inner = error.into_inner();
-        match (inner.classify(), path.as_str()) {
-            (serde_json::error::Category::Data, "." | "?") => Problem::new(Code::InvalidJob, inner.to_string()),
-            (serde_json::error::Category::Data, field) => Problem::field(Code::InvalidJob, field, inner),
-            _ => Problem::new(Code::InvalidJson, inner.to_string()),
-        }
-    })?;
-    json.end().map_err(|error| Problem::new(Code::InvalidJson, error.to_string()))?;
-    Ok(value)
 }

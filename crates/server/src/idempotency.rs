@@ -2,11 +2,11 @@
 
 use axum::http::{HeaderMap, HeaderName};
 use longshore_core::Idempotency;
+use longshore_wire as wire;
 use sha2::{Digest, Sha256};
 
 use crate::app::App;
 use crate::problem::{Code, Problem};
-use crate::wire;
 
 /// The header.
 pub(crate) const NAME: HeaderName = HeaderName::from_static("idempotency-key");
@@ -18,7 +18,7 @@ const LONGEST: usize = 255;
 /// What is stored is a hash of the key and the token, so that a key of any length fits, callers with different tokens never
 /// meet, and nobody reads keys out of the store. The request is told by its own hash, written anew: neither the order of its
 /// fields nor the blanks between them count, while every byte of the payload does.
-pub(crate) fn of(app: &App, headers: &HeaderMap, push: &wire::Push) -> Result<Option<Idempotency>, Problem> {
+pub(crate) fn of(app: &App, headers: &HeaderMap, push: &wire::NewJob) -> Result<Option<Idempotency>, Problem> {
     let Some(key) = key(headers)? else { return Ok(None) };
     let mut scoped = Sha256::new();
     if let Some(token) = &app.config.token {

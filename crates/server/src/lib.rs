@@ -13,8 +13,10 @@
 //! 3. `app`: what all routes share, and the router; `guard`: who may ask, and `caller`: who asks; `finish`: what every answer carries
 //! 4. `routes`: a file a verb; `params`, `body`, `idempotency`, `lookup`: what they have in common
 //! 5. `intake`, `streams`: how much is taken on at a time
-//! 6. [`wire`]: the JSON that goes in and out; [`problem`]: every error there is; [`openapi`]: both, as a document for programs
+//! 6. `problem`: errors on their way to a client; [`openapi`]: the API as a document for programs
 //! 7. `demo`: the demo page and its three routes
+//!
+//! The JSON that goes in and out, and every error there is, are the crate `longshore-wire`.
 //!
 //! Invariants: no route waits without also waiting for the end of the server; no answer shows what a store said word for word
 //! except about the caller's own input; nothing here retries.
@@ -55,12 +57,10 @@ mod lookup;
 mod intake;
 mod streams;
 mod routes;
-pub mod wire;
-pub mod problem;
+mod problem;
 pub mod openapi;
 mod demo;
 
 pub use config::Config;
-pub use problem::{CODES, Code};
 pub use secret::Secret;
 pub use server::{Error, Server};

@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use longshore_wire::{self as wire, Code};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
+use crate::Config;
 use crate::app::App;
-use crate::problem::Code;
-use crate::{Config, wire};
 
 use operation::{Body, Content, Operation, Schema};
 
@@ -129,7 +129,7 @@ impl Schemas {
         }
         let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
         for code in operation.fails.iter().flat_map(|codes| codes.iter()).chain(everywhere(operation, config)) {
-            by_status.entry(code.status().as_u16()).or_default().push(*code);
+            by_status.entry(code.status()).or_default().push(*code);
         }
         for (status, codes) in by_status {
             let schema = (wire_problem as Schema)(&mut self.answered);

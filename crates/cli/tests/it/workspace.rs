@@ -27,11 +27,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("longshore-postgres", &["longshore-core"]),
     ("longshore-sqlite", &["longshore-core"]),
     ("longshore-jobs", &["longshore-core"]),
-    ("longshore-server", &["longshore-core", "longshore-jobs"]),
+    ("longshore-wire", &["longshore-core"]),
+    ("longshore-server", &["longshore-core", "longshore-jobs", "longshore-wire"]),
     ("longshore", &["longshore-core", "longshore-derive", "longshore-postgres", "longshore-redis", "longshore-sqlite"]),
     ("longshore-bench", &["longshore", "longshore-testbed"]),
     ("longshore-examples", &["longshore"]),
-    ("longshore-cli", &["longshore", "longshore-jobs", "longshore-server"]),
+    ("longshore-cli", &["longshore", "longshore-jobs", "longshore-server", "longshore-wire"]),
 ];
 
 #[test]

@@ -7,7 +7,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use longshore_core::{Instead, Job, Pushed, State as JobState};
 use longshore_jobs::image::{Image, id_of};
-use serde::{Deserialize, Serialize};
+use longshore_wire as wire;
+use longshore_wire::demo::{JobStatus, Queued, Refused};
+use serde::Deserialize;
 
 use crate::app::App;
 use crate::body::{self, Media};
@@ -16,19 +18,10 @@ use crate::params::Params;
 use crate::problem::Problem;
 use crate::routes::Matching;
 
-/// The answer to a text; the order of its fields is part of the contract.
-#[derive(Serialize)]
-struct Queued {
-    job_status: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<String>,
-    filename: String,
-}
-
 /// Takes a text over, as a form or as JSON, and answers at once.
 pub(super) async fn queue(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let text = match body::media(&headers) {
-        Some(Media::Json) => body::parse::<Image>(&body::read(&app, body).await?.value)?.text,
+        Some(Media::Json) => wire::json::parse::<Image>(&body::read(&app, body).await?.value)?.text,
         Some(Media::Form) => field("text", &body::read(&app, body).await?.value).unwrap_or_default(),
         None => return Err(body::unsupported("a form, or application/json")),
     };
@@ -40,8 +33,8 @@ pub(super) async fn queue(State(app): State<App>, headers: HeaderMap, body: Body
     let filename = format!("{id}.gif");
     let pushed = app.intake.push(&app.backend, vec![image.to_new()?]).await?.pop();
     let answer = match pushed.expect("one job has one answer") {
-        Pushed::Existing { by: Instead::Reuse, .. } => Queued { job_status: "done", id: None, filename },
-        Pushed::Created(_) | Pushed::Existing { .. } => Queued { job_status: "queued", id: Some(id), filename },
+        Pushed::Existing { by: Instead::Reuse, .. } => Queued { job_status: "done".into(), id: None, filename },
+        Pushed::Created(_) | Pushed::Existing { .. } => Queued { job_status: "queued".into(), id: Some(id), filename },
         Pushed::Conflict(_) => unreachable!("a text is pushed without an idempotency key"),
         Pushed::Refused(why) => return Ok(sorry(StatusCode::UNPROCESSABLE_ENTITY, &why)),
     };
@@ -55,21 +48,12 @@ fn field(name: &str, form: &[u8]) -> Option<String> {
 }
 
 fn sorry(status: StatusCode, why: &impl ToString) -> Response {
-    #[derive(Serialize)]
-    struct Sorry {
-        error: String,
-    }
-    (status, Json(Sorry { error: why.to_string() })).into_response()
+    (status, Json(Refused { error: why.to_string() })).into_response()
 }
 
 #[derive(Deserialize)]
 pub(super) struct Query {
     job_id: Option<String>,
-}
-
-#[derive(Serialize)]
-struct JobStatus {
-    job_status: String,
 }
 
 /// Answers a job's status in words.

@@ -1,11 +1,11 @@
 //! Every operation of the API, in the order of the router's table.
 
+use longshore_wire::{self as wire, schema};
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 
 use super::operation::{Answer, Body, Content, Operation, Parameter, Place, Schema};
 use crate::problem::Code;
-use crate::wire::{self, schema};
 
 fn of<T: schemars::JsonSchema>(schemas: &mut SchemaGenerator) -> Value {
     schemas.subschema_for::<T>().to_value()
@@ -109,7 +109,7 @@ pub(super) const API: &[Operation] = &[
         parameters: &[
             query("queue", "Only of this queue.", name),
             query("kind", "Only of this kind.", name),
-            query("state", "Only in this state.", of::<schema::State>),
+            query("state", "Only in this state.", schema::state),
             query("tag", "Only with this tag.", label),
             query("key", "Only with this key.", label),
             query(
@@ -134,7 +134,7 @@ pub(super) const API: &[Operation] = &[
         summary: "Push a job",
         open: false,
         parameters: &[KEY],
-        takes: Body::Json(of::<wire::Push>),
+        takes: Body::Json(of::<wire::NewJob>),
         answers: &[
             Answer {
                 status: 202,

@@ -5,11 +5,12 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use longshore_core::{Acted, Action, JobId};
+use longshore_wire as wire;
 
 use crate::app::App;
 use crate::params::Id;
 use crate::problem::{Code, Problem};
-use crate::{body, lookup, wire};
+use crate::{body, lookup};
 
 /// Calls a job off; answers the job, which is cancelled, or will be once its handler has noticed.
 pub(crate) async fn cancel(

@@ -5,11 +5,12 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use longshore_core::{Pushed, limits};
+use longshore_wire as wire;
 
 use crate::app::App;
 use crate::problem::{Code, Problem};
-use crate::routes::push::{first_state, numbered};
-use crate::{body, idempotency, wire};
+use crate::routes::push::first_state;
+use crate::{body, idempotency};
 
 /// Answers 202 once all jobs are durable, in their order. A single wrong one refuses the whole batch, so that a program never
 /// has to find out which half of its jobs there is.
@@ -25,7 +26,8 @@ pub(crate) async fn batch(
         return Err(Problem::field(Code::InvalidJob, "jobs", detail));
     }
     let jobs = batch.value.jobs.into_iter().enumerate();
-    let jobs = jobs.map(|(index, push)| numbered(index, push)).collect::<Result<Vec<_>, _>>()?;
+    let jobs = jobs.map(|(index, job)| job.into_new().map_err(|wrong| wrong.within(&format!("jobs[{index}]"))));
+    let jobs = jobs.collect::<Result<Vec<_>, _>>()?;
     let whens: Vec<_> = jobs.iter().map(|job| job.when).collect();
     let pushed = app.intake.push(&app.backend, jobs).await?;
 
@@ -44,7 +46,7 @@ pub(crate) async fn batch(
     let jobs = pushed.into_iter().zip(whens).map(|(pushed, when)| match pushed {
         Pushed::Created(id) => taken(id, first_state(when, id), None),
         Pushed::Existing { id, by } => match statuses.next().flatten() {
-            Some(status) => taken(id, status.state, Some(wire::instead(by).to_owned())),
+            Some(status) => taken(id, status.state, Some(wire::existing(by).to_owned())),
             None => refused(Problem::unknown_job(&id.to_string())),
         },
         Pushed::Conflict(_) => unreachable!("a batch is pushed without idempotency keys"),

@@ -9,15 +9,16 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use longshore_core::{Status, Watch};
+use longshore_wire as wire;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::caller::Caller;
+use crate::lookup;
 use crate::params::Id;
 use crate::problem::Problem;
 use crate::streams::Stream;
-use crate::{lookup, wire};
 
 /// How long a browser waits before it opens a stream again that broke off.
 const AGAIN: Duration = Duration::from_secs(2);

@@ -5,12 +5,13 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use longshore_core::Snapshot;
+use longshore_wire as wire;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::params::{self, Id, Params};
+use crate::lookup;
+use crate::params::{Id, Params};
 use crate::problem::{Code, Problem};
-use crate::{lookup, wire};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,7 +25,8 @@ pub(crate) async fn get(
     Id(id): Id,
     Params(query): Params<Query>,
 ) -> Result<Json<wire::Job>, Problem> {
-    let wait = params::wait(query.wait.as_deref())?;
+    let wait = query.wait.as_deref().map_or(Ok(Duration::ZERO), wire::duration::parse_wait);
+    let wait = wait.map_err(|wrong| Problem::wrong(Code::InvalidQuery, &wrong))?;
     let mut job = lookup::job(&app.backend, &id).await?;
     if let Some(waiting) = job.take_if(|job| !wait.is_zero() && !job.state.is_final()) {
         job = until_final(&app, &waiting, wait).await?;

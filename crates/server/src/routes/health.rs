@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::extract::State;
 use longshore_core::JobId;
+use longshore_wire::Health;
 
 use crate::app::App;
 use crate::problem::{Code, Problem};
-use crate::wire::Health;
 
 /// Answers as long as the process lives, whatever becomes of the store: who restarts on this restarts nothing in vain.
 pub(crate) async fn healthz() -> Json<Health> {

@@ -5,18 +5,19 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use longshore_core::{Instead, JobId, NewJob, Pushed, State as JobState, Timestamp, When};
+use longshore_core::{Instead, JobId, Pushed, State as JobState, Timestamp, When};
+use longshore_wire as wire;
 
 use crate::app::App;
 use crate::problem::{Code, Problem};
-use crate::{body, idempotency, wire};
+use crate::{body, idempotency};
 
 /// Answers 202 once the job is durable; 200 where an older job stands for it. A repeat with the same `Idempotency-Key` is
 /// answered as the first request was.
 pub(crate) async fn push(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
-    let push = body::json::<wire::Push>(&app, &headers, body).await?;
+    let push = body::json::<wire::NewJob>(&app, &headers, body).await?;
     let idempotency = idempotency::of(&app, &headers, &push.value)?;
-    let mut new = push.value.into_new().map_err(|wrong| Problem::field(Code::InvalidJob, &wrong.field, wrong.why))?;
+    let mut new = push.value.into_new()?;
     new.idempotency = idempotency;
     let (when, keyed) = (new.when, new.idempotency.is_some());
     let pushed = app.intake.push(&app.backend, vec![new]).await?.pop();
@@ -25,7 +26,7 @@ pub(crate) async fn push(State(app): State<App>, headers: HeaderMap, body: Body)
         Pushed::Existing { id, by } => {
             let status = app.backend.status(vec![id]).await?.pop().flatten();
             let state = status.map(|status| status.state).ok_or_else(|| gone(id, by, keyed))?;
-            (StatusCode::OK, id, state, Some(wire::instead(by).to_owned()))
+            (StatusCode::OK, id, state, Some(wire::existing(by).to_owned()))
         }
         Pushed::Conflict(id) => return Err(conflict(id)),
         Pushed::Refused(why) => return Err(Problem::new(Code::InvalidJob, why)),
@@ -53,7 +54,7 @@ fn made_at(id: JobId) -> Timestamp {
 /// An older job stood for the pushed one and is not there any more: pushing anew makes a new one, except under the same
 /// idempotency key, which would only ever lead to the old one.
 fn gone(id: JobId, by: Instead, keyed: bool) -> Problem {
-    let stood = format!("job {id} stood for the pushed one ({})", wire::instead(by));
+    let stood = format!("job {id} stood for the pushed one ({})", wire::existing(by));
     if keyed {
         return Problem::new(Code::UnknownJob, format!("{stood} and is deleted by now; push with a fresh key"));
     }
@@ -63,12 +64,6 @@ fn gone(id: JobId, by: Instead, keyed: bool) -> Problem {
 fn conflict(id: JobId) -> Problem {
     let detail = format!("the idempotency key was used with another request, which made job {id}");
     Problem::new(Code::IdempotencyConflict, detail).other(id)
-}
-
-/// Returns the job behind a wire job, for a batch; an error names the field within it.
-pub(super) fn numbered(index: usize, push: wire::Push) -> Result<NewJob, Problem> {
-    push.into_new()
-        .map_err(|wrong| Problem::field(Code::InvalidJob, &format!("jobs[{index}].{}", wrong.field), wrong.why))
 }
 
 #[cfg(test)]

@@ -5,11 +5,12 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use longshore_core::QueueName;
+use longshore_wire as wire;
 
 use crate::app::App;
+use crate::body;
 use crate::params::Id;
 use crate::problem::{Code, Problem};
-use crate::{body, wire};
 
 /// Answers every queue with its counts.
 pub(crate) async fn queues(State(app): State<App>) -> Result<Json<wire::Queues>, Problem> {
@@ -26,7 +27,7 @@ pub(crate) async fn pause(
 ) -> Result<Json<wire::Queue>, Problem> {
     let pause = body::json_or_none::<wire::NewPause>(&app, &headers, body).await?;
     let queue = name(&queue)?;
-    let pause = pause.into_new().map_err(|wrong| Problem::field(Code::InvalidJob, &wrong.field, wrong.why))?;
+    let pause = pause.into_new()?;
     app.backend.pause(queue.clone(), pause).await?;
     shown(&app, queue).await
 }

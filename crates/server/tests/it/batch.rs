@@ -47,7 +47,7 @@ async fn one_wrong_job_refuses_all_and_is_named() {
         ("jobs[2].kind", json!({"kind": "a b"})),
         ("jobs[2].unique.key", json!({"kind": "k", "unique": {"key": ""}})),
         ("jobs[2].quux", json!({"kind": "k", "quux": 1})),
-        ("jobs[2]", json!({})),
+        ("jobs[2].kind", json!({})),
         ("jobs[2]", json!("k")),
         ("jobs[2]", json!(["k"])),
     ] {

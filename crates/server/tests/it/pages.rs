@@ -1,6 +1,6 @@
 //! The reference page of errors is what the code says.
 
-use longshore_server::CODES;
+use longshore_wire::CODES;
 
 #[test]
 fn the_page_of_all_errors_is_fresh() {
@@ -10,7 +10,7 @@ fn the_page_of_all_errors_is_fresh() {
          generated from the code.\n\n| code | status | means |\n|---|---|---|\n",
     );
     for code in CODES {
-        page += &format!("| `{}` | {} | {} |\n", code.as_str(), code.status().as_u16(), code.meaning());
+        page += &format!("| `{}` | {} | {} |\n", code.as_str(), code.status(), code.meaning());
     }
     if std::env::var_os("LONGSHORE_UPDATE_DOCS").is_some() {
         std::fs::write(path, &page).unwrap();

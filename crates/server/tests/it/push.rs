@@ -165,6 +165,40 @@ async fn a_wrong_field_is_named() {
 }
 
 #[tokio::test]
+async fn a_wrong_or_missing_field_is_told_in_words_of_json() {
+    let service = Service::start().await;
+    for (field, detail, job) in [
+        ("kind", "kind: this field is needed", json!({})),
+        (
+            "priority",
+            "priority: expected a whole number from -100 to 100, got string \"high\"",
+            json!({"kind": "k", "priority": "high"}),
+        ),
+        ("tags[1]", "tags[1]: expected a string, got null", json!({"kind": "k", "tags": ["a", null]})),
+        ("unique.key", "unique.key: this field is needed", json!({"kind": "k", "unique": {}})),
+        (
+            "unique.scope",
+            "unique.scope: expected \"until_started\", \"until_finished\" or {\"for_ms\": 60000}, got the number 7",
+            json!({"kind": "k", "unique": {"key": "u", "scope": 7}}),
+        ),
+    ] {
+        let problem = service.post("/v1/jobs", job.to_string()).await.problem(422, "invalid_job");
+        assert_eq!([&problem["field"], &problem["detail"]], [field, detail], "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_deadline_may_be_a_time_from_the_push() {
+    let service = Service::start().await;
+    let id = service.push(json!({"kind": "k", "queue": "idle", "deadline_in_ms": 60_000})).await;
+
+    let job = service.get(&format!("/v1/jobs/{id}")).await.json();
+
+    let moment = |field: &str| job[field].as_str().unwrap().parse::<longshore_core::Timestamp>().unwrap();
+    assert_eq!(moment("deadline").since(moment("created_at")).as_millis(), 60_000);
+}
+
+#[tokio::test]
 async fn what_is_no_json_is_refused_with_its_place() {
     let service = Service::start().await;
     for (text, place) in [

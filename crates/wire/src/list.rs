@@ -6,14 +6,15 @@ use std::marker::PhantomData;
 use longshore_core::limits;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 
-use super::{Object, Push};
+use crate::NewJob;
+use crate::object::Object;
 
-pub(super) fn jobs<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Push>, D::Error> {
+pub(crate) fn jobs<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<NewJob>, D::Error> {
     let jobs = from.deserialize_seq(AtMost(limits::BATCH, PhantomData))?;
     Ok(jobs.into_iter().map(|Object(job)| job).collect())
 }
 
-pub(super) fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+pub(crate) fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     from.deserialize_seq(AtMost(limits::TAGS, PhantomData))
 }
 

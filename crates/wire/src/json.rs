@@ -1,0 +1,231 @@
+//! Reads JSON objects, with errors that name the field and speak of JSON: no names of Rust's types, no words of a library.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use crate::WrongField;
+use crate::object::Object;
+
+/// Why a text could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// It is no JSON; says where: `expected value at line 1 column 9`.
+    Syntax(String),
+    /// It is JSON, but no object.
+    Shape(String),
+    /// A field is missing, unknown, or not what it must be.
+    Field(WrongField),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Syntax(why) | Error::Shape(why) => f.write_str(why),
+            Error::Field(wrong) => wrong.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Error> for longshore_core::Error {
+    fn from(error: Error) -> Self {
+        longshore_core::Error::invalid(error.to_string())
+    }
+}
+
+/// Parses a JSON object, and nothing after it.
+///
+/// # Errors
+///
+/// Names the line and column where the text is no JSON, and otherwise the first field that is wrong.
+///
+/// # Examples
+///
+/// ```
+/// use longshore_wire::{NewJob, WrongField, json};
+///
+/// let missing = json::parse::<NewJob>(br#"{"queue": "mail"}"#).unwrap_err();
+/// assert_eq!(missing, json::Error::Field(WrongField::new("kind", "this field is needed")));
+/// ```
+pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let place = error.path().to_string();
+        let inner = error.into_inner();
+        match inner.classify() {
+            Category::Data => data_error(&place, &inner),
+            _ => Error::Syntax(inner.to_string()),
+        }
+    })?;
+    json.end().map_err(|error| Error::Syntax(error.to_string()))?;
+    Ok(value)
+}
+
+/// Turns an error about JSON that is not what it must be into words about its field.
+fn data_error(place: &str, error: &serde_json::Error) -> Error {
+    let text = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    let text = text.strip_suffix(&position).unwrap_or(&text);
+    let place = Some(place).filter(|place| !matches!(*place, "." | "?"));
+    // These two are found at the object, not at its field.
+    let of_object = [("missing field `", "this field is needed"), ("duplicate field `", "this field is there twice")];
+    for (start, why) in of_object {
+        if let Some(field) = text.strip_prefix(start).and_then(|rest| rest.strip_suffix('`')) {
+            let wrong = WrongField::new(field, why);
+            return Error::Field(match place {
+                Some(place) => wrong.within(place),
+                None => wrong,
+            });
+        }
+    }
+    match place {
+        Some(field) => Error::Field(WrongField::new(field, in_words(text))),
+        None => Error::Shape(in_words(text)),
+    }
+}
+
+/// Most of a wrong value that is shown, in bytes.
+const SHOWN: usize = 80;
+
+/// Says serde's words for a wrong value in words of JSON.
+fn in_words(text: &str) -> String {
+    let found = ["invalid type: ", "invalid value: "].iter().find_map(|start| text.strip_prefix(start));
+    // The value may be a text with these very words in it; what is expected comes last.
+    match found.and_then(|rest| rest.rsplit_once(", expected ")) {
+        Some((found, wanted)) => format!("expected {}, got {}", wanted_in_words(wanted), found_in_words(found)),
+        None => text.to_owned(),
+    }
+}
+
+fn wanted_in_words(wanted: &str) -> &str {
+    match wanted {
+        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a map" => "an object",
+        "a sequence" => "a list",
+        "a borrowed string" => "a string",
+        "unit" | "unit variant" => "nothing",
+        _ if wanted.starts_with("struct ") => "an object",
+        _ => wanted,
+    }
+}
+
+fn found_in_words(found: &str) -> Cow<'_, str> {
+    for number in ["integer `", "floating point `"] {
+        if let Some(number) = found.strip_prefix(number).and_then(|rest| rest.strip_suffix('`')) {
+            return format!("the number {number}").into();
+        }
+    }
+    match found {
+        "map" => "an object".into(),
+        "sequence" => "a list".into(),
+        "boolean `true`" => "true".into(),
+        "boolean `false`" => "false".into(),
+        "unit" | "unit value" | "Option value" => "null".into(),
+        _ if found.len() > SHOWN => {
+            let end = (0..=SHOWN).rev().find(|end| found.is_char_boundary(*end)).unwrap_or(0);
+            format!("{}…", &found[..end]).into()
+        }
+        _ => found.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Batch, NewJob, NewPause};
+
+    fn field<T: DeserializeOwned + fmt::Debug>(text: &str) -> (String, String) {
+        match parse::<T>(text.as_bytes()).expect_err(text) {
+            Error::Field(wrong) => (wrong.field, wrong.why),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_wrong_field_is_named_in_words_of_json() {
+        let long = "x".repeat(1000);
+        let cut = format!("expected a whole number from -100 to 100, got string \"{}…", "x".repeat(SHOWN - 8));
+        for (text, name, why) in [
+            (r#"{}"#, "kind", "this field is needed"),
+            (r#"{"kind":"k","kind":"k"}"#, "kind", "this field is there twice"),
+            (r#"{"kind":7}"#, "kind", "expected a string, got the number 7"),
+            (r#"{"kind":null}"#, "kind", "expected a string, got null"),
+            (r#"{"kind":"k","queue":["a"]}"#, "queue", "expected a string, got a list"),
+            (
+                r#"{"kind":"k","priority":101}"#,
+                "priority",
+                "expected a whole number from -100 to 100, got the number 101",
+            ),
+            (
+                r#"{"kind":"k","priority":99999}"#,
+                "priority",
+                "expected a whole number from -100 to 100, got the number 99999",
+            ),
+            (
+                r#"{"kind":"k","priority":1.5}"#,
+                "priority",
+                "expected a whole number from -100 to 100, got the number 1.5",
+            ),
+            (r#"{"kind":"k","priority":{}}"#, "priority", "expected a whole number from -100 to 100, got an object"),
+            (&format!(r#"{{"kind":"k","priority":"{long}"}}"#), "priority", &cut),
+            (
+                r#"{"kind":"k","max_attempts":0}"#,
+                "max_attempts",
+                "expected a whole number from 1 to 1000, got the number 0",
+            ),
+            (
+                r#"{"kind":"k","timeout_ms":"1, expected 2"}"#,
+                "timeout_ms",
+                r#"expected a whole number of milliseconds from 1 to 86400000, got string "1, expected 2""#,
+            ),
+            (
+                r#"{"kind":"k","delay_ms":-1}"#,
+                "delay_ms",
+                "expected a whole number of milliseconds from 0 to 158112000000, got the number -1",
+            ),
+            (r#"{"kind":"k","unique":{}}"#, "unique.key", "this field is needed"),
+            (r#"{"kind":"k","unique":[1]}"#, "unique", "expected an object, got a list"),
+            (
+                r#"{"kind":"k","unique":{"key":"u","scope":"ever"}}"#,
+                "unique.scope",
+                r#"expected "until_started", "until_finished" or {"for_ms": 60000}, got string "ever""#,
+            ),
+            (
+                r#"{"kind":"k","unique":{"key":"u","scope":7}}"#,
+                "unique.scope",
+                r#"expected "until_started", "until_finished" or {"for_ms": 60000}, got the number 7"#,
+            ),
+            (
+                r#"{"kind":"k","unique":{"key":"u","scope":{"for_ms":null}}}"#,
+                "unique.scope.for_ms",
+                "expected a whole number of milliseconds from 0 to 158112000000, got null",
+            ),
+            (r#"{"kind":"k","unique":{"key":"u","scope":{}}}"#, "unique.scope.for_ms", "this field is needed"),
+            (r#"{"kind":"k","tags":"a"}"#, "tags", r#"expected a list of at most 16 items, got string "a""#),
+            (r#"{"kind":"k","tags":[true]}"#, "tags[0]", "expected a string, got true"),
+        ] {
+            assert_eq!(field::<NewJob>(text), (name.to_owned(), why.to_owned()), "{text}");
+        }
+        assert_eq!(field::<Batch>(r#"{"jobs":[{"kind":"k"},{}]}"#).0, "jobs[1].kind");
+        assert_eq!(field::<Batch>(r#"{"jobs":[{"kind":"k"},{"kind":"k","quux":1}]}"#).0, "jobs[1].quux");
+        assert_eq!(field::<NewPause>(r#"{"for_ms":"1s"}"#).0, "for_ms");
+    }
+
+    #[test]
+    fn what_is_no_object_has_no_field_and_what_is_no_json_has_a_place() {
+        for (text, why) in [("[1]", "expected an object, got a list"), ("null", "expected an object, got null")] {
+            assert_eq!(parse::<NewJob>(text.as_bytes()).unwrap_err(), Error::Shape(why.into()));
+        }
+        for (text, place) in
+            [("", "line 1 column 0"), ("{\"kind\":\n nope}", "line 2"), (r#"{"kind":"k"} {}"#, "column 14")]
+        {
+            let error = parse::<NewJob>(text.as_bytes()).unwrap_err();
+            assert!(matches!(&error, Error::Syntax(why) if why.contains(place)), "{error:?}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The pause of a queue.
+
+use std::time::Duration;
+
+use longshore_core::{self as core, Label, Timestamp, When, limits};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{WrongField, number, schema, text};
+
+/// A queue's pause: what runs goes on, nothing else is started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Pause {
+    /// When it began.
+    #[serde(with = "text")]
+    #[schemars(with = "schema::Time")]
+    pub since: Timestamp,
+    /// When it ends by itself; null waits for a resume.
+    #[serde(with = "text::option")]
+    #[schemars(with = "Option<schema::Time>")]
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Who asked.
+    pub by: Option<String>,
+}
+
+/// What `POST /v1/queues/{queue}/pause` takes. Without a time the pause lasts until a resume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("not" = schema::either(&[("for_ms", "integer", "until", "string")])))]
+pub struct NewPause {
+    /// Ends at that time; not together with `for_ms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub until: Option<String>,
+    /// Ends after this long; not together with `until`.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number::ahead_ms_or_null")]
+    #[schemars(range(max = schema::AHEAD_MS))]
+    pub for_ms: Option<u64>,
+    /// Why, for whoever wonders.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = limits::LABEL_BYTES), extend("pattern" = schema::LABEL))]
+    pub reason: Option<String>,
+    /// Who asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = limits::LABEL_BYTES), extend("pattern" = schema::LABEL))]
+    pub by: Option<String>,
+}
+
+impl NewPause {
+    /// Makes a pause of it.
+    ///
+    /// # Errors
+    ///
+    /// Names the first field that is wrong.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pause: longshore_wire::NewPause = serde_json::from_str(r#"{"until":"soon"}"#).unwrap();
+    /// assert_eq!(pause.into_new().unwrap_err().field, "until");
+    /// ```
+    pub fn into_new(self) -> Result<core::NewPause, WrongField> {
+        let label =
+            |field, text: Option<String>| text.map(|text| text.parse()).transpose().map_err(WrongField::of(field));
+        let until = match (self.until, self.for_ms.map(Duration::from_millis)) {
+            (Some(_), Some(_)) => return Err(WrongField::new("until", "not together with `for_ms`")),
+            (Some(until), None) => Some(When::At(until.parse().map_err(WrongField::of("until"))?)),
+            (None, Some(period)) if period > limits::AHEAD => {
+                return Err(WrongField::new("for_ms", "more than five years"));
+            }
+            (None, period) => period.map(When::In),
+        };
+        Ok(core::NewPause { until, reason: label("reason", self.reason)?, by: label("by", self.by)? })
+    }
+}
+
+impl From<core::Pause> for Pause {
+    fn from(pause: core::Pause) -> Self {
+        let text = |label: Option<Label>| label.map(|label| label.to_string());
+        Pause { since: pause.since, until: pause.until, reason: text(pause.reason), by: text(pause.by) }
+    }
+}

@@ -1,4 +1,4 @@
-//! A machine for SQLite whose power can be cut and whose disk can run full. For tests only; never shipped.
+//! A machine for SQLite whose power can be cut, and whose disk can run full and hang. For tests only; never shipped.
 //!
 //! This crate alone of the workspace allows unsafe code: a file layer of SQLite (a "VFS") is a table of C functions. All of it
 //! is in `vfs.rs`; what a disk remembers and loses (`disk.rs`), and who may lock what (`lock.rs`), is safe code.
@@ -27,6 +27,7 @@
 #![deny(missing_docs)]
 
 mod disk;
+mod hang;
 mod lock;
 mod vfs;
 
@@ -34,6 +35,7 @@ use std::io;
 use std::sync::Arc;
 
 use disk::Disk;
+pub use hang::{Hang, Synced};
 use vfs::{Machine, Registered};
 
 /// A machine with a disk of its own, registered with SQLite under [`Lossy::name`]. Dropping it takes the name back.
@@ -76,6 +78,13 @@ impl Lossy {
     /// Cuts the power at the `n`th change of the disk from now: a write, a sync, a truncation or a deletion, which fails.
     pub fn cut_power_after(&self, n: u64) {
         self.machine.cut_power_after(n);
+    }
+
+    /// Has the next sync of such a file hang, whoever asks for it, until the answer says otherwise.
+    pub fn hang_next_sync(&self, of: Synced) -> Hang {
+        let gate = Arc::default();
+        self.machine.hang_next_sync(of == Synced::Log, Arc::clone(&gate));
+        Hang::new(gate)
     }
 
     /// Returns whether the power is off.

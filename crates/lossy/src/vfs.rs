@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 use rusqlite::ffi;
 
 use crate::disk::{Disk, Inode};
+use crate::hang::Gate;
 use crate::lock::{Busy, FileLock, Level, ShmLock, Slots};
 
 /// A disk, the locks on its files, and the power switch.
@@ -22,6 +23,8 @@ pub(crate) struct Machine {
     off: AtomicBool,
     changes: AtomicU64,
     cut_at: AtomicU64,
+    /// Holds up the next sync of a log, or of a database.
+    hang: Mutex<Option<(bool, Arc<Gate>)>>,
 }
 
 /// The handles of one file, and what they share.
@@ -90,6 +93,19 @@ impl Machine {
     fn powered(&self) -> Option<MutexGuard<'_, Disk>> {
         let disk = self.disk();
         (!self.is_off()).then_some(disk)
+    }
+
+    /// Has the next sync of a log, or of a database, wait at that gate.
+    pub(crate) fn hang_next_sync(&self, log: bool, gate: Arc<Gate>) {
+        *self.hang.lock().unwrap_or_else(PoisonError::into_inner) = Some((log, gate));
+    }
+
+    /// Waits where a sync of such a file is to hang; nothing is locked meanwhile.
+    fn pass(&self, log: bool) {
+        let gate = self.hang.lock().unwrap_or_else(PoisonError::into_inner).take_if(|(wanted, _)| *wanted == log);
+        if let Some((_, gate)) = gate {
+            gate.pass();
+        }
     }
 
     /// Does a change, unless the power is off. It is off after the change that it fails at, which may still reach the disk.
@@ -170,6 +186,7 @@ struct Opened {
     held: Level,
     slots: Slots,
     mapped: bool,
+    is_log: bool,
     /// The first sync also makes its name durable, as SQLite's own layer does for journals and logs.
     sync_names: bool,
     delete_on_close: Option<String>,
@@ -245,6 +262,7 @@ unsafe extern "C" fn open(
         held: Level::None,
         slots: Slots::default(),
         mapped: false,
+        is_log: flags & ffi::SQLITE_OPEN_WAL != 0,
         sync_names: known.is_none() && flags & journal != 0,
         delete_on_close: name.filter(|_| flags & ffi::SQLITE_OPEN_DELETEONCLOSE != 0),
     };
@@ -380,6 +398,7 @@ unsafe extern "C" fn truncate(file: *mut ffi::sqlite3_file, length: i64) -> c_in
 unsafe extern "C" fn sync(file: *mut ffi::sqlite3_file, _flags: c_int) -> c_int {
     // SAFETY: an open file.
     let opened = unsafe { opened(file) };
+    opened.machine.pass(opened.is_log);
     opened.machine.change(|disk, last| {
         if !last {
             disk.sync(opened.inode);

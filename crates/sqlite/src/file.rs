@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use longshore_core::{Error, ErrorKind};
@@ -133,7 +134,8 @@ fn prepare_file(path: &Path, options: &Options) -> Result<(), Error> {
     if path.is_dir() {
         return Err(Error::new(ErrorKind::Refused, "it is a folder: name a file in it"));
     }
-    let made = fs::OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path);
+    let writable = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
+    let made = make(path).and_then(|()| Ok(rustix::fs::access(path, writable)?));
     made.map_err(|e| {
         let text = match e.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
@@ -144,6 +146,41 @@ fn prepare_file(path: &Path, options: &Options) -> Result<(), Error> {
         Error::new(ErrorKind::Refused, text).caused_by(e)
     })?;
     Ok(())
+}
+
+/// Makes an empty file for its owner alone, unless there is one.
+///
+/// A database must never be opened and closed outside SQLite: a process that closes a file loses all its locks on it, those that
+/// SQLite has for other connections included. Then another program may take the log for nobody's, and delete it.
+fn make(path: &Path) -> io::Result<()> {
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = &target(path);
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        // Makes the file without opening it.
+        match mknodat(CWD, path, FileType::RegularFile, Mode::RUSR | Mode::WUSR, 0) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => return Ok(()),
+            Err(rustix::io::Errno::PERM | rustix::io::Errno::NOSYS | rustix::io::Errno::INVAL) => {} // not on this system
+            Err(e) => return Err(e.into()),
+        }
+    }
+    // A file that was not there nobody can have open, and other stores of this process wait here until it is closed.
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// Returns where a symbolic link leads, which may be to a file that is still to be made.
+fn target(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    for _ in 0..40 {
+        let Ok(to) = fs::read_link(&path) else { break };
+        path = path.parent().unwrap_or(Path::new("")).join(to);
+    }
+    path
 }
 
 /// Returns the name of the network file system a folder is on.

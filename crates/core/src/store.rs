@@ -290,6 +290,8 @@ pub struct Kept {
     pub artifacts: Vec<ArtifactName>,
     /// Some part stopped at its limit: call again soon.
     pub more: bool,
+    /// Leases have ended that do not prove yet that their workers are gone: how soon to call again, to see whether they do by then.
+    pub again: Option<Duration>,
     /// Parts that failed, wholly or for some rows. The others were done all the same.
     pub failed: Vec<UpkeepFailure>,
 }

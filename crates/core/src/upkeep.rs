@@ -52,7 +52,7 @@ async fn keep_up(backend: Backend) {
     let mut warnings = Warnings::default();
     let mut sweep = Sweep { at: Instant::now() + SWEEP_EVERY.mul_f64(fastrand::f64()), after: None };
     loop {
-        let more = match backend.upkeep().await {
+        let (more, again) = match backend.upkeep().await {
             Ok(kept) => {
                 for failure in kept.failed.iter().filter(|failure| warnings.is_due(failure.part, Instant::now())) {
                     tracing::warn!(
@@ -61,17 +61,17 @@ async fn keep_up(backend: Backend) {
                         "a part of upkeep failed; will try again"
                     );
                 }
-                kept.more
+                (kept.more, kept.again)
             }
             Err(e) => {
                 if warnings.is_due("all", Instant::now()) {
                     tracing::warn!(error = %e, "upkeep failed; will try again");
                 }
-                false
+                (false, None)
             }
         };
         let more = sweep.step(&backend).await || more;
-        let pause = if more { BREATH } else { jittered(EVERY) };
+        let pause = if more { BREATH } else { again.unwrap_or(EVERY).min(jittered(EVERY)) };
         let began = Instant::now();
         tokio::time::sleep(pause).await;
         if began.elapsed() > pause + OVERSLEPT {

@@ -6,8 +6,8 @@ use longshore_redis::keys;
 mod raw;
 mod jobs;
 
-use raw::Bench;
 use jobs::{ask, job, success};
+use raw::Bench;
 
 #[tokio::test]
 async fn part_that_fails_stops_no_other_part_and_no_other_queue() {

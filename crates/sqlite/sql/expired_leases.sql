@@ -1,6 +1,6 @@
 -- Finds running jobs whose lease is over: past its end, from before a reboot, or longer than a lease can be.
--- In:  1 boot  2 when leases that are over ended, since boot  3 the farthest a lease can end, since boot  4 limit
--- Out: seq, whether the machine itself was started anew
-SELECT seq, lease_boot <> ?1 FROM job INDEXED BY job_running
+-- In:  1 boot  2 now, since boot  3 the farthest a lease can end, since boot  4 limit
+-- Out: seq, whether the machine itself was started anew, when the lease ends, its length in ms or NULL
+SELECT seq, lease_boot <> ?1, lease_until, lease_ms FROM job INDEXED BY job_running
 WHERE state = 2 AND (lease_until <= ?2 OR lease_until > ?3 OR lease_boot <> ?1)
 LIMIT ?4

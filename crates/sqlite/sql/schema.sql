@@ -71,6 +71,7 @@ CREATE TABLE job (
     token_bits      INTEGER,
     lease_boot      BLOB,                     -- which run of the machine the lease is from
     lease_until     INTEGER,                  -- milliseconds since that run began
+    lease_ms        INTEGER,                  -- its length; files of older programs get this column when they are opened
     settled_number  INTEGER,                  -- the newest token whose settle was accepted
     settled_bits    INTEGER,
     started_at      INTEGER,

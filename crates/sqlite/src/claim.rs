@@ -10,6 +10,7 @@ use std::time::Duration;
 use longshore_core::state::{Event, Facts, runs_alone};
 use longshore_core::{
     Claim, Claimed, Claims, Error, ErrorKind, JobId, Kind, Payload, QueueName, Reason, State, Timestamp, Token, limits,
+    millis,
 };
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
@@ -87,7 +88,7 @@ fn earlier(tx: &Tx<'_>, claim: &Claim) -> rusqlite::Result<Earlier> {
             // The first answer may have been lost long ago: the lease begins anew.
             tx.connection
                 .prepare_cached(
-                    "UPDATE job SET lease_boot = ?4, lease_until = ?5
+                    "UPDATE job SET lease_boot = ?4, lease_until = ?5, lease_ms = ?6
                      WHERE state = 2 AND worker = ?1 AND token_number BETWEEN ?2 AND ?3",
                 )?
                 .execute(params![
@@ -95,7 +96,8 @@ fn earlier(tx: &Tx<'_>, claim: &Claim) -> rusqlite::Result<Earlier> {
                     first,
                     last,
                     tx.boot.boot.to_be_bytes(),
-                    tx.lease_until(claim.lease)
+                    tx.lease_until(claim.lease),
+                    millis(claim.lease),
                 ])?;
             let mut statement = tx.connection.prepare_cached(include_str!("../sql/claimed.sql"))?;
             let jobs = statement.query_map(params![blob(claim.worker), first, last], |row| {
@@ -262,6 +264,7 @@ fn hand_out(
         tx.boot.boot.to_be_bytes(),
         tx.lease_until(claim.lease),
         tx.now.as_millis(),
+        millis(claim.lease),
     ])?;
     for (seq, unique_scope, facts) in chosen {
         tx.moved(&Found::just_claimed(seq, queue, facts, unique_scope), State::Running)?;

@@ -229,7 +229,7 @@ fn check_owner(connection: &Connection) -> Result<(), Error> {
 /// Makes the schema; of several processes that start at once, one does it and the others find it done.
 fn migrate(connection: &Connection) -> rusqlite::Result<()> {
     let version = || connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
-    if version()? == SCHEMA {
+    if version()? == SCHEMA && has_lease_length(connection)? {
         return Ok(());
     }
     connection.execute_batch("BEGIN IMMEDIATE")?;
@@ -239,9 +239,18 @@ fn migrate(connection: &Connection) -> rusqlite::Result<()> {
             connection.pragma_update(None, "application_id", APPLICATION_ID)?;
             connection.pragma_update(None, "user_version", SCHEMA)?;
         }
+        if !has_lease_length(connection)? {
+            // Programs that do not know the column go on beside us: none of their statements minds it.
+            connection.execute_batch("ALTER TABLE job ADD COLUMN lease_ms INTEGER")?;
+        }
         connection.execute_batch("COMMIT")
     };
     made().inspect_err(|_| {
         let _ = connection.execute_batch("ROLLBACK"); // the first error is the one to tell
     })
+}
+
+/// Returns whether the file says how long leases are; those made before 0.1.0 was done do not.
+fn has_lease_length(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.prepare("SELECT 1 FROM pragma_table_info('job') WHERE name = 'lease_ms'")?.exists([])
 }

@@ -44,6 +44,7 @@ pub mod writer;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use longshore_core::{
@@ -136,6 +137,11 @@ impl Options {
     }
 }
 
+/// How soon to look again for jobs of dead workers while another process checkpoints.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// How long others have to renew before expired leases are looked at.
+const GIVE_WAY: Duration = Duration::from_millis(50);
+
 /// A store in a SQLite database.
 #[derive(Debug)]
 pub struct Sqlite {
@@ -174,10 +180,13 @@ impl Sqlite {
                 Synchronous::Full => Survives::PowerLoss,
                 Synchronous::Normal => Survives::Kill,
             };
-            let writer =
-                Writer::start(connection, options.settings.clone(), wakeups.clone(), Some(Arc::clone(&wake)), reserve)?;
+            let writer = {
+                let (settings, wakeups, wake) = (options.settings.clone(), wakeups.clone(), Some(Arc::clone(&wake)));
+                Writer::start(connection, settings, wakeups, wake, reserve)?
+            };
             let (readers, wake) = (Some(readers), Some(wake));
-            Ok(Sqlite { writer, readers, wakeups, wake, settings: options.settings, survives, reach: Reach::Machine })
+            let (settings, reach) = (options.settings, Reach::Machine);
+            Ok(Sqlite { writer, readers, wakeups, wake, settings, survives, reach })
         };
         open().map_err(|e: Error| e.context(format!("open database `{}`", path.display())))
     }
@@ -193,7 +202,8 @@ impl Sqlite {
         let settings = options.settings;
         let writer = Writer::start(connection, settings.clone(), wakeups.clone(), None, None)?;
         let survives = Survives::Nothing;
-        Ok(Sqlite { writer, readers: None, wakeups, wake: None, settings, survives, reach: Reach::Process })
+        let (readers, wake, reach) = (None, None, Reach::Process);
+        Ok(Sqlite { writer, readers, wakeups, wake, settings, survives, reach })
     }
 
     async fn write<T: Send + 'static>(
@@ -201,6 +211,24 @@ impl Sqlite {
         work: impl FnMut(&mut Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         self.writer.run(Need::Reserve, 1, work).await
+    }
+
+    /// Looks without the lock whether a lease is over; returns whether to look with the lock, and if not, when to look again.
+    async fn look_for_the_dead(&self, readers: Arc<Readers>) -> Result<(bool, Option<Duration>), Error> {
+        let clock = self.writer.clock().clone();
+        if !self.read(move |connection| upkeep::some_lease_is_over(connection, clock.boot_time())).await? {
+            return Ok((false, None));
+        }
+        // Another process's checkpoint may hang without the lock, and then its renewals wait while ours would go through.
+        let looking = tokio::task::spawn_blocking(move || readers.others_checkpoint());
+        let others_checkpoint =
+            looking.await.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)))?;
+        if others_checkpoint {
+            return Ok((false, Some(LOOK_AGAIN)));
+        }
+        // Whoever got through only this moment has another one to renew.
+        tokio::time::sleep(GIVE_WAY).await;
+        Ok((true, None))
     }
 
     /// Reads on a connection of its own, in a short transaction; a database in memory has only the writer's.
@@ -230,19 +258,31 @@ impl Readers {
     const KEPT: usize = 4;
 
     fn run<T>(&self, mut work: impl FnMut(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        self.with_connection(|connection| {
+            let snapshot = connection.unchecked_transaction()?;
+            let value = work(&snapshot)?;
+            snapshot.finish()?;
+            Ok(value)
+        })
+    }
+
+    /// Brings into the database what the log has; returns whether that could not be begun, since somebody else is at it.
+    fn others_checkpoint(&self) -> Result<bool, Error> {
+        self.with_connection(|connection| {
+            let busy = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(0));
+            // One that fails, on a full disk for instance, was begun.
+            Ok(busy.unwrap_or(false))
+        })
+    }
+
+    fn with_connection<T>(&self, mut work: impl FnMut(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = idle().pop();
         let connection = match kept {
             Some(connection) => connection,
             None => file::open_reader(&self.place, &self.options)?,
         };
-        let mut read = || -> rusqlite::Result<T> {
-            let snapshot = connection.unchecked_transaction()?;
-            let value = work(&snapshot)?;
-            snapshot.finish()?;
-            Ok(value)
-        };
-        let value = read().map_err(error::of)?;
+        let value = work(&connection).map_err(error::of)?;
         let mut idle = idle();
         if idle.len() < Readers::KEPT {
             idle.push(connection);
@@ -274,8 +314,19 @@ impl Queue for Sqlite {
         self.write(move |tx| settle::release_worker(tx, worker.id(), death)).await
     }
 
-    async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
-        self.write(move |tx| upkeep::upkeep(tx, upkeep)).await
+    async fn upkeep(&self, mut upkeep: Upkeep) -> Result<Kept, Error> {
+        let mut again = None;
+        if upkeep.rescue
+            && let Some(readers) = &self.readers
+        {
+            (upkeep.rescue, again) = self.look_for_the_dead(Arc::clone(readers)).await.unwrap_or_else(|e| {
+                tracing::warn!(error = %e, "cannot look for jobs of dead workers; will try again");
+                (false, None)
+            });
+        }
+        let mut kept = self.write(move |tx| upkeep::upkeep(tx, upkeep)).await?;
+        kept.again = kept.again.or(again);
+        Ok(kept)
     }
 
     fn wakeups(&self) -> &Wakeups {

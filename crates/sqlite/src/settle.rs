@@ -26,6 +26,7 @@ pub(crate) fn renew(tx: &mut Tx<'_>, renewal: &Renewal) -> rusqlite::Result<Rene
                 tx.boot.boot.to_be_bytes(),
                 tx.lease_until(renewal.lease),
                 progress,
+                millis(renewal.lease),
             ],
             |row| row.get(0),
         )

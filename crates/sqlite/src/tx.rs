@@ -8,6 +8,8 @@ use longshore_core::{
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::outage::Outage;
+
 /// Everything a piece of work may use while the transaction is open.
 pub struct Tx<'a> {
     pub(crate) connection: &'a Connection,
@@ -16,8 +18,8 @@ pub struct Tx<'a> {
     pub(crate) now: Timestamp,
     pub(crate) boot: BootTime,
     pub(crate) bells: Bells,
-    /// How long ago a lease must have ended to count as over: longer than nothing after an outage.
-    pub(crate) ended_ms_ago: i64,
+    /// What is known of outages; `None` in a transaction of the application's own, where nobody is rescued.
+    pub(crate) outage: Option<&'a Outage>,
     /// Changes of the counters, written together at the end.
     counts: Vec<(i64, State, i64)>,
 }
@@ -85,7 +87,7 @@ pub(crate) struct Along<'a> {
 impl<'a> Tx<'a> {
     pub(crate) fn new(connection: &'a Connection, settings: &'a Settings, names: &'a mut Names) -> Self {
         let (now, boot) = (settings.clock.now(), settings.clock.boot_time());
-        Tx { connection, settings, names, now, boot, bells: Bells::default(), ended_ms_ago: 0, counts: Vec::new() }
+        Tx { connection, settings, names, now, boot, bells: Bells::default(), outage: None, counts: Vec::new() }
     }
 
     /// Remembers the counters before a piece of work, for [`Tx::rewind`].

@@ -1,20 +1,35 @@
 //! Upkeep: each part looks by an index of its own and touches a bounded number of rows, so that none starves the others. Each works
 //! inside a savepoint, so that one that fails stops no other, and neither does a row that a part fails for.
 
-use longshore_core::{ArtifactName, Death, Error, JobId, Kept, Reason, Upkeep, UpkeepFailure, limits, millis};
-use rusqlite::{OptionalExtension, Params, params};
+use std::time::Duration;
+
+use longshore_core::{
+    ArtifactName, BootTime, Death, Error, JobId, Kept, Reason, Upkeep, UpkeepFailure, limits, millis,
+};
+use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use crate::claim::{PRESENCE_GAP, bury};
 use crate::error;
+use crate::outage::{Moment, look_again};
 use crate::settle::lose;
 use crate::tx::Tx;
+
+/// Leases that are looked at for each that may be taken: some have ended and prove nothing yet.
+const LOOKS: i64 = 10;
 
 pub(crate) fn upkeep(tx: &mut Tx<'_>, upkeep: Upkeep) -> rusqlite::Result<Kept> {
     let limit = upkeep.limit.min(limits::UPKEEP_ROWS) as i64;
     let mut kept = Kept::default();
     if upkeep.rescue {
-        kept.rescued =
-            rows(tx, "rescue", limit, &mut kept, expired_leases, |tx, (seq, death)| lose(tx, *seq, *death))?.len();
+        let mut unproven = None;
+        let look = |tx: &Tx<'_>, limit| expired_leases(tx, limit, &mut unproven);
+        let rescued = rows(tx, "rescue", limit, &mut kept, look, |tx, (seq, death)| lose(tx, *seq, *death))?;
+        kept.rescued = rescued.len();
+        kept.again = unproven;
+        if unproven.is_some() {
+            // Writes something, so that the next look knows whether the disk takes it; a number that nobody uses is lost.
+            tx.connection.prepare_cached("UPDATE store SET last_claim = last_claim + 1")?.execute([])?;
+        }
     }
     let bury_all = |tx: &mut Tx<'_>, seq: &i64| bury(tx, *seq, Reason::Expired, None);
     let late = rows(tx, "deadlines", limit, &mut kept, missed_deadlines, bury_all)?;
@@ -98,16 +113,42 @@ fn undone_where_it_fails<T>(
     Ok(result)
 }
 
-/// Returns jobs whose leases are over, and what that costs each.
-fn expired_leases(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<Vec<(i64, Death)>> {
-    let longest = tx.boot.ms + millis(limits::LONGEST_LEASE);
-    let ended_by = tx.boot.ms - tx.ended_ms_ago;
-    tx.connection
-        .prepare_cached(include_str!("../sql/expired_leases.sql"))?
-        .query_map(params![tx.boot.boot.to_be_bytes(), ended_by, longest, limit], |row| {
-            Ok((row.get(0)?, if row.get(1)? { Death::Interrupted } else { Death::Crashed }))
-        })?
-        .collect()
+/// Returns whether some lease is over, for a look without the lock.
+pub(crate) fn some_lease_is_over(connection: &Connection, boot: BootTime) -> rusqlite::Result<bool> {
+    let longest = boot.ms + millis(limits::LONGEST_LEASE);
+    connection.prepare_cached(include_str!("../sql/expired_leases.sql"))?.exists(params![
+        boot.boot.to_be_bytes(),
+        boot.ms,
+        longest,
+        1
+    ])
+}
+
+/// Returns jobs whose leases are over, where that proves that their workers are gone, and what that costs each. Where a lease proves nothing yet,
+/// notes how soon to look again.
+fn expired_leases(tx: &Tx<'_>, limit: i64, unproven: &mut Option<Duration>) -> rusqlite::Result<Vec<(i64, Death)>> {
+    let boot = tx.settings.clock.boot_time(); // as late as can be: the work before this may have taken its time
+    let now = Moment::now(&tx.settings.clock);
+    let longest = boot.ms + millis(limits::LONGEST_LEASE);
+    let mut lost = Vec::new();
+    let mut statement = tx.connection.prepare_cached(include_str!("../sql/expired_leases.sql"))?;
+    let mut rows = statement.query(params![boot.boot.to_be_bytes(), boot.ms, longest, limit * LOOKS])?;
+    while lost.len() < limit as usize
+        && let Some(row) = rows.next()?
+    {
+        let (seq, rebooted, until): (i64, bool, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let lease = row.get::<_, Option<i64>>(3)?.unwrap_or(millis(limits::LEASE));
+        let proven = || tx.outage.is_some_and(|outage| outage.proves_death(lease, boot.ms - until, now));
+        if rebooted {
+            lost.push((seq, Death::Interrupted));
+        } else if until > longest || proven() {
+            lost.push((seq, Death::Crashed));
+        } else {
+            let again = look_again(lease);
+            *unproven = Some(unproven.map_or(again, |sooner| sooner.min(again)));
+        }
+    }
+    Ok(lost)
 }
 
 /// Returns waiting jobs whose deadline has passed.

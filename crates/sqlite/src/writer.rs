@@ -9,13 +9,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use longshore_core::{Clock, Effect, Error, ErrorKind, Settings, Wakeups};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error;
-use crate::outage::{self, Outage};
+use crate::outage::{Moment, Outage};
 use crate::reserve::Reserve;
 use crate::tx::{Names, Tx};
 use crate::wake::WakeFile;
@@ -24,6 +25,10 @@ use crate::wake::WakeFile;
 const BATCH: usize = 256;
 /// A commit with so many jobs waits for no more: others want the lock too.
 const BATCH_JOBS: usize = 2_000;
+/// Whoever had the lock for so long gives way before it asks for it again: others look for it every half a millisecond, and on a
+/// slow disk would never find it free.
+const LONG_HOLD_MS: i64 = 100;
+const GIVE_WAY: Duration = Duration::from_millis(2);
 
 /// What a piece of work is to a disk that is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +103,8 @@ impl Writer {
     ) -> Result<Self, Error> {
         let (work, waiting) = mpsc::unbounded_channel();
         let clock = settings.clock.clone();
-        let (names, outage) = (Names::default(), Outage::new());
-        let thread = Thread { connection, settings, names, wakeups, wake, reserve, outage };
+        let (names, outage) = (Names::default(), Outage::new(Moment::now(&clock)));
+        let thread = Thread { connection, settings, names, wakeups, wake, reserve, outage, held_ms: 0 };
         thread::Builder::new()
             .name("longshore-sqlite".into())
             .spawn(move || thread.run(waiting))
@@ -133,6 +138,8 @@ struct Thread {
     wake: Option<Arc<WakeFile>>,
     reserve: Option<Reserve>,
     outage: Outage,
+    /// How long the newest transaction had the lock.
+    held_ms: i64,
 }
 
 impl Thread {
@@ -154,6 +161,9 @@ impl Thread {
 
     /// Does a batch of work and answers each piece.
     fn commit(&mut self, batch: Vec<Box<dyn Work>>) {
+        if std::mem::take(&mut self.held_ms) >= LONG_HOLD_MS {
+            thread::sleep(GIVE_WAY);
+        }
         let batch = self.admit(batch);
         let Err(without_room) = self.transact(batch) else { return };
         let (refused, batch) = without_room.into_iter().partition(|work| work.need() == Need::Room);
@@ -194,17 +204,30 @@ impl Thread {
         if batch.is_empty() {
             return Ok(());
         }
-        let asked = outage::now();
+        let changes = self.connection.total_changes();
         if let Err(e) = self.execute("BEGIN IMMEDIATE").map_err(error::of) {
-            self.outage.failed();
             if e.kind() == ErrorKind::Full {
                 return Err(batch);
             }
             answer_all(batch, &e);
             return Ok(());
         }
+        self.outage.locked(Moment::now(&self.settings.clock));
+        let answer = self.run_and_commit(batch);
+        let now = Moment::now(&self.settings.clock);
+        self.held_ms = self.outage.unlocked(now);
+        if let Ok(true) = answer
+            && self.connection.total_changes() > changes
+        {
+            self.outage.written(now);
+        }
+        answer.map(|_| ())
+    }
+
+    /// Does what [`Thread::transact`] says, the lock being had; returns whether it was committed.
+    fn run_and_commit(&mut self, batch: Vec<Box<dyn Work>>) -> Result<bool, Vec<Box<dyn Work>>> {
         let mut tx = Tx::new(&self.connection, &self.settings, &mut self.names);
-        tx.ended_ms_ago = self.outage.reached(asked);
+        tx.outage = Some(&self.outage);
         let mut done = Vec::with_capacity(batch.len());
         let mut waiting = batch.into_iter();
         while let Some(mut work) = waiting.next() {
@@ -223,7 +246,7 @@ impl Thread {
                         // Some errors end the whole transaction.
                         let lost = Error::new(ErrorKind::Unavailable, "another write in the same commit failed");
                         answer_all(done.into_iter().chain(waiting).collect(), &lost);
-                        return Ok(());
+                        return Ok(false);
                     }
                 }
             }
@@ -240,14 +263,14 @@ impl Thread {
                 return Err(done);
             }
             answer_all(done, &e);
-            return Ok(());
+            return Ok(false);
         }
         bells.ring(&self.wakeups);
         if let Some(wake) = &self.wake {
             wake.ring(bells);
         }
         done.into_iter().for_each(|work| work.answer(Ok(())));
-        Ok(())
+        Ok(true)
     }
 
     fn roll_back(&mut self) {

@@ -178,3 +178,18 @@ async fn outcome_waits_for_a_lock(patience: Option<Duration>) {
     }
     bench.ends_well().await;
 }
+
+/// Nothing tells a process that was idle that others could not write meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn process_that_was_idle_while_another_held_the_lock_takes_nothing() {
+    let bench = Bench::new(WAITS).await;
+    let lock = Lock::take(bench.folder.path());
+    until(lock.lease_until(bench.handle.id()) + 1_000).await;
+    lock.give_back();
+    for _ in 0..3 {
+        for look in bench.look_for_the_lost() {
+            assert_eq!(look.await.unwrap(), 0, "a job was taken from a worker that could not renew");
+        }
+    }
+    bench.ends_well().await;
+}

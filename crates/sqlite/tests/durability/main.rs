@@ -4,6 +4,7 @@
 //! power fails and what the disk loses; how threads take turns until then is the scheduler's choice.
 
 mod full;
+mod hang;
 mod kill;
 mod ledger;
 mod locked;

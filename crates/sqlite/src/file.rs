@@ -55,7 +55,7 @@ pub(crate) fn open(place: &Place, options: &Options) -> Result<Connection, Error
 }
 
 fn set_up(place: &Place, options: &Options) -> Result<Connection, Error> {
-    let connection = connect(place, options)?;
+    let connection = connect(place, options, OpenFlags::SQLITE_OPEN_CREATE)?;
     check_owner(&connection)?;
     if let Place::File(_) = place {
         let mode: String =
@@ -76,13 +76,13 @@ fn set_up(place: &Place, options: &Options) -> Result<Connection, Error> {
 
 /// Opens a connection that only reads.
 pub(crate) fn open_reader(place: &Place, options: &Options) -> Result<Connection, Error> {
-    let connection = connect(place, options)?;
+    let connection = connect(place, options, OpenFlags::empty())?;
     connection.pragma_update(None, "query_only", true).map_err(error::of)?;
     Ok(connection)
 }
 
-fn connect(place: &Place, options: &Options) -> Result<Connection, Error> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+fn connect(place: &Place, options: &Options, create: OpenFlags) -> Result<Connection, Error> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
     let connection = match (place, &options.testing.vfs) {
         (Place::File(path), Some(vfs)) => Connection::open_with_flags_and_vfs(path, flags, vfs.as_str()),
         (Place::File(path), None) => Connection::open_with_flags(path, flags),

@@ -30,6 +30,7 @@ mod act;
 mod claim;
 mod error;
 mod file;
+mod identity;
 mod outage;
 mod push;
 mod read;
@@ -58,6 +59,7 @@ pub use rusqlite;
 pub use transaction::PushedIn;
 
 use file::Place;
+use identity::Identity;
 use reserve::Reserve;
 use tx::Tx;
 use wake::WakeFile;
@@ -147,6 +149,7 @@ const GIVE_WAY: Duration = Duration::from_millis(50);
 pub struct Sqlite {
     writer: Writer,
     readers: Option<Arc<Readers>>,
+    identity: Option<Arc<Identity>>,
     wakeups: Wakeups,
     wake: Option<Arc<WakeFile>>,
     settings: Settings,
@@ -173,20 +176,31 @@ impl Sqlite {
                 }
                 (opened, _) => opened?,
             };
+            let identity = match options.testing.vfs {
+                None => Some(Arc::new(Identity::of(path)?)),
+                Some(_) => None, // the files are not where the operating system would look for them
+            };
             let wakeups = Wakeups::default();
             let wake = Arc::new(WakeFile::open(path, wakeups.clone())?);
-            let readers = Arc::new(Readers { place, options: options.clone(), idle: Mutex::default() });
+            // What the program's working folder becomes later changes nothing, for SQLite as for us.
+            let absolute = std::path::absolute(path).map_err(|e| Error::invalid(e.to_string()).caused_by(e))?;
+            let readers = Arc::new(Readers {
+                place: Place::File(absolute),
+                options: options.clone(),
+                identity: identity.clone(),
+                idle: Mutex::default(),
+            });
             let survives = match options.synchronous {
                 Synchronous::Full => Survives::PowerLoss,
                 Synchronous::Normal => Survives::Kill,
             };
             let writer = {
                 let (settings, wakeups, wake) = (options.settings.clone(), wakeups.clone(), Some(Arc::clone(&wake)));
-                Writer::start(connection, settings, wakeups, wake, reserve)?
+                Writer::start(connection, settings, wakeups, wake, reserve, identity.clone())?
             };
             let (readers, wake) = (Some(readers), Some(wake));
             let (settings, reach) = (options.settings, Reach::Machine);
-            Ok(Sqlite { writer, readers, wakeups, wake, settings, survives, reach })
+            Ok(Sqlite { writer, readers, identity, wakeups, wake, settings, survives, reach })
         };
         open().map_err(|e: Error| e.context(format!("open database `{}`", path.display())))
     }
@@ -200,10 +214,10 @@ impl Sqlite {
         let connection = file::open(&Place::Memory, &options)?;
         let wakeups = Wakeups::default();
         let settings = options.settings;
-        let writer = Writer::start(connection, settings.clone(), wakeups.clone(), None, None)?;
+        let writer = Writer::start(connection, settings.clone(), wakeups.clone(), None, None, None)?;
         let survives = Survives::Nothing;
-        let (readers, wake, reach) = (None, None, Reach::Process);
-        Ok(Sqlite { writer, readers, wakeups, wake, settings, survives, reach })
+        let (readers, identity, wake, reach) = (None, None, None, Reach::Process);
+        Ok(Sqlite { writer, readers, identity, wakeups, wake, settings, survives, reach })
     }
 
     async fn write<T: Send + 'static>(
@@ -250,6 +264,7 @@ impl Sqlite {
 struct Readers {
     place: Place,
     options: Options,
+    identity: Option<Arc<Identity>>,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -276,11 +291,14 @@ impl Readers {
     }
 
     fn with_connection<T>(&self, mut work: impl FnMut(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
+        // Nothing is told of files that nobody will open again; and a new connection would open others.
+        let check = || self.identity.as_ref().map_or(Ok(()), |identity| identity.check());
+        check()?;
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = idle().pop();
         let connection = match kept {
             Some(connection) => connection,
-            None => file::open_reader(&self.place, &self.options)?,
+            None => file::open_reader(&self.place, &self.options).and_then(|opened| check().map(|()| opened))?,
         };
         let value = work(&connection).map_err(error::of)?;
         let mut idle = idle();

@@ -39,7 +39,7 @@ impl Sqlite {
     ///
     /// # Errors
     ///
-    /// Names the first job that is out of bounds; or says what SQLite said: then roll back.
+    /// Names the first job that is out of bounds; says what SQLite said; or that the file was deleted, moved or replaced. Then roll back.
     ///
     /// # Examples
     ///
@@ -67,6 +67,7 @@ impl Sqlite {
         for job in jobs {
             job.check()?;
         }
+        self.identity.as_ref().map_or(Ok(()), |identity| identity.check())?;
         let mut names = Names::default();
         let mut tx = Tx::new(transaction, &self.settings, &mut names);
         let answers = jobs.iter().map(|job| push::push(&mut tx, job)).collect::<Result<_, _>>().map_err(error::of)?;

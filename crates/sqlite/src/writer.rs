@@ -16,6 +16,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error;
+use crate::identity::Identity;
 use crate::outage::{Moment, Outage};
 use crate::reserve::Reserve;
 use crate::tx::{Names, Tx};
@@ -100,11 +101,23 @@ impl Writer {
         wakeups: Wakeups,
         wake: Option<Arc<WakeFile>>,
         reserve: Option<Reserve>,
+        identity: Option<Arc<Identity>>,
     ) -> Result<Self, Error> {
         let (work, waiting) = mpsc::unbounded_channel();
         let clock = settings.clock.clone();
         let (names, outage) = (Names::default(), Outage::new(Moment::now(&clock)));
-        let thread = Thread { connection, settings, names, wakeups, wake, reserve, outage, held_ms: 0 };
+        let thread = Thread {
+            connection,
+            settings,
+            names,
+            wakeups,
+            wake,
+            reserve,
+            identity,
+            is_gone: false,
+            outage,
+            held_ms: 0,
+        };
         thread::Builder::new()
             .name("longshore-sqlite".into())
             .spawn(move || thread.run(waiting))
@@ -137,6 +150,9 @@ struct Thread {
     wakeups: Wakeups,
     wake: Option<Arc<WakeFile>>,
     reserve: Option<Reserve>,
+    identity: Option<Arc<Identity>>,
+    /// Whether the files were not those that were opened, when last looked at.
+    is_gone: bool,
     outage: Outage,
     /// How long the newest transaction had the lock.
     held_ms: i64,
@@ -161,6 +177,12 @@ impl Thread {
 
     /// Does a batch of work and answers each piece.
     fn commit(&mut self, batch: Vec<Box<dyn Work>>) {
+        if self.is_gone
+            && let Err(e) = self.look_for_the_files()
+        {
+            answer_all(batch, &e);
+            return;
+        }
         if std::mem::take(&mut self.held_ms) >= LONG_HOLD_MS {
             thread::sleep(GIVE_WAY);
         }
@@ -193,6 +215,12 @@ impl Thread {
         if !asks_for_room || free_bytes(&self.connection).is_ok_and(|bytes| bytes >= reserve.bytes()) {
             return batch;
         }
+        // A folder that is gone has taken the reserve along.
+        if let Err(e) = self.look_for_the_files() {
+            answer_all(batch, &e);
+            return Vec::new();
+        }
+        let Some(reserve) = &mut self.reserve else { return batch };
         let (refused, batch) = batch.into_iter().partition(|work| work.need() == Need::Room);
         answer_all(refused, &reserve.refusal());
         batch
@@ -265,12 +293,29 @@ impl Thread {
             answer_all(done, &e);
             return Ok(false);
         }
+        // What is answered is in the files that others will open, too.
+        if let Err(e) = self.look_for_the_files() {
+            answer_all(done, &e.perhaps_done());
+            return Ok(false);
+        }
         bells.ring(&self.wakeups);
         if let Some(wake) = &self.wake {
             wake.ring(bells);
         }
         done.into_iter().for_each(|work| work.answer(Ok(())));
         Ok(true)
+    }
+
+    /// Makes sure that the database's files still are where they were opened.
+    fn look_for_the_files(&mut self) -> Result<(), Error> {
+        let looked = self.identity.as_ref().map_or(Ok(()), |identity| identity.check());
+        let was_gone = std::mem::replace(&mut self.is_gone, looked.is_err());
+        match &looked {
+            Err(e) if !was_gone => tracing::error!(error = %e, "nothing is written any more"),
+            Ok(()) if was_gone => tracing::info!("the database's files are back: work goes on"),
+            _ => {}
+        }
+        looked
     }
 
     fn roll_back(&mut self) {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::program::{Home, Running, eventually, get, post};
@@ -116,4 +117,24 @@ fn note_finals(url: &str, seen: &mut HashMap<String, Value>) {
     for job in page["jobs"].as_array().into_iter().flatten() {
         seen.insert(job["id"].as_str().expect("an id").to_owned(), job.clone());
     }
+}
+
+#[test]
+fn a_server_whose_database_file_is_gone_is_not_ready_and_takes_no_job_until_it_is_back() {
+    let home = Home::new();
+    let (server, url) = home.serve(&["up"]);
+    let ready = || get(&format!("{url}/readyz"));
+    let push = || post(&format!("{url}/v1/jobs"), "application/json", r#"{"kind":"image","payload":{"text":"hi"}}"#);
+    assert_eq!((ready().0, push().unwrap().0), (200, 202));
+    let (file, away) = (home.path().join("longshore.db"), home.path().join("away.db"));
+    std::fs::rename(&file, &away).unwrap();
+    for answer in [ready(), push().unwrap()] {
+        assert_eq!((answer.0, &answer.1["code"]), (503, &"unavailable".into()), "{}", answer.1);
+    }
+    assert_eq!(get(&format!("{url}/healthz")).0, 200, "a restart would not bring it back");
+    std::fs::rename(&away, &file).unwrap();
+    assert_eq!((ready().0, push().unwrap().0), (200, 202));
+    server.signal(Signal::TERM);
+    let (_, log) = server.ended();
+    assert!(log.contains("longshore.db` was deleted or moved") && log.contains("put the same file back"), "{log}");
 }

@@ -1,0 +1,160 @@
+//! The database's files are deleted, moved or replaced while they are open: nothing is acknowledged that only those files know
+//! which nobody will ever open again.
+
+use std::fs;
+use std::path::PathBuf;
+
+use longshore_core::{
+    Claim, Error, ErrorKind, JobId, NewJob, Nonce, Outcome, Payload, Queue, Settled, Settlement, Store, WorkerSecret,
+    limits,
+};
+use longshore_sqlite::rusqlite::{Connection, TransactionBehavior};
+use longshore_sqlite::{Options, Sqlite};
+
+/// An open database with a job that runs.
+struct Bench {
+    folder: tempfile::TempDir,
+    store: Sqlite,
+    settlement: Settlement,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("data")).unwrap();
+        let store = Sqlite::open(folder.path().join("data/jobs.db"), Options::default()).unwrap();
+        let _ = store.push(vec![job()]).await.unwrap();
+        let claim = Claim {
+            worker: WorkerSecret::new().id(),
+            nonce: Nonce::new(),
+            queues: vec!["default".parse().unwrap()],
+            kinds: vec!["work".parse().unwrap()],
+            limit: 1,
+            lease: limits::LEASE,
+            idle: true,
+        };
+        let claimed = store.claim(claim).await.unwrap().jobs.pop().unwrap();
+        let outcome = Outcome::Succeed { result: None };
+        let settlement = Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
+        let bench = Bench { folder, store, settlement };
+        bench.works().await;
+        bench
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join("data").join(name)
+    }
+
+    /// What /readyz asks.
+    async fn ready(&self) -> Result<(), Error> {
+        self.store.status(vec![JobId::from_bytes([0; 16])]).await.map(|_| ())
+    }
+
+    async fn works(&self) {
+        self.ready().await.unwrap();
+        let _ = self.store.push(vec![job()]).await.unwrap();
+    }
+
+    /// Makes sure that nothing is accepted, and that the error says why and what to do.
+    async fn is_refused(&self, why: &str) {
+        for round in 0..2 {
+            let errors = [
+                self.store.push(vec![job()]).await.unwrap_err(),
+                self.ready().await.unwrap_err(),
+                self.store.settle(vec![self.settlement.clone()]).await.unwrap_err(),
+            ];
+            for error in errors {
+                let text = error.to_string();
+                assert_eq!(error.kind(), ErrorKind::Unavailable, "{text}");
+                assert!(text.contains(why) && text.contains("start"), "round {round}: {text}");
+            }
+        }
+    }
+
+    /// Makes sure that a job which was finished meanwhile is settled, and that work goes on.
+    async fn goes_on(&self) {
+        self.works().await;
+        assert_eq!(self.store.settle(vec![self.settlement.clone()]).await.unwrap(), [Settled::Done]);
+    }
+}
+
+fn job() -> NewJob {
+    NewJob::new("default".parse().unwrap(), "work".parse().unwrap(), Payload::parse("{}").unwrap())
+}
+
+#[tokio::test]
+async fn nothing_is_accepted_once_the_file_is_deleted() {
+    let bench = Bench::new().await;
+    fs::remove_file(bench.file("jobs.db")).unwrap();
+    bench.is_refused("deleted or moved").await;
+}
+
+#[tokio::test]
+async fn nothing_is_accepted_once_all_files_are_deleted() {
+    let bench = Bench::new().await;
+    fs::remove_dir_all(bench.file("")).unwrap();
+    bench.is_refused("deleted or moved").await;
+}
+
+#[tokio::test]
+async fn work_goes_on_when_the_file_is_put_back() {
+    let bench = Bench::new().await;
+    fs::rename(bench.file("jobs.db"), bench.file("away.db")).unwrap();
+    bench.is_refused("deleted or moved").await;
+    fs::rename(bench.file("away.db"), bench.file("jobs.db")).unwrap();
+    bench.goes_on().await;
+}
+
+#[tokio::test]
+async fn work_goes_on_when_the_folder_has_its_name_back() {
+    let bench = Bench::new().await;
+    let away = bench.folder.path().join("away");
+    fs::rename(bench.file(""), &away).unwrap();
+    bench.is_refused("deleted or moved").await;
+    fs::rename(&away, bench.file("")).unwrap();
+    bench.goes_on().await;
+}
+
+#[tokio::test]
+async fn nothing_is_accepted_once_a_copy_has_taken_the_files_place() {
+    let bench = Bench::new().await;
+    let copy = bench.file("copy.db");
+    let connection = Connection::open(bench.file("jobs.db")).unwrap();
+    connection.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+    fs::rename(copy, bench.file("jobs.db")).unwrap();
+    bench.is_refused("another file has taken the place").await;
+}
+
+#[tokio::test]
+async fn nothing_is_accepted_once_the_log_or_its_index_is_deleted() {
+    for name in ["jobs.db-wal", "jobs.db-shm"] {
+        let bench = Bench::new().await;
+        fs::remove_file(bench.file(name)).unwrap();
+        bench.is_refused(name).await;
+    }
+}
+
+#[tokio::test]
+async fn push_in_a_transaction_of_the_applications_own_is_refused_as_well() {
+    let bench = Bench::new().await;
+    let mut app = Connection::open(bench.file("jobs.db")).unwrap();
+    app.query_row("SELECT count(*) FROM job", [], |_| Ok(())).unwrap(); // opens the log
+    fs::remove_file(bench.file("jobs.db")).unwrap();
+    let transaction = app.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    let error = bench.store.push_in(&transaction, &[job()]).unwrap_err();
+    assert!(error.to_string().contains("deleted or moved"), "{error}");
+}
+
+#[tokio::test]
+async fn other_programs_that_come_and_go_are_no_reason_to_refuse() {
+    let bench = Bench::new().await;
+    for _ in 0..3 {
+        let other = Sqlite::open(bench.file("jobs.db"), Options::default()).unwrap();
+        let _ = other.push(vec![job()]).await.unwrap();
+        drop(other);
+        let connection = Connection::open(bench.file("jobs.db")).unwrap();
+        connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        drop(connection);
+        bench.works().await;
+    }
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
-use longshore::worker::{Running, Signals};
+use longshore::worker::Running;
 use longshore::{Error, ErrorKind, Job, State};
 use longshore_jobs::image::{Image, id_of};
 use longshore_wire as wire;
@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bar::Bar;
 use crate::remote::Remote;
 use crate::serve::{Place, bind};
+use crate::signals::Signals;
 use crate::target::{Target, segment};
 use crate::work::{How, open, worker};
 use crate::{Common, Exit, log};

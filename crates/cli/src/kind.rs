@@ -3,8 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use longshore::worker::Terms;
-use longshore::{Job, Kind, Retry, limits};
+use longshore::{Job, JobPolicy, Kind, Retry, limits};
 use longshore_jobs::command::{Command, GIVEN, NotRunnable};
 use longshore_jobs::image::Image;
 use toml::Value;
@@ -21,7 +20,9 @@ pub struct CommandKind {
     /// What runs it.
     pub command: Command,
     /// What it grants to its jobs.
-    pub terms: Terms,
+    pub policy: JobPolicy,
+    /// How many of its jobs a worker runs at a time, where that is bounded.
+    pub concurrency: Option<usize>,
 }
 
 impl CommandKind {
@@ -93,7 +94,7 @@ pub const KEYS: &[Key] = &[
             if timeout.is_zero() || timeout > limits::TIMEOUT {
                 return Err("is not from 1ms to 24h".into());
             }
-            draft.terms.timeout = Some(timeout);
+            draft.policy.timeout = Some(timeout);
             Ok(())
         },
     },
@@ -105,7 +106,19 @@ pub const KEYS: &[Key] = &[
             let attempts = value.as_integer().and_then(|n| u16::try_from(n).ok());
             let attempts =
                 attempts.filter(|n| (1..=limits::ATTEMPTS).contains(n)).ok_or("is no number from 1 to 1000")?;
-            draft.terms.max_attempts = Some(attempts);
+            draft.policy.max_attempts = Some(attempts);
+            Ok(())
+        },
+    },
+    Key {
+        name: "concurrency",
+        default: "",
+        doc: "How many jobs of this kind one worker runs at a time, from 1 to 1000, within the worker's own slots. Nothing bounds only the \
+              worker as a whole.",
+        set: |draft, value| {
+            let slots = value.as_integer().and_then(|n| usize::try_from(n).ok());
+            draft.concurrency =
+                Some(slots.filter(|n| (1..=limits::BATCH).contains(n)).ok_or("is no number from 1 to 1000")?);
             Ok(())
         },
     },
@@ -113,13 +126,13 @@ pub const KEYS: &[Key] = &[
         name: "retry.base",
         default: "2s",
         doc: "The wait after the first failure; it doubles with each further one, and half of it is random. 0s tries again at once.",
-        set: |draft, value| set_duration(&mut draft.terms.retry.base, text(value)?),
+        set: |draft, value| set_duration(&mut draft.policy.retry.base, text(value)?),
     },
     Key {
         name: "retry.cap",
         default: "1h",
         doc: "The longest wait between two attempts.",
-        set: |draft, value| set_duration(&mut draft.terms.retry.cap, text(value)?),
+        set: |draft, value| set_duration(&mut draft.policy.retry.cap, text(value)?),
     },
     Key {
         name: "result",
@@ -185,7 +198,8 @@ pub const KEYS: &[Key] = &[
 struct Draft {
     name: Option<Kind>,
     command: Command,
-    terms: Terms,
+    policy: JobPolicy,
+    concurrency: Option<usize>,
 }
 
 /// Reads all that the file has under `kind`, and notes what is wrong.
@@ -219,7 +233,8 @@ fn read_one(table: &toml::Table, file: &Path) -> Result<CommandKind, Vec<String>
     let mut draft = Draft {
         name: None,
         command: Command::new([""; 0]),
-        terms: Terms { retry: Retry::DEFAULT, ..Terms::default() },
+        policy: JobPolicy { retry: Retry::DEFAULT, ..JobPolicy::default() },
+        concurrency: None,
     };
     draft.command.directory = folder.to_owned();
     let mut problems = Vec::new();
@@ -237,7 +252,9 @@ fn read_one(table: &toml::Table, file: &Path) -> Result<CommandKind, Vec<String>
         problems.push(format!("`{needed}` is missing"));
     }
     match draft {
-        Draft { name: Some(name), command, terms } if problems.is_empty() => Ok(CommandKind { name, command, terms }),
+        Draft { name: Some(name), command, policy, concurrency } if problems.is_empty() => {
+            Ok(CommandKind { name, command, policy, concurrency })
+        }
         _ => Err(problems),
     }
 }
@@ -280,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_has_a_command_and_terms() {
+    fn a_kind_has_a_command_and_policy() {
         let (kinds, problems) = kinds(
             "[[kind]]\nname = 'resize'\ncommand = ['php', 'resize.php']\ntimeout = '60s'\nmax_attempts = 3\n\
              result = 'image/png'\nenv = ['PATH']\nset = { MODE = 'fast', LEVEL = 3 }\ndirectory = 'work'\n\
@@ -289,14 +306,14 @@ mod tests {
         assert_eq!(problems, [""; 0]);
         let resize = &kinds[0];
         assert_eq!(resize.command.argv, ["php", "resize.php"]);
-        assert_eq!(resize.terms.timeout, Some(Duration::from_secs(60)));
-        assert_eq!(resize.terms.max_attempts, Some(3));
-        assert_eq!(resize.terms.retry, Retry { base: Duration::from_secs(1), cap: Duration::from_secs(60) });
+        assert_eq!(resize.policy.timeout, Some(Duration::from_secs(60)));
+        assert_eq!(resize.policy.max_attempts, Some(3));
+        assert_eq!(resize.policy.retry, Retry { base: Duration::from_secs(1), cap: Duration::from_secs(60) });
         assert_eq!(resize.command.result.as_deref(), Some("image/png"));
         assert_eq!(resize.command.inherit, ["PATH"]);
         assert_eq!((resize.command.set["MODE"].as_str(), resize.command.set["LEVEL"].as_str()), ("fast", "3"));
         assert_eq!(resize.command.directory, Path::new("etc/work"));
-        assert_eq!((kinds[1].terms, kinds[1].command.directory.as_path()), (Terms::default(), Path::new("etc")));
+        assert_eq!((kinds[1].policy, kinds[1].command.directory.as_path()), (JobPolicy::default(), Path::new("etc")));
         assert_eq!(kinds[1].command.inherit, INHERITED);
     }
 

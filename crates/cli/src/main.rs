@@ -7,6 +7,7 @@ mod config;
 mod kind;
 mod sweeper;
 mod exit;
+mod signals;
 mod target;
 mod remote;
 mod bar;
@@ -22,6 +23,7 @@ mod wait;
 mod jobs;
 mod act;
 mod queues;
+mod workers;
 mod job_log;
 mod pause;
 mod check;
@@ -54,6 +56,7 @@ enum Command {
     Cancel(act::Cancel),
     Retry(act::Retry),
     Queues(queues::Queues),
+    Workers(workers::Workers),
     Log(job_log::Log),
     Pause(pause::Pause),
     Resume(pause::Resume),
@@ -102,6 +105,7 @@ fn main() {
             Command::Cancel(cancel) => cancel.run().await,
             Command::Retry(retry) => retry.run().await,
             Command::Queues(queues) => queues.run().await,
+            Command::Workers(workers) => workers.run().await,
             Command::Log(log) => log.run().await,
             Command::Pause(pause) => pause.run().await,
             Command::Resume(resume) => resume.run().await,

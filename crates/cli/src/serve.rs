@@ -1,11 +1,11 @@
 //! `longshore serve`: the HTTP server alone.
 
 use clap::Args;
-use longshore::worker::Signals;
 use longshore::{Backend, Error};
 use longshore_server::Server;
 
 use crate::config::{Config, Flags};
+use crate::signals::Signals;
 use crate::work::open;
 use crate::{Common, Exit, log};
 

@@ -1,6 +1,7 @@
 //! `longshore status`: everything about one job.
 
 use clap::Args;
+use longshore::State;
 use longshore_wire::Job;
 
 use crate::Exit;
@@ -20,11 +21,17 @@ pub struct Status {
 
 impl Status {
     pub async fn run(self) -> Result<(), Exit> {
-        let job = self.on.open().await?.job(&self.id).await?;
+        let target = self.on.open().await?;
+        let job = target.job(&self.id).await?;
         if self.on.json {
             println!("{}", serde_json::to_string(&job).map_err(Exit::failed)?);
         } else {
             print(&job);
+            if job.state == State::Ready
+                && let Some(why) = target.workers().await?.nobody_for(&job)
+            {
+                println!("{:>12}  {why}", "waits");
+            }
         }
         Ok(())
     }
@@ -38,8 +45,9 @@ pub fn print(job: &Job) {
     line("queue", &job.queue);
     line("state", &format!("{} ({})", job.state, job.status.lines().next().unwrap_or_default()));
     line("attempts", &format!("{} of {}", job.attempt, job.max_attempts));
-    if job.crashes > 0 || job.interruptions > 0 {
-        line("mishaps", &format!("{} crashes, {} interruptions", job.crashes, job.interruptions));
+    if job.crashes > 0 || job.interruptions > 0 || job.outages > 0 {
+        let (crashes, interruptions, outages) = (job.crashes, job.interruptions, job.outages);
+        line("mishaps", &format!("{crashes} crashes, {interruptions} interruptions, {outages} outages in a row"));
     }
     line("pushed", &job.created_at.to_string());
     if !job.state.is_final() {
@@ -67,7 +75,7 @@ pub fn print(job: &Job) {
     for failure in &job.failures {
         let mut lines = failure.message.lines().map(str::escape_debug);
         let first = lines.next().unwrap_or_else(|| "".escape_debug());
-        line("failure", &format!("{} attempt {}: {first}", failure.at, failure.attempt));
+        line("failure", &format!("{} attempt {} ({}): {first}", failure.at, failure.attempt, failure.class));
         lines.for_each(|more| line("", &more.to_string()));
     }
 }

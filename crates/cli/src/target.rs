@@ -1,7 +1,7 @@
 //! What a tool works on: a store of its own, or a server. Both answer in the wire's types, so that output is the same.
 
 use clap::Args;
-use longshore::{Acted, Action, Error, ErrorKind, Filter, JobId, Label, Longshore, Output, Page, State};
+use longshore::{Acted, Action, Error, ErrorKind, Filter, JobId, Label, Longshore, Output, Page, State, limits};
 use longshore_wire as wire;
 
 use crate::config::{Config, Flags};
@@ -55,7 +55,7 @@ impl Target {
         match self {
             Target::Store(longshore) => {
                 let new = push.into_new()?;
-                let pushed = longshore.backend().push(vec![new]).await?.remove(0);
+                let pushed = longshore.backend().push_one(new).await?;
                 let (id, by) = pushed.into_job()?;
                 let existing = by.map(|by| wire::existing(by).to_owned());
                 let state = longshore.backend().job(id).await?.map_or(State::Ready, |job| job.state);
@@ -131,12 +131,15 @@ impl Target {
         }
     }
 
-    /// Returns a job's log.
-    pub async fn log(&self, id: &str) -> Result<String, Error> {
+    /// Returns the log of a job's newest attempt, or of the claim with that number.
+    pub async fn log(&self, id: &str, claim: Option<u64>) -> Result<String, Error> {
         match self {
-            Target::Store(longshore) => longshore.backend().log(self.id(id).await?).await?.ok_or_else(|| unknown(id)),
+            Target::Store(longshore) => {
+                longshore.backend().log(self.id(id).await?, claim).await?.ok_or_else(|| unknown(id))
+            }
             Target::Server(_) => {
-                let path = format!("/v1/jobs/{}/log", segment(id));
+                let query = claim.map_or(String::new(), |claim| format!("?claim={claim}"));
+                let path = format!("/v1/jobs/{}/log{query}", segment(id));
                 let output = self.remote(move |remote| remote.bytes(&path)).await?;
                 Ok(String::from_utf8_lossy(&output.body).into_owned())
             }
@@ -184,6 +187,33 @@ impl Target {
             Target::Server(_) => {
                 let queues = self.remote(|remote| remote.get("/v1/queues")).await?;
                 queues.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the server has no list of queues"))
+            }
+        }
+    }
+
+    /// Returns all workers that were seen lately.
+    pub async fn workers(&self) -> Result<wire::Workers, Error> {
+        let mut all = wire::Workers { workers: Vec::new(), next: None };
+        loop {
+            let after = all.next.take();
+            let page = match self {
+                Target::Store(longshore) => {
+                    let backend = longshore.backend();
+                    let after = after.map(|after| after.parse()).transpose()?;
+                    let workers = backend.workers(after, limits::PAGE).await?;
+                    wire::Workers::of(workers, limits::PAGE, backend.now().await?)
+                }
+                Target::Server(_) => {
+                    let after = after.map_or(String::new(), |after| format!("&after={after}"));
+                    let path = format!("/v1/workers?limit={}{after}", limits::PAGE);
+                    let page = self.remote(move |remote| remote.get(&path)).await?;
+                    page.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the server has no list of workers"))?
+                }
+            };
+            all.workers.extend(page.workers);
+            all.next = page.next;
+            if all.next.is_none() {
+                return Ok(all);
             }
         }
     }

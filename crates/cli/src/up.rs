@@ -1,11 +1,11 @@
 //! `longshore up`: server, worker and demo page in one process.
 
 use clap::Args;
-use longshore::worker::Signals;
 use tokio_util::sync::CancellationToken;
 
 use crate::kind;
 use crate::serve::{Place, bind};
+use crate::signals::Signals;
 use crate::sweeper::Sweeper;
 use crate::work::{How, open, worker};
 use crate::{Common, Exit, log};

@@ -6,6 +6,7 @@ use longshore::{Backend, Longshore};
 
 use crate::config::{Config, Flags};
 use crate::kind;
+use crate::signals::Signals;
 use crate::sweeper::Sweeper;
 use crate::{Common, Exit, exit, log};
 
@@ -69,7 +70,9 @@ impl Work {
         kind::check(&config.kinds)?;
         let longshore = open(&config).await?;
         let _sweeper = Sweeper::start(&mut config);
-        Exit::of_worker(worker(longshore.backend().clone(), &config).run().await?)
+        let mut signals = Signals::listen()?;
+        let running = worker(longshore.backend().clone(), &config).start()?;
+        Exit::of_worker(signals.obey(&running).await)
     }
 }
 
@@ -90,11 +93,11 @@ pub fn worker(backend: Backend, config: &Config) -> Worker {
         .concurrency(config.concurrency)
         .grace(config.grace)
         .lease(config.lease);
-    let worker = config
-        .kinds
-        .iter()
-        .cloned()
-        .fold(worker, |worker, kind| worker.handle_kind(kind.name, kind.terms, kind.command.handler()));
+    let worker = config.kinds.iter().cloned().fold(worker, |worker, kind| {
+        let name = kind.name.to_string();
+        let worker = worker.handle_kind(kind.name, kind.policy, kind.command.handler());
+        kind.concurrency.into_iter().fold(worker, |worker, slots| worker.concurrency_of(&name, slots))
+    });
     let worker = config.queues.iter().fold(worker, |worker, (queue, weight)| worker.queue(queue.as_str(), *weight));
     if config.strict { worker.strict() } else { worker }
 }

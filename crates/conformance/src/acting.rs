@@ -6,7 +6,7 @@ use longshore_core::{
     Acted, Action, ArtifactName, Claim, Death, JobId, NewJob, Outcome, Output, Reason, Renewed, State, When,
 };
 
-use crate::bench::{Bench, fatal, hours, job, outcomes, retry_in, secs, success};
+use crate::bench::{Bench, exhausted, fatal, hours, job, outcomes, retry_in, secs, success};
 
 /// Makes a job that is in that state.
 async fn job_in(bench: &Bench, state: State) -> JobId {
@@ -102,15 +102,15 @@ pub(crate) async fn cancel_holds_when_the_worker_dies(bench: Bench) {
     assert_eq!(bench.state(crashed.id).await, State::Cancelled);
     let released = bench.running().await;
     assert_eq!(bench.act(released.id, Action::Cancel).await, Acted::Done(State::Running));
-    assert_eq!(bench.backend.release_worker(bench.worker.clone(), Death::Interrupted).await.unwrap(), 1);
+    assert_eq!(bench.backend.release(bench.worker.clone(), Death::Interrupted).await.unwrap().len(), 1);
     assert_eq!(bench.state(released.id).await, State::Cancelled);
 }
 
 pub(crate) async fn retry_starts_anew_and_keeps_the_story(bench: Bench) {
-    let id = bench.push(NewJob { max_attempts: 2, ..job() }).await;
-    for _ in 0..2 {
+    let id = bench.push(NewJob { max_attempts: Some(2), ..job() }).await;
+    for outcome in [retry_in(Duration::ZERO), exhausted()] {
         let claimed = bench.take_one().await;
-        bench.end(&claimed, retry_in(Duration::ZERO)).await;
+        bench.end(&claimed, outcome).await;
     }
     assert_eq!(bench.job(id).await.reason, Some(Reason::Exhausted));
     assert_eq!(bench.act(id, Action::Retry).await, Acted::Done(State::Ready));
@@ -121,7 +121,7 @@ pub(crate) async fn retry_starts_anew_and_keeps_the_story(bench: Bench) {
     for attempt in 1..=2 {
         let claimed = bench.take_one().await;
         assert_eq!((claimed.id, claimed.attempt), (id, attempt));
-        bench.end(&claimed, retry_in(Duration::ZERO)).await;
+        bench.end(&claimed, if attempt < 2 { retry_in(Duration::ZERO) } else { exhausted() }).await;
     }
     assert_eq!(bench.state(id).await, State::Dead);
     assert_eq!(bench.job(id).await.failures.len(), 4);

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    Acted, Action, Artifacts, Backend, Claim, Claimed, Claims, Clock, Filter, JobId, Kept, Kind, Label, NewJob, Nonce,
-    Outcome, Output, Page, Payload, Progress, Pushed, QueueName, Reach, Reason, Renewal, Renewed, Settings, Settled,
-    Settlement, Snapshot, State, Store, Stored, Token, Unique, UniqueScope, Upkeep, WorkerSecret, limits,
+    Acted, Action, Answers, Artifacts, Backend, Claim, Claimed, Claims, Clock, Error, Filter, JobId, Kept, Kind,
+    KnownKind, Label, NewJob, Outcome, Output, Page, Payload, Progress, Pushed, QueueName, Reach, Reason, Renewal,
+    Renewed, Settings, Settled, Settlement, Snapshot, State, Store, Stored, Token, Unique, UniqueScope, Upkeep,
+    WorkerSecret, limits,
 };
 
 use crate::faults::borne;
@@ -98,7 +99,7 @@ impl Bench {
 
     /// Pushes a job that may have to stand back for another.
     pub(crate) async fn offer(&self, job: NewJob) -> Pushed {
-        self.backend.push(vec![job]).await.unwrap().pop().unwrap()
+        self.backend.push_one(job).await.unwrap()
     }
 
     /// Pushes that many plain jobs.
@@ -109,7 +110,7 @@ impl Bench {
     pub(crate) async fn push_all(&self, jobs: Vec<NewJob>) -> Vec<JobId> {
         let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
         let created: Vec<_> = ids.iter().map(|id| Pushed::Created(*id)).collect();
-        assert_eq!(self.backend.push(jobs).await.unwrap(), created);
+        assert_eq!(self.backend.push(jobs).await.unwrap().unwrap_each(), created);
         ids
     }
 
@@ -117,15 +118,9 @@ impl Bench {
 
     /// Returns a claim for one plain job, by a worker that is idle.
     pub(crate) fn ask(&self) -> Claim {
-        Claim {
-            worker: self.worker.id(),
-            nonce: Nonce::new(),
-            queues: vec![QueueName::default()],
-            kinds: vec![kind("work")],
-            limit: 1,
-            lease: limits::LEASE,
-            idle: true,
-        }
+        let mut claim = Claim::new(self.worker.id(), vec![QueueName::default()], known(["work"]));
+        claim.idle = true;
+        claim
     }
 
     pub(crate) async fn claims(&self, claim: Claim) -> Claims {
@@ -167,7 +162,7 @@ impl Bench {
 
     pub(crate) async fn renew_token(&self, id: JobId, token: Token) -> Renewed {
         let renewal = Renewal { id, token, lease: limits::LEASE, progress: Some(Progress::of(1, 2)) };
-        self.backend.renew(vec![renewal]).await.unwrap()[0]
+        self.backend.renew(vec![renewal]).await.unwrap_each()[0]
     }
 
     pub(crate) async fn settle(&self, claimed: &Claimed, outcome: Outcome) -> Settled {
@@ -176,7 +171,7 @@ impl Bench {
 
     pub(crate) async fn settle_token(&self, id: JobId, token: Token, outcome: Outcome) -> Settled {
         let settlement = Settlement { id, token, outcome, progress: Some(Progress::of(2, 2)) };
-        self.backend.settle(vec![settlement]).await.unwrap()[0]
+        self.backend.settle(vec![settlement]).await.unwrap_each()[0]
     }
 
     /// Settles a claim that must be held.
@@ -188,7 +183,7 @@ impl Bench {
     pub(crate) async fn succeed_all(&self, claimed: &[Claimed]) {
         let settle = |job: &Claimed| Settlement { id: job.id, token: job.token, outcome: success(), progress: None };
         for batch in claimed.chunks(limits::BATCH) {
-            let answers = self.backend.settle(batch.iter().map(settle).collect()).await.unwrap();
+            let answers = self.backend.settle(batch.iter().map(settle).collect()).await.unwrap_each();
             assert!(answers.iter().all(|answer| *answer == Settled::Done));
         }
     }
@@ -225,7 +220,7 @@ impl Bench {
     }
 
     pub(crate) async fn keep_up(&self, rescue: bool) -> Kept {
-        let kept = self.store.upkeep(Upkeep { limit: limits::UPKEEP_ROWS, rescue }).await.unwrap();
+        let kept = self.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, rescue)).await.unwrap();
         assert_eq!(kept.failed, []);
         kept
     }
@@ -233,7 +228,7 @@ impl Bench {
     /// Lets every lease end, and takes the jobs from their workers, as if these had crashed.
     pub(crate) async fn crash(&self) -> usize {
         self.advance(limits::LEASE + Duration::from_secs(1));
-        self.upkeep().await.rescued
+        self.upkeep().await.rescued.len()
     }
 
     // ---- looking ----
@@ -288,6 +283,24 @@ fn reached(store: Arc<dyn Store>, fault: Option<Fault>) -> Arc<dyn Store> {
     }
 }
 
+/// Unwraps each of the answers to a batch.
+pub(crate) trait UnwrapEach<T> {
+    fn unwrap_each(self) -> Vec<T>;
+
+    /// Returns the answers, or the first error among them.
+    fn whole(self) -> Result<Vec<T>, Error>;
+}
+
+impl<T> UnwrapEach<T> for Answers<T> {
+    fn unwrap_each(self) -> Vec<T> {
+        self.into_iter().map(Result::unwrap).collect()
+    }
+
+    fn whole(self) -> Result<Vec<T>, Error> {
+        self.into_iter().collect()
+    }
+}
+
 /// Returns a plain job: queue `default`, kind `work`, ready at once.
 pub(crate) fn job() -> NewJob {
     job_of("default", "work")
@@ -310,6 +323,11 @@ pub(crate) fn kind(name: &str) -> Kind {
     name.parse().unwrap()
 }
 
+/// Returns kinds as a worker knows them that grants whatever jobs ask for and wants as many as it may have.
+pub(crate) fn known<const N: usize>(names: [&str; N]) -> Vec<KnownKind> {
+    names.map(|name| kind(name).into()).to_vec()
+}
+
 pub(crate) fn label(text: &str) -> Label {
     text.parse().unwrap()
 }
@@ -330,6 +348,15 @@ pub(crate) fn retry_in(delay: Duration) -> Outcome {
     Outcome::Retry { delay, message: "not this time".into() }
 }
 
+pub(crate) fn outage_for(delay: Duration) -> Outcome {
+    Outcome::Outage { delay, message: "not reachable".into() }
+}
+
+/// The failure of a job's last attempt.
+pub(crate) fn exhausted() -> Outcome {
+    Outcome::Bury { reason: Reason::Exhausted, message: "not this time".into() }
+}
+
 pub(crate) fn fatal() -> Outcome {
     Outcome::Bury { reason: Reason::Fatal, message: "no use".into() }
 }
@@ -341,6 +368,8 @@ pub(crate) fn outcomes() -> Vec<(Outcome, State)> {
         (Outcome::Succeed { result: None }, State::Succeeded),
         (retry_in(Duration::ZERO), State::Ready),
         (retry_in(secs(60)), State::Scheduled),
+        (outage_for(Duration::ZERO), State::Ready),
+        (outage_for(secs(60)), State::Scheduled),
         (Outcome::Snooze { delay: Duration::ZERO }, State::Ready),
         (Outcome::Snooze { delay: secs(60) }, State::Scheduled),
         (Outcome::Release, State::Ready),

@@ -106,6 +106,9 @@ mod walk;
 mod reading;
 mod acting;
 mod pausing;
+mod ruling;
+mod outcomes;
+mod registry;
 mod running;
 mod stopping;
 

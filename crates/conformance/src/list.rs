@@ -101,6 +101,23 @@ rule_5_deaths {
     failed_attempts_are_burned_until_none_is_left: "Failed attempts are counted and kept, and the last one is the end.",
 }
 
+outcomes {
+    job_runs_under_the_limits_of_its_worker_and_shows_them: "A claim grants attempts and a time-out by the limits of the kind, and the job shows them.",
+    job_that_asks_for_less_gets_less_and_none_gets_more: "What a job asks for is kept beside what was granted.",
+    store_writes_what_was_decided: "A store retries and buries as it is told, whatever the number of the attempt.",
+    claim_gets_no_more_of_a_kind_than_it_wants: "A claim hands out as many of each kind as it wants.",
+    kind_of_which_none_is_wanted_is_known: "A worker that wants none of a kind now knows it all the same.",
+    claim_says_how_long_a_job_waited: "A claim says how long the job was ready before it.",
+    outage_costs_no_attempt_and_is_counted: "An outage costs no attempt, is counted, and a claim says since when there was nothing else.",
+    row_of_outages_ends_with_an_attempt_that_gets_through: "A retry, a snooze and a retry by hand end a row of outages; a release and a crash do not.",
+    failure_keeps_its_class_its_start_and_its_claim: "A failure says what kind it was, when its attempt started, and under which claim.",
+    crash_says_how_the_worker_ended: "A release by somebody who saw the worker end says how it ended.",
+    logs_of_kept_failures_are_kept: "The newest claim's log and those of kept failures are kept, and no others.",
+    what_a_store_moved_by_itself_is_told: "Upkeep, a release and a claim name the jobs that they rescued or buried, and what became of them."
+        once "a repeat finds nothing to move",
+    settle_and_claim_are_one_call: "A settle and the next claim go together, and a repeat is answered alike.",
+}
+
 rule_6_bounded once "the same calls as elsewhere, with many rows" {
     many_expired_leases_are_rescued_in_steps: "20,000 expired leases are rescued in bounded steps, none forgotten.",
     many_finished_jobs_are_pruned_in_steps: "20,000 old jobs are deleted in bounded steps.",
@@ -239,6 +256,19 @@ acting once "a second act of a person is answered by what the first has done" {
     deleted_job_goes_with_its_artifact: "A deleted job goes with the next upkeep, and its artifact with it.",
     concurrent_retries_by_hand_are_one: "Eight retries at once are one.",
     cancel_and_claim_race_and_agree: "Cancel and claim may race: either the job never runs, or its worker hears of it.",
+}
+
+ruling once "a change that arrives twice is a conflict with itself" {
+    rules_read_as_they_were_written: "Rules read as they were written, with their version, on their own and in the list of queues.",
+    change_of_rules_that_comes_second_is_told_what_they_are: "A change that expects another version changes nothing, and hears what the rules are.",
+    of_many_changes_at_once_one_wins_each_version: "Of eight changes at once that expect one version, one wins.",
+    queue_with_a_rule_that_a_program_does_not_know_is_held_back_from_it: "A queue whose rules are newer than a program is held back from it, and it does not rescue its jobs.",
+}
+
+registry once "a worker that notes itself twice is the same worker" {
+    worker_is_listed_as_it_noted_itself_last: "A worker is listed with what it noted last, and since when.",
+    workers_are_listed_in_pages: "Workers are listed in the order of their ids, page by page.",
+    worker_that_was_not_seen_for_long_is_forgotten: "Upkeep forgets a worker that has not noted itself for an hour.",
 }
 
 pausing once "a claim that is repeated need not say what waits, and a second act what it has done" {

@@ -14,13 +14,13 @@ use async_trait::async_trait;
 use longshore_core::handler::{self, Ctx, State as Shared};
 use longshore_core::worker::{Ended, Running, Worker};
 use longshore_core::{
-    Artifacts, Backend, Claim, Claimed, Clock, Effect, Error, Filter, Job, JobId, NewJob, Nonce, Outcome, Page, Pushed,
+    Artifacts, Backend, Claim, Claimed, Clock, Effect, Error, Filter, Job, JobId, NewJob, Outcome, Page, Pushed,
     QueueName, Renewal, Renewed, Settings, Settled, Settlement, State, Store, WorkerSecret, limits,
 };
 use longshore_testbed::{Proxy, Server};
 use serde::{Deserialize, Serialize};
 
-use crate::bench::{job, kind, success};
+use crate::bench::{UnwrapEach, job, known, success};
 
 /// A store on a server of its own, reached through a proxy.
 #[async_trait]
@@ -178,15 +178,9 @@ async fn insist<T, F: Future<Output = Result<T, Error>>>(call: impl Fn() -> F) -
 }
 
 fn ask(worker: WorkerSecret) -> Claim {
-    Claim {
-        worker: worker.id(),
-        nonce: Nonce::new(),
-        queues: vec![QueueName::default()],
-        kinds: vec![kind("work")],
-        limit: 1,
-        lease: limits::LEASE,
-        idle: true,
-    }
+    let mut claim = Claim::new(worker.id(), vec![QueueName::default()], known(["work"]));
+    claim.idle = true;
+    claim
 }
 
 fn settlement(claimed: &Claimed, outcome: Outcome) -> Vec<Settlement> {
@@ -209,9 +203,12 @@ fn is_cut<T: std::fmt::Debug>(answer: Result<T, Error>) {
 async fn request_that_went_through_counts_once(net: Net) {
     let new = job();
     net.proxy().cut_answers();
-    is_cut(net.backend.push(vec![new.clone()]).await);
+    is_cut(net.backend.push(vec![new.clone()]).await.and_then(UnwrapEach::whole));
     net.proxy().healthy();
-    assert_eq!(insist(|| net.backend.push(vec![new.clone()])).await, [Pushed::Created(new.id)]);
+    assert_eq!(
+        insist(|| async { net.backend.push(vec![new.clone()]).await?.whole() }).await,
+        [Pushed::Created(new.id)]
+    );
     assert_eq!(net.all().await.len(), 1);
 
     let claim = ask(WorkerSecret::new());
@@ -222,9 +219,12 @@ async fn request_that_went_through_counts_once(net: Net) {
     assert_eq!((jobs.len(), jobs[0].id, jobs[0].attempt), (1, new.id, 1));
 
     net.proxy().cut_answers();
-    is_cut(net.backend.settle(settlement(&jobs[0], success())).await);
+    is_cut(net.backend.settle(settlement(&jobs[0], success())).await.whole());
     net.proxy().healthy();
-    assert_eq!(insist(|| net.backend.settle(settlement(&jobs[0], success()))).await, [Settled::Done]);
+    assert_eq!(
+        insist(|| async { net.backend.settle(settlement(&jobs[0], success())).await.whole() }).await,
+        [Settled::Done]
+    );
     let job = net.straight.job(new.id).await.unwrap().unwrap();
     assert_eq!((job.state, job.attempt, job.crashes, job.interruptions), (State::Succeeded, 1, 0, 0));
 }
@@ -233,14 +233,23 @@ async fn cut_before_the_request_loses_nothing(net: Net) {
     for round in 0..20 {
         let new = job();
         net.proxy().reset_all();
-        assert_eq!(insist(|| net.backend.push(vec![new.clone()])).await, [Pushed::Created(new.id)]);
+        assert_eq!(
+            insist(|| async { net.backend.push(vec![new.clone()]).await?.whole() }).await,
+            [Pushed::Created(new.id)]
+        );
         net.proxy().reset_all();
         let claimed = net.claimed().await;
         assert_eq!(claimed.id, new.id, "in round {round}");
         net.proxy().reset_all();
-        assert_eq!(insist(|| net.backend.renew(renewal(&claimed, limits::LEASE))).await, [Renewed::Held]);
+        assert_eq!(
+            insist(|| async { net.backend.renew(renewal(&claimed, limits::LEASE)).await.whole() }).await,
+            [Renewed::Held]
+        );
         net.proxy().reset_all();
-        assert_eq!(insist(|| net.backend.settle(settlement(&claimed, success()))).await, [Settled::Done]);
+        assert_eq!(
+            insist(|| async { net.backend.settle(settlement(&claimed, success())).await.whole() }).await,
+            [Settled::Done]
+        );
     }
     let jobs = net.all().await;
     assert_eq!(jobs.len(), 20);
@@ -251,11 +260,15 @@ async fn black_hole_ends_in_an_error(net: Net) {
     let new = job();
     net.proxy().black_hole();
     let began = Instant::now();
-    let error = net.backend.push(vec![new.clone()]).await.expect_err("nothing comes back");
+    let pushed = net.backend.push(vec![new.clone()]).await.expect("the job is valid");
+    let error = pushed.whole().expect_err("nothing comes back");
     assert!(error.is_retryable(), "{error}");
     assert!(began.elapsed() < Duration::from_secs(60), "a call must not wait for ever");
     net.proxy().healthy();
-    assert_eq!(insist(|| net.backend.push(vec![new.clone()])).await, [Pushed::Created(new.id)]);
+    assert_eq!(
+        insist(|| async { net.backend.push(vec![new.clone()]).await?.whole() }).await,
+        [Pushed::Created(new.id)]
+    );
     assert_eq!(net.all().await.len(), 1);
 }
 
@@ -327,7 +340,7 @@ async fn push_numbers(backend: &Backend, count: usize) -> Vec<JobId> {
 
 async fn push_number(backend: &Backend, number: usize) -> JobId {
     let new = NewJob::of(&Number { number }).expect("it is small");
-    let pushed = insist(|| backend.push(vec![new.clone()])).await;
+    let pushed = insist(|| async { backend.push(vec![new.clone()]).await?.whole() }).await;
     assert_eq!(pushed, [Pushed::Created(new.id)]);
     new.id
 }
@@ -422,7 +435,7 @@ async fn stale_settle_is_lost_after_a_kill(net: Net) {
     net.straight.push(vec![new.clone()]).await.unwrap();
     let stale = net.claimed().await;
     net.clock.advance(limits::LEASE + Duration::from_secs(1));
-    assert_eq!(insist(|| net.straight.upkeep()).await.rescued, 1);
+    assert_eq!(insist(|| net.straight.upkeep()).await.rescued.len(), 1);
     let held = net.claimed().await;
     let fixture = Arc::clone(&net.fixture);
     let restarted = tokio::task::spawn_blocking(move || {
@@ -430,10 +443,19 @@ async fn stale_settle_is_lost_after_a_kill(net: Net) {
         fixture.server().restart();
     });
     restarted.await.expect("the server comes back");
-    assert_eq!(insist(|| net.backend.settle(settlement(&stale, success()))).await, [Settled::Lost]);
-    assert_eq!(insist(|| net.backend.renew(renewal(&stale, limits::LEASE))).await, [Renewed::Lost]);
+    assert_eq!(
+        insist(|| async { net.backend.settle(settlement(&stale, success())).await.whole() }).await,
+        [Settled::Lost]
+    );
+    assert_eq!(
+        insist(|| async { net.backend.renew(renewal(&stale, limits::LEASE)).await.whole() }).await,
+        [Renewed::Lost]
+    );
     assert_eq!(net.state(new.id).await, Some(State::Running));
-    assert_eq!(insist(|| net.backend.settle(settlement(&held, success()))).await, [Settled::Done]);
+    assert_eq!(
+        insist(|| async { net.backend.settle(settlement(&held, success())).await.whole() }).await,
+        [Settled::Done]
+    );
     assert!(held.token.number > stale.token.number);
 }
 
@@ -464,14 +486,20 @@ async fn server_that_stood_still_rescues_nobody(net: Net) {
     };
     let kept = standstill(&net, upkeep).await;
     assert_eq!(
-        kept.map_or(0, |kept| kept.rescued),
+        kept.map_or(0, |kept| kept.rescued.len()),
         0,
         "upkeep that was under way meanwhile took a job from the living"
     );
     let kept = insist(|| net.straight.upkeep()).await;
-    assert_eq!(kept.rescued, 0, "upkeep right after it took a job from somebody who had no time to renew");
-    assert_eq!(insist(|| net.backend.renew(renewal(&claimed, limits::LEASE))).await, [Renewed::Held]);
-    assert_eq!(insist(|| net.backend.settle(settlement(&claimed, success()))).await, [Settled::Done]);
+    assert_eq!(kept.rescued.len(), 0, "upkeep right after it took a job from somebody who had no time to renew");
+    assert_eq!(
+        insist(|| async { net.backend.renew(renewal(&claimed, limits::LEASE)).await.whole() }).await,
+        [Renewed::Held]
+    );
+    assert_eq!(
+        insist(|| async { net.backend.settle(settlement(&claimed, success())).await.whole() }).await,
+        [Settled::Done]
+    );
     let job = net.straight.job(claimed.id).await.unwrap().unwrap();
     assert_eq!((job.state, job.attempt, job.crashes), (State::Succeeded, 1, 0));
 }
@@ -502,7 +530,7 @@ async fn worker_outlives_a_server_that_stood_still(net: Net) {
     let other = net.straight.keep_up();
     let news: Vec<_> = (0..4).map(|_| NewJob::of(&Wait).expect("it is small")).collect();
     let ids: Vec<_> = news.iter().map(|new| new.id).collect();
-    net.backend.push(news).await.unwrap();
+    net.backend.push(news).await.unwrap().unwrap_each();
     entered.acquire_many(4).await.unwrap().forget();
     let looks = net.straight.clone();
     let _late = standstill(&net, async move { looks.queues().await }).await;

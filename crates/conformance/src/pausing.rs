@@ -1,6 +1,6 @@
 //! A pause is a property of a queue: nothing is handed out, nothing is burned, and it ends when it was told to.
 
-use longshore_core::{Ear, NewPause, When, limits};
+use longshore_core::{Ear, HeldBack, HeldBackReason, NewPause, When, limits};
 
 use crate::bench::{Bench, hours, job, job_of, label, queue, secs, success};
 
@@ -19,7 +19,9 @@ pub(crate) async fn paused_queue_hands_nothing_out(bench: Bench) {
     let running = bench.take_one().await;
     pause(&bench, None).await;
     for way in bench.ways().await {
-        assert_eq!(way.claim(bench.ask()).await.expect("a claim is answered").jobs, []);
+        let claims = way.claim(bench.ask()).await.expect("a claim is answered");
+        let paused = HeldBack { queue: queue("default"), why: HeldBackReason::Paused, until: None };
+        assert_eq!((claims.jobs, claims.held_back), (vec![], vec![paused]));
     }
     // What runs goes on, and what was not paused is handed out.
     bench.end(&running, success()).await;
@@ -32,8 +34,8 @@ pub(crate) async fn pause_ends_by_itself_at_its_time(bench: Bench) {
     bench.push(job()).await;
     pause(&bench, Some(When::In(secs(60)))).await;
     let claims = bench.claims(bench.ask()).await;
-    let told = claims.next_due.is_some_and(|due| due > secs(50) && due <= secs(60));
-    assert!(claims.jobs.is_empty() && told, "a worker knows when to look again: {:?}", claims.next_due);
+    let told = claims.look_again.is_some_and(|due| due > secs(50) && due <= secs(60));
+    assert!(claims.jobs.is_empty() && told, "a worker knows when to look again: {:?}", claims.look_again);
     bench.advance(secs(50));
     assert_eq!(bench.take(10).await, []);
     bench.advance(secs(10));
@@ -45,14 +47,14 @@ pub(crate) async fn pause_is_of_one_queue_and_seen_in_the_list(bench: Bench) {
     bench.push_all(vec![job(), job_of("other", "work")]).await;
     pause(&bench, Some(When::In(hours(1)))).await;
     let stats = bench.backend.queues().await.expect("queues are listed");
-    let paused = |name| stats.iter().find(|stats| stats.queue == queue(name)).expect("it is listed").paused.clone();
+    let paused = |name| stats.iter().find(|stats| stats.queue == queue(name)).expect("it is listed").paused().cloned();
     let seen = paused("default").expect("it is paused");
     assert_eq!((seen.reason, seen.by), (Some(label("the service is down")), Some(label("ada"))));
     assert_eq!(seen.until, Some(seen.since.after(hours(1))));
     assert_eq!(paused("other"), None);
     bench.advance(hours(1));
     let stats = bench.backend.queues().await.expect("queues are listed");
-    assert!(stats.iter().all(|stats| stats.paused.is_none()), "a pause that is over is none");
+    assert!(stats.iter().all(|stats| stats.paused().is_none()), "a pause that is over is none");
 }
 
 pub(crate) async fn pause_burns_nothing_however_long_it_lasts(bench: Bench) {
@@ -61,7 +63,7 @@ pub(crate) async fn pause_burns_nothing_however_long_it_lasts(bench: Bench) {
     for _ in 0..10 {
         bench.advance(hours(12));
         assert_eq!(bench.take(10).await, []);
-        assert_eq!(bench.upkeep().await.buried, 0);
+        assert_eq!(bench.upkeep().await.buried.len(), 0);
     }
     resume(&bench).await;
     let claimed = bench.take_one().await;

@@ -7,7 +7,7 @@ use longshore_core::{
     Settlement, Snapshot, State, When, limits,
 };
 
-use crate::bench::{Bench, fatal, job, job_of, kind, label, outcomes, queue, retry_in, secs, success};
+use crate::bench::{Bench, UnwrapEach, fatal, job, job_of, kind, label, outcomes, queue, retry_in, secs, success};
 
 pub(crate) async fn get_answers_in_the_order_asked(bench: Bench) {
     let ids = bench.push_plain(5).await;
@@ -219,7 +219,7 @@ pub(crate) async fn oldest_ready_is_how_long_the_longest_has_waited(bench: Bench
 }
 
 pub(crate) async fn newest_failures_are_kept_and_cut(bench: Bench) {
-    let id = bench.push(NewJob { max_attempts: 30, ..job() }).await;
+    let id = bench.push(NewJob { max_attempts: Some(30), ..job() }).await;
     for attempt in 1..=25 {
         let claimed = bench.take_one().await;
         let message = format!("{attempt}: {}", "ü".repeat(limits::FAILURE_BYTES));
@@ -248,7 +248,7 @@ pub(crate) async fn latest_progress_wins_and_belongs_to_one_attempt(bench: Bench
     let claimed = bench.running().await;
     let say = async |progress: Option<Progress>| {
         let renewal = Renewal { id: claimed.id, token: claimed.token, lease: limits::LEASE, progress };
-        assert_eq!(bench.backend.renew(vec![renewal]).await.unwrap(), [Renewed::Held]);
+        assert_eq!(bench.backend.renew(vec![renewal]).await.unwrap_each(), [Renewed::Held]);
         bench.job(claimed.id).await.progress
     };
     assert_eq!(say(None).await, None);
@@ -261,7 +261,7 @@ pub(crate) async fn latest_progress_wins_and_belongs_to_one_attempt(bench: Bench
     let last = Progress::of(9, 10);
     let settlement =
         Settlement { id: claimed.id, token: claimed.token, outcome: retry_in(secs(0)), progress: Some(last.clone()) };
-    let _done = bench.backend.settle(vec![settlement]).await.unwrap();
+    let _done = bench.backend.settle(vec![settlement]).await.unwrap_each();
     assert_eq!(bench.job(claimed.id).await.progress, Some(last), "the last word comes with the settle");
     bench.take_one().await;
     assert_eq!(bench.job(claimed.id).await.progress, None, "a new attempt begins at nothing");
@@ -279,7 +279,7 @@ pub(crate) async fn log_is_written_by_who_holds_the_job_and_goes_with_it(bench: 
     let write = async |job: &longshore_core::Claimed, text: &str| {
         bench.backend.write_log(job.id, job.token, text.to_owned()).await.expect("a log can be written")
     };
-    let log = async || bench.backend.log(first.id).await.expect("a log can be read");
+    let log = async || bench.backend.log(first.id, None).await.expect("a log can be read");
     assert_eq!(log().await.as_deref(), Some(""));
     assert!(write(&first, "one\n").await);
     assert!(write(&first, "one\ntwo \u{fc}\n").await, "the newest replaces the earlier");

@@ -2,7 +2,7 @@
 
 use longshore_core::{Claim, NewJob, Reason, Renewed, State, When, limits};
 
-use crate::bench::{Bench, hours, job, job_of, kind, queue, retry_in, secs, success};
+use crate::bench::{Bench, hours, job, job_of, known, queue, retry_in, secs, success};
 
 /// Lets workers of that queue, which know `work` alone, look for jobs every half an hour for so many hours.
 async fn workers_look(bench: &Bench, name: &str, for_hours: u64) {
@@ -17,7 +17,7 @@ pub(crate) async fn unknown_kind_waits_while_there_are_no_workers(bench: Bench) 
     let id = bench.push(job_of("default", "unheard.of")).await;
     for _ in 0..30 {
         bench.advance(hours(24));
-        assert_eq!(bench.upkeep().await.buried, 0);
+        assert_eq!(bench.upkeep().await.buried.len(), 0);
     }
     assert_eq!(bench.state(id).await, State::Ready);
 }
@@ -25,9 +25,9 @@ pub(crate) async fn unknown_kind_waits_while_there_are_no_workers(bench: Bench) 
 pub(crate) async fn unknown_kind_is_dead_after_a_day_among_workers(bench: Bench) {
     let id = bench.push(job_of("default", "unheard.of")).await;
     workers_look(&bench, "default", 23).await;
-    assert_eq!(bench.upkeep().await.buried, 0);
+    assert_eq!(bench.upkeep().await.buried.len(), 0);
     workers_look(&bench, "default", 2).await;
-    assert_eq!(bench.upkeep().await.buried, 1);
+    assert_eq!(bench.upkeep().await.buried.len(), 1);
     let job = bench.job(id).await;
     assert_eq!((job.state, job.reason), (State::Dead, Some(Reason::UnknownKind)));
     assert!(job.finished_at.is_some());
@@ -37,14 +37,14 @@ pub(crate) async fn day_begins_when_workers_come(bench: Bench) {
     let id = bench.push(job_of("default", "unheard.of")).await;
     bench.advance(hours(100));
     workers_look(&bench, "default", 23).await;
-    assert_eq!(bench.upkeep().await.buried, 0, "the workers have not been there for a day");
+    assert_eq!(bench.upkeep().await.buried.len(), 0, "the workers have not been there for a day");
     assert_eq!(bench.state(id).await, State::Ready);
 }
 
 pub(crate) async fn workers_of_another_queue_do_not_count(bench: Bench) {
     let id = bench.push(job_of("default", "unheard.of")).await;
     workers_look(&bench, "elsewhere", 30).await;
-    assert_eq!(bench.upkeep().await.buried, 0);
+    assert_eq!(bench.upkeep().await.buried.len(), 0);
     assert_eq!(bench.state(id).await, State::Ready);
 }
 
@@ -52,9 +52,9 @@ pub(crate) async fn known_kind_may_wait_for_ever(bench: Bench) {
     let id = bench.push(job_of("default", "rare")).await;
     for _ in 0..4 {
         workers_look(&bench, "default", 15).await;
-        let full = Claim { kinds: vec![kind("rare")], limit: 0, ..bench.ask() };
+        let full = Claim { kinds: known(["rare"]), limit: 0, ..bench.ask() };
         assert!(bench.claims(full).await.jobs.is_empty());
-        assert_eq!(bench.upkeep().await.buried, 0, "a worker that knows it was there not long ago");
+        assert_eq!(bench.upkeep().await.buried.len(), 0, "a worker that knows it was there not long ago");
     }
     assert_eq!(bench.state(id).await, State::Ready);
 }
@@ -62,7 +62,7 @@ pub(crate) async fn known_kind_may_wait_for_ever(bench: Bench) {
 pub(crate) async fn job_scheduled_far_ahead_is_not_unknown_before_its_time(bench: Bench) {
     let id = bench.push(NewJob { when: When::In(hours(48)), ..job_of("default", "unheard.of") }).await;
     workers_look(&bench, "default", 50).await;
-    assert_eq!(bench.upkeep().await.buried, 0);
+    assert_eq!(bench.upkeep().await.buried.len(), 0);
     assert!(!bench.state(id).await.is_final());
 }
 
@@ -82,9 +82,9 @@ pub(crate) async fn upkeep_buries_what_missed_its_deadline(bench: Bench) {
     let ready = bench.push(NewJob { deadline, ..job() }).await;
     let scheduled = bench.push(NewJob { deadline, when: When::In(hours(1)), ..job() }).await;
     bench.advance(secs(50));
-    assert_eq!(bench.upkeep().await.buried, 0);
+    assert_eq!(bench.upkeep().await.buried.len(), 0);
     bench.advance(secs(10));
-    assert_eq!(bench.upkeep().await.buried, 2);
+    assert_eq!(bench.upkeep().await.buried.len(), 2);
     for id in [ready, scheduled] {
         let job = bench.job(id).await;
         assert_eq!((job.state, job.reason), (State::Dead, Some(Reason::Expired)));
@@ -98,7 +98,7 @@ pub(crate) async fn running_job_is_past_its_deadline_safely(bench: Bench) {
     let claimed = bench.take_one().await;
     bench.advance(secs(25));
     let kept = bench.upkeep().await;
-    assert_eq!((kept.buried, kept.rescued), (0, 0));
+    assert_eq!((kept.buried.len(), kept.rescued.len()), (0, 0));
     assert_eq!(bench.renew(&claimed).await, Renewed::Held);
     bench.end(&claimed, success()).await;
 }

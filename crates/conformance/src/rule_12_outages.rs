@@ -7,13 +7,13 @@ use std::time::Duration;
 use longshore_core::handler::{self, State as Shared};
 use longshore_core::worker::{Ended, Worker};
 use longshore_core::{
-    Acted, Action, Backend, Claim, Claimed, Client, Death, Effect, Error, Job, Kept, NewJob, Pushed, Queue, Retry,
+    Acted, Action, Backend, Claim, Claimed, Client, Death, Effect, Error, Job, Jobs, Kept, NewJob, Pushed, Retry,
     State, Upkeep, limits,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::Fault;
-use crate::bench::{Bench, dice, job, unique};
+use crate::bench::{Bench, UnwrapEach, dice, job, unique};
 use crate::faults::Faults;
 use crate::through::Through;
 
@@ -76,7 +76,7 @@ pub(crate) async fn producer_may_repeat_until_it_is_answered(bench: Bench) {
         let expected: Vec<_> = jobs.iter().map(|job| Pushed::Created(job.id)).collect();
         let mut lost = false;
         let answer = loop {
-            match shaky.push(jobs.clone()).await {
+            match shaky.push(jobs.clone()).await.and_then(UnwrapEach::whole) {
                 Ok(answer) => break answer,
                 Err(e) => {
                     assert!(e.is_retryable());
@@ -105,10 +105,10 @@ pub(crate) async fn release_may_be_repeated_until_it_is_answered(bench: Bench) {
     bench.push_plain(3).await;
     let claimed = bench.take(3).await;
     let lossy = that_loses_an_answer(&bench);
-    assert!(is_lost(lossy.release_worker(bench.worker.clone(), Death::Crashed).await));
+    assert!(is_lost(lossy.release(bench.worker.clone(), Death::Crashed).await));
     let again = Claim { worker: longshore_core::WorkerSecret::new().id(), ..bench.ask() };
     let next = bench.claim(again).await;
-    assert_eq!(lossy.release_worker(bench.worker.clone(), Death::Crashed).await.unwrap(), 0, "nothing is left to do");
+    assert_eq!(lossy.release(bench.worker.clone(), Death::Crashed).await.unwrap().len(), 0, "nothing is left to do");
     for Claimed { id, .. } in &claimed {
         let job = bench.job(*id).await;
         let state = if *id == next[0].id { State::Running } else { State::Ready };
@@ -121,7 +121,7 @@ pub(crate) async fn upkeep_may_be_repeated_until_it_is_answered(bench: Bench) {
     bench.advance(limits::LEASE);
     let store =
         Through::new(Arc::clone(&bench.store), Faults::by_script([Some(Fault::AnswerLost), Some(Fault::Twice)]));
-    let upkeep = Upkeep { limit: limits::UPKEEP_ROWS, rescue: true };
+    let upkeep = Upkeep::new(limits::UPKEEP_ROWS, true);
     assert!(is_lost(store.upkeep(upkeep).await));
     assert_eq!(store.upkeep(upkeep).await.unwrap(), Kept::default(), "nothing is left to do");
     assert_eq!(bench.job(claimed.id).await.crashes, 1);

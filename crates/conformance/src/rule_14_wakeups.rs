@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use longshore_core::{Acted, Action, Ear, State, limits};
 
-use crate::bench::{Bench, fatal, job, outcomes, retry_in, secs, success};
+use crate::bench::{Bench, UnwrapEach, fatal, job, outcomes, retry_in, secs, success};
 
 /// Waits for a ring; rings are hints, so this is the only thing that a case can wait for.
 async fn rings(ear: &mut Ear, what: &str) {
@@ -22,7 +22,7 @@ pub(crate) async fn who_hears_of_a_job_finds_it(bench: Bench) {
     for _ in 0..20 {
         let mut work = bench.backend.wakeups().work();
         let backend = bench.backend.clone();
-        let push = tokio::spawn(async move { backend.push(vec![job()]).await.unwrap() });
+        let push = tokio::spawn(async move { backend.push(vec![job()]).await.unwrap().unwrap_each() });
         rings(&mut work, "a push").await;
         let claimed = bench.take_one().await;
         bench.end(&claimed, success()).await;

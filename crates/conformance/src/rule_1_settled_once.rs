@@ -7,7 +7,7 @@ use longshore_core::{
     Token, limits,
 };
 
-use crate::bench::{Bench, fatal, hours, job, outcomes, success};
+use crate::bench::{Bench, UnwrapEach, fatal, hours, job, outcomes, success};
 
 /// Tries everything that a token could do, and asserts that it did nothing.
 async fn is_powerless(bench: &Bench, stale: &Claimed) {
@@ -38,7 +38,7 @@ pub(crate) async fn token_from_before_another_claim_changes_nothing(bench: Bench
 pub(crate) async fn token_from_before_a_release_changes_nothing(bench: Bench) {
     let stale = bench.running().await;
     let death = longshore_core::Death::Interrupted;
-    assert_eq!(bench.backend.release_worker(bench.worker.clone(), death).await.unwrap(), 1);
+    assert_eq!(bench.backend.release(bench.worker.clone(), death).await.unwrap().len(), 1);
     is_powerless(&bench, &stale).await;
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn renewal_counts_past_the_end_of_the_lease(bench: Bench) {
     let claimed = bench.running().await;
     bench.advance(hours(30));
     assert_eq!(bench.renew(&claimed).await, Renewed::Held);
-    assert_eq!(bench.upkeep().await.rescued, 0);
+    assert_eq!(bench.upkeep().await.rescued.len(), 0);
 }
 
 pub(crate) async fn near_miss_of_a_token_is_lost(bench: Bench) {
@@ -125,7 +125,7 @@ pub(crate) async fn concurrent_settles_have_one_effect(bench: Bench) {
         let settle = |outcome: Outcome, way: usize| {
             let backend = ways[way % ways.len()].clone();
             let settlement = Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
-            tokio::spawn(async move { backend.settle(vec![settlement]).await.unwrap()[0] })
+            tokio::spawn(async move { backend.settle(vec![settlement]).await.unwrap_each()[0] })
         };
         let (good, bad) = (settle(success(), 0), settle(fatal(), 1));
         assert_eq!((good.await.unwrap(), bad.await.unwrap()), (Settled::Done, Settled::Done));
@@ -147,7 +147,7 @@ pub(crate) async fn old_and_new_holder_race_and_the_new_one_wins(bench: Bench) {
     let settle = |claimed: Claimed, outcome: Outcome| {
         let backend = bench.backend.clone();
         let settlement = Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
-        tokio::spawn(async move { backend.settle(vec![settlement]).await.unwrap()[0] })
+        tokio::spawn(async move { backend.settle(vec![settlement]).await.unwrap_each()[0] })
     };
     let late: Vec<_> = old.into_iter().map(|claimed| settle(claimed, fatal())).collect();
     let right: Vec<_> = new.into_iter().map(|claimed| settle(claimed, success())).collect();
@@ -174,13 +174,13 @@ pub(crate) async fn batch_may_mix_held_and_stale_claims(bench: Bench) {
         lease: limits::LEASE,
         progress: Some(Progress::saying_only("on its way")),
     });
-    let answers = bench.backend.renew(renewals.to_vec()).await.unwrap();
+    let answers = bench.backend.renew(renewals.to_vec()).await.unwrap_each();
     assert_eq!(answers, [Renewed::Held, Renewed::Lost, Renewed::Held]);
     assert_eq!(bench.job(stale.id).await.progress, None);
     assert_eq!(bench.job(held[1].id).await.progress.unwrap().message, "on its way");
     let settlements =
         mixed.map(|claimed| Settlement { id: claimed.id, token: claimed.token, outcome: success(), progress: None });
-    let answers = bench.backend.settle(settlements.to_vec()).await.unwrap();
+    let answers = bench.backend.settle(settlements.to_vec()).await.unwrap_each();
     assert_eq!(answers, [Settled::Done, Settled::Lost, Settled::Done]);
     assert_eq!(bench.state(stale.id).await, State::Running);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use longshore_core::{Claim, JobId, NewJob, Nonce, State, When, WorkerSecret, limits};
 
-use crate::bench::{Bench, dice, hours, job, job_of, kind, label, queue, secs, success};
+use crate::bench::{Bench, dice, hours, job, job_of, known, label, queue, secs, success};
 
 pub(crate) async fn concurrent_claims_share_no_job(bench: Bench) {
     let pushed: HashSet<_> = bench.push_plain(400).await.into_iter().collect();
@@ -72,7 +72,8 @@ pub(crate) async fn retry_waits_as_long_as_it_was_told(bench: Bench) {
 }
 
 pub(crate) async fn job_comes_with_all_that_a_handler_needs(bench: Bench) {
-    let new = NewJob { max_attempts: 3, timeout: secs(77), key: Some(label("k")), ..job_of("default", "work") };
+    let new =
+        NewJob { max_attempts: Some(3), timeout: Some(secs(77)), key: Some(label("k")), ..job_of("default", "work") };
     bench.push(new.clone()).await;
     let claimed = bench.take_one().await;
     assert_eq!((claimed.id, &claimed.queue, &claimed.kind), (new.id, &new.queue, &new.kind));
@@ -157,7 +158,7 @@ pub(crate) async fn claim_for_nothing_still_says_what_waits(bench: Bench) {
     bench.push(job()).await;
     let claims = bench.claims(Claim { limit: 0, ..bench.ask() }).await;
     assert!(claims.jobs.is_empty() && !claims.alone_waits);
-    assert!(claims.next_due.is_some_and(|due| due > secs(40) && due <= secs(50)), "{:?}", claims.next_due);
+    assert!(claims.look_again.is_some_and(|due| due > secs(40) && due <= secs(50)), "{:?}", claims.look_again);
     assert_eq!(bench.count(State::Running).await, 0);
 }
 
@@ -184,7 +185,7 @@ pub(crate) async fn jobs_pushed_together_run_in_the_order_of_the_batch(bench: Be
     let pushed = bench.push_all(jobs).await;
     let mut order = Vec::new();
     for limit in [1, 2, 1, 7, 1, 31, 32, 1, 33] {
-        let ask = Claim { kinds: kinds.map(kind).to_vec(), limit, ..bench.ask() };
+        let ask = Claim { kinds: known(kinds), limit, ..bench.ask() };
         order.extend(bench.claim(ask).await.into_iter().map(|job| job.id));
     }
     assert_eq!(order, pushed);
@@ -219,25 +220,25 @@ pub(crate) async fn worker_gets_no_kind_that_it_did_not_name(bench: Bench) {
     bench.push_all((0..1000).map(|_| job_of("default", "other")).collect()).await;
     let mine = bench.push(job()).await;
     assert_eq!(bench.take(5).await.into_iter().map(|job| job.id).collect::<Vec<_>>(), [mine]);
-    let both = Claim { kinds: vec![kind("more"), kind("other")], limit: 1000, ..bench.ask() };
+    let both = Claim { kinds: known(["more", "other"]), limit: 1000, ..bench.ask() };
     assert_eq!(bench.claim(both).await.len(), 1000);
     bench.push(job()).await;
     assert!(bench.claim(Claim { kinds: vec![], ..bench.ask() }).await.is_empty());
 }
 
 pub(crate) async fn next_due_is_the_soonest_of_the_queues_named(bench: Bench) {
-    assert_eq!(bench.claims(bench.ask()).await.next_due, None);
+    assert_eq!(bench.claims(bench.ask()).await.look_again, None);
     for (name, seconds) in [("default", 100), ("default", 50), ("elsewhere", 10)] {
         bench.push(NewJob { when: When::In(secs(seconds)), ..job_of(name, "work") }).await;
     }
     let due = |from: u64, to: u64| move |due: Duration| due > secs(from) && due <= secs(to);
-    assert!(bench.claims(bench.ask()).await.next_due.is_some_and(due(40, 50)));
+    assert!(bench.claims(bench.ask()).await.look_again.is_some_and(due(40, 50)));
     bench.advance(secs(30));
-    assert!(bench.claims(bench.ask()).await.next_due.is_some_and(due(10, 20)));
+    assert!(bench.claims(bench.ask()).await.look_again.is_some_and(due(10, 20)));
     bench.advance(secs(20));
     let claims = bench.claims(bench.ask()).await;
     assert_eq!(claims.jobs.len(), 1);
-    assert!(claims.next_due.is_some_and(due(40, 50)), "{:?}", claims.next_due);
+    assert!(claims.look_again.is_some_and(due(40, 50)), "{:?}", claims.look_again);
 }
 
 pub(crate) async fn scheduled_job_survives_a_long_absence_of_workers(bench: Bench) {

@@ -2,7 +2,7 @@
 
 use longshore_core::{Claim, Renewal, Renewed, Settled, State, Upkeep, limits};
 
-use crate::bench::{Bench, hours, secs, success};
+use crate::bench::{Bench, UnwrapEach, hours, secs, success};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
@@ -19,10 +19,10 @@ pub(crate) async fn lease_holds_until_its_end(bench: Bench) {
     bench.push_plain(1).await;
     let claimed = bench.claim(Claim { lease: secs(100), ..bench.ask() }).await;
     bench.advance(secs(90));
-    assert_eq!(bench.upkeep().await.rescued, 0);
+    assert_eq!(bench.upkeep().await.rescued.len(), 0);
     assert!(bench.take(1).await.is_empty());
     bench.advance(secs(10));
-    assert_eq!(bench.upkeep().await.rescued, 1);
+    assert_eq!(bench.upkeep().await.rescued.len(), 1);
     assert_eq!(bench.settle(&claimed[0], success()).await, Settled::Lost);
 }
 
@@ -31,7 +31,7 @@ pub(crate) async fn renewal_extends_from_now(bench: Bench) {
     for _ in 0..10 {
         bench.advance(secs(20));
         assert_eq!(bench.renew(&claimed).await, Renewed::Held);
-        assert_eq!(bench.upkeep().await.rescued, 0);
+        assert_eq!(bench.upkeep().await.rescued.len(), 0);
     }
     assert_eq!(bench.crash().await, 1);
 }
@@ -39,9 +39,9 @@ pub(crate) async fn renewal_extends_from_now(bench: Bench) {
 pub(crate) async fn renewal_may_also_shorten(bench: Bench) {
     let claimed = bench.running().await;
     let renewal = Renewal { id: claimed.id, token: claimed.token, lease: secs(2), progress: None };
-    assert_eq!(bench.backend.renew(vec![renewal]).await.unwrap(), [Renewed::Held]);
+    assert_eq!(bench.backend.renew(vec![renewal]).await.unwrap_each(), [Renewed::Held]);
     bench.advance(secs(2));
-    assert_eq!(bench.upkeep().await.rescued, 1);
+    assert_eq!(bench.upkeep().await.rescued.len(), 1);
 }
 
 pub(crate) async fn only_expired_leases_are_rescued(bench: Bench) {
@@ -53,7 +53,7 @@ pub(crate) async fn only_expired_leases_are_rescued(bench: Bench) {
         assert_eq!(bench.renew(claimed).await, Renewed::Held);
     }
     bench.advance(secs(15));
-    assert_eq!(bench.upkeep().await.rescued, 5);
+    assert_eq!(bench.upkeep().await.rescued.len(), 5);
     for claimed in &silent {
         assert_eq!(bench.state(claimed.id).await, State::Ready);
     }
@@ -65,17 +65,17 @@ pub(crate) async fn only_expired_leases_are_rescued(bench: Bench) {
 pub(crate) async fn upkeep_without_rescue_rescues_nobody(bench: Bench) {
     let claimed = bench.running().await;
     bench.advance(hours(5));
-    assert_eq!(bench.keep_up(false).await.rescued, 0);
+    assert_eq!(bench.keep_up(false).await.rescued.len(), 0);
     assert_eq!(bench.renew(&claimed).await, Renewed::Held);
 }
 
 pub(crate) async fn step_of_the_wall_clock_does_not_touch_leases(bench: Bench) {
     let claimed = bench.running().await;
     bench.clock.step_wall(DAY_MS);
-    assert_eq!(bench.upkeep().await.rescued, 0, "a step ahead must not end leases");
+    assert_eq!(bench.upkeep().await.rescued.len(), 0, "a step ahead must not end leases");
     assert_eq!(bench.renew(&claimed).await, Renewed::Held);
     bench.clock.step_wall(-2 * DAY_MS);
-    assert_eq!(bench.upkeep().await.rescued, 0);
+    assert_eq!(bench.upkeep().await.rescued.len(), 0);
     assert_eq!(bench.crash().await, 1, "a step back must not prolong leases");
 }
 
@@ -95,7 +95,7 @@ pub(crate) async fn reboot_ends_every_lease_at_once(bench: Bench) {
     bench.push_plain(3).await;
     bench.take(3).await;
     bench.reboot();
-    assert_eq!(bench.upkeep().await.rescued, 3);
+    assert_eq!(bench.upkeep().await.rescued.len(), 3);
     assert_eq!(bench.count(State::Ready).await, 3);
 }
 
@@ -104,7 +104,7 @@ pub(crate) async fn lease_longer_than_leases_can_be_is_over(bench: Bench) {
     // `Backend` refuses such a lease.
     let claim = Claim { lease: limits::LONGEST_LEASE + hours(1), ..bench.ask() };
     assert_eq!(bench.store.claim(claim).await.unwrap().jobs.len(), 1);
-    assert_eq!(bench.upkeep().await.rescued, 1, "it was written by a broken clock");
+    assert_eq!(bench.upkeep().await.rescued.len(), 1, "it was written by a broken clock");
 }
 
 pub(crate) async fn rescue_is_bounded_by_its_limit(bench: Bench) {
@@ -113,9 +113,9 @@ pub(crate) async fn rescue_is_bounded_by_its_limit(bench: Bench) {
     bench.advance(secs(31));
     let mut steps = Vec::new();
     loop {
-        let kept = bench.store.upkeep(Upkeep { limit: 4, rescue: true }).await.unwrap();
-        steps.push(kept.rescued);
-        assert_eq!(kept.more, kept.rescued == 4);
+        let kept = bench.store.upkeep(Upkeep::new(4, true)).await.unwrap();
+        steps.push(kept.rescued.len());
+        assert_eq!(kept.more, kept.rescued.len() == 4);
         if !kept.more {
             break;
         }
@@ -127,7 +127,7 @@ pub(crate) async fn any_process_rescues(bench: Bench) {
     let first = bench.running().await;
     for way in bench.ways().await {
         bench.advance(secs(31));
-        assert_eq!(way.upkeep().await.unwrap().rescued, 1);
+        assert_eq!(way.upkeep().await.unwrap().rescued.len(), 1);
         if bench.state(first.id).await == State::Scheduled {
             bench.advance(limits::CRASH_BACKOFF);
         }

@@ -6,7 +6,7 @@ use longshore_core::{
     Acted, Action, Claim, Claimed, Death, ErrorKind, NewJob, Outcome, Reason, State, WorkerSecret, limits,
 };
 
-use crate::bench::{Bench, hours, job, retry_in, secs, success};
+use crate::bench::{Bench, exhausted, hours, job, retry_in, secs, success};
 
 /// Makes a job crash twice, and waits until it may run again, alone.
 async fn twice_crashed(bench: &Bench) -> longshore_core::JobId {
@@ -114,14 +114,14 @@ pub(crate) async fn reboot_costs_nothing_but_is_counted(bench: Bench) {
     let claimed = bench.running().await;
     if !bench.knows_reboots() {
         bench.reboot();
-        assert_eq!(bench.upkeep().await.rescued, 1);
+        assert_eq!(bench.upkeep().await.rescued.len(), 1);
         let job = bench.job(claimed.id).await;
         assert_eq!((job.state, job.attempt, job.crashes, job.interruptions), (State::Ready, 0, 1, 0));
         return;
     }
     for round in 1..=5 {
         bench.reboot();
-        assert_eq!(bench.upkeep().await.rescued, 1);
+        assert_eq!(bench.upkeep().await.rescued.len(), 1);
         let job = bench.job(claimed.id).await;
         assert_eq!((job.state, job.attempt, job.crashes), (State::Ready, 0, 0));
         assert_eq!(job.interruptions, round);
@@ -132,7 +132,7 @@ pub(crate) async fn reboot_costs_nothing_but_is_counted(bench: Bench) {
 pub(crate) async fn worker_released_on_purpose_costs_nothing(bench: Bench) {
     bench.push_plain(3).await;
     let claimed = bench.take(3).await;
-    assert_eq!(bench.backend.release_worker(bench.worker.clone(), Death::Interrupted).await.unwrap(), 3);
+    assert_eq!(bench.backend.release(bench.worker.clone(), Death::Interrupted).await.unwrap().len(), 3);
     for Claimed { id, .. } in claimed {
         let job = bench.job(id).await;
         assert_eq!((job.state, job.attempt, job.crashes, job.interruptions), (State::Ready, 0, 0, 1));
@@ -141,7 +141,7 @@ pub(crate) async fn worker_released_on_purpose_costs_nothing(bench: Bench) {
 
 pub(crate) async fn worker_released_after_a_crash_counts_as_one(bench: Bench) {
     let claimed = bench.running().await;
-    assert_eq!(bench.backend.release_worker(bench.worker.clone(), Death::Crashed).await.unwrap(), 1);
+    assert_eq!(bench.backend.release(bench.worker.clone(), Death::Crashed).await.unwrap().len(), 1);
     let job = bench.job(claimed.id).await;
     assert_eq!((job.state, job.attempt, job.crashes, job.interruptions), (State::Ready, 0, 1, 0));
     let other = Claim { worker: WorkerSecret::new().id(), ..bench.ask() };
@@ -152,7 +152,7 @@ pub(crate) async fn released_worker_gets_nothing_more(bench: Bench) {
     bench.push_plain(3).await;
     let ask = bench.ask();
     assert_eq!(bench.claim(ask.clone()).await.len(), 1);
-    assert_eq!(bench.backend.release_worker(bench.worker.clone(), Death::Interrupted).await.unwrap(), 1);
+    assert_eq!(bench.backend.release(bench.worker.clone(), Death::Interrupted).await.unwrap().len(), 1);
     for claim in [bench.ask(), ask] {
         let error = bench.backend.claim(claim).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused);
@@ -163,7 +163,7 @@ pub(crate) async fn released_worker_gets_nothing_more(bench: Bench) {
 
 pub(crate) async fn worker_released_before_its_first_claim_gets_nothing(bench: Bench) {
     bench.push_plain(1).await;
-    assert_eq!(bench.backend.release_worker(bench.worker.clone(), Death::Crashed).await.unwrap(), 0);
+    assert_eq!(bench.backend.release(bench.worker.clone(), Death::Crashed).await.unwrap().len(), 0);
     assert!(bench.backend.claim(bench.ask()).await.is_err(), "its claim was perhaps on its way");
 }
 
@@ -172,9 +172,9 @@ pub(crate) async fn release_touches_no_other_worker(bench: Bench) {
     let mine = bench.take_one().await;
     let other = WorkerSecret::new();
     let others = bench.claim(Claim { worker: other.id(), ..bench.ask() }).await;
-    assert_eq!(bench.backend.release_worker(other.clone(), Death::Crashed).await.unwrap(), 1);
-    assert_eq!(bench.backend.release_worker(other, Death::Crashed).await.unwrap(), 0, "a repeat finds nothing");
-    assert_eq!(bench.backend.release_worker(WorkerSecret::new(), Death::Crashed).await.unwrap(), 0);
+    assert_eq!(bench.backend.release(other.clone(), Death::Crashed).await.unwrap().len(), 1);
+    assert_eq!(bench.backend.release(other, Death::Crashed).await.unwrap().len(), 0, "a repeat finds nothing");
+    assert_eq!(bench.backend.release(WorkerSecret::new(), Death::Crashed).await.unwrap().len(), 0);
     assert_eq!(bench.state(others[0].id).await, State::Ready);
     bench.end(&mine, success()).await;
 }
@@ -182,12 +182,12 @@ pub(crate) async fn release_touches_no_other_worker(bench: Bench) {
 pub(crate) async fn release_leaves_settled_jobs_alone(bench: Bench) {
     let claimed = bench.running().await;
     bench.end(&claimed, retry_in(Duration::ZERO)).await;
-    assert_eq!(bench.backend.release_worker(bench.worker.clone(), Death::Crashed).await.unwrap(), 0);
+    assert_eq!(bench.backend.release(bench.worker.clone(), Death::Crashed).await.unwrap().len(), 0);
     assert_eq!(bench.job(claimed.id).await.crashes, 0);
 }
 
 pub(crate) async fn snooze_and_hand_back_burn_no_attempt(bench: Bench) {
-    let id = bench.push(NewJob { max_attempts: 1, ..job() }).await;
+    let id = bench.push(NewJob { max_attempts: Some(1), ..job() }).await;
     let outcomes = [Outcome::Release, Outcome::Snooze { delay: Duration::ZERO }, Outcome::Snooze { delay: secs(40) }];
     for (round, outcome) in outcomes.into_iter().cycle().take(12).enumerate() {
         let claimed = bench.take_one().await;
@@ -201,7 +201,7 @@ pub(crate) async fn snooze_and_hand_back_burn_no_attempt(bench: Bench) {
 }
 
 pub(crate) async fn last_attempt_that_crashes_is_tried_again(bench: Bench) {
-    let id = bench.push(NewJob { max_attempts: 1, ..job() }).await;
+    let id = bench.push(NewJob { max_attempts: Some(1), ..job() }).await;
     bench.take_one().await;
     assert_eq!(bench.crash().await, 1);
     let again = bench.take_one().await;
@@ -210,11 +210,11 @@ pub(crate) async fn last_attempt_that_crashes_is_tried_again(bench: Bench) {
 }
 
 pub(crate) async fn failed_attempts_are_burned_until_none_is_left(bench: Bench) {
-    let id = bench.push(NewJob { max_attempts: 3, ..job() }).await;
+    let id = bench.push(NewJob { max_attempts: Some(3), ..job() }).await;
     for attempt in 1..=3 {
         let claimed = bench.take_one().await;
         assert_eq!(claimed.attempt, attempt);
-        bench.end(&claimed, retry_in(Duration::ZERO)).await;
+        bench.end(&claimed, if attempt < 3 { retry_in(Duration::ZERO) } else { exhausted() }).await;
     }
     let job = bench.job(id).await;
     assert_eq!((job.state, job.reason, job.attempt), (State::Dead, Some(Reason::Exhausted), 3));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use longshore_core::{Outcome, Renewed, Settled, Settlement, Snapshot, State};
 
-use crate::bench::{Bench, fatal, outcomes, retry_in, success};
+use crate::bench::{Bench, UnwrapEach, fatal, outcomes, retry_in, success};
 
 pub(crate) async fn repeated_settle_is_done_and_changes_nothing(bench: Bench) {
     for (outcome, state) in outcomes() {
@@ -54,7 +54,7 @@ pub(crate) async fn settlement_twice_in_a_batch_is_one(bench: Bench) {
     let claimed = bench.running().await;
     let settle = |outcome: Outcome| Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
     let batch = vec![settle(retry_in(Duration::ZERO)), settle(retry_in(Duration::ZERO)), settle(success())];
-    assert_eq!(bench.backend.settle(batch).await.unwrap(), [Settled::Done, Settled::Done, Settled::Done]);
+    assert_eq!(bench.backend.settle(batch).await.unwrap_each(), [Settled::Done, Settled::Done, Settled::Done]);
     let job = bench.job(claimed.id).await;
     assert_eq!((job.state, job.failures.len()), (State::Ready, 1));
 }

@@ -13,7 +13,7 @@ pub(crate) async fn repeat_gets_the_first_answer(bench: Bench) {
     let first = bench.push(request("k", 1)).await;
     assert_eq!(bench.offer(request("k", 1)).await, Pushed::Created(first));
     for way in bench.ways().await {
-        assert_eq!(way.push(vec![request("k", 1)]).await.expect("a push is answered"), [Pushed::Created(first)]);
+        assert_eq!(way.push_one(request("k", 1)).await.expect("a push is answered"), Pushed::Created(first));
     }
     let claimed = bench.take_one().await;
     bench.end(&claimed, success()).await;
@@ -61,7 +61,7 @@ pub(crate) async fn answer_that_another_job_stood_for_it_is_repeated(bench: Benc
 pub(crate) async fn concurrent_repeats_make_one_job(bench: Bench) {
     let pushes = (0..16).map(|n| {
         let backend = bench.backend.clone();
-        tokio::spawn(async move { backend.push(vec![request("k", 1)]).await.map(|mut answers| (n, answers.remove(0))) })
+        tokio::spawn(async move { backend.push_one(request("k", 1)).await.map(|answer| (n, answer)) })
     });
     let mut ids: Vec<JobId> = Vec::new();
     for push in pushes.collect::<Vec<_>>() {

@@ -6,7 +6,7 @@ use longshore_core::{
     Acted, Action, Claim, Instead, JobId, NewJob, Outcome, Pushed, Reuse, State, Unique, UniqueScope, When,
 };
 
-use crate::bench::{Bench, fatal, hours, job, job_of, label, queue, retry_in, secs, success, unique};
+use crate::bench::{Bench, UnwrapEach, fatal, hours, job, job_of, label, queue, retry_in, secs, success, unique};
 
 const SCOPES: [UniqueScope; 3] =
     [UniqueScope::UntilStarted, UniqueScope::UntilFinished, UniqueScope::For(Duration::from_secs(3600))];
@@ -108,7 +108,7 @@ pub(crate) async fn expired_job_frees_its_key(bench: Bench) {
     let new = || NewJob { deadline: Some(When::In(secs(60))), ..unique("k", UniqueScope::UntilFinished) };
     bench.push(new()).await;
     bench.advance(secs(60));
-    assert_eq!(bench.upkeep().await.buried, 1);
+    assert_eq!(bench.upkeep().await.buried.len(), 1);
     bench.push(new()).await;
 }
 
@@ -155,7 +155,7 @@ pub(crate) async fn concurrent_pushes_with_one_key_make_one_job(bench: Bench) {
         let new = || unique(&format!("k{round}"), UniqueScope::UntilFinished);
         let push = |n: usize| {
             let (backend, new) = (ways[n % ways.len()].clone(), new());
-            tokio::spawn(async move { backend.push(vec![new]).await.unwrap().pop().unwrap() })
+            tokio::spawn(async move { backend.push_one(new).await.unwrap() })
         };
         let pushes: Vec<_> = (0..16).map(push).collect();
         let (mut created, mut existing) = (Vec::new(), Vec::new());
@@ -175,7 +175,7 @@ pub(crate) async fn concurrent_pushes_with_one_key_make_one_job(bench: Bench) {
 pub(crate) async fn key_twice_in_a_batch_makes_one_job(bench: Bench) {
     let jobs: Vec<_> = (0..3).map(|_| unique("k", UniqueScope::UntilFinished)).collect();
     let first = jobs[0].id;
-    let answers = bench.backend.push(jobs).await.unwrap();
+    let answers = bench.backend.push(jobs).await.unwrap().unwrap_each();
     assert_eq!(answers, [Pushed::Created(first), stands_back_for(first), stands_back_for(first)]);
 }
 

@@ -5,10 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use longshore_core::store::fail_all;
 use longshore_core::{
-    Acted, Action, Capabilities, Claim, Claims, Death, Error, Filter, JobId, Kept, Label, Listed, NewJob, NewPause,
-    Page, Pause, Pushed, Queue, QueueName, QueueStats, Renewal, Renewed, Settled, Settlement, Snapshot, Status, Store,
-    Token, Upkeep, Wakeups, WorkerSecret,
+    Acted, Action, Answers, Capabilities, Claim, Claims, Error, Filter, Gone, JobId, Jobs, Kept, Label, Listed, Logs,
+    Moved, NewJob, Page, Pushed, QueueName, QueueStats, Queues, Renewal, Renewed, Rules, RulesChange, Settled,
+    Settlement, Snapshot, Status, Store, Timestamp, Token, Upkeep, Wakeups, WorkerId, WorkerNote, WorkerSecret,
+    WorkerSeen, Workers,
 };
 
 /// One call under way.
@@ -56,49 +58,79 @@ impl<L: Layer> Through<L> {
     }
 }
 
+/// Takes answers of which each failed for a call that failed, which a layer may make and repeat like any other.
+fn all_or_nothing<T>(answers: Answers<T>) -> Result<Answers<T>, Error> {
+    match answers.into_iter().partition::<Vec<_>, _>(Result::is_ok) {
+        (ok, mut failed) if ok.is_empty() && !failed.is_empty() => Err(failed.remove(0).err().expect("it failed")),
+        (ok, failed) if failed.is_empty() => Ok(ok),
+        (_, failed) => panic!("some of a batch failed: {:?}", failed[0].as_ref().err()),
+    }
+}
+
 macro_rules! through {
+    ($self:ident.$call:ident($argument:ident) as each $verb:ident) => {{
+        let n = $argument.len();
+        let call = move || -> Calling<'_, _> {
+            let call = $self.store.$call($argument.clone());
+            Box::pin(async move { all_or_nothing(call.await) })
+        };
+        $self.layer.around(Verb::$verb, call).await.unwrap_or_else(|e| fail_all(n, &e))
+    }};
     ($self:ident.$call:ident($($argument:ident),*) as $verb:ident) => {
         $self.layer.around(Verb::$verb, move || $self.store.$call($($argument.clone()),*)).await
     };
 }
 
 #[async_trait]
-impl<L: Layer> Queue for Through<L> {
-    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
-        through!(self.push(jobs) as Push)
+impl<L: Layer> Jobs for Through<L> {
+    async fn push(&self, jobs: Vec<NewJob>) -> Answers<Pushed> {
+        through!(self.push(jobs) as each Push)
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claims, Error> {
         through!(self.claim(claim) as Claim)
     }
 
-    async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
-        through!(self.renew(renewals) as Renew)
+    async fn renew(&self, renewals: Vec<Renewal>) -> Answers<Renewed> {
+        through!(self.renew(renewals) as each Renew)
     }
 
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
-        through!(self.settle(settlements) as Settle)
+    async fn settle(&self, settlements: Vec<Settlement>) -> Answers<Settled> {
+        through!(self.settle(settlements) as each Settle)
     }
 
-    async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
-        through!(self.release_worker(worker, death) as Release)
+    async fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        claim: Claim,
+    ) -> (Answers<Settled>, Result<Claims, Error>) {
+        let n = settlements.len();
+        // To a layer it is a settle and a claim: whatever happens to either of them happens to both.
+        let claim = move || -> Calling<'_, _> {
+            let (settlements, claim) = (settlements.clone(), claim.clone());
+            let call = move || -> Calling<'_, _> {
+                let call = self.store.settle_and_claim(settlements.clone(), claim.clone());
+                Box::pin(async move {
+                    let (settled, claims) = call.await;
+                    Ok((all_or_nothing(settled)?, claims?))
+                })
+            };
+            Box::pin(self.layer.around(Verb::Claim, call))
+        };
+        match self.layer.around(Verb::Settle, claim).await {
+            Ok((settled, claims)) => (settled, Ok(claims)),
+            Err(e) => (fail_all(n, &e), Err(e)),
+        }
+    }
+
+    async fn release(&self, worker: WorkerSecret, gone: Gone) -> Result<Vec<Moved>, Error> {
+        through!(self.release(worker, gone) as Release)
     }
 
     async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
         through!(self.upkeep(upkeep) as Upkeep)
     }
 
-    fn wakeups(&self) -> &Wakeups {
-        self.store.wakeups()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
-    }
-}
-
-#[async_trait]
-impl<L: Layer> Store for Through<L> {
     async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
         through!(self.get(ids) as Read)
     }
@@ -115,27 +147,62 @@ impl<L: Layer> Store for Through<L> {
         through!(self.list(filter, page) as Read)
     }
 
+    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
+        through!(self.act(id, action) as Act)
+    }
+}
+
+#[async_trait]
+impl<L: Layer> Queues for Through<L> {
+    async fn now(&self) -> Result<Timestamp, Error> {
+        through!(self.now() as Read)
+    }
+
     async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
         through!(self.queues() as Read)
     }
 
-    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
-        through!(self.act(id, action) as Act)
+    async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {
+        through!(self.rules(queue) as Read)
     }
 
+    async fn change_rules(&self, queue: QueueName, expected: u64, rules: Rules) -> Result<RulesChange, Error> {
+        through!(self.change_rules(queue, expected, rules) as Act)
+    }
+}
+
+#[async_trait]
+impl<L: Layer> Logs for Through<L> {
     async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
         through!(self.write_log(id, token, text) as Renew)
     }
 
-    async fn log(&self, id: JobId) -> Result<Option<String>, Error> {
-        through!(self.log(id) as Read)
+    async fn log(&self, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error> {
+        through!(self.log(id, claim) as Read)
+    }
+}
+
+#[async_trait]
+impl<L: Layer> Workers for Through<L> {
+    async fn note_worker(&self, id: WorkerId, note: WorkerNote) -> Result<(), Error> {
+        through!(self.note_worker(id, note) as Renew)
     }
 
-    async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
-        through!(self.pause(queue, pause) as Act)
+    async fn forget_worker(&self, id: WorkerId) -> Result<(), Error> {
+        through!(self.forget_worker(id) as Renew)
     }
 
-    async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
-        through!(self.resume(queue) as Act)
+    async fn workers(&self, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
+        through!(self.workers(after, limit) as Read)
+    }
+}
+
+impl<L: Layer> Store for Through<L> {
+    fn wakeups(&self) -> &Wakeups {
+        self.store.wakeups()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
     }
 }

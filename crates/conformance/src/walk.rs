@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Claim, Claimed, Claims, Death, Error, Filter, Instead, JobId, Kept, Label, Memory, NewJob, Nonce, Outcome,
-    Output, Page, Progress, Pushed, Queue, Reason, Renewal, Reuse, Settings, Settlement, Snapshot, State, Store,
-    Stored, Timestamp, Token, Unique, UniqueScope, Upkeep, When, WorkerId, WorkerSecret, limits, state::runs_alone,
+    Action, Claim, Claimed, Claims, Death, Error, Filter, Instead, JobId, Jobs, Kept, Kind, KindLimits, KnownKind,
+    Label, Memory, NewJob, Nonce, Outcome, Output, Page, Progress, Pushed, Reason, Renewal, Reuse, Settings,
+    Settlement, Snapshot, State, Stored, Timestamp, Token, Unique, UniqueScope, Upkeep, When, WorkerId, WorkerSecret,
+    limits, state::runs_alone,
 };
 
-use crate::bench::{Bench, job_of, kind, label, queue};
+use crate::bench::{Bench, UnwrapEach, job_of, kind, known, label, queue};
 
 /// What every duration of a walk is a multiple of.
 pub(crate) const UNIT: Duration = Duration::from_secs(300);
@@ -81,8 +82,8 @@ impl Walk {
             Some(priority) if self.pushed.is_empty() || self.dice.u8(0..10) > 0 => self.new_job(priority),
             _ => self.dice.choice(&self.pushed).expect("not empty").clone(), // a repeat, perhaps long after
         };
-        let model = self.model.push(vec![new.clone()]).await.unwrap().pop();
-        let store = self.bench.store.push(vec![new.clone()]).await.unwrap().pop();
+        let model = self.model.push(vec![new.clone()]).await.unwrap_each().pop();
+        let store = self.bench.store.push(vec![new.clone()]).await.unwrap_each().pop();
         match (&model, &store) {
             // Which of several fresh results is served is the store's choice.
             (Some(Pushed::Existing { by: Instead::Reuse, .. }), Some(Pushed::Existing { by: Instead::Reuse, .. })) => {}
@@ -96,7 +97,8 @@ impl Walk {
         let mut new = job_of(dice.choice(QUEUES).unwrap(), dice.choice(KINDS).unwrap());
         let units = |n: u32| UNIT * n;
         new.priority = priority;
-        new.max_attempts = dice.u16(1..4);
+        new.max_attempts = dice.bool().then(|| dice.u16(1..4));
+        new.timeout = dice.bool().then(|| Duration::from_secs(dice.u64(1..9)));
         if dice.u8(0..3) == 0 {
             new.when = When::In(units(dice.u32(1..4)));
         }
@@ -125,23 +127,20 @@ impl Walk {
         self.dice.shuffle(&mut queues);
         queues.truncate(self.dice.usize(1..4));
         let kinds = KINDS.map(kind);
-        let claim = Claim {
-            worker: self.dice.choice(&self.workers).unwrap().id(),
-            nonce: Nonce(self.dice.u64(..)),
-            queues,
-            kinds: kinds[..self.dice.usize(1..4)].to_vec(),
-            limit: self.dice.usize(0..4),
-            lease: UNIT * 2,
-            idle: self.dice.bool(),
-        };
+        let known = kinds.into_iter().take(self.dice.usize(1..4)).map(|kind| self.known(kind)).collect();
+        let mut claim = Claim::new(self.dice.choice(&self.workers).unwrap().id(), queues, known);
+        claim.nonce = Nonce(self.dice.u64(..));
+        claim.limit = self.dice.usize(0..4);
+        claim.lease = UNIT * 2;
+        claim.idle = self.dice.bool();
         let (model, store) = self.claims(&claim).await;
         let handed_out = |claims: &Claims| claims.jobs.iter().map(untokened).collect::<Vec<_>>();
         assert_eq!(handed_out(&store), handed_out(&model), "{claim:?}");
         if !model.jobs.iter().any(|job| runs_alone(job.crashes)) {
             assert_eq!(store.alone_waits, model.alone_waits, "{claim:?}");
         }
-        assert_eq!(store.next_due.is_some(), model.next_due.is_some(), "{claim:?}");
-        if let (Some(one), Some(other)) = (store.next_due, model.next_due) {
+        assert_eq!(store.look_again.is_some(), model.look_again.is_some(), "{claim:?}");
+        if let (Some(one), Some(other)) = (store.look_again, model.look_again) {
             assert!(one.abs_diff(other) < UNIT / 2, "next due in {one:?}, by the model in {other:?}");
         }
         for (model, store) in model.jobs.iter().zip(&store.jobs) {
@@ -151,6 +150,17 @@ impl Walk {
         if !model.jobs.is_empty() {
             self.claims.push(claim);
         }
+    }
+
+    /// Returns a kind with any limits, wanted in any number.
+    fn known(&mut self, kind: Kind) -> KnownKind {
+        let dice = &mut self.dice;
+        let limits = KindLimits {
+            max_attempts: (dice.u8(0..3) == 0).then(|| dice.u16(1..5)),
+            timeout: (dice.u8(0..3) == 0).then(|| Duration::from_secs(dice.u64(1..5))),
+        };
+        let wanted = if dice.u8(0..3) == 0 { dice.usize(0..3) } else { usize::MAX };
+        KnownKind { limits, wanted, ..KnownKind::from(kind) }
     }
 
     /// Repeats some worker's newest claim that brought jobs: each store must hand out what it handed out then.
@@ -187,8 +197,8 @@ impl Walk {
         let progress = self.progress();
         let Held { id, model, store, settled } = self.held[index];
         let settlement = |token| Settlement { id, token, outcome: outcome.clone(), progress: progress.clone() };
-        let model = self.model.settle(vec![settlement(model)]).await.unwrap();
-        let store = self.bench.store.settle(vec![settlement(store)]).await.unwrap();
+        let model = self.model.settle(vec![settlement(model)]).await.unwrap_each();
+        let store = self.bench.store.settle(vec![settlement(store)]).await.unwrap_each();
         let newest = self.held.iter().rposition(|held| held.id == id) == Some(index);
         // A store need not remember for ever that an old claim was settled; either way it changes nothing.
         if newest || !settled {
@@ -205,7 +215,8 @@ impl Walk {
                 let result = Stored::Inline(Output::new("text/plain", message));
                 Outcome::Succeed { result: self.dice.bool().then_some(result) }
             }
-            4..6 => Outcome::Retry { delay, message },
+            4 => Outcome::Retry { delay, message },
+            5 => Outcome::Outage { delay, message },
             6 => Outcome::Snooze { delay },
             7 => Outcome::Release,
             8 => Outcome::Bury { reason: Reason::Fatal, message },
@@ -222,8 +233,8 @@ impl Walk {
         let progress = self.progress();
         let Held { id, model, store, .. } = self.held[index];
         let renewal = |token| Renewal { id, token, lease: UNIT * 2, progress: progress.clone() };
-        let model = self.model.renew(vec![renewal(model)]).await.unwrap();
-        assert_eq!(self.bench.store.renew(vec![renewal(store)]).await.unwrap(), model, "renew {id}");
+        let model = self.model.renew(vec![renewal(model)]).await.unwrap_each();
+        assert_eq!(self.bench.store.renew(vec![renewal(store)]).await.unwrap_each(), model, "renew {id}");
     }
 
     async fn act(&mut self) {
@@ -247,11 +258,14 @@ impl Walk {
     }
 
     async fn upkeep(&mut self, rescue: bool) {
-        let upkeep = Upkeep { limit: limits::UPKEEP_ROWS, rescue };
+        let upkeep = Upkeep::new(limits::UPKEEP_ROWS, rescue);
         let mut model = self.model.upkeep(upkeep).await.unwrap();
         let mut store: Kept = self.bench.store.upkeep(upkeep).await.unwrap();
-        model.artifacts.sort();
-        store.artifacts.sort();
+        for kept in [&mut model, &mut store] {
+            kept.artifacts.sort();
+            kept.rescued.sort_by_key(|moved| moved.id);
+            kept.buried.sort_by_key(|moved| moved.id);
+        }
         assert_eq!(store, model);
     }
 
@@ -259,8 +273,8 @@ impl Walk {
         let index = self.dice.usize(0..self.workers.len());
         let secret = std::mem::take(&mut self.workers[index]);
         let death = if self.dice.bool() { Death::Crashed } else { Death::Interrupted };
-        let model = self.model.release_worker(secret.clone(), death).await.unwrap();
-        assert_eq!(self.bench.store.release_worker(secret.clone(), death).await.unwrap(), model);
+        let model = self.model.release(secret.clone(), death.into()).await.unwrap().len();
+        assert_eq!(self.bench.store.release(secret.clone(), death.into()).await.unwrap().len(), model);
         self.refused(secret.id()).await;
         self.claims.retain(|claim| claim.worker != secret.id());
     }
@@ -328,12 +342,8 @@ impl Walk {
         for _ in 0..1_000 {
             self.bench.advance(UNIT * 10);
             self.upkeep(true).await;
-            let claim = Claim {
-                queues: QUEUES.map(queue).to_vec(),
-                kinds: KINDS.map(kind).to_vec(),
-                limit: 10,
-                ..self.bench.ask()
-            };
+            let claim =
+                Claim { queues: QUEUES.map(queue).to_vec(), kinds: known(KINDS), limit: 10, ..self.bench.ask() };
             let (model, store) = self.claims(&claim).await;
             for (model, store) in model.jobs.iter().zip(&store.jobs) {
                 self.held.push(Held { id: model.id, model: model.token, store: store.token, settled: false });
@@ -343,8 +353,8 @@ impl Walk {
                     outcome: Outcome::Succeed { result: None },
                     progress: None,
                 };
-                let done = self.model.settle(vec![success(model)]).await.unwrap();
-                assert_eq!(self.bench.store.settle(vec![success(store)]).await.unwrap(), done);
+                let done = self.model.settle(vec![success(model)]).await.unwrap_each();
+                assert_eq!(self.bench.store.settle(vec![success(store)]).await.unwrap_each(), done);
             }
             self.compare().await;
             let unfinished = self.bench.list(Filter::default()).await.iter().any(|job| !job.state.is_final());
@@ -363,7 +373,8 @@ fn any_label(dice: &mut fastrand::Rng) -> Label {
 }
 
 fn untokened(job: &Claimed) -> Claimed {
-    Claimed { token: Token { number: 0, bits: 0 }, ..job.clone() }
+    let outage_for = Duration::from_secs(job.outage_for.as_secs() / UNIT.as_secs());
+    Claimed { token: Token { number: 0, bits: 0 }, waited: Duration::ZERO, outage_for, ..job.clone() }
 }
 
 /// Returns a snapshot without what may differ between two right stores: versions, moments between two reads of the clock, the
@@ -390,6 +401,8 @@ fn plain(mut job: Snapshot, like: &Snapshot, now: Timestamp) -> Snapshot {
     perhaps(&mut job.finished_at, like.finished_at);
     for (failure, like) in job.failures.iter_mut().zip(&like.failures) {
         moment(&mut failure.at, like.at);
+        perhaps(&mut failure.started_at, like.started_at);
+        failure.claim = failure.claim.and(like.claim); // each store counts its own
         if !failure.message.starts_with(BY_THE_WALK) {
             failure.message = "crashed".into();
         }

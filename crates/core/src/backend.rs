@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
+use crate::observer::{Event, Observer, Observers};
+use crate::store::fail_all;
 use crate::upkeep;
 use crate::watch::Watcher;
 use crate::{
-    Acted, Action, ArtifactName, Artifacts, Capabilities, Claim, Claims, Death, Error, ErrorKind, Filter, JobId, Kept,
-    Label, Listed, NewJob, NewPause, Output, Page, Pause, Pushed, QueueName, QueueStats, Renewal, Renewed, Settled,
-    Settlement, Snapshot, Status, Store, Stored, Token, Upkeep, UpkeepFailure, Wakeups, Watch, WorkerSecret, limits,
+    Acted, Action, Answers, ArtifactName, Artifacts, Capabilities, Claim, Claims, Error, ErrorKind, Filter, Gone,
+    JobId, Kept, Label, Listed, Moved, NewJob, NewPause, Output, Page, Pause, Pushed, QueueName, QueueStats, Renewal,
+    Renewed, Rules, RulesChange, Settled, Settlement, Snapshot, Status, Store, Stored, Timestamp, Token, Upkeep,
+    UpkeepFailure, Wakeups, Watch, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, limits,
 };
 
 /// The part of upkeep that deletes the artifacts of deleted jobs.
@@ -34,6 +37,7 @@ struct Inner {
     watcher: Watcher,
     outage: Mutex<Outage>,
     upkeep: upkeep::Shared,
+    observers: Observers,
 }
 
 impl Backend {
@@ -47,43 +51,94 @@ impl Backend {
                 watcher,
                 outage: Mutex::default(),
                 upkeep: upkeep::Shared::default(),
+                observers: Observers::default(),
             }),
         }
     }
 
-    /// Takes jobs over; answers, in order, once they are durable.
+    /// Tells the observer of everything that happens in this process through this backend and its clones, from now on.
     ///
-    /// More than 1,000 jobs are pushed in several calls, each of which takes effect as a whole.
+    /// # Examples
+    ///
+    /// ```
+    /// # use longshore_core::{Backend, Memory, artifact::InMemory, observer::Event};
+    /// # let backend = Backend::new(std::sync::Arc::new(Memory::default()), std::sync::Arc::new(InMemory::default()));
+    /// backend.observe(|event: Event<'_>| {
+    ///     if let Event::Finished { job, ran, .. } = event {
+    ///         println!("{} took {ran:?}", job.kind);
+    ///     }
+    /// });
+    /// ```
+    pub fn observe(&self, observer: impl Observer) {
+        self.inner.observers.add(Arc::new(observer));
+    }
+
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.inner.observers
+    }
+
+    fn tell_rescued(&self, moved: &[Moved]) {
+        moved.iter().for_each(|job| self.observers().tell(Event::Rescued(job)));
+    }
+
+    fn tell_buried(&self, moved: &[Moved]) {
+        moved.iter().for_each(|job| self.observers().tell(Event::Buried(job)));
+    }
+
+    /// Takes jobs over; answers, one a job and in order, once they are durable.
+    ///
+    /// More than 1,000 jobs are pushed in several calls. Some jobs may fail while others are pushed; a repeat with the same jobs is
+    /// answered as if it were the first.
     ///
     /// # Errors
     ///
-    /// Names the first job that is out of bounds, before anything is pushed; or says what the store said.
-    pub async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+    /// Names the first job that is out of bounds, before anything is pushed. What the store says stands in the answers.
+    pub async fn push(&self, jobs: Vec<NewJob>) -> Result<Answers<Pushed>, Error> {
         for (index, job) in jobs.iter().enumerate() {
             job.check().map_err(|e| e.context(format!("job {} of {} ({})", index + 1, jobs.len(), job.kind)))?;
         }
-        let Some(first) = jobs.first() else { return Ok(Vec::new()) };
-        let tried = format!("push {} to queue `{}`", count(jobs.len(), "job"), first.queue);
+        let (Some(first), n) = (jobs.first(), jobs.len()) else { return Ok(Vec::new()) };
+        let tried = format!("push {} to queue `{}`", count(n, "job"), first.queue);
+        let named: Vec<_> = jobs.iter().map(|job| (job.kind.clone(), job.queue.clone())).collect();
         let pushed = self.unnoted(|store| async move {
-            let mut answers = Vec::with_capacity(jobs.len());
+            let mut answers: Answers<Pushed> = Vec::with_capacity(n);
             let mut jobs = jobs.into_iter().peekable();
             while jobs.peek().is_some() {
                 let batch: Vec<_> = jobs.by_ref().take(limits::BATCH).collect();
-                let pushed = store.push(batch).await;
-                // What went before has taken effect, whatever this error says of itself.
-                answers.extend(pushed.map_err(|e| if answers.is_empty() { e } else { e.perhaps_done() })?);
+                answers.extend(store.push(batch).await);
+                if let Some(Err(error)) = answers.last() {
+                    let rest = Error::new(error.kind(), "not pushed, because the jobs before it could not be");
+                    answers.extend(fail_all(n - answers.len(), &rest));
+                    break;
+                }
             }
             Ok(answers)
         });
-        let pushed = pushed.await;
-        // A push that is refused because the disk is full says nothing about renewals, for which room is kept.
-        if !matches!(&pushed, Err(e) if e.kind() == ErrorKind::Full) {
-            self.outage().note(&pushed, Duration::ZERO);
+        let pushed = pushed.await.unwrap_or_else(|e| fail_all(n, &e));
+        for ((kind, queue), answer) in named.iter().zip(&pushed) {
+            if let Ok(answer) = answer {
+                self.observers().tell(Event::Pushed { kind, queue, answer });
+            }
         }
-        pushed.map_err(|e| e.context(tried))
+        // A push that is refused because the disk is full says nothing about renewals, for which room is kept.
+        let failed = pushed.iter().filter_map(|answer| answer.as_ref().err());
+        let told = failed.filter(|e| e.kind() != ErrorKind::Full).find(|e| e.is_retryable());
+        if let Some(error) = told {
+            self.note(&Err::<(), _>(error.shared()), Duration::ZERO);
+        }
+        Ok(pushed.into_iter().map(|answer| answer.map_err(|e| e.context(&tried))).collect())
     }
 
-    /// Hands out ready jobs; see [`Queue::claim`](crate::Queue::claim).
+    /// Pushes one job; see [`Backend::push`].
+    ///
+    /// # Errors
+    ///
+    /// If it is out of bounds, or the store failed. A job that the store refused is an answer.
+    pub async fn push_one(&self, job: NewJob) -> Result<Pushed, Error> {
+        self.push(vec![job]).await?.pop().expect("one job has one answer")
+    }
+
+    /// Hands out ready jobs; see [`Jobs::claim`](crate::Jobs::claim).
     ///
     /// # Errors
     ///
@@ -92,31 +147,53 @@ impl Backend {
     pub async fn claim(&self, mut claim: Claim) -> Result<Claims, Error> {
         limits::check_lease(claim.lease).map_err(|e| e.context("claim jobs"))?;
         claim.limit = claim.limit.min(limits::BATCH);
-        self.run("claim jobs", |store| async move { store.claim(claim).await }).await
+        let claims = self.run("claim jobs", |store| async move { store.claim(claim).await }).await;
+        claims.inspect(|claims| self.tell_buried(&claims.buried))
     }
 
-    /// Extends leases and writes progress; see [`Queue::renew`](crate::Queue::renew).
-    ///
-    /// # Errors
-    ///
-    /// If one of the leases is shorter than 1 second or longer than 10 minutes ([`limits::LEASES`]), before anything is renewed; or says
-    /// what the store said.
-    pub async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
-        for renewal in &renewals {
-            limits::check_lease(renewal.lease)
-                .map_err(|e| e.context(format!("renew the lease of job {}", renewal.id)))?;
+    /// Extends leases and writes progress; see [`Jobs::renew`](crate::Jobs::renew). If one of the leases is shorter than 1 second or longer than 10
+    /// minutes ([`limits::LEASES`]), nothing is renewed.
+    pub async fn renew(&self, renewals: Vec<Renewal>) -> Answers<Renewed> {
+        let n = renewals.len();
+        let check = |renewal: &Renewal| {
+            limits::check_lease(renewal.lease).map_err(|e| e.context(format!("renew the lease of job {}", renewal.id)))
+        };
+        if let Err(wrong) = renewals.iter().try_for_each(check) {
+            return fail_all(n, &wrong);
         }
-        self.run("renew leases", |store| async move { store.renew(renewals).await }).await
+        self.run_each(n, "renew leases", |store| async move { store.renew(renewals).await }).await
     }
 
-    /// Writes how attempts ended; see [`Queue::settle`](crate::Queue::settle).
-    pub async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
-        self.run("settle jobs", |store| async move { store.settle(settlements).await }).await
+    /// Writes how attempts ended; see [`Jobs::settle`](crate::Jobs::settle).
+    pub async fn settle(&self, settlements: Vec<Settlement>) -> Answers<Settled> {
+        let n = settlements.len();
+        self.run_each(n, "settle jobs", |store| async move { store.settle(settlements).await }).await
     }
 
-    /// Takes all jobs from a worker that is surely gone; see [`Queue::release_worker`](crate::Queue::release_worker).
-    pub async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
-        self.run("release a worker's jobs", |store| async move { store.release_worker(worker, death).await }).await
+    /// Settles jobs and claims the next, in one round trip where the store can; see [`Jobs::settle_and_claim`](crate::Jobs::settle_and_claim).
+    pub async fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        mut claim: Claim,
+    ) -> (Answers<Settled>, Result<Claims, Error>) {
+        if let Err(wrong) = limits::check_lease(claim.lease) {
+            return (self.settle(settlements).await, Err(wrong.context("claim jobs")));
+        }
+        claim.limit = claim.limit.min(limits::BATCH);
+        let (n, began) = (settlements.len(), Instant::now());
+        let both = self.unnoted(|store| async move { Ok(store.settle_and_claim(settlements, claim).await) }).await;
+        let (settled, claimed) = both.unwrap_or_else(|e| (fail_all(n, &e), Err(e)));
+        let settled = self.note_each(settled, "settle jobs", began.elapsed());
+        self.note(&claimed, began.elapsed());
+        let claimed = claimed.inspect(|claims| self.tell_buried(&claims.buried));
+        (settled, claimed.map_err(|e| e.context("claim jobs")))
+    }
+
+    /// Takes all jobs from a worker that is surely gone; see [`Jobs::release`](crate::Jobs::release).
+    pub async fn release(&self, worker: WorkerSecret, gone: impl Into<Gone>) -> Result<Vec<Moved>, Error> {
+        let gone = gone.into();
+        let moved = self.run("release a worker's jobs", |store| async move { store.release(worker, gone).await }).await;
+        moved.inspect(|moved| self.tell_rescued(moved))
     }
 
     /// Does a bounded piece of upkeep, artifacts included; says whether there is more to do, and which parts failed.
@@ -129,8 +206,10 @@ impl Backend {
     /// If the store could do no part.
     pub async fn upkeep(&self) -> Result<Kept, Error> {
         let rescue = self.outage().may_rescue();
-        let upkeep = Upkeep { limit: limits::UPKEEP_ROWS, rescue };
+        let upkeep = Upkeep::new(limits::UPKEEP_ROWS, rescue);
         let mut kept = self.run("do upkeep", |store| async move { store.upkeep(upkeep).await }).await?;
+        self.tell_rescued(&kept.rescued);
+        self.tell_buried(&kept.buried);
         if let Err(e) = self.delete_artifacts(&kept.artifacts).await {
             kept.failed.push(UpkeepFailure::new(DELETE_ARTIFACTS, e));
         }
@@ -186,7 +265,7 @@ impl Backend {
         Ok(names.last().copied().filter(|_| names.len() == limits::UPKEEP_ROWS))
     }
 
-    /// Returns jobs by id, in order; `None` for one nobody knows (any more).
+    /// Returns jobs by id, in order; `None` for one that is not found.
     pub async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
         self.run("look up jobs", |store| async move { store.get(ids).await }).await
     }
@@ -217,24 +296,82 @@ impl Backend {
         self.run("list queues", |store| async move { store.queues().await }).await
     }
 
-    /// Replaces a running job's log; see [`Store::write_log`].
+    /// Replaces a running job's log; see [`Logs::write_log`](crate::Logs::write_log).
     pub async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
         self.run("write a log", |store| async move { store.write_log(id, token, text).await }).await
     }
 
-    /// Returns a job's log; empty where it has none, `None` where nobody knows the job.
-    pub async fn log(&self, id: JobId) -> Result<Option<String>, Error> {
-        self.run(format!("read the log of job {id}"), |store| async move { store.log(id).await }).await
+    /// Returns the log of a claim, or of the newest that has one; see [`Logs::log`](crate::Logs::log).
+    pub async fn log(&self, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error> {
+        self.run(format!("read the log of job {id}"), |store| async move { store.log(id, claim).await }).await
     }
 
-    /// Stops handing out jobs of a queue; see [`Store::pause`].
+    /// Returns the rules of a queue.
+    pub async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {
+        self.run(format!("read the rules of queue `{queue}`"), |store| async move { store.rules(queue).await }).await
+    }
+
+    /// Replaces the rules of a queue if they still have that version; see [`Queues::change_rules`](crate::Queues::change_rules).
+    ///
+    /// # Errors
+    ///
+    /// As any call; or if the new rules are none that this program knows.
+    pub async fn change_rules(&self, queue: QueueName, expected: u64, rules: Rules) -> Result<RulesChange, Error> {
+        let tried = format!("change the rules of queue `{queue}`");
+        rules.check_known().map_err(|e| e.context(&tried))?;
+        self.run(tried, |store| async move { store.change_rules(queue, expected, rules).await }).await
+    }
+
+    /// Stops handing out jobs of a queue, until a time or until it is resumed; what runs goes on. Replaces an earlier pause.
     pub async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
-        self.run(format!("pause queue `{queue}`"), |store| async move { store.pause(queue, pause).await }).await
+        let now = self.now().await.map_err(|e| e.context(format!("pause queue `{queue}`")))?;
+        let pause = Pause::begin(pause, now);
+        self.update_rules(queue, |rules| rules.pause = Some(pause.clone())).await?;
+        Ok(pause)
     }
 
     /// Hands out jobs of a queue again; answers whether it was paused.
     pub async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
-        self.run(format!("resume queue `{queue}`"), |store| async move { store.resume(queue).await }).await
+        let now = self.now().await.map_err(|e| e.context(format!("resume queue `{queue}`")))?;
+        let before = self.update_rules(queue, |rules| rules.pause = None).await?;
+        Ok(before.pause.is_some_and(|pause| pause.holds(now)))
+    }
+
+    /// Changes the rules of a queue, whoever else changes them at the same time; returns what they were before.
+    async fn update_rules(&self, queue: QueueName, change: impl Fn(&mut Rules)) -> Result<Rules, Error> {
+        let mut before = self.rules(queue.clone()).await?;
+        // Each turn but the last means that somebody else has changed them: a loop without end is a bug of the store.
+        for _ in 0..100 {
+            before.check_known().map_err(|e| e.context(format!("change the rules of queue `{queue}`")))?;
+            let mut after = before.clone();
+            change(&mut after);
+            match self.change_rules(queue.clone(), before.version, after).await? {
+                RulesChange::Changed(_) => return Ok(before),
+                RulesChange::Conflict(now) => before = now,
+            }
+        }
+        Err(Error::new(ErrorKind::Unavailable, format!("the rules of queue `{queue}` change all the time")))
+    }
+
+    /// Returns the store's time, by which everything of a job is written.
+    pub async fn now(&self) -> Result<Timestamp, Error> {
+        self.run("ask for the time", |store| async move { store.now().await }).await
+    }
+
+    /// Notes that a worker is alive; see [`Workers::note_worker`](crate::Workers::note_worker).
+    pub async fn note_worker(&self, id: WorkerId, note: WorkerNote) -> Result<(), Error> {
+        self.run(format!("note worker {id}"), |store| async move { store.note_worker(id, note).await }).await
+    }
+
+    /// Forgets a worker that has ended.
+    pub async fn forget_worker(&self, id: WorkerId) -> Result<(), Error> {
+        self.run(format!("forget worker {id}"), |store| async move { store.forget_worker(id).await }).await
+    }
+
+    /// Returns a page of the workers that were seen lately, in the order of their ids; at most 200 a page.
+    pub async fn workers(&self, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
+        let limit = limit.clamp(1, limits::PAGE);
+        self.run("list workers", |store| async move { store.workers(after, limit).await }).await
     }
 
     /// Does what a person asks to one job. A deleted job is gone, with its artifact, when this answers.
@@ -302,8 +439,30 @@ impl Backend {
     {
         let began = Instant::now();
         let result = self.unnoted(call).await;
-        self.outage().note(&result, began.elapsed());
+        self.note(&result, began.elapsed());
         result.map_err(|e| e.context(tried))
+    }
+
+    /// As [`Backend::run`], for a call that answers each of `n` items.
+    async fn run_each<T, F>(&self, n: usize, tried: &str, call: impl FnOnce(Arc<dyn Store>) -> F) -> Answers<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Answers<T>> + Send + 'static,
+    {
+        let began = Instant::now();
+        let answers = self.unnoted(|store| {
+            let call = call(store);
+            async move { Ok(call.await) }
+        });
+        let answers = answers.await.unwrap_or_else(|e| fail_all(n, &e));
+        self.note_each(answers, tried, began.elapsed())
+    }
+
+    /// Notes what the answers of one call say of the store. One item that could not reach it is enough: others' renewals may have gone the same way.
+    fn note_each<T>(&self, answers: Answers<T>, tried: &str, took: Duration) -> Answers<T> {
+        let failed = answers.iter().filter_map(|answer| answer.as_ref().err()).find(|e| e.is_retryable());
+        self.note(&failed.map_or(Ok(()), |e| Err(e.shared())), took);
+        answers.into_iter().map(|answer| answer.map_err(|e| e.context(tried))).collect()
     }
 
     async fn unnoted<T, F>(&self, call: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T, Error>
@@ -313,6 +472,16 @@ impl Backend {
     {
         let task: JoinHandle<_> = tokio::spawn(call(Arc::clone(&self.inner.store)));
         task.await.unwrap_or_else(|e| Err(broken_off(&e)))
+    }
+
+    /// Notes what a call says of the way to the store, and tells of it where that has changed.
+    fn note<T>(&self, result: &Result<T, Error>, took: Duration) {
+        let change = self.outage().note(result, took);
+        match (change, result) {
+            (Some(Reached::Away), Err(error)) => self.observers().tell(Event::StoreAway(error)),
+            (Some(Reached::Back), _) => self.observers().tell(Event::StoreBack),
+            _ => {}
+        }
     }
 
     fn outage(&self) -> std::sync::MutexGuard<'_, Outage> {
@@ -338,13 +507,22 @@ enum Outage {
     Over(Instant),
 }
 
+/// How the way to the store has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reached {
+    Away,
+    Back,
+}
+
 impl Outage {
     /// Live workers renew at least this often.
     const RENEWAL: Duration = limits::RENEW;
 
-    fn note<T>(&mut self, result: &Result<T, Error>, took: Duration) {
+    /// Takes note of a call; returns whether the store is away or back since then.
+    fn note<T>(&mut self, result: &Result<T, Error>, took: Duration) -> Option<Reached> {
         let now = Instant::now();
         let unreachable = matches!(result, Err(e) if e.is_retryable());
+        let was_away = matches!(self, Outage::Now);
         *self = match *self {
             _ if unreachable => Outage::Now,
             Outage::Now => Outage::Over(now + limits::LEASE),
@@ -354,6 +532,11 @@ impl Outage {
             Outage::Over(until) => Outage::Over(until),
             Outage::None => Outage::None,
         };
+        match (was_away, unreachable) {
+            (false, true) => Some(Reached::Away),
+            (true, false) => Some(Reached::Back),
+            _ => None,
+        }
     }
 
     fn begin_anew(&mut self) {
@@ -385,7 +568,7 @@ fn count(n: usize, noun: &str) -> String {
 mod tests {
     use super::*;
     use crate::artifact::InMemory;
-    use crate::{Kind, Memory, Nonce, Payload};
+    use crate::{Kind, Memory, Payload};
 
     #[test]
     fn after_an_outage_nobody_is_rescued_for_a_lease() {
@@ -393,9 +576,10 @@ mod tests {
             let down: Result<(), _> = Err(Error::new(kind, "gone"));
             let mut outage = Outage::default();
             assert!(outage.may_rescue());
-            outage.note(&down, Duration::ZERO);
+            assert_eq!(outage.note(&down, Duration::ZERO), Some(Reached::Away));
+            assert_eq!(outage.note(&down, Duration::ZERO), None, "that is known");
             assert!(!outage.may_rescue());
-            outage.note(&Ok(()), Duration::ZERO);
+            assert_eq!(outage.note(&Ok(()), Duration::ZERO), Some(Reached::Back));
             assert!(!outage.may_rescue(), "the store is back, but its workers have not had a lease to renew in");
             outage = Outage::Over(Instant::now());
             assert!(outage.may_rescue());
@@ -411,8 +595,8 @@ mod tests {
         let _ = backend.push(vec![new]).await.unwrap();
         let worker = WorkerSecret::new().id();
         let ask = |lease| {
-            let (queues, kinds) = (vec![queue.clone()], vec![kind.clone()]);
-            Claim { worker, nonce: Nonce::new(), queues, kinds, limit: 1, lease, idle: true }
+            let (queues, kinds) = (vec![queue.clone()], vec![kind.clone().into()]);
+            Claim { lease, ..Claim::new(worker, queues, kinds) }
         };
         let wrong = [Duration::ZERO, Duration::from_millis(999), Duration::from_millis(600_001), limits::LONGEST_LEASE];
 
@@ -423,10 +607,10 @@ mod tests {
 
         let renewal = |lease| Renewal { id: claimed.id, token: claimed.token, lease, progress: None };
         for lease in wrong {
-            let error = backend.renew(vec![renewal(limits::LEASE), renewal(lease)]).await.unwrap_err();
+            let error = backend.renew(vec![renewal(limits::LEASE), renewal(lease)]).await.remove(0).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{lease:?}");
         }
-        assert_eq!(backend.renew(vec![renewal(*limits::LEASES.end())]).await.unwrap(), [Renewed::Held]);
+        assert_eq!(*backend.renew(vec![renewal(*limits::LEASES.end())]).await[0].as_ref().unwrap(), Renewed::Held);
     }
 
     #[test]
@@ -471,29 +655,22 @@ mod tests {
 
     #[tokio::test]
     async fn artifact_that_cannot_be_deleted_stops_no_other_and_no_rescue() {
-        let mut settings = crate::Settings::default();
-        settings.keep_finished = Duration::ZERO;
+        let settings = crate::Settings { keep_finished: Duration::ZERO, ..crate::Settings::default() };
         let jobs = [(); 2]
             .map(|()| NewJob::new(QueueName::default(), "work".parse().unwrap(), crate::Payload::parse("1").unwrap()));
         let [stays, goes] = [jobs[0].id, jobs[1].id].map(|job| ArtifactName { job, claim: 1 });
         let artifacts = Arc::new(Undeletable(crate::artifact::InMemory::default(), stays.job));
         let backend = Backend::new(Arc::new(crate::Memory::new(settings)), artifacts.clone());
         assert_eq!(backend.push(jobs.to_vec()).await.unwrap().len(), 2);
-        let claim = Claim {
-            worker: WorkerSecret::new().id(),
-            nonce: crate::Nonce::new(),
-            queues: vec![QueueName::default()],
-            kinds: vec!["work".parse().unwrap()],
-            limit: 2,
-            lease: limits::LEASE,
-            idle: true,
-        };
+        let work = "work".parse::<crate::Kind>().unwrap();
+        let claim = Claim::new(WorkerSecret::new().id(), vec![QueueName::default()], vec![work.into()]);
+        let claim = Claim { limit: 2, ..claim };
         for job in backend.claim(claim).await.unwrap().jobs {
             let name = ArtifactName { job: job.id, claim: 1 };
             let result = backend.keep(name, Output::new("image/png", vec![0xff; 10])).await.unwrap();
             let outcome = crate::Outcome::Succeed { result: Some(result) };
             let settlement = Settlement { id: job.id, token: job.token, outcome, progress: None };
-            assert_eq!(backend.settle(vec![settlement]).await.unwrap(), [Settled::Done]);
+            assert_eq!(*backend.settle(vec![settlement]).await[0].as_ref().unwrap(), Settled::Done);
         }
         let kept = backend.upkeep().await.unwrap();
         assert_eq!((kept.pruned, kept.artifacts.len()), (2, 2));

@@ -61,7 +61,7 @@ impl Client {
     pub async fn enqueue_many<J: Job>(&self, jobs: impl IntoIterator<Item = J>) -> Result<Vec<Handle<J>>, Error> {
         let new = jobs.into_iter().map(|job| NewJob::of(&job)).collect::<Result<_, _>>()?;
         let pushed = self.backend.push(new).await?;
-        pushed.into_iter().map(|pushed| Handle::of(&self.backend, pushed)).collect()
+        pushed.into_iter().map(|pushed| Handle::of(&self.backend, pushed?)).collect()
     }
 
     /// Returns a handle to a job that was pushed before, by whomever.
@@ -156,7 +156,7 @@ impl<J: Job> Enqueue<J> {
     /// Tries it this often before it is dead.
     pub fn max_attempts(self, attempts: u16) -> Self {
         self.with(|new| {
-            new.max_attempts = attempts;
+            new.max_attempts = Some(attempts);
             Ok(())
         })
     }
@@ -164,7 +164,7 @@ impl<J: Job> Enqueue<J> {
     /// Gives one attempt this long.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|new| {
-            new.timeout = timeout;
+            new.timeout = Some(timeout);
             Ok(())
         })
     }
@@ -196,7 +196,7 @@ impl<J: Job> Enqueue<J> {
 
     async fn push(self) -> Result<Handle<J>, Error> {
         let mut pushed = self.backend.push(vec![self.new?]).await?;
-        Handle::of(&self.backend, pushed.pop().expect("one job has one answer"))
+        Handle::of(&self.backend, pushed.pop().expect("one job has one answer")?)
     }
 }
 

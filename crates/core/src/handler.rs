@@ -60,6 +60,7 @@ pub struct Error {
 pub(crate) enum Then {
     Retry,
     RetryIn(Duration),
+    Outage(Option<Duration>),
     Bury,
     Snooze(Duration),
     Cancel,
@@ -74,6 +75,27 @@ impl Error {
     /// Fails the attempt; it is tried again after this long, for example because a service said so.
     pub fn retry_in(delay: Duration, message: impl fmt::Display) -> Self {
         Error { then: Then::RetryIn(delay), message: message.to_string() }
+    }
+
+    /// Says that something the job needs is away: a service, a network, a licence server. The job is tried again, first after about 5 seconds, then after
+    /// twice as long each time, up to 5 minutes; none of this uses up an attempt. After 24 hours of nothing but outages the job is dead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use longshore_core::handler;
+    /// # fn post() -> Result<(), std::io::Error> { Ok(()) }
+    /// fn send() -> handler::Result<()> {
+    ///     post().map_err(handler::Error::outage)
+    /// }
+    /// ```
+    pub fn outage(message: impl fmt::Display) -> Self {
+        Error { then: Then::Outage(None), message: message.to_string() }
+    }
+
+    /// As [`Error::outage`], where it is known when to try again.
+    pub fn outage_for(delay: Duration, message: impl fmt::Display) -> Self {
+        Error { then: Then::Outage(Some(delay)), message: message.to_string() }
     }
 
     /// Fails the job for good: it is dead at once.

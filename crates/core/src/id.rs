@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{Error, QueueName};
+use crate::{Error, QueueName, name::cut};
 
 /// The id of one job: a UUID (version 8) made by whoever pushes it.
 ///
@@ -130,6 +130,18 @@ impl WorkerId {
 impl fmt::Display for WorkerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for WorkerId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+        let number = u128::from_str_radix(text, 16).ok().filter(|_| hex);
+        number.map(|number| WorkerId(number.to_be_bytes())).ok_or_else(|| {
+            Error::invalid(format!("`{text}` is no worker id: it has 32 digits from 0 to f", text = cut(text, 100)))
+        })
     }
 }
 

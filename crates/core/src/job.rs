@@ -98,7 +98,7 @@ pub struct Idempotency {
 ///     when: When::In(Duration::from_secs(60)),
 ///     ..NewJob::new("mail".parse().unwrap(), "email".parse().unwrap(), Payload::parse("{}").unwrap())
 /// };
-/// assert_eq!(job.max_attempts, 20);
+/// assert_eq!(job.max_attempts, None);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewJob {
@@ -124,10 +124,12 @@ pub struct NewJob {
     pub idempotency: Option<Idempotency>,
     /// A foreign id under which the job can be looked up; the newest job with it wins.
     pub alias: Option<Label>,
-    /// Attempts before it is dead. Defaults to 20.
-    pub max_attempts: u16,
-    /// How long one attempt may take. Defaults to 30 minutes.
-    pub timeout: Duration,
+    /// Attempts before it is dead; its worker may grant fewer. `None`, the default, leaves them to the worker's
+    /// [`JobPolicy`](crate::JobPolicy), and to 20 if that says nothing.
+    pub max_attempts: Option<u16>,
+    /// How long one attempt may take; its worker may grant less. `None`, the default, leaves it to the worker's policy, and to 30 minutes if that says
+    /// nothing.
+    pub timeout: Option<Duration>,
     /// The job is not started, nor tried again, after this: then it is dead (`expired`). Defaults to never.
     pub deadline: Option<When>,
     /// Words to find the job by; at most 16.
@@ -149,8 +151,8 @@ impl NewJob {
             reuse: None,
             idempotency: None,
             alias: None,
-            max_attempts: limits::DEFAULT_ATTEMPTS,
-            timeout: limits::DEFAULT_TIMEOUT,
+            max_attempts: None,
+            timeout: None,
             deadline: None,
             tags: Vec::new(),
         }
@@ -163,8 +165,8 @@ impl NewJob {
     /// If the value cannot be written as JSON within bounds, or its constants are no valid names.
     pub fn of<J: Job>(job: &J) -> Result<Self, Error> {
         let mut new = NewJob::new(J::QUEUE.parse()?, J::KIND.parse()?, Payload::of(job)?);
-        new.max_attempts = J::MAX_ATTEMPTS;
-        new.timeout = J::TIMEOUT;
+        new.max_attempts = Some(J::MAX_ATTEMPTS);
+        new.timeout = Some(J::TIMEOUT);
         new.priority = J::PRIORITY;
         Ok(new)
     }
@@ -185,11 +187,11 @@ impl NewJob {
         if !limits::PRIORITIES.contains(&self.priority) {
             return wrong(format!("priority {} is not within -100 and 100", self.priority));
         }
-        if self.max_attempts == 0 || self.max_attempts > limits::ATTEMPTS {
-            return wrong(format!("{} attempts are not within 1 and {}", self.max_attempts, limits::ATTEMPTS));
+        if let Some(attempts) = self.max_attempts.filter(|attempts| !(1..=limits::ATTEMPTS).contains(attempts)) {
+            return wrong(format!("{attempts} attempts are not within 1 and {}", limits::ATTEMPTS));
         }
-        if self.timeout.is_zero() || self.timeout > limits::TIMEOUT {
-            return wrong(format!("a time-out of {:?} is not within 1 ms and 24 hours", self.timeout));
+        if let Some(timeout) = self.timeout.filter(|timeout| timeout.is_zero() || *timeout > limits::TIMEOUT) {
+            return wrong(format!("a time-out of {timeout:?} is not within 1 ms and 24 hours"));
         }
         if self.tags.len() > limits::TAGS {
             return wrong(format!("{} tags are more than {}", self.tags.len(), limits::TAGS));

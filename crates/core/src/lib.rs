@@ -48,7 +48,9 @@ pub mod payload;
 pub mod output;
 pub mod progress;
 pub mod retry;
+pub mod policy;
 pub mod state;
+mod decide;
 pub mod snapshot;
 pub mod store;
 pub mod backend;
@@ -60,6 +62,8 @@ pub mod watch;
 pub mod memory;
 pub mod client;
 pub mod handler;
+pub mod middleware;
+pub mod observer;
 mod log;
 pub mod worker;
 pub mod upkeep;
@@ -70,22 +74,27 @@ pub mod error;
 pub use artifact::{ArtifactName, Artifacts};
 pub use backend::Backend;
 pub use client::{Client, Handle, WaitError};
+pub use decide::{AttemptEnd, decide};
 pub use error::{Effect, Error, ErrorKind};
 pub use gather::Gather;
 pub use id::{JobId, Nonce, Token, WorkerId, WorkerSecret};
 pub use job::{Idempotency, Job, NewJob, Reuse, Unique, UniqueScope};
 pub use memory::Memory;
+pub use middleware::Next;
 pub use name::{Kind, Label, QueueName};
+pub use observer::{Failed, Observer};
 pub use output::{Answer, Output, Stored};
 pub use payload::Payload;
+pub use policy::{JobPolicy, KindLimits};
 pub use progress::Progress;
 pub use retry::Retry;
 pub use snapshot::{Snapshot, Status};
-pub use state::{Death, Failure, Outcome, Reason, State};
+pub use state::{Death, ExitStatus, Failure, FailureClass, Gone, Outcome, Reason, State};
 pub use store::{
-    Acted, Action, Capabilities, Claim, Claimed, Claims, Cursor, Filter, Instead, Kept, Listed, NewPause, Page, Pause,
-    Pushed, Queue, QueueStats, Reach, Renewal, Renewed, Settings, Settled, Settlement, Store, Survives, Upkeep,
-    UpkeepFailure,
+    Acted, Action, Admission, Answers, Capabilities, Claim, Claimed, Claims, Cursor, Filter, HeldBack, HeldBackReason,
+    Instead, Jobs, Kept, KnownKind, Listed, Logs, Moved, NewPause, Page, Pause, Pushed, QueueState, QueueStats, Queues,
+    Reach, Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Store, Survives, Upkeep, UpkeepFailure,
+    WorkerNote, WorkerSeen, Workers, admit,
 };
 pub use time::{BootTime, Clock, StepWatch, Timestamp, When, millis};
 pub use wakeups::{Ear, Wakeups};

@@ -51,6 +51,14 @@ limits! {
     LEASES: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
     /// A lease that ends farther ahead than this was written by a broken clock and counts as expired. Well above the longest lease that may be asked for.
     LONGEST_LEASE: Duration = Duration::from_secs(3600);
+    /// How often a worker notes in the store that it is alive, and what it does.
+    WORKER_NOTE: Duration = Duration::from_secs(15);
+    /// A worker that has not noted itself for this long counts as gone.
+    WORKER_ALIVE: Duration = Duration::from_secs(60);
+    /// How long the store remembers a worker that does not note itself any more.
+    WORKER_KEPT: Duration = Duration::from_secs(3600);
+    /// Most jobs that a worker names when it notes what it does.
+    WORKER_JOBS: usize = 100;
     /// Shortest time between two progress writes of one job.
     PROGRESS_EVERY: Duration = Duration::from_millis(250);
     /// Longest progress message, in bytes; longer ones are cut.
@@ -59,13 +67,19 @@ limits! {
     CRASHES: u16 = 3;
     /// Wait before a job that was lost to a crash twice runs again, alone in its worker.
     CRASH_BACKOFF: Duration = Duration::from_secs(30);
+    /// Wait after the first attempt that ended in an outage; it doubles with each further one.
+    OUTAGE_BACKOFF: Duration = Duration::from_secs(5);
+    /// Longest wait after an attempt that ended in an outage.
+    LONGEST_OUTAGE_BACKOFF: Duration = Duration::from_secs(300);
+    /// How long a job's attempts may all end in outages until it is dead.
+    OUTAGE: Duration = Duration::from_secs(24 * 3600);
     /// Largest result that is kept in the job's row, in bytes; larger and binary ones become artifacts.
     INLINE_RESULT_BYTES: usize = 64 * 1024;
     /// Largest result of all, in bytes.
     RESULT_BYTES: usize = 64 * 1024 * 1024;
     /// Failures kept for one job: the newest.
     FAILURES_KEPT: usize = 20;
-    /// Most that is kept of the log of a job, in bytes: the end of its newest attempt's.
+    /// Most that is kept of the log of one attempt, in bytes: its end.
     LOG_BYTES: usize = 64 * 1024;
     /// Longest line of a log, in bytes; longer ones are cut.
     LOG_LINE_BYTES: usize = 2 * 1024;
@@ -89,6 +103,8 @@ limits! {
     LIST_SCAN: usize = 5_000;
     /// How long a draining worker waits for running handlers.
     GRACE: Duration = Duration::from_secs(25);
+    /// How long every slot of a worker may be held by handlers that do not return although their attempts are over, until the worker ends.
+    STUCK: Duration = Duration::from_secs(30);
     /// How long a cancelled or timed-out handler may take to notice before it is dropped.
     CANCEL_GRACE: Duration = Duration::from_secs(2);
 }

@@ -10,11 +10,12 @@ use async_trait::async_trait;
 
 use crate::state::{self, Event, Facts, Move};
 use crate::{
-    Acted, Action, BootTime, Capabilities, Claim, Claimed, Claims, Cursor, Death, Error, Failure, Filter, Instead,
-    JobId, Kept, Kind, Label, Listed, NewJob, NewPause, Nonce, Outcome, Page, Pause, Progress, Pushed, Queue,
-    QueueName, QueueStats, Reach, Reason, Renewal, Renewed, Reuse, Settings, Settled, Settlement, Snapshot, State,
-    Status, Store, Stored, Survives, Timestamp, Token, Unique, UniqueScope, Upkeep, Wakeups, WorkerId, WorkerSecret,
-    limits, millis, name::cut,
+    Acted, Action, Admission, Answers, BootTime, Capabilities, Claim, Claimed, Claims, Cursor, Death, Error, Failure,
+    FailureClass, Filter, Gone, HeldBack, HeldBackReason, Instead, JobId, Jobs, Kept, Kind, KindLimits, KnownKind,
+    Label, Listed, Logs, Moved, NewJob, Nonce, Outcome, Page, Progress, Pushed, QueueName, QueueState, QueueStats,
+    Queues, Reach, Reason, Renewal, Renewed, Reuse, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, State,
+    Status, Store, Stored, Survives, Timestamp, Token, Unique, UniqueScope, Upkeep, Wakeups, WorkerId, WorkerNote,
+    WorkerSecret, WorkerSeen, Workers, admit, limits, millis, name::cut,
 };
 
 /// A store in memory; it ends with its process.
@@ -36,8 +37,9 @@ struct Tables {
     workers: HashMap<WorkerId, Worker>,
     kinds: HashMap<Kind, Timestamp>,
     queues: BTreeMap<QueueName, Presence>,
-    paused: BTreeMap<QueueName, Pause>,
+    rules: BTreeMap<QueueName, Rules>,
     answers: HashMap<(QueueName, Label), Answered>,
+    seen: BTreeMap<WorkerId, WorkerSeen>,
 }
 
 /// The answer to a push with an idempotency key.
@@ -51,13 +53,23 @@ struct Answered {
 #[derive(Debug)]
 struct Row {
     job: Snapshot,
+    /// What the job asks for itself, before any worker grants.
+    asked: (Option<u16>, Option<Duration>),
+    /// When the first of a row of outages ended.
+    outage_since: Option<Timestamp>,
     reuse: Option<Reuse>,
     unique: Option<Unique>,
     lease: Option<(Token, BootTime)>,
+    /// The number of the newest claim.
+    claim: Option<u64>,
     settled: Option<Token>,
     keep_until: Option<Timestamp>,
-    log: String,
+    /// By the numbers of claims.
+    logs: BTreeMap<u64, String>,
 }
+
+/// A failure to be noted with a move.
+type Failed<'a> = Option<(FailureClass, &'a str)>;
 
 #[derive(Debug)]
 struct Holder {
@@ -94,22 +106,24 @@ impl Memory {
     }
 
     /// Writes a move into a row, with everything that goes along with it.
-    fn apply(&self, tables: &mut Tables, seq: i64, next: Move, message: Option<&str>) {
+    fn apply(&self, tables: &mut Tables, seq: i64, next: Move, failed: Failed<'_>) {
         let now = self.now();
         let row = tables.rows.get_mut(&seq).expect("the row was just read");
         let before = row.job.state;
-        let job = &mut row.job;
-        if let Some(message) = message {
-            let worker = job.worker;
-            let message = cut(message, limits::FAILURE_BYTES).to_owned();
-            job.failures.push(Failure { at: now, attempt: job.attempt, worker, message });
-            let surplus = job.failures.len().saturating_sub(limits::FAILURES_KEPT);
-            job.failures.drain(..surplus);
+        if let Some((class, message)) = failed {
+            row.note_failure(class, message, now);
         }
+        row.outage_since = match (row.job.outages, next.facts.outages) {
+            (_, 0) => None,
+            (0, _) => Some(now),
+            _ => row.outage_since,
+        };
+        let job = &mut row.job;
         job.state = next.facts.state;
         job.attempt = next.facts.attempt;
         job.crashes = next.facts.crashes;
         job.interruptions = next.facts.interruptions;
+        job.outages = next.facts.outages;
         job.cancel_asked = next.facts.cancel_asked;
         job.reason = next.reason;
         job.version += 1;
@@ -229,10 +243,11 @@ impl Row {
             alias: new.alias,
             tags: new.tags,
             attempt: 0,
-            max_attempts: new.max_attempts,
+            max_attempts: KindLimits::default().attempts(new.max_attempts),
             crashes: 0,
             interruptions: 0,
-            timeout: new.timeout,
+            outages: 0,
+            timeout: KindLimits::default().timeout(new.timeout),
             deadline: new.deadline.map(|when| when.resolve(now)),
             created_at: now,
             run_at: run_at.max(now),
@@ -248,12 +263,15 @@ impl Row {
         };
         Row {
             job,
+            asked: (new.max_attempts, new.timeout),
+            outage_since: None,
             reuse: new.reuse,
             unique: new.unique,
             lease: None,
+            claim: None,
             settled: None,
             keep_until: None,
-            log: String::new(),
+            logs: BTreeMap::new(),
         }
     }
 
@@ -261,9 +279,9 @@ impl Row {
         Facts {
             state: self.job.state,
             attempt: self.job.attempt,
-            max_attempts: self.job.max_attempts,
             crashes: self.job.crashes,
             interruptions: self.job.interruptions,
+            outages: self.job.outages,
             cancel_asked: self.job.cancel_asked,
         }
     }
@@ -272,19 +290,61 @@ impl Row {
         self.lease.is_some_and(|(held, _)| held == token)
     }
 
-    fn claimed(&self, token: Token) -> Claimed {
+    fn claimed(&self, token: Token, now: Timestamp) -> Claimed {
         let job = &self.job;
         Claimed {
             id: job.id,
             token,
             queue: job.queue.clone(),
             kind: job.kind.clone(),
+            key: job.key.clone(),
             payload: job.payload.clone(),
             attempt: job.attempt,
             max_attempts: job.max_attempts,
-            crashes: job.crashes,
             timeout: job.timeout,
+            crashes: job.crashes,
+            outages: job.outages,
+            outage_for: self.outage_since.map_or(Duration::ZERO, |since| now.since(since)),
+            waited: job.started_at.map_or(Duration::ZERO, |started| started.since(job.run_at)),
         }
+    }
+
+    fn moved(&self) -> Moved {
+        let job = &self.job;
+        Moved {
+            id: job.id,
+            queue: job.queue.clone(),
+            kind: job.kind.clone(),
+            worker: job.worker,
+            attempt: job.attempt,
+            crashes: job.crashes,
+            state: job.state,
+            reason: job.reason,
+        }
+    }
+
+    /// Keeps a failure, and forgets the oldest where there are too many.
+    fn note_failure(&mut self, class: FailureClass, message: &str, now: Timestamp) {
+        let job = &mut self.job;
+        let running = job.state == State::Running;
+        job.failures.push(Failure {
+            at: now,
+            started_at: job.started_at.filter(|_| running),
+            class,
+            attempt: job.attempt,
+            claim: self.claim.filter(|_| running),
+            worker: job.worker,
+            message: cut(message, limits::FAILURE_BYTES).to_owned(),
+        });
+        let surplus = job.failures.len().saturating_sub(limits::FAILURES_KEPT);
+        job.failures.drain(..surplus);
+    }
+
+    /// Replaces the log of the newest claim, and forgets those of earlier ones whose failures are not kept.
+    fn write_log(&mut self, claim: u64, text: String) {
+        let failures = &self.job.failures;
+        self.logs.retain(|log, _| failures.iter().any(|failure| failure.claim == Some(*log)));
+        self.logs.insert(claim, text);
     }
 }
 
@@ -321,9 +381,9 @@ impl Tables {
         kept.then(|| if same { earlier.answer.clone() } else { Pushed::Conflict(id) })
     }
 
-    /// Returns the pause of a queue, where it holds.
-    fn pause(&self, queue: &QueueName, now: Timestamp) -> Option<&Pause> {
-        self.paused.get(queue).filter(|pause| pause.holds(now))
+    /// Returns the rules of a queue.
+    fn rules(&self, queue: &QueueName) -> Rules {
+        self.rules.get(queue).cloned().unwrap_or_default()
     }
 
     fn holder(&self, queue: &QueueName, key: &Label, now: Timestamp) -> Option<JobId> {
@@ -342,10 +402,12 @@ impl Tables {
     }
 
     /// Returns a queue's ready jobs of these kinds, best first.
-    fn ready(&self, queue: &QueueName, kinds: &[Kind]) -> Vec<i64> {
-        let ready = self.rows.iter().filter(|(_, row)| {
-            row.job.state == State::Ready && row.job.queue == *queue && kinds.contains(&row.job.kind)
-        });
+    fn ready(&self, queue: &QueueName, kinds: &[KnownKind]) -> Vec<i64> {
+        let is_known = |kind: &Kind| kinds.iter().any(|known| known.kind == *kind);
+        let ready = self
+            .rows
+            .iter()
+            .filter(|(_, row)| row.job.state == State::Ready && row.job.queue == *queue && is_known(&row.job.kind));
         let ranked: BTreeSet<_> = ready.map(|(seq, row)| (-row.job.priority, row.job.run_at, *seq)).collect();
         ranked.into_iter().map(|(.., seq)| seq).collect()
     }
@@ -363,98 +425,17 @@ impl Tables {
 }
 
 #[async_trait]
-impl Queue for Memory {
-    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+impl Jobs for Memory {
+    async fn push(&self, jobs: Vec<NewJob>) -> Answers<Pushed> {
         let mut tables = self.tables();
-        Ok(jobs.into_iter().map(|new| self.push_one(&mut tables, new)).collect())
+        jobs.into_iter().map(|new| Ok(self.push_one(&mut tables, new))).collect()
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claims, Error> {
-        let mut tables = self.tables();
-        let tables = &mut *tables;
-        let (now, boot) = (self.now(), self.settings.clock.boot_time());
-        if let Some(worker) = tables.workers.get(&claim.worker) {
-            if worker.released {
-                return Err(Error::new(crate::ErrorKind::Refused, format!("worker {} was released", claim.worker)));
-            }
-            if worker.nonce == claim.nonce {
-                let until = BootTime { ms: boot.ms + millis(claim.lease), ..boot };
-                let again = |row: &mut Row| {
-                    let (token, _) = row.lease.filter(|(token, _)| worker.tokens.contains(&token.number))?;
-                    let held = row.job.worker == Some(claim.worker);
-                    // The first answer may have been lost long ago: the lease begins anew.
-                    held.then(|| {
-                        row.lease = Some((token, until));
-                        row.claimed(token)
-                    })
-                };
-                let mut jobs: Vec<_> = tables.rows.values_mut().filter_map(again).collect();
-                jobs.sort_by_key(|job| job.token.number);
-                return Ok(Claims { jobs, ..Claims::default() });
-            }
-        }
-        let due = tables.seqs(usize::MAX, |row| {
-            row.job.state == State::Scheduled && row.job.run_at <= now && claim.queues.contains(&row.job.queue)
-        });
-        for seq in due {
-            let next = state::step(tables.rows[&seq].facts(), Event::Due).expect("a scheduled job can be due");
-            self.apply(tables, seq, next, None);
-        }
-        for kind in &claim.kinds {
-            tables.kinds.insert(kind.clone(), now);
-        }
-        let first = tables.last_claim + 1;
-        let mut claims = Claims::default();
-        for queue in &claim.queues {
-            tables.queues.entry(queue.clone()).or_insert(Presence::NEVER).note(now);
-            if tables.pause(queue, now).is_some() {
-                continue;
-            }
-            let ready = tables.ready(queue, &claim.kinds);
-            let alone = |seq: &i64| state::runs_alone(tables.rows[seq].job.crashes);
-            let (alone, mut crowd): (Vec<i64>, Vec<i64>) = ready.into_iter().partition(alone);
-            claims.alone_waits |= !alone.is_empty();
-            if claim.idle && claims.jobs.is_empty() && !alone.is_empty() {
-                crowd = alone;
-            }
-            for seq in crowd {
-                let solo = claims.jobs.first().is_some_and(|job| state::runs_alone(job.crashes));
-                if claims.jobs.len() >= claim.limit || solo {
-                    break;
-                }
-                let facts = tables.rows[&seq].facts();
-                if tables.rows[&seq].job.deadline.is_some_and(|deadline| deadline <= now) {
-                    let next = state::step(facts, Event::Bury(Reason::Expired)).expect("a ready job can be buried");
-                    self.apply(tables, seq, next, None);
-                    continue;
-                }
-                let next = state::step(facts, Event::Claim).expect("a ready job can be claimed");
-                self.apply(tables, seq, next, None);
-                tables.last_claim += 1;
-                let token = Token::new(tables.last_claim);
-                let row = tables.rows.get_mut(&seq).expect("the row was just read");
-                row.lease = Some((token, BootTime { ms: boot.ms + millis(claim.lease), ..boot }));
-                row.job.worker = Some(claim.worker);
-                row.job.started_at = Some(now);
-                row.job.progress = None;
-                claims.jobs.push(row.claimed(token));
-            }
-        }
-        if !claims.jobs.is_empty() {
-            let tokens = first..tables.last_claim + 1;
-            tables.workers.insert(claim.worker, Worker { nonce: claim.nonce, tokens, released: false });
-        }
-        let waiting = tables
-            .rows
-            .values()
-            .filter(|row| row.job.state == State::Scheduled && claim.queues.contains(&row.job.queue));
-        let due = waiting.map(|row| row.job.run_at.since(now));
-        let resumed = claim.queues.iter().filter_map(|queue| Some(tables.pause(queue, now)?.until?.since(now)));
-        claims.next_due = due.chain(resumed).min();
-        Ok(claims)
+        self.tables().claim(self, &claim)
     }
 
-    async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
+    async fn renew(&self, renewals: Vec<Renewal>) -> Answers<Renewed> {
         let mut tables = self.tables();
         let boot = self.settings.clock.boot_time();
         let renew = |renewal: Renewal| {
@@ -466,133 +447,46 @@ impl Queue for Memory {
             }
             if row.job.cancel_asked { Renewed::CancelAsked } else { Renewed::Held }
         };
-        Ok(renewals.into_iter().map(renew).collect())
+        renewals.into_iter().map(renew).map(Ok).collect()
     }
 
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
+    async fn settle(&self, settlements: Vec<Settlement>) -> Answers<Settled> {
         let mut tables = self.tables();
-        let mut answers = Vec::with_capacity(settlements.len());
-        for Settlement { id, token, outcome, progress } in settlements {
-            let Some((seq, row)) = tables.row(id) else {
-                answers.push(Settled::Lost);
-                continue;
-            };
-            if !row.holds(token) {
-                answers.push(if row.settled == Some(token) { Settled::Done } else { Settled::Lost });
-                continue;
-            }
-            let next = state::step(row.facts(), Event::Settle(&outcome)).expect("a held job is running");
-            let message = match &outcome {
-                Outcome::Retry { message, .. } | Outcome::Bury { message, .. } => Some(message.as_str()),
-                _ => None,
-            };
-            let row = tables.rows.get_mut(&seq).expect("the row was just read");
-            if let Some(progress) = progress {
-                row.note(progress);
-            }
-            if let Outcome::Succeed { result } = &outcome {
-                row.job.result.clone_from(result);
-            }
-            self.apply(&mut tables, seq, next, message);
-            answers.push(Settled::Done);
-        }
-        Ok(answers)
+        settlements.into_iter().map(|settlement| Ok(self.settle_one(&mut tables, settlement))).collect()
     }
 
-    async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
+    async fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        claim: Claim,
+    ) -> (Answers<Settled>, Result<Claims, Error>) {
+        let mut tables = self.tables();
+        let settle = |settlement| Ok(self.settle_one(&mut tables, settlement));
+        let settled = settlements.into_iter().map(settle).collect();
+        (settled, tables.claim(self, &claim))
+    }
+
+    async fn release(&self, worker: WorkerSecret, gone: Gone) -> Result<Vec<Moved>, Error> {
         let mut tables = self.tables();
         let id = worker.id();
-        let gone = Worker { nonce: Nonce::new(), tokens: 0..0, released: true };
-        tables.workers.insert(id, gone);
+        let released = Worker { nonce: Nonce::new(), tokens: 0..0, released: true };
+        tables.workers.insert(id, released);
         let held = tables.seqs(usize::MAX, |row| row.lease.is_some() && row.job.worker == Some(id));
-        held.iter().for_each(|seq| self.lose(&mut tables, *seq, death));
-        Ok(held.len())
+        Ok(held.iter().map(|seq| self.lose(&mut tables, *seq, gone)).collect())
     }
 
     async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
         let mut tables = self.tables();
-        let tables = &mut *tables;
-        let (now, boot) = (self.now(), self.settings.clock.boot_time());
         let mut kept = Kept::default();
         if upkeep.rescue {
-            let lost = tables.seqs(upkeep.limit, |row| row.lease.is_some_and(|(_, until)| lease_is_over(until, boot)));
-            for seq in &lost {
-                let (_, until) = tables.rows[seq].lease.expect("checked");
-                let death = if until.boot == boot.boot { Death::Crashed } else { Death::Interrupted };
-                self.lose(tables, *seq, death);
-            }
-            kept.rescued = lost.len();
+            self.rescue(&mut tables, upkeep, &mut kept);
         }
-        let waits = |row: &Row| matches!(row.job.state, State::Ready | State::Scheduled);
-        let expired = tables.seqs(upkeep.limit, |row| waits(row) && row.job.deadline.is_some_and(|at| at <= now));
-        let unknown = tables.seqs(upkeep.limit, |row| {
-            row.job.state == State::Ready && {
-                let presence = tables.queues[&row.job.queue];
-                let known = row.job.run_at.max(tables.kinds[&row.job.kind]).max(presence.since);
-                now.since(known) > limits::UNKNOWN_KIND && now.since(presence.seen) < Duration::from_secs(3600)
-            }
-        });
-        for (seqs, reason) in [(&expired, Reason::Expired), (&unknown, Reason::UnknownKind)] {
-            for seq in seqs {
-                if let Some(next) = state::step(tables.rows[seq].facts(), Event::Bury(reason)) {
-                    self.apply(tables, *seq, next, None);
-                    kept.buried += 1;
-                }
-            }
-        }
-        let old = tables.seqs(upkeep.limit, |row| row.keep_until.is_some_and(|until| until <= now));
-        kept.pruned = old.len();
-        for seq in &old {
-            let result = tables.delete(*seq).and_then(|row| row.job.result);
-            kept.artifacts.extend(artifact(result));
-        }
-        let by_id = &tables.by_id;
-        tables.answers.retain(|_, kept| kept.until > now || kept.job().is_some_and(|id| by_id.contains_key(&id)));
-        let full = |n: usize| n == upkeep.limit;
-        kept.more = full(kept.rescued) || full(expired.len()) || full(unknown.len()) || full(kept.pruned);
+        self.expire(&mut tables, upkeep, &mut kept);
+        self.bury_unknown_kinds(&mut tables, upkeep, &mut kept);
+        self.prune(&mut tables, upkeep, &mut kept);
         Ok(kept)
     }
 
-    fn wakeups(&self) -> &Wakeups {
-        &self.wakeups
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::new("memory", env!("CARGO_PKG_VERSION"), Survives::Nothing, Reach::Process)
-    }
-}
-
-impl Memory {
-    fn lose(&self, tables: &mut Tables, seq: i64, death: Death) {
-        let row = tables.rows.get_mut(&seq).expect("the row was just read");
-        row.lease = None; // a lost claim is not a settled one: its late settle must hear `lost`
-        let next = state::step(row.facts(), Event::Lose(death)).expect("a held job is running");
-        let message = (death == Death::Crashed).then_some("the worker process died, or could not renew its lease");
-        self.apply(tables, seq, next, message);
-    }
-}
-
-impl Row {
-    fn note(&mut self, progress: Progress) {
-        self.job.progress = Some(progress);
-        self.job.version += 1;
-    }
-}
-
-/// Returns whether a lease is over: past its end, from before a reboot, or longer than a lease can be.
-fn lease_is_over(until: BootTime, now: BootTime) -> bool {
-    until.boot != now.boot || until.ms <= now.ms || until.ms > now.ms + millis(limits::LONGEST_LEASE)
-}
-
-fn artifact(result: Option<Stored>) -> Option<crate::ArtifactName> {
-    match result {
-        Some(Stored::Artifact { name, .. }) => Some(name),
-        _ => None,
-    }
-}
-
-#[async_trait]
-impl Store for Memory {
     async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
         let tables = self.tables();
         Ok(ids.into_iter().map(|id| tables.row(id).map(|(_, row)| row.job.clone())).collect())
@@ -625,51 +519,6 @@ impl Store for Memory {
         Ok(listed)
     }
 
-    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
-        let tables = self.tables();
-        let now = self.now();
-        let blank = |queue: &QueueName| QueueStats {
-            queue: queue.clone(),
-            counts: [0; 6],
-            oldest_ready: None,
-            paused: tables.pause(queue, now).cloned(),
-        };
-        let mut stats: BTreeMap<_, _> = tables.queues.keys().map(|queue| (queue, blank(queue))).collect();
-        for Row { job, .. } in tables.rows.values() {
-            let stats = stats.get_mut(&job.queue).expect("a push notes its queue");
-            stats.counts[job.state as usize] += 1;
-            if job.state == State::Ready {
-                stats.oldest_ready = stats.oldest_ready.max(Some(now.since(job.run_at)));
-            }
-        }
-        Ok(stats.into_values().collect())
-    }
-
-    async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
-        let mut tables = self.tables();
-        let held = tables.held(id, token);
-        Ok(held.map(|row| row.log = text).is_some())
-    }
-
-    async fn log(&self, id: JobId) -> Result<Option<String>, Error> {
-        Ok(self.tables().row(id).map(|(_, row)| row.log.clone()))
-    }
-
-    async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
-        let mut tables = self.tables();
-        let pause = Pause::begin(pause, self.now());
-        tables.queues.entry(queue.clone()).or_insert(Presence::NEVER);
-        tables.paused.insert(queue, pause.clone());
-        Ok(pause)
-    }
-
-    async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
-        let mut tables = self.tables();
-        let now = self.now();
-        self.wakeups.ring_work();
-        Ok(tables.paused.remove(&queue).is_some_and(|pause| pause.holds(now)))
-    }
-
     async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
         let mut tables = self.tables();
         let now = self.now();
@@ -699,5 +548,343 @@ impl Store for Memory {
             self.wakeups.ring_cancels();
         }
         Ok(Acted::Done(next.facts.state))
+    }
+}
+
+#[async_trait]
+impl Queues for Memory {
+    async fn now(&self) -> Result<Timestamp, Error> {
+        Ok(self.settings.clock.now())
+    }
+
+    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
+        let tables = self.tables();
+        let now = self.now();
+        let blank = |queue: &QueueName| QueueStats {
+            queue: queue.clone(),
+            counts: [0; 6],
+            oldest_ready: None,
+            rules: tables.rules(queue).at(now),
+        };
+        let mut stats: BTreeMap<_, _> = tables.queues.keys().map(|queue| (queue, blank(queue))).collect();
+        for Row { job, .. } in tables.rows.values() {
+            let stats = stats.get_mut(&job.queue).expect("a push notes its queue");
+            stats.counts[job.state as usize] += 1;
+            if job.state == State::Ready {
+                stats.oldest_ready = stats.oldest_ready.max(Some(now.since(job.run_at)));
+            }
+        }
+        Ok(stats.into_values().collect())
+    }
+
+    async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {
+        Ok(self.tables().rules(&queue))
+    }
+
+    async fn change_rules(&self, queue: QueueName, expected: u64, rules: Rules) -> Result<RulesChange, Error> {
+        let mut tables = self.tables();
+        let before = tables.rules(&queue);
+        if before.version != expected {
+            return Ok(RulesChange::Conflict(before));
+        }
+        tables.queues.entry(queue.clone()).or_insert(Presence::NEVER);
+        tables.rules.insert(queue, Rules { version: expected + 1, ..rules });
+        self.wakeups.ring_work();
+        Ok(RulesChange::Changed(expected + 1))
+    }
+}
+
+#[async_trait]
+impl Logs for Memory {
+    async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
+        let mut tables = self.tables();
+        let held = tables.held(id, token);
+        Ok(held.map(|row| row.write_log(token.number, text)).is_some())
+    }
+
+    async fn log(&self, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error> {
+        let tables = self.tables();
+        let Some((_, Row { logs, .. })) = tables.row(id) else { return Ok(None) };
+        let log = claim.map_or_else(|| logs.values().next_back(), |claim| logs.get(&claim));
+        Ok(Some(log.cloned().unwrap_or_default()))
+    }
+}
+
+#[async_trait]
+impl Workers for Memory {
+    async fn note_worker(&self, id: WorkerId, note: WorkerNote) -> Result<(), Error> {
+        let now = self.now();
+        let mut tables = self.tables();
+        let since = tables.seen.get(&id).map_or(now, |worker| worker.since);
+        tables.seen.insert(id, WorkerSeen { id, since, seen: now, note });
+        Ok(())
+    }
+
+    async fn forget_worker(&self, id: WorkerId) -> Result<(), Error> {
+        self.tables().seen.remove(&id);
+        Ok(())
+    }
+
+    async fn workers(&self, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
+        let tables = self.tables();
+        let workers = tables.seen.values().filter(|worker| after.is_none_or(|after| worker.id > after));
+        Ok(workers.take(limit).cloned().collect())
+    }
+}
+
+impl Store for Memory {
+    fn wakeups(&self) -> &Wakeups {
+        &self.wakeups
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new("memory", env!("CARGO_PKG_VERSION"), Survives::Nothing, Reach::Process)
+    }
+}
+
+/// Claims: earlier answer, promote, pick, start.
+impl Tables {
+    fn claim(&mut self, store: &Memory, claim: &Claim) -> Result<Claims, Error> {
+        let now = store.now();
+        if let Some(earlier) = self.earlier(store, claim)? {
+            return Ok(earlier);
+        }
+        self.promote(store, &claim.queues);
+        for known in &claim.kinds {
+            self.kinds.insert(known.kind.clone(), now);
+        }
+        let first = self.last_claim + 1;
+        let mut claims = Claims::default();
+        for queue in &claim.queues {
+            self.queues.entry(queue.clone()).or_insert(Presence::NEVER).note(now);
+            let rules = self.rules(queue);
+            let admission = match rules.level() > claim.rules_level {
+                true => Admission { most: 0, why: Some(HeldBackReason::UnknownRule), until: None },
+                false => admit(&rules, self.state_of(queue), now),
+            };
+            if let Some(why) = admission.why {
+                let until = admission.wait(now);
+                claims.held_back.push(HeldBack { queue: queue.clone(), why, until });
+                claims.look_in(until);
+            }
+            if admission.most > 0 {
+                self.pick(store, claim, queue, &mut claims);
+            }
+        }
+        if !claims.jobs.is_empty() {
+            let tokens = first..self.last_claim + 1;
+            self.workers.insert(claim.worker, Worker { nonce: claim.nonce, tokens, released: false });
+        }
+        let waits = |row: &&Row| row.job.state == State::Scheduled && claim.queues.contains(&row.job.queue);
+        claims.look_in(self.rows.values().filter(waits).map(|row| row.job.run_at.since(now)).min());
+        Ok(claims)
+    }
+
+    /// Returns what the same claim handed out before, as far as it is still held.
+    fn earlier(&mut self, store: &Memory, claim: &Claim) -> Result<Option<Claims>, Error> {
+        let Some(worker) = self.workers.get(&claim.worker) else { return Ok(None) };
+        if worker.released {
+            return Err(Error::new(crate::ErrorKind::Refused, format!("worker {} was released", claim.worker)));
+        }
+        if worker.nonce != claim.nonce {
+            return Ok(None);
+        }
+        let until = store.lease_until(claim.lease);
+        let again = |row: &mut Row| {
+            let (token, _) = row.lease.filter(|(token, _)| worker.tokens.contains(&token.number))?;
+            let held = row.job.worker == Some(claim.worker);
+            // The first answer may have been lost long ago: the lease begins anew.
+            held.then(|| {
+                row.lease = Some((token, until));
+                row.claimed(token, store.now())
+            })
+        };
+        let mut jobs: Vec<_> = self.rows.values_mut().filter_map(again).collect();
+        jobs.sort_by_key(|job| job.token.number);
+        Ok(Some(Claims { jobs, ..Claims::default() }))
+    }
+
+    /// Makes scheduled jobs of these queues ready whose time has come.
+    fn promote(&mut self, store: &Memory, queues: &[QueueName]) {
+        let now = store.now();
+        let due = self.seqs(usize::MAX, |row| {
+            row.job.state == State::Scheduled && row.job.run_at <= now && queues.contains(&row.job.queue)
+        });
+        for seq in due {
+            let next = state::step(self.rows[&seq].facts(), Event::Due).expect("a scheduled job can be due");
+            store.apply(self, seq, next, None);
+        }
+    }
+
+    /// Picks the best ready jobs of a queue and starts them.
+    fn pick(&mut self, store: &Memory, claim: &Claim, queue: &QueueName, claims: &mut Claims) {
+        let now = store.now();
+        let ready = self.ready(queue, &claim.kinds);
+        let alone = |seq: &i64| state::runs_alone(self.rows[seq].job.crashes);
+        let (alone, mut crowd): (Vec<i64>, Vec<i64>) = ready.into_iter().partition(alone);
+        claims.alone_waits |= !alone.is_empty();
+        if claim.idle && claims.jobs.is_empty() && !alone.is_empty() {
+            crowd = alone;
+        }
+        for seq in crowd {
+            if claims.jobs.len() >= claim.limit || claims.is_alone() {
+                break;
+            }
+            let job = &self.rows[&seq].job;
+            let known = claim.kinds.iter().find(|known| known.kind == job.kind).expect("only known kinds are ready");
+            if claims.jobs.iter().filter(|claimed| claimed.kind == job.kind).count() >= known.wanted {
+                continue;
+            }
+            if job.deadline.is_some_and(|deadline| deadline <= now) {
+                if claims.buried.len() == limits::UPKEEP_ROWS {
+                    claims.look_in(Some(Duration::ZERO));
+                    break;
+                }
+                let facts = self.rows[&seq].facts();
+                let next = state::step(facts, Event::Bury(Reason::Expired)).expect("a ready job can be buried");
+                store.apply(self, seq, next, None);
+                claims.buried.push(self.rows[&seq].moved());
+                continue;
+            }
+            claims.jobs.push(self.start(store, claim, known.limits, seq));
+        }
+    }
+
+    /// Hands a ready job to a worker.
+    fn start(&mut self, store: &Memory, claim: &Claim, limits: KindLimits, seq: i64) -> Claimed {
+        let next = state::step(self.rows[&seq].facts(), Event::Claim).expect("a ready job can be claimed");
+        store.apply(self, seq, next, None);
+        self.last_claim += 1;
+        let (token, now) = (Token::new(self.last_claim), store.now());
+        let row = self.rows.get_mut(&seq).expect("the row was just read");
+        row.lease = Some((token, store.lease_until(claim.lease)));
+        row.claim = Some(token.number);
+        let (attempts, timeout) = row.asked;
+        row.job.max_attempts = limits.attempts(attempts);
+        row.job.timeout = limits.timeout(timeout);
+        row.job.worker = Some(claim.worker);
+        row.job.started_at = Some(now);
+        row.job.progress = None;
+        row.claimed(token, now)
+    }
+
+    fn state_of(&self, queue: &QueueName) -> QueueState {
+        let runs = |row: &&Row| row.job.state == State::Running && row.job.queue == *queue;
+        QueueState { running: self.rows.values().filter(runs).count() as u64 }
+    }
+}
+
+impl Memory {
+    fn lease_until(&self, lease: Duration) -> BootTime {
+        let boot = self.settings.clock.boot_time();
+        BootTime { ms: boot.ms + millis(lease), ..boot }
+    }
+
+    fn settle_one(&self, tables: &mut Tables, settlement: Settlement) -> Settled {
+        let Settlement { id, token, outcome, progress } = settlement;
+        let Some((seq, row)) = tables.row(id) else { return Settled::Lost };
+        if !row.holds(token) {
+            return if row.settled == Some(token) { Settled::Done } else { Settled::Lost };
+        }
+        let next = state::step(row.facts(), Event::Settle(&outcome)).expect("a held job is running");
+        let row = tables.rows.get_mut(&seq).expect("the row was just read");
+        if let Some(progress) = progress {
+            row.note(progress);
+        }
+        if let Outcome::Succeed { result } = &outcome {
+            row.job.result.clone_from(result);
+        }
+        self.apply(tables, seq, next, outcome.failure());
+        Settled::Done
+    }
+
+    fn lose(&self, tables: &mut Tables, seq: i64, gone: Gone) -> Moved {
+        let row = tables.rows.get_mut(&seq).expect("the row was just read");
+        row.lease = None; // a lost claim is not a settled one: its late settle must hear `lost`
+        let next = state::step(row.facts(), Event::Lose(gone.death)).expect("a held job is running");
+        let message = gone.to_string();
+        let failed = (gone.death == Death::Crashed).then_some((FailureClass::Crash, message.as_str()));
+        self.apply(tables, seq, next, failed);
+        tables.rows[&seq].moved()
+    }
+
+    /// Takes jobs from workers that are gone.
+    fn rescue(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
+        let boot = self.settings.clock.boot_time();
+        let lost = tables.seqs(upkeep.limit, |row| {
+            let known = tables.rules(&row.job.queue).level() <= upkeep.rules_level;
+            known && row.lease.is_some_and(|(_, until)| lease_is_over(until, boot))
+        });
+        for seq in &lost {
+            let (_, until) = tables.rows[seq].lease.expect("checked");
+            let gone = if until.boot == boot.boot { Gone::LEASE_ENDED } else { Death::Interrupted.into() };
+            kept.rescued.push(self.lose(tables, *seq, gone));
+        }
+        kept.more |= lost.len() == upkeep.limit;
+    }
+
+    /// Buries jobs whose deadline has passed.
+    fn expire(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
+        let now = self.now();
+        let waits = |row: &Row| matches!(row.job.state, State::Ready | State::Scheduled);
+        let expired = tables.seqs(upkeep.limit, |row| waits(row) && row.job.deadline.is_some_and(|at| at <= now));
+        self.bury_all(tables, &expired, Reason::Expired, upkeep, kept);
+    }
+
+    /// Buries jobs that no worker of their queue has known for a day.
+    fn bury_unknown_kinds(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
+        let now = self.now();
+        let unknown = tables.seqs(upkeep.limit, |row| {
+            row.job.state == State::Ready && {
+                let presence = tables.queues[&row.job.queue];
+                let known = row.job.run_at.max(tables.kinds[&row.job.kind]).max(presence.since);
+                now.since(known) > limits::UNKNOWN_KIND && now.since(presence.seen) < Duration::from_secs(3600)
+            }
+        });
+        self.bury_all(tables, &unknown, Reason::UnknownKind, upkeep, kept);
+    }
+
+    fn bury_all(&self, tables: &mut Tables, seqs: &[i64], reason: Reason, upkeep: Upkeep, kept: &mut Kept) {
+        for seq in seqs {
+            if let Some(next) = state::step(tables.rows[seq].facts(), Event::Bury(reason)) {
+                self.apply(tables, *seq, next, None);
+                kept.buried.push(tables.rows[seq].moved());
+            }
+        }
+        kept.more |= seqs.len() == upkeep.limit;
+    }
+
+    /// Deletes finished jobs and answers to pushes whose time is over.
+    fn prune(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
+        let now = self.now();
+        let old = tables.seqs(upkeep.limit, |row| row.keep_until.is_some_and(|until| until <= now));
+        kept.pruned = old.len();
+        for seq in &old {
+            let result = tables.delete(*seq).and_then(|row| row.job.result);
+            kept.artifacts.extend(artifact(result));
+        }
+        let by_id = &tables.by_id;
+        tables.answers.retain(|_, kept| kept.until > now || kept.job().is_some_and(|id| by_id.contains_key(&id)));
+        kept.more |= old.len() == upkeep.limit;
+        tables.seen.retain(|_, worker| now.since(worker.seen) < limits::WORKER_KEPT);
+    }
+}
+
+impl Row {
+    fn note(&mut self, progress: Progress) {
+        self.job.progress = Some(progress);
+        self.job.version += 1;
+    }
+}
+
+/// Returns whether a lease is over: past its end, from before a reboot, or longer than a lease can be.
+fn lease_is_over(until: BootTime, now: BootTime) -> bool {
+    until.boot != now.boot || until.ms <= now.ms || until.ms > now.ms + millis(limits::LONGEST_LEASE)
+}
+
+fn artifact(result: Option<Stored>) -> Option<crate::ArtifactName> {
+    match result {
+        Some(Stored::Artifact { name, .. }) => Some(name),
+        _ => None,
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// use longshore_core::Retry;
 ///
 /// let retry = Retry { base: Duration::from_secs(2), cap: Duration::from_secs(60) };
-/// let third = retry.delay(3);
+/// let third = retry.delay(3, 0.7);
 /// assert!(third >= Duration::from_secs(4) && third <= Duration::from_secs(8));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +29,11 @@ impl Retry {
     /// The default: 2 s, 4 s, 8 s … up to an hour; with 20 attempts a job is tried for about nine hours.
     pub const DEFAULT: Retry = Retry { base: Duration::from_secs(2), cap: Duration::from_secs(3600) };
 
-    /// Returns how long to wait after that attempt failed; attempts count from 1.
-    pub fn delay(&self, attempt: u16) -> Duration {
+    /// Returns how long to wait after that attempt failed; attempts count from 1. `jitter`, from 0 to 1, says how much of the random half is
+    /// waited.
+    pub fn delay(&self, attempt: u16, jitter: f64) -> Duration {
         let full = self.base.saturating_mul(1 << u32::from(attempt.saturating_sub(1)).min(30)).min(self.cap);
-        full / 2 + full.mul_f64(fastrand::f64() / 2.0)
+        full / 2 + full.mul_f64(jitter.clamp(0.0, 1.0) / 2.0)
     }
 }
 
@@ -51,13 +52,13 @@ mod tests {
         let retry = Retry::DEFAULT;
         for attempt in 1..=1000u16 {
             let full = Duration::from_secs(2).saturating_mul(1 << u32::from(attempt - 1).min(30)).min(retry.cap);
-            let delay = retry.delay(attempt);
+            let delay = retry.delay(attempt, fastrand::f64());
             assert!(delay >= full / 2 && delay <= full, "attempt {attempt}: {delay:?} of {full:?}");
         }
     }
 
     #[test]
     fn a_zero_base_retries_at_once() {
-        assert_eq!(Retry { base: Duration::ZERO, cap: Duration::ZERO }.delay(7), Duration::ZERO);
+        assert_eq!(Retry { base: Duration::ZERO, cap: Duration::ZERO }.delay(7, 0.5), Duration::ZERO);
     }
 }

@@ -31,13 +31,15 @@ pub struct Snapshot {
     pub tags: Vec<Label>,
     /// Attempts begun, the running one included.
     pub attempt: u16,
-    /// Attempts allowed.
+    /// Attempts allowed: what its newest claim granted, before the first what it asked for, or 20.
     pub max_attempts: u16,
     /// Worker processes that died with it.
     pub crashes: u16,
     /// Runs that ended through no fault of the job: a stop, a snooze, a reboot.
     pub interruptions: u32,
-    /// How long one attempt may take.
+    /// Attempts in a row that ended in an outage.
+    pub outages: u16,
+    /// How long one attempt may take: what its newest claim granted, before the first what it asked for, or 30 minutes.
     pub timeout: Duration,
     /// The moment after which it is not started, nor tried again.
     pub deadline: Option<Timestamp>,

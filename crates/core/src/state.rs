@@ -88,11 +88,31 @@ pub enum Reason {
     UnknownKind,
     /// What the store holds of it makes no sense.
     Corrupt,
+    /// For 24 hours all its attempts ended in an outage of something that it needs.
+    Outage,
 }
 
 impl Reason {
-    const ALL: [Reason; 6] =
-        [Reason::Exhausted, Reason::Fatal, Reason::Crashed, Reason::Expired, Reason::UnknownKind, Reason::Corrupt];
+    const ALL: [Reason; 7] = [
+        Reason::Exhausted,
+        Reason::Fatal,
+        Reason::Crashed,
+        Reason::Expired,
+        Reason::UnknownKind,
+        Reason::Corrupt,
+        Reason::Outage,
+    ];
+
+    /// Returns the class of the failure that goes with it.
+    pub fn class(self) -> FailureClass {
+        match self {
+            Reason::Exhausted => FailureClass::Retry,
+            Reason::Fatal | Reason::Expired | Reason::UnknownKind => FailureClass::Fatal,
+            Reason::Crashed => FailureClass::Crash,
+            Reason::Corrupt => FailureClass::Corrupt,
+            Reason::Outage => FailureClass::Outage,
+        }
+    }
 
     /// Returns the reason's name.
     pub fn as_str(self) -> &'static str {
@@ -103,6 +123,7 @@ impl Reason {
             Reason::Expired => "expired",
             Reason::UnknownKind => "unknown_kind",
             Reason::Corrupt => "corrupt",
+            Reason::Outage => "outage",
         }
     }
 }
@@ -129,17 +150,69 @@ impl FromStr for Reason {
 pub struct Failure {
     /// When it ended, by the store's clock.
     pub at: Timestamp,
+    /// When it started; `None` where it never did, or a version that did not keep this wrote the failure.
+    pub started_at: Option<Timestamp>,
+    /// What kind of failure it was.
+    pub class: FailureClass,
     /// Which attempt it was; an interrupted or crashed one has the number it would have had.
     pub attempt: u16,
+    /// The number of its claim, which names its log; `None` where it had none, or a version that did not keep this wrote the failure.
+    pub claim: Option<u64>,
     /// The worker that ran it.
     pub worker: Option<WorkerId>,
     /// What went wrong; at most 4 KiB.
     pub message: String,
 }
 
-/// What a worker says of an attempt that has ended. Core decides it, stores only write it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What kind of failure an attempt ended with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
+pub enum FailureClass {
+    /// It failed in a way that may be over next time: it used up an attempt.
+    Retry,
+    /// It failed in a way that no repeat mends.
+    Fatal,
+    /// Something that the job needs was away: it used up no attempt.
+    Outage,
+    /// The worker process died, or lost its lease: it used up no attempt, and is counted apart.
+    Crash,
+    /// What the store holds of the job makes no sense.
+    Corrupt,
+}
+
+impl FailureClass {
+    /// All classes, in the order of their numbers.
+    pub const ALL: [FailureClass; 5] =
+        [FailureClass::Retry, FailureClass::Fatal, FailureClass::Outage, FailureClass::Crash, FailureClass::Corrupt];
+
+    /// Returns the class's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FailureClass::Retry => "retry",
+            FailureClass::Fatal => "fatal",
+            FailureClass::Outage => "outage",
+            FailureClass::Crash => "crash",
+            FailureClass::Corrupt => "corrupt",
+        }
+    }
+
+    /// Takes back the number that a store has kept, which is its place in [`FailureClass::ALL`]; an unknown one is a retry.
+    pub fn from_number(number: i64) -> Self {
+        let known = usize::try_from(number).ok().and_then(|number| FailureClass::ALL.get(number));
+        known.copied().unwrap_or(FailureClass::Retry)
+    }
+}
+
+impl fmt::Display for FailureClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What a worker says of an attempt that has ended. [`decide`](crate::decide()) decides it, stores only write it.
+///
+/// Exhaustive on purpose: the compiler names every store that misses a new one.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The handler returned.
     Succeed {
@@ -151,6 +224,13 @@ pub enum Outcome {
         /// After this long.
         delay: Duration,
         /// What went wrong.
+        message: String,
+    },
+    /// Something that the job needs is away: it is tried again and costs no attempt.
+    Outage {
+        /// After this long.
+        delay: Duration,
+        /// What is away.
         message: String,
     },
     /// It asked to be run later; costs no attempt.
@@ -171,6 +251,18 @@ pub enum Outcome {
     Cancel,
 }
 
+impl Outcome {
+    /// Returns the class and the message of the failure that it records, where it records one.
+    pub fn failure(&self) -> Option<(FailureClass, &str)> {
+        match self {
+            Outcome::Retry { message, .. } => Some((FailureClass::Retry, message)),
+            Outcome::Outage { message, .. } => Some((FailureClass::Outage, message)),
+            Outcome::Bury { reason, message } => Some((reason.class(), message)),
+            Outcome::Succeed { .. } | Outcome::Snooze { .. } | Outcome::Release | Outcome::Cancel => None,
+        }
+    }
+}
+
 /// Who died when a lease ended or a worker was released, which decides what it costs the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Death {
@@ -178,6 +270,56 @@ pub enum Death {
     Interrupted,
     /// The worker process: counted apart from attempts; the third makes the job dead.
     Crashed,
+}
+
+/// What is known of a worker that is gone. Displays as the message of the failure of each job that it held.
+///
+/// # Examples
+///
+/// ```
+/// use longshore_core::{Death, ExitStatus, Gone};
+///
+/// let killed = Gone { death: Death::Crashed, status: Some(ExitStatus::Signal(9)) };
+/// assert_eq!(killed.to_string(), "the worker process was killed by signal 9");
+/// assert_eq!(Gone::LEASE_ENDED.to_string(), "the worker process died, or could not renew its lease");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone {
+    /// What kind of death it was, which decides what it costs the jobs.
+    pub death: Death,
+    /// How the process ended, where somebody saw it.
+    pub status: Option<ExitStatus>,
+}
+
+impl Gone {
+    /// A worker whose lease ended and of which nothing else is known.
+    pub const LEASE_ENDED: Gone = Gone { death: Death::Crashed, status: None };
+}
+
+impl From<Death> for Gone {
+    fn from(death: Death) -> Self {
+        Gone { death, status: None }
+    }
+}
+
+impl fmt::Display for Gone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.status, self.death) {
+            (Some(ExitStatus::Code(code)), _) => write!(f, "the worker process exited with code {code}"),
+            (Some(ExitStatus::Signal(signal)), _) => write!(f, "the worker process was killed by signal {signal}"),
+            (None, Death::Crashed) => f.write_str("the worker process died, or could not renew its lease"),
+            (None, Death::Interrupted) => f.write_str("the worker was stopped"),
+        }
+    }
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// With this code.
+    Code(i32),
+    /// Killed by this signal.
+    Signal(i32),
 }
 
 /// What can happen to a job.
@@ -206,12 +348,12 @@ pub struct Facts {
     pub state: State,
     /// Attempts begun, the running one included.
     pub attempt: u16,
-    /// Attempts allowed.
-    pub max_attempts: u16,
     /// Worker processes that died with it.
     pub crashes: u16,
     /// Runs that ended through no fault of the job.
     pub interruptions: u32,
+    /// Attempts in a row that ended in an outage. A store keeps beside it when the first of them ended, for as long as this is not 0.
+    pub outages: u16,
     /// Whether somebody asked to call it off while it ran.
     pub cancel_asked: bool,
 }
@@ -248,6 +390,11 @@ pub fn step(facts: Facts, event: Event<'_>) -> Option<Move> {
         next.facts.interruptions += 1;
         next
     };
+    // The handler could do its work, or said what it waits for: a row of outages is over.
+    let reached = |mut next: Move| {
+        next.facts.outages = 0;
+        next
+    };
     match (facts.state, event) {
         (Scheduled, Event::Due) => Some(to(Ready)),
         (Ready, Event::Claim) => {
@@ -259,11 +406,13 @@ pub fn step(facts: Facts, event: Event<'_>) -> Option<Move> {
         (Running, Event::Settle(Outcome::Bury { reason, .. })) => Some(dead(*reason)),
         (Running, Event::Settle(Outcome::Cancel)) => Some(to(Cancelled)),
         (Running, Event::Settle(_) | Event::Lose(_)) if facts.cancel_asked => Some(to(Cancelled)),
-        (Running, Event::Settle(Outcome::Retry { .. })) if facts.attempt >= facts.max_attempts => {
-            Some(dead(Reason::Exhausted))
+        (Running, Event::Settle(Outcome::Retry { delay, .. })) => Some(reached(after(*delay))),
+        (Running, Event::Settle(Outcome::Outage { delay, .. })) => {
+            let mut next = unburned(after(*delay));
+            next.facts.outages = facts.outages.saturating_add(1);
+            Some(next)
         }
-        (Running, Event::Settle(Outcome::Retry { delay, .. })) => Some(after(*delay)),
-        (Running, Event::Settle(Outcome::Snooze { delay })) => Some(interrupted(after(*delay))),
+        (Running, Event::Settle(Outcome::Snooze { delay })) => Some(reached(interrupted(after(*delay)))),
         (Running, Event::Settle(Outcome::Release) | Event::Lose(Death::Interrupted)) => Some(interrupted(to(Ready))),
         (Running, Event::Lose(Death::Crashed)) => {
             let crashes = facts.crashes + 1;
@@ -283,7 +432,7 @@ pub fn step(facts: Facts, event: Event<'_>) -> Option<Move> {
         }
         (Dead | Cancelled, Event::Retry) => {
             let mut next = after(Duration::ZERO);
-            next.facts = Facts { attempt: 0, crashes: 0, cancel_asked: false, ..next.facts };
+            next.facts = Facts { attempt: 0, crashes: 0, outages: 0, cancel_asked: false, ..next.facts };
             Some(next)
         }
         (Scheduled, Event::Retry) => Some(after(Duration::ZERO)),
@@ -302,13 +451,14 @@ mod tests {
     use super::*;
 
     fn running() -> Facts {
-        Facts { state: State::Running, attempt: 3, max_attempts: 5, crashes: 0, interruptions: 0, cancel_asked: false }
+        Facts { state: State::Running, attempt: 3, crashes: 0, interruptions: 0, outages: 0, cancel_asked: false }
     }
 
     fn every_event(check: impl Fn(Event<'_>)) {
         let outcomes = [
             Outcome::Succeed { result: None },
             Outcome::Retry { delay: Duration::from_secs(1), message: String::new() },
+            Outcome::Outage { delay: Duration::from_secs(1), message: String::new() },
             Outcome::Snooze { delay: Duration::from_secs(1) },
             Outcome::Release,
             Outcome::Bury { reason: Reason::Fatal, message: String::new() },
@@ -363,10 +513,22 @@ mod tests {
     }
 
     #[test]
-    fn the_last_failed_attempt_is_dead_even_if_the_worker_asked_for_a_retry() {
+    fn retry_is_a_retry_whatever_the_attempt() {
         let retry = Outcome::Retry { delay: Duration::from_secs(9), message: "no".into() };
-        let last = Facts { attempt: 5, ..running() };
-        assert_eq!(step(last, Event::Settle(&retry)).unwrap().reason, Some(Reason::Exhausted));
-        assert_eq!(step(running(), Event::Settle(&retry)).unwrap().wait, Some(Duration::from_secs(9)));
+        let last = Facts { attempt: u16::MAX, ..running() };
+        assert_eq!(step(last, Event::Settle(&retry)).unwrap().wait, Some(Duration::from_secs(9)));
+    }
+
+    #[test]
+    fn outage_costs_no_attempt_and_is_counted_until_an_attempt_gets_through() {
+        let outage = Outcome::Outage { delay: Duration::from_secs(9), message: "no".into() };
+        let next = step(Facts { outages: 4, ..running() }, Event::Settle(&outage)).unwrap();
+        assert_eq!((next.facts.state, next.facts.attempt, next.facts.outages), (State::Scheduled, 2, 5));
+        let after = |outcome| step(Facts { outages: 5, ..running() }, Event::Settle(&outcome)).unwrap().facts.outages;
+        assert_eq!(after(Outcome::Retry { delay: Duration::ZERO, message: String::new() }), 0);
+        assert_eq!(after(Outcome::Snooze { delay: Duration::ZERO }), 0);
+        assert_eq!(after(Outcome::Release), 5, "a worker that stopped says nothing of the outage");
+        let crashed = step(Facts { outages: 5, ..running() }, Event::Lose(Death::Crashed)).unwrap();
+        assert_eq!(crashed.facts.outages, 5);
     }
 }

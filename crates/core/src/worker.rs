@@ -1,18 +1,19 @@
 //! The worker runtime: claims jobs, runs their handlers, keeps their leases, settles them, and stops well.
 //!
-//! In reading order: [`Worker`] (what a user sets up), `dispatcher` (one event loop, one owner of all state), `fetch`
-//! (when to claim next), `attempt` (one
-//! attempt as a pipeline), `terms` (what a kind grants to its jobs), `keeper` (leases and progress, on a thread of its own),
-//! `registry` (handlers by kind), `turns` (whose queue is first), `signals`.
+//! In reading order: [`Worker`] (what a user sets up), `dispatcher` (one event loop, one owner of all state), `load` (what runs), `fetch`
+//! (when to claim next), `settling` (outcomes on their way), `attempt` (one attempt as a pipeline), `keeper` (leases and progress, on a
+//! thread of its own), `registry` (handlers by kind), `turns` (whose queue is first).
 
 mod dispatcher;
+mod load;
 mod fetch;
+mod settling;
 mod attempt;
-mod terms;
 mod keeper;
 mod registry;
 mod turns;
-mod signals;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,16 +22,17 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::handler::{self, BlockingHandler, Ctx, Handler, Provided, States};
-use crate::{Backend, Error, Job, Kind, Output, Payload, QueueName, WorkerId, WorkerSecret, limits};
+use crate::middleware::{Middleware, Next};
+use crate::observer::{self, Failed};
+use crate::{
+    Backend, Error, Job, JobPolicy, Kind, KnownKind, Output, Payload, QueueName, State, WorkerId, WorkerSecret, limits,
+};
 
 use dispatcher::{Command, Dispatcher};
 use registry::Registry;
 use turns::Turns;
 
-pub use signals::Signals;
-pub use terms::Terms;
-
-/// A worker in the making: handlers, queues and limits; then [`Worker::run`] or [`Worker::start`].
+/// A worker in the making: handlers, queues and limits; then [`Worker::run_until`] or [`Worker::start`].
 ///
 /// Without queues it works on those of its handlers' jobs.
 ///
@@ -48,7 +50,7 @@ pub use terms::Terms;
 ///     .queue("mail", 3)
 ///     .queue("bulk", 1)
 ///     .concurrency(20)
-///     .run()
+///     .run_until(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
 ///     .await?;
 /// std::process::exit(ended.exit_code());
 /// # }
@@ -65,6 +67,10 @@ pub struct Worker {
     concurrency: usize,
     lease: Duration,
     grace: Duration,
+    stuck: Duration,
+    secret: WorkerSecret,
+    most_of_kind: Vec<(String, usize)>,
+    middleware: Vec<Middleware>,
     wrong: Option<Error>,
 }
 
@@ -72,10 +78,13 @@ pub struct Worker {
 #[derive(Debug)]
 struct Plan {
     turns: Turns,
-    kinds: Vec<Kind>,
+    /// What it has handlers for, and how many of each may run at a time.
+    kinds: Vec<(KnownKind, Option<usize>)>,
     concurrency: usize,
     lease: Duration,
     grace: Duration,
+    stuck: Duration,
+    middleware: Arc<[Middleware]>,
 }
 
 impl Worker {
@@ -91,6 +100,10 @@ impl Worker {
             concurrency: 10,
             lease: limits::LEASE,
             grace: limits::GRACE,
+            stuck: limits::STUCK,
+            secret: WorkerSecret::new(),
+            most_of_kind: Vec::new(),
+            middleware: Vec::new(),
             wrong: None,
         }
     }
@@ -121,27 +134,27 @@ impl Worker {
     /// # Examples
     ///
     /// ```
-    /// use longshore_core::worker::{Terms, Worker};
-    /// use longshore_core::{Backend, Memory, Output, artifact::InMemory};
+    /// use longshore_core::worker::Worker;
+    /// use longshore_core::{Backend, JobPolicy, Memory, Output, artifact::InMemory};
     /// use std::{sync::Arc, time::Duration};
     ///
     /// let backend = Backend::new(Arc::new(Memory::default()), Arc::new(InMemory::default()));
-    /// let terms = Terms { timeout: Some(Duration::from_secs(60)), ..Terms::default() };
-    /// let worker = Worker::new(backend).handle_kind("echo".parse().unwrap(), terms, |payload, _ctx| async move {
+    /// let policy = JobPolicy { timeout: Some(Duration::from_secs(60)), ..JobPolicy::default() };
+    /// let worker = Worker::new(backend).handle_kind("echo".parse().unwrap(), policy, |payload, _ctx| async move {
     ///     Ok(Output::new("application/json", payload.as_str().to_owned()))
     /// });
     /// ```
-    pub fn handle_kind<H, Fut>(mut self, kind: Kind, terms: Terms, handler: H) -> Self
+    pub fn handle_kind<H, Fut>(mut self, kind: Kind, policy: JobPolicy, handler: H) -> Self
     where
         H: Fn(Payload, Ctx) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = handler::Result<Output>> + Send + 'static,
     {
         self.note_once(kind.as_str());
-        if let Err(wrong) = terms.check() {
+        if let Err(wrong) = policy.check() {
             self.wrong.get_or_insert(wrong.context(format!("kind `{kind}`")));
         }
         self.kind_queues.push("default");
-        self.registry.add_untyped(&kind, terms, registry::run_untyped(handler));
+        self.registry.add_untyped(&kind, policy, registry::run_untyped(handler));
         self
     }
 
@@ -193,9 +206,78 @@ impl Worker {
         self
     }
 
-    /// Waits this long for running jobs when asked to end. Defaults to 25 seconds.
+    /// Runs at most so many jobs of one kind at a time, within the slots that the worker has. Without it a kind may take them all.
+    pub fn concurrency_of(mut self, kind: &str, slots: usize) -> Self {
+        self.most_of_kind.push((kind.to_owned(), slots));
+        self
+    }
+
+    /// Works under that secret, so that whoever made it, a supervisor for one, can release the worker's jobs once its process is gone. A secret
+    /// must not be used twice. Defaults to a fresh one.
+    pub fn secret(mut self, secret: WorkerSecret) -> Self {
+        self.secret = secret;
+        self
+    }
+
+    /// Wraps every attempt of every kind: the function gets the attempt's context and the rest of the attempt, and what it returns counts. The
+    /// first that was added is the outermost.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use longshore_core::worker::Worker;
+    /// # use longshore_core::{Backend, Memory, artifact::InMemory};
+    /// # let backend = Backend::new(std::sync::Arc::new(Memory::default()), std::sync::Arc::new(InMemory::default()));
+    /// let worker = Worker::new(backend).wrap(|ctx, next| async move {
+    ///     let began = std::time::Instant::now();
+    ///     let result = next.run().await;
+    ///     println!("{} took {:?}", ctx.kind(), began.elapsed());
+    ///     result
+    /// });
+    /// ```
+    pub fn wrap<F, Fut>(mut self, around: F) -> Self
+    where
+        F: Fn(Ctx, Next) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = handler::Result<Output>> + Send + 'static,
+    {
+        self.middleware.push(Middleware::new(around));
+        self
+    }
+
+    /// Calls the function for each attempt that failed in this process, and for each job that this process took from a worker that crashed.
+    /// It must not block.
+    pub fn on_failed(self, hook: impl Fn(&Failed) + Send + Sync + 'static) -> Self {
+        self.on(move |failed| failed.class.is_some(), hook)
+    }
+
+    /// Calls the function for each job that this process has made dead, or found to be. It must not block.
+    pub fn on_dead(self, hook: impl Fn(&Failed) + Send + Sync + 'static) -> Self {
+        self.on(|failed| failed.job.state == State::Dead, hook)
+    }
+
+    fn on(
+        self,
+        wanted: impl Fn(&Failed) -> bool + Send + Sync + 'static,
+        hook: impl Fn(&Failed) + Send + Sync + 'static,
+    ) -> Self {
+        self.backend.observe(move |event: observer::Event<'_>| {
+            if let Some(failed) = Failed::of(event).filter(&wanted) {
+                hook(&failed);
+            }
+        });
+        self
+    }
+
+    /// Waits this long for running jobs when asked to end. Defaults to 25 seconds; [`Duration::MAX`] waits for as long as it takes.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// Ends the worker when every slot was held for this long by handlers that do not return although their attempts are over. Defaults to 30 seconds. It
+    /// says so, and is taken out of the registry, after a third of that.
+    pub fn stuck_after(mut self, stuck: Duration) -> Self {
+        self.stuck = stuck;
         self
     }
 
@@ -207,7 +289,7 @@ impl Worker {
     /// number that is out of bounds.
     pub fn start(self) -> Result<Running, Error> {
         let plan = self.check()?;
-        let secret = WorkerSecret::new();
+        let secret = self.secret;
         let (commands, orders) = mpsc::unbounded_channel();
         let (done, ended) = watch::channel(None);
         let id = secret.id();
@@ -221,25 +303,24 @@ impl Worker {
         Ok(Running { id, secret, commands, ended })
     }
 
-    /// Works until the process is asked to end by a signal: TERM, INT, QUIT, HUP or USR1.
-    ///
-    /// The first such signal drains; a second one cancels what still runs; a third exits at once. TSTP makes the worker quiet,
-    /// CONT resumes it, USR2 writes what it does to the log.
+    /// Works until the future is ready, then drains; see [`Running::drain`]. What signals mean is up to the program.
     ///
     /// # Errors
     ///
-    /// As [`Worker::start`]; or if signals cannot be listened to.
-    pub async fn run(self) -> Result<Ended, Error> {
-        let mut signals = Signals::listen()?;
+    /// As [`Worker::start`].
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<Ended, Error> {
         let running = self.start()?;
-        Ok(signals.obey(&running).await)
+        tokio::select! {
+            () = shutdown => Ok(running.drain().await),
+            ended = running.ended() => Ok(ended),
+        }
     }
 
     fn check(&self) -> Result<Plan, Error> {
         if let Some(wrong) = &self.wrong {
             return Err(Error::invalid(wrong.to_string()));
         }
-        let kinds = self.registry.kinds()?;
+        let kinds = self.kinds()?;
         if kinds.is_empty() {
             return Err(Error::invalid("a worker without handlers: give it some with `.handle(…)`"));
         }
@@ -262,7 +343,24 @@ impl Worker {
             }
         }
         let turns = Turns::new(queues, self.strict);
-        Ok(Plan { turns, kinds, concurrency: self.concurrency, lease: self.lease, grace: self.grace })
+        let middleware = self.middleware.as_slice().into();
+        let Worker { concurrency, lease, grace, stuck, .. } = *self;
+        Ok(Plan { turns, kinds, concurrency, lease, grace, stuck, middleware })
+    }
+
+    /// Returns the kinds that it has handlers for, and how many of each may run at a time.
+    fn kinds(&self) -> Result<Vec<(KnownKind, Option<usize>)>, Error> {
+        for (kind, most) in &self.most_of_kind {
+            if *most == 0 || !self.registry.has(kind) {
+                let wrong = if *most == 0 { "is not at least 1" } else { "is for a kind without a handler here" };
+                return Err(Error::invalid(format!("the concurrency of kind `{kind}` {wrong}")));
+            }
+        }
+        let most = |known: &KnownKind| {
+            let mut of_kind = self.most_of_kind.iter().filter(|(kind, _)| kind == known.kind.as_str());
+            of_kind.next_back().map(|(_, most)| *most)
+        };
+        Ok(self.registry.kinds()?.into_iter().map(|known| (known.clone(), most(&known))).collect())
     }
 }
 
@@ -339,15 +437,19 @@ pub enum Ended {
     Released,
     /// Some jobs could not be settled or handed back: they wait for their leases to end.
     Left,
+    /// Every slot was held for [as long as was said](Worker::stuck_after) by handlers that do not return although their attempts are over. The process should end: nothing
+    /// else stops them.
+    Stuck,
 }
 
 impl Ended {
-    /// Returns the exit code for a process that ended so: 0, 10 or 11.
+    /// Returns the exit code for a process that ended so: 0, 10, 11 or 12.
     pub fn exit_code(self) -> i32 {
         match self {
             Ended::Drained => 0,
             Ended::Released => 10,
             Ended::Left => 11,
+            Ended::Stuck => 12,
         }
     }
 }

@@ -63,7 +63,8 @@ const LAST_LINGER: Duration = Duration::from_secs(5);
 /// # Examples
 ///
 /// ```
-/// use longshore_core::worker::{Terms, Worker};
+/// use longshore_core::JobPolicy;
+/// use longshore_core::worker::Worker;
 /// use longshore_core::{Backend, Client, Memory, NewJob, Payload, Pushed, artifact::InMemory};
 /// use longshore_jobs::command::Command;
 /// use std::sync::Arc;
@@ -72,7 +73,7 @@ const LAST_LINGER: Duration = Duration::from_secs(5);
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let backend = Backend::new(Arc::new(Memory::default()), Arc::new(InMemory::default()));
 /// let worker = Worker::new(backend.clone())
-///     .handle_kind("echo".parse()?, Terms::default(), Command::new(["cat"]).handler())
+///     .handle_kind("echo".parse()?, JobPolicy::default(), Command::new(["cat"]).handler())
 ///     .start()?;
 /// # let new = NewJob::new("default".parse()?, "echo".parse()?, Payload::parse("[1, 2]")?);
 /// # let Pushed::Created(id) = backend.push(vec![new]).await?[0] else { panic!() };

@@ -53,18 +53,18 @@ BEGIN
         DELETE FROM longshore.history h WHERE h.id = p_id;
         -- Tried again by hand, whatever was once too late: it has no deadline any more.
         INSERT INTO longshore.waiting (
-            seq, run_at, created_at, version, unique_scope, reuse_ms, started_at, settled_number, settled_bits, timeout_ms, interruptions,
-            state, rank, attempt, max_attempts, crashes, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key,
+            seq, run_at, created_at, version, unique_scope, reuse_ms, started_at, settled_number, settled_bits, timeout_ms,
+            granted_timeout_ms, interruptions, state, rank, attempt, max_attempts, granted_attempts, crashes, outages, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key,
             progress, failures)
         SELECT v_ended.seq, v_now + n.wait, v_ended.created_at, v_ended.version + 1, v_ended.unique_scope, v_ended.reuse_ms,
-               v_ended.started_at, v_ended.settled_number, v_ended.settled_bits, v_ended.timeout_ms, n.to_interruptions, n.to_state,
-               v_ended.rank, n.to_attempt, v_ended.max_attempts, n.to_crashes, p_id, v_ended.worker, v_ended.queue,
+               v_ended.started_at, v_ended.settled_number, v_ended.settled_bits, v_ended.timeout_ms,
+               v_ended.granted_timeout_ms, n.to_interruptions, n.to_state, v_ended.rank, n.to_attempt, v_ended.max_attempts,
+               v_ended.granted_attempts, n.to_crashes, n.to_outages, p_id, v_ended.worker, v_ended.queue,
                v_ended.kind, v_ended.payload, v_ended.key, v_ended.tags, v_ended.alias, v_ended.unique_key, v_ended.reuse_key,
                v_ended.progress, v_ended.failures
-        FROM longshore.step(v_ended.state, v_ended.attempt, v_ended.max_attempts, v_ended.crashes, v_ended.interruptions,
+        FROM longshore.step(v_ended.state, v_ended.attempt, v_ended.crashes, v_ended.interruptions, v_ended.outages,
                             v_ended.cancel_asked, 11::smallint, 0, NULL) n;
-        INSERT INTO longshore.count_change (queue, ready, dead, cancelled)
-        VALUES (v_ended.queue, 1, -(v_ended.state = 4)::int, -(v_ended.state = 5)::int);
+        PERFORM longshore.moved(ARRAY[v_ended.queue], ARRAY[v_ended.kind], ARRAY[v_ended.key], ARRAY[v_ended.state], '{1}', '{1}');
         state := 1;
     END IF;
 END $$;

@@ -1,15 +1,20 @@
 -- Hands out ready jobs of some queues; see `claim` in core/src/store.rs.
--- In:  who asks, under which lock (see release.sql) and nonce; queues in the order they are looked at, kinds; most jobs; for how
---      long, in ms; whether the worker is idle; the random bits of the tokens; whether to note that these queues have workers who
---      know these kinds; how far tests moved the wall clock, and that of leases; how long dead jobs are kept
+-- In:  who asks, under which lock (see release.sql) and nonce; queues in the order they are looked at; kinds that are wanted; how many
+--      of each at most, the attempts and the time-out that each grants, in arrays that may be empty where nothing is said of any kind;
+--      kinds that are known, but not wanted now; most jobs; for how long, in ms; whether the worker is idle; the level of rules that
+--      the program knows; the random bits of the tokens; whether to note that these queues have workers who know these kinds; how far
+--      tests moved the wall clock, and that of leases; how long dead jobs are kept
 -- Out: the jobs, best first in the order of their numbers; then, but not for a repeat, one row without an id: whether the worker
---      was released, in how many milliseconds the next job is due, whether one waits that must run alone, whether other jobs moved
+--      was released, in how many milliseconds to look again, whether a job waits that must run alone, whether other jobs moved, which
+--      queues were held back, why and for how long, and which jobs were buried, see happen_alike
 CREATE FUNCTION longshore.claim(
-    p_worker uuid, p_lock bigint, p_nonce bigint, p_queues text[], p_kinds text[], p_limit integer, p_lease bigint, p_idle boolean,
-    p_bits bigint, p_note boolean, p_shift bigint, p_lease_shift bigint, p_keep_dead bigint
+    p_worker uuid, p_lock bigint, p_nonce bigint, p_queues text[], p_kinds text[], p_wanted integer[], p_attempts smallint[],
+    p_timeouts integer[], p_others text[], p_limit integer, p_lease bigint, p_idle boolean, p_rules_level integer, p_bits bigint,
+    p_note boolean, p_shift bigint, p_lease_shift bigint, p_keep_dead bigint
 ) RETURNS TABLE (
-    id uuid, token_number bigint, token_bits bigint, queue text, kind text, payload text, attempt smallint, max_attempts smallint,
-    crashes smallint, timeout_ms integer, released boolean, next_due bigint, alone_waits boolean, stirred boolean
+    id uuid, token_number bigint, token_bits bigint, queue text, kind text, key text, payload text, attempt smallint,
+    max_attempts smallint, crashes smallint, timeout_ms integer, outages smallint, outage_for bigint, waited bigint, released boolean,
+    look_again bigint, alone_waits boolean, stirred boolean, held_back jsonb, buried jsonb
 ) LANGUAGE plpgsql /* steady, and bare */ AS $$
 #variable_conflict use_column
 DECLARE
@@ -20,7 +25,7 @@ DECLARE
     v_first    bigint;
     v_queue    text;
     v_look     record;
-    v_next_due bigint;
+    v_again bigint;
     v_taken    integer := 0;
     v_waits    boolean := false;    -- some job waits that must run alone
     v_stirred  boolean := false;
@@ -28,10 +33,15 @@ DECLARE
     v_alone    boolean;
     v_want     integer;
     v_got      integer;
-    v_buried   bigint;
-    v_late     bigint := 0;
+    v_late     jsonb;
+    v_buried   jsonb := '[]';
+    v_held     jsonb := '[]';
+    v_left     integer[] := p_wanted; -- how many more of each kind; empty: no bound
+    v_place    integer;
     v_kinds    text[];
     v_counts   bigint[];
+    v_row      record;
+    v_promoted boolean;
 BEGIN
     PERFORM pg_advisory_xact_lock(p_lock);
     v_clock := longshore.clock();
@@ -54,65 +64,77 @@ BEGIN
         )
         UPDATE longshore.running j SET lease_until = v_until FROM held h
         WHERE j.id = ANY (ARRAY[h.id]) AND j.worker = p_worker AND j.token_number >= v_known.first_claim
-        RETURNING j.id, j.token_number, j.token_bits, j.queue, j.kind, j.payload, j.attempt, j.max_attempts, j.crashes, j.timeout_ms,
-                  NULL::boolean, NULL::bigint, NULL::boolean, NULL::boolean;
+        RETURNING j.id, j.token_number, j.token_bits, j.queue, j.kind, j.key, j.payload, j.attempt, j.granted_attempts, j.crashes,
+                  j.granted_timeout_ms, j.outages, coalesce(v_now - j.outage_since, 0), j.started_at - j.run_at,
+                  NULL::boolean, NULL::bigint, NULL::boolean, NULL::boolean, NULL::jsonb, NULL::jsonb;
         RETURN;
     END IF;
     IF p_note THEN
-        PERFORM longshore.note_workers(p_queues, p_kinds, v_now);
+        PERFORM longshore.note_workers(p_queues, p_kinds || p_others, v_now);
     END IF;
 
     FOREACH v_queue IN ARRAY p_queues LOOP
         SELECT (SELECT j.run_at FROM longshore.waiting j WHERE j.state = 0 AND j.queue = v_queue ORDER BY j.run_at LIMIT 1) AS due,
                EXISTS (SELECT 1 FROM longshore.waiting j WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = 1) AS suspects,
                EXISTS (SELECT 1 FROM longshore.waiting j WHERE j.deadline <= v_now) AS late,
-               q.paused_since IS NOT NULL AND coalesce(q.paused_until > v_now, true) AS paused, q.paused_until
-        INTO v_look FROM (SELECT) one LEFT JOIN longshore.queue q ON q.name = v_queue;
+               a.most, a.why, a.until
+        INTO v_look FROM (SELECT) one LEFT JOIN longshore.queue q ON q.name = v_queue
+        CROSS JOIN LATERAL longshore.admit(q.rules_level, p_rules_level, q.paused_until, v_now) a;
 
         IF v_look.due <= v_now THEN
             WITH due AS MATERIALIZED (
                 SELECT j.id FROM longshore.waiting j WHERE j.state = 0 AND j.queue = v_queue AND j.run_at <= v_now
                 ORDER BY j.run_at LIMIT 500 FOR UPDATE SKIP LOCKED
             ), promoted AS (
-                UPDATE longshore.waiting j SET state = 1, version = j.version + 1 FROM due d WHERE j.id = ANY (ARRAY[d.id]) RETURNING 1
+                UPDATE longshore.waiting j SET state = 1, version = j.version + 1 FROM due d WHERE j.id = ANY (ARRAY[d.id])
+                RETURNING j.queue, j.kind, j.key
             )
-            INSERT INTO longshore.count_change (queue, scheduled, ready)
-            SELECT v_queue, -count(*), count(*) FROM promoted HAVING count(*) > 0;
-            v_stirred := FOUND OR v_stirred;
-            v_look.suspects := v_look.suspects OR FOUND; -- perhaps; it is asked more closely below
+            SELECT coalesce(longshore.moved(
+                array_agg(g.queue), array_agg(g.kind), array_agg(g.key), array_agg(0::smallint), array_agg(1::smallint), array_agg(g.n)
+            ), false) INTO v_promoted
+            FROM (SELECT queue, kind, key, count(*) AS n FROM promoted GROUP BY queue, kind, key) g;
+            v_stirred := v_promoted OR v_stirred;
+            v_look.suspects := v_look.suspects OR v_promoted; -- perhaps; it is asked more closely below
             v_look.due := (SELECT j.run_at FROM longshore.waiting j WHERE j.state = 0 AND j.queue = v_queue ORDER BY j.run_at LIMIT 1);
         END IF;
-        v_next_due := least(v_next_due, v_look.due);
-        IF v_look.paused THEN
-            v_next_due := least(v_next_due, v_look.paused_until);
-            CONTINUE;
+        v_again := least(v_again, v_look.due);
+        IF v_look.why IS NOT NULL THEN
+            v_again := least(v_again, v_look.until);
+            v_held := v_held || jsonb_build_object('queue', v_queue, 'why', v_look.why, 'until', v_look.until - v_now);
         END IF;
+        CONTINUE WHEN v_look.most = 0;
 
         v_alone := v_look.suspects AND EXISTS (
-            SELECT 1 FROM unnest(p_kinds) AS k (kind) CROSS JOIN LATERAL (
+            SELECT 1 FROM unnest(p_kinds || p_others) AS k (kind) CROSS JOIN LATERAL (
                 SELECT 1 FROM longshore.waiting j WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = 1 AND j.kind = k.kind LIMIT 1
             ) suspect);
         v_waits := v_waits OR v_alone;
         v_alone := v_alone AND p_idle AND v_taken = 0;
+        -- A worker is kept free for a job that must run alone, even while it wants none of that kind.
+        CONTINUE WHEN v_alone AND p_others <> '{}' AND NOT EXISTS (
+            SELECT 1 FROM unnest(p_kinds) AS k (kind) CROSS JOIN LATERAL (
+                SELECT 1 FROM longshore.waiting j WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = 1 AND j.kind = k.kind LIMIT 1
+            ) suspect);
         LOOP
             v_want := CASE WHEN v_solo THEN 0 WHEN v_alone THEN least(p_limit, 1) ELSE p_limit - v_taken END;
             EXIT WHEN v_want <= 0;
             IF cardinality(p_kinds) = 1 THEN
                 v_kinds := p_kinds;
-                v_counts := ARRAY[v_want];
+                v_counts := ARRAY[least(v_want, v_left[1])];
             ELSE
                 -- How many of the best are of which kind: no more than these are locked below, so that others miss none.
                 SELECT array_agg(best.kind), array_agg(best.n) INTO v_kinds, v_counts
                 FROM (SELECT c.kind, count(*) AS n
-                      FROM (SELECT j.* FROM unnest(p_kinds) AS k (kind) CROSS JOIN LATERAL (
+                      FROM (SELECT j.* FROM unnest(p_kinds, v_left) AS k (kind, n) CROSS JOIN LATERAL (
                                 SELECT j.kind, j.rank, j.run_at, j.seq FROM longshore.waiting j
                                 WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = v_alone::integer AND j.kind = k.kind
-                                ORDER BY j.rank, j.run_at, j.seq LIMIT v_want) j
+                                ORDER BY j.rank, j.run_at, j.seq LIMIT least(v_want, k.n)) j
                             ORDER BY j.rank, j.run_at, j.seq LIMIT v_want) c
                       GROUP BY c.kind) best;
             END IF;
             v_first := coalesce(v_first, nextval('longshore.claim_number'));
-            RETURN QUERY
+            v_got := 0;
+            FOR v_row IN
             WITH picked AS MATERIALIZED (
                 SELECT best.place, nextval('longshore.claim_number') AS number
                 FROM (SELECT j.* FROM unnest(v_kinds, v_counts) AS k (kind, n) CROSS JOIN LATERAL (
@@ -126,38 +148,55 @@ BEGIN
             ), taken AS (
                 INSERT INTO longshore.running (
                     seq, run_at, created_at, version, deadline, unique_scope, reuse_ms, started_at, settled_number, settled_bits,
-                    token_number, token_bits, lease_until, timeout_ms, interruptions, rank, attempt, max_attempts, crashes, id, worker,
-                    queue, kind, payload, key, tags, alias, unique_key, reuse_key, failures)
+                    token_number, token_bits, lease_until, outage_since, timeout_ms, granted_timeout_ms, interruptions, rank, attempt,
+                    max_attempts, granted_attempts, crashes, outages, id, worker, queue, kind, payload, key, tags, alias, unique_key,
+                    reuse_key, failures)
                 SELECT j.seq, j.run_at, j.created_at, j.version + 1, j.deadline, j.unique_scope, j.reuse_ms, v_now, j.settled_number,
-                       j.settled_bits, j.number, p_bits, v_until, j.timeout_ms, j.interruptions, j.rank, least(j.attempt + 1, 32767),
-                       j.max_attempts, j.crashes, j.id, p_worker, j.queue, j.kind, j.payload, j.key, j.tags, j.alias, j.unique_key,
-                       j.reuse_key, j.failures
+                       j.settled_bits, j.number, p_bits, v_until, j.outage_since, j.timeout_ms,
+                       -- What the job asks for, but no more than the kind grants; `least` ignores NULLs.
+                       coalesce(least(j.timeout_ms, p_timeouts[array_position(p_kinds, j.kind)]), 1800000), j.interruptions, j.rank,
+                       least(j.attempt + 1, 32767), j.max_attempts,
+                       coalesce(least(j.max_attempts, p_attempts[array_position(p_kinds, j.kind)]), 20), j.crashes, j.outages, j.id,
+                       p_worker, j.queue, j.kind, j.payload, j.key, j.tags, j.alias, j.unique_key, j.reuse_key, j.failures
                 FROM left_waiting j
-                RETURNING id, token_number, token_bits, queue, kind, payload, attempt, max_attempts, crashes, timeout_ms, unique_scope,
-                          unique_key
+                RETURNING id, token_number, token_bits, queue, kind, key, payload, attempt, granted_attempts, crashes,
+                          granted_timeout_ms, outages, outage_since, run_at, unique_scope, unique_key
             ), freed AS (
                 DELETE FROM longshore.unique_key u USING taken t
                 WHERE t.unique_scope = 0 AND u.queue = ANY (ARRAY[t.queue]) AND u.key = ANY (ARRAY[t.unique_key]) AND u.job = t.id
-            ), counted AS (
-                INSERT INTO longshore.count_change (queue, ready, running)
-                SELECT v_queue, -count(*), count(*) FROM taken HAVING count(*) > 0
+            ), counted AS MATERIALIZED (
+                SELECT longshore.moved(array_agg(g.queue), array_agg(g.kind), array_agg(g.key), array_agg(1::smallint),
+                                       array_agg(2::smallint), array_agg(g.n)) AS done
+                FROM (SELECT queue, kind, key, count(*) AS n FROM taken GROUP BY queue, kind, key) g
             )
-            SELECT t.id, t.token_number, t.token_bits, t.queue, t.kind, t.payload, t.attempt, t.max_attempts, t.crashes, t.timeout_ms,
-                   NULL::boolean, NULL::bigint, NULL::boolean, NULL::boolean
-            FROM taken t;
-            GET DIAGNOSTICS v_got = ROW_COUNT;
+            SELECT t.* FROM taken t CROSS JOIN counted c -- which is one row
+            LOOP
+                id := v_row.id; token_number := v_row.token_number; token_bits := v_row.token_bits; queue := v_row.queue;
+                kind := v_row.kind; key := v_row.key; payload := v_row.payload; attempt := v_row.attempt;
+                max_attempts := v_row.granted_attempts; crashes := v_row.crashes; timeout_ms := v_row.granted_timeout_ms;
+                outages := v_row.outages; outage_for := coalesce(v_now - v_row.outage_since, 0); waited := v_now - v_row.run_at;
+                RETURN NEXT;
+                v_got := v_got + 1;
+                IF v_left <> '{}' THEN
+                    v_place := array_position(p_kinds, v_row.kind);
+                    v_left[v_place] := v_left[v_place] - 1;
+                END IF;
+            END LOOP;
             v_taken := v_taken + v_got;
             v_solo := v_alone AND v_got > 0;
             CONTINUE WHEN v_solo; -- to the end of the loop
             IF v_got < v_want AND v_look.late THEN
-                v_buried := longshore.bury_late_first(v_queue, v_alone::integer, p_kinds, 500, v_now, p_keep_dead);
-                v_stirred := v_stirred OR v_buried > 0;
-                v_late := v_late + v_buried;
-                IF v_late >= 500 THEN
-                    v_next_due := v_now; -- enough for one call; look again at once
+                IF jsonb_array_length(v_buried) >= 500 THEN
+                    v_again := v_now; -- enough for one call; look again at once
                     EXIT;
                 END IF;
-                CONTINUE WHEN v_buried > 0;
+                v_late := longshore.bury_late_first(
+                    v_queue, v_alone::integer,
+                    CASE WHEN v_left = '{}' THEN p_kinds
+                         ELSE ARRAY(SELECT k.kind FROM unnest(p_kinds, v_left) AS k (kind, n) WHERE k.n > 0) END,
+                    500 - jsonb_array_length(v_buried), v_now, p_keep_dead);
+                v_buried := v_buried || v_late;
+                CONTINUE WHEN v_late <> '[]';
             END IF;
             EXIT WHEN NOT v_alone AND (v_got = 0 OR cardinality(p_kinds) = 1);
             v_alone := false;
@@ -168,18 +207,21 @@ BEGIN
         INSERT INTO longshore.worker AS w (id, nonce, first_claim, released, seen) VALUES (p_worker, p_nonce, v_first, false, v_now)
         ON CONFLICT (id) DO UPDATE SET nonce = excluded.nonce, first_claim = excluded.first_claim, seen = excluded.seen;
     END IF;
-    next_due := CASE WHEN v_next_due IS NOT NULL THEN greatest(v_next_due - v_now, 0) END;
+    id := NULL; token_number := NULL; token_bits := NULL; queue := NULL; kind := NULL; key := NULL; payload := NULL; -- it is no job
+    look_again := CASE WHEN v_again IS NOT NULL THEN greatest(v_again - v_now, 0) END;
     alone_waits := v_waits;
-    stirred := v_stirred;
+    stirred := v_stirred OR v_buried <> '[]';
+    held_back := nullif(v_held, '[]');
+    buried := nullif(v_buried, '[]');
     RETURN NEXT;
 END $$;
 
 -- Buries jobs that missed their deadline, as far as they come before the best that did not.
 -- In:  a queue; whether of those that must run alone (1) or the others (0); kinds; most jobs; now; how long dead jobs are kept
--- Out: how many
+-- Out: which, see happen_alike
 CREATE FUNCTION longshore.bury_late_first(
     p_queue text, p_alone integer, p_kinds text[], p_limit integer, p_now bigint, p_keep_dead bigint
-) RETURNS bigint LANGUAGE plpgsql AS $$
+) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_late uuid[];
 BEGIN
@@ -196,7 +238,7 @@ BEGIN
             SELECT j.id FROM longshore.waiting j WHERE j.id = best.id AND j.deadline <= p_now FOR UPDATE SKIP LOCKED
         ) j
         WHERE best.late ORDER BY best.id);
-    IF v_late = '{}' THEN RETURN 0; END IF;
+    IF v_late = '{}' THEN RETURN '[]'; END IF;
     RETURN (SELECT h.moved FROM longshore.happen_apart(v_late, 12::smallint, NULL, 'expired', p_now, 0, p_keep_dead) h);
 END $$;
 

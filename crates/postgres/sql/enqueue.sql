@@ -7,8 +7,8 @@
 --      queue         `default`, where nothing else is said
 --      priority      -100 to 100; higher runs first
 --      run_at, delay when it is due, one of them; now, where neither is said
---      max_attempts  1 to 1000
---      timeout       of one attempt, at most 24 hours
+--      max_attempts  1 to 1000; what the worker grants jobs of the kind, or 20, where nothing is said
+--      timeout       of one attempt, at most 24 hours; what the worker grants, or 30 minutes, where nothing is said
 --      deadline      not started, nor tried again, after it
 --      key           whom the job belongs to within the queue
 --      unique_key    while a job of the queue holds it, pushing another answers `existing`
@@ -24,8 +24,8 @@
 -- Workers hear of the job by looking, at most a few seconds later; at once, if somebody calls longshore.ring() after the commit.
 CREATE FUNCTION longshore.push(
     kind text, payload text DEFAULT '{}', queue text DEFAULT 'default', priority integer DEFAULT 0,
-    run_at timestamptz DEFAULT NULL, delay interval DEFAULT NULL, max_attempts integer DEFAULT 20,
-    timeout interval DEFAULT '30 minutes', deadline timestamptz DEFAULT NULL, key text DEFAULT NULL,
+    run_at timestamptz DEFAULT NULL, delay interval DEFAULT NULL, max_attempts integer DEFAULT NULL,
+    timeout interval DEFAULT NULL, deadline timestamptz DEFAULT NULL, key text DEFAULT NULL,
     unique_key text DEFAULT NULL, unique_scope text DEFAULT 'finished', reuse_key text DEFAULT NULL,
     reuse_within interval DEFAULT NULL, alias text DEFAULT NULL, tags text[] DEFAULT '{}', idempotency_key text DEFAULT NULL,
     OUT id uuid, OUT answer text
@@ -55,9 +55,9 @@ BEGIN
         PERFORM longshore.refuse(format('%s tags are more than 16', cardinality(tags)));
     ELSIF coalesce(priority NOT BETWEEN -100 AND 100, true) THEN
         PERFORM longshore.refuse(format('priority %s is not within -100 and 100', priority));
-    ELSIF coalesce(max_attempts NOT BETWEEN 1 AND 1000, true) THEN
+    ELSIF max_attempts NOT BETWEEN 1 AND 1000 THEN
         PERFORM longshore.refuse(format('%s attempts are not within 1 and 1000', max_attempts));
-    ELSIF coalesce(v_timeout NOT BETWEEN 1 AND 86400000, true) THEN
+    ELSIF v_timeout NOT BETWEEN 1 AND 86400000 THEN
         PERFORM longshore.refuse(format('a timeout of %s is not within 1 ms and 24 hours', timeout));
     ELSIF run_at IS NOT NULL AND delay IS NOT NULL THEN
         PERFORM longshore.refuse('both run_at and delay say when the job is due', 'say one of them');

@@ -1,24 +1,61 @@
 -- Adds a failure to those that are kept, of which there are at most 20: the newest.
-CREATE FUNCTION longshore.with_failure(failures jsonb, message text, at bigint, attempt smallint, worker uuid)
-RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+-- In:  those; what went wrong; when it ended; which attempt; by which worker; its class, see failure_class; when it started, and the
+--      number of its claim, NULL where it never ran
+CREATE FUNCTION longshore.with_failure(
+    failures jsonb, message text, at bigint, attempt smallint, worker uuid, class integer, started bigint, claim bigint
+) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
                WHEN jsonb_typeof(failures) IS DISTINCT FROM 'array' THEN '[]' -- or somebody has put something else there
                WHEN jsonb_array_length(failures) >= 20 THEN failures - 0
                ELSE failures
            END
-           || jsonb_build_array(jsonb_build_object('at', at, 'attempt', attempt, 'worker', worker, 'message', message))
+           || jsonb_build_array(jsonb_build_object(
+               'at', at, 'attempt', attempt, 'worker', worker, 'message', message, 'class', class, 'started', started, 'claim', claim))
 $$;
+
+-- Returns the class of the failure that goes with an event, see step.sql, and a reason: its place in FailureClass::ALL of core/src/state.rs.
+CREATE FUNCTION longshore.failure_class(event smallint, why text) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE
+        WHEN event = 7 THEN 3
+        WHEN event = 13 THEN 2
+        WHEN event NOT IN (4, 12) THEN 0
+        ELSE CASE why WHEN 'exhausted' THEN 0 WHEN 'outage' THEN 2 WHEN 'crashed' THEN 3 WHEN 'corrupt' THEN 4 ELSE 1 END
+    END
+$$;
+
+-- The ledger: every path that moves jobs from one state to another calls this, and all counters hang here.
+-- In:  one array a column: queue, kind and key of some jobs, the state they leave (NULL: they are new), the one they come into (NULL:
+--      they are deleted), how many
+CREATE FUNCTION longshore.moved(
+    p_queues text[], p_kinds text[], p_keys text[], p_from smallint[], p_to smallint[], p_n bigint[]
+) RETURNS boolean LANGUAGE plpgsql STRICT AS $$
+BEGIN
+    INSERT INTO longshore.count_change (queue, scheduled, ready, running, succeeded, dead, cancelled)
+    SELECT m.queue,
+           sum(CASE 0 WHEN m.becomes THEN m.n WHEN m.was THEN -m.n ELSE 0 END),
+           sum(CASE 1 WHEN m.becomes THEN m.n WHEN m.was THEN -m.n ELSE 0 END),
+           sum(CASE 2 WHEN m.becomes THEN m.n WHEN m.was THEN -m.n ELSE 0 END),
+           sum(CASE 3 WHEN m.becomes THEN m.n WHEN m.was THEN -m.n ELSE 0 END),
+           sum(CASE 4 WHEN m.becomes THEN m.n WHEN m.was THEN -m.n ELSE 0 END),
+           sum(CASE 5 WHEN m.becomes THEN m.n WHEN m.was THEN -m.n ELSE 0 END)
+    FROM unnest(p_queues, p_kinds, p_keys, p_from, p_to, p_n) AS m (queue, kind, key, was, becomes, n)
+    WHERE m.was IS DISTINCT FROM m.becomes
+    GROUP BY m.queue;
+    RETURN true;
+END $$;
 
 -- Lets something happen to each of some waiting or running jobs: the one place where a job is moved by `step`. What is bound to
 -- end jobs in bulk (settle.sql), and the claim (claim.sql), write the same moves in one pass.
 -- In:  job ids, in order of id, each once; for those that a token must hold, its number and bits, else NULL; an event each, see
 --      step.sql; how long to wait; what went wrong; why it ends; the handler's last word; now; how long finished and dead jobs
 --      are kept. Arrays may be empty where nothing is said.
--- Out: the places of those that were moved, and their states
+-- Out: those that were moved: their places, and what they are now
 CREATE FUNCTION longshore.happen(
     p_ids uuid[], p_numbers bigint[], p_bits bigint[], p_events smallint[], p_delays bigint[], p_messages text[], p_whys text[],
     p_progresses text[], p_now bigint, p_keep_finished bigint, p_keep_dead bigint
-) RETURNS TABLE (place integer, state smallint) LANGUAGE plpgsql AS $$
+) RETURNS TABLE (
+    place integer, id uuid, queue text, kind text, worker uuid, attempt smallint, crashes smallint, state smallint, reason text
+) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
     -- Locked first, in one order for all; what follows reads rows that stand still.
@@ -32,7 +69,10 @@ BEGIN
     WITH moving AS MATERIALIZED (
         SELECT a.place, a.number, a.bits, n.*, j.*, coalesce(a.said, j.progress) AS to_progress,
                CASE WHEN a.message IS NULL THEN j.failures
-                    ELSE longshore.with_failure(j.failures, a.message, p_now, j.attempt, j.worker) END AS to_failures
+                    ELSE longshore.with_failure(
+                        j.failures, a.message, p_now, j.attempt, j.worker, longshore.failure_class(a.event, a.why),
+                        CASE WHEN j.state = 2 THEN j.started_at END, j.token_number) END AS to_failures,
+               CASE WHEN n.to_outages > 0 THEN CASE WHEN j.outages > 0 THEN j.outage_since ELSE p_now END END AS to_outage_since
         FROM unnest(p_ids, p_numbers, p_bits, p_events, p_delays, p_messages, p_whys, p_progresses) WITH ORDINALITY
              AS a (id, number, bits, event, delay, message, why, said, place)
         CROSS JOIN LATERAL (
@@ -42,15 +82,15 @@ BEGIN
         CROSS JOIN LATERAL (
             -- One that cannot come back as it is must not keep the others from it.
             SELECT CASE WHEN broken THEN 4::smallint ELSE s.to_state END AS to_state, s.to_attempt, s.to_crashes, s.to_interruptions,
-                   s.to_cancel_asked, s.wait, CASE WHEN broken THEN 'corrupt' ELSE s.reason END AS reason
+                   s.to_outages, s.to_cancel_asked, s.wait, CASE WHEN broken THEN 'corrupt' ELSE s.reason END AS reason
             FROM longshore.step(
-                j.state, j.attempt, j.max_attempts, j.crashes, j.interruptions, j.cancel_asked, a.event, a.delay, a.why
+                j.state, j.attempt, j.crashes, j.interruptions, j.outages, j.cancel_asked, a.event, a.delay, a.why
             ) s CROSS JOIN LATERAL (SELECT j.state = 2 AND s.to_state < 2 AND NOT longshore.is_sound(ROW(j.*)::longshore.live) AS broken) b
         ) n
     ), stayed_waiting AS (
         UPDATE longshore.waiting j
         SET state = m.to_state, attempt = m.to_attempt, crashes = m.to_crashes, interruptions = m.to_interruptions,
-            run_at = coalesce(p_now + m.wait, j.run_at), version = j.version + 1, failures = m.to_failures
+            outages = m.to_outages, outage_since = m.to_outage_since, run_at = coalesce(p_now + m.wait, j.run_at), version = j.version + 1, failures = m.to_failures
         FROM moving m WHERE j.id = ANY (ARRAY[m.id]) AND m.state < 2 AND m.to_state < 2
     ), stayed_running AS (
         UPDATE longshore.running j SET cancel_asked = m.to_cancel_asked, version = j.version + 1
@@ -61,23 +101,24 @@ BEGIN
         DELETE FROM longshore.running j USING moving m WHERE j.id = ANY (ARRAY[m.id]) AND m.state = 2 AND m.to_state <> 2
     ), came_back AS (
         INSERT INTO longshore.waiting (
-            seq, run_at, created_at, version, deadline, unique_scope, reuse_ms, started_at, settled_number, settled_bits, timeout_ms,
-            interruptions, state, rank, attempt, max_attempts, crashes, id, worker, queue, kind, payload, key, tags, alias, unique_key,
-            reuse_key, progress, failures)
+            seq, run_at, created_at, version, deadline, unique_scope, reuse_ms, started_at, settled_number, settled_bits,
+            outage_since, timeout_ms, granted_timeout_ms, interruptions, state, rank, attempt, max_attempts, granted_attempts, crashes,
+            outages, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key, progress, failures)
         SELECT seq, coalesce(p_now + wait, run_at), created_at, version + 1, deadline, unique_scope, reuse_ms, started_at,
-               coalesce(number, settled_number), coalesce(bits, settled_bits), timeout_ms, to_interruptions, to_state, rank, to_attempt,
-               max_attempts, to_crashes, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key, to_progress,
+               coalesce(number, settled_number), coalesce(bits, settled_bits), to_outage_since, timeout_ms, granted_timeout_ms,
+               to_interruptions, to_state, rank, to_attempt, max_attempts, granted_attempts, to_crashes, to_outages, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key, to_progress,
                to_failures
         FROM moving WHERE state = 2 AND to_state < 2
     ), kept AS (
         INSERT INTO longshore.history (
             seq, run_at, created_at, version, finished_at, keep_until, deadline, unique_scope, reuse_ms, started_at, settled_number,
-            settled_bits, timeout_ms, interruptions, state, rank, attempt, max_attempts, crashes, cancel_asked, id, worker, queue, kind,
+            settled_bits, outage_since, timeout_ms, granted_timeout_ms, interruptions, state, rank, attempt, max_attempts,
+            granted_attempts, crashes, outages, cancel_asked, id, worker, queue, kind,
             payload, key, tags, alias, unique_key, reuse_key, progress, failures, reason)
         SELECT seq, run_at, created_at, least(version, 1000000000000000) + 1, p_now,
                p_now + CASE WHEN to_state = 4 THEN p_keep_dead ELSE p_keep_finished END, deadline, unique_scope, reuse_ms, started_at,
-               coalesce(number, settled_number), coalesce(bits, settled_bits), timeout_ms, to_interruptions, to_state, rank, to_attempt,
-               max_attempts, to_crashes, cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key,
+               coalesce(number, settled_number), coalesce(bits, settled_bits), to_outage_since, timeout_ms, granted_timeout_ms,
+               to_interruptions, to_state, rank, to_attempt, max_attempts, granted_attempts, to_crashes, to_outages, cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key,
                to_progress, to_failures, reason
         FROM moving WHERE to_state > 2
     ), freed AS ( -- a key that is locked is being taken over, because its period has passed
@@ -87,27 +128,28 @@ BEGIN
             WHERE k.queue = m.queue AND k.key = m.unique_key AND k.job = m.id FOR UPDATE SKIP LOCKED
         ) held
         WHERE m.to_state > 2 AND m.unique_key IS NOT NULL AND u.queue = ANY (ARRAY[held.queue]) AND u.key = ANY (ARRAY[held.key])
-    ), counted AS (
-        INSERT INTO longshore.count_change (queue, scheduled, ready, running, succeeded, dead, cancelled)
-        SELECT queue, sum((to_state = 0)::int - (state = 0)::int), sum((to_state = 1)::int - (state = 1)::int),
-               sum((to_state = 2)::int - (state = 2)::int), 0, sum((to_state = 4)::int), sum((to_state = 5)::int)
-        FROM moving WHERE state <> to_state GROUP BY queue
+    ), counted AS MATERIALIZED (
+        SELECT longshore.moved(array_agg(g.queue), array_agg(g.kind), array_agg(g.key), array_agg(g.state), array_agg(g.to_state),
+                               array_agg(g.n)) AS done
+        FROM (SELECT queue, kind, key, state, to_state, count(*) AS n FROM moving
+              WHERE state <> to_state GROUP BY queue, kind, key, state, to_state) g
     )
-    SELECT m.place::integer, m.to_state FROM moving m;
+    SELECT m.place::integer, m.id, m.queue, m.kind, m.worker, m.to_attempt, m.to_crashes, m.to_state, m.reason
+    FROM moving m CROSS JOIN counted c; -- which is one row
 END $$;
 
 -- Lets the same thing happen to each of some jobs, which this transaction has locked. Where that fails for all together, it is tried
 -- for one after the other, so that a row that makes no sense, or a trigger that refuses it, stops no other.
 -- In:  job ids, in order of id, each once; the event, see step.sql; what went wrong; why it ends; now; how long finished and dead
 --      jobs are kept
--- Out: how many were moved; how many could not be, and why the first of them could not
+-- Out: those that were moved, see happen_alike; how many could not be, and why the first of them could not
 CREATE FUNCTION longshore.happen_apart(
     p_ids uuid[], p_event smallint, p_message text, p_why text, p_now bigint, p_keep_finished bigint, p_keep_dead bigint,
-    OUT moved bigint, OUT failed bigint, OUT error text
+    OUT moved jsonb, OUT failed bigint, OUT error text
 ) LANGUAGE plpgsql AS $$
 DECLARE
     v_id    uuid;
-    v_moved bigint;
+    v_moved jsonb;
 BEGIN
     failed := 0;
     BEGIN
@@ -115,12 +157,12 @@ BEGIN
         RETURN;
     EXCEPTION
         WHEN transaction_rollback OR insufficient_resources OR lock_not_available THEN RAISE; -- says nothing of a row
-        WHEN OTHERS THEN moved := 0;
+        WHEN OTHERS THEN moved := '[]';
     END;
     FOREACH v_id IN ARRAY p_ids LOOP
         BEGIN
             v_moved := longshore.happen_alike(ARRAY[v_id], p_event, p_message, p_why, p_now, p_keep_finished, p_keep_dead);
-            moved := moved + v_moved;
+            moved := moved || v_moved;
         EXCEPTION
             WHEN transaction_rollback OR insufficient_resources OR lock_not_available THEN RAISE;
             WHEN OTHERS THEN
@@ -130,15 +172,17 @@ BEGIN
     END LOOP;
 END $$;
 
--- Lets the same thing happen to all of some jobs; returns how many were moved.
+-- Lets the same thing happen to all of some jobs; returns those that were moved, as an array of objects.
 CREATE FUNCTION longshore.happen_alike(
     p_ids uuid[], p_event smallint, p_message text, p_why text, p_now bigint, p_keep_finished bigint, p_keep_dead bigint
-) RETURNS bigint LANGUAGE plpgsql AS $$
+) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_all integer[] := ARRAY[cardinality(p_ids)];
 BEGIN
-    RETURN (SELECT count(*) FROM longshore.happen(
+    RETURN (SELECT coalesce(jsonb_agg(jsonb_build_object(
+        'id', h.id, 'queue', h.queue, 'kind', h.kind, 'worker', h.worker, 'attempt', h.attempt, 'crashes', h.crashes, 'state', h.state,
+        'reason', h.reason)), '[]') FROM longshore.happen(
         p_ids, NULL, NULL, array_fill(p_event, v_all), NULL,
         CASE WHEN p_message IS NOT NULL THEN array_fill(p_message, v_all) END, CASE WHEN p_why IS NOT NULL THEN array_fill(p_why, v_all) END,
-        NULL, p_now, p_keep_finished, p_keep_dead));
+        NULL, p_now, p_keep_finished, p_keep_dead) h);
 END $$;

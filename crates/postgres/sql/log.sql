@@ -1,19 +1,28 @@
--- Replaces a job's log, only where the token is the job's newest.
+-- Replaces the log of a claim, only where the token is the job's newest; logs of earlier claims go, but for those whose failures are kept.
 -- In:  the job; number and bits of the token; the text
 -- Out: whether it was
 CREATE FUNCTION longshore.write_log(p_id uuid, p_number bigint, p_bits bigint, p_text text) RETURNS boolean LANGUAGE plpgsql /* steady */ AS $$
+DECLARE
+    v_failures jsonb;
 BEGIN
-    INSERT INTO longshore.log (job, text)
-    SELECT j.id, p_text FROM (
-        SELECT id FROM longshore.running WHERE id = p_id AND token_number = p_number AND token_bits = p_bits FOR SHARE
-    ) j
-    ON CONFLICT (job) DO UPDATE SET text = excluded.text;
-    RETURN FOUND;
+    SELECT CASE WHEN jsonb_typeof(j.failures) = 'array' THEN j.failures ELSE '[]' END INTO v_failures FROM longshore.running j
+    WHERE j.id = p_id AND j.token_number = p_number AND j.token_bits = p_bits FOR SHARE;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    DELETE FROM longshore.log l WHERE l.job = p_id AND l.claim <> p_number AND NOT EXISTS (
+        SELECT 1 FROM jsonb_array_elements(v_failures) AS f WHERE f ->> 'claim' = l.claim::text);
+    INSERT INTO longshore.log (job, claim, text) VALUES (p_id, p_number, p_text)
+    ON CONFLICT (job, claim) DO UPDATE SET text = excluded.text;
+    RETURN true;
 END $$;
 
--- Reads a job's log.
+-- Reads the log of a claim.
+-- In:  the job; the number of the claim, NULL: the newest that has a log
 -- Out: the text, empty where there is none; NULL where nobody knows the job
-CREATE FUNCTION longshore.read_log(p_id uuid) RETURNS text LANGUAGE plpgsql /* steady */ STABLE AS $$
+CREATE FUNCTION longshore.read_log(p_id uuid, p_claim bigint) RETURNS text LANGUAGE plpgsql /* steady */ STABLE AS $$
 BEGIN
-    RETURN (SELECT coalesce((SELECT l.text FROM longshore.log l WHERE l.job = p_id), '') FROM longshore.snapshot s WHERE s.id = p_id);
+    RETURN (SELECT coalesce((SELECT l.text FROM longshore.log l WHERE l.job = p_id AND coalesce(l.claim = p_claim, true)
+                             ORDER BY l.claim DESC LIMIT 1), '')
+            FROM longshore.snapshot s WHERE s.id = p_id);
 END $$;

@@ -1,5 +1,6 @@
 -- Takes jobs over, all or none; see `push` in core/src/store.rs. People and other programs call enqueue.sql instead.
--- In:  one array a column, in the order of the batch; those that say nothing of any job may be empty. `delays` or `moments` say
+-- In:  one array a column, in the order of the batch; those that say nothing of any job may be empty: such a job asks for no
+--      number of attempts and no time-out. `delays` or `moments` say
 --      when it is due, `deadlines_in` or `deadlines` when it is too late. `shift` is how far tests moved
 --      the wall clock; `fresh` says that nobody can have pushed these ids before, `within` that it is called by
 --      push_within
@@ -16,6 +17,7 @@ DECLARE
     v_now      bigint := longshore.clock() + p_shift;
     v_stood    boolean[] := '{}';  -- for which of them another job stands
     v_inserted uuid[];
+    v_counted  boolean;
     v_known    uuid[] := '{}';
     v_answer   record;
     v_new      record;
@@ -71,12 +73,13 @@ BEGIN
         ) n
         ORDER BY n.id, n.seq
         ON CONFLICT (id) DO NOTHING
-        RETURNING id, queue, state
+        RETURNING id, queue, kind, key, state
     ), counted AS (
-        INSERT INTO longshore.count_change (queue, scheduled, ready)
-        SELECT queue, sum((state = 0)::int), sum((state = 1)::int) FROM inserted GROUP BY queue
+        SELECT longshore.moved(array_agg(g.queue), array_agg(g.kind), array_agg(g.key), array_agg(NULL::smallint), array_agg(g.state),
+                               array_agg(g.n)) AS done
+        FROM (SELECT queue, kind, key, state, count(*) AS n FROM inserted GROUP BY queue, kind, key, state) g
     )
-    SELECT array_agg(id) INTO v_inserted FROM inserted;
+    SELECT (SELECT array_agg(id) FROM inserted), (SELECT done FROM counted) INTO v_inserted, v_counted;
 
     -- Asked after the insert: a job that was claimed or ended while it waited for that is seen by now.
     IF NOT p_fresh THEN
@@ -86,10 +89,11 @@ BEGIN
         ELSIF v_known <> '{}' THEN
             WITH undone AS (
                 DELETE FROM longshore.waiting j USING unnest(v_known) AS f (id) WHERE j.id = ANY (ARRAY[f.id])
-                RETURNING j.queue, j.state
+                RETURNING j.queue, j.kind, j.key, j.state
             )
-            INSERT INTO longshore.count_change (queue, scheduled, ready)
-            SELECT queue, -sum((state = 0)::int), -sum((state = 1)::int) FROM undone GROUP BY queue;
+            SELECT longshore.moved(array_agg(queue), array_agg(kind), array_agg(key), array_agg(state), array_agg(NULL::smallint),
+                                   array_agg(1::bigint)) INTO v_counted
+            FROM undone;
         END IF;
     END IF;
 END $$;

@@ -93,10 +93,10 @@ END $$;
 
 -- Every queue with its counts; adds up changes and never counts jobs.
 -- In:  how far tests moved the wall clock
--- Out: by name; how long the job that has been ready longest has waited, in ms, and the pause where it holds
+-- Out: by name; how long the job that has been ready longest has waited, in ms; its rules, NULL: none; and now
 CREATE FUNCTION longshore.queues(p_shift bigint) RETURNS TABLE (
     name text, scheduled bigint, ready bigint, running bigint, succeeded bigint, dead bigint, cancelled bigint, oldest_ready bigint,
-    paused_since bigint, paused_until bigint, paused_reason text, paused_by text
+    rules text, rules_version bigint, now bigint
 ) LANGUAGE plpgsql /* steady */ STABLE AS $$
 #variable_conflict use_column
 DECLARE
@@ -104,15 +104,14 @@ DECLARE
 BEGIN
     RETURN QUERY
     SELECT c.name, sum(c.scheduled)::bigint, sum(c.ready)::bigint, sum(c.running)::bigint, sum(c.succeeded)::bigint,
-           sum(c.dead)::bigint, sum(c.cancelled)::bigint, v_now - longshore.oldest_ready(c.name), p.paused_since, p.paused_until,
-           p.paused_reason, p.paused_by
+           sum(c.dead)::bigint, sum(c.cancelled)::bigint, v_now - longshore.oldest_ready(c.name), q.rules, coalesce(q.rules_version, 0),
+           v_now
     FROM (
         SELECT queue AS name, scheduled, ready, running, succeeded, dead, cancelled FROM longshore.count_change
         UNION ALL SELECT name, scheduled, ready, running, succeeded, dead, cancelled FROM longshore.queue
     ) c
-    LEFT JOIN longshore.queue p
-        ON p.name = c.name AND p.paused_since IS NOT NULL AND coalesce(p.paused_until > v_now, true)
-    GROUP BY c.name, p.paused_since, p.paused_until, p.paused_reason, p.paused_by
+    LEFT JOIN longshore.queue q ON q.name = c.name
+    GROUP BY c.name, q.rules, q.rules_version
     ORDER BY c.name;
 END $$;
 

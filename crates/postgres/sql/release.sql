@@ -1,11 +1,11 @@
 -- Takes all jobs from a worker that is surely gone, and refuses its later claims; reads the index of all that runs. Claims and
 -- releases of one worker come one after the other by an advisory lock that ends with the transaction: a claim that was faster has
 -- committed, and loses its jobs here.
--- In:  the worker; its lock; whether its process crashed; how far tests moved the wall clock; retention
--- Out: how many jobs were taken
+-- In:  the worker; its lock; what went wrong where its process crashed, else NULL; how far tests moved the wall clock; retention
+-- Out: the jobs that were taken, see happen_alike
 CREATE FUNCTION longshore.release_worker(
-    p_worker uuid, p_lock bigint, p_crashed boolean, p_shift bigint, p_keep_finished bigint, p_keep_dead bigint
-) RETURNS bigint LANGUAGE plpgsql /* steady */ AS $$
+    p_worker uuid, p_lock bigint, p_crash text, p_shift bigint, p_keep_finished bigint, p_keep_dead bigint
+) RETURNS jsonb LANGUAGE plpgsql /* steady */ AS $$
 DECLARE
     v_now bigint;
 BEGIN
@@ -13,7 +13,7 @@ BEGIN
     v_now := longshore.clock() + p_shift;
     INSERT INTO longshore.worker (id, nonce, first_claim, released, seen) VALUES (p_worker, 0, 0, true, v_now)
     ON CONFLICT (id) DO UPDATE SET released = true, seen = excluded.seen;
-    RETURN longshore.lose(longshore.held_by(p_worker), p_worker, p_crashed, v_now, p_keep_finished, p_keep_dead);
+    RETURN longshore.lose(longshore.held_by(p_worker), p_worker, p_crash, v_now, p_keep_finished, p_keep_dead);
 END $$;
 
 -- Returns the jobs that a worker holds, in order of id.
@@ -24,11 +24,11 @@ BEGIN
 END $$;
 
 -- Takes running jobs from a worker. A token leaves its row unsettled, so that a late settle hears `lost`.
--- In:  jobs, in order of id; only of this worker; whether its process crashed; now; retention
--- Out: how many were taken
+-- In:  jobs, in order of id; only of this worker; what went wrong where its process crashed, else NULL; now; retention
+-- Out: those that were taken, see happen_alike
 CREATE FUNCTION longshore.lose(
-    p_ids uuid[], p_worker uuid, p_crashed boolean, p_now bigint, p_keep_finished bigint, p_keep_dead bigint
-) RETURNS bigint LANGUAGE plpgsql AS $$
+    p_ids uuid[], p_worker uuid, p_crash text, p_now bigint, p_keep_finished bigint, p_keep_dead bigint
+) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_ids uuid[];
 BEGIN
@@ -38,11 +38,5 @@ BEGIN
             SELECT j.id FROM longshore.running j WHERE j.id = a.id AND j.worker = p_worker FOR UPDATE
         ) j);
     RETURN longshore.happen_alike(
-        v_ids, CASE WHEN p_crashed THEN 7 ELSE 6 END::smallint, CASE WHEN p_crashed THEN longshore.crash_message() END, NULL, p_now,
-        p_keep_finished, p_keep_dead);
+        v_ids, CASE WHEN p_crash IS NOT NULL THEN 7 ELSE 6 END::smallint, p_crash, NULL, p_now, p_keep_finished, p_keep_dead);
 END $$;
-
--- Says what went wrong where a worker process crashed.
-CREATE FUNCTION longshore.crash_message() RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT 'the worker process died, or could not renew its lease'
-$$;

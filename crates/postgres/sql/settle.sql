@@ -14,6 +14,7 @@ DECLARE
     v_now   bigint := longshore.clock() + p_shift;
     v_ended integer[];
     v_moved integer[];
+    v_counted boolean;
 BEGIN
     -- What these do hangs on no fact of the job: one pass.
     WITH ended AS (
@@ -26,8 +27,8 @@ BEGIN
     ), kept AS (
         INSERT INTO longshore.history (
             seq, run_at, created_at, version, finished_at, keep_until, deadline, unique_scope, reuse_ms, started_at, settled_number,
-            settled_bits, artifact, artifact_bytes, timeout_ms, interruptions, state, rank, attempt, max_attempts, crashes,
-            cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key, progress, failures, reason,
+            settled_bits, artifact, artifact_bytes, outage_since, timeout_ms, granted_timeout_ms, interruptions, state, rank, attempt,
+            max_attempts, granted_attempts, crashes, outages, cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key, progress, failures, reason,
             result_type, result)
         SELECT e.seq, e.run_at, e.created_at, least(e.version, 1000000000000000) + 1, v_now,
                CASE e.outcome
@@ -38,10 +39,11 @@ BEGIN
                        SELECT u.until FROM longshore.unique_key u WHERE u.queue = e.queue AND u.key = e.unique_key AND u.job = e.id) END)
                END,
                e.deadline, e.unique_scope, e.reuse_ms, e.started_at, e.token_number, e.token_bits, e.artifact, e.artifact_bytes,
-               e.timeout_ms, e.interruptions, CASE e.outcome WHEN 0 THEN 3 ELSE e.outcome END, e.rank, e.attempt, e.max_attempts,
-               e.crashes, e.cancel_asked, e.id, e.worker, e.queue, e.kind, e.payload, e.key, e.tags, e.alias, e.unique_key, e.reuse_key,
+               e.outage_since, e.timeout_ms, e.granted_timeout_ms, e.interruptions, CASE e.outcome WHEN 0 THEN 3 ELSE e.outcome END,
+               e.rank, e.attempt, e.max_attempts, e.granted_attempts, e.crashes, e.outages, e.cancel_asked, e.id, e.worker, e.queue, e.kind, e.payload, e.key, e.tags, e.alias, e.unique_key, e.reuse_key,
                coalesce(e.said, e.progress), CASE WHEN e.message IS NULL THEN e.failures ELSE longshore.with_failure(
-                   e.failures, e.message, v_now, e.attempt, e.worker) END, e.why, e.result_type, e.result
+                   e.failures, e.message, v_now, e.attempt, e.worker, longshore.failure_class(e.outcome, e.why), e.started_at,
+                   e.token_number) END, e.why, e.result_type, e.result
         FROM ended e
     ), freed AS ( -- a key that is locked is being taken over, because its period has passed
         DELETE FROM longshore.unique_key u
@@ -51,11 +53,12 @@ BEGIN
         ) held
         WHERE e.unique_key IS NOT NULL AND (e.outcome <> 0 OR e.unique_scope < 2) AND u.queue = ANY (ARRAY[held.queue]) AND u.key = ANY (ARRAY[held.key])
     ), counted AS (
-        INSERT INTO longshore.count_change (queue, running, succeeded, dead, cancelled)
-        SELECT e.queue, -count(*), sum((e.outcome = 0)::int), sum((e.outcome = 4)::int), sum((e.outcome = 5)::int)
-        FROM ended e GROUP BY e.queue
+        SELECT longshore.moved(array_agg(g.queue), array_agg(g.kind), array_agg(g.key), array_agg(2::smallint), array_agg(g.state),
+                               array_agg(g.n)) AS done
+        FROM (SELECT e.queue, e.kind, e.key, CASE e.outcome WHEN 0 THEN 3::smallint ELSE e.outcome END AS state, count(*) AS n
+              FROM ended e GROUP BY 1, 2, 3, 4) g
     )
-    SELECT array_agg(e.place) INTO v_ended FROM ended e;
+    SELECT (SELECT array_agg(e.place) FROM ended e), (SELECT c.done FROM counted c) INTO v_ended, v_counted;
     IF cardinality(v_ended) = cardinality(p_ids) THEN
         RETURN;
     END IF;

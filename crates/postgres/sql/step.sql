@@ -1,16 +1,16 @@
 -- Says where an event takes a job. The same moves as `step` in core/src/state.rs, which a test compares with this one.
 -- In:  the job's facts; what happens, and with it, for some events, how long to wait and why it ends
 --        settled by its worker   0 succeeded  1 failed, try again after `delay`  2 snoozed for `delay`  3 handed back
---                                4 failed for good, `why`  5 called off
+--                                4 failed for good, `why`  5 called off  13 what it needs is away, try again after `delay`
 --        its worker is gone      6 through no fault of the process  7 the process crashed
 --        anybody                 8 due  9 claimed  10 somebody calls it off  11 somebody tries it again  12 it is to be dead, `why`
 -- Out: one row, the facts afterwards, in how many milliseconds it is due (NULL: as before), and why it is dead;
 --      no row where the event changes nothing because the job has moved on
 CREATE FUNCTION longshore.step(
-    state smallint, attempt smallint, max_attempts smallint, crashes smallint, interruptions integer, cancel_asked boolean,
+    state smallint, attempt smallint, crashes smallint, interruptions integer, outages smallint, cancel_asked boolean,
     event smallint, delay bigint, why text
 ) RETURNS TABLE (
-    to_state smallint, to_attempt smallint, to_crashes smallint, to_interruptions integer, to_cancel_asked boolean,
+    to_state smallint, to_attempt smallint, to_crashes smallint, to_interruptions integer, to_outages smallint, to_cancel_asked boolean,
     wait bigint, reason text
 ) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT m.next::smallint,
@@ -18,21 +18,27 @@ CREATE FUNCTION longshore.step(
                WHEN event = 9 THEN least(attempt + 1, 32767)
                WHEN state > 2 THEN 0
                WHEN m.called_off THEN attempt
-               WHEN event IN (2, 3, 6, 7) THEN greatest(attempt - 1, 0)
+               WHEN event IN (2, 3, 6, 7, 13) THEN greatest(attempt - 1, 0)
                ELSE attempt
            END::smallint,
            CASE WHEN state > 2 THEN 0 WHEN event = 7 AND NOT m.called_off THEN crashes + 1 ELSE crashes END::smallint,
            interruptions + (event IN (2, 3, 6) AND NOT m.called_off AND interruptions < 2147483647)::integer,
+           CASE
+               WHEN state > 2 THEN 0
+               WHEN m.called_off THEN outages
+               WHEN event IN (1, 2) THEN 0 -- the handler could do its work, or said what it waits for
+               WHEN event = 13 THEN least(outages + 1, 32767)
+               ELSE outages
+           END::smallint,
            CASE WHEN state > 2 THEN false WHEN event = 10 AND state = 2 THEN true ELSE cancel_asked END,
            CASE
                WHEN m.next > 2 THEN NULL
-               WHEN event IN (1, 2) THEN delay
+               WHEN event IN (1, 2, 13) THEN delay
                WHEN event = 7 AND m.next = 0 THEN 30000
                WHEN event = 11 THEN 0
            END::bigint,
            CASE
                WHEN m.next <> 4 THEN NULL
-               WHEN event = 1 THEN 'exhausted'
                WHEN event = 7 THEN 'crashed'
                ELSE why
            END
@@ -41,8 +47,7 @@ CREATE FUNCTION longshore.step(
               WHEN state = 2 AND event = 0 THEN 3
               WHEN state = 2 AND event = 4 THEN 4
               WHEN state = 2 AND event = 5 THEN 5
-              WHEN state = 2 AND event = 1 AND attempt >= max_attempts THEN 4
-              WHEN state = 2 AND event IN (1, 2) THEN CASE WHEN delay = 0 THEN 1 ELSE 0 END
+              WHEN state = 2 AND event IN (1, 2, 13) THEN CASE WHEN delay = 0 THEN 1 ELSE 0 END
               WHEN state = 2 AND event IN (3, 6) THEN 1
               WHEN state = 2 AND event = 7 THEN CASE WHEN crashes >= 2 THEN 4 WHEN crashes = 0 THEN 1 ELSE 0 END
               WHEN state = 0 AND event = 8 THEN 1
@@ -52,6 +57,6 @@ CREATE FUNCTION longshore.step(
               WHEN state IN (0, 4, 5) AND event = 11 THEN 1
               WHEN state <= 2 AND event = 12 THEN 4
           END AS next
-          FROM (SELECT state = 2 AND cancel_asked AND event IN (1, 2, 3, 6, 7) AS called_off) c) m
+          FROM (SELECT state = 2 AND cancel_asked AND event IN (1, 2, 3, 6, 7, 13) AS called_off) c) m
     WHERE m.next IS NOT NULL
 $$;

@@ -2,37 +2,41 @@
 -- skips those that others work on. None waits longer than a second for a lock that somebody holds.
 
 -- Rescues jobs whose lease is over: past its end, or farther ahead than a lease can end.
--- In:  most jobs; the moment after which this comes too late, because something held it up; the longest a lease can be; how far tests
---      moved the clocks; retention
--- Out: how many, all NULL where it came too late; how many could not be, and why the first of them could not
+-- Leaves those of queues alone whose rules the program does not know.
+-- In:  most jobs; the level of rules that the program knows; what went wrong; the moment after which this comes too late, because something
+--      held it up; the longest a lease can be; how far tests moved the clocks; retention
+-- Out: which, see happen_alike, all NULL where it came too late; how many could not be, and why the first of them could not
 CREATE FUNCTION longshore.rescue(
-    p_limit integer, p_good_until bigint, p_longest bigint, p_shift bigint, p_lease_shift bigint, p_keep_finished bigint, p_keep_dead bigint,
-    OUT rescued bigint, OUT failed bigint, OUT error text
+    p_limit integer, p_rules_level integer, p_crash text, p_good_until bigint, p_longest bigint, p_shift bigint, p_lease_shift bigint,
+    p_keep_finished bigint, p_keep_dead bigint, OUT rescued jsonb, OUT failed bigint, OUT error text
 ) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
 DECLARE
     v_clock bigint := longshore.clock();
     v_lease bigint := v_clock + p_lease_shift;
+    v_held  text[];
     v_ended uuid[];
     v_wrong uuid[];
     v_lost  uuid[];
 BEGIN
     IF v_clock > p_good_until THEN RETURN; END IF;
+    v_held := ARRAY(SELECT q.name FROM longshore.queue q WHERE q.rules_level > 0 AND q.rules_level > p_rules_level);
     -- A row that is locked is being renewed, settled or released: who does that is faster.
     v_ended := ARRAY(
-        SELECT j.id FROM longshore.running j WHERE j.lease_until <= v_lease ORDER BY j.lease_until LIMIT p_limit FOR UPDATE SKIP LOCKED);
+        SELECT j.id FROM longshore.running j WHERE j.lease_until <= v_lease AND j.queue <> ALL (v_held)
+        ORDER BY j.lease_until LIMIT p_limit FOR UPDATE SKIP LOCKED);
     v_wrong := ARRAY(
-        SELECT j.id FROM longshore.running j WHERE j.lease_until > v_lease + p_longest
+        SELECT j.id FROM longshore.running j WHERE j.lease_until > v_lease + p_longest AND j.queue <> ALL (v_held)
         LIMIT p_limit - cardinality(v_ended) FOR UPDATE SKIP LOCKED);
     v_lost := ARRAY(SELECT l FROM unnest(v_ended || v_wrong) AS l ORDER BY l);
     SELECT h.moved, h.failed, h.error INTO rescued, failed, error FROM longshore.happen_apart(
-        v_lost, 7::smallint, longshore.crash_message(), NULL, v_clock + p_shift, p_keep_finished, p_keep_dead) h;
+        v_lost, 7::smallint, p_crash, NULL, v_clock + p_shift, p_keep_finished, p_keep_dead) h;
 END $$;
 
 -- Buries waiting jobs whose deadline has passed.
 -- In:  most jobs; how far tests moved the wall clock; how long dead jobs are kept
--- Out: how many; how many could not be, and why the first of them could not
+-- Out: which, see happen_alike; how many could not be, and why the first of them could not
 CREATE FUNCTION longshore.bury_late(
-    p_limit integer, p_shift bigint, p_keep_dead bigint, OUT buried bigint, OUT failed bigint, OUT error text
+    p_limit integer, p_shift bigint, p_keep_dead bigint, OUT buried jsonb, OUT failed bigint, OUT error text
 ) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
 DECLARE
     v_now  bigint := longshore.clock() + p_shift;
@@ -49,10 +53,10 @@ END $$;
 
 -- Buries ready jobs that have waited a day for a worker who knows their kind, in queues that had workers all that time.
 -- In:  most jobs; where the last call stopped looking at kinds, or NULL; how far tests moved the wall clock; how long dead jobs are kept
--- Out: how many; where this call stopped, NULL at the end; how many could not be, and why the first of them could not
+-- Out: which, see happen_alike; where this call stopped, NULL at the end; how many could not be, and why the first of them could not
 CREATE FUNCTION longshore.bury_unknown(
     p_limit integer, p_after text[], p_shift bigint, p_keep_dead bigint,
-    OUT buried bigint, OUT after text[], OUT failed bigint, OUT error text
+    OUT buried jsonb, OUT after text[], OUT failed bigint, OUT error text
 ) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
 DECLARE
     v_now    bigint := longshore.clock() + p_shift;
@@ -144,13 +148,14 @@ BEGIN
         WHERE g.unique_key IS NOT NULL AND u.queue = ANY (ARRAY[held.queue]) AND u.key = ANY (ARRAY[held.key])
     ), logs AS (
         DELETE FROM longshore.log l USING gone g WHERE l.job = ANY (ARRAY[g.id])
-    ), counted AS (
-        INSERT INTO longshore.count_change (queue, succeeded, dead, cancelled)
-        SELECT g.queue, -sum((g.state = 3)::int), -sum((g.state = 4)::int), -sum((g.state = 5)::int) FROM gone g GROUP BY g.queue
+    ), counted AS MATERIALIZED (
+        SELECT longshore.moved(array_agg(m.queue), array_agg(m.kind), array_agg(m.key), array_agg(m.state), array_agg(NULL::smallint),
+                               array_agg(m.n)) AS done
+        FROM (SELECT queue, kind, key, state, count(*) AS n FROM gone GROUP BY queue, kind, key, state) m
     )
     SELECT count(*), coalesce(array_agg(g.id) FILTER (WHERE g.artifact IS NOT NULL), '{}'),
            coalesce(array_agg(g.artifact) FILTER (WHERE g.artifact IS NOT NULL), '{}')
-    INTO pruned, jobs, claims FROM gone g;
+    INTO pruned, jobs, claims FROM gone g CROSS JOIN counted c; -- which is one row
 END $$;
 
 -- Adds up the changes of counts; one at a time, and nobody waits.
@@ -178,7 +183,7 @@ BEGIN
     SELECT coalesce(sum(changes), 0) >= 20000 INTO more FROM sums;
 END $$;
 
--- Forgets workers that have not claimed anything for a day and hold nothing.
+-- Forgets workers that have not claimed anything for a day and hold nothing, and those that have not noted themselves for an hour.
 -- In:  most workers; how far tests moved the wall clock
 -- Out: whether there is more to do
 CREATE FUNCTION longshore.forget_workers(p_limit integer, p_shift bigint, OUT more boolean)
@@ -187,12 +192,16 @@ DECLARE
     v_now  bigint := longshore.clock() + p_shift;
     v_rows bigint;
 BEGIN
+    DELETE FROM longshore.worker_note w WHERE w.id = ANY (ARRAY(
+        SELECT w.id FROM longshore.worker_note w WHERE w.seen <= v_now - 3600000 ORDER BY w.seen LIMIT p_limit FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    more := v_rows >= p_limit;
     DELETE FROM longshore.worker w WHERE w.id = ANY (ARRAY(
         SELECT w.id FROM longshore.worker w
         WHERE w.seen < v_now - 86400000 AND NOT EXISTS (SELECT 1 FROM longshore.running j WHERE j.worker = w.id)
         LIMIT p_limit FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS v_rows = ROW_COUNT;
-    more := v_rows >= p_limit;
+    more := more OR v_rows >= p_limit;
 END $$;
 
 -- Forgets answers to pushes whose time is over; those whose job is still known are looked at again an hour later.

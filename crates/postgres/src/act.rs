@@ -1,15 +1,13 @@
-//! What a person asks of a job or a queue.
+//! What a person asks of a job.
 
-use longshore_core::{
-    Acted, Action, Error, ErrorKind, JobId, Label, NewPause, Pause, QueueName, State, Timestamp, Token,
-};
+use longshore_core::{Acted, Action, Error, ErrorKind, JobId, State, Token};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::Postgres;
 use crate::bells::Rings;
 use crate::error;
-use crate::push::{delay, moment, uuid};
+use crate::push::uuid;
 use crate::read::state;
 use crate::settle::clean;
 
@@ -18,7 +16,6 @@ pub(crate) async fn act(store: &Postgres, id: JobId, action: Action) -> Result<A
         Action::Cancel => "cancel",
         Action::Retry => "retry",
         Action::Delete => "delete",
-        _ => return Err(Error::invalid("an action that this store does not know")),
     };
     let (shift, _) = store.settings.clock.shift();
     let row = store
@@ -49,37 +46,6 @@ pub(crate) async fn act(store: &Postgres, id: JobId, action: Action) -> Result<A
         store.bells.ring(Rings { news: moved, work: action == Action::Retry, cancels });
     }
     Ok(acted)
-}
-
-pub(crate) async fn pause(store: &Postgres, queue: QueueName, new: NewPause) -> Result<Pause, Error> {
-    let (shift, _) = store.settings.clock.shift();
-    let row = store
-        .pool
-        .row(
-            "SELECT * FROM longshore.pause($1, $2, $3, $4, $5, $6)",
-            &[
-                (&queue.as_str(), Type::TEXT),
-                (&delay(new.until), Type::INT8),
-                (&moment(new.until), Type::INT8),
-                (&new.reason.as_ref().map(Label::as_str), Type::TEXT),
-                (&new.by.as_ref().map(Label::as_str), Type::TEXT),
-                (&shift, Type::INT8),
-            ],
-        )
-        .await?;
-    let since: i64 = row.try_get(0).map_err(error::of)?;
-    let until: Option<i64> = row.try_get(1).map_err(error::of)?;
-    let (since, until) = (Timestamp::from_millis(since), until.map(Timestamp::from_millis));
-    Ok(Pause { since, until, reason: new.reason, by: new.by })
-}
-
-/// Ends a queue's pause; answers whether it was paused.
-pub(crate) async fn resume(store: &Postgres, queue: QueueName) -> Result<bool, Error> {
-    let (shift, _) = store.settings.clock.shift();
-    let params = [(&queue.as_str() as _, Type::TEXT), (&shift as _, Type::INT8)];
-    let paused = store.pool.row("SELECT longshore.resume($1, $2)", &params).await?.try_get(0).map_err(error::of)?;
-    store.bells.ring(Rings { work: true, ..Rings::default() });
-    Ok(paused)
 }
 
 /// Replaces the log of a job that the token still holds.

@@ -5,18 +5,22 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Claimed, Claims, Error, ErrorKind, JobId, Kind, Outcome, Payload, QueueName, Reason, Settlement, Timestamp,
-    Token, millis,
+    Claim, Claimed, Claims, Error, ErrorKind, HeldBack, HeldBackReason, JobId, Kind, KnownKind, Moved, Outcome,
+    Payload, QueueName, Reason, Settlement, State, Timestamp, Token, millis,
 };
+use serde_json::Value;
 use tokio_postgres::Row;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
 use crate::bells::Rings;
-use crate::push::bounded;
+use crate::pool::{Param, Statement};
+use crate::push::{attempts, bounded, column, timeout_ms};
+use crate::read::moved;
 use crate::{Postgres, settle};
 
-const CLAIM: &str = "SELECT * FROM longshore.claim($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+const CLAIM: &str = "SELECT * FROM longshore.claim(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
 
 /// Looks of workers are noted at most this often.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
@@ -42,7 +46,7 @@ impl Noted {
 
 fn names(claim: &Claim) -> impl Iterator<Item = String> {
     let queues = claim.queues.iter().map(|queue| format!("queue {queue}"));
-    queues.chain(claim.kinds.iter().map(|kind| format!("kind {kind}")))
+    queues.chain(claim.kinds.iter().map(|known| format!("kind {}", known.kind)))
 }
 
 /// Returns the number of the advisory lock that claims and the release of one worker take.
@@ -51,113 +55,232 @@ pub(crate) fn lock(store: &Postgres, worker: Uuid) -> i64 {
 }
 
 pub(crate) async fn claim(store: &Postgres, claim: Claim) -> Result<Claims, Error> {
-    let now = store.settings.clock.now();
-    let note = store.noted.stale(&claim, now);
-    let worker = Uuid::from_bytes(*claim.worker.as_bytes());
-    let (shift, lease_shift) = store.settings.clock.shift();
-    let queues: Vec<&str> = claim.queues.iter().map(QueueName::as_str).collect();
-    let kinds: Vec<&str> = claim.kinds.iter().map(Kind::as_str).collect();
-    let rows = store
-        .pool
-        .rows_of(
-            "claim",
-            CLAIM,
-            &[
-                (&worker, Type::UUID),
-                (&lock(store, worker), Type::INT8),
-                (&(claim.nonce.0 as i64), Type::INT8),
-                (&queues, Type::TEXT_ARRAY),
-                (&kinds, Type::TEXT_ARRAY),
-                (&i32::try_from(claim.limit).unwrap_or(i32::MAX), Type::INT4),
-                (&bounded(millis(claim.lease)), Type::INT8),
-                (&claim.idle, Type::BOOL),
-                (&(Token::new(0).bits as i64), Type::INT8),
-                (&note, Type::BOOL),
-                (&shift, Type::INT8),
-                (&lease_shift, Type::INT8),
-                (&store.keep_dead(), Type::INT8),
-            ],
-        )
-        .await?;
-    if note {
-        store.noted.note(&claim, now);
-    }
-    store.vacuum.note_claimed(&store.pool, rows.len());
-    let (claims, unfit, stirred) = read(&claim, &rows)?;
-    store.bells.ring(Rings { news: stirred || !rows.is_empty() && !claims.jobs.is_empty(), ..Rings::default() });
-    if !unfit.is_empty()
-        && let Err(e) = settle::settle(store, unfit).await
-    {
-        // They stand in nobody's way: their leases end.
-        tracing::warn!(error = %e, "cannot bury jobs whose rows make no sense");
-    }
-    Ok(claims)
+    let ask = Ask::new(store, claim);
+    let rows = store.pool.rows_of(ask.statement(&ask.params())).await?;
+    ask.answer(store, &rows).await
 }
 
-/// Reads what was handed out; jobs whose rows make no sense are to be buried instead.
-fn read(claim: &Claim, rows: &[Row]) -> Result<(Claims, Vec<Settlement>, bool), Error> {
-    let mut claims = Claims::default();
-    let mut unfit = Vec::new();
-    let mut stirred = false;
-    for row in rows {
-        let get = || {
-            Ok((
-                row.try_get::<_, Option<Uuid>>(0)?,
-                row.try_get::<_, Option<i64>>(1)?,
-                row.try_get::<_, Option<i64>>(2)?,
-            ))
-        };
-        let (id, number, bits) = get().map_err(crate::error::of)?;
-        if let (Some(id), Some(number), Some(bits)) = (id, number, bits) {
-            let (id, token) = (JobId::from_bytes(id.into_bytes()), Token { number: number as u64, bits: bits as u64 });
-            match read_claimed(claim, row, id, token) {
-                Ok(job) => claims.jobs.push(job),
-                Err(why) => {
-                    let message = format!("the job's row makes no sense: {why}");
-                    let outcome = Outcome::Bury { reason: Reason::Corrupt, message };
-                    unfit.push(Settlement { id, token, outcome, progress: None });
-                }
+/// A claim as the statement takes it.
+pub(crate) struct Ask {
+    claim: Claim,
+    now: Timestamp,
+    note: bool,
+    worker: Uuid,
+    lock: i64,
+    nonce: i64,
+    queues: Vec<String>,
+    kinds: Vec<String>,
+    /// Per kind that is wanted; empty where nothing is said of any.
+    wanted: Vec<i32>,
+    attempts: Vec<Option<i16>>,
+    timeouts: Vec<Option<i32>>,
+    /// Kinds that are known, but not wanted now.
+    others: Vec<String>,
+    limit: i32,
+    lease: i64,
+    rules_level: i32,
+    bits: i64,
+    shift: i64,
+    lease_shift: i64,
+    keep_dead: i64,
+}
+
+/// What the rows of a claim say.
+#[derive(Default)]
+struct Answer {
+    claims: Claims,
+    unfit: Vec<Unfit>,
+    /// Whether jobs became ready or were buried.
+    stirred: bool,
+}
+
+/// A job whose row makes no sense, and the settlement that buries it.
+struct Unfit {
+    /// How it looks then, where so much can be read of it.
+    moved: Option<Moved>,
+    settlement: Settlement,
+}
+
+impl Ask {
+    pub(crate) fn new(store: &Postgres, claim: Claim) -> Self {
+        let now = store.settings.clock.now();
+        let worker = Uuid::from_bytes(*claim.worker.as_bytes());
+        let (shift, lease_shift) = store.settings.clock.shift();
+        let (wanted, others): (Vec<_>, Vec<_>) = claim.kinds.iter().partition(|known| known.wanted > 0);
+        let names = |kinds: &[&KnownKind]| kinds.iter().map(|known| known.kind.to_string()).collect();
+        let is_bounded = wanted.iter().any(|known| known.wanted < claim.limit);
+        let most = |known: &&KnownKind| i32::try_from(known.wanted.min(claim.limit)).unwrap_or(i32::MAX);
+        Ask {
+            now,
+            note: store.noted.stale(&claim, now),
+            worker,
+            lock: lock(store, worker),
+            nonce: claim.nonce.0 as i64,
+            queues: claim.queues.iter().map(QueueName::to_string).collect(),
+            kinds: names(&wanted),
+            wanted: if is_bounded { wanted.iter().map(most).collect() } else { Vec::new() },
+            attempts: column(&wanted, |known| known.limits.max_attempts.map(attempts)),
+            timeouts: column(&wanted, |known| known.limits.timeout.map(timeout_ms)),
+            others: names(&others),
+            limit: i32::try_from(claim.limit).unwrap_or(i32::MAX),
+            lease: bounded(millis(claim.lease)),
+            rules_level: claim.rules_level.into(),
+            bits: Token::new(0).bits as i64,
+            shift,
+            lease_shift,
+            keep_dead: store.keep_dead(),
+            claim,
+        }
+    }
+
+    pub(crate) fn params(&self) -> [Param<'_>; 18] {
+        [
+            (&self.worker, Type::UUID),
+            (&self.lock, Type::INT8),
+            (&self.nonce, Type::INT8),
+            (&self.queues, Type::TEXT_ARRAY),
+            (&self.kinds, Type::TEXT_ARRAY),
+            (&self.wanted, Type::INT4_ARRAY),
+            (&self.attempts, Type::INT2_ARRAY),
+            (&self.timeouts, Type::INT4_ARRAY),
+            (&self.others, Type::TEXT_ARRAY),
+            (&self.limit, Type::INT4),
+            (&self.lease, Type::INT8),
+            (&self.claim.idle, Type::BOOL),
+            (&self.rules_level, Type::INT4),
+            (&self.bits, Type::INT8),
+            (&self.note, Type::BOOL),
+            (&self.shift, Type::INT8),
+            (&self.lease_shift, Type::INT8),
+            (&self.keep_dead, Type::INT8),
+        ]
+    }
+
+    pub(crate) fn statement<'a>(&self, params: &'a [Param<'a>]) -> Statement<'a> {
+        Statement { function: "claim", sql: CLAIM, params }
+    }
+
+    /// Reads the answer, and buries jobs whose rows make no sense.
+    pub(crate) async fn answer(&self, store: &Postgres, rows: &[Row]) -> Result<Claims, Error> {
+        if self.note {
+            store.noted.note(&self.claim, self.now);
+        }
+        store.vacuum.note_claimed(&store.pool, rows.len());
+        let Answer { mut claims, unfit, stirred } = self.read(rows)?;
+        store.bells.ring(Rings { news: stirred || !claims.jobs.is_empty(), ..Rings::default() });
+        let (unfit, settlements): (Vec<_>, Vec<_>) =
+            unfit.into_iter().map(|Unfit { moved, settlement }| (moved, settlement)).unzip();
+        for (moved, settled) in unfit.into_iter().zip(settle::settle(store, settlements).await) {
+            match settled {
+                Ok(_) => claims.buried.extend(moved),
+                // It stands in nobody's way: its lease ends.
+                Err(e) => tracing::warn!(error = %e, "cannot bury a job whose row makes no sense"),
             }
-            continue;
         }
-        let last = || {
-            Ok((
-                row.try_get::<_, Option<bool>>(10)?,
-                row.try_get::<_, Option<i64>>(11)?,
-                row.try_get(12)?,
-                row.try_get(13)?,
-            ))
-        };
-        let (released, next_due, alone, moved): (Option<bool>, _, Option<bool>, Option<bool>) =
-            last().map_err(crate::error::of)?;
-        if released == Some(true) {
-            let text = format!("worker {} was released: its process was taken for gone", claim.worker);
-            return Err(Error::new(ErrorKind::Refused, text));
-        }
-        claims.next_due = next_due.map(|ms| Duration::from_millis(ms.unsigned_abs()));
-        claims.alone_waits = alone.unwrap_or_default();
-        stirred = moved.unwrap_or_default();
+        Ok(claims)
     }
-    claims.jobs.sort_by_key(|job| job.token.number);
-    Ok((claims, unfit, stirred))
+
+    /// Reads what was handed out; jobs whose rows make no sense are to be buried instead.
+    fn read(&self, rows: &[Row]) -> Result<Answer, Error> {
+        let Answer { mut claims, mut unfit, mut stirred } = Answer::default();
+        for row in rows {
+            let (id, number, bits): (Option<Uuid>, Option<i64>, Option<i64>) =
+                (get(row, 0)?, get(row, 1)?, get(row, 2)?);
+            if let (Some(id), Some(number), Some(bits)) = (id, number, bits) {
+                let token = Token { number: number as u64, bits: bits as u64 };
+                let id = JobId::from_bytes(id.into_bytes());
+                match self.read_claimed(row, id, token) {
+                    Ok(job) => claims.jobs.push(job),
+                    Err(why) => {
+                        let message = format!("the job's row makes no sense: {why}");
+                        let outcome = Outcome::Bury { reason: Reason::Corrupt, message };
+                        let settlement = Settlement { id, token, outcome, progress: None };
+                        unfit.push(Unfit { moved: self.buried(row, id), settlement });
+                    }
+                }
+                continue;
+            }
+            if get::<Option<bool>>(row, 14)? == Some(true) {
+                let text = format!("worker {} was released: its process was taken for gone", self.claim.worker);
+                return Err(Error::new(ErrorKind::Refused, text));
+            }
+            claims.look_again = get::<Option<i64>>(row, 15)?.map(duration);
+            claims.alone_waits = get::<Option<bool>>(row, 16)?.unwrap_or_default();
+            stirred = get::<Option<bool>>(row, 17)?.unwrap_or_default();
+            claims.held_back = self.held_back(get(row, 18)?);
+            claims.buried = moved(get(row, 19)?);
+        }
+        claims.jobs.sort_by_key(|job| job.token.number);
+        Ok(Answer { claims, unfit, stirred })
+    }
+
+    fn read_claimed(&self, row: &Row, id: JobId, token: Token) -> Result<Claimed, Error> {
+        let small = |column| get::<i16>(row, column).map(|n| n.max(0).unsigned_abs());
+        let strange = |what: &str| Error::new(ErrorKind::Corrupt, what);
+        let (queue, kind) = self.place(row)?;
+        let timeout: i32 = get(row, 10)?;
+        if timeout < 1 {
+            return Err(strange("its time-out is no time"));
+        }
+        Ok(Claimed {
+            id,
+            token,
+            queue: queue.ok_or_else(|| strange("it is of a queue that was not asked for"))?.clone(),
+            kind: kind.ok_or_else(|| strange("it is of a kind that was not asked for"))?.clone(),
+            key: get::<Option<&str>>(row, 5)?.and_then(|key| key.parse().ok()),
+            payload: Payload::from_store(get::<&str>(row, 6)?),
+            attempt: small(7)?,
+            max_attempts: small(8)?,
+            crashes: small(9)?,
+            timeout: Duration::from_millis(timeout.unsigned_abs().into()),
+            outages: small(11)?,
+            outage_for: duration(get(row, 12)?),
+            waited: duration(get(row, 13)?),
+        })
+    }
+
+    /// Returns the queue and the kind of a row, as far as they were asked for.
+    fn place(&self, row: &Row) -> Result<(Option<&QueueName>, Option<&Kind>), Error> {
+        let (queue, kind): (&str, &str) = (get(row, 3)?, get(row, 4)?);
+        let queue = self.claim.queues.iter().find(|asked| asked.as_str() == queue);
+        let kind = self.claim.kinds.iter().map(|known| &known.kind).find(|asked| asked.as_str() == kind);
+        Ok((queue, kind))
+    }
+
+    /// Says of a job whose row makes no sense that it is dead, where so much can be read of it.
+    fn buried(&self, row: &Row, id: JobId) -> Option<Moved> {
+        let small = |column| get::<i16>(row, column).map_or(0, |n| n.max(0).unsigned_abs());
+        let (queue, kind) = self.place(row).ok()?;
+        Some(Moved {
+            id,
+            queue: queue?.clone(),
+            kind: kind?.clone(),
+            worker: Some(self.claim.worker),
+            attempt: small(7),
+            crashes: small(9),
+            state: State::Dead,
+            reason: Some(Reason::Corrupt),
+        })
+    }
+
+    fn held_back(&self, queues: Option<Value>) -> Vec<HeldBack> {
+        let Some(Value::Array(queues)) = queues else { return Vec::new() };
+        let read = |held: &Value| {
+            let queue = self.claim.queues.iter().find(|asked| Some(asked.as_str()) == held["queue"].as_str())?;
+            let why = match held["why"].as_str()? {
+                "paused" => HeldBackReason::Paused,
+                _ => HeldBackReason::UnknownRule,
+            };
+            Some(HeldBack { queue: queue.clone(), why, until: held["until"].as_i64().map(duration) })
+        };
+        queues.iter().filter_map(read).collect()
+    }
 }
 
-fn read_claimed(claim: &Claim, row: &Row, id: JobId, token: Token) -> Result<Claimed, Error> {
-    let text = |column| row.try_get::<_, &str>(column).map_err(crate::error::of);
-    let small = |column| row.try_get::<_, i16>(column).map_err(crate::error::of).map(|n| n.max(0) as u16);
-    let (queue, kind) = (text(3)?, text(4)?);
-    let queue = claim.queues.iter().find(|asked| asked.as_str() == queue);
-    let kind = claim.kinds.iter().find(|asked| asked.as_str() == kind);
-    let strange = || Error::new(ErrorKind::Corrupt, "it is of a queue or a kind that was not asked for");
-    Ok(Claimed {
-        id,
-        token,
-        queue: queue.ok_or_else(strange)?.clone(),
-        kind: kind.ok_or_else(strange)?.clone(),
-        payload: Payload::from_store(text(5)?),
-        attempt: small(6)?,
-        max_attempts: small(7)?,
-        crashes: small(8)?,
-        timeout: Duration::from_millis(row.try_get::<_, i32>(9).map_err(crate::error::of)?.unsigned_abs().into()),
-    })
+fn get<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T, Error> {
+    row.try_get(column).map_err(crate::error::of)
+}
+
+fn duration(ms: i64) -> Duration {
+    Duration::from_millis(ms.max(0).unsigned_abs())
 }

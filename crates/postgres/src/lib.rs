@@ -2,7 +2,7 @@
 //!
 //! - Every verb is one call of one function of the schema (`sql/`), in a transaction of its own and one round trip: a claim and all
 //!   that goes with it, a batch of settles with all outcomes. The functions keep their plans whatever the statistics say.
-//! - What waits and runs is in `job`, small and hot; what is final in `history`. Counts are never counted, and no row is written by
+//! - What waits is in `waiting` and what runs in `running`, small and hot; what is final in `history`. Counts are never counted, and no row is written by
 //!   everybody: transactions append changes, which upkeep adds up.
 //! - A pushed job survives what the server's commit does; `synchronous_commit=off` and `fsync=off` are refused ([`Postgres::open`]).
 //! - Pushes of many callers go together ([`Gather`]); [`Postgres::push_in`] pushes inside the caller's own
@@ -40,6 +40,7 @@ mod open;
 mod pool;
 mod push;
 mod read;
+mod rules;
 mod schema;
 mod settle;
 mod tls;
@@ -47,15 +48,17 @@ mod transaction;
 mod upkeep;
 mod url;
 mod vacuum;
+mod workers;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use longshore_core::{
-    Acted, Action, Capabilities, Claim, Claims, Death, Error, Filter, Gather, JobId, Kept, Label, Listed, NewJob,
-    NewPause, Page, Pause, Pushed, Queue, QueueName, QueueStats, Reach, Renewal, Renewed, Settings, Settled,
-    Settlement, Snapshot, Status, StepWatch, Store, Token, Upkeep, Wakeups, WorkerSecret, limits, millis,
+    Acted, Action, Answers, Capabilities, Claim, Claims, Error, Filter, Gather, Gone, JobId, Jobs, Kept, Label, Listed,
+    Logs, Moved, NewJob, Page, Pushed, QueueName, QueueStats, Queues, Reach, Renewal, Renewed, Rules, RulesChange,
+    Settings, Settled, Settlement, Snapshot, Status, StepWatch, Store, Timestamp, Token, Upkeep, Wakeups, WorkerId,
+    WorkerNote, WorkerSecret, WorkerSeen, Workers, limits, millis, store::each,
 };
 
 pub use artifact::ArtifactTable;
@@ -196,42 +199,39 @@ impl Postgres {
 }
 
 #[async_trait]
-impl Queue for Postgres {
-    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
-        self.pushes.call(jobs).await
+impl Jobs for Postgres {
+    async fn push(&self, jobs: Vec<NewJob>) -> Answers<Pushed> {
+        each(jobs.len(), self.pushes.call(jobs).await)
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claims, Error> {
         claim::claim(self, claim).await
     }
 
-    async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
+    async fn renew(&self, renewals: Vec<Renewal>) -> Answers<Renewed> {
         settle::renew(self, renewals).await
     }
 
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
+    async fn settle(&self, settlements: Vec<Settlement>) -> Answers<Settled> {
         settle::settle(self, settlements).await
     }
 
-    async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
-        settle::release_worker(self, worker, death).await
+    async fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        claim: Claim,
+    ) -> (Answers<Settled>, Result<Claims, Error>) {
+        settle::settle_and_claim(self, settlements, claim).await
+    }
+
+    async fn release(&self, worker: WorkerSecret, gone: Gone) -> Result<Vec<Moved>, Error> {
+        settle::release(self, worker, gone).await
     }
 
     async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
         upkeep::upkeep(self, upkeep).await
     }
 
-    fn wakeups(&self) -> &Wakeups {
-        self.bells.wakeups()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::new("postgresql", self.found.version.clone(), self.found.survives, Reach::Network)
-    }
-}
-
-#[async_trait]
-impl Store for Postgres {
     async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
         read::get(self, ids).await
     }
@@ -248,27 +248,62 @@ impl Store for Postgres {
         read::list(self, filter, page).await
     }
 
+    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
+        act::act(self, id, action).await
+    }
+}
+
+#[async_trait]
+impl Queues for Postgres {
+    async fn now(&self) -> Result<Timestamp, Error> {
+        rules::now(self).await
+    }
+
     async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
         read::queues(self).await
     }
 
-    async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
-        act::pause(self, queue, pause).await
+    async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {
+        rules::rules(self, queue).await
     }
 
-    async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
-        act::resume(self, queue).await
+    async fn change_rules(&self, queue: QueueName, expected: u64, rules: Rules) -> Result<RulesChange, Error> {
+        rules::change(self, queue, expected, rules).await
     }
+}
 
+#[async_trait]
+impl Logs for Postgres {
     async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
         act::write_log(self, id, token, text).await
     }
 
-    async fn log(&self, id: JobId) -> Result<Option<String>, Error> {
-        read::log(self, id).await
+    async fn log(&self, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error> {
+        read::log(self, id, claim).await
+    }
+}
+
+#[async_trait]
+impl Workers for Postgres {
+    async fn note_worker(&self, id: WorkerId, note: WorkerNote) -> Result<(), Error> {
+        workers::note(self, id, note).await
     }
 
-    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
-        act::act(self, id, action).await
+    async fn forget_worker(&self, id: WorkerId) -> Result<(), Error> {
+        workers::forget(self, id).await
+    }
+
+    async fn workers(&self, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
+        workers::workers(self, after, limit).await
+    }
+}
+
+impl Store for Postgres {
+    fn wakeups(&self) -> &Wakeups {
+        self.bells.wakeups()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new("postgresql", self.found.version.clone(), self.found.survives, Reach::Network)
     }
 }

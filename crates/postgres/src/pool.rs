@@ -27,6 +27,14 @@ use crate::url::{Schema, Url};
 /// A parameter and its type.
 pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
+/// A statement that calls a function of which there is a bare one, see schema.rs.
+#[derive(Clone, Copy)]
+pub(crate) struct Statement<'a> {
+    pub(crate) function: &'static str,
+    pub(crate) sql: &'static str,
+    pub(crate) params: &'a [Param<'a>],
+}
+
 /// How often a statement is tried that lost against another transaction.
 const TRIES: u32 = 8;
 
@@ -119,20 +127,68 @@ impl Pool {
                     }
                     tokio::time::sleep(Duration::from_millis(fastrand::u64(1..=1 << tries))).await;
                 }
-                Err(_) => {
-                    let text = format!("no answer from {} within {:?}", self.inner.url.place(), self.inner.patience);
-                    return Err(Error::new(ErrorKind::Unavailable, text).perhaps_done());
-                }
+                Err(_) => return Err(self.no_answer()),
             }
         }
     }
 
-    /// Runs one statement as [`rows`](Self::rows) does, which calls a function of which there is a bare one.
-    pub(crate) async fn rows_of(&self, function: &str, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
-        if self.is_pooled() {
-            return self.rows(sql, params).await; // such a session is as steady as whoever had it before
+    /// Runs two statements one after the other on one connection, each in a transaction of its own, in one round trip: the second is sent
+    /// without waiting for the answer to the first. One that lost against another transaction is repeated by itself.
+    pub(crate) async fn rows_of_two(
+        &self,
+        first: Statement<'_>,
+        second: Statement<'_>,
+    ) -> (Result<Vec<Row>, Error>, Result<Vec<Row>, Error>) {
+        let taken = match self.take().await {
+            Ok(taken) => taken,
+            Err(e) => return (Err(e.shared()), Err(e)),
+        };
+        let client = taken.client();
+        let sql = [self.sql_of(&first), self.sql_of(&second)].map(|sql| self.schema().in_sql(&sql));
+        // Each sends when it is polled first, which is in this order.
+        let both = async {
+            tokio::join!(biased; client.query_typed(&sql[0], first.params), client.query_typed(&sql[1], second.params))
+        };
+        let Ok((one, two)) = tokio::time::timeout(self.inner.patience, both).await else {
+            return (Err(self.no_answer()), Err(self.no_answer()));
+        };
+        let spared = |asked: &Result<_, _>| asked.as_ref().err().is_none_or(error::spares_connection);
+        if spared(&one) && spared(&two) {
+            taken.put_back();
+        } else {
+            drop(taken);
+            self.forget_idle();
         }
-        self.rows(&sql.replace(&format!("{function}("), &format!("{function}_bare(")), params).await
+        (self.or_again(one, first).await, self.or_again(two, second).await)
+    }
+
+    /// Repeats a statement that lost against another transaction.
+    async fn or_again(
+        &self,
+        asked: Result<Vec<Row>, tokio_postgres::Error>,
+        statement: Statement<'_>,
+    ) -> Result<Vec<Row>, Error> {
+        match asked {
+            Err(e) if error::lost_a_race(&e) => self.rows_of(statement).await,
+            asked => asked.map_err(error::of),
+        }
+    }
+
+    fn no_answer(&self) -> Error {
+        let text = format!("no answer from {} within {:?}", self.inner.url.place(), self.inner.patience);
+        Error::new(ErrorKind::Unavailable, text).perhaps_done()
+    }
+
+    /// Runs one statement as [`rows`](Self::rows) does, which calls a function of which there is a bare one.
+    pub(crate) async fn rows_of(&self, statement: Statement<'_>) -> Result<Vec<Row>, Error> {
+        self.rows(&self.sql_of(&statement), statement.params).await
+    }
+
+    fn sql_of(&self, Statement { function, sql, .. }: &Statement<'_>) -> String {
+        if self.is_pooled() {
+            return (*sql).to_owned(); // such a session is as steady as whoever had it before
+        }
+        sql.replace(&format!("{function}("), &format!("{function}_bare("))
     }
 
     /// Runs one statement that returns one row.

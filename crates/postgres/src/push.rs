@@ -1,12 +1,14 @@
 //! Taking jobs over.
 
+use std::time::Duration;
+
 use longshore_core::{Error, ErrorKind, Instead, JobId, Label, NewJob, Pushed, UniqueScope, When, millis};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use crate::bells::{Bells, Rings};
-use crate::pool::{Param, Pool};
+use crate::pool::{Param, Pool, Statement};
 
 /// The statement; the columns are its parameters.
 const PUSH: &str = "SELECT place, instead, other FROM longshore.push_batch(
@@ -22,7 +24,7 @@ pub(crate) async fn push(pool: Pool, bells: Bells, shift: i64, jobs: Vec<NewJob>
         return Ok(Vec::new());
     }
     let columns = Columns::of(&jobs, shift);
-    let rows = pool.rows_of("push_batch", PUSH, &columns.params()).await?;
+    let rows = pool.rows_of(Statement { function: "push_batch", sql: PUSH, params: &columns.params() }).await?;
     let answers = answers(&jobs, &rows)?;
     bells.ring(rings(&answers));
     Ok(answers)
@@ -67,8 +69,8 @@ pub(crate) struct Columns<'a> {
     ranks: Vec<Option<i16>>,
     delays: Vec<Option<i64>>,
     moments: Vec<Option<i64>>,
-    max_attempts: Vec<i16>,
-    timeouts: Vec<i32>,
+    max_attempts: Vec<Option<i16>>,
+    timeouts: Vec<Option<i32>>,
     deadlines_in: Vec<Option<i64>>,
     deadlines: Vec<Option<i64>>,
     keys: Vec<Option<&'a str>>,
@@ -90,8 +92,8 @@ impl<'a> Columns<'a> {
             queues: jobs.iter().map(|job| job.queue.as_str()).collect(),
             kinds: jobs.iter().map(|job| job.kind.as_str()).collect(),
             payloads: jobs.iter().map(|job| job.payload.as_str()).collect(),
-            max_attempts: jobs.iter().map(|job| i16::try_from(job.max_attempts).unwrap_or(i16::MAX)).collect(),
-            timeouts: jobs.iter().map(|job| i32::try_from(millis(job.timeout)).unwrap_or(i32::MAX).max(1)).collect(),
+            max_attempts: column(jobs, |job| job.max_attempts.map(attempts)),
+            timeouts: column(jobs, |job| job.timeout.map(timeout_ms)),
             ranks: column(jobs, |job| (job.priority != 0).then_some(-job.priority)),
             delays: column(jobs, |job| delay(Some(job.when)).filter(|delay| *delay > 0)),
             moments: column(jobs, |job| moment(Some(job.when))),
@@ -154,6 +156,16 @@ where
         }
     }
     column
+}
+
+/// Returns a number of attempts as the schema keeps it.
+pub(crate) fn attempts(attempts: u16) -> i16 {
+    i16::try_from(attempts).unwrap_or(i16::MAX)
+}
+
+/// Returns a time-out as the schema keeps it.
+pub(crate) fn timeout_ms(timeout: Duration) -> i32 {
+    i32::try_from(millis(timeout)).unwrap_or(i32::MAX).max(1)
 }
 
 /// Returns a job's id as PostgreSQL takes it.

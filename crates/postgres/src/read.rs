@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use longshore_core::{
-    ArtifactName, Cursor, Error, ErrorKind, Failure, Filter, JobId, Kind, Label, Listed, Output, Page, Pause, Payload,
-    QueueName, QueueStats, Snapshot, State, Status, Stored, Timestamp, WorkerId, limits,
+    ArtifactName, Cursor, Error, ErrorKind, Failure, FailureClass, Filter, JobId, Kind, Label, Listed, Moved, Output,
+    Page, Payload, QueueName, QueueStats, Snapshot, State, Status, Stored, Timestamp, WorkerId, limits,
 };
 use serde_json::Value;
 use tokio_postgres::Row;
@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::Postgres;
 use crate::error;
 use crate::push::uuid;
+use crate::rules;
 
 pub(crate) async fn get(store: &Postgres, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
     let mut jobs = vec![None; ids.len()];
@@ -90,22 +91,37 @@ pub(crate) async fn queues(store: &Postgres) -> Result<Vec<QueueStats>, Error> {
         }
         let oldest_ready =
             column::<Option<i64>>(row, "oldest_ready")?.map(|ms| Duration::from_millis(ms.max(0).unsigned_abs()));
-        let label = |name| Ok::<_, Error>(text(row, name)?.and_then(|text| text.parse().ok()));
-        let paused = match time(row, "paused_since")? {
-            Some(since) => {
-                let (reason, by) = (label("paused_reason")?, label("paused_by")?);
-                Some(Pause { since, until: time(row, "paused_until")?, reason, by })
-            }
-            None => None,
-        };
-        stats.push(QueueStats { queue, counts, oldest_ready, paused });
+        let rules = rules::read(row)?.at(Timestamp::from_millis(column(row, "now")?));
+        stats.push(QueueStats { queue, counts, oldest_ready, rules });
     }
     Ok(stats)
 }
 
-pub(crate) async fn log(store: &Postgres, id: JobId) -> Result<Option<String>, Error> {
-    let row = store.pool.row("SELECT longshore.read_log($1)", &[(&uuid(id), Type::UUID)]).await?;
+pub(crate) async fn log(store: &Postgres, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error> {
+    let params = [(&uuid(id) as _, Type::UUID), (&claim.map(|number| number as i64) as _, Type::INT8)];
+    let row = store.pool.row("SELECT longshore.read_log($1, $2)", &params).await?;
     row.try_get(0).map_err(error::of)
+}
+
+/// Reads jobs that were moved, as `happen_alike` in `sql/happen.sql` names them; those whose names make no sense are left out.
+pub(crate) fn moved(jobs: Option<Value>) -> Vec<Moved> {
+    let Some(Value::Array(jobs)) = jobs else { return Vec::new() };
+    jobs.iter().filter_map(moved_one).collect()
+}
+
+fn moved_one(job: &Value) -> Option<Moved> {
+    let id = |name: &str| job[name].as_str().and_then(|id| id.parse::<Uuid>().ok());
+    let count = |name: &str| u16::try_from(job[name].as_i64().unwrap_or_default().max(0)).ok();
+    Some(Moved {
+        id: JobId::from_bytes(id("id")?.into_bytes()),
+        queue: job["queue"].as_str()?.parse().ok()?,
+        kind: job["kind"].as_str()?.parse().ok()?,
+        worker: id("worker").map(|id| WorkerId::from_bytes(id.into_bytes())),
+        attempt: count("attempt")?,
+        crashes: count("crashes")?,
+        state: state(i16::try_from(job["state"].as_i64()?).ok()?),
+        reason: job["reason"].as_str().and_then(|reason| reason.parse().ok()),
+    })
 }
 
 /// Reads a job, or says in the log that its row makes no sense.
@@ -137,6 +153,7 @@ fn snapshot(row: &Row) -> Result<Snapshot, Error> {
         max_attempts: small(row, "max_attempts")?,
         crashes: small(row, "crashes")?,
         interruptions: column::<i32>(row, "interruptions")?.max(0).unsigned_abs(),
+        outages: small(row, "outages")?,
         timeout: Duration::from_millis(column::<i32>(row, "timeout_ms")?.unsigned_abs().into()),
         deadline: time(row, "deadline")?,
         created_at: Timestamp::from_millis(column(row, "created_at")?),
@@ -172,7 +189,10 @@ fn failure(entry: &Value) -> Option<Failure> {
     let worker = entry["worker"].as_str().and_then(|id| id.parse::<Uuid>().ok());
     Some(Failure {
         at: Timestamp::from_millis(entry["at"].as_i64()?),
+        started_at: entry["started"].as_i64().map(Timestamp::from_millis),
+        class: FailureClass::from_number(entry["class"].as_i64().unwrap_or_default()),
         attempt: u16::try_from(entry["attempt"].as_u64()?).ok()?,
+        claim: entry["claim"].as_i64().map(|number| number as u64),
         worker: worker.map(|id| WorkerId::from_bytes(id.into_bytes())),
         message: entry["message"].as_str()?.to_owned(),
     })

@@ -22,7 +22,8 @@ const VERSIONS: &[&[&str]] = &[&[
     include_str!("../sql/release.sql"),
     include_str!("../sql/upkeep.sql"),
     include_str!("../sql/act.sql"),
-    include_str!("../sql/pause.sql"),
+    include_str!("../sql/rules.sql"),
+    include_str!("../sql/workers.sql"),
     include_str!("../sql/log.sql"),
     include_str!("../sql/read.sql"),
     include_str!("../sql/artifact.sql"),
@@ -107,7 +108,7 @@ pub(crate) async fn migrate(pool: &Pool, client: &Client, is_there: bool) -> Res
 
 async fn version(pool: &Pool, client: &Client) -> Result<i32, Error> {
     let sql = "SELECT coalesce(max(version), 0), to_regclass('longshore.waiting') IS NOT NULL \
-               AND to_regproc('longshore.fold_counts') IS NOT NULL FROM longshore.migration";
+               AND to_regclass('longshore.worker_note') IS NOT NULL FROM longshore.migration";
     let sql = pool.schema().in_sql(sql);
     let row = client.query_typed_one(&sql, &[] as &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)]).await;
     let read = row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));

@@ -3,121 +3,218 @@
 use std::collections::HashMap;
 
 use longshore_core::{
-    Death, Error, JobId, Outcome, Progress, Reason, Renewal, Renewed, Settled, Settlement, Stored, WorkerSecret,
-    limits, millis, name::cut,
+    Answers, Claim, Claims, Death, Error, Gone, JobId, Moved, Outcome, Progress, Reason, Renewal, Renewed, Settled,
+    Settlement, Stored, WorkerSecret, limits, millis, name::cut, store::fail_all,
 };
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::Postgres;
 use crate::bells::Rings;
-use crate::claim::lock;
+use crate::claim::{Ask, lock};
+use crate::pool::{Param, Statement};
 use crate::push::{bounded, column, uuid};
+use crate::read::moved;
 
 const RENEW: &str = "SELECT place, cancel_asked FROM longshore.renew($1, $2, $3, $4, $5, $6)";
 const SETTLE: &str = "SELECT longshore.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
 
-pub(crate) async fn renew(store: &Postgres, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
-    let mut answers = vec![Renewed::Lost; renewals.len()];
-    let (_, lease_shift) = store.settings.clock.shift();
-    for (round, places) in rounds(renewals.iter().map(|renewal| renewal.id)).into_iter().enumerate() {
-        let batch = in_order(&renewals, places, |renewal| renewal.id);
-        let of = |value: fn(&Renewal) -> i64| batch.iter().map(|(_, renewal)| value(renewal)).collect::<Vec<_>>();
-        let progresses = column(&batch, |(_, renewal)| renewal.progress.as_ref().and_then(json));
-        let rows = store
-            .pool
-            .rows(
-                RENEW,
-                &[
-                    (&batch.iter().map(|(_, renewal)| uuid(renewal.id)).collect::<Vec<_>>(), Type::UUID_ARRAY),
-                    (&of(|renewal| renewal.token.number as i64), Type::INT8_ARRAY),
-                    (&of(|renewal| renewal.token.bits as i64), Type::INT8_ARRAY),
-                    (&of(|renewal| bounded(millis(renewal.lease))), Type::INT8_ARRAY),
-                    (&progresses, Type::TEXT_ARRAY),
-                    (&lease_shift, Type::INT8),
-                ],
-            )
-            .await;
-        let rows = rows.map_err(|e| if round > 0 { e.perhaps_done() } else { e })?;
-        for row in rows {
-            let place: i32 = row.try_get(0).map_err(crate::error::of)?;
-            let asked: bool = row.try_get(1).map_err(crate::error::of)?;
-            answers[batch[place as usize - 1].0] = if asked { Renewed::CancelAsked } else { Renewed::Held };
-        }
-        store.bells.ring(Rings { news: !progresses.is_empty(), ..Rings::default() });
-    }
-    Ok(answers)
-}
-
-pub(crate) async fn settle(store: &Postgres, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
-    let mut answers = vec![Settled::Done; settlements.len()];
-    for (round, places) in rounds(settlements.iter().map(|settlement| settlement.id)).into_iter().enumerate() {
-        let lost = settle_distinct(store, &settlements, places).await;
-        for place in lost.map_err(|e| if round > 0 { e.perhaps_done() } else { e })? {
-            answers[place] = Settled::Lost;
+pub(crate) async fn renew(store: &Postgres, renewals: Vec<Renewal>) -> Answers<Renewed> {
+    let mut answers: Answers<Renewed> = renewals.iter().map(|_| Ok(Renewed::Lost)).collect();
+    for places in rounds(renewals.iter().map(|renewal| renewal.id)) {
+        match renew_distinct(store, &renewals, &places).await {
+            Ok(renewed) => renewed.into_iter().for_each(|(place, renewed)| answers[place] = Ok(renewed)),
+            Err(e) => places.into_iter().for_each(|place| answers[place] = Err(e.shared())),
         }
     }
-    Ok(answers)
+    answers
 }
 
-/// Settles distinct jobs in one statement, and returns the places of those that are lost.
-async fn settle_distinct(
+/// Renews distinct jobs in one statement, and returns the places and answers of those that are held.
+async fn renew_distinct(
     store: &Postgres,
-    settlements: &[Settlement],
-    places: Vec<usize>,
-) -> Result<Vec<usize>, Error> {
-    // Those that end for certain come first; each part in order of id, in which all lock rows.
-    let batch = in_order(settlements, places, |settlement| (!is_certain(&settlement.outcome), settlement.id));
-    let certain = batch.iter().take_while(|(_, settlement)| is_certain(&settlement.outcome)).count();
-    let of = |value: fn(&Settlement) -> i64| batch.iter().map(|(_, settlement)| value(settlement)).collect::<Vec<_>>();
-    let outcomes: Vec<i16> = batch.iter().map(|(_, settlement)| number(&settlement.outcome)).collect();
-    let (shift, _) = store.settings.clock.shift();
+    renewals: &[Renewal],
+    places: &[usize],
+) -> Result<Vec<(usize, Renewed)>, Error> {
+    let (_, lease_shift) = store.settings.clock.shift();
+    let batch = in_order(renewals, places, |renewal| renewal.id);
+    let of = |value: fn(&Renewal) -> i64| batch.iter().map(|(_, renewal)| value(renewal)).collect::<Vec<_>>();
+    let progresses = column(&batch, |(_, renewal)| renewal.progress.as_ref().and_then(json));
     let rows = store
         .pool
-        .rows_of(
-            "settle",
-            SETTLE,
+        .rows(
+            RENEW,
             &[
-                (&(certain as i32), Type::INT4),
-                (&batch.iter().map(|(_, settlement)| uuid(settlement.id)).collect::<Vec<_>>(), Type::UUID_ARRAY),
-                (&of(|settlement| settlement.token.number as i64), Type::INT8_ARRAY),
-                (&of(|settlement| settlement.token.bits as i64), Type::INT8_ARRAY),
-                (&outcomes, Type::INT2_ARRAY),
-                (&column(&batch, |(_, settlement)| delay(&settlement.outcome)), Type::INT8_ARRAY),
-                (&column(&batch, |(_, settlement)| message(&settlement.outcome)), Type::TEXT_ARRAY),
-                (&column(&batch, |(_, settlement)| why(&settlement.outcome)), Type::TEXT_ARRAY),
-                (&column(&batch, |(_, settlement)| settlement.progress.as_ref().and_then(json)), Type::TEXT_ARRAY),
-                (
-                    &column(&batch, |(_, settlement)| result(&settlement.outcome).map(|it| clean(it.content_type()))),
-                    Type::TEXT_ARRAY,
-                ),
-                (&column(&batch, |(_, settlement)| inline(result(&settlement.outcome)?)), Type::BYTEA_ARRAY),
-                (
-                    &column(&batch, |(_, settlement)| artifact(result(&settlement.outcome)?).map(|(claim, _)| claim)),
-                    Type::INT8_ARRAY,
-                ),
-                (
-                    &column(&batch, |(_, settlement)| artifact(result(&settlement.outcome)?).map(|(_, bytes)| bytes)),
-                    Type::INT8_ARRAY,
-                ),
-                (&shift, Type::INT8),
-                (&store.keep_finished(), Type::INT8),
-                (&store.keep_dead(), Type::INT8),
+                (&batch.iter().map(|(_, renewal)| uuid(renewal.id)).collect::<Vec<_>>(), Type::UUID_ARRAY),
+                (&of(|renewal| renewal.token.number as i64), Type::INT8_ARRAY),
+                (&of(|renewal| renewal.token.bits as i64), Type::INT8_ARRAY),
+                (&of(|renewal| bounded(millis(renewal.lease))), Type::INT8_ARRAY),
+                (&progresses, Type::TEXT_ARRAY),
+                (&lease_shift, Type::INT8),
             ],
         )
-        .await;
-    let mut lost = Vec::new();
-    for row in rows? {
+        .await?;
+    let mut renewed = Vec::with_capacity(rows.len());
+    for row in rows {
         let place: i32 = row.try_get(0).map_err(crate::error::of)?;
-        lost.push(batch[place as usize - 1].0);
+        let asked: bool = row.try_get(1).map_err(crate::error::of)?;
+        renewed.push((batch[place as usize - 1].0, if asked { Renewed::CancelAsked } else { Renewed::Held }));
     }
-    store.bells.ring(Rings { news: true, work: certain < batch.len(), cancels: false });
-    Ok(lost)
+    store.bells.ring(Rings { news: !progresses.is_empty(), ..Rings::default() });
+    Ok(renewed)
 }
 
-pub(crate) async fn release_worker(store: &Postgres, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
+pub(crate) async fn settle(store: &Postgres, settlements: Vec<Settlement>) -> Answers<Settled> {
+    let mut answers: Answers<Settled> = settlements.iter().map(|_| Ok(Settled::Done)).collect();
+    let mut failed: Option<Error> = None;
+    for places in rounds(settlements.iter().map(|settlement| settlement.id)) {
+        if failed.is_none() {
+            let batch = Batch::new(store, &settlements, &places);
+            let rows = store.pool.rows_of(batch.statement(&batch.params())).await;
+            failed = batch.answer(store, rows, &mut answers).err();
+        }
+        // What comes after one that failed is not tried: it must not overtake it.
+        if let Some(e) = &failed {
+            places.into_iter().for_each(|place| answers[place] = Err(e.shared()));
+        }
+    }
+    answers
+}
+
+/// Settles, and claims without waiting for the answer: one round trip.
+pub(crate) async fn settle_and_claim(
+    store: &Postgres,
+    settlements: Vec<Settlement>,
+    claim: Claim,
+) -> (Answers<Settled>, Result<Claims, Error>) {
+    let rounds = rounds(settlements.iter().map(|settlement| settlement.id));
+    // A pooler may give the second statement to another session, which does not wait for the first.
+    let [places] = rounds.as_slice() else { return one_by_one(store, settlements, claim).await };
+    if store.pool.is_pooled() {
+        return one_by_one(store, settlements, claim).await;
+    }
+    let (batch, ask) = (Batch::new(store, &settlements, places), Ask::new(store, claim));
+    let (settling, claiming) = (batch.params(), ask.params());
+    let (settled, claimed) = store.pool.rows_of_two(batch.statement(&settling), ask.statement(&claiming)).await;
+    let mut answers: Answers<Settled> = settlements.iter().map(|_| Ok(Settled::Done)).collect();
+    if let Err(e) = batch.answer(store, settled, &mut answers) {
+        answers = fail_all(settlements.len(), &e);
+    }
+    let claims = match claimed {
+        Ok(rows) => ask.answer(store, &rows).await,
+        Err(e) => Err(e),
+    };
+    (answers, claims)
+}
+
+async fn one_by_one(
+    store: &Postgres,
+    settlements: Vec<Settlement>,
+    claim: Claim,
+) -> (Answers<Settled>, Result<Claims, Error>) {
+    let settled = settle(store, settlements).await;
+    (settled, crate::claim::claim(store, claim).await)
+}
+
+/// Settlements of distinct jobs, as one statement takes them: those that end for certain come first; each part in order of id, in which
+/// all lock rows.
+struct Batch<'a> {
+    items: Vec<(usize, &'a Settlement)>,
+    certain: i32,
+    ids: Vec<Uuid>,
+    numbers: Vec<i64>,
+    bits: Vec<i64>,
+    outcomes: Vec<i16>,
+    delays: Vec<Option<i64>>,
+    messages: Vec<Option<String>>,
+    whys: Vec<Option<&'static str>>,
+    progresses: Vec<Option<String>>,
+    result_types: Vec<Option<String>>,
+    results: Vec<Option<&'a [u8]>>,
+    artifacts: Vec<Option<i64>>,
+    artifact_bytes: Vec<Option<i64>>,
+    shift: i64,
+    keep_finished: i64,
+    keep_dead: i64,
+}
+
+impl<'a> Batch<'a> {
+    fn new(store: &Postgres, settlements: &'a [Settlement], places: &[usize]) -> Self {
+        let items = in_order(settlements, places, |settlement| (!is_certain(&settlement.outcome), settlement.id));
+        let certain = items.iter().take_while(|(_, settlement)| is_certain(&settlement.outcome)).count();
+        let of = |value: fn(&Settlement) -> i64| items.iter().map(|(_, settlement)| value(settlement)).collect();
+        Batch {
+            certain: certain as i32,
+            ids: items.iter().map(|(_, settlement)| uuid(settlement.id)).collect(),
+            numbers: of(|settlement| settlement.token.number as i64),
+            bits: of(|settlement| settlement.token.bits as i64),
+            outcomes: items.iter().map(|(_, settlement)| number(&settlement.outcome)).collect(),
+            delays: column(&items, |(_, settlement)| delay(&settlement.outcome)),
+            messages: column(&items, |(_, settlement)| message(&settlement.outcome)),
+            whys: column(&items, |(_, settlement)| why(&settlement.outcome)),
+            progresses: column(&items, |(_, settlement)| settlement.progress.as_ref().and_then(json)),
+            result_types: column(&items, |(_, settlement)| {
+                result(&settlement.outcome).map(|it| clean(it.content_type()))
+            }),
+            results: column(&items, |(_, settlement)| inline(result(&settlement.outcome)?)),
+            artifacts: column(&items, |(_, settlement)| artifact(result(&settlement.outcome)?).map(|(claim, _)| claim)),
+            artifact_bytes: column(&items, |(_, settlement)| {
+                artifact(result(&settlement.outcome)?).map(|(_, bytes)| bytes)
+            }),
+            shift: store.settings.clock.shift().0,
+            keep_finished: store.keep_finished(),
+            keep_dead: store.keep_dead(),
+            items,
+        }
+    }
+
+    fn params(&self) -> [Param<'_>; 16] {
+        [
+            (&self.certain, Type::INT4),
+            (&self.ids, Type::UUID_ARRAY),
+            (&self.numbers, Type::INT8_ARRAY),
+            (&self.bits, Type::INT8_ARRAY),
+            (&self.outcomes, Type::INT2_ARRAY),
+            (&self.delays, Type::INT8_ARRAY),
+            (&self.messages, Type::TEXT_ARRAY),
+            (&self.whys, Type::TEXT_ARRAY),
+            (&self.progresses, Type::TEXT_ARRAY),
+            (&self.result_types, Type::TEXT_ARRAY),
+            (&self.results, Type::BYTEA_ARRAY),
+            (&self.artifacts, Type::INT8_ARRAY),
+            (&self.artifact_bytes, Type::INT8_ARRAY),
+            (&self.shift, Type::INT8),
+            (&self.keep_finished, Type::INT8),
+            (&self.keep_dead, Type::INT8),
+        ]
+    }
+
+    fn statement<'b>(&self, params: &'b [Param<'b>]) -> Statement<'b> {
+        Statement { function: "settle", sql: SETTLE, params }
+    }
+
+    /// Notes which are lost.
+    fn answer(
+        &self,
+        store: &Postgres,
+        rows: Result<Vec<Row>, Error>,
+        answers: &mut Answers<Settled>,
+    ) -> Result<(), Error> {
+        for row in rows? {
+            let place: i32 = row.try_get(0).map_err(crate::error::of)?;
+            answers[self.items[place as usize - 1].0] = Ok(Settled::Lost);
+        }
+        let work = (self.certain as usize) < self.items.len();
+        store.bells.ring(Rings { news: true, work, cancels: false });
+        Ok(())
+    }
+}
+
+pub(crate) async fn release(store: &Postgres, worker: WorkerSecret, gone: Gone) -> Result<Vec<Moved>, Error> {
     let worker = Uuid::from_bytes(*worker.id().as_bytes());
     let (shift, _) = store.settings.clock.shift();
+    let crash = (gone.death == Death::Crashed).then(|| gone.to_string());
     let row = store
         .pool
         .row(
@@ -125,16 +222,16 @@ pub(crate) async fn release_worker(store: &Postgres, worker: WorkerSecret, death
             &[
                 (&worker, Type::UUID),
                 (&lock(store, worker), Type::INT8),
-                (&(death == Death::Crashed), Type::BOOL),
+                (&crash, Type::TEXT),
                 (&shift, Type::INT8),
                 (&store.keep_finished(), Type::INT8),
                 (&store.keep_dead(), Type::INT8),
             ],
         )
-        .await;
-    let taken: i64 = row?.try_get(0).map_err(crate::error::of)?;
-    store.bells.ring(Rings { news: taken > 0, work: taken > 0, cancels: false });
-    Ok(taken as usize)
+        .await?;
+    let taken = moved(row.try_get(0).map_err(crate::error::of)?);
+    store.bells.ring(Rings { news: !taken.is_empty(), work: !taken.is_empty(), cancels: false });
+    Ok(taken)
 }
 
 /// Sorts places into rounds in which no job comes twice: a second settle of a job must see what the first has done.
@@ -152,8 +249,8 @@ fn rounds(ids: impl Iterator<Item = JobId>) -> Vec<Vec<usize>> {
 }
 
 /// Returns what is at these places, sorted, each with its place.
-fn in_order<T, K: Ord>(items: &[T], places: Vec<usize>, key: impl Fn(&T) -> K) -> Vec<(usize, &T)> {
-    let mut batch: Vec<_> = places.into_iter().map(|place| (place, &items[place])).collect();
+fn in_order<'a, T, K: Ord>(items: &'a [T], places: &[usize], key: impl Fn(&T) -> K) -> Vec<(usize, &'a T)> {
+    let mut batch: Vec<_> = places.iter().map(|place| (*place, &items[*place])).collect();
     batch.sort_by_key(|(_, item)| key(item));
     batch
 }
@@ -181,25 +278,22 @@ pub(crate) fn number(outcome: &Outcome) -> i16 {
         Outcome::Release => 3,
         Outcome::Bury { .. } => 4,
         Outcome::Cancel => 5,
-        other => unreachable!("an outcome that this store does not know: {other:?}"),
+        Outcome::Outage { .. } => 13,
     }
 }
 
 fn delay(outcome: &Outcome) -> Option<i64> {
     match outcome {
-        Outcome::Retry { delay, .. } | Outcome::Snooze { delay } => Some(bounded(millis(*delay))),
+        Outcome::Retry { delay, .. } | Outcome::Outage { delay, .. } | Outcome::Snooze { delay } => {
+            Some(bounded(millis(*delay)))
+        }
         _ => None,
     }
 }
 
 fn message(outcome: &Outcome) -> Option<String> {
-    match outcome {
-        Outcome::Retry { message, .. } | Outcome::Bury { message, .. } => {
-            let message = clean(message);
-            Some(cut(&message, limits::FAILURE_BYTES).to_owned())
-        }
-        _ => None,
-    }
+    let (_, message) = outcome.failure()?;
+    Some(cut(&clean(message), limits::FAILURE_BYTES).to_owned())
 }
 
 fn why(outcome: &Outcome) -> Option<&'static str> {

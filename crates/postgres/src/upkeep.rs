@@ -5,7 +5,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use longshore_core::{ArtifactName, Error, JobId, Kept, Upkeep, UpkeepFailure, limits, millis};
+use longshore_core::{ArtifactName, Error, Gone, JobId, Kept, Upkeep, UpkeepFailure, limits, millis};
+use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -14,7 +15,7 @@ use crate::Postgres;
 use crate::bells::Rings;
 use crate::error;
 use crate::pool::{Param, Pool};
-use crate::read::column;
+use crate::read::{column, moved};
 
 /// A call that takes longer was held up, and whatever held it up has held up renewals, too.
 const STANDSTILL: Duration = Duration::from_secs(3);
@@ -27,6 +28,7 @@ pub(crate) struct Place(Mutex<Option<Vec<String>>>);
 struct Work<'a> {
     store: &'a Postgres,
     limit: usize,
+    rules_level: u16,
     /// How far tests moved the wall clock, and that of leases.
     shift: i64,
     lease_shift: i64,
@@ -36,7 +38,7 @@ struct Work<'a> {
 pub(crate) async fn upkeep(store: &Postgres, upkeep: Upkeep) -> Result<Kept, Error> {
     let limit = upkeep.limit.min(limits::UPKEEP_ROWS);
     let (shift, lease_shift) = store.settings.clock.shift();
-    let mut work = Work { store, limit, shift, lease_shift, kept: Kept::default() };
+    let mut work = Work { store, limit, rules_level: upkeep.rules_level, shift, lease_shift, kept: Kept::default() };
     let asked = Instant::now();
     let now = clock(&store.pool).await?;
     let steady = store.steps.steady(now + lease_shift, &store.settings.clock);
@@ -45,13 +47,13 @@ pub(crate) async fn upkeep(store: &Postgres, upkeep: Upkeep) -> Result<Kept, Err
     } else if upkeep.rescue && steady {
         let rescued = work.rescue(now).await;
         work.note("rescue", rescued)?;
-        let rescued = work.kept.rescued > 0;
+        let rescued = !work.kept.rescued.is_empty();
         store.bells.ring(Rings { work: rescued, news: rescued, cancels: false });
     }
     // What has happened so far has happened, whatever becomes of the rest.
     work.rest().await.map_err(Error::perhaps_done)?;
     store.vacuum.look(&store.pool);
-    store.bells.ring(Rings { news: work.kept.buried + work.kept.pruned > 0, ..Rings::default() });
+    store.bells.ring(Rings { news: !work.kept.buried.is_empty() || work.kept.pruned > 0, ..Rings::default() });
     Ok(work.kept)
 }
 
@@ -94,8 +96,11 @@ impl Work<'_> {
     /// Rescues, unless the server gets to it only after a standstill, in which others could not renew.
     async fn rescue(&mut self, asked: i64) -> Result<Option<String>, Error> {
         let store = self.store;
-        let params: [Param<'_>; 7] = [
+        let crash = Gone::LEASE_ENDED.to_string();
+        let params: [Param<'_>; 9] = [
             (&(self.limit as i32), Type::INT4),
+            (&i32::from(self.rules_level), Type::INT4),
+            (&crash, Type::TEXT),
             (&(asked + millis(STANDSTILL)), Type::INT8),
             (&millis(limits::LONGEST_LEASE), Type::INT8),
             (&self.shift, Type::INT8),
@@ -103,13 +108,14 @@ impl Work<'_> {
             (&store.keep_finished(), Type::INT8),
             (&store.keep_dead(), Type::INT8),
         ];
-        let row = store.pool.row("SELECT * FROM longshore.rescue($1, $2, $3, $4, $5, $6, $7)", &params).await?;
-        let Some(rescued) = column::<Option<i64>>(&row, "rescued")? else {
+        let row = store.pool.row("SELECT * FROM longshore.rescue($1, $2, $3, $4, $5, $6, $7, $8, $9)", &params).await?;
+        let Some(rescued) = column::<Option<Value>>(&row, "rescued")? else {
             store.steps.stalled(&store.settings.clock);
             return Ok(None);
         };
-        self.kept.rescued = rescued as usize;
-        self.failed_rows(&row, rescued)
+        let done = length(&rescued);
+        self.kept.rescued = moved(Some(rescued));
+        self.failed_rows(&row, done)
     }
 
     /// Buries what missed its deadline.
@@ -117,9 +123,8 @@ impl Work<'_> {
         let params: [Param<'_>; 3] =
             [(&(self.limit as i32), Type::INT4), (&self.shift, Type::INT8), (&self.store.keep_dead(), Type::INT8)];
         let row = self.store.pool.row("SELECT * FROM longshore.bury_late($1, $2, $3)", &params).await?;
-        let buried: i64 = column(&row, "buried")?;
-        self.kept.buried += buried as usize;
-        self.failed_rows(&row, buried)
+        let done = self.note_buried(&row)?;
+        self.failed_rows(&row, done)
     }
 
     /// Buries what no worker knows.
@@ -133,10 +138,17 @@ impl Work<'_> {
             (&store.keep_dead(), Type::INT8),
         ];
         let row = store.pool.row("SELECT * FROM longshore.bury_unknown($1, $2, $3, $4)", &params).await?;
-        let buried: i64 = column(&row, "buried")?;
-        self.kept.buried += buried as usize;
+        let done = self.note_buried(&row)?;
         *store.unknown.0.lock().unwrap_or_else(PoisonError::into_inner) = column(&row, "after")?;
-        self.failed_rows(&row, buried)
+        self.failed_rows(&row, done)
+    }
+
+    /// Reads which jobs a part has buried, and returns how many.
+    fn note_buried(&mut self, row: &Row) -> Result<usize, Error> {
+        let buried: Value = column(row, "buried")?;
+        let done = length(&buried);
+        self.kept.buried.extend(moved(Some(buried)));
+        Ok(done)
     }
 
     /// Deletes finished jobs whose time is over.
@@ -151,7 +163,7 @@ impl Work<'_> {
             .zip(claims)
             .map(|(job, claim)| ArtifactName { job: JobId::from_bytes(job.into_bytes()), claim: claim as u64 })
             .collect();
-        self.failed_rows(&row, pruned)
+        self.failed_rows(&row, pruned as usize)
     }
 
     /// Runs a part that says nothing but whether there is more to do.
@@ -162,9 +174,14 @@ impl Work<'_> {
     }
 
     /// Reads for how many rows a part failed, and notes whether there is more to do: not if it failed for all.
-    fn failed_rows(&mut self, row: &Row, done: i64) -> Result<Option<String>, Error> {
+    fn failed_rows(&mut self, row: &Row, done: usize) -> Result<Option<String>, Error> {
         let (failed, first): (i64, Option<String>) = (column(row, "failed")?, column(row, "error")?);
-        self.kept.more |= done > 0 && (done + failed) as usize >= self.limit;
-        Ok(first.map(|first| format!("{failed} of {} jobs; {first}", done + failed)))
+        let all = done + failed as usize;
+        self.kept.more |= done > 0 && all >= self.limit;
+        Ok(first.map(|first| format!("{failed} of {all} jobs; {first}")))
     }
+}
+
+fn length(jobs: &Value) -> usize {
+    jobs.as_array().map_or(0, Vec::len)
 }

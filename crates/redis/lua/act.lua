@@ -7,7 +7,7 @@
 local id, asked = ARGV[2], tonumber(ARGV[3])
 local record = redis.call('GET', prefix .. id)
 if not record or not sound(record) then return struct.pack('<BBB', 0, UNKNOWN_JOB, 0) end
-local state, flags, attempt, crashes, interruptions, most = struct.unpack(WHOLE, record)
+local state, flags = struct.unpack('<BH', record, STATE_AT)
 local queue, kind, _, at = names(record)
 local member = sub(record, ORDER_FROM, ORDER_TO) .. id
 
@@ -18,9 +18,8 @@ if asked == DELETE then
   return struct.pack('<BBB', 0, ACTED, state)
 end
 
-local cancel_asked = band(flags, ASKED)
-local to = step(state, attempt, most, crashes, interruptions, cancel_asked, asked)
-if not to then return struct.pack('<BBB', 0, CANNOT, state) end
+local turn = turn_for(plan_of(asked), record)
+if not turn then return struct.pack('<BBB', 0, CANNOT, state) end
 if state >= SUCCEEDED then
   local unique, scope = words(flags, record, at)
   if unique then
@@ -29,8 +28,8 @@ if state >= SUCCEEDED then
     hold(queue, unique, scope, member)
   end
 end
-local plan = plan_of(asked)
-move(turn_for(plan, record), id, prefix .. id, record)
+move(turn, id, prefix .. id, record)
+local to = turn.to
 -- It may never have been ready before.
 if to == READY then redis.call('SADD', root .. K_KINDS .. queue, kind) end
 rings_cancels = asked == CANCEL and to == RUNNING

@@ -62,9 +62,11 @@ local function queue_of(name)
   return queue
 end
 
-local function count(name, state, by)
-  local queue = queue_of(name)
-  queue[state] = queue[state] + by
+-- The ledger: every path that moves a job calls it, and whatever is counted of jobs is counted here. A new job has no state
+-- before, a deleted one none afterwards. The record has the kind and the key of the job; nothing where it is gone.
+local function moved(queue, record, from, to)
+  if from then queue[from] = queue[from] - 1 end
+  if to then queue[to] = queue[to] + 1 end
 end
 
 local function in_chunks(command, key, values)

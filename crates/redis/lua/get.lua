@@ -7,7 +7,7 @@
 local jobs = {}
 for at, id in ipairs(ARGV) do
   local record = redis.call('GET', root .. K_RECORD .. id)
-  local flags = record and #record > 2 and struct.unpack('<H', record, 2) or 0
+  local flags = record and #record > FLAGS_FROM and struct.unpack('<H', record, FLAGS_FROM) or 0
   local function also(flag, kind)
     return bit.band(flags, flag) ~= 0 and redis.call('GET', root .. kind .. id)
   end

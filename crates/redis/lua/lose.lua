@@ -1,8 +1,9 @@
 -- What a worker held is lost to it.
 
 -- Moves up to `most` of the jobs that a worker holds by some entries, members and grants, as planned: they are lost to it. Looks at
--- a bounded number of jobs. Returns how many it moved, how many it looked at, and whether it came to the end of the entries.
-local function lose(queue, worker, entries, plan, failure, most)
+-- a bounded number of jobs. `crash` is the failure to note with each, or nothing. Returns the jobs that it moved, described; how
+-- many it looked at; and whether it came to the end of the entries.
+local function lose(queue, worker, entries, plan, crash, most)
   local held, grants = root .. K_HELD .. queue .. ':' .. worker, root .. K_GRANTS .. queue
   local members, grant_of, ends = {}, {}, {}
   for _, entry in ipairs(entries) do
@@ -17,17 +18,19 @@ local function lose(queue, worker, entries, plan, failure, most)
     ends[#ends + 1] = #members
   end
   local all, ids, keys = look_up(members)
-  local moved, at = 0, 0
-  while at < #members and moved < most do
+  local lost, at = {}, 0
+  while at < #members and #lost < most do
     at = at + 1
     local record, grant = all[at], grant_of[at]
-    local its = record and byte(record, 1) == RUNNING and sub(record, WORKER_FROM, WORKER_TO) == worker
+    local its = record and byte(record, STATE_AT) == RUNNING and sub(record, WORKER_FROM, WORKER_TO) == worker
     if its and grant then
       -- Most of a grant may have been settled since, or have leases of their own.
-      its = band(struct.unpack('<H', record, 2), GRANTED) ~= 0 and sub(record, TOKEN_FROM, GRANT_TO) == grant
+      its = band(struct.unpack('<H', record, FLAGS_FROM), GRANTED) ~= 0 and sub(record, TOKEN_FROM, GRANT_TO) == grant
     end
-    if its and move(turn_for(plan, record), ids[at], keys[at], record, failure) then
-      moved = moved + 1
+    local facts = its and move(turn_for(plan, record), ids[at], keys[at], record)
+    if facts then
+      if crash then note_failure(ids[at], record, CRASH_CLASS, crash) end
+      lost[#lost + 1] = told(ids[at], facts, record)
     elseif not grant then
       drop(held, queue, RUNNING, members[at], record)
     elseif record and not sound(record) then
@@ -46,5 +49,5 @@ local function lose(queue, worker, entries, plan, failure, most)
     end
   end
   flush()
-  return moved, #members, done == #entries
+  return lost, #members, done == #entries
 end

@@ -9,8 +9,8 @@
 --       6 what comes along with each job (a byte: 1 a large payload, 2 an idempotency key), or nothing where nothing does
 --       7… the kinds; the shapes; for each job what its record is called, and the end of its record, from its queue on; then what
 --       comes along: a payload; a fingerprint (32 bytes) and a key
---       A shape is: which kind, rank, when it is due and until when it must be started (each how it is given, and ms), flags,
---       attempts allowed
+--       A shape is: which kind, rank, when it is due and until when it must be started (each how it is given, and ms), flags, the
+--       limits that are asked for
 -- Out:  bells, the server's time in µs; then, unless all jobs were created, for each job a number, followed by the id of the job
 --       that stands for it where another does
 
@@ -23,7 +23,7 @@ local along_at = jobs_at + 2 * n
 local meta, all = root .. K_QUEUE .. queue, root .. K_ALL .. queue
 local last = tonumber(redis.call('HGET', meta, 'order') or 0)
 local base = math.abs(hint - us) < ORDER_TRUSTED and hint or us
-local numbers, ready_kinds, together = queue_of(queue), {}, {}
+local its_queue, ready_kinds, together = queue_of(queue), {}, {}
 
 local function moment(how, number)
   if how == NEVER then return 0 end
@@ -32,7 +32,7 @@ end
 
 -- Works out once what is the same for all jobs of a shape.
 local function worked_out(shape)
-  local kind, rank, when_how, when, deadline_how, deadline, flags, most = struct.unpack('<HbBi8Bi8HH', shape)
+  local kind, rank, when_how, when, deadline_how, deadline, flags, limits = struct.unpack('<HbBi8Bi8Hc6', shape)
   kind = ARGV[6 + kind]
   local run_at = moment(when_how, when)
   local state = run_at > now and SCHEDULED or READY
@@ -45,7 +45,8 @@ local function worked_out(shape)
   end
   local timely = band(flags, HAS_DEADLINE) ~= 0
   return {
-    beginning = pack(CHANGING, state, flags, 0, 0, 0, most, 1, 0, 0, 0, NOBODY, NOBODY, run_at, deadline) .. now8,
+    beginning = pack(CHANGING, RECORD_VERSION, state, flags, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, NOBODY, NOBODY, run_at, 0, deadline)
+      .. limits .. now8,
     state = state, set = set, score = score, together = list(list(together, set), score), flags = flags,
     deadline = timely and text(deadline),
     -- Those that may leave the set on their own are entries of their own.
@@ -107,9 +108,10 @@ local function create(place, id, shape)
   last = order > last and order or last + 1
   local order8, at, count = pack('>I8', last), jobs_at + 2 * place, #records
   local member = order8 .. id
-  records[count + 1], records[count + 2] = ARGV[at - 1], shape.beginning .. order8 .. ARGV[at]
+  local record = shape.beginning .. order8 .. ARGV[at]
+  records[count + 1], records[count + 2] = ARGV[at - 1], record
   members[#members + 1] = member
-  numbers[shape.state] = numbers[shape.state] + 1
+  moved(its_queue, record, nil, shape.state)
   if shape.alone then
     -- Those that came before it stay before it.
     local before = shape.together

@@ -15,10 +15,10 @@ for n, record in ipairs(read(keys)) do
   local id, token, lease, with = struct.unpack('<c16c16i8B', ARGV[heads[n]])
   if renewed[id] then record = read_anew(keys[n]) end -- it comes twice
   local answer = LOST
-  if record and byte(record, 1) == RUNNING and sub(record, TOKEN_FROM, TOKEN_TO) == token then
+  if record and byte(record, STATE_AT) == RUNNING and sub(record, TOKEN_FROM, TOKEN_TO) == token then
     local queue = queue_in(record)
     if queue then
-      local state, flags, attempt, crashes, interruptions, most, version, reason = struct.unpack(FACTS, record)
+      local layout, state, flags, attempt, crashes, interruptions, outages, changes, reason = struct.unpack(FACTS, record)
       answer, renewed[id] = flags % 2 == ASKED and CANCEL_ASKED or HELD, true
       local worker, till = sub(record, WORKER_FROM, WORKER_TO), math.min(lease_now + lease, FAR)
       add(root .. K_HELD .. queue.name .. ':' .. worker, text(till), sub(record, ORDER_FROM, ORDER_TO) .. id)
@@ -32,14 +32,14 @@ for n, record in ipairs(read(keys)) do
         flags = flags - GRANTED
       end
       if with == 1 then
-        flags, version = bit.bor(flags, HAS_PROGRESS), (version + 1) % 2 ^ 32
+        flags, changes = bit.bor(flags, HAS_PROGRESS), (changes + 1) % 2 ^ 32
         records[#records + 1] = root .. K_PROGRESS .. id
         records[#records + 1] = ARGV[heads[n] + 1]
         rings_news = true
       end
       if granted or with == 1 then
         patches[#patches + 1] = keys[n]
-        patches[#patches + 1] = pack(FACTS, state, flags, attempt, crashes, interruptions, most, version, reason)
+        patches[#patches + 1] = pack(FACTS, layout, state, flags, attempt, crashes, interruptions, outages, changes, reason)
       end
     end
   end

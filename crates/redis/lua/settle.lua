@@ -5,7 +5,7 @@
 --       3 which shape each settlement has (I4 each), or nothing where all have the first
 --       4… the shapes; for each settlement what the record is called; for each its token, and where it is small, the result as it stands
 --       in the record; then as far as it comes along: the message, a large result, the progress
---       A shape is: event, what it carries, what comes along (B i8 B)
+--       A shape is: event, what it carries, what comes along, the class of the failure (B i8 B B)
 -- Out:  bells, then a number for each settlement, as one string
 
 local n, shape_count = struct.unpack('<I4I4', ARGV[2])
@@ -16,7 +16,7 @@ local along_at = tokens_at + n
 
 -- Works out once what is the same for all settlements of a shape.
 local function worked_out(text)
-  local event, with, along = struct.unpack('<Bi8B', text)
+  local event, with, along, class = struct.unpack('<Bi8BB', text)
   local has = function(flag) return band(along, flag) ~= 0 end
   local marks = has(WITH_RESULT) and HAS_RESULT or has(WITH_LARGE_RESULT) and HAS_RESULT + RESULT_BESIDE or 0
   if has(WITH_MESSAGE) then marks = marks + HAS_FAILURES end
@@ -24,7 +24,7 @@ local function worked_out(text)
   if has(WITH_PROGRESS) then marks = marks + HAS_PROGRESS end
   return {
     plan = plan_of(event, with, marks), small = has(WITH_RESULT), message = has(WITH_MESSAGE), large = has(WITH_LARGE_RESULT),
-    progress = has(WITH_PROGRESS),
+    progress = has(WITH_PROGRESS), class = class,
   }
 end
 
@@ -48,8 +48,9 @@ for at, record in ipairs(read(keys)) do
   if record and sub(record, TOKEN_FROM, TOKEN_TO) == sub(token, 1, 16) then
     local id, turn = sub(key, -16), turn_for(shape.plan, record)
     -- A token that is still in a record that is not running was settled, or the job is none of that worker's any more.
-    if turn and turn.state == RUNNING and move(turn, id, key, record, message, shape.small and sub(token, 17)) then
+    if turn and turn.state == RUNNING and move(turn, id, key, record, nil, nil, shape.small and sub(token, 17)) then
       answer, settled[key] = done, true
+      if message then note_failure(id, record, shape.class, message) end
       if large then
         records[#records + 1] = root .. K_RESULT .. id
         records[#records + 1] = large
@@ -58,7 +59,7 @@ for at, record in ipairs(read(keys)) do
         records[#records + 1] = root .. K_PROGRESS .. id
         records[#records + 1] = progress
       end
-    elseif byte(record, 1) ~= RUNNING and band(byte(record, 2), SETTLED) ~= 0 then
+    elseif byte(record, STATE_AT) ~= RUNNING and band(byte(record, FLAGS_FROM), SETTLED) ~= 0 then
       answer = done
     end
   end

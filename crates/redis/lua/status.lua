@@ -7,7 +7,7 @@
 local jobs = {}
 for at, id in ipairs(ARGV) do
   local record = redis.call('GET', root .. K_RECORD .. id)
-  local flags = record and #record > 2 and record:byte(2) or 0
+  local flags = record and record:byte(FLAGS_FROM) or 0
   jobs[at] = record and {
     record,
     bit.band(flags, HAS_PROGRESS) ~= 0 and redis.call('GET', root .. K_PROGRESS .. id),

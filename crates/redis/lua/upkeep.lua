@@ -1,18 +1,20 @@
 #!lua flags=allow-oom
 -- Does a bounded piece of upkeep of one queue: rescues, buries what missed its deadline, deletes what is over.
 -- KEYS  1 what all keys of the slot begin with
--- ARGV  1 frame  2 queue  3 most to rescue, to bury, to delete, to forget (I4 each), and until when, by the server's clock, this
---       may rescue at all (i8): one that runs later was held up, and so were those who would have renewed
--- Out:  1 bells, how many were rescued, buried, deleted, forgotten, whether the bound of a call left something for another
+-- ARGV  1 frame  2 queue  3 most to rescue, to bury, to delete, to forget (I4 each); until when, by the server's clock, this may
+--       rescue at all (i8): one that runs later was held up, and so were those who would have renewed; the newest level of rules
+--       that who asks knows (H): jobs of a queue with newer ones are not rescued  4 the failure of a job whose lease ended
+-- Out:  1 bells, how many were deleted and forgotten, whether the bound of a call left something for another
 --       2 kinds of ready jobs that have waited a day among workers: does anybody know them?
 --       3 id and record of each deleted job that points at an artifact
+--       4 the jobs that were rescued, described  5 those that were buried
 
 local queue = ARGV[2]
-local rescue_most, bury_most, delete_most, forget_most, rescue_until = struct.unpack('<I4I4I4I4i8', ARGV[3])
-if ms > rescue_until then rescue_most = 0 end
+local rescue_most, bury_most, delete_most, forget_most, rescue_until, known_level = struct.unpack('<I4I4I4I4i8H', ARGV[3])
 local meta = root .. K_QUEUE .. queue
+if ms > rescue_until or tonumber(redis.call('HGET', meta, 'rules_level') or 0) > known_level then rescue_most = 0 end
 local budget, left = ROWS, 0
-local rescued, buried, deleted, forgotten = 0, 0, 0, 0
+local rescued, deleted, forgotten = {}, 0, 0
 
 -- Looks for up to `most` members by score, as far as the bound of this call allows; returns whether there may be others, too.
 local function look(set, from, to, most)
@@ -28,30 +30,17 @@ local function note_left(others, done, most)
   if others and done < most then left = 1 end
 end
 
--- Moves what was found, or drops from the set what cannot be moved; returns how many were moved.
-local function move_all(set, state, members, plan, failure)
-  local moved = 0
-  local all, ids, keys = look_up(members)
-  for at, record in ipairs(all) do
-    if record and move(turn_for(plan, record), ids[at], keys[at], record, failure) then
-      moved = moved + 1
-    else
-      drop(set, queue, state, members[at], record)
-    end
-  end
-  flush()
-  return moved
-end
-
 -- Rescues from one worker; notes when the next of its leases ends.
 local leases, crash = root .. K_LEASES .. queue, plan_of(CRASH, nil, HAS_FAILURES)
 local function rescue(worker)
-  local held, why = root .. K_HELD .. queue .. ':' .. worker, 'the worker process died, or could not renew its lease'
+  local held = root .. K_HELD .. queue .. ':' .. worker
   for _, range in ipairs({ { '-inf', text(lease_now) }, { '(' .. text(lease_now + LONGEST_LEASE), '+inf' } }) do
-    local entries, others = look(held, range[1], range[2], rescue_most - rescued)
-    local moved, looked_at, all = lose(queue, worker, entries, crash, why, rescue_most - rescued)
-    rescued, budget = rescued + moved, math.max(budget - looked_at, 0)
-    note_left(others or not all, rescued, rescue_most)
+    local most = rescue_most - #rescued
+    local entries, others = look(held, range[1], range[2], most)
+    local lost, looked_at, all = lose(queue, worker, entries, crash, ARGV[4], most)
+    for _, job in ipairs(lost) do rescued[#rescued + 1] = job end
+    budget = math.max(budget - looked_at, 0)
+    note_left(others or not all, #rescued, rescue_most)
   end
   local next_end = redis.call('ZRANGE', held, 0, 0, 'WITHSCORES')
   if next_end[1] then redis.call('ZADD', leases, next_end[2], worker) else redis.call('ZREM', leases, worker) end
@@ -61,16 +50,26 @@ if rescue_most > 0 then
   for _, range in ipairs({ { '-inf', text(lease_now) }, { '(' .. text(lease_now + LONGEST_LEASE), '+inf' } }) do
     local workers, others = look(leases, range[1], range[2], WORKERS)
     for _, worker in ipairs(workers) do
-      if rescued < rescue_most then rescue(worker) end
+      if #rescued < rescue_most then rescue(worker) end
     end
-    note_left(others, rescued, rescue_most)
+    note_left(others, #rescued, rescue_most)
   end
 end
 
-local deadline = root .. K_DEADLINE .. queue
+-- Buries jobs that missed their deadline; those of which nothing sensible is left are dropped.
+local deadline, expire, buried = root .. K_DEADLINE .. queue, plan_of(BURY, EXPIRED), {}
 local late, later = look(deadline, '-inf', text(now), bury_most)
-buried = move_all(deadline, READY, late, plan_of(BURY, EXPIRED))
-note_left(later, buried, bury_most)
+local late_records, late_ids, late_keys = look_up(late)
+for at, record in ipairs(late_records) do
+  local facts = record and move(turn_for(expire, record), late_ids[at], late_keys[at], record)
+  if facts then
+    buried[#buried + 1] = told(late_ids[at], facts, record)
+  else
+    drop(deadline, queue, READY, late[at], record)
+  end
+end
+flush()
+note_left(later, #buried, bury_most)
 
 -- Deletes finished jobs whose time is over.
 local final = root .. K_FINAL .. queue
@@ -94,11 +93,12 @@ while #over < bound do
   if #found < 2 * most then break end
 end
 budget = budget - #over
-local gone, met = queue_of(queue).gone, {}
+local its_queue, met = queue_of(queue), {}
+local gone = its_queue.gone
 local over_records, over_ids, over_keys = look_up(over)
 for at, record in ipairs(over_records) do
   local id, member = over_ids[at], over[at]
-  local state = record and byte(record, 1)
+  local state = record and byte(record, STATE_AT)
   if not record or not sound(record) then
     gone[#gone + 1] = member
     doomed[#doomed + 1] = over_keys[at]
@@ -106,9 +106,9 @@ for at, record in ipairs(over_records) do
   elseif state >= SUCCEEDED and not met[id] and sub(record, ORDER_FROM, ORDER_TO) == sub(member, 1, 8) then
     -- One that was deleted by hand has an entry of its own beside that of those it succeeded with.
     met[id] = true
-    local flags = struct.unpack('<H', record, 2)
+    local flags = struct.unpack('<H', record, FLAGS_FROM)
     deleted = deleted + 1
-    count(queue, state, -1)
+    moved(its_queue, record, state, nil)
     gone[#gone + 1] = member
     if state == DEAD then remove(root .. K_DEAD .. queue, member) end
     if state == CANCELLED then remove(root .. K_CANCELLED .. queue, member) end
@@ -179,5 +179,5 @@ if presence[2] and now - tonumber(presence[2]) < PRESENCE_GAP and tonumber(prese
   end
 end
 
-local rang = finish()
-return { struct.pack('<BI4I4I4I4B', rang, rescued, buried, deleted, forgotten, left), doubtful, artifacts }
+for _, job in ipairs(entombed) do buried[#buried + 1] = job end
+return { struct.pack('<BI4I4B', finish(), deleted, forgotten, left), doubtful, artifacts, rescued, buried }

@@ -3,7 +3,6 @@
 -- Reads what a record holds after its kind: unique key, its scope, reuse key, its period, key, alias, tags; and where it ends.
 local function words_of(flags, record, at)
   local unique, scope, reuse, within, key, alias, tags = nil, nil, nil, nil, '', '', {}
-  at = at + 4
   if band(flags, HAS_UNIQUE) ~= 0 then unique, scope, at = struct.unpack('<Bc0i8', record, at) end
   if band(flags, HAS_REUSE) ~= 0 then reuse, within, at = struct.unpack('<Bc0i8', record, at) end
   if band(flags, HAS_LABELS) ~= 0 then

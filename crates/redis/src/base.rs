@@ -5,13 +5,17 @@ use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use longshore_core::{Error, JobId, Kind, QueueName, Settings, StepWatch, Timestamp, Wakeups, WorkerId};
+use longshore_core::{
+    Answers, Error, JobId, Kind, Moved, QueueName, Settings, StepWatch, Timestamp, Wakeups, WorkerId, store::each,
+};
 use redis::{Cmd, ServerErrorKind, Value};
 
+use crate::away::Away;
 use crate::bells;
 use crate::error;
 use crate::keys::{self, Keys};
 use crate::link::{Failed, Link};
+use crate::record::read_moved;
 use crate::script::{self, Script};
 use crate::shared::{NOTE_EVERY, ORDER_TRUSTED, bounded};
 
@@ -30,6 +34,8 @@ pub(crate) struct Base {
     kinds: Mutex<HashMap<Kind, Timestamp>>,
     /// What is known of the clocks of servers, by the tag that leads there.
     pub(crate) watches: Mutex<BTreeMap<Option<u16>, StepWatch>>,
+    /// Queues that claims leave out.
+    pub(crate) away: Away,
     /// This machine's idea of the server's clock.
     pub(crate) order: Mutex<Order>,
 }
@@ -98,27 +104,43 @@ impl Call<'_> {
     /// Runs the script; the server is told its text where it does not know it: after a start, a failover, a flush.
     pub(crate) async fn run(self) -> Result<Value, Error> {
         match self.base.link.send(&self.command).await {
-            Err(Failed::Told(e)) if e.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript) => {
-                let mut whole = redis::cmd("EVAL");
-                whole.arg(&self.script.source);
-                for arg in self.command.args_iter().skip(2) {
-                    if let redis::Arg::Simple(arg) = arg {
-                        whole.arg(arg);
-                    }
-                }
-                Ok(self.base.link.send(&whole).await?)
-            }
+            Err(failed) if is_unknown_script(&failed) => self.run_anew().await,
             answer => Ok(answer?),
         }
+    }
+
+    /// Tells the server the script's text, and runs it.
+    async fn run_anew(&self) -> Result<Value, Error> {
+        let mut whole = redis::cmd("EVAL");
+        whole.arg(&self.script.source);
+        for arg in self.command.args_iter().skip(2) {
+            if let redis::Arg::Simple(arg) = arg {
+                whole.arg(arg);
+            }
+        }
+        Ok(self.base.link.send(&whole).await?)
+    }
+
+    /// Runs scripts on the one server, one after the other in one round trip; returns the answer of each.
+    ///
+    /// Where the server does not know one of them, those after it have run too early. They run again, which must be harmless.
+    pub(crate) async fn run_in_order(calls: &[Call<'_>]) -> Vec<Result<Value, Error>> {
+        let Some(base) = calls.first().map(|call| call.base) else { return Vec::new() };
+        let answers = base.link.send_in_order(calls.iter().map(|call| &call.command)).await;
+        let unknown = answers.iter().position(|answer| answer.as_ref().is_err_and(is_unknown_script));
+        let mut answers: Vec<_> = answers.into_iter().map(|answer| answer.map_err(Error::from)).collect();
+        for at in unknown.unwrap_or(calls.len())..calls.len() {
+            answers[at] = calls[at].run_anew().await;
+        }
+        answers.iter().for_each(|answer| base.ring_if_perhaps_done(answer));
+        answers
     }
 
     /// Runs a script that changes something; rings our bells in any case in which it may have.
     pub(crate) async fn change(self) -> Result<Value, Error> {
         let base = self.base;
         let answer = self.run().await;
-        if answer.as_ref().is_err_and(|e| e.effect() == longshore_core::Effect::PerhapsDone) {
-            bells::ring_all(&base.wakeups);
-        }
+        base.ring_if_perhaps_done(&answer);
         answer
     }
 
@@ -133,6 +155,10 @@ impl Call<'_> {
         let script = self.script.name;
         list(self.change().await?).ok_or_else(|| error::unexpected(script))
     }
+}
+
+fn is_unknown_script(failed: &Failed) -> bool {
+    matches!(failed, Failed::Told(e) if e.kind() == redis::ErrorKind::Server(ServerErrorKind::NoScript))
 }
 
 /// Returns an answer that is a string.
@@ -155,6 +181,12 @@ pub(crate) fn list(value: Value) -> Option<Vec<Value>> {
     }
 }
 
+/// Returns jobs that a script has moved.
+pub(crate) fn moved(value: Option<Value>) -> Option<Vec<Moved>> {
+    let jobs = list(value?)?.into_iter();
+    jobs.map(|job| bytes(job).and_then(|job| read_moved(&job))).collect()
+}
+
 /// Returns an answer that is a number, or one written as text.
 pub(crate) fn number(value: &Value) -> Option<i64> {
     match value {
@@ -175,6 +207,7 @@ impl Base {
             queues: Mutex::default(),
             kinds: Mutex::default(),
             watches: Mutex::default(),
+            away: Away::default(),
             order: Mutex::new(Order::new()),
         }
     }
@@ -203,6 +236,13 @@ impl Base {
     /// Rings our own bells for what a script has done.
     pub(crate) fn ring(&self, bells: u8) {
         bells::ring(&self.wakeups, bells);
+    }
+
+    /// Rings all our bells where the answer of a script was lost.
+    fn ring_if_perhaps_done(&self, answer: &Result<Value, Error>) {
+        if answer.as_ref().is_err_and(|e| e.effect() == longshore_core::Effect::PerhapsDone) {
+            bells::ring_all(&self.wakeups);
+        }
     }
 
     // ---- queues ----
@@ -266,14 +306,14 @@ impl Base {
     // ---- workers ----
 
     /// Notes that a worker here knows these kinds, at most once a minute each.
-    pub(crate) async fn note_kinds(&self, kinds: &[Kind]) -> Result<(), Error> {
+    pub(crate) async fn note_kinds<'a>(&self, kinds: impl Iterator<Item = &'a Kind>) -> Result<(), Error> {
         let now = self.settings.clock.now();
         // A clock that was set back would otherwise silence the notes until it has caught up.
         let fresh = |at: &Timestamp| *at <= now && now.as_millis() - at.as_millis() < NOTE_EVERY;
         let noted = || self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let due: Vec<Kind> = {
             let noted = noted();
-            kinds.iter().filter(|kind| !noted.get(*kind).is_some_and(fresh)).cloned().collect()
+            kinds.filter(|kind| !noted.get(*kind).is_some_and(fresh)).cloned().collect()
         };
         if due.is_empty() {
             return Ok(());
@@ -314,34 +354,36 @@ pub(crate) fn group<T, G: Ord>(things: Vec<T>, of: impl Fn(&T) -> G) -> BTreeMap
     groups
 }
 
-/// Makes a call for each group at the same time, and puts the answers in the order of what was asked. An error says that others
-/// may have been done.
+/// Makes a call for each group at the same time, and puts the answers in the order of what was asked. A call that failed is the
+/// error of each thing in its group, and of no other.
 pub(crate) async fn each_group<T, G: Ord, R, F>(
     groups: BTreeMap<G, Vec<(usize, T)>>,
     call: impl Fn(G, Vec<T>) -> F,
-) -> Result<Vec<R>, Error>
+) -> Answers<R>
 where
     F: Future<Output = Result<Vec<R>, Error>>,
 {
-    let several = groups.len() > 1;
     let calls = groups.into_iter().map(|(group, things)| {
         let (places, things): (Vec<usize>, Vec<T>) = things.into_iter().unzip();
         let answers = call(group, things);
-        async move { Ok::<_, Error>((places, answers.await?)) }
+        async move { (places, answers.await) }
     });
-    let mut all: Vec<(usize, R)> = Vec::new();
-    let mut failed = None;
-    for answer in futures_util::future::join_all(calls).await {
-        match answer {
-            Ok((places, answers)) => all.extend(places.into_iter().zip(answers)),
-            Err(e) => failed = Some(e),
-        }
-    }
-    if let Some(error) = failed {
-        return Err(if several { error.perhaps_done() } else { error });
+    let answers = futures_util::future::join_all(calls).await;
+    in_order(answers)
+}
+
+/// What the things in these places were answered together.
+pub(crate) type GroupAnswer<R> = (Vec<usize>, Result<Vec<R>, Error>);
+
+/// Puts the answers of groups in the order of what was asked.
+pub(crate) fn in_order<R>(groups: Vec<GroupAnswer<R>>) -> Answers<R> {
+    let mut all: Vec<(usize, Result<R, Error>)> = Vec::new();
+    for (places, answers) in groups {
+        let answers = each(places.len(), answers);
+        all.extend(places.into_iter().zip(answers));
     }
     all.sort_unstable_by_key(|(place, _)| *place);
-    Ok(all.into_iter().map(|(_, answer)| answer).collect())
+    all.into_iter().map(|(_, answer)| answer).collect()
 }
 
 #[cfg(test)]
@@ -367,7 +409,14 @@ mod tests {
     #[tokio::test]
     async fn groups_answer_in_the_order_asked() {
         let asked = vec![3, 10, 4, 11, 5];
-        let answers = each_group(group(asked, |n| n / 10), |_, things| async { Ok(things) }).await.unwrap();
-        assert_eq!(answers, [3, 10, 4, 11, 5]);
+        let answers = each_group(group(asked, |n| n / 10), |_, things| async { Ok(things) }).await;
+        assert_eq!(answers.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [3, 10, 4, 11, 5]);
+    }
+
+    #[tokio::test]
+    async fn group_that_failed_is_an_error_of_its_own_items() {
+        let fails = |tens: i32, things| async move { if tens == 1 { Err(Error::invalid("no")) } else { Ok(things) } };
+        let answers = each_group(group(vec![3, 10, 4], |n| n / 10), fails).await;
+        assert_eq!(answers.into_iter().map(Result::ok).collect::<Vec<_>>(), [Some(3), None, Some(4)]);
     }
 }

@@ -35,11 +35,11 @@ names! {
     PROGRESS = "p:";
     /// `f:<id>`: a list, the newest failures, the oldest first.
     FAILURES = "f:";
-    /// `l:<id>`: a string, the log.
+    /// `l:<id>`: a hash, the log of each claim by its number: that of the newest, and those whose failures are kept.
     LOG = "l:";
     /// `a:<id><claim>`: a string, an artifact.
     ARTIFACT = "a:";
-    /// `queue:<queue>`: a hash: counters, the newest order and token, presence of workers, the pause.
+    /// `queue:<queue>`: a hash: counters, the newest order and token, presence of workers, the rules.
     QUEUE = "queue:";
     /// `kinds:<queue>`: a set, every kind that was ever ready in the queue.
     KINDS = "kinds:";
@@ -95,6 +95,12 @@ names! {
     KINDS_SEEN = "kinds";
     /// `released`, for all: a sorted set, workers that were released, by when.
     RELEASED = "released";
+    /// `registry`, for all: a hash, when each worker noted itself first and last, and what it said.
+    REGISTRY = "registry";
+    /// `registry.ids`, for all: a sorted set, its workers in order.
+    REGISTRY_IDS = "registry.ids";
+    /// `registry.seen`, for all: a sorted set, its workers by when they noted themselves last.
+    REGISTRY_SEEN = "registry.seen";
     /// `artifact.tags`, for all: a set, the tags under which there are artifacts.
     ARTIFACT_TAGS = "artifact.tags";
     /// `layout`, for all: a string, the version of this layout.

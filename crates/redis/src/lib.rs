@@ -41,6 +41,7 @@
 
 mod act;
 mod artifacts;
+mod away;
 mod base;
 mod bells;
 mod claim;
@@ -52,6 +53,7 @@ mod push;
 mod read;
 mod record;
 mod route;
+mod rules;
 mod script;
 mod settle;
 mod setup;
@@ -62,16 +64,19 @@ mod target;
 pub mod testing;
 mod tls;
 mod upkeep;
+mod workers;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use longshore_core::store::fail_all;
 use longshore_core::{
-    Acted, Action, Capabilities, Claim, Claims, Death, Error, ErrorKind, Filter, Gather, JobId, Kept, Label, Listed,
-    NewJob, NewPause, Page, Pause, Pushed, Queue, QueueName, QueueStats, Reach, Renewal, Renewed, Settings, Settled,
-    Settlement, Snapshot, Status, Store, Token, Upkeep, Wakeups, WorkerSecret,
+    Acted, Action, Answers, Capabilities, Claim, Claims, Error, ErrorKind, Filter, Gather, Gone, JobId, Jobs, Kept,
+    Label, Listed, Logs, Moved, NewJob, Page, Pushed, QueueName, QueueStats, Queues, Reach, Renewal, Renewed, Rules,
+    RulesChange, Settings, Settled, Settlement, Snapshot, Status, Store, Timestamp, Token, Upkeep, Wakeups, WorkerId,
+    WorkerNote, WorkerSecret, WorkerSeen, Workers,
 };
 use redis::{ProtocolVersion, Value};
 
@@ -84,7 +89,7 @@ use setup::Setup;
 use target::Target;
 
 /// The version of the layout of keys and records. A store of another version is refused.
-const LAYOUT: &str = "5";
+const LAYOUT: &str = "6";
 /// Jobs that many producers push at the same time go to the server together, up to this many.
 const PUSHED_AT_ONCE: usize = 500;
 /// How many calls with pushed jobs are on their way at a time: while the server works on one, the next grows.
@@ -97,7 +102,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(300);
 /// Cheap to share by [`Arc`]; dropping the last one closes the connections.
 pub struct Redis {
     base: Arc<Base>,
-    pushes: Gather<NewJob, Pushed>,
+    pushes: Gather<NewJob, Result<Pushed, Error>>,
     target: Target,
     setup: Setup,
     looked: Mutex<Instant>,
@@ -137,7 +142,7 @@ impl Redis {
         let pushing = Arc::clone(&base);
         let pushes = Gather::new(PUSHED_AT_ONCE, PUSHES, move |jobs| {
             let base = Arc::clone(&pushing);
-            async move { push::push(&base, jobs).await }
+            async move { Ok(push::push(&base, jobs).await) }
         });
         let (looked, turn) = (Mutex::new(Instant::now()), AtomicUsize::new(0));
         Ok(Redis { base, pushes, target, setup, looked, turn, _listener: listener })
@@ -186,28 +191,37 @@ impl std::fmt::Debug for Redis {
 }
 
 #[async_trait]
-impl Queue for Redis {
-    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+impl Jobs for Redis {
+    async fn push(&self, jobs: Vec<NewJob>) -> Answers<Pushed> {
         if jobs.is_empty() {
-            return Ok(Vec::new());
+            return Vec::new();
         }
-        self.pushes.call(jobs).await
+        let n = jobs.len();
+        self.pushes.call(jobs).await.unwrap_or_else(|e| fail_all(n, &e))
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claims, Error> {
         claim::claim(&self.base, &claim).await
     }
 
-    async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
+    async fn renew(&self, renewals: Vec<Renewal>) -> Answers<Renewed> {
         settle::renew(&self.base, renewals).await
     }
 
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
+    async fn settle(&self, settlements: Vec<Settlement>) -> Answers<Settled> {
         settle::settle(&self.base, settlements).await
     }
 
-    async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
-        settle::release_worker(&self.base, worker.id(), death).await
+    async fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        claim: Claim,
+    ) -> (Answers<Settled>, Result<Claims, Error>) {
+        claim::settle_and_claim(&self.base, settlements, &claim).await
+    }
+
+    async fn release(&self, worker: WorkerSecret, gone: Gone) -> Result<Vec<Moved>, Error> {
+        settle::release(&self.base, worker.id(), gone).await
     }
 
     async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
@@ -215,17 +229,6 @@ impl Queue for Redis {
         upkeep::upkeep(&self.base, upkeep, self.turn.fetch_add(1, Ordering::Relaxed)).await
     }
 
-    fn wakeups(&self) -> &Wakeups {
-        &self.base.wakeups
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::new("redis", &self.setup.version, self.setup.survives, Reach::Network)
-    }
-}
-
-#[async_trait]
-impl Store for Redis {
     async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
         read::get(&self.base, ids).await
     }
@@ -242,27 +245,62 @@ impl Store for Redis {
         list::list(&self.base, &filter, page).await
     }
 
+    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
+        act::act(&self.base, id, action).await
+    }
+}
+
+#[async_trait]
+impl Queues for Redis {
+    async fn now(&self) -> Result<Timestamp, Error> {
+        read::now(&self.base).await
+    }
+
     async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
         read::queues(&self.base).await
     }
 
-    async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
-        act::pause(&self.base, &queue, pause).await
+    async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {
+        rules::rules(&self.base, &queue).await
     }
 
-    async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
-        act::resume(&self.base, &queue).await
+    async fn change_rules(&self, queue: QueueName, expected: u64, rules: Rules) -> Result<RulesChange, Error> {
+        rules::change(&self.base, &queue, expected, &rules).await
     }
+}
 
+#[async_trait]
+impl Logs for Redis {
     async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
         settle::write_log(&self.base, id, token, text).await
     }
 
-    async fn log(&self, id: JobId) -> Result<Option<String>, Error> {
-        read::log(&self.base, id).await
+    async fn log(&self, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error> {
+        read::log(&self.base, id, claim).await
+    }
+}
+
+#[async_trait]
+impl Workers for Redis {
+    async fn note_worker(&self, id: WorkerId, note: WorkerNote) -> Result<(), Error> {
+        workers::note(&self.base, id, &note).await
     }
 
-    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
-        act::act(&self.base, id, action).await
+    async fn forget_worker(&self, id: WorkerId) -> Result<(), Error> {
+        workers::forget(&self.base, id).await
+    }
+
+    async fn workers(&self, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
+        workers::workers(&self.base, after, limit).await
+    }
+}
+
+impl Store for Redis {
+    fn wakeups(&self) -> &Wakeups {
+        &self.base.wakeups
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new("redis", &self.setup.version, self.setup.survives, Reach::Network)
     }
 }

@@ -93,11 +93,30 @@ impl Link {
                 })
             }
         };
-        if began.elapsed() >= STANDSTILL {
-            let until = self.clock.boot_time().ms + millis(limits::LEASE);
-            self.shaken_until.fetch_max(until, Ordering::Relaxed);
-        }
+        self.note_standstill(began);
         answer
+    }
+
+    /// Sends commands to the one server, which runs them one after the other, in one round trip; returns the answer of each.
+    pub(crate) async fn send_in_order(&self, commands: impl Iterator<Item = &Cmd>) -> Vec<Result<Value, Failed>> {
+        let Way::Node(node) = &self.way else { unreachable!("in a cluster there is no order between servers") };
+        let began = Instant::now();
+        let answers = node.send_in_order(commands).await;
+        self.note_standstill(began);
+        answers
+    }
+
+    /// Notes where a call took so long that others could not renew either.
+    fn note_standstill(&self, began: Instant) {
+        if began.elapsed() >= STANDSTILL {
+            self.note_away();
+        }
+    }
+
+    /// Notes that a server could not be reached: others could not renew either, and get a lease's time to do so.
+    pub(crate) fn note_away(&self) {
+        let until = self.clock.boot_time().ms + millis(limits::LEASE);
+        self.shaken_until.fetch_max(until, Ordering::Relaxed);
     }
 
     /// Sends a command to the master, or to each where there are several; returns their answers.
@@ -207,12 +226,34 @@ impl Node {
     async fn send(self: &Arc<Self>, command: &Cmd) -> Result<Value, Failed> {
         let (mut connection, number) = self.connection().await.map_err(Failed::Away)?;
         let answer = connection.send_packed_command(command).await.and_then(Value::extract_error);
-        answer.map_err(|e| {
-            if error::ends_connection(&e) {
-                self.lost(number, &e.to_string());
+        answer.map_err(|e| self.told(number, e))
+    }
+
+    async fn send_in_order(self: &Arc<Self>, commands: impl Iterator<Item = &Cmd>) -> Vec<Result<Value, Failed>> {
+        let mut pipeline = redis::pipe();
+        for command in commands {
+            pipeline.add_command(command.clone());
+        }
+        let count = pipeline.len();
+        let (mut connection, number) = match self.connection().await {
+            Ok(connected) => connected,
+            Err(e) => return (0..count).map(|_| Err(Failed::Away(e.shared()))).collect(),
+        };
+        match connection.send_packed_commands(&pipeline, 0, count).await {
+            Ok(answers) => {
+                let told = |answer: Value| answer.extract_error().map_err(|e| self.told(number, e));
+                answers.into_iter().map(told).collect()
             }
-            Failed::Told(e)
-        })
+            Err(e) => (0..count).map(|_| Err(self.told(number, e.clone()))).collect(),
+        }
+    }
+
+    /// Takes an error that came over that connection, which may be the end of it.
+    fn told(self: &Arc<Self>, number: u64, error: RedisError) -> Failed {
+        if error::ends_connection(&error) {
+            self.lost(number, &error.to_string());
+        }
+        Failed::Told(error)
     }
 
     /// Returns the connection. Where there is none an attempt is made at once: whoever calls first when the server is back

@@ -3,7 +3,8 @@
 use std::sync::PoisonError;
 use std::time::Instant;
 
-use longshore_core::{Error, Idempotency, Instead, JobId, NewJob, Pushed, QueueName, Timestamp, When};
+use longshore_core::store::fail_all;
+use longshore_core::{Answers, Error, Idempotency, Instead, JobId, NewJob, Pushed, QueueName, Timestamp, When};
 
 use crate::base::{Base, Call, each_group, group, record_key};
 use crate::error;
@@ -13,8 +14,10 @@ use crate::shapes::Shapes;
 use crate::shared::*;
 
 /// Pushes jobs: a call a queue, each of which takes effect as a whole.
-pub(crate) async fn push(base: &Base, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
-    base.register(jobs.iter().map(|job| &job.queue)).await?;
+pub(crate) async fn push(base: &Base, jobs: Vec<NewJob>) -> Answers<Pushed> {
+    if let Err(e) = base.register(jobs.iter().map(|job| &job.queue)).await {
+        return fail_all(jobs.len(), &e);
+    }
     let order = base.order.lock().unwrap_or_else(PoisonError::into_inner).take(jobs.len());
     let groups = group(jobs.into_iter().enumerate().collect(), |(_, job)| job.queue.clone());
     each_group(groups, |queue, jobs| push_to(base, queue, jobs, order)).await
@@ -101,13 +104,13 @@ impl<'a> Batch<'a> {
             self.kinds.push(kind);
             self.kinds.len() - 1
         });
-        let mut bytes = Vec::with_capacity(25);
+        let mut bytes = Vec::with_capacity(32);
         bytes.extend((kind as u16 + 1).to_le_bytes());
         bytes.push(rank(job) as u8);
         write_moment(&mut bytes, Some(job.when));
         write_moment(&mut bytes, job.deadline);
         bytes.extend((flags as u16).to_le_bytes());
-        bytes.extend(job.max_attempts.to_le_bytes());
+        bytes.extend(write_limits(job.max_attempts, job.timeout));
         bytes
     }
 
@@ -123,7 +126,7 @@ impl<'a> Batch<'a> {
 }
 
 /// Writes how a moment is given, and its number.
-pub(crate) fn write_moment(to: &mut Vec<u8>, when: Option<When>) {
+fn write_moment(to: &mut Vec<u8>, when: Option<When>) {
     let (how, number) = match when {
         None => (NEVER, 0),
         Some(When::In(delay)) => (IN, bounded(delay)),

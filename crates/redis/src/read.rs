@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use longshore_core::{Error, JobId, Label, Pause, QueueName, QueueStats, Snapshot, Status, Timestamp};
+use longshore_core::{Error, JobId, Label, QueueName, QueueStats, Snapshot, Status, Timestamp};
 use redis::Value;
 
-use crate::act::read_pause;
 use crate::base::{Base, bytes, each_group, group, list, number};
 use crate::error;
 use crate::keys;
 use crate::record::{Parts, Reader, Record};
+use crate::rules::read_rules;
 use crate::script::{self, Script};
 
 /// Most jobs that one script reads.
@@ -57,6 +57,8 @@ async fn read_each<T>(
         Ok(ids.iter().zip(jobs).map(|(id, job)| if job == Value::Nil { None } else { read(*id, job) }).collect())
     })
     .await
+    .into_iter()
+    .collect()
 }
 
 /// Returns the newest job with that alias: an alias leads to no queue, so that each is asked.
@@ -80,17 +82,18 @@ pub(crate) fn read_member(bytes: &[u8]) -> Option<(i64, JobId)> {
     Some((i64::from_be_bytes(from.array()?), JobId::from_bytes(from.array()?)))
 }
 
-/// Returns a job's log; empty where it has none.
-pub(crate) async fn log(base: &Base, id: JobId) -> Result<Option<String>, Error> {
-    let root = base.keys.of_tag(id.queue_tag());
-    let mut command = redis::cmd("MGET");
-    for kind in [keys::RECORD, keys::LOG] {
-        command.arg([root.as_bytes(), kind.as_bytes(), id.as_bytes()].concat());
-    }
-    let answer = list(base.link.send(&command).await?).ok_or_else(|| error::unexpected("MGET"))?;
-    let mut values = answer.into_iter().map(bytes);
-    let (Some(Some(_)), Some(log)) = (values.next(), values.next()) else { return Ok(None) };
-    Ok(Some(log.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()))
+/// Returns the log of a claim, or the newest; empty where there is none.
+pub(crate) async fn log(base: &Base, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error> {
+    let call = base.call(&script::LOG, &base.keys.of_tag(id.queue_tag())).arg(id.as_bytes());
+    let answer = call.arg(claim.map(|claim| claim.to_string()).unwrap_or_default()).run().await?;
+    Ok(bytes(answer).map(|log| String::from_utf8_lossy(&log).into_owned()))
+}
+
+/// Returns the time by the clock of the server that has what concerns all queues.
+pub(crate) async fn now(base: &Base) -> Result<Timestamp, Error> {
+    let answer = base.call(&script::CLOCK, &base.keys.of_all()).run().await?;
+    let us = bytes(answer).and_then(|bytes| Reader(&bytes).i64()).ok_or_else(|| error::unexpected("clock"))?;
+    Ok(Timestamp::from_millis(us / 1_000 + base.settings.clock.shift().0))
 }
 
 /// Returns every queue with its counters.
@@ -114,8 +117,7 @@ fn read_queue(queue: QueueName, values: Vec<Value>) -> Option<QueueStats> {
         let n = values.next().as_ref().and_then(number).unwrap_or(0);
         *count = u64::try_from(n).unwrap_or(0);
     }
-    let paused = values.next().and_then(bytes).and_then(|bytes| read_pause(&bytes));
-    let paused = paused.filter(|pause: &Pause| pause.holds(now));
+    let rules = read_rules(values.next(), values.next())?.at(now);
     let oldest_ready = u64::try_from(oldest).ok().map(Duration::from_millis);
-    Some(QueueStats { queue, counts, oldest_ready, paused })
+    Some(QueueStats { queue, counts, oldest_ready, rules })
 }

@@ -2,17 +2,20 @@
 //!
 //! | bytes | what |
 //! |---|---|
+//! | 1 | the version of this layout |
 //! | 1 | state |
 //! | 2 | flags: see `HAS_…` in `shared.rs` |
 //! | 2, 2, 4 | attempt, crashes, interruptions |
-//! | 2 | attempts allowed |
-//! | 4 | version |
+//! | 2 | outages in a row |
+//! | 4 | version of the job: how often it changed |
 //! | 1 | reason |
 //! | 8, 8 | when it finished, when its newest run began; 0: not yet |
+//! | 2, 4 | what its newest claim granted: attempts, time-out in ms; 0: not claimed yet |
 //! | 16, 16 | the newest token (8 bytes of number, big-endian, and 8 of random bits), the worker; zeros: none |
-//! | 8, 8 | when it is due, until when it must be started (0: whenever) |
+//! | 8, 8, 8 | when it is due, when the first of the outages ended (0: none), until when it must be started (0: whenever) |
+//! | 2, 4 | what it asks for: attempts, time-out in ms; 0: nothing |
 //! | 8, 8 | when it was pushed, its order (big-endian) |
-//! | 1 + n, 1 + n, 1, 4 | queue, kind, rank (the priority, negated), time-out in ms |
+//! | 1 + n, 1 + n, 1 | queue, kind, rank (the priority, negated) |
 //! | 1 + n, 8 | with `HAS_UNIQUE`: the unique key; 0 until started, 1 until finished, else 2 + the period in ms |
 //! | 1 + n, 8 | with `HAS_REUSE`: the reuse key, how old a result may be in ms |
 //! | 1 + n, 1 + n, 1, … | with `HAS_LABELS`: key, alias, number of tags, each tag with its length in front |
@@ -20,13 +23,16 @@
 //! | 2 + n | with `HAS_RESULT`, without `RESULT_BESIDE`: the result, as [`write_result`] makes it |
 //!
 //! Numbers are little-endian and times in milliseconds, unless it says otherwise.
+//!
+//! A failure is a string, too: when it ended and started (8, 8), its class (1), its attempt (2), the number of its claim (8,
+//! big-endian), its worker (16), the message.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use longshore_core::{
-    ArtifactName, Failure, JobId, Kind, Label, NewJob, Output, Payload, Progress, QueueName, Snapshot, State, Status,
-    Stored, Timestamp, UniqueScope, WorkerId, millis,
+    ArtifactName, Failure, FailureClass, JobId, Kind, KindLimits, Label, Moved, NewJob, Output, Payload, Progress,
+    QueueName, Snapshot, State, Status, Stored, Timestamp, Token, UniqueScope, WorkerId, millis,
 };
 
 use crate::shared::*;
@@ -39,19 +45,22 @@ pub(crate) struct Record {
     pub(crate) attempt: u16,
     pub(crate) crashes: u16,
     interruptions: u32,
-    pub(crate) max_attempts: u16,
+    pub(crate) outages: u16,
     version: u32,
     reason: u8,
     finished: i64,
-    started: i64,
+    pub(crate) started: i64,
+    granted: Limits,
+    pub(crate) token: Token,
     worker: [u8; 16],
-    run_at: i64,
+    pub(crate) run_at: i64,
+    pub(crate) outage_since: i64,
     deadline: i64,
+    asked: Limits,
     created: i64,
     pub(crate) queue: QueueName,
     pub(crate) kind: Kind,
     rank: i8,
-    pub(crate) timeout: Duration,
     unique: Option<Label>,
     reuse: Option<Label>,
     pub(crate) key: Option<Label>,
@@ -60,6 +69,22 @@ pub(crate) struct Record {
     /// Where it is small enough.
     pub(crate) payload: Option<Vec<u8>>,
     result: Option<Vec<u8>>,
+}
+
+/// Attempts and a time-out, as far as somebody has said something.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    attempts: Option<u16>,
+    timeout: Option<Duration>,
+}
+
+impl Limits {
+    /// Reads what [`write_limits`] writes.
+    fn read(from: &mut Reader<'_>) -> Option<Limits> {
+        let (attempts, timeout) = (from.u16()?, from.u32()?);
+        let timeout = (timeout > 0).then(|| Duration::from_millis(u64::from(timeout)));
+        Some(Limits { attempts: (attempts > 0).then_some(attempts), timeout })
+    }
 }
 
 /// Reads values one after the other; `None` at the end.
@@ -88,6 +113,11 @@ impl<'a> Reader<'a> {
         self.array().map(u32::from_le_bytes)
     }
 
+    /// Reads a number that is kept big-endian.
+    fn u64_be(&mut self) -> Option<u64> {
+        self.array().map(u64::from_be_bytes)
+    }
+
     pub(crate) fn i64(&mut self) -> Option<i64> {
         self.array().map(i64::from_le_bytes)
     }
@@ -113,23 +143,27 @@ impl Record {
     /// Reads a record and returns it with what comes after it; `None` where it makes no sense.
     pub(crate) fn read(bytes: &[u8]) -> Option<(Record, &[u8])> {
         let mut from = Reader(bytes);
+        if i64::from(from.u8()?) != RECORD_VERSION {
+            return None;
+        }
         let mut record = Record {
             state: *State::ALL.get(usize::from(from.u8()?))?,
             flags: i64::from(from.u16()?),
             attempt: from.u16()?,
             crashes: from.u16()?,
             interruptions: from.u32()?,
-            max_attempts: from.u16()?,
+            outages: from.u16()?,
             version: from.u32()?,
             reason: from.u8()?,
             finished: from.i64()?,
             started: from.i64()?,
-            worker: {
-                from.bytes(16)?; // the token
-                from.array()?
-            },
+            granted: Limits::read(&mut from)?,
+            token: Token { number: from.u64_be()?, bits: from.u64_be()? },
+            worker: from.array()?,
             run_at: from.i64()?,
+            outage_since: from.i64()?,
             deadline: from.i64()?,
+            asked: Limits::read(&mut from)?,
             created: from.i64()?,
             queue: {
                 from.bytes(8)?; // the order
@@ -137,7 +171,6 @@ impl Record {
             },
             kind: from.text()?.parse().ok()?,
             rank: i8::from_le_bytes(from.array()?),
-            timeout: Duration::from_millis(u64::from(from.u32()?)),
             unique: None,
             reuse: None,
             key: None,
@@ -178,25 +211,37 @@ impl Record {
         (at != 0).then(|| Timestamp::from_millis(at))
     }
 
+    /// Returns the attempts that the newest claim granted; before the first, those that the job asks for, or the default.
+    pub(crate) fn max_attempts(&self) -> u16 {
+        self.granted.attempts.unwrap_or_else(|| KindLimits::default().attempts(self.asked.attempts))
+    }
+
+    /// Returns the time-out, in the same way.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.granted.timeout.unwrap_or_else(|| KindLimits::default().timeout(self.asked.timeout))
+    }
+
     /// Puts everything about a job together.
     pub(crate) fn snapshot(self, id: JobId, parts: Parts) -> Snapshot {
         let (deadline, cancel_asked) = (self.has(HAS_DEADLINE), self.has(ASKED));
+        let (max_attempts, timeout) = (self.max_attempts(), self.timeout());
         Snapshot {
             id,
             payload: Payload::from_store(&String::from_utf8_lossy(&self.payload.or(parts.payload).unwrap_or_default())),
             state: self.state,
             priority: -i16::from(self.rank),
             attempt: self.attempt,
-            max_attempts: self.max_attempts,
+            max_attempts,
             crashes: self.crashes,
             interruptions: self.interruptions,
-            timeout: self.timeout,
+            outages: self.outages,
+            timeout,
             deadline: deadline.then(|| Timestamp::from_millis(self.deadline)),
             created_at: Timestamp::from_millis(self.created),
             run_at: Timestamp::from_millis(self.run_at),
             started_at: Record::moment(self.started),
             finished_at: Record::moment(self.finished),
-            worker: (self.worker != [0; 16]).then(|| WorkerId::from_bytes(self.worker)),
+            worker: worker_of(self.worker),
             cancel_asked,
             progress: parts.progress.and_then(|text| serde_json::from_slice(&text).ok()),
             reason: reason(self.reason),
@@ -219,7 +264,7 @@ impl Record {
             id,
             state: self.state,
             attempt: self.attempt,
-            max_attempts: self.max_attempts,
+            max_attempts: self.max_attempts(),
             progress: progress.and_then(|text| serde_json::from_slice(&text).ok()),
             reason: reason(self.reason),
             message: failure.and_then(|bytes| read_failure(&bytes)).map(|failure| failure.message),
@@ -268,7 +313,6 @@ pub(crate) fn write_tail(tail: &mut Vec<u8>, new: &NewJob, flags: i64) {
     write_text(tail, new.queue.as_str());
     write_text(tail, new.kind.as_str());
     tail.push(rank(new) as u8);
-    tail.extend(u32::try_from(new.timeout.as_millis()).unwrap_or(u32::MAX).to_le_bytes());
     if let Some(unique) = &new.unique {
         write_text(tail, unique.key.as_str());
         let scope = match unique.scope {
@@ -358,13 +402,34 @@ pub(crate) fn write_progress(progress: &Progress) -> Vec<u8> {
 
 fn read_failure(bytes: &[u8]) -> Option<Failure> {
     let mut from = Reader(bytes);
-    let (at, attempt, worker) = (from.i64()?, from.u16()?, from.array::<16>()?);
+    let (at, started, class) = (from.i64()?, from.i64()?, from.u8()?);
+    let (attempt, claim, worker) = (from.u16()?, from.u64_be()?, from.array()?);
     Some(Failure {
         at: Timestamp::from_millis(at),
+        started_at: Record::moment(started),
+        class: FailureClass::from_number(i64::from(class)),
         attempt,
-        worker: (worker != [0; 16]).then(|| WorkerId::from_bytes(worker)),
+        claim: (claim != 0).then_some(claim),
+        worker: worker_of(worker),
         message: String::from_utf8_lossy(from.0).into_owned(),
     })
+}
+
+/// Reads a job that a script moved, as `told` in `move.lua` describes it.
+pub(crate) fn read_moved(bytes: &[u8]) -> Option<Moved> {
+    let mut from = Reader(bytes);
+    let id = JobId::from_bytes(from.array()?);
+    let mut facts = Reader(from.bytes(FACTS_TO as usize)?);
+    let (_, state, _) = (facts.u8()?, facts.u8()?, facts.u16()?);
+    let (attempt, crashes) = (facts.u16()?, facts.u16()?);
+    let reason = reason(*facts.0.last()?);
+    let (worker, queue, kind) = (worker_of(from.array()?), from.text()?.parse().ok()?, from.text()?.parse().ok()?);
+    let state = *State::ALL.get(usize::from(state))?;
+    Some(Moved { id, queue, kind, worker, attempt, crashes, state, reason })
+}
+
+fn worker_of(bytes: [u8; 16]) -> Option<WorkerId> {
+    (bytes != [0; 16]).then(|| WorkerId::from_bytes(bytes))
 }
 
 #[cfg(test)]
@@ -375,14 +440,15 @@ mod tests {
     /// Writes the record of a job as the script that pushes does.
     fn pushed(new: &NewJob, more: i64) -> Vec<u8> {
         let flags = flags(new) | more;
-        let mut bytes = vec![1];
+        let mut bytes = vec![RECORD_VERSION as u8, State::Ready as u8];
         bytes.extend((flags as u16).to_le_bytes());
-        bytes.extend([0; 8]);
-        bytes.extend(new.max_attempts.to_le_bytes());
+        bytes.extend([0; 10]);
         bytes.extend(1u32.to_le_bytes());
         bytes.push(0);
-        bytes.extend([0; 16 + 32]);
-        bytes.extend([5i64, 0, 5, 9].iter().flat_map(|at| at.to_le_bytes()));
+        bytes.extend([0; 16 + 6 + 32]);
+        bytes.extend([5i64, 0, 0].iter().flat_map(|at| at.to_le_bytes()));
+        bytes.extend(write_limits(new.max_attempts, new.timeout));
+        bytes.extend([5i64, 9].iter().flat_map(|at| at.to_le_bytes()));
         write_tail(&mut bytes, new, flags);
         bytes
     }
@@ -402,7 +468,7 @@ mod tests {
             let mut new = new_job(payload);
             if worded {
                 new.priority = -100;
-                new.timeout = Duration::from_secs(24 * 3600);
+                new.timeout = Some(Duration::from_secs(24 * 3600));
                 new.unique = Some(Unique { key: label("ü"), scope: UniqueScope::UntilFinished });
                 new.reuse = Some(Reuse { key: label("r"), within: Duration::MAX });
                 new.alias = Some(label(&"a".repeat(200)));
@@ -415,7 +481,8 @@ mod tests {
             let beside = (payload > 0).then(|| new.payload.as_str().as_bytes().to_vec());
             let job = record.snapshot(new.id, Parts { payload: beside, ..Parts::default() });
             assert_eq!((&job.queue, &job.kind, &job.payload), (&new.queue, &new.kind, &new.payload));
-            assert_eq!((job.priority, job.timeout, job.deadline), (new.priority, new.timeout, None));
+            assert_eq!((job.priority, job.deadline, job.max_attempts), (new.priority, None, 20));
+            assert_eq!(job.timeout, new.timeout.unwrap_or(longshore_core::limits::DEFAULT_TIMEOUT));
             assert_eq!((&job.key, &job.alias, &job.tags), (&None, &new.alias, &new.tags));
             assert_eq!(job.unique_key, new.unique.clone().map(|unique| unique.key));
             assert_eq!(job.reuse_key, new.reuse.clone().map(|reuse| reuse.key));
@@ -430,8 +497,10 @@ mod tests {
             assert!(Record::read(&bytes[..length]).is_none(), "{length} bytes");
         }
         let mut wrong = bytes.clone();
-        wrong[0] = 6;
-        assert!(Record::read(&wrong).is_none());
+        wrong[1] = 6;
+        assert!(Record::read(&wrong).is_none(), "no state");
+        wrong[..2].copy_from_slice(&[RECORD_VERSION as u8 + 1, 1]);
+        assert!(Record::read(&wrong).is_none(), "no version that is known");
     }
 
     #[test]

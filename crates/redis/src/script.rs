@@ -1,10 +1,10 @@
 //! The scripts: one Lua file a verb in `lua/`, put together when first used.
 //!
 //! A script is put together of the parts it needs, and of what is its own: `slot.lua` (what all keys begin with), `base.lua` (the
-//! clock, and what is to be written), `words.lua` (keys, alias, tags), `step.lua` and `move.lua` (where jobs go), `lose.lua` (what a
-//! worker held), `ranks.lua` (a seek a priority). Words in capitals are constants ([`shared`](crate::shared),
-//! [`keys`](crate::keys)) and are replaced by what they
-//! stand for: a local variable of Lua would cost each call more than that.
+//! clock, and what is to be written), `words.lua` (keys, alias, tags), `step.lua` and `move.lua` (where jobs go), `admit.lua` (what
+//! rules admit), `lose.lua` (what a worker held), `ranks.lua` (a seek a priority). Words in capitals are constants
+//! ([`shared`](crate::shared), [`keys`](crate::keys)) and are replaced by what they stand for: a local variable of Lua would cost each
+//! call more than that.
 //!
 //! The first line says what Redis may do with a script: `allow-oom` lets it go through when memory is full.
 
@@ -36,7 +36,7 @@ macro_rules! scripts {
 
 scripts! {
     PUSH = "push" [SLOT, BASE, WORDS];
-    CLAIM = "claim" [SLOT, STEP, BASE, WORDS, MOVE];
+    CLAIM = "claim" [SLOT, STEP, ADMIT, BASE, WORDS, MOVE];
     RENEW = "renew" [SLOT, STEP, BASE, WORDS, MOVE];
     SETTLE = "settle" [SLOT, STEP, BASE, WORDS, MOVE];
     WRITE_LOG = "write_log" [SLOT, BASE];
@@ -44,16 +44,19 @@ scripts! {
     UPKEEP = "upkeep" [SLOT, STEP, BASE, WORDS, MOVE, LOSE, RANKS];
     UNKNOWN = "unknown" [SLOT, STEP, BASE, WORDS, MOVE, RANKS];
     ACT = "act" [SLOT, STEP, BASE, WORDS, MOVE];
-    PAUSE = "pause" [SLOT, BASE];
-    RESUME = "resume" [SLOT, BASE];
+    RULES = "rules" [SLOT, BASE];
     QUEUE = "queue" [SLOT, BASE, RANKS];
     GET = "get" [SLOT];
     STATUS = "status" [SLOT];
     LIST = "list" [SLOT];
+    LOG = "log" [SLOT];
     REGISTER = "register" [];
     NOTE_KINDS = "note_kinds" [];
     MARK_RELEASED = "mark_released" [];
     CLOCK = "clock" [];
+    NOTE_WORKER = "note_worker" [];
+    FORGET_WORKERS = "forget_workers" [];
+    LIST_WORKERS = "list_workers" [];
     NOTE_ARTIFACT = "note_artifact" [];
     DELETE_ARTIFACT = "delete_artifact" [];
     LIST_ARTIFACTS = "list_artifacts" [];
@@ -61,6 +64,8 @@ scripts! {
 
 /// Where an event takes a job, in Lua.
 pub(crate) const STEP: &str = include_str!("../lua/step.lua");
+/// What rules admit, in Lua.
+pub(crate) const ADMIT: &str = include_str!("../lua/admit.lua");
 const SLOT: &str = include_str!("../lua/slot.lua");
 const BASE: &str = include_str!("../lua/base.lua");
 const WORDS: &str = include_str!("../lua/words.lua");

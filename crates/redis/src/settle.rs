@@ -1,21 +1,19 @@
 //! Keeping, ending and losing claims.
 
 use longshore_core::{
-    Death, Error, JobId, Outcome, Reason, Renewal, Renewed, Settled, Settlement, Stored, Token, WorkerId, limits,
-    millis, name::cut,
+    Answers, Death, Error, Gone, JobId, Moved, Outcome, QueueName, Reason, Renewal, Renewed, Settled, Settlement,
+    Stored, Token, WorkerId, limits, millis, name::cut,
 };
+use redis::Value;
 
-use crate::base::{Base, Call, each_group, group, record_key};
+use crate::base::{Base, Call, bytes, each_group, group, moved, record_key};
 use crate::error;
 use crate::record::{Reader, is_small, write_progress, write_result, write_small};
 use crate::script;
 use crate::shapes::Shapes;
 use crate::shared::*;
 
-/// What is noted of a job whose worker died.
-const DIED: &str = "the worker process died, or could not renew its lease";
-
-pub(crate) async fn renew(base: &Base, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
+pub(crate) async fn renew(base: &Base, renewals: Vec<Renewal>) -> Answers<Renewed> {
     let groups = group(renewals, |renewal| renewal.id.queue_tag());
     each_group(groups, |tag, renewals| async move {
         let mut call = base.framed(&script::RENEW, &base.keys.of_tag(tag));
@@ -36,29 +34,40 @@ pub(crate) async fn renew(base: &Base, renewals: Vec<Renewal>) -> Result<Vec<Ren
     .await
 }
 
-pub(crate) async fn settle(base: &Base, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
+pub(crate) async fn settle(base: &Base, settlements: Vec<Settlement>) -> Answers<Settled> {
     let groups = group(settlements, |settlement| settlement.id.queue_tag());
     each_group(groups, |tag, settlements| async move {
-        let root = base.keys.of_tag(tag);
-        let mut batch = Batch::default();
-        for settlement in &settlements {
-            batch.add(&root, settlement)?;
-        }
-        let call = batch.args(base.framed(&script::SETTLE, &root));
-        let answer = |code: i64| match code {
-            LOST => Some(Settled::Lost),
-            DONE => Some(Settled::Done),
-            _ => None,
-        };
-        read_answers(base, "settle", &call.bytes().await?, settlements.len(), answer)
+        let answer = call(base, tag, &settlements)?.bytes().await?;
+        read(base, &answer, settlements.len())
     })
     .await
 }
 
+/// Makes the call that settles jobs of the queues with that tag.
+pub(crate) fn call<'a>(base: &'a Base, tag: u16, settlements: &[Settlement]) -> Result<Call<'a>, Error> {
+    let root = base.keys.of_tag(tag);
+    let mut batch = Batch::default();
+    for settlement in settlements {
+        batch.add(&root, settlement)?;
+    }
+    Ok(batch.args(base.framed(&script::SETTLE, &root)))
+}
+
+/// Reads the answer to a call that settles so many jobs.
+pub(crate) fn read(base: &Base, answer: &[u8], count: usize) -> Result<Vec<Settled>, Error> {
+    let settled = |code: i64| match code {
+        LOST => Some(Settled::Lost),
+        DONE => Some(Settled::Done),
+        _ => None,
+    };
+    read_answers(base, "settle", answer, count, settled)
+}
+
 /// Makes a job dead that was handed out and cannot be read; where another has it by now, it is his to find that out.
-pub(crate) async fn bury(base: &Base, id: JobId, token: Token, why: &str) -> Result<(), Error> {
+pub(crate) async fn bury(base: &Base, id: JobId, token: Token, why: &str) -> Result<Settled, Error> {
     let outcome = Outcome::Bury { reason: Reason::Corrupt, message: why.to_owned() };
-    settle(base, vec![Settlement { id, token, outcome, progress: None }]).await.map(|_| ())
+    let mut answers = settle(base, vec![Settlement { id, token, outcome, progress: None }]).await;
+    answers.pop().unwrap_or_else(|| Err(error::unexpected("settle")))
 }
 
 /// Writes a claim: id and token, the number big-endian as it is kept.
@@ -71,6 +80,19 @@ fn claim_of(id: JobId, token: Token) -> Vec<u8> {
 
 fn token_bytes(token: Token) -> [u8; 16] {
     ((u128::from(token.number) << 64) | u128::from(token.bits)).to_be_bytes()
+}
+
+/// Returns the event that an outcome is to scripts, and what it carries.
+pub(crate) fn event(outcome: &Outcome) -> Result<(i64, i64), Error> {
+    Ok(match outcome {
+        Outcome::Succeed { .. } => (SUCCEED, 0),
+        Outcome::Retry { delay, .. } => (RETRY, bounded(*delay)),
+        Outcome::Outage { delay, .. } => (OUTAGE, bounded(*delay)),
+        Outcome::Snooze { delay } => (SNOOZE, bounded(*delay)),
+        Outcome::Release => (RELEASE, 0),
+        Outcome::Bury { reason, .. } => (GIVE_UP, reason_number(*reason)?),
+        Outcome::Cancel => (CALL_OFF, 0),
+    })
 }
 
 /// Settlements as the script takes them: what they have in common once.
@@ -87,21 +109,14 @@ struct Batch {
 impl Batch {
     fn add(&mut self, root: &str, settlement: &Settlement) -> Result<(), Error> {
         let Settlement { id, token, outcome, progress } = settlement;
-        let (event, carried, message, result) = match outcome {
-            Outcome::Succeed { result } => (SUCCEED, 0, None, result.as_ref()),
-            Outcome::Retry { delay, message } => (RETRY, bounded(*delay), Some(message), None),
-            Outcome::Snooze { delay } => (SNOOZE, bounded(*delay), None, None),
-            Outcome::Release => (RELEASE, 0, None, None),
-            Outcome::Bury { reason, message } => (GIVE_UP, reason_number(*reason)?, Some(message), None),
-            Outcome::Cancel => (CALL_OFF, 0, None, None),
-            other => return Err(Error::invalid(format!("an outcome that this store does not know: {other:?}"))),
-        };
-        let (mut along, mut claim) = (0, token_bytes(*token).to_vec());
-        if let Some(message) = message {
+        let (event, carried) = event(outcome)?;
+        let (mut along, mut claim, mut class_number) = (0, token_bytes(*token).to_vec(), 0);
+        if let Some((class, message)) = outcome.failure() {
             along |= WITH_MESSAGE;
+            class_number = class as u8;
             self.along.push(cut(message, limits::FAILURE_BYTES).as_bytes().to_vec());
         }
-        if let Some(result) = result {
+        if let Outcome::Succeed { result: Some(result) } = outcome {
             if !matches!(result, Stored::Inline(_)) {
                 along |= WITH_ARTIFACT;
             }
@@ -121,7 +136,7 @@ impl Batch {
         }
         let mut shape = vec![event as u8];
         shape.extend(carried.to_le_bytes());
-        shape.push(along as u8);
+        shape.extend([along as u8, class_number]);
         self.shapes.add(shape);
         self.keys.push(record_key(root, *id));
         self.tokens.push(claim);
@@ -150,37 +165,50 @@ fn read_answers<T>(
     answers.filter(|answers| answers.len() == count).ok_or_else(|| error::unexpected(script))
 }
 
-/// Replaces the log of a job that the token still holds.
+/// Replaces the log of the claim with that token, where it is the job's newest.
 pub(crate) async fn write_log(base: &Base, id: JobId, token: Token, text: String) -> Result<bool, Error> {
     let call = base.framed(&script::WRITE_LOG, &base.keys.of_tag(id.queue_tag()));
-    let answer = call.arg(id.as_bytes()).arg(token_bytes(token)).arg(text).run().await?;
-    Ok(answer == redis::Value::Int(1))
+    let call = call.arg(id.as_bytes()).arg(token_bytes(token)).arg(token.number.to_string()).arg(text);
+    Ok(call.run().await? == Value::Int(1))
 }
 
-/// Takes all jobs from a worker that is gone, and refuses its later claims.
-pub(crate) async fn release_worker(base: &Base, worker: WorkerId, death: Death) -> Result<usize, Error> {
+/// Takes all jobs from a worker that is gone, and refuses its later claims. An error says that other queues were asked all the same.
+pub(crate) async fn release(base: &Base, worker: WorkerId, gone: Gone) -> Result<Vec<Moved>, Error> {
     let shift = base.settings.clock.shift().0;
     let mark = base.call(&script::MARK_RELEASED, &base.keys.of_all()).number(shift).arg(worker.as_bytes());
     mark.run().await?;
-    let (event, failure) = match death {
-        Death::Crashed => (CRASH, DIED),
-        Death::Interrupted => (INTERRUPT, ""),
-    };
-    let mut released = 0;
+    let (mut released, mut failed) = (Vec::new(), None);
     for queue in base.queues().await?.into_keys() {
-        loop {
-            let call = base.framed(&script::RELEASE, &base.keys.of_queue(&queue)).arg(queue.as_str());
-            let call = call.arg(worker.as_bytes()).number(event).arg(failure);
-            let answer = call.bytes().await.map_err(Error::perhaps_done)?;
-            let mut from = Reader(&answer);
-            let read = from.u8().zip(from.u32()).zip(from.u8());
-            let ((bells, taken), more) = read.ok_or_else(|| error::unexpected("release"))?;
-            base.ring(bells);
-            released += taken as usize;
-            if more == 0 {
-                break;
-            }
+        if let Err(e) = release_from(base, &queue, worker, gone, &mut released).await {
+            failed = Some(e.perhaps_done());
         }
     }
-    Ok(released)
+    failed.map_or(Ok(released), Err)
+}
+
+/// Takes a worker's jobs of one queue, a bounded number a call.
+async fn release_from(
+    base: &Base,
+    queue: &QueueName,
+    worker: WorkerId,
+    gone: Gone,
+    released: &mut Vec<Moved>,
+) -> Result<(), Error> {
+    let (event, failure) = match gone.death {
+        Death::Crashed => (CRASH, gone.to_string()),
+        Death::Interrupted => (INTERRUPT, String::new()),
+    };
+    loop {
+        let call = base.framed(&script::RELEASE, &base.keys.of_queue(queue)).arg(queue.as_str());
+        let call = call.arg(worker.as_bytes()).number(event).arg(cut(&failure, limits::FAILURE_BYTES));
+        let mut answer = call.list().await?.into_iter();
+        let head = answer.next().and_then(bytes).ok_or_else(|| error::unexpected("release"))?;
+        let mut from = Reader(&head);
+        let (bells, more) = from.u8().zip(from.u8()).ok_or_else(|| error::unexpected("release"))?;
+        base.ring(bells);
+        released.extend(moved(answer.next()).ok_or_else(|| error::unexpected("release"))?);
+        if more == 0 {
+            return Ok(());
+        }
+    }
 }

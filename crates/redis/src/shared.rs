@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longshore_core::{Error, Reason, State, limits, millis};
+use longshore_core::{Error, FailureClass, HeldBackReason, Reason, State, limits, millis};
 
 macro_rules! shared {
     ($($(#[doc = $meaning:literal])* $name:ident: $type:ty = $value:expr;)+) => {
@@ -45,17 +45,18 @@ shared! {
     CLAIM: i64 = 2;
     SUCCEED: i64 = 3;
     RETRY: i64 = 4;
-    SNOOZE: i64 = 5;
-    RELEASE: i64 = 6;
-    GIVE_UP: i64 = 7;
-    CALL_OFF: i64 = 8;
-    INTERRUPT: i64 = 9;
-    CRASH: i64 = 10;
-    CANCEL: i64 = 11;
-    RETRY_BY_HAND: i64 = 12;
-    BURY: i64 = 13;
+    OUTAGE: i64 = 5;
+    SNOOZE: i64 = 6;
+    RELEASE: i64 = 7;
+    GIVE_UP: i64 = 8;
+    CALL_OFF: i64 = 9;
+    INTERRUPT: i64 = 10;
+    CRASH: i64 = 11;
+    CANCEL: i64 = 12;
+    RETRY_BY_HAND: i64 = 13;
+    BURY: i64 = 14;
     /// Not an event: deletes a finished job.
-    DELETE: i64 = 14;
+    DELETE: i64 = 15;
 
     // Why a job is dead; 0: it is not.
     EXHAUSTED: i64 = 1;
@@ -64,6 +65,16 @@ shared! {
     EXPIRED: i64 = 4;
     UNKNOWN_KIND: i64 = 5;
     CORRUPT: i64 = 6;
+    OUTAGE_LASTED: i64 = 7;
+
+    // Classes of failures that scripts note by themselves.
+    CRASH_CLASS: i64 = FailureClass::Crash as i64;
+    CORRUPT_CLASS: i64 = FailureClass::Corrupt as i64;
+
+    // What holds a queue back.
+    NOTHING: i64 = 0;
+    PAUSED: i64 = 1;
+    UNKNOWN_RULE: i64 = 2;
 
     // Flags of a record.
     ASKED: i64 = 1;
@@ -88,28 +99,46 @@ shared! {
 
     /// Sixteen zero bytes, as Lua writes them: no token, no worker.
     NOBODY: &str = "\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0";
-    /// The whole of a record up to its rank; see `record.rs`.
-    WHOLE: &str = "<BHHHI4HI4Bi8i8c16c16i8i8i8c8Bc0Bc0b";
-    /// What is known of a job by the events it went through: the beginning of its record.
-    FACTS: &str = "<BHHHI4HI4B";
+    /// The version of a record's layout, its first byte.
+    RECORD_VERSION: i64 = 1;
+    /// The beginning of a record, up to the reason why the job is dead; see `record.rs`. It is all that decides where an event
+    /// takes a job.
+    FACTS: &str = "<BBHHHI4HI4B";
     /// The part of a record that moves change.
-    CHANGING: &str = "<BHHHI4HI4Bi8i8c16c16i8i8";
-    /// Where in a record what never changes begins, counted from 1 as Lua does.
-    AFTER_CHANGING: i64 = 83;
-    FACTS_TO: i64 = 18;
-    STARTED_FROM: i64 = 27;
-    TOKEN_FROM: i64 = 35;
-    TOKEN_TO: i64 = 50;
-    GRANT_TO: i64 = 41;
-    WORKER_FROM: i64 = 51;
-    WORKER_TO: i64 = 66;
-    RUN_AT_FROM: i64 = 67;
-    DEADLINE_FROM: i64 = 75;
-    ORDER_FROM: i64 = 91;
-    ORDER_TO: i64 = 98;
-    QUEUE_FROM: i64 = 99;
+    CHANGING: &str = "<BBHHHI4HI4Bi8i8HI4c16c16i8i8i8";
+    /// The whole of a record up to its rank.
+    WHOLE: &str = "<BBHHHI4HI4Bi8i8HI4c16c16i8i8i8HI4i8c8Bc0Bc0b";
+    /// Where in a failure the number of its claim is, counted from 1; see `move.lua`.
+    FAILURE_CLAIM_FROM: i64 = 20;
+    // Where the parts of a record are, counted from 1 as Lua does.
+    STATE_AT: i64 = 2;
+    FLAGS_FROM: i64 = 3;
+    ATTEMPT_FROM: i64 = 5;
+    ATTEMPT_TO: i64 = 6;
+    FACTS_TO: i64 = 19;
+    STARTED_FROM: i64 = 28;
+    STARTED_TO: i64 = 35;
+    TOKEN_FROM: i64 = 42;
+    NUMBER_TO: i64 = 49;
+    TOKEN_TO: i64 = 57;
+    GRANT_TO: i64 = 48;
+    WORKER_FROM: i64 = 58;
+    WORKER_TO: i64 = 73;
+    RUN_AT_FROM: i64 = 74;
+    OUTAGE_SINCE_FROM: i64 = 82;
+    OUTAGE_SINCE_TO: i64 = 89;
+    DEADLINE_FROM: i64 = 90;
+    DEADLINE_TO: i64 = 97;
+    /// What never changes begins here: what the job asks for.
+    LIMITS_FROM: i64 = 98;
+    LIMITS_TO: i64 = 103;
+    ORDER_FROM: i64 = 112;
+    ORDER_TO: i64 = 119;
+    QUEUE_FROM: i64 = 120;
+    /// Queue and kind take no more bytes than these, with their lengths.
+    NAMES_BYTES: i64 = 2 * (1 + limits::NAME_BYTES as i64);
     /// What is shorter is no record: queue and kind have a letter each at least.
-    SHORTEST: i64 = 107;
+    SHORTEST: i64 = 124;
 
     BELL_WORK: i64 = 1;
     BELL_NEWS: i64 = 2;
@@ -175,6 +204,8 @@ shared! {
     /// Ready jobs are sorted by priority, then by when they were due: in that many milliseconds, 45 bits.
     RANK: i64 = 1 << 45;
 
+    DEFAULT_ATTEMPTS: i64 = limits::DEFAULT_ATTEMPTS as i64;
+    DEFAULT_TIMEOUT: i64 = limits::DEFAULT_TIMEOUT.as_millis() as i64;
     CRASHES: i64 = limits::CRASHES as i64;
     CRASH_BACKOFF: i64 = limits::CRASH_BACKOFF.as_millis() as i64;
     FAILURES_KEPT: i64 = limits::FAILURES_KEPT as i64;
@@ -187,6 +218,8 @@ shared! {
     PRESENCE_GAP: i64 = 3_600_000;
     /// How long workers are remembered that have not claimed anything.
     WORKER_KEPT: i64 = 24 * 3_600_000;
+    /// How long the registry keeps a worker that does not note itself any more.
+    WORKER_NOTE_KEPT: i64 = limits::WORKER_KEPT.as_millis() as i64;
     /// Answers to pushes whose job is still known are looked at again after this.
     ANSWER_AGAIN: i64 = 3_600_000;
     /// How far, in microseconds, an order may be from the server's clock.
@@ -207,8 +240,33 @@ pub(crate) fn reason(number: u8) -> Option<Reason> {
     REASONS.get(usize::from(number).wrapping_sub(1)).copied()
 }
 
-const REASONS: [Reason; 6] =
-    [Reason::Exhausted, Reason::Fatal, Reason::Crashed, Reason::Expired, Reason::UnknownKind, Reason::Corrupt];
+const REASONS: [Reason; 7] = [
+    Reason::Exhausted,
+    Reason::Fatal,
+    Reason::Crashed,
+    Reason::Expired,
+    Reason::UnknownKind,
+    Reason::Corrupt,
+    Reason::Outage,
+];
+
+/// Returns what holds a queue back, by its number; none where nothing does, or where it makes no sense.
+pub(crate) fn held_back_reason(number: u8) -> Option<HeldBackReason> {
+    match i64::from(number) {
+        PAUSED => Some(HeldBackReason::Paused),
+        UNKNOWN_RULE => Some(HeldBackReason::UnknownRule),
+        _ => None,
+    }
+}
+
+/// Returns the limits that a job asks for, or a kind has, as scripts take them: attempts, and a time-out in ms; 0 for none.
+pub(crate) fn write_limits(attempts: Option<u16>, timeout: Option<Duration>) -> [u8; 6] {
+    let timeout = timeout.map_or(0, |timeout| bounded(timeout).min(i64::from(u32::MAX)) as u32);
+    let mut bytes = [0; 6];
+    bytes[..2].copy_from_slice(&attempts.unwrap_or(0).to_le_bytes());
+    bytes[2..].copy_from_slice(&timeout.to_le_bytes());
+    bytes
+}
 
 /// Returns a duration in milliseconds as scripts take it: bounded, and zero only where it is nothing.
 pub(crate) fn bounded(duration: Duration) -> i64 {
@@ -221,9 +279,9 @@ mod tests {
 
     #[test]
     fn reasons_have_the_numbers_that_the_scripts_know() {
-        let numbers = [EXHAUSTED, FATAL, CRASHED, EXPIRED, UNKNOWN_KIND, CORRUPT];
+        let numbers = [EXHAUSTED, FATAL, CRASHED, EXPIRED, UNKNOWN_KIND, CORRUPT, OUTAGE_LASTED];
         assert_eq!(REASONS.map(|reason| reason_number(reason).unwrap()), numbers);
         assert_eq!(numbers.map(|number| reason(number as u8)), REASONS.map(Some));
-        assert_eq!((reason(0), reason(7)), (None, None));
+        assert_eq!((reason(0), reason(8)), (None, None));
     }
 }

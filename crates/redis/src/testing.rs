@@ -1,23 +1,28 @@
-//! What only tests ask (feature `testing`): where the scripts say that an event takes a job.
+//! What only tests ask (feature `testing`): where the scripts say that an event takes a job, and what they say that rules admit.
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use longshore_core::state::{Event, Facts, Move};
-use longshore_core::{Death, Error, Outcome, State};
+use longshore_core::{Admission, Death, Error, Rules, State, Timestamp};
 use redis::Value;
 
 use crate::Redis;
 use crate::base::{bytes, list};
 use crate::error;
 use crate::record::Reader;
-use crate::script::Script;
+use crate::script::{ADMIT, STEP, Script};
+use crate::settle;
 use crate::shared::*;
 
-static STEP: LazyLock<Script> = LazyLock::new(|| {
-    let (flags, body) = include_str!("../lua/testing.lua").split_once('\n').expect("a script has lines");
-    Script::of("testing", &format!("{flags}\n{}{body}", crate::script::STEP))
-});
+static STEPS: LazyLock<Script> = LazyLock::new(|| script("testing", STEP, include_str!("../lua/testing.lua")));
+static ADMITS: LazyLock<Script> =
+    LazyLock::new(|| script("testing_admit", ADMIT, include_str!("../lua/testing_admit.lua")));
+
+fn script(name: &'static str, part: &str, text: &str) -> Script {
+    let (flags, body) = text.split_once('\n').expect("a script has lines");
+    Script::of(name, &format!("{flags}\n{part}{body}"))
+}
 
 /// Asks the scripts where each event takes a job with those facts, as [`longshore_core::state::step`] says for the stores that
 /// call it.
@@ -26,36 +31,55 @@ static STEP: LazyLock<Script> = LazyLock::new(|| {
 ///
 /// If the server cannot be reached, or an event is none that scripts know.
 pub async fn steps(store: &Redis, cases: &[(Facts, Event<'_>)]) -> Result<Vec<Option<Move>>, Error> {
-    let mut moves = Vec::with_capacity(cases.len());
+    let asked: Result<Vec<_>, Error> = cases.iter().map(|(facts, event)| write(facts, event)).collect();
+    let answers = ask(store, &STEPS, &asked?).await?;
+    let read = |answer| match answer {
+        Value::Nil => Ok(None),
+        answer => bytes(answer).and_then(|bytes| read(&bytes)).map(Some).ok_or_else(|| error::unexpected("testing")),
+    };
+    answers.into_iter().map(read).collect()
+}
+
+/// Asks the scripts what rules admit to a program that knows rules up to [`Rules::LEVEL`], as [`longshore_core::admit`] says for the
+/// stores that call it.
+///
+/// # Errors
+///
+/// If the server cannot be reached.
+pub async fn admissions(store: &Redis, cases: &[(Rules, Timestamp)]) -> Result<Vec<Admission>, Error> {
+    let write = |(rules, now): &(Rules, Timestamp)| {
+        let levels = [rules.level(), Rules::LEVEL].map(u16::to_le_bytes).concat();
+        let times = [rules.paused_until_ms().min(FAR), now.as_millis()].map(i64::to_le_bytes).concat();
+        [levels, times].concat()
+    };
+    let asked: Vec<_> = cases.iter().map(write).collect();
+    let answers = ask(store, &ADMITS, &asked).await?;
+    let read = |answer| {
+        let bytes = bytes(answer)?;
+        let mut from = Reader(&bytes);
+        let most = from.i64()?;
+        let most = if most == FAR { usize::MAX } else { usize::try_from(most).ok()? };
+        let (why, until) = (held_back_reason(from.u8()?), from.i64()?);
+        Some(Admission { most, why, until: (until >= 0).then(|| Timestamp::from_millis(until)) })
+    };
+    answers.into_iter().map(|answer| read(answer).ok_or_else(|| error::unexpected("testing_admit"))).collect()
+}
+
+/// Asks a script all of these, a bounded number a call.
+async fn ask(store: &Redis, script: &'static LazyLock<Script>, cases: &[Vec<u8>]) -> Result<Vec<Value>, Error> {
+    let mut answers = Vec::with_capacity(cases.len());
     for cases in cases.chunks(CHUNK as usize) {
-        let mut call = store.base.call(&STEP, &store.base.keys.of_all());
-        for (facts, event) in cases {
-            call = call.arg(write(facts, event)?);
-        }
-        let answers = list(call.run().await?).ok_or_else(|| error::unexpected("testing"))?;
-        for ((facts, _), answer) in cases.iter().zip(answers) {
-            moves.push(match answer {
-                Value::Nil => None,
-                answer => Some(
-                    bytes(answer).and_then(|bytes| read(facts, &bytes)).ok_or_else(|| error::unexpected("testing"))?,
-                ),
-            });
-        }
+        let call = store.base.call(script, &store.base.keys.of_all()).args(cases);
+        answers.extend(list(call.run().await?).ok_or_else(|| error::unexpected(script.name))?);
     }
-    Ok(moves)
+    Ok(answers)
 }
 
 fn write(facts: &Facts, event: &Event<'_>) -> Result<Vec<u8>, Error> {
     let (number, with) = match event {
         Event::Due => (DUE, 0),
         Event::Claim => (CLAIM, 0),
-        Event::Settle(Outcome::Succeed { .. }) => (SUCCEED, 0),
-        Event::Settle(Outcome::Retry { delay, .. }) => (RETRY, bounded(*delay)),
-        Event::Settle(Outcome::Snooze { delay }) => (SNOOZE, bounded(*delay)),
-        Event::Settle(Outcome::Release) => (RELEASE, 0),
-        Event::Settle(Outcome::Bury { reason, .. }) => (GIVE_UP, reason_number(*reason)?),
-        Event::Settle(Outcome::Cancel) => (CALL_OFF, 0),
-        Event::Settle(other) => return Err(Error::invalid(format!("no outcome that scripts know: {other:?}"))),
+        Event::Settle(outcome) => settle::event(outcome)?,
         Event::Lose(Death::Interrupted) => (INTERRUPT, 0),
         Event::Lose(Death::Crashed) => (CRASH, 0),
         Event::Cancel => (CANCEL, 0),
@@ -63,23 +87,24 @@ fn write(facts: &Facts, event: &Event<'_>) -> Result<Vec<u8>, Error> {
         Event::Bury(reason) => (BURY, reason_number(*reason)?),
     };
     let mut bytes = vec![facts.state as u8];
-    for small in [facts.attempt, facts.max_attempts, facts.crashes] {
+    for small in [facts.attempt, facts.crashes] {
         bytes.extend(small.to_le_bytes());
     }
     bytes.extend(facts.interruptions.to_le_bytes());
+    bytes.extend(facts.outages.to_le_bytes());
     bytes.extend([u8::from(facts.cancel_asked), number as u8]);
     bytes.extend(with.to_le_bytes());
     Ok(bytes)
 }
 
-fn read(before: &Facts, bytes: &[u8]) -> Option<Move> {
+fn read(bytes: &[u8]) -> Option<Move> {
     let mut from = Reader(bytes);
     let facts = Facts {
         state: *State::ALL.get(usize::from(from.u8()?))?,
         attempt: from.u16()?,
-        max_attempts: before.max_attempts,
         crashes: from.u16()?,
         interruptions: from.u32()?,
+        outages: from.u16()?,
         cancel_asked: from.u8()? == 1,
     };
     let wait = u64::try_from(from.i64()?).ok().map(Duration::from_millis);

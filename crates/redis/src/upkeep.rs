@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use longshore_core::{Error, ErrorKind, Kept, QueueName, Upkeep, UpkeepFailure, limits, millis};
+use longshore_core::{Error, ErrorKind, Gone, Kept, QueueName, Upkeep, UpkeepFailure, limits, millis};
 use redis::Value;
 
-use crate::base::{Base, bytes, list, number};
+use crate::base::{Base, bytes, list, moved, number};
 use crate::error;
 use crate::keys;
 use crate::link::STANDSTILL;
 use crate::record::{Reader, artifact_of};
 use crate::script;
 use crate::shared::UNKNOWN_KIND_AFTER;
+use crate::workers;
 
 /// A look at a server's clock is good for this long.
 const LOOK: Duration = Duration::from_millis(500);
@@ -46,33 +47,56 @@ pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep, turn: usize) -> Result<K
     let limit = upkeep.limit.min(limits::UPKEEP_ROWS);
     let mut left = Left { rescue: limit, expire: limit, unknown: limit, delete: limit, forget: limit };
     let mut queues: Vec<QueueName> = base.queues().await?.into_keys().collect();
+    let forgotten = workers::forget_old(base, limit).await?;
     if !queues.is_empty() {
         let first = turn % queues.len();
         queues.rotate_left(first);
     }
-    let mut kept = Kept::default();
-    let mut looks = BTreeMap::new();
+    let (mut kept, mut looks, mut failed, mut done) = (Kept::default(), BTreeMap::new(), None, 0);
     for queue in &queues {
-        let look = look(base, queue, &mut looks).await?;
-        let rescue = upkeep.rescue.then_some(look);
-        let doubtful = match keep(base, queue, rescue, None, &mut left, &mut kept).await {
-            Err(e) if is_of_the_script(&e) => {
-                // A script that fails ends there: each part by itself, so that one that fails stops no other.
-                for (part, name) in PARTS.into_iter().enumerate() {
-                    let done = keep(base, queue, rescue, Some(part), &mut left, &mut kept).await.map(|_| ());
-                    note_failure(queue, name, done, &mut kept)?;
-                }
-                continue;
+        match keep_queue(base, queue, upkeep, &mut looks, &mut left, &mut kept).await {
+            Ok(()) => done += 1,
+            // In a cluster the queues of other servers go on.
+            Err(e) => {
+                base.link.note_away();
+                kept.failed.push(UpkeepFailure::new("queue", format!("queue `{queue}`: {e}")));
+                failed = Some(e);
             }
-            doubtful => doubtful?,
-        };
-        if !doubtful.is_empty() && left.unknown > 0 {
-            let buried = bury_unknown(base, queue, doubtful, look.now, &mut left, &mut kept).await;
-            note_failure(queue, "unknown kinds", buried, &mut kept)?;
         }
     }
-    kept.more = [left.rescue, left.expire, left.unknown, left.delete, left.forget].contains(&0);
+    if let (Some(error), 0) = (failed, done) {
+        return Err(error);
+    }
+    kept.more = [left.rescue, left.expire, left.unknown, left.delete, left.forget].contains(&0) || forgotten == limit;
     Ok(kept)
+}
+
+/// Keeps up one queue.
+async fn keep_queue(
+    base: &Base,
+    queue: &QueueName,
+    upkeep: Upkeep,
+    looks: &mut BTreeMap<Option<u16>, Look>,
+    left: &mut Left,
+    kept: &mut Kept,
+) -> Result<(), Error> {
+    let look = look(base, queue, looks).await?;
+    let doubtful = match keep(base, queue, upkeep, look, None, left, kept).await {
+        Err(e) if is_of_the_script(&e) => {
+            // A script that fails ends there: each part by itself, so that one that fails stops no other.
+            for (part, name) in PARTS.into_iter().enumerate() {
+                let done = keep(base, queue, upkeep, look, Some(part), left, kept).await.map(|_| ());
+                note_failure(queue, name, done, kept)?;
+            }
+            return Ok(());
+        }
+        doubtful => doubtful?,
+    };
+    if !doubtful.is_empty() && left.unknown > 0 {
+        let buried = bury_unknown(base, queue, doubtful, look.now, left, kept).await;
+        note_failure(queue, "unknown kinds", buried, kept)?;
+    }
+    Ok(())
 }
 
 /// Notes a part that failed for a queue, unless no part can be done.
@@ -121,26 +145,29 @@ pub(crate) async fn begin(base: &Base) -> Result<(), Error> {
     look_at(base, None).await.map(|_| ())
 }
 
-/// Keeps up one queue, or does only one of the [`PARTS`]; returns kinds that perhaps nobody knows.
+/// Does all of it but what concerns unknown kinds, or only one of the [`PARTS`]; returns kinds that perhaps nobody knows.
 async fn keep(
     base: &Base,
     queue: &QueueName,
-    look: Option<Look>,
+    upkeep: Upkeep,
+    look: Look,
     only: Option<usize>,
     left: &mut Left,
     kept: &mut Kept,
 ) -> Result<Vec<String>, Error> {
     loop {
         // Rescued are only those who could have renewed: the clock ran, and the server answered.
-        let look = look.filter(|look| look.steady && base.link.is_prompt());
-        let rescue = if look.is_some() { left.rescue } else { 0 };
-        let mut numbers = Vec::with_capacity(24);
+        let may_rescue = upkeep.rescue && look.steady && base.link.is_prompt();
+        let rescue = if may_rescue { left.rescue } else { 0 };
+        let mut numbers = Vec::with_capacity(26);
         for (part, most) in [rescue, left.expire, left.delete, left.forget].into_iter().enumerate() {
             let most = if only.is_none_or(|only| only == part) { most } else { 0 };
             numbers.extend((most as u32).to_le_bytes());
         }
-        numbers.extend(look.map_or(0, |look| look.good_until).to_le_bytes());
+        numbers.extend(look.good_until.to_le_bytes());
+        numbers.extend(upkeep.rules_level.to_le_bytes());
         let call = base.framed(&script::UPKEEP, &base.keys.of_queue(queue)).arg(queue.as_str()).arg(numbers);
+        let call = call.arg(Gone::LEASE_ENDED.to_string());
         let answer = call.list().await.map_err(Error::perhaps_done)?;
         let (more, doubtful) = note(base, answer, left, kept).ok_or_else(|| error::unexpected("upkeep"))?;
         if !more {
@@ -155,20 +182,20 @@ fn note(base: &Base, answer: Vec<Value>, left: &mut Left, kept: &mut Kept) -> Op
     let head = answer.next().and_then(bytes)?;
     let mut from = Reader(&head);
     base.ring(from.u8()?);
-    let mut count = |left: &mut usize| {
-        let n = from.u32()? as usize;
-        *left = left.saturating_sub(n);
-        Some(n)
-    };
-    kept.rescued += count(&mut left.rescue)?;
-    kept.buried += count(&mut left.expire)?;
-    kept.pruned += count(&mut left.delete)?;
-    count(&mut left.forget)?;
+    let (deleted, forgotten) = (from.u32()? as usize, from.u32()? as usize);
     let more = from.u8()? == 1;
     let doubtful = answer.next().and_then(list)?.into_iter().filter_map(bytes);
     let doubtful = doubtful.filter_map(|kind| String::from_utf8(kind).ok()).collect();
     let results = answer.next().and_then(list)?.into_iter().filter_map(bytes);
     kept.artifacts.extend(results.filter_map(|result| artifact_of(&result)));
+    let (rescued, buried) = (moved(answer.next())?, moved(answer.next())?);
+    left.rescue = left.rescue.saturating_sub(rescued.len());
+    left.expire = left.expire.saturating_sub(buried.len());
+    left.delete = left.delete.saturating_sub(deleted);
+    left.forget = left.forget.saturating_sub(forgotten);
+    kept.rescued.extend(rescued);
+    kept.buried.extend(buried);
+    kept.pruned += deleted;
     Some((more, doubtful))
 }
 
@@ -191,11 +218,12 @@ async fn bury_unknown(
         return Ok(());
     }
     let call = base.framed(&script::UNKNOWN, &base.keys.of_queue(queue)).arg(queue.as_str());
-    let answer = call.number(left.unknown as i64).args(unknown).bytes().await.map_err(Error::perhaps_done)?;
-    let mut from = Reader(&answer);
-    let (bells, buried) = from.u8().zip(from.u32()).ok_or_else(|| error::unexpected("unknown"))?;
-    base.ring(bells);
-    kept.buried += buried as usize;
-    left.unknown = left.unknown.saturating_sub(buried as usize);
+    let call = call.number(left.unknown as i64).args(unknown);
+    let mut answer = call.list().await.map_err(Error::perhaps_done)?.into_iter();
+    let bells = answer.next().and_then(bytes).and_then(|bells| bells.first().copied());
+    base.ring(bells.ok_or_else(|| error::unexpected("unknown"))?);
+    let buried = moved(answer.next()).ok_or_else(|| error::unexpected("unknown"))?;
+    left.unknown = left.unknown.saturating_sub(buried.len());
+    kept.buried.extend(buried);
     Ok(())
 }

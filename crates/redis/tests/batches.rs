@@ -4,21 +4,23 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use longshore_core::{
-    Acted, Action, Claimed, JobId, NewJob, Outcome, Pushed, Queue, Reason, Renewal, Renewed, Settings, Settled,
-    Settlement, State, Store, Token, Upkeep, limits,
+    Acted, Action, Claimed, JobId, Jobs, NewJob, Outcome, Pushed, Queues, Reason, Renewal, Renewed, Settings, Settled,
+    Settlement, State, Token, Upkeep, limits,
 };
 use longshore_redis::{Redis, keys};
 
+mod each;
 mod jobs;
 mod raw;
 
+use each::All;
 use jobs::{ask, job, success};
 use raw::Bench;
 
 impl Bench {
     async fn push(&self, n: usize) -> Vec<NewJob> {
         let jobs: Vec<NewJob> = (0..n).map(|_| job()).collect();
-        let pushed = self.store.push(jobs.clone()).await.unwrap();
+        let pushed = self.store.push(jobs.clone()).await.all().unwrap();
         assert!(pushed.iter().all(|pushed| matches!(pushed, Pushed::Created(_))));
         jobs
     }
@@ -49,7 +51,7 @@ impl Bench {
     /// Lets what is finished be deleted, and looks that nothing of it is left.
     async fn delete_all(&mut self) {
         self.settings.clock.advance(limits::KEEP_DEAD);
-        while self.store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap().pruned > 0 {}
+        while self.store.upkeep(Upkeep::new(500, true)).await.unwrap().pruned > 0 {}
         for kind in [keys::RECORD, keys::ALL, keys::FINAL, keys::GRANTS, keys::HELD, keys::FAILURES] {
             assert!(self.keys(kind).await.is_empty(), "{kind}");
         }
@@ -66,9 +68,13 @@ async fn batch_is_claimed_in_its_order_and_leaves_nothing_when_it_is_deleted() {
     assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), jobs.iter().map(|job| job.id).collect::<Vec<_>>());
     let payloads = claimed.iter().zip(&jobs).all(|(claimed, job)| claimed.payload.as_str() == job.payload.as_str());
     assert!(payloads && claimed.iter().all(|job| job.attempt == 1));
-    let answers = bench.store.settle(claimed.iter().map(success).collect()).await.unwrap();
+    let answers = bench.store.settle(claimed.iter().map(success).collect()).await.all().unwrap();
     assert!(answers.iter().all(|answer| *answer == Settled::Done));
-    assert_eq!(bench.store.settle(claimed.iter().map(success).collect()).await.unwrap(), answers, "a repeat is done");
+    assert_eq!(
+        bench.store.settle(claimed.iter().map(success).collect()).await.all().unwrap(),
+        answers,
+        "a repeat is done"
+    );
     let states = bench.states(jobs.iter().map(|job| job.id).collect()).await;
     assert!(states.iter().all(|state| *state == State::Succeeded));
     bench.delete_all().await;
@@ -81,18 +87,18 @@ async fn each_job_of_a_batch_is_settled_by_its_own_token() {
     let claimed = bench.take(12).await;
     // One has a lease of its own, and the tokens of two are mixed up.
     let renewal = Renewal { id: claimed[2].id, token: claimed[2].token, lease: limits::LEASE, progress: None };
-    assert_eq!(bench.store.renew(vec![renewal]).await.unwrap(), [Renewed::Held]);
+    assert_eq!(bench.store.renew(vec![renewal]).await.all().unwrap(), [Renewed::Held]);
     let mut settlements: Vec<Settlement> = claimed.iter().map(success).collect();
     (settlements[8].id, settlements[9].id) = (settlements[9].id, settlements[8].id);
     let expected = |at: usize| if at == 8 || at == 9 { Settled::Lost } else { Settled::Done };
-    let answers = bench.store.settle(settlements.clone()).await.unwrap();
+    let answers = bench.store.settle(settlements.clone()).await.all().unwrap();
     assert_eq!(answers, (0..12).map(expected).collect::<Vec<_>>());
     let states = bench.states(claimed.iter().map(|job| job.id).collect()).await;
     let expected = |at: usize| if at == 8 || at == 9 { State::Running } else { State::Succeeded };
     assert_eq!(states, (0..12).map(expected).collect::<Vec<_>>());
     // Each that is left is named twice.
     let left: Vec<Settlement> = [8, 8, 9, 9].map(|at| success(&claimed[at])).to_vec();
-    assert_eq!(bench.store.settle(left).await.unwrap(), [Settled::Done; 4]);
+    assert_eq!(bench.store.settle(left).await.all().unwrap(), [Settled::Done; 4]);
     bench.delete_all().await;
 }
 
@@ -101,6 +107,7 @@ async fn each_job_of_a_batch_is_settled_by_its_own_token() {
 struct Expected {
     attempt: u16,
     interruptions: u32,
+    outages: u16,
     /// The claim that holds it.
     claim: Option<Claimed>,
 }
@@ -146,7 +153,8 @@ impl Walk {
     }
 
     fn outcome(&mut self) -> Outcome {
-        match self.random.u8(0..8) {
+        match self.random.u8(0..9) {
+            8 => Outcome::Outage { delay: Duration::from_secs(3_600), message: "away".to_owned() },
             0 => Outcome::Retry { delay: Duration::from_secs(3_600), message: "not now".to_owned() },
             1 => Outcome::Snooze { delay: Duration::from_secs(3_600) },
             2 => Outcome::Release,
@@ -172,7 +180,7 @@ impl Walk {
             self.random.shuffle(&mut settlements);
         }
         let asked: Vec<Settlement> = settlements.iter().cloned().chain(wrong).collect();
-        let answers = self.bench.store.settle(asked).await.unwrap();
+        let answers = self.bench.store.settle(asked).await.all().unwrap();
         let (done, lost) = answers.split_at(settlements.len());
         assert!(
             done.iter().all(|answer| *answer == Settled::Done) && lost.iter().all(|answer| *answer == Settled::Lost)
@@ -181,13 +189,17 @@ impl Walk {
             let (state, its) = self.jobs.get_mut(&settlement.id).expect("it was pushed");
             its.claim = None;
             *state = match settlement.outcome {
-                Outcome::Retry { .. } | Outcome::Snooze { .. } => State::Scheduled,
+                Outcome::Retry { .. } | Outcome::Outage { .. } | Outcome::Snooze { .. } => State::Scheduled,
                 Outcome::Release => State::Ready,
                 Outcome::Bury { .. } => State::Dead,
                 _ => State::Succeeded,
             };
-            if matches!(settlement.outcome, Outcome::Snooze { .. } | Outcome::Release) {
-                (its.attempt, its.interruptions) = (its.attempt - 1, its.interruptions + 1);
+            match settlement.outcome {
+                Outcome::Snooze { .. } | Outcome::Release => {
+                    (its.attempt, its.interruptions) = (its.attempt - 1, its.interruptions + 1);
+                }
+                Outcome::Outage { .. } => (its.attempt, its.outages) = (its.attempt - 1, its.outages + 1),
+                _ => {}
             }
         }
     }
@@ -205,7 +217,7 @@ impl Walk {
             if let Some(job) = its.claim.take() {
                 assert_eq!(acted, Acted::Done(State::Running));
                 let called_off = Settlement { outcome: Outcome::Cancel, ..success(&job) };
-                assert_eq!(self.bench.store.settle(vec![called_off]).await.unwrap(), [Settled::Done]);
+                assert_eq!(self.bench.store.settle(vec![called_off]).await.all().unwrap(), [Settled::Done]);
             }
             *state = State::Cancelled;
         }
@@ -221,9 +233,10 @@ impl Walk {
             for job in self.bench.store.get(chunk.to_vec()).await.unwrap() {
                 let job = job.expect("it was pushed");
                 let (state, its) = &self.jobs[&job.id];
-                let known = (*state, its.attempt, its.interruptions);
-                assert_eq!((job.state, job.attempt, job.interruptions), known, "{}", job.id);
-                assert_eq!(job.started_at.is_some(), its.attempt > 0 || its.interruptions > 0);
+                let known = (*state, its.attempt, its.interruptions, its.outages);
+                assert_eq!((job.state, job.attempt, job.interruptions, job.outages), known, "{}", job.id);
+                let ran = its.attempt > 0 || its.interruptions > 0 || its.outages > 0;
+                assert_eq!(job.started_at.is_some(), ran);
             }
         }
         if let Some(stats) = self.bench.store.queues().await.unwrap().first() {
@@ -234,7 +247,7 @@ impl Walk {
     /// Calls off or settles all that is left, and looks that it goes without a trace.
     async fn end(mut self) {
         let running = self.running().iter().map(success).collect();
-        assert!(self.bench.store.settle(running).await.unwrap().iter().all(|answer| *answer == Settled::Done));
+        assert!(self.bench.store.settle(running).await.all().unwrap().iter().all(|answer| *answer == Settled::Done));
         for (id, (state, _)) in &self.jobs {
             if matches!(state, State::Ready | State::Scheduled) {
                 assert_eq!(self.bench.store.act(*id, Action::Cancel).await.unwrap(), Acted::Done(State::Cancelled));
@@ -269,13 +282,14 @@ async fn push_that_is_repeated_among_others_makes_each_job_once() {
             .store
             .settle(claimed[..10].iter().map(success).collect())
             .await
+            .all()
             .unwrap()
             .iter()
             .all(|answer| *answer == Settled::Done)
     );
     let new: Vec<NewJob> = (0..40).map(|_| job()).collect();
     let mixed: Vec<NewJob> = first[5..35].iter().chain(&new).chain(&new[..3]).cloned().collect();
-    let answers = bench.store.push(mixed.clone()).await.unwrap();
+    let answers = bench.store.push(mixed.clone()).await.all().unwrap();
     let created: Vec<JobId> = answers
         .iter()
         .map(|answer| match answer {
@@ -310,7 +324,7 @@ async fn processes_that_push_at_the_same_time_keep_the_order_of_their_batches() 
         futures_util::future::join_all(pushes)
             .await
             .into_iter()
-            .for_each(|pushed| assert_eq!(pushed.unwrap().len(), 37));
+            .for_each(|pushed| assert_eq!(pushed.all().unwrap().len(), 37));
     }
     let mut newest = [None; 4];
     let mut taken = 0;

@@ -1,10 +1,14 @@
 //! Claims over several queues, each in a slot of its own: broken off, repeated, released.
 
 use longshore_core::{
-    Acted, Action, Claim, Claimed, Death, ErrorKind, Filter, JobId, NewJob, Nonce, Page, Payload, Queue, QueueName,
-    Settings, State, Store, When, WorkerSecret, limits,
+    Acted, Action, Claim, Claimed, Death, ErrorKind, Filter, JobId, Jobs, Kind, NewJob, Nonce, Page, Payload,
+    QueueName, Queues, Reason, Settings, State, When, WorkerSecret, limits,
 };
 use longshore_redis::Redis;
+
+mod each;
+
+use each::All;
 
 async fn open() -> Redis {
     let url = format!("{}?prefix=claims-{:016x}", longshore_testbed::Redis::shared().url(), fastrand::u64(..));
@@ -16,20 +20,14 @@ async fn push(store: &Redis, queue: &str, n: usize) -> Vec<JobId> {
     let new = || NewJob::new(queue.clone(), "work".parse().unwrap(), Payload::parse("{}").unwrap());
     let jobs: Vec<NewJob> = (0..n).map(|_| new()).collect();
     let ids = jobs.iter().map(|job| job.id).collect();
-    store.push(jobs).await.unwrap();
+    store.push(jobs).await.all().unwrap();
     ids
 }
 
 fn ask(worker: &WorkerSecret, queues: &[&str], limit: usize) -> Claim {
-    Claim {
-        worker: worker.id(),
-        nonce: Nonce::new(),
-        queues: queues.iter().map(|queue| queue.parse().unwrap()).collect(),
-        kinds: vec!["work".parse().unwrap()],
-        limit,
-        lease: limits::LEASE,
-        idle: true,
-    }
+    let queues = queues.iter().map(|queue| queue.parse().unwrap()).collect();
+    let kind: Kind = "work".parse().unwrap();
+    Claim { limit, idle: true, ..Claim::new(worker.id(), queues, vec![kind.into()]) }
 }
 
 async fn claim(store: &Redis, claim: &Claim) -> Vec<Claimed> {
@@ -74,7 +72,7 @@ async fn queue_named_twice_is_asked_once() {
 async fn released_worker_is_refused_by_queues_that_nobody_knew_then() {
     let (store, worker) = (open().await, WorkerSecret::new());
     push(&store, "known", 1).await;
-    assert_eq!(store.release_worker(worker.clone(), Death::Crashed).await.unwrap(), 0);
+    assert_eq!(store.release(worker.clone(), Death::Crashed.into()).await.unwrap(), []);
     push(&store, "known", 1).await;
     for queue in ["known", "new"] {
         let error = store.claim(ask(&worker, &[queue], 1)).await.unwrap_err();
@@ -90,8 +88,8 @@ async fn release_takes_the_jobs_of_every_queue() {
     }
     assert_eq!(claim(&store, &ask(&worker, &["a", "b"], 1000)).await.len(), 1000);
     assert_eq!(claim(&store, &ask(&worker, &["c"], 10)).await.len(), 10);
-    assert_eq!(store.release_worker(worker.clone(), Death::Interrupted).await.unwrap(), 1010);
-    assert_eq!(store.release_worker(worker, Death::Interrupted).await.unwrap(), 0);
+    assert_eq!(store.release(worker.clone(), Death::Interrupted.into()).await.unwrap().len(), 1010);
+    assert_eq!(store.release(worker, Death::Interrupted.into()).await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -106,9 +104,9 @@ async fn kinds_are_merged_by_priority_and_time() {
     }
     let mut best: Vec<_> = jobs.iter().enumerate().map(|(n, job)| (-job.priority, n, job.id)).collect();
     best.sort();
-    store.push(jobs).await.unwrap();
-    let all =
-        Claim { kinds: ["x", "y", "z", "w"].map(|kind| kind.parse().unwrap()).to_vec(), ..ask(&worker, &["a"], 7) };
+    store.push(jobs).await.all().unwrap();
+    let kinds = ["x", "y", "z", "w"].map(|kind| kind.parse::<Kind>().unwrap().into()).to_vec();
+    let all = Claim { kinds, ..ask(&worker, &["a"], 7) };
     let mut claimed = Vec::new();
     loop {
         let got = claim(&store, &Claim { nonce: Nonce::new(), ..all.clone() }).await;
@@ -127,7 +125,7 @@ async fn job_that_is_run_before_its_time_is_found_among_the_ready() {
     let mut new = NewJob::new(queue.clone(), "rare".parse().unwrap(), Payload::parse("{}").unwrap());
     new.when = When::In(limits::LEASE);
     let id = new.id;
-    store.push(vec![new]).await.unwrap();
+    store.push(vec![new]).await.all().unwrap();
     assert_eq!(store.act(id, Action::Retry).await.unwrap(), Acted::Done(State::Ready));
     assert!(store.queues().await.unwrap()[0].oldest_ready.is_some());
     let filter = Filter { state: Some(State::Ready), ..Filter::default() };
@@ -141,7 +139,7 @@ async fn large_payloads_are_handed_out_in_bounded_pieces() {
     let payload = Payload::parse(&format!("\"{}\"", "x".repeat(limits::PAYLOAD_BYTES - 2))).unwrap();
     for _ in 0..5 {
         let new = || NewJob::new("a".parse().unwrap(), "work".parse().unwrap(), payload.clone());
-        store.push((0..50).map(|_| new()).collect()).await.unwrap();
+        store.push((0..50).map(|_| new()).collect()).await.all().unwrap();
     }
     let mut pieces = Vec::new();
     while pieces.iter().sum::<usize>() < 250 {
@@ -149,4 +147,48 @@ async fn large_payloads_are_handed_out_in_bounded_pieces() {
         assert!(*pieces.last().unwrap() > 0, "the rest was lost: {pieces:?}");
     }
     assert!(pieces[0] < 250, "all of 62 MiB came at once");
+}
+
+#[tokio::test]
+async fn claim_buries_a_bounded_number_over_all_its_queues_and_is_to_be_repeated_at_once() {
+    let settings = Settings::default();
+    let url = format!("{}?prefix=claims-{:016x}", longshore_testbed::Redis::shared().url(), fastrand::u64(..));
+    let (store, worker) = (Redis::open(&url, settings.clone()).await.unwrap(), WorkerSecret::new());
+    let mut late = Vec::new();
+    for queue in ["a", "b"] {
+        let new = || NewJob {
+            deadline: Some(When::In(limits::LEASE)),
+            priority: 1,
+            ..NewJob::new(queue.parse().unwrap(), "work".parse().unwrap(), Payload::parse("{}").unwrap())
+        };
+        late.extend((0..700).map(|_| new()));
+    }
+    store.push(late).await.all().unwrap();
+    let good = push(&store, "b", 1).await;
+    settings.clock.advance(limits::LEASE);
+    let (mut buried, mut calls) = (0, 0);
+    let claimed = loop {
+        let claims = store.claim(ask(&worker, &["a", "b"], 10)).await.unwrap();
+        assert!(claims.buried.len() <= limits::UPKEEP_ROWS, "{} in one call", claims.buried.len());
+        assert!(claims.buried.iter().all(|moved| moved.reason == Some(Reason::Expired) && moved.state == State::Dead));
+        buried += claims.buried.len();
+        calls += 1;
+        if !claims.jobs.is_empty() {
+            break claims.jobs;
+        }
+        assert_eq!(claims.look_again, Some(std::time::Duration::ZERO));
+    };
+    assert_eq!((buried, calls), (1_400, 3));
+    assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), good);
+}
+
+#[tokio::test]
+async fn wanted_jobs_of_a_kind_are_counted_over_all_queues() {
+    let (store, worker) = (open().await, WorkerSecret::new());
+    push(&store, "a", 2).await;
+    push(&store, "b", 5).await;
+    let mut claim = ask(&worker, &["a", "b"], 100);
+    claim.kinds[0].wanted = 3;
+    let claimed = store.claim(claim).await.unwrap().jobs;
+    assert_eq!(claimed.iter().map(|job| job.queue.as_str()).collect::<Vec<_>>(), ["a", "a", "b"]);
 }

@@ -1,19 +1,21 @@
 //! Damaged records and payloads never block a worker: a corrupt job is dead with a reason, and an id without a record is removed.
 
 use longshore_core::{
-    Claimed, Death, Filter, NewJob, Page, Payload, Queue, Reason, State, Store, Upkeep, When, WorkerSecret, limits,
+    Claimed, Death, Filter, Jobs, NewJob, Page, Payload, Queues, Reason, State, Upkeep, When, WorkerSecret, limits,
 };
 use longshore_redis::keys;
 
+mod each;
 mod jobs;
 mod raw;
 
+use each::All;
 use jobs::{ask, job, success};
 use raw::Bench;
 
 impl Bench {
     async fn push(&self, new: NewJob) -> NewJob {
-        self.store.push(vec![new.clone()]).await.unwrap();
+        self.store.push(vec![new.clone()]).await.all().unwrap();
         new
     }
 
@@ -34,7 +36,7 @@ impl Bench {
     }
 
     async fn upkeep(&self) -> longshore_core::Kept {
-        self.store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap()
+        self.store.upkeep(Upkeep::new(500, true)).await.unwrap()
     }
 
     async fn is_dead(&self, job: &NewJob) {
@@ -53,18 +55,21 @@ fn later() -> NewJob {
 
 #[tokio::test]
 async fn corrupt_record_among_ready_jobs_is_dead_and_stops_nobody() {
-    // No record, an empty one, one in no known state, and one whose names are longer than the record.
+    // No record, an empty one, one of no known version, one in no known state, and one whose names are longer than the record.
     for (command, rest) in [
         ("SET", &[&b"nonsense"[..]][..]),
         ("SET", &[b""]),
         ("SETRANGE", &[b"0", &[77]]),
-        ("SETRANGE", &[b"98", &[255]]),
+        ("SETRANGE", &[b"1", &[77]]),
+        ("SETRANGE", &[b"119", &[255]]),
     ] {
         let mut bench = Bench::open().await;
         let (bad, good) = (bench.push(job()).await, bench.push(job()).await);
         bench.change(command, keys::RECORD, &bad, rest).await;
-        let claimed = bench.take(10).await;
-        assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), [good.id]);
+        let claims = bench.store.claim(ask(10)).await.unwrap();
+        assert_eq!(claims.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [good.id]);
+        let buried: Vec<_> = claims.buried.iter().map(|moved| (moved.id, moved.reason)).collect();
+        assert_eq!(buried, [(bad.id, Some(Reason::Corrupt))]);
         bench.is_dead(&bad).await;
         assert!(bench.take(10).await.is_empty());
         let counts = bench.store.queues().await.unwrap().remove(0).counts;
@@ -97,10 +102,10 @@ async fn corrupt_record_of_a_running_job_is_dead_when_its_worker_is_gone() {
             bench.change("SET", keys::RECORD, bad, &[b"nonsense"]).await;
         }
         if released {
-            assert_eq!(bench.store.release_worker(worker, Death::Interrupted).await.unwrap(), 1);
+            assert_eq!(bench.store.release(worker, Death::Interrupted.into()).await.unwrap().len(), 1);
         } else {
             bench.settings.clock.advance(limits::LEASE);
-            assert_eq!(bench.upkeep().await.rescued, 1);
+            assert_eq!(bench.upkeep().await.rescued.len(), 1);
         }
         bench.is_dead(&jobs[0]).await;
         bench.is_dead(&jobs[1]).await;
@@ -118,7 +123,9 @@ async fn payload_that_is_gone_or_no_text_makes_its_job_dead() {
     let (gone, binary, good) = (bench.push(large()).await, bench.push(large()).await, bench.push(large()).await);
     bench.change("DEL", keys::PAYLOAD, &gone, &[]).await;
     bench.change("SET", keys::PAYLOAD, &binary, &[&[0xff, 0xfe]]).await;
-    assert_eq!(bench.take(10).await.iter().map(|job| job.id).collect::<Vec<_>>(), [good.id]);
+    let claims = bench.store.claim(ask(10)).await.unwrap();
+    assert_eq!(claims.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [good.id]);
+    assert_eq!(claims.buried.iter().map(|moved| moved.id).collect::<Vec<_>>(), [gone.id, binary.id]);
     bench.is_dead(&gone).await;
     bench.is_dead(&binary).await;
 }
@@ -140,7 +147,7 @@ async fn id_without_a_record_is_removed_from_its_set() {
 
     let ended = bench.push(job()).await;
     let claimed = bench.take(1).await.remove(0);
-    let _settled = bench.store.settle(vec![success(&claimed)]).await.unwrap();
+    let _settled = bench.store.settle(vec![success(&claimed)]).await.all().unwrap();
     bench.change("DEL", keys::RECORD, &ended, &[]).await;
     bench.settings.clock.advance(limits::KEEP_FINISHED);
     bench.upkeep().await;

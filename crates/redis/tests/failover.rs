@@ -1,14 +1,17 @@
 //! A master that dies, and a replica in its place: jobs go on there by themselves.
 
-use std::future::Future;
 use std::time::{Duration, Instant};
 
-use longshore_core::{Claimed, Error, NewJob, Queue, QueueName, Settings, Settled, State, Store};
+use longshore_core::{
+    Claim, Claimed, Error, ErrorKind, HeldBackReason, Jobs, NewJob, QueueName, Settings, Settled, State, WorkerSecret,
+};
 use longshore_redis::Redis;
 use longshore_testbed::{Redis as Server, RedisCluster, Sentinel};
 
+mod each;
 mod jobs;
 
+use each::All;
 use jobs::{ask, job, success};
 
 async fn claim(store: &Redis, limit: usize) -> Vec<Claimed> {
@@ -16,7 +19,7 @@ async fn claim(store: &Redis, limit: usize) -> Vec<Claimed> {
 }
 
 /// Repeats a call for as long as the store says that it may be repeated, as `Backend` does.
-async fn until_answered<T, F: Future<Output = Result<T, Error>>>(call: impl Fn() -> F) -> T {
+async fn until_answered<T>(call: impl AsyncFn() -> Result<T, Error>) -> T {
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
         match call().await {
@@ -32,19 +35,20 @@ async fn until_answered<T, F: Future<Output = Result<T, Error>>>(call: impl Fn()
 /// Pushes and claims jobs, lets the master fail, and sees that all of them go on.
 async fn goes_on(store: &Redis, fail: impl FnOnce()) {
     let jobs: Vec<NewJob> = (0..5).map(|_| job()).collect();
-    store.push(jobs.clone()).await.unwrap();
+    store.push(jobs.clone()).await.all().unwrap();
     let held = claim(store, 3).await;
-    assert_eq!(store.settle(vec![success(&held[0])]).await.unwrap(), [Settled::Done]);
+    assert_eq!(store.settle(vec![success(&held[0])]).await.all().unwrap(), [Settled::Done]);
     fail();
 
     let late = job();
-    until_answered(|| store.push(vec![late.clone()])).await;
+    until_answered(async || store.push(vec![late.clone()]).await.all()).await;
     assert_eq!(
-        until_answered(|| store.settle(vec![success(&held[1])])).await,
+        until_answered(async || store.settle(vec![success(&held[1])]).await.all()).await,
         [Settled::Done],
         "a claim is held there, too"
     );
-    assert_eq!(until_answered(|| store.settle(vec![success(&held[1])])).await, [Settled::Done], "and settled once");
+    let again = until_answered(async || store.settle(vec![success(&held[1])]).await.all()).await;
+    assert_eq!(again, [Settled::Done], "and settled once");
     let others = claim(store, 10).await;
     assert_eq!(others.iter().map(|job| job.id).collect::<Vec<_>>(), [jobs[3].id, jobs[4].id, late.id]);
     let ids = jobs.iter().map(|job| job.id).chain([late.id]).collect();
@@ -52,7 +56,7 @@ async fn goes_on(store: &Redis, fail: impl FnOnce()) {
     let (done, running) = (State::Succeeded, State::Running);
     assert_eq!(states, [done, done, running, running, running, running]);
     let rest: Vec<_> = others.iter().chain(&held[2..]).map(success).collect();
-    assert_eq!(store.settle(rest).await.unwrap(), [Settled::Done; 4]);
+    assert_eq!(store.settle(rest).await.all().unwrap(), [Settled::Done; 4]);
 }
 
 #[tokio::test]
@@ -68,13 +72,17 @@ async fn sentinels_put_a_replica_in_place_of_a_dead_master() {
     .await;
 }
 
+/// Returns which node of three has the keys with that tag.
+fn node_of(cluster: &RedisCluster, tag: &str) -> usize {
+    let slot = cluster.nodes()[0].command(&["CLUSTER", "KEYSLOT", &format!("{{{tag}}}")]);
+    let slot: usize = slot.strip_prefix(':').and_then(|slot| slot.parse().ok()).expect("a slot is a number");
+    (slot / 5461).min(2)
+}
+
 #[tokio::test]
 async fn cluster_puts_a_replica_in_place_of_a_dead_node() {
     let cluster = RedisCluster::start(&[("cluster-node-timeout", "1000")]);
-    let tag = format!("{{{:04x}}}", QueueName::default().tag());
-    let slot = cluster.nodes()[0].command(&["CLUSTER", "KEYSLOT", &tag]);
-    let slot: usize = slot.strip_prefix(':').and_then(|slot| slot.parse().ok()).expect("a slot is a number");
-    let node = slot / 5461;
+    let node = node_of(&cluster, &format!("{:04x}", QueueName::default().tag()));
     let replica = cluster.replica(node);
     let addrs: Vec<_> = cluster.addrs().iter().map(ToString::to_string).collect();
     let store = Redis::open(&format!("redis+cluster://{}", addrs.join(",")), Settings::default()).await.unwrap();
@@ -83,4 +91,57 @@ async fn cluster_puts_a_replica_in_place_of_a_dead_node() {
         cluster.nodes()[node].kill();
     })
     .await;
+}
+
+/// Returns the name of a queue that this node has.
+fn queue_on(cluster: &RedisCluster, node: usize) -> QueueName {
+    let mut names = (0..).map(|n| format!("q{n}").parse::<QueueName>().unwrap());
+    names.find(|queue| node_of(cluster, &format!("{:04x}", queue.tag())) == node).expect("there is one")
+}
+
+#[tokio::test]
+async fn node_of_a_cluster_that_is_away_stops_its_own_queues_only() {
+    // The other nodes go on without it.
+    let cluster = RedisCluster::start(&[("cluster-require-full-coverage", "no"), ("cluster-node-timeout", "1000")]);
+    let shared = node_of(&cluster, "all");
+    let (away, alive) = (queue_on(&cluster, (shared + 1) % 3), queue_on(&cluster, (shared + 2) % 3));
+    let addrs: Vec<_> = cluster.addrs().iter().map(ToString::to_string).collect();
+    let store = Redis::open(&format!("redis+cluster://{}", addrs.join(",")), Settings::default()).await.unwrap();
+    let to = |queue: &QueueName| {
+        let mut new = job();
+        new.move_to(queue.clone());
+        new
+    };
+    store.push(vec![to(&away), to(&alive), to(&away), to(&alive)]).await.all().unwrap();
+    let ask = || Claim { queues: vec![away.clone(), alive.clone()], ..ask(2) };
+    let of_each = [away.clone(), alive.clone()].map(|queue| Claim { queues: vec![queue], limit: 1, ..ask() });
+    let [from_away, from_alive] = of_each.map(async |claim| store.claim(claim).await.unwrap().jobs.remove(0));
+    let held = [from_away.await, from_alive.await];
+    cluster.nodes()[(shared + 1) % 3].kill();
+
+    let settled = store.settle(held.iter().map(success).collect()).await;
+    assert_eq!(settled[0].as_ref().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(*settled[1].as_ref().unwrap(), Settled::Done);
+    let pushed = store.push(vec![to(&alive), to(&away)]).await;
+    assert!(pushed[0].is_ok());
+    assert_eq!(pushed[1].as_ref().unwrap_err().kind(), ErrorKind::Unavailable);
+
+    // Asked and in vain, then left out.
+    for _ in 0..2 {
+        let claims = store.claim(Claim { limit: 1, ..ask() }).await.unwrap();
+        assert_eq!(claims.jobs.iter().map(|job| &job.queue).collect::<Vec<_>>(), [&alive]);
+        let held_back: Vec<_> = claims.held_back.iter().map(|held| (&held.queue, held.why)).collect();
+        assert_eq!(held_back, [(&away, HeldBackReason::Unreachable)]);
+    }
+    let alone = Claim { queues: vec![away.clone()], ..ask() };
+    assert_eq!(store.claim(alone).await.unwrap_err().kind(), ErrorKind::Unavailable);
+
+    // A release does not end with the queue that cannot be reached.
+    let worker = WorkerSecret::new();
+    store.push(vec![to(&alive)]).await.all().unwrap();
+    let claimed = store.claim(Claim { worker: worker.id(), queues: vec![alive.clone()], ..ask() }).await.unwrap().jobs;
+    let error = store.release(worker, longshore_core::Death::Interrupted.into()).await.unwrap_err();
+    assert_eq!(error.effect(), longshore_core::Effect::PerhapsDone);
+    let released = store.get(vec![claimed[0].id]).await.unwrap().remove(0).expect("it is there");
+    assert_eq!(released.state, State::Ready);
 }

@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 
-use longshore_core::{ErrorKind, Queue, QueueName, Settings, Settled, State, Store};
+use longshore_core::{ErrorKind, Jobs, QueueName, Settings, Settled, State};
 use longshore_redis::Redis;
 use longshore_testbed::RedisCluster;
 use redis::{Connection, FromRedisValue};
 
+mod each;
 mod jobs;
 
+use each::All;
 use jobs::{ask, job, success};
 
 /// A node of the cluster, as an administrator sees it.
@@ -42,7 +44,7 @@ async fn jobs_of_a_slot_that_moves_are_neither_lost_nor_made_twice() {
     let url = format!("redis+cluster://{}", list.join(","));
     let store = Redis::open(&url, Settings::default()).await.unwrap();
     let (first, second) = (job(), job());
-    store.push(vec![first.clone()]).await.unwrap();
+    store.push(vec![first.clone()]).await.all().unwrap();
     let claimed = store.claim(ask(1)).await.unwrap().jobs.remove(0);
     let settlement = success(&claimed);
 
@@ -56,9 +58,9 @@ async fn jobs_of_a_slot_that_moves_are_neither_lost_nor_made_twice() {
     nodes[from].cluster::<()>(&["SETSLOT", slot, "MIGRATING", &to_id]);
 
     // On its way: whoever asks is told to come again.
-    let refused = store.settle(vec![settlement.clone()]).await.expect_err("the slot is on its way");
+    let refused = store.settle(vec![settlement.clone()]).await.all().expect_err("the slot is on its way");
     assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused}");
-    let refused = store.push(vec![second.clone()]).await.expect_err("the slot is on its way");
+    let refused = store.push(vec![second.clone()]).await.all().expect_err("the slot is on its way");
     assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused}");
     assert!(nodes[to].keys(slot).is_empty(), "nothing was written where only a part is");
 
@@ -71,8 +73,8 @@ async fn jobs_of_a_slot_that_moves_are_neither_lost_nor_made_twice() {
         nodes[at].cluster::<()>(&["SETSLOT", slot, "NODE", &to_id]);
     }
 
-    assert_eq!(store.settle(vec![settlement]).await.unwrap(), [Settled::Done]);
-    store.push(vec![second.clone()]).await.unwrap();
+    assert_eq!(store.settle(vec![settlement]).await.all().unwrap(), [Settled::Done]);
+    store.push(vec![second.clone()]).await.all().unwrap();
     let jobs = store.get(vec![first.id, second.id]).await.unwrap();
     let states: Vec<_> = jobs.into_iter().map(|job| job.map(|job| job.state)).collect();
     assert_eq!(states, [Some(State::Succeeded), Some(State::Ready)]);

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    Backend, Capabilities, Error, ErrorKind, Filter, NewJob, Outcome, Output, Page, Payload, Queue, Settings, Settled,
-    Settlement, State, Store, Stored, Survives, Upkeep, limits,
+    Backend, Capabilities, Error, ErrorKind, Filter, Jobs, NewJob, Outcome, Output, Page, Payload, Queues, Settings,
+    Settled, Settlement, State, Store, Stored, Survives, Token, Upkeep, limits,
 };
 use longshore_redis::Redis;
 use longshore_testbed::{Certificates, Redis as Server, RedisCluster, Sentinel};
 
+mod each;
 mod jobs;
 
+use each::All;
 use jobs::{ask, job, success};
 
 async fn open(url: &str) -> Result<Arc<Redis>, Error> {
@@ -28,12 +30,12 @@ fn refused(opened: Result<Arc<Redis>, Error>) -> String {
 async fn works(store: &Redis) {
     let new = job();
     let id = new.id;
-    store.push(vec![new]).await.unwrap();
+    store.push(vec![new]).await.all().unwrap();
     let claimed = store.claim(ask(1)).await.unwrap().jobs.remove(0);
     assert_eq!(claimed.id, id);
     let result = Stored::Inline(Output::new("text/plain", "done"));
     let settlement = Settlement { outcome: Outcome::Succeed { result: Some(result) }, ..success(&claimed) };
-    assert_eq!(store.settle(vec![settlement]).await.unwrap(), [Settled::Done]);
+    assert_eq!(store.settle(vec![settlement]).await.all().unwrap(), [Settled::Done]);
     assert_eq!(store.get(vec![id]).await.unwrap()[0].as_ref().unwrap().state, State::Succeeded);
 }
 
@@ -123,7 +125,7 @@ async fn user_needs_no_more_than_the_documented_permissions() {
     let url = format!("redis://app:p@ss@{}", server.addr());
     let store = open(&format!("{url}?prefix=jobs")).await.unwrap();
     works(&store).await;
-    store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap();
+    store.upkeep(Upkeep::new(500, true)).await.unwrap();
     let elsewhere = refused(open(&format!("{url}?prefix=other")).await);
     assert!(elsewhere.contains("may not"), "{elsewhere}");
 }
@@ -151,12 +153,12 @@ async fn tls_leads_to_every_node_of_a_cluster() {
     works(&store).await;
     for queue in ["a", "b", "c", "d", "e", "f"] {
         let new = NewJob::new(queue.parse().unwrap(), "work".parse().unwrap(), Payload::parse("{}").unwrap());
-        store.push(vec![new]).await.unwrap();
+        store.push(vec![new]).await.all().unwrap();
     }
     assert_eq!(store.queues().await.unwrap().len(), 7, "they lie on all nodes");
     let other = open(&format!("{url}?ca={authority}")).await.unwrap();
     let mut ear = other.wakeups().work();
-    store.push(vec![job()]).await.unwrap();
+    store.push(vec![job()]).await.all().unwrap();
     tokio::time::timeout(Duration::from_secs(20), ear.heard()).await.expect("bells are heard through TLS");
     assert!(open(&url).await.is_err(), "nobody has signed that certificate");
     assert!(open(&format!("redis+cluster://{}", cluster.addrs()[0])).await.is_err(), "they speak nothing else");
@@ -214,7 +216,7 @@ async fn server_that_becomes_a_replica_is_unavailable_until_it_is_a_master_again
     let store = open(&server.url()).await.unwrap();
     works(&store).await;
     server.command(&["REPLICAOF", "127.0.0.1", "1"]);
-    let error = store.push(vec![job()]).await.unwrap_err();
+    let error = store.push(vec![job()]).await.all().unwrap_err();
     assert!(error.is_retryable(), "{error}");
     server.command(&["REPLICAOF", "NO", "ONE"]);
     works(&store).await;
@@ -224,9 +226,11 @@ async fn server_that_becomes_a_replica_is_unavailable_until_it_is_a_master_again
 async fn jobs_of_another_layout_are_refused() {
     let server = Server::start(&[]);
     open(&server.url()).await.unwrap();
-    assert_eq!(server.command(&["SET", "longshore:{all}:layout", "1"]), "+OK");
-    let said = refused(open(&server.url()).await);
-    assert!(said.contains("version 1"), "{said}");
+    for earlier in ["1", "5"] {
+        assert_eq!(server.command(&["SET", "longshore:{all}:layout", earlier]), "+OK");
+        let said = refused(open(&server.url()).await);
+        assert!(said.contains(&format!("version {earlier},")) && said.contains("version 6"), "{said}");
+    }
 }
 
 #[tokio::test]
@@ -234,14 +238,14 @@ async fn full_server_refuses_pushes_and_lets_what_runs_end() {
     let server = Server::start(&[]);
     let store = open(&server.url()).await.unwrap();
     let jobs: Vec<NewJob> = (0..10).map(|_| job()).collect();
-    store.push(jobs).await.unwrap();
+    store.push(jobs).await.all().unwrap();
     assert_eq!(server.command(&["CONFIG", "SET", "maxmemory", "1"]), "+OK");
     let refused = job();
-    let error = store.push(vec![refused.clone()]).await.unwrap_err();
+    let error = store.push(vec![refused.clone()]).await.all().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Full, "{error}");
     let mut elsewhere = job();
     elsewhere.move_to("elsewhere".parse().unwrap());
-    assert_eq!(store.push(vec![elsewhere]).await.unwrap_err().kind(), ErrorKind::Full, "nor into a new queue");
+    assert_eq!(store.push(vec![elsewhere]).await.all().unwrap_err().kind(), ErrorKind::Full, "nor into a new queue");
     assert_eq!(store.get(vec![refused.id]).await.unwrap(), [None], "nothing was written");
 
     let claimed = store.claim(ask(10)).await.unwrap().jobs;
@@ -255,13 +259,13 @@ async fn full_server_refuses_pushes_and_lets_what_runs_end() {
             progress: None,
         })
         .collect();
-    assert!(store.settle(settlements).await.unwrap().iter().all(|settled| *settled == Settled::Done));
-    store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap();
+    assert!(store.settle(settlements).await.all().unwrap().iter().all(|settled| *settled == Settled::Done));
+    store.upkeep(Upkeep::new(500, true)).await.unwrap();
     let fresh = open(&server.url()).await.expect("a full server can be opened: work must go on");
     assert_eq!(fresh.queues().await.unwrap()[0].count(State::Succeeded), 10);
 
     assert_eq!(server.command(&["CONFIG", "SET", "maxmemory", "0"]), "+OK");
-    store.push(vec![refused]).await.unwrap();
+    store.push(vec![refused]).await.all().unwrap();
 }
 
 #[tokio::test]
@@ -275,13 +279,36 @@ async fn scripts_that_the_server_forgot_are_told_again() {
 }
 
 #[tokio::test]
+async fn claim_sees_what_the_settles_before_it_freed_whichever_script_the_server_forgot() {
+    let server = Server::start(&[]);
+    let store = open(&server.url()).await.unwrap();
+    for known in [&["settle", "claim"][..], &["claim"], &["settle"], &[]] {
+        store.push(vec![job()]).await.all().unwrap();
+        let held = store.claim(ask(1)).await.unwrap().jobs.remove(0);
+        assert_eq!(server.command(&["SCRIPT", "FLUSH"]), "+OK");
+        if known.contains(&"settle") {
+            let _lost = store.settle(vec![Settlement { token: Token::new(1), ..success(&held) }]).await;
+        }
+        if known.contains(&"claim") {
+            assert!(store.claim(ask(1)).await.unwrap().jobs.is_empty());
+        }
+        let release = Settlement { outcome: Outcome::Release, ..success(&held) };
+        let (settled, claims) = store.settle_and_claim(vec![release], ask(9)).await;
+        assert_eq!(settled.all().unwrap(), [Settled::Done], "known: {known:?}");
+        let claimed = claims.unwrap().jobs;
+        assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), [held.id], "known: {known:?}");
+        assert_eq!(store.settle(vec![success(&claimed[0])]).await.all().unwrap(), [Settled::Done]);
+    }
+}
+
+#[tokio::test]
 async fn queue_that_the_server_forgot_is_registered_again() {
     let server = Server::start(&[]);
     let store = open(&server.url()).await.unwrap();
     works(&store).await;
     server.command(&["FLUSHALL"]);
-    store.push(vec![job()]).await.unwrap();
-    store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap();
+    store.push(vec![job()]).await.all().unwrap();
+    store.upkeep(Upkeep::new(500, true)).await.unwrap();
     let other = open(&server.url()).await.unwrap();
     assert_eq!(other.queues().await.unwrap()[0].count(State::Ready), 1);
 }
@@ -296,7 +323,7 @@ async fn everything_can_be_read_after_real_traffic() {
         new.tags = vec![format!("tag {}", round % 3).parse().unwrap()];
         new.alias = Some(format!("alias {round}").parse().unwrap());
         new.key = Some("k".parse().unwrap());
-        backend.push(vec![new]).await.unwrap();
+        backend.push(vec![new]).await.unwrap().all().unwrap();
         if round % 2 == 0 {
             let claimed = backend.claim(ask(1)).await.unwrap().jobs.remove(0);
             let message = "no".to_owned();
@@ -306,7 +333,7 @@ async fn everything_can_be_read_after_real_traffic() {
                 _ => Outcome::Retry { delay: limits::LEASE, message },
             };
             let settlement = Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
-            backend.settle(vec![settlement]).await.unwrap();
+            backend.settle(vec![settlement]).await.all().unwrap();
         }
     }
     backend.claim(ask(5)).await.unwrap();
@@ -326,6 +353,6 @@ async fn everything_can_be_read_after_real_traffic() {
     }
     assert!(stats.oldest_ready.is_some());
     let found = backend.find("alias 7".parse().unwrap()).await.unwrap().unwrap();
-    assert_eq!(backend.log(found).await.unwrap(), Some(String::new()));
+    assert_eq!(backend.log(found, None).await.unwrap(), Some(String::new()));
     assert!(!backend.upkeep().await.unwrap().more);
 }

@@ -11,23 +11,31 @@ fn outcomes() -> Vec<Outcome> {
     let mut outcomes = vec![Outcome::Succeed { result: None }, Outcome::Release, Outcome::Cancel];
     for delay in [Duration::ZERO, Duration::from_millis(1), Duration::from_secs(3_600), limits::AHEAD] {
         outcomes.push(Outcome::Retry { delay, message: message.clone() });
+        outcomes.push(Outcome::Outage { delay, message: message.clone() });
         outcomes.push(Outcome::Snooze { delay });
     }
     outcomes.extend(REASONS.map(|reason| Outcome::Bury { reason, message: message.clone() }));
     outcomes
 }
 
-const REASONS: [Reason; 6] =
-    [Reason::Exhausted, Reason::Fatal, Reason::Crashed, Reason::Expired, Reason::UnknownKind, Reason::Corrupt];
+const REASONS: [Reason; 7] = [
+    Reason::Exhausted,
+    Reason::Fatal,
+    Reason::Crashed,
+    Reason::Expired,
+    Reason::UnknownKind,
+    Reason::Corrupt,
+    Reason::Outage,
+];
 
 fn all_facts() -> Vec<Facts> {
     let mut all = Vec::new();
     for state in State::ALL {
-        for (attempt, max_attempts) in [(0, 1), (1, 1), (1, 2), (2, 2), (3, 2), (999, 1_000), (1_000, 1_000)] {
+        for (attempt, outages) in [(0, 0), (1, 0), (1, 1), (2, 7), (999, 0), (1_000, u16::MAX)] {
             for crashes in 0..=limits::CRASHES + 1 {
                 for interruptions in [0, 1, 70_000] {
                     for cancel_asked in [false, true] {
-                        all.push(Facts { state, attempt, max_attempts, crashes, interruptions, cancel_asked });
+                        all.push(Facts { state, attempt, crashes, interruptions, outages, cancel_asked });
                     }
                 }
             }

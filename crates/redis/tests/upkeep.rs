@@ -1,10 +1,10 @@
 //! A part of upkeep that fails stops no other part, and no other queue.
 
-use longshore_core::{Claim, NewJob, Queue, QueueName, State, Store, Upkeep, When, limits};
+use longshore_core::{Claim, Jobs, NewJob, Payload, QueueName, State, Upkeep, When, limits};
 use longshore_redis::keys;
 
-mod raw;
 mod jobs;
+mod raw;
 
 use jobs::{ask, job, success};
 use raw::Bench;
@@ -13,38 +13,40 @@ use raw::Bench;
 async fn part_that_fails_stops_no_other_part_and_no_other_queue() {
     let mut bench = Bench::open().await;
     let elsewhere: QueueName = "elsewhere".parse().unwrap();
-    let lost = [job(), NewJob { queue: elsewhere.clone(), ..job() }];
-    bench.store.push(lost.to_vec()).await.unwrap();
+    let there = NewJob::new(elsewhere.clone(), "work".parse().unwrap(), Payload::parse("1").unwrap());
+    let lost = [job(), there];
+    assert!(bench.store.push(lost.to_vec()).await.iter().all(Result::is_ok));
     for queue in [QueueName::default(), elsewhere] {
         let claim = Claim { queues: vec![queue], ..ask(1) };
         assert_eq!(bench.store.claim(claim).await.unwrap().jobs.len(), 1);
     }
-    let done = job();
-    bench.store.push(vec![done.clone()]).await.unwrap();
+    assert!(bench.store.push(vec![job()]).await[0].is_ok());
     let claimed = bench.store.claim(ask(1)).await.unwrap().jobs.remove(0);
-    let _settled = bench.store.settle(vec![success(&claimed)]).await.unwrap();
+    assert!(bench.store.settle(vec![success(&claimed)]).await[0].is_ok());
     let late = NewJob { deadline: Some(When::In(limits::LEASE)), ..job() };
-    bench.store.push(vec![late.clone()]).await.unwrap();
+    assert!(bench.store.push(vec![late]).await[0].is_ok());
 
     let queue = QueueName::default();
-    let over = format!("{}:{{{:04x}}}:{}{queue}", bench.prefix, queue.tag(), keys::FINAL);
-    let away = format!("{over}.away");
+    let deadlines = format!("{}:{{{:04x}}}:{}{queue}", bench.prefix, queue.tag(), keys::DEADLINE);
+    let away = format!("{deadlines}.away");
     let mut raw = async |words: &[&str]| {
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]).query_async::<redis::Value>(&mut bench.raw).await.unwrap();
     };
-    raw(&["RENAME", &over, &away]).await;
-    raw(&["SET", &over, "something else"]).await;
+    raw(&["RENAME", &deadlines, &away]).await;
+    raw(&["SET", &deadlines, "something else"]).await;
     bench.settings.clock.advance(limits::KEEP_FINISHED);
-    let kept = bench.store.upkeep(Upkeep { limit: 500, rescue: true }).await.expect("the other parts are done");
-    assert_eq!(kept.failed.iter().map(|failure| failure.part).collect::<Vec<_>>(), ["prune"]);
+    let upkeep = Upkeep::new(limits::UPKEEP_ROWS, true);
+    let kept = bench.store.upkeep(upkeep).await.expect("the other parts are done");
+    assert_eq!(kept.failed.iter().map(|failure| failure.part).collect::<Vec<_>>(), ["deadlines"]);
     assert!(kept.failed[0].message.starts_with("queue `default`: "), "{}", kept.failed[0]);
+    assert_eq!(kept.pruned, 1);
     let jobs = lost.iter().map(|job| job.id).collect();
     for status in bench.store.status(jobs).await.unwrap() {
         assert_eq!(status.expect("it is known").state, State::Ready, "it was rescued");
     }
-    raw(&["DEL", &over]).await;
-    raw(&["RENAME", &away, &over]).await;
-    let kept = bench.store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap();
-    assert_eq!((kept.pruned, kept.failed), (1, vec![]));
+    raw(&["DEL", &deadlines]).await;
+    raw(&["RENAME", &away, &deadlines]).await;
+    let kept = bench.store.upkeep(upkeep).await.unwrap();
+    assert_eq!((kept.buried.len(), kept.failed), (1, vec![]));
 }

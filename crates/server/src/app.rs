@@ -68,6 +68,7 @@ pub(crate) fn table(config: &Config) -> Vec<(&'static str, MethodRouter<App>)> {
         ("/v1/queues", get(routes::queues)),
         ("/v1/queues/{queue}/pause", post(routes::pause)),
         ("/v1/queues/{queue}/resume", post(routes::resume)),
+        ("/v1/workers", get(routes::workers)),
         ("/healthz", get(routes::healthz)),
         ("/readyz", get(routes::readyz)),
         ("/openapi.json", get(openapi::get)),

@@ -61,7 +61,7 @@ impl Intake {
             pushed
         });
         let pushed = pushing.await.map_err(|e| Problem::new(Code::Internal, format!("the push broke off: {e}")))?;
-        Ok(pushed?)
+        Ok(pushed?.into_iter().collect::<Result<_, _>>()?)
     }
 }
 

@@ -10,6 +10,7 @@ mod log;
 mod push;
 mod queue;
 mod result;
+mod workers;
 
 pub(crate) use act::{cancel, delete, retry};
 pub(crate) use batch::batch;
@@ -21,3 +22,4 @@ pub(crate) use log::log;
 pub(crate) use push::push;
 pub(crate) use queue::{pause, queues, resume};
 pub(crate) use result::{Matching, result};
+pub(crate) use workers::workers;

@@ -1,23 +1,24 @@
--- The schema, version 1. STRICT tables, integer milliseconds, explicit columns.
+-- The layout, version 2. STRICT tables, integer milliseconds, explicit columns. A file of version 1 is brought here by
+-- upgrade/001_to_002.sql.
 --
 -- Every index on a state is partial, so that a job sits in the one or two that its state needs: claiming costs the same
 -- whether ten thousand or ten million jobs wait.
 
 CREATE TABLE store (
-    only        INTEGER PRIMARY KEY CHECK (only = 1),
-    last_claim  INTEGER NOT NULL              -- number of the newest token, growing for ever
+    only           INTEGER PRIMARY KEY CHECK (only = 1),
+    last_claim     INTEGER NOT NULL,          -- number of the newest token, growing for ever
+    oldest_program INTEGER NOT NULL           -- programs that know no newer layout than one before this may not write
 ) STRICT;
-INSERT INTO store VALUES (1, 0);
+INSERT INTO store VALUES (1, 0, 2);
 
 CREATE TABLE queue (
     id            INTEGER PRIMARY KEY,
     name          TEXT    NOT NULL UNIQUE,
     workers_since INTEGER NOT NULL DEFAULT 0, -- since when workers have looked at it without an hour's gap
     workers_seen  INTEGER NOT NULL DEFAULT 0, -- when one last did
-    paused_since  INTEGER,                    -- NULL: not paused
-    paused_until  INTEGER,                    -- NULL: until it is resumed
-    paused_reason TEXT,
-    paused_by     TEXT,
+    rules_version INTEGER NOT NULL DEFAULT 0, -- counts the changes of the rules
+    rules_level   INTEGER NOT NULL DEFAULT 0, -- what a program must know to keep them; 0: there are none
+    rules         TEXT    NOT NULL DEFAULT '{}',
     scheduled     INTEGER NOT NULL DEFAULT 0, -- counters, kept by every transaction that moves a job
     ready         INTEGER NOT NULL DEFAULT 0,
     running       INTEGER NOT NULL DEFAULT 0,
@@ -32,7 +33,7 @@ CREATE TABLE kind (
     seen    INTEGER NOT NULL                  -- when a worker that knows it last looked for jobs, or it was first pushed
 ) STRICT;
 
-CREATE TABLE worker (
+CREATE TABLE worker (                         -- the newest claim of each worker
     id          BLOB    NOT NULL PRIMARY KEY,
     nonce       INTEGER NOT NULL,             -- of its newest claim, to recognise a repeat
     first_claim INTEGER NOT NULL,             -- the tokens that claim made
@@ -40,6 +41,14 @@ CREATE TABLE worker (
     released    INTEGER NOT NULL,             -- 1: its jobs were taken away and it may claim no more
     seen        INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE worker_note (                    -- what workers say of themselves
+    id    BLOB    NOT NULL PRIMARY KEY,
+    since INTEGER NOT NULL,
+    seen  INTEGER NOT NULL,
+    note  TEXT    NOT NULL                    -- JSON
+) STRICT;
+CREATE INDEX worker_note_seen ON worker_note (seen);
 
 CREATE TABLE job (
     seq             INTEGER PRIMARY KEY,      -- the order of pushes
@@ -51,15 +60,20 @@ CREATE TABLE job (
     run_at          INTEGER NOT NULL,
     created_at      INTEGER NOT NULL,
     attempt         INTEGER NOT NULL DEFAULT 0,
-    max_attempts    INTEGER NOT NULL,
+    asked_attempts  INTEGER,                  -- NULL: it asks for nothing
+    asked_timeout_ms INTEGER,
+    granted_attempts INTEGER,                 -- by its newest claim; NULL: what it asked for, or the default
+    granted_timeout_ms INTEGER,
     crashes         INTEGER NOT NULL DEFAULT 0,
     interruptions   INTEGER NOT NULL DEFAULT 0,
+    outages         INTEGER NOT NULL DEFAULT 0,
+    outage_since    INTEGER,                  -- when the first of them ended
     cancel_asked    INTEGER NOT NULL DEFAULT 0,
     version         INTEGER NOT NULL DEFAULT 1,
-    timeout_ms      INTEGER NOT NULL,
-    payload         TEXT    NOT NULL,
+    payload         TEXT,                     -- NULL: it is large, and in a table of its own
     deadline        INTEGER,
     key             TEXT,
+    turn            INTEGER,                  -- for fair turns of keys; not used yet
     tags            TEXT,                     -- a JSON array of strings
     alias           TEXT,
     unique_key      TEXT,
@@ -71,7 +85,7 @@ CREATE TABLE job (
     token_bits      INTEGER,
     lease_boot      BLOB,                     -- which run of the machine the lease is from
     lease_until     INTEGER,                  -- milliseconds since that run began
-    lease_ms        INTEGER,                  -- its length; files of older programs get this column when they are opened
+    lease_ms        INTEGER,                  -- its length; NULL where an older program claimed the job
     settled_number  INTEGER,                  -- the newest token whose settle was accepted
     settled_bits    INTEGER,
     started_at      INTEGER,
@@ -95,6 +109,18 @@ CREATE INDEX job_deadline  ON job (deadline)                        WHERE deadli
 CREATE INDEX job_reuse     ON job (queue, reuse_key, finished_at)   WHERE reuse_key IS NOT NULL AND state = 3;
 CREATE INDEX job_alias     ON job (alias)                           WHERE alias IS NOT NULL;
 
+-- Payloads of more than 1 KiB, so that later changes of a job do not write them again.
+CREATE TABLE job_payload (
+    seq  INTEGER PRIMARY KEY,                 -- the job's
+    text TEXT    NOT NULL
+) STRICT;
+
+CREATE TABLE job_tag (
+    tag TEXT    NOT NULL,
+    seq INTEGER NOT NULL,                     -- the job's
+    PRIMARY KEY (tag, seq)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE unique_key (
     queue   INTEGER NOT NULL,
     key     TEXT    NOT NULL,
@@ -115,17 +141,22 @@ CREATE TABLE idempotency (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_until ON idempotency (until);
 
-CREATE TABLE log (
-    seq         INTEGER PRIMARY KEY,          -- the job's
-    text        TEXT    NOT NULL
+CREATE TABLE claim_log (
+    seq   INTEGER NOT NULL,                   -- the job's
+    claim INTEGER NOT NULL,                   -- the number of the claim's token
+    text  TEXT    NOT NULL,
+    PRIMARY KEY (seq, claim)
 ) STRICT;
 
 CREATE TABLE failure (
-    seq     INTEGER NOT NULL,
-    n       INTEGER NOT NULL,                 -- counts up; only the newest are kept
-    at      INTEGER NOT NULL,
-    attempt INTEGER NOT NULL,
-    worker  BLOB,
-    message TEXT    NOT NULL,
+    seq        INTEGER NOT NULL,
+    n          INTEGER NOT NULL,              -- counts up; only the newest are kept
+    at         INTEGER NOT NULL,
+    started_at INTEGER,                       -- NULL: it never did, or version 1 wrote the failure
+    class      INTEGER NOT NULL,              -- its place in FailureClass::ALL
+    attempt    INTEGER NOT NULL,
+    claim      INTEGER,                       -- the number of the claim's token; NULL as for started_at
+    worker     BLOB,
+    message    TEXT    NOT NULL,
     PRIMARY KEY (seq, n)
 ) STRICT, WITHOUT ROWID;

@@ -1,10 +1,11 @@
-//! What a person asks of one job.
+//! What people ask of a job or a queue.
 
 use longshore_core::state::{Event, step};
-use longshore_core::{Acted, Action, JobId, Label, NewPause, Pause, QueueName, Timestamp};
+use longshore_core::{Acted, Action, JobId, Label, QueueName, Rules, RulesChange};
 use rusqlite::params;
 
 use crate::push::{hold_key, holder};
+use crate::read;
 use crate::tx::{Along, Found, Tx};
 
 pub(crate) fn act(tx: &mut Tx<'_>, id: JobId, action: Action) -> rusqlite::Result<Acted> {
@@ -36,35 +37,23 @@ pub(crate) fn act(tx: &mut Tx<'_>, id: JobId, action: Action) -> rusqlite::Resul
     Ok(Acted::Done(next.facts.state))
 }
 
-pub(crate) fn pause(tx: &mut Tx<'_>, queue: &QueueName, new: NewPause) -> rusqlite::Result<Pause> {
-    let pause = Pause::begin(new, tx.now);
-    write_pause(tx, queue, Some(&pause))?;
-    Ok(pause)
-}
-
-/// Ends a queue's pause; answers whether it was paused.
-pub(crate) fn resume(tx: &mut Tx<'_>, queue: &QueueName) -> rusqlite::Result<bool> {
-    let number = tx.queue(queue)?;
-    let paused = crate::read::pause(tx.connection, number)?.is_some_and(|pause| pause.holds(tx.now));
-    write_pause(tx, queue, None)?;
-    tx.bells.work = true;
-    Ok(paused)
-}
-
-fn write_pause(tx: &mut Tx<'_>, queue: &QueueName, pause: Option<&Pause>) -> rusqlite::Result<()> {
-    let queue = tx.queue(queue)?;
+/// Replaces the rules of a queue if they still have that version.
+pub(crate) fn change_rules(
+    tx: &mut Tx<'_>,
+    name: &QueueName,
+    expected: u64,
+    rules: &Rules,
+) -> rusqlite::Result<RulesChange> {
+    let before = read::rules(tx.connection, name)?;
+    if before.version != expected {
+        return Ok(RulesChange::Conflict(before));
+    }
+    let (queue, version) = (tx.queue(name)?, expected + 1);
     tx.connection
-        .prepare_cached(
-            "UPDATE queue SET paused_since = ?2, paused_until = ?3, paused_reason = ?4, paused_by = ?5 WHERE id = ?1",
-        )?
-        .execute(params![
-            queue,
-            pause.map(|pause| pause.since.as_millis()),
-            pause.and_then(|pause| pause.until).map(Timestamp::as_millis),
-            pause.and_then(|pause| pause.reason.as_ref()).map(Label::as_str),
-            pause.and_then(|pause| pause.by.as_ref()).map(Label::as_str),
-        ])?;
-    Ok(())
+        .prepare_cached("UPDATE queue SET rules_version = ?2, rules_level = ?3, rules = ?4 WHERE id = ?1")?
+        .execute(params![queue, version as i64, rules.level(), rules.to_text()])?;
+    tx.bells.work = true;
+    Ok(RulesChange::Changed(version))
 }
 
 /// Takes the unique key for a job that lives again; returns who else holds it by now.

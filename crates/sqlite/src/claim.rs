@@ -7,16 +7,16 @@ use std::collections::HashMap;
 use std::fmt::Write;
 use std::time::Duration;
 
-use longshore_core::state::{Event, Facts, runs_alone};
+use longshore_core::state::Event;
 use longshore_core::{
-    Claim, Claimed, Claims, Error, ErrorKind, JobId, Kind, Payload, QueueName, Reason, State, Timestamp, Token, limits,
-    millis,
+    Admission, Claim, Claimed, Claims, Error, ErrorKind, HeldBack, HeldBackReason, JobId, Kind, KindLimits, KnownKind,
+    Label, Moved, Payload, QueueName, QueueState, Reason, State, Timestamp, Token, admit, limits, millis,
 };
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::read;
-use crate::tx::{Along, Found, Tx, blob, small};
+use crate::tx::{Along, Found, Tx, blob, duration, small};
 
 /// Looks of workers are noted at most this often.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
@@ -32,6 +32,18 @@ struct Candidate {
     kind: usize,
 }
 
+/// A claim that is being answered.
+struct Answer<'a> {
+    claim: &'a Claim,
+    /// The numbers of its kinds.
+    kinds: Vec<i64>,
+    /// How many more of each kind are wanted.
+    wanted: Vec<usize>,
+    claims: Claims,
+    /// Jobs that were found unfit and made dead; no more than one call may touch.
+    buried: usize,
+}
+
 /// Claims jobs; the inner error is an answer that commits nothing of its own.
 pub(crate) fn claim(tx: &mut Tx<'_>, claim: &Claim) -> rusqlite::Result<Result<Claims, Error>> {
     match earlier(tx, claim)? {
@@ -42,31 +54,50 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &Claim) -> rusqlite::Result<Result<C
             return Ok(Err(Error::new(ErrorKind::Refused, text)));
         }
     }
-    let kinds: Vec<i64> = claim.kinds.iter().map(|kind| tx.kind(kind)).collect::<Result<_, _>>()?;
+    let kinds: Vec<i64> = claim.kinds.iter().map(|known| tx.kind(&known.kind)).collect::<Result<_, _>>()?;
     let queues: Vec<i64> = claim.queues.iter().map(|queue| tx.queue(queue)).collect::<Result<_, _>>()?;
     note_presence(tx, &queues, &kinds)?;
-    let mut claims = Claims::default();
-    let mut next_resume: Option<Duration> = None;
+    let wanted = claim.kinds.iter().map(|known| known.wanted).collect();
+    let mut answer = Answer { claim, kinds, wanted, claims: Claims::default(), buried: 0 };
+    let mut promotions = limits::UPKEEP_ROWS as i64;
     for (queue, name) in queues.iter().zip(&claim.queues) {
-        promote(tx, *queue)?;
-        if let Some(pause) = read::pause(tx.connection, *queue)?.filter(|pause| pause.holds(tx.now)) {
-            let resumed = pause.until.map(|until| until.since(tx.now));
-            next_resume = [next_resume, resumed].into_iter().flatten().min();
-            continue;
+        let due = promote(tx, *queue, &mut promotions)?;
+        answer.claims.look_in(due.map(|due| due.since(tx.now)));
+        let admission = admission(tx, *queue, claim)?;
+        if let Some(why) = admission.why {
+            let until = admission.wait(tx.now);
+            answer.claims.held_back.push(HeldBack { queue: name.clone(), why, until });
+            answer.claims.look_in(until);
         }
-        let alone = candidates(tx, include_str!("../sql/alone.sql"), *queue, &kinds, 1)?;
-        claims.alone_waits |= !alone.is_empty();
-        let mut from = (*queue, name, claim, kinds.as_slice());
-        if claim.idle && claims.jobs.is_empty() && !alone.is_empty() && claim.limit > 0 {
-            take(tx, &mut from, &mut claims, include_str!("../sql/alone.sql"), 1)?;
-        }
-        if !claims.jobs.iter().any(|job| runs_alone(job.crashes)) {
-            take(tx, &mut from, &mut claims, include_str!("../sql/ready.sql"), claim.limit)?;
+        if admission.most > 0 {
+            answer.pick(tx, *queue, name, admission.most)?;
         }
     }
-    remember(tx, claim, &claims)?;
-    claims.next_due = [next_due(tx, &queues)?, next_resume].into_iter().flatten().min();
-    Ok(Ok(claims))
+    if answer.buried > 0 && answer.claims.jobs.len() < claim.limit {
+        answer.claims.look_in(Some(Duration::ZERO)); // there may be fit ones behind
+    }
+    remember(tx, claim, &answer.claims)?;
+    Ok(Ok(answer.claims))
+}
+
+/// Returns how many jobs of a queue its rules admit. Most queues have none, and then nothing is parsed.
+fn admission(tx: &Tx<'_>, queue: i64, claim: &Claim) -> rusqlite::Result<Admission> {
+    let found = tx
+        .connection
+        .prepare_cached("SELECT rules_level, rules_version, rules FROM queue WHERE id = ?1")?
+        .query_row([queue], |row| {
+            let level: i64 = row.get(0)?;
+            let is_known = level <= i64::from(claim.rules_level);
+            Ok(match level {
+                0 => Ok(Admission::ALL),
+                _ if !is_known => Ok(Admission { most: 0, why: Some(HeldBackReason::UnknownRule), until: None }),
+                _ => Err(read::read_rules(row, 1)?),
+            })
+        })?;
+    match found {
+        Ok(admission) => Ok(admission),
+        Err(rules) => Ok(admit(&rules, QueueState { running: tx.running(queue)? }, tx.now)),
+    }
 }
 
 /// What is known of a worker's newest claim.
@@ -101,11 +132,15 @@ fn earlier(tx: &Tx<'_>, claim: &Claim) -> rusqlite::Result<Earlier> {
                 ])?;
             let mut statement = tx.connection.prepare_cached(include_str!("../sql/claimed.sql"))?;
             let jobs = statement.query_map(params![blob(claim.worker), first, last], |row| {
-                let (number, bits): (i64, i64) = (row.get(6)?, row.get(7)?);
-                let (queue, kind): (String, String) = (row.get(8)?, row.get(9)?);
+                let (number, bits): (i64, i64) = (row.get(12)?, row.get(13)?);
+                let started_at: Option<i64> = row.get(14)?;
+                let (queue, kind): (String, String) = (row.get(15)?, row.get(16)?);
                 let corrupt = |_| rusqlite::Error::InvalidQuery;
                 let (queue, kind) = (queue.parse().map_err(corrupt)?, kind.parse().map_err(corrupt)?);
-                read_claimed(row, Token { number: number as u64, bits: bits as u64 }, queue, kind)
+                let brief = Brief::read(row)?;
+                let token = Token { number: number as u64, bits: bits as u64 };
+                let started_at = started_at.map_or(tx.now, Timestamp::from_millis);
+                Ok(brief.claimed(tx.now, token, queue, kind, started_at))
             })?;
             Ok(Earlier::Same(Claims { jobs: jobs.collect::<Result<_, _>>()?, ..Claims::default() }))
         }
@@ -159,28 +194,57 @@ fn note_presence(tx: &mut Tx<'_>, queues: &[i64], kinds: &[i64]) -> rusqlite::Re
     Ok(())
 }
 
-/// Makes scheduled jobs whose time has come ready, a bounded number a call.
-fn promote(tx: &mut Tx<'_>, queue: i64) -> rusqlite::Result<()> {
-    let promoted = tx
-        .connection
-        .prepare_cached(
-            "UPDATE job SET state = 1, version = version + 1 WHERE seq IN
-             (SELECT seq FROM job WHERE state = 0 AND queue = ?1 AND run_at <= ?2 ORDER BY run_at LIMIT ?3)",
-        )?
-        .execute(params![queue, tx.now.as_millis(), limits::UPKEEP_ROWS as i64])? as i64;
-    if promoted > 0 {
-        tx.count(queue, State::Scheduled, -promoted);
-        tx.count(queue, State::Ready, promoted);
-        tx.bells.news = true;
+/// Makes scheduled jobs of a queue ready whose time has come, a bounded number a call; returns when the next is due.
+fn promote(tx: &mut Tx<'_>, queue: i64, most: &mut i64) -> rusqlite::Result<Option<Timestamp>> {
+    let next = next_due(tx, queue)?;
+    if next.is_none_or(|due| due > tx.now) || *most <= 0 {
+        return Ok(next);
     }
-    Ok(())
+    let mut promoted: HashMap<(i64, Option<String>), i64> = HashMap::new();
+    {
+        let mut statement = tx.connection.prepare_cached(
+            "UPDATE job SET state = 1, version = version + 1 WHERE seq IN
+             (SELECT seq FROM job WHERE state = 0 AND queue = ?1 AND run_at <= ?2 ORDER BY run_at LIMIT ?3)
+             RETURNING kind, key",
+        )?;
+        let mut rows = statement.query(params![queue, tx.now.as_millis(), *most])?;
+        while let Some(row) = rows.next()? {
+            *promoted.entry((row.get(0)?, row.get(1)?)).or_default() += 1;
+        }
+    }
+    for ((kind, key), n) in promoted {
+        tx.moved(queue, kind, key.as_deref(), Some(State::Scheduled), Some(State::Ready), n);
+        *most -= n;
+    }
+    tx.bells.news = true;
+    next_due(tx, queue)
 }
 
-/// Returns the best ready jobs of a queue among these kinds.
-fn candidates(tx: &Tx<'_>, sql: &str, queue: i64, kinds: &[i64], limit: usize) -> rusqlite::Result<Vec<Candidate>> {
+/// Returns when the next scheduled job of a queue is due.
+fn next_due(tx: &Tx<'_>, queue: i64) -> rusqlite::Result<Option<Timestamp>> {
+    let due: Option<i64> = tx
+        .connection
+        .prepare_cached("SELECT min(run_at) FROM job WHERE state = 0 AND queue = ?1")?
+        .query_row([queue], |row| row.get(0))?;
+    Ok(due.map(Timestamp::from_millis))
+}
+
+/// Returns the best ready jobs of a queue among these kinds: of each as many as `of_kind` says, and of all together `most`.
+fn candidates(
+    tx: &Tx<'_>,
+    sql: &str,
+    queue: i64,
+    kinds: &[i64],
+    of_kind: impl Fn(usize) -> usize,
+    most: usize,
+) -> rusqlite::Result<Vec<Candidate>> {
     let mut all = Vec::new();
     let mut statement = tx.connection.prepare_cached(sql)?;
     for (index, kind) in kinds.iter().enumerate() {
+        let limit = of_kind(index).min(most);
+        if limit == 0 {
+            continue;
+        }
         let rows = statement.query_map(params![queue, kind, limit as i64], |row| {
             let (rank, run_at) = (row.get(0)?, row.get(1)?);
             Ok(Candidate { rank, run_at, seq: row.get(2)?, kind: index })
@@ -191,96 +255,125 @@ fn candidates(tx: &Tx<'_>, sql: &str, queue: i64, kinds: &[i64], limit: usize) -
     }
     if kinds.len() > 1 {
         all.sort_unstable();
-        all.truncate(limit);
+        all.truncate(most);
     }
     Ok(all)
 }
 
-/// Hands out the best candidates of one queue until the claim has as many jobs as `most`.
-fn take(
-    tx: &mut Tx<'_>,
-    from: &mut (i64, &QueueName, &Claim, &[i64]),
-    claims: &mut Claims,
-    sql: &str,
-    most: usize,
-) -> rusqlite::Result<()> {
-    let (queue, name, claim, kinds) = *from;
-    while claims.jobs.len() < most {
-        let found = candidates(tx, sql, queue, kinds, most - claims.jobs.len())?;
-        if found.is_empty() {
+/// A job that is handed out.
+struct Chosen {
+    seq: i64,
+    kind: i64,
+    key: Option<String>,
+    unique_scope: Option<i64>,
+    attempts: u16,
+    timeout_ms: i64,
+}
+
+impl Answer<'_> {
+    /// Hands out the best jobs of a queue, as many as its rules admit. One that must run alone goes alone.
+    fn pick(&mut self, tx: &mut Tx<'_>, queue: i64, name: &QueueName, admitted: usize) -> rusqlite::Result<()> {
+        let (alone, ready) = (include_str!("../sql/alone.sql"), include_str!("../sql/ready.sql"));
+        let alone_waits = !candidates(tx, alone, queue, &self.kinds, |_| 1, 1)?.is_empty();
+        self.claims.alone_waits |= alone_waits;
+        let most = self.claims.jobs.len().saturating_add(admitted).min(self.claim.limit);
+        if self.claims.is_alone() {
+            Ok(())
+        } else if self.claim.idle && self.claims.jobs.is_empty() && alone_waits {
+            self.take(tx, queue, name, alone, most.min(1))
+        } else {
+            self.take(tx, queue, name, ready, most)
+        }
+    }
+
+    /// Hands out the best candidates of one queue until the claim has as many jobs as `most`.
+    fn take(&mut self, tx: &mut Tx<'_>, queue: i64, name: &QueueName, sql: &str, most: usize) -> rusqlite::Result<()> {
+        while self.claims.jobs.len() < most && self.buried < limits::UPKEEP_ROWS {
+            let asked = most - self.claims.jobs.len();
+            let found = candidates(tx, sql, queue, &self.kinds, |kind| self.wanted[kind], asked)?;
+            let buried = self.buried;
+            if !found.is_empty() {
+                self.hand_out(tx, &found, queue, name)?;
+            }
+            if found.len() < asked && self.buried == buried {
+                return Ok(()); // there are no more
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands candidates to the worker. One that missed its deadline, or whose row makes no sense, is dead instead and stops nobody.
+    fn hand_out(&mut self, tx: &mut Tx<'_>, found: &[Candidate], queue: i64, name: &QueueName) -> rusqlite::Result<()> {
+        let first = reserve(tx, found.len())?;
+        let bits = Token::new(first).bits;
+        let mut chosen = Vec::with_capacity(found.len());
+        let mut unfit = Vec::new();
+        let mut grants = false;
+        {
+            let kinds: HashMap<i64, usize> = found.iter().map(|candidate| (candidate.seq, candidate.kind)).collect();
+            let mut statement = tx.connection.prepare_cached(include_str!("../sql/candidates.sql"))?;
+            let mut rows = statement.query([array(found.iter().map(|candidate| candidate.seq))])?;
+            while let Some(row) = rows.next()? {
+                let seq: i64 = row.get(12)?;
+                if row.get::<_, Option<i64>>(14)?.is_some_and(|deadline| deadline <= tx.now.as_millis()) {
+                    unfit.push((seq, Reason::Expired, None));
+                    continue;
+                }
+                let brief = match Brief::read(row) {
+                    Ok(brief) => brief,
+                    Err(e) => {
+                        unfit.push((seq, Reason::Corrupt, Some(format!("the job's row makes no sense: {e}"))));
+                        continue;
+                    }
+                };
+                let kind = kinds[&seq];
+                let KnownKind { kind: kind_name, limits, .. } = &self.claim.kinds[kind];
+                let (max_attempts, timeout) = (limits.attempts(brief.asked.0), limits.timeout(brief.asked.1));
+                let (shown, shown_timeout) = brief.limits();
+                grants |= shown != max_attempts || millis(shown_timeout) != millis(timeout);
+                chosen.push(Chosen {
+                    seq,
+                    kind: self.kinds[kind],
+                    key: brief.key.as_ref().map(Label::to_string),
+                    unique_scope: row.get(13)?,
+                    attempts: max_attempts,
+                    timeout_ms: millis(timeout),
+                });
+                self.wanted[kind] = self.wanted[kind].saturating_sub(1);
+                let token = Token { number: first + chosen.len() as u64 - 1, bits };
+                let attempt = brief.attempt.saturating_add(1);
+                let before = brief.claimed(tx.now, token, name.clone(), kind_name.clone(), tx.now);
+                self.claims.jobs.push(Claimed { attempt, max_attempts, timeout, ..before });
+            }
+        }
+        for (seq, reason, failure) in unfit {
+            if self.buried == limits::UPKEEP_ROWS {
+                break; // the rest is found again
+            }
+            self.claims.buried.extend(bury(tx, seq, reason, failure.as_deref())?);
+            self.buried += 1;
+        }
+        if chosen.is_empty() {
             return Ok(());
         }
-        hand_out(tx, &found, queue, name, claim, claims)?;
-    }
-    Ok(())
-}
-
-/// Hands candidates to the worker. One that missed its deadline, or whose row makes no sense, is dead instead and stops nobody.
-fn hand_out(
-    tx: &mut Tx<'_>,
-    found: &[Candidate],
-    queue: i64,
-    name: &QueueName,
-    claim: &Claim,
-    claims: &mut Claims,
-) -> rusqlite::Result<()> {
-    let first = reserve(tx, found.len())?;
-    let bits = Token::new(first).bits;
-    let mut chosen = Vec::with_capacity(found.len());
-    let mut unfit = Vec::new();
-    {
-        let kinds: HashMap<i64, usize> = found.iter().map(|candidate| (candidate.seq, candidate.kind)).collect();
-        let mut statement = tx.connection.prepare_cached(include_str!("../sql/candidates.sql"))?;
-        let mut rows = statement.query([array(found.iter().map(|candidate| candidate.seq))])?;
-        while let Some(row) = rows.next()? {
-            let seq: i64 = row.get(6)?;
-            if row.get::<_, Option<i64>>(8)?.is_some_and(|deadline| deadline <= tx.now.as_millis()) {
-                unfit.push((seq, Reason::Expired, None));
-                continue;
-            }
-            let token = Token { number: first + chosen.len() as u64, bits };
-            let kind = &claim.kinds[kinds[&seq]];
-            match read_claimed(row, token, name.clone(), kind.clone()) {
-                Ok(mut job) => {
-                    chosen.push((seq, row.get::<_, Option<i64>>(7)?, ready_facts(&job)));
-                    job.attempt += 1;
-                    claims.jobs.push(job);
-                }
-                Err(e) => unfit.push((seq, Reason::Corrupt, Some(format!("the job's row makes no sense: {e}")))),
-            }
+        let (sql, jobs) = match grants {
+            false => (include_str!("../sql/claim.sql"), array(chosen.iter().map(|job| job.seq))),
+            true => (include_str!("../sql/grant.sql"), triples(&chosen)),
+        };
+        tx.connection.prepare_cached(sql)?.execute(params![
+            jobs,
+            blob(self.claim.worker),
+            first as i64,
+            bits as i64,
+            tx.boot.boot.to_be_bytes(),
+            tx.lease_until(self.claim.lease),
+            tx.now.as_millis(),
+            millis(self.claim.lease),
+        ])?;
+        for Chosen { seq, kind, key, unique_scope, .. } in chosen {
+            tx.arrived(&Found::being_claimed(seq, queue, kind, key, unique_scope), State::Running)?;
         }
-    }
-    for (seq, reason, failure) in unfit {
-        bury(tx, seq, reason, failure.as_deref())?;
-    }
-    if chosen.is_empty() {
-        return Ok(());
-    }
-    tx.connection.prepare_cached(include_str!("../sql/claim.sql"))?.execute(params![
-        array(chosen.iter().map(|(seq, ..)| *seq)),
-        blob(claim.worker),
-        first as i64,
-        bits as i64,
-        tx.boot.boot.to_be_bytes(),
-        tx.lease_until(claim.lease),
-        tx.now.as_millis(),
-        millis(claim.lease),
-    ])?;
-    for (seq, unique_scope, facts) in chosen {
-        tx.moved(&Found::just_claimed(seq, queue, facts, unique_scope), State::Running)?;
-    }
-    Ok(())
-}
-
-/// Returns the facts of a ready job that is about to be claimed, as far as counters and keys need them.
-fn ready_facts(job: &Claimed) -> Facts {
-    Facts {
-        state: State::Ready,
-        attempt: job.attempt,
-        max_attempts: job.max_attempts,
-        crashes: job.crashes,
-        interruptions: 0,
-        cancel_asked: false,
+        Ok(())
     }
 }
 
@@ -306,38 +399,98 @@ fn reserve(tx: &Tx<'_>, n: usize) -> rusqlite::Result<u64> {
     Ok(last as u64 - n as u64 + 1)
 }
 
-/// Makes a job dead, whatever its row looks like.
-pub(crate) fn bury(tx: &mut Tx<'_>, seq: i64, reason: Reason, failure: Option<&str>) -> rusqlite::Result<bool> {
-    let Some(found) = tx.find(seq)? else { return Ok(false) };
-    tx.happen(&found, Event::Bury(reason), &Along { failure, ..Along::default() })
+/// Writes what grant.sql takes.
+fn triples(chosen: &[Chosen]) -> String {
+    let triples: Vec<_> = chosen.iter().map(|job| (job.seq, job.attempts, job.timeout_ms)).collect();
+    serde_json::to_string(&triples).expect("numbers can be written")
 }
 
-/// Reads the columns that candidates.sql and claimed.sql begin with.
-fn read_claimed(row: &Row<'_>, token: Token, queue: QueueName, kind: Kind) -> rusqlite::Result<Claimed> {
-    let payload = match row.get_ref(1)? {
-        ValueRef::Text(text) => std::str::from_utf8(text)?,
-        other => return Err(rusqlite::Error::InvalidColumnType(1, "payload".into(), other.data_type())),
-    };
-    Ok(Claimed {
-        id: JobId::from_bytes(row.get(0)?),
-        token,
-        queue,
-        kind,
-        payload: Payload::from_store(payload),
-        attempt: small(row, 2)?,
-        max_attempts: small(row, 3)?,
-        crashes: small(row, 4)?,
-        timeout: Duration::from_millis(row.get::<_, i64>(5)?.unsigned_abs()),
-    })
-}
-
-/// Returns how long until the next scheduled job of these queues is due.
-fn next_due(tx: &Tx<'_>, queues: &[i64]) -> rusqlite::Result<Option<Duration>> {
-    let mut statement = tx.connection.prepare_cached("SELECT min(run_at) FROM job WHERE state = 0 AND queue = ?1")?;
-    let mut next: Option<i64> = None;
-    for queue in queues {
-        let due: Option<i64> = statement.query_row([queue], |row| row.get(0))?;
-        next = [next, due].into_iter().flatten().min();
+/// Makes a job dead, whatever its row looks like, and returns what is told of it.
+pub(crate) fn bury(
+    tx: &mut Tx<'_>,
+    seq: i64,
+    reason: Reason,
+    failure: Option<&str>,
+) -> rusqlite::Result<Option<Moved>> {
+    let Some(found) = tx.find(seq)? else { return Ok(None) };
+    let failure = failure.map(|message| (reason.class(), message));
+    if tx.happen(&found, Event::Bury(reason), &Along { failure, ..Along::default() })? {
+        tx.tell(seq)
+    } else {
+        Ok(None)
     }
-    Ok(next.map(|due| Timestamp::from_millis(due).since(tx.now)))
+}
+
+/// What candidates.sql and claimed.sql begin with.
+struct Brief {
+    id: JobId,
+    payload: Payload,
+    attempt: u16,
+    crashes: u16,
+    outages: u16,
+    outage_since: Option<Timestamp>,
+    key: Option<Label>,
+    run_at: Timestamp,
+    /// What the job asks for: attempts and time-out.
+    asked: (Option<u16>, Option<Duration>),
+    /// What an earlier claim granted, where that was written.
+    granted: (Option<u16>, Option<Duration>),
+}
+
+impl Brief {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Brief> {
+        let payload = match row.get_ref(1)? {
+            ValueRef::Text(text) => std::str::from_utf8(text)?,
+            other => return Err(rusqlite::Error::InvalidColumnType(1, "payload".into(), other.data_type())),
+        };
+        let time = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis));
+        let key = row.get_ref(6)?.as_str_or_null()?.and_then(|key| key.parse().ok());
+        let limits = |attempts, timeout| -> rusqlite::Result<_> {
+            let number: Option<i64> = row.get(attempts)?;
+            let attempts = number.map(|number| number.clamp(0, i64::from(u16::MAX)) as u16);
+            Ok((attempts, row.get::<_, Option<i64>>(timeout)?.map(duration)))
+        };
+        Ok(Brief {
+            id: JobId::from_bytes(row.get(0)?),
+            payload: Payload::from_store(payload),
+            attempt: small(row, 2)?,
+            crashes: small(row, 3)?,
+            outages: small(row, 4)?,
+            outage_since: time(5)?,
+            key,
+            run_at: Timestamp::from_millis(row.get(7)?),
+            asked: limits(8, 9)?,
+            granted: limits(10, 11)?,
+        })
+    }
+
+    /// Returns the limits that the row shows.
+    fn limits(&self) -> (u16, Duration) {
+        let asked = KindLimits::default();
+        let (attempts, timeout) = self.granted;
+        (
+            attempts.unwrap_or_else(|| asked.attempts(self.asked.0)),
+            timeout.unwrap_or_else(|| asked.timeout(self.asked.1)),
+        )
+    }
+
+    /// Returns the job as the row shows it.
+    fn claimed(self, now: Timestamp, token: Token, queue: QueueName, kind: Kind, started_at: Timestamp) -> Claimed {
+        let (max_attempts, timeout) = self.limits();
+        Claimed {
+            id: self.id,
+            token,
+            queue,
+            kind,
+            key: self.key,
+            payload: self.payload,
+            attempt: self.attempt,
+            max_attempts,
+            timeout,
+            crashes: self.crashes,
+            outages: self.outages,
+            outage_for: self.outage_since.map_or(Duration::ZERO, |since| now.since(since)),
+            waited: started_at.since(self.run_at),
+        }
+    }
 }

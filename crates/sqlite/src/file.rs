@@ -10,12 +10,9 @@ use std::time::{Duration, Instant};
 use longshore_core::{Error, ErrorKind};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::layout::{self, APPLICATION_ID};
 use crate::{Options, Synchronous, error};
 
-/// Marks a database as ours, in SQLite's header: "LShr".
-const APPLICATION_ID: i64 = 0x4c53_6872;
-/// The newest schema this program knows.
-const SCHEMA: i64 = 1;
 /// The first SQLite without the WAL-reset bug (sqlite.org/wal.html#walresetbug), which can corrupt a file that several
 /// processes write to.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -70,7 +67,7 @@ fn set_up(place: &Place, options: &Options) -> Result<Connection, Error> {
         Synchronous::Normal => "NORMAL",
     };
     connection.pragma_update(None, "synchronous", level).map_err(error::of)?;
-    migrate(&connection).map_err(error::of)?;
+    layout::migrate(&connection, &options.settings.clock)?;
     Ok(connection)
 }
 
@@ -207,11 +204,11 @@ fn network_file_system(_folder: &Path) -> Option<&'static str> {
 /// Refuses what is no database, or another program's, before anything is written to it.
 fn check_owner(connection: &Connection) -> Result<(), Error> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let read = || -> rusqlite::Result<(i64, i64, i64)> {
+    let read = || -> rusqlite::Result<(i64, i64)> {
         let tables = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-        Ok((pragma("application_id")?, pragma("user_version")?, tables))
+        Ok((pragma("application_id")?, tables))
     };
-    let (application, schema, tables) = read().map_err(|e| match error::of(e) {
+    let (application, tables) = read().map_err(|e| match error::of(e) {
         e if e.kind() == ErrorKind::Corrupt => Error::new(ErrorKind::Corrupt, "it is no SQLite database").caused_by(e),
         e => e,
     })?;
@@ -219,38 +216,5 @@ fn check_owner(connection: &Connection) -> Result<(), Error> {
         let text = "it is a database of another program: name another file";
         return Err(Error::new(ErrorKind::Refused, text));
     }
-    if schema > SCHEMA {
-        let text = format!("its schema has version {schema}, and this program knows {SCHEMA}: use a newer longshore");
-        return Err(Error::new(ErrorKind::Refused, text));
-    }
-    Ok(())
-}
-
-/// Makes the schema; of several processes that start at once, one does it and the others find it done.
-fn migrate(connection: &Connection) -> rusqlite::Result<()> {
-    let version = || connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
-    if version()? == SCHEMA && has_lease_length(connection)? {
-        return Ok(());
-    }
-    connection.execute_batch("BEGIN IMMEDIATE")?;
-    let made = || -> rusqlite::Result<()> {
-        if version()? == 0 {
-            connection.execute_batch(include_str!("../sql/schema.sql"))?;
-            connection.pragma_update(None, "application_id", APPLICATION_ID)?;
-            connection.pragma_update(None, "user_version", SCHEMA)?;
-        }
-        if !has_lease_length(connection)? {
-            // Programs that do not know the column go on beside us: none of their statements minds it.
-            connection.execute_batch("ALTER TABLE job ADD COLUMN lease_ms INTEGER")?;
-        }
-        connection.execute_batch("COMMIT")
-    };
-    made().inspect_err(|_| {
-        let _ = connection.execute_batch("ROLLBACK"); // the first error is the one to tell
-    })
-}
-
-/// Returns whether the file says how long leases are; those made before 0.1.0 was done do not.
-fn has_lease_length(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.prepare("SELECT 1 FROM pragma_table_info('job') WHERE name = 'lease_ms'")?.exists([])
+    if tables == 0 { Ok(()) } else { layout::check(connection) }
 }

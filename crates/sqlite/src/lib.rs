@@ -5,6 +5,7 @@
 //! - A pushed job survives a power loss: WAL with `synchronous=FULL`. [`Synchronous::Normal`] is faster and survives a kill only.
 //! - A wake file beside the database tells other processes at once that there is work, or news ([`wake`]).
 //! - Leases use the kernel's boot id and boot clock, so that a step of the wall clock neither ends nor prolongs one.
+//! - A file of an older longshore is upgraded when it is opened (`layout.rs`).
 //! - When the disk is full new jobs are refused, and the [`reserve`] lets what runs be settled.
 //!
 //! SQL is in `sql/`, a file a statement; each opens with what goes in and what comes out.
@@ -31,6 +32,7 @@ mod claim;
 mod error;
 mod file;
 mod identity;
+mod layout;
 mod outage;
 mod push;
 mod read;
@@ -41,6 +43,7 @@ mod transaction;
 mod tx;
 mod upkeep;
 pub mod wake;
+mod workers;
 pub mod writer;
 
 use std::path::Path;
@@ -48,10 +51,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use longshore_core::store::{each, fail_all};
 use longshore_core::{
-    Acted, Action, Capabilities, Claim, Claims, Cursor, Death, Error, ErrorKind, Filter, JobId, Kept, Label, Listed,
-    NewJob, NewPause, Page, Pause, Pushed, Queue, QueueName, QueueStats, Reach, Renewal, Renewed, Settings, Settled,
-    Settlement, Snapshot, Status, Store, Survives, Token, Upkeep, Wakeups, WorkerSecret,
+    Acted, Action, Answers, Capabilities, Claim, Claims, Cursor, Error, ErrorKind, Filter, Gone, JobId, Jobs, Kept,
+    Label, Listed, Logs, Moved, NewJob, Page, Pushed, QueueName, QueueStats, Queues, Reach, Renewal, Renewed, Rules,
+    RulesChange, Settings, Settled, Settlement, Snapshot, Status, Store, Survives, Timestamp, Token, Upkeep, Wakeups,
+    WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
 };
 use rusqlite::Connection;
 
@@ -162,8 +167,9 @@ impl Sqlite {
     ///
     /// # Errors
     ///
-    /// If the file is no SQLite database, one of another program, or one of a newer longshore; if it lies on a network file
-    /// system; if it or its folder cannot be written; or if the SQLite built in has the WAL-reset bug (before 3.51.3).
+    /// If the file is no SQLite database, one of another program, or one of a newer longshore; if it is one of an older longshore
+    /// whose workers may still be there, see `docs/upgrading.md`; if it lies on a network file system; if it or its folder
+    /// cannot be written; or if the SQLite built in has the WAL-reset bug (before 3.51.3).
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         let path = path.as_ref();
         let open = || {
@@ -310,26 +316,47 @@ impl Readers {
 }
 
 #[async_trait]
-impl Queue for Sqlite {
-    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+impl Jobs for Sqlite {
+    async fn push(&self, jobs: Vec<NewJob>) -> Answers<Pushed> {
         let count = jobs.len();
-        self.writer.run(Need::Room, count, move |tx| jobs.iter().map(|job| push::push(tx, job)).collect()).await
+        let push = move |tx: &mut Tx<'_>| jobs.iter().map(|job| push::push(tx, job)).collect();
+        each(count, self.writer.run(Need::Room, count, push).await)
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claims, Error> {
         self.write(move |tx| claim::claim(tx, &claim)).await?
     }
 
-    async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
-        self.write(move |tx| renewals.iter().map(|renewal| settle::renew(tx, renewal)).collect()).await
+    async fn renew(&self, renewals: Vec<Renewal>) -> Answers<Renewed> {
+        let count = renewals.len();
+        each(count, self.write(move |tx| renewals.iter().map(|renewal| settle::renew(tx, renewal)).collect()).await)
     }
 
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
-        self.write(move |tx| settle::settle(tx, &settlements)).await
+    async fn settle(&self, settlements: Vec<Settlement>) -> Answers<Settled> {
+        let count = settlements.len();
+        each(count, self.write(move |tx| settle::settle(tx, &settlements)).await)
     }
 
-    async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
-        self.write(move |tx| settle::release_worker(tx, worker.id(), death)).await
+    async fn settle_and_claim(
+        &self,
+        settlements: Vec<Settlement>,
+        claim: Claim,
+    ) -> (Answers<Settled>, Result<Claims, Error>) {
+        let count = settlements.len();
+        let both = self.write(move |tx| {
+            let settled = settle::settle(tx, &settlements)?;
+            // A claim that fails undoes no settle.
+            let claims = tx.undone_where_it_fails(|tx| claim::claim(tx, &claim))?;
+            Ok((settled, claims.flatten()))
+        });
+        match both.await {
+            Ok((settled, claims)) => (settled.into_iter().map(Ok).collect(), claims),
+            Err(e) => (fail_all(count, &e), Err(e)),
+        }
+    }
+
+    async fn release(&self, worker: WorkerSecret, gone: Gone) -> Result<Vec<Moved>, Error> {
+        self.write(move |tx| settle::release(tx, worker.id(), gone)).await
     }
 
     async fn upkeep(&self, mut upkeep: Upkeep) -> Result<Kept, Error> {
@@ -347,17 +374,6 @@ impl Queue for Sqlite {
         Ok(kept)
     }
 
-    fn wakeups(&self) -> &Wakeups {
-        &self.wakeups
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities::new("sqlite", rusqlite::version(), self.survives, self.reach)
-    }
-}
-
-#[async_trait]
-impl Store for Sqlite {
     async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
         self.read(move |connection| ids.iter().map(|id| read::job(connection, *id)).collect()).await
     }
@@ -375,28 +391,63 @@ impl Store for Sqlite {
         self.read(move |connection| read::list(connection, &filter, end, limit)).await
     }
 
+    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
+        self.write(move |tx| act::act(tx, id, action)).await
+    }
+}
+
+#[async_trait]
+impl Queues for Sqlite {
+    async fn now(&self) -> Result<Timestamp, Error> {
+        Ok(self.writer.clock().now())
+    }
+
     async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
         let clock = self.writer.clock().clone();
         self.read(move |connection| read::queues(connection, clock.now())).await
     }
 
+    async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {
+        self.read(move |connection| read::rules(connection, &queue)).await
+    }
+
+    async fn change_rules(&self, queue: QueueName, expected: u64, rules: Rules) -> Result<RulesChange, Error> {
+        self.write(move |tx| act::change_rules(tx, &queue, expected, &rules)).await
+    }
+}
+
+#[async_trait]
+impl Logs for Sqlite {
     async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
         self.write(move |tx| settle::write_log(tx, id, token, &text)).await
     }
 
-    async fn log(&self, id: JobId) -> Result<Option<String>, Error> {
-        self.read(move |connection| read::log(connection, id)).await
+    async fn log(&self, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error> {
+        self.read(move |connection| read::log(connection, id, claim)).await
+    }
+}
+
+#[async_trait]
+impl Workers for Sqlite {
+    async fn note_worker(&self, id: WorkerId, note: WorkerNote) -> Result<(), Error> {
+        self.write(move |tx| workers::note(tx, id, &note)).await
     }
 
-    async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
-        self.write(move |tx| act::pause(tx, &queue, pause.clone())).await
+    async fn forget_worker(&self, id: WorkerId) -> Result<(), Error> {
+        self.write(move |tx| workers::forget(tx, id)).await
     }
 
-    async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
-        self.write(move |tx| act::resume(tx, &queue)).await
+    async fn workers(&self, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
+        self.read(move |connection| read::workers(connection, after, limit)).await
+    }
+}
+
+impl Store for Sqlite {
+    fn wakeups(&self) -> &Wakeups {
+        &self.wakeups
     }
 
-    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
-        self.write(move |tx| act::act(tx, id, action)).await
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new("sqlite", rusqlite::version(), self.survives, self.reach)
     }
 }

@@ -7,6 +7,9 @@ use rusqlite::{OptionalExtension, params};
 
 use crate::tx::Tx;
 
+/// Longer payloads have a table of their own, so that later changes of the job do not write them again.
+const SMALL_PAYLOAD_BYTES: usize = 1024;
+
 /// Pushes one job, unless another stands for it.
 pub(crate) fn push(tx: &mut Tx<'_>, new: &NewJob) -> rusqlite::Result<Pushed> {
     let queue = tx.queue(&new.queue)?;
@@ -35,6 +38,8 @@ fn push_new(tx: &mut Tx<'_>, queue: i64, new: &NewJob) -> rusqlite::Result<Pushe
     }
     let run_at = new.when.resolve(tx.now);
     let state = if run_at > tx.now { State::Scheduled } else { State::Ready };
+    let payload = new.payload.as_str();
+    let is_large = payload.len() > SMALL_PAYLOAD_BYTES;
     let tags: Vec<&str> = new.tags.iter().map(Label::as_str).collect();
     let inserted = tx.connection.prepare_cached(include_str!("../sql/push.sql"))?.execute(params![
         new.id.as_bytes(),
@@ -45,8 +50,8 @@ fn push_new(tx: &mut Tx<'_>, queue: i64, new: &NewJob) -> rusqlite::Result<Pushe
         run_at.max(tx.now).as_millis(),
         tx.now.as_millis(),
         new.max_attempts,
-        millis(new.timeout),
-        new.payload.as_str(),
+        new.timeout.map(millis),
+        (!is_large).then_some(payload),
         new.deadline.map(|when| when.resolve(tx.now).as_millis()),
         new.key.as_ref().map(Label::as_str),
         (!tags.is_empty()).then(|| serde_json::to_string(&tags).expect("strings can be written")),
@@ -57,10 +62,22 @@ fn push_new(tx: &mut Tx<'_>, queue: i64, new: &NewJob) -> rusqlite::Result<Pushe
         new.reuse.as_ref().map(|reuse| millis(reuse.within)),
     ])?;
     if inserted == 1 {
-        if let Some(Unique { key, scope }) = &new.unique {
-            hold_key(tx, queue, key.as_str(), tx.connection.last_insert_rowid(), scope_number(*scope))?;
+        let seq = tx.connection.last_insert_rowid();
+        if is_large {
+            // Replaces what is left of a job that another program deleted.
+            tx.connection
+                .prepare_cached("INSERT OR REPLACE INTO job_payload (seq, text) VALUES (?1, ?2)")?
+                .execute(params![seq, payload])?;
         }
-        tx.count(queue, state, 1);
+        for tag in tags {
+            tx.connection
+                .prepare_cached("INSERT OR IGNORE INTO job_tag (tag, seq) VALUES (?1, ?2)")?
+                .execute(params![tag, seq])?;
+        }
+        if let Some(Unique { key, scope }) = &new.unique {
+            hold_key(tx, queue, key.as_str(), seq, scope_number(*scope))?;
+        }
+        tx.moved(queue, kind, new.key.as_ref().map(Label::as_str), None, Some(state), 1);
         tx.bells.work = true;
     }
     Ok(Pushed::Created(new.id))

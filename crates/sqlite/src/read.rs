@@ -2,16 +2,14 @@
 //!
 //! Rows are read leniently: what a label or a tag cannot be is left out, so that one damaged row hides nothing else.
 
-use std::time::Duration;
-
 use longshore_core::{
-    ArtifactName, Cursor, Failure, Filter, JobId, Label, Listed, Output, Pause, Payload, Progress, QueueStats,
-    Snapshot, State, Status, Stored, Timestamp, WorkerId, limits,
+    ArtifactName, Cursor, Failure, FailureClass, Filter, JobId, KindLimits, Label, Listed, Output, Payload, Progress,
+    QueueName, QueueStats, Rules, Snapshot, State, Status, Stored, Timestamp, WorkerId, WorkerNote, WorkerSeen, limits,
 };
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::tx::state;
+use crate::tx::{blob, duration, state};
 
 pub(crate) fn job(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Snapshot>> {
     let seq = connection
@@ -25,14 +23,18 @@ fn snapshot(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Snapsh
     let read =
         connection.prepare_cached(include_str!("../sql/snapshot.sql"))?.query_row([seq], read_snapshot).optional()?;
     let Some(mut job) = read else { return Ok(None) };
-    let mut statement =
-        connection.prepare_cached("SELECT at, attempt, worker, message FROM failure WHERE seq = ?1 ORDER BY n")?;
+    let mut statement = connection.prepare_cached(
+        "SELECT at, started_at, class, attempt, claim, worker, message FROM failure WHERE seq = ?1 ORDER BY n",
+    )?;
     let failures = statement.query_map([seq], |row| {
         Ok(Failure {
             at: Timestamp::from_millis(row.get(0)?),
-            attempt: row.get(1)?,
-            worker: row.get::<_, Option<[u8; 16]>>(2)?.map(WorkerId::from_bytes),
-            message: row.get(3)?,
+            started_at: row.get::<_, Option<i64>>(1)?.map(Timestamp::from_millis),
+            class: FailureClass::from_number(row.get(2)?),
+            attempt: row.get(3)?,
+            claim: row.get::<_, Option<i64>>(4)?.map(|claim| claim as u64),
+            worker: row.get::<_, Option<[u8; 16]>>(5)?.map(WorkerId::from_bytes),
+            message: row.get(6)?,
         })
     })?;
     job.failures = failures.collect::<Result<_, _>>()?;
@@ -59,10 +61,11 @@ fn read_snapshot(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
         alias: label("alias")?,
         tags: tags.iter().filter_map(|tag| tag.parse().ok()).collect(),
         attempt: row.get("attempt")?,
-        max_attempts: row.get("max_attempts")?,
+        max_attempts: KindLimits::default().attempts(row.get("max_attempts")?),
         crashes: row.get("crashes")?,
         interruptions: row.get("interruptions")?,
-        timeout: Duration::from_millis(row.get::<_, i64>("timeout_ms")?.unsigned_abs()),
+        outages: row.get("outages")?,
+        timeout: KindLimits::default().timeout(row.get::<_, Option<i64>>("timeout_ms")?.map(duration)),
         deadline: time("deadline")?,
         created_at: Timestamp::from_millis(row.get("created_at")?),
         run_at: Timestamp::from_millis(row.get("run_at")?),
@@ -108,7 +111,7 @@ pub(crate) fn status(connection: &Connection, id: JobId) -> rusqlite::Result<Opt
                 id,
                 state: state(row.get(0)?),
                 attempt: row.get(1)?,
-                max_attempts: row.get(2)?,
+                max_attempts: KindLimits::default().attempts(row.get(2)?),
                 progress: parsed::<Progress>(row, "progress")?,
                 reason: text(row, "reason")?.and_then(|reason| reason.parse().ok()),
                 version: row.get::<_, i64>(5)? as u64,
@@ -118,11 +121,14 @@ pub(crate) fn status(connection: &Connection, id: JobId) -> rusqlite::Result<Opt
         .optional()
 }
 
-/// Returns a job's log; empty where it has none.
-pub(crate) fn log(connection: &Connection, id: JobId) -> rusqlite::Result<Option<String>> {
+/// Returns the log of a claim, or of the newest that has one; empty where there is none.
+pub(crate) fn log(connection: &Connection, id: JobId, claim: Option<u64>) -> rusqlite::Result<Option<String>> {
     connection
-        .prepare_cached("SELECT coalesce(log.text, '') FROM job LEFT JOIN log ON log.seq = job.seq WHERE job.id = ?1")?
-        .query_row([id.as_bytes()], |row| row.get(0))
+        .prepare_cached(
+            "SELECT coalesce((SELECT text FROM claim_log WHERE claim_log.seq = job.seq AND (?2 IS NULL OR claim = ?2)
+                              ORDER BY claim DESC LIMIT 1), '') FROM job WHERE job.id = ?1",
+        )?
+        .query_row(params![id.as_bytes(), claim.map(|claim| claim as i64)], |row| row.get(0))
         .optional()
 }
 
@@ -133,7 +139,8 @@ pub(crate) fn find(connection: &Connection, alias: &Label) -> rusqlite::Result<O
         .optional()
 }
 
-/// Lists jobs, newest first, looking at a bounded number of rows; the few that run or are dead are found by their index.
+/// Lists jobs, newest first, looking at a bounded number of rows. Those with a tag, and the few that run or are dead, are found by
+/// their index.
 pub(crate) fn list(connection: &Connection, filter: &Filter, end: i64, limit: usize) -> rusqlite::Result<Listed> {
     let number = |table: &str, name: Option<&str>| match name {
         Some(name) => number_of(connection, table, name).map(|found| Some(found.unwrap_or(-1))),
@@ -142,14 +149,19 @@ pub(crate) fn list(connection: &Connection, filter: &Filter, end: i64, limit: us
     let Filter { queue, kind, state, tag, key } = filter;
     let queue = number("queue", queue.as_ref().map(|queue| queue.as_str()))?;
     let kind = number("kind", kind.as_ref().map(|kind| kind.as_str()))?;
-    let source = match state {
-        Some(State::Dead) => "job INDEXED BY job_dead WHERE state = 4 AND",
-        Some(State::Running) => "job INDEXED BY job_running WHERE state = 2 AND",
-        _ => "job WHERE",
+    let source = match (tag, state) {
+        (Some(_), _) => "job_tag AS listed CROSS JOIN job ON job.seq = listed.seq WHERE listed.tag = ?2 AND",
+        (None, Some(State::Dead)) => "job AS listed INDEXED BY job_dead WHERE state = 4 AND",
+        (None, Some(State::Running)) => "job AS listed INDEXED BY job_running WHERE state = 2 AND",
+        (None, _) => "job AS listed WHERE",
     };
-    let sql = format!("SELECT seq, queue, kind, state, tags, key FROM {source} seq < ?1 ORDER BY seq DESC");
+    let columns = "listed.seq, queue, kind, state, tags, key";
+    let sql = format!("SELECT {columns} FROM {source} listed.seq < ?1 ORDER BY listed.seq DESC");
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([end])?;
+    let mut rows = match tag {
+        Some(tag) => statement.query(params![end, tag.as_str()])?,
+        None => statement.query([end])?,
+    };
     let mut listed = Listed::default();
     let mut looked_at = 0;
     while let Some(row) = rows.next()? {
@@ -192,44 +204,60 @@ fn number_of(connection: &Connection, table: &str, name: &str) -> rusqlite::Resu
 /// Returns the counters, and the age of the oldest ready job: by index seeks, never by counting.
 pub(crate) fn queues(connection: &Connection, now: Timestamp) -> rusqlite::Result<Vec<QueueStats>> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, name, scheduled, ready, running, succeeded, dead, cancelled FROM queue ORDER BY name",
+        "SELECT id, name, scheduled, ready, running, succeeded, dead, cancelled, rules_version, rules FROM queue ORDER BY name",
     )?;
     let rows = statement.query_map([], |row| {
         let mut counts = [0; 6];
         for (index, count) in counts.iter_mut().enumerate() {
             *count = row.get::<_, i64>(index + 2)?.unsigned_abs();
         }
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, counts))
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, counts, read_rules(row, 8)?))
     })?;
     let mut stats = Vec::new();
     for row in rows {
-        let (id, name, counts) = row?;
-        let paused = pause(connection, id)?.filter(|pause| pause.holds(now));
+        let (id, name, counts, rules) = row?;
         let oldest = oldest_ready(connection, id)?.map(|at| now.since(Timestamp::from_millis(at)));
         if let Ok(queue) = name.parse() {
-            stats.push(QueueStats { queue, counts, oldest_ready: oldest, paused });
+            stats.push(QueueStats { queue, counts, oldest_ready: oldest, rules: rules.at(now) });
         }
     }
     Ok(stats)
 }
 
-/// Returns a queue's pause, where there is one, over or not.
-pub(crate) fn pause(connection: &Connection, queue: i64) -> rusqlite::Result<Option<Pause>> {
-    let label = |text: Option<String>| text.and_then(|text| text.parse().ok());
-    connection
-        .prepare_cached(
-            "SELECT paused_since, paused_until, paused_reason, paused_by FROM queue
-             WHERE id = ?1 AND paused_since IS NOT NULL",
-        )?
-        .query_row([queue], |row| {
-            Ok(Pause {
-                since: Timestamp::from_millis(row.get(0)?),
-                until: row.get::<_, Option<i64>>(1)?.map(Timestamp::from_millis),
-                reason: label(row.get(2)?),
-                by: label(row.get(3)?),
-            })
-        })
-        .optional()
+/// Returns the rules of a queue; the default where nobody knows it.
+pub(crate) fn rules(connection: &Connection, queue: &QueueName) -> rusqlite::Result<Rules> {
+    let found = connection
+        .prepare_cached("SELECT rules_version, rules FROM queue WHERE name = ?1")?
+        .query_row([queue.as_str()], |row| read_rules(row, 0))
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Reads the version of rules, and from the next column the rules.
+pub(crate) fn read_rules(row: &Row<'_>, column: usize) -> rusqlite::Result<Rules> {
+    let version = row.get::<_, i64>(column)? as u64;
+    let text = row.get_ref(column + 1)?.as_bytes()?;
+    Ok(Rules::from_text(version, &String::from_utf8_lossy(text)))
+}
+
+/// Returns a page of the registry of workers; those whose notes make no sense are left out.
+pub(crate) fn workers(
+    connection: &Connection,
+    after: Option<WorkerId>,
+    limit: usize,
+) -> rusqlite::Result<Vec<WorkerSeen>> {
+    let mut statement =
+        connection.prepare_cached("SELECT id, since, seen, note FROM worker_note WHERE id > ?1 ORDER BY id")?;
+    let mut rows = statement.query([after.map_or_else(Vec::new, |id| blob(id).to_vec())])?;
+    let mut workers = Vec::new();
+    while workers.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        let Some(note) = text(row, "note")?.and_then(|text| WorkerNote::from_text(&text)) else { continue };
+        let time = |column| row.get(column).map(Timestamp::from_millis);
+        workers.push(WorkerSeen { id: WorkerId::from_bytes(row.get(0)?), since: time(1)?, seen: time(2)?, note });
+    }
+    Ok(workers)
 }
 
 /// Skips through the index of ready jobs, one seek a kind and priority in use.

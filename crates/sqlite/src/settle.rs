@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use longshore_core::state::{Event, step};
 use longshore_core::{
-    Death, JobId, Outcome, Renewal, Renewed, Settled, Settlement, State, Stored, Token, WorkerId, millis,
+    Death, FailureClass, Gone, JobId, Moved, Outcome, Renewal, Renewed, Settled, Settlement, State, Stored, Token,
+    WorkerId, millis,
 };
 use rusqlite::{OptionalExtension, params};
 
@@ -88,7 +89,7 @@ fn settle_distinct(tx: &mut Tx<'_>, settlements: &[Settlement]) -> rusqlite::Res
             millis(keep)
         ])?;
         for found in succeeded {
-            tx.moved(&found, State::Succeeded)?;
+            tx.arrived(&found, State::Succeeded)?;
         }
     }
     Ok(answers)
@@ -105,30 +106,35 @@ fn find_all(tx: &Tx<'_>, settlements: &[Settlement]) -> rusqlite::Result<Vec<(us
     }
     ids.push(']');
     let mut statement = tx.connection.prepare_cached(include_str!("../sql/settling.sql"))?;
-    let rows = statement.query_map([ids], |row| Ok((row.get::<_, i64>(16)? as usize, Found::read(row)?)))?;
+    let rows = statement.query_map([ids], |row| Ok((row.get::<_, i64>(18)? as usize, Found::read(row)?)))?;
     rows.collect()
 }
 
 fn settle_one(tx: &mut Tx<'_>, found: &Found, settlement: &Settlement) -> rusqlite::Result<()> {
     let Settlement { token, outcome, progress, .. } = settlement;
-    let failure = match outcome {
-        Outcome::Retry { message, .. } | Outcome::Bury { message, .. } => Some(message.as_str()),
-        _ => None,
-    };
-    let along = Along { failure, settled: Some(*token), progress: progress.as_ref() };
+    let along = Along { failure: outcome.failure(), settled: Some(*token), progress: progress.as_ref() };
     tx.happen(found, Event::Settle(outcome), &along).map(|_| ())
 }
 
-/// Replaces the log of a job that the token still holds.
+/// Replaces the log of a claim that still holds its job, and deletes those of earlier ones whose failures are not kept.
 pub(crate) fn write_log(tx: &mut Tx<'_>, id: JobId, token: Token, text: &str) -> rusqlite::Result<bool> {
-    let written = tx
+    let claim = token.number as i64;
+    let held: Option<i64> = tx
         .connection
+        .prepare_cached("SELECT seq FROM job WHERE id = ?1 AND state = 2 AND token_number = ?2 AND token_bits = ?3")?
+        .query_row(params![id.as_bytes(), claim, token.bits as i64], |row| row.get(0))
+        .optional()?;
+    let Some(seq) = held else { return Ok(false) };
+    tx.connection
         .prepare_cached(
-            "INSERT OR REPLACE INTO log (seq, text)
-             SELECT seq, ?4 FROM job WHERE id = ?1 AND state = 2 AND token_number = ?2 AND token_bits = ?3",
+            "DELETE FROM claim_log WHERE seq = ?1 AND claim <> ?2
+             AND NOT EXISTS (SELECT 1 FROM failure WHERE failure.seq = ?1 AND failure.claim = claim_log.claim)",
         )?
-        .execute(params![id.as_bytes(), token.number as i64, token.bits as i64, text])?;
-    Ok(written == 1)
+        .execute([seq, claim])?;
+    tx.connection
+        .prepare_cached("INSERT OR REPLACE INTO claim_log (seq, claim, text) VALUES (?1, ?2, ?3)")?
+        .execute(params![seq, claim, text])?;
+    Ok(true)
 }
 
 fn keep_result(tx: &Tx<'_>, seq: i64, result: &Stored) -> rusqlite::Result<()> {
@@ -151,7 +157,8 @@ fn keep_result(tx: &Tx<'_>, seq: i64, result: &Stored) -> rusqlite::Result<()> {
     Ok(())
 }
 
-pub(crate) fn release_worker(tx: &mut Tx<'_>, worker: WorkerId, death: Death) -> rusqlite::Result<usize> {
+/// Takes all jobs from a worker, and refuses its later claims.
+pub(crate) fn release(tx: &mut Tx<'_>, worker: WorkerId, gone: Gone) -> rusqlite::Result<Vec<Moved>> {
     tx.connection
         .prepare_cached(
             "INSERT INTO worker (id, nonce, first_claim, last_claim, released, seen) VALUES (?1, 0, 0, -1, 1, ?2)
@@ -163,19 +170,19 @@ pub(crate) fn release_worker(tx: &mut Tx<'_>, worker: WorkerId, death: Death) ->
         .prepare_cached("SELECT seq FROM job INDEXED BY job_running WHERE state = 2 AND worker = ?1")?
         .query_map([blob(worker)], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    for seq in &held {
-        lose(tx, *seq, death)?;
+    let mut moved = Vec::with_capacity(held.len());
+    for seq in held {
+        moved.extend(lose(tx, seq, gone)?);
     }
-    Ok(held.len())
+    Ok(moved)
 }
 
 /// Takes a running job from its worker. Its token leaves the row unsettled, so that a late settle hears `lost`.
-pub(crate) fn lose(tx: &mut Tx<'_>, seq: i64, death: Death) -> rusqlite::Result<()> {
-    let Some(found @ Found { .. }) = tx.find(seq)? else { return Ok(()) };
-    if let Some(next) = step(found.facts, Event::Lose(death)) {
-        let crashed = death == Death::Crashed;
-        let failure = crashed.then_some("the worker process died, or could not renew its lease");
-        tx.apply(&found, next, &Along { failure, ..Along::default() })?;
-    }
-    Ok(())
+pub(crate) fn lose(tx: &mut Tx<'_>, seq: i64, gone: Gone) -> rusqlite::Result<Option<Moved>> {
+    let Some(found) = tx.find(seq)? else { return Ok(None) };
+    let Some(next) = step(found.facts, Event::Lose(gone.death)) else { return Ok(None) };
+    let message = gone.to_string();
+    let failure = (gone.death == Death::Crashed).then_some((FailureClass::Crash, message.as_str()));
+    tx.apply(&found, next, &Along { failure, ..Along::default() })?;
+    tx.tell(seq)
 }

@@ -7,7 +7,7 @@ use rusqlite::Transaction;
 
 use crate::tx::{Bells, Names, Tx};
 use crate::wake::WakeFile;
-use crate::{Sqlite, error, push};
+use crate::{Sqlite, error, layout, push};
 
 /// The answers to jobs pushed inside a transaction. Nothing is heard of them before the caller commits; drop this after the
 /// commit, and workers are told at once. One that is dropped earlier, or lost in a crash, costs a delay, never a job.
@@ -68,6 +68,7 @@ impl Sqlite {
             job.check()?;
         }
         self.identity.as_ref().map_or(Ok(()), |identity| identity.check())?;
+        layout::check_writer(transaction)?;
         let mut names = Names::default();
         let mut tx = Tx::new(transaction, &self.settings, &mut names);
         let answers = jobs.iter().map(|job| push::push(&mut tx, job)).collect::<Result<_, _>>().map_err(error::of)?;

@@ -1,13 +1,16 @@
 //! An open transaction: names turned into numbers, counters, bells, and the one place where a job is moved.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use longshore_core::state::{Event, Facts, Move, step};
 use longshore_core::{
-    BootTime, Kind, Progress, QueueName, Settings, State, Timestamp, Token, Wakeups, WorkerId, limits, name::cut,
+    BootTime, Error, FailureClass, JobId, Kind, Moved, Progress, QueueName, Settings, State, Timestamp, Token, Wakeups,
+    WorkerId, limits, name::cut,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::error;
 use crate::outage::Outage;
 
 /// Everything a piece of work may use while the transaction is open.
@@ -65,6 +68,8 @@ impl Names {
 pub(crate) struct Found {
     pub(crate) seq: i64,
     pub(crate) queue: i64,
+    pub(crate) kind: i64,
+    pub(crate) key: Option<String>,
     pub(crate) facts: Facts,
     pub(crate) token: Option<Token>,
     pub(crate) settled: Option<Token>,
@@ -77,8 +82,8 @@ pub(crate) struct Found {
 /// What is written along with a move.
 #[derive(Default)]
 pub(crate) struct Along<'a> {
-    /// What went wrong.
-    pub(crate) failure: Option<&'a str>,
+    /// What kind of failure it was, and what went wrong.
+    pub(crate) failure: Option<(FailureClass, &'a str)>,
     /// The token whose settle this is.
     pub(crate) settled: Option<Token>,
     pub(crate) progress: Option<&'a Progress>,
@@ -117,8 +122,56 @@ impl<'a> Tx<'a> {
         Ok(())
     }
 
-    pub(crate) fn count(&mut self, queue: i64, state: State, change: i64) {
-        self.counts.push((queue, state, change));
+    /// The ledger: every path that moves jobs from one state to another calls this, and whatever counts jobs hangs here. `None` is
+    /// where jobs come from that are pushed, and where those go that are deleted.
+    pub(crate) fn moved(
+        &mut self,
+        queue: i64,
+        _kind: i64,
+        _key: Option<&str>,
+        from: Option<State>,
+        to: Option<State>,
+        n: i64,
+    ) {
+        if from != to {
+            self.counts.extend(from.map(|state| (queue, state, -n)));
+            self.counts.extend(to.map(|state| (queue, state, n)));
+        }
+    }
+
+    /// Returns how many jobs of a queue run, those of this transaction included.
+    pub(crate) fn running(&self, queue: i64) -> rusqlite::Result<u64> {
+        let running: i64 = self
+            .connection
+            .prepare_cached("SELECT running FROM queue WHERE id = ?1")?
+            .query_row([queue], |row| row.get(0))?;
+        let here = self.counts.iter().filter(|(of, state, _)| *of == queue && *state == State::Running);
+        let sum = running + here.map(|(.., change)| change).sum::<i64>();
+        Ok(u64::try_from(sum).unwrap_or(0))
+    }
+
+    /// Does a piece of work inside a savepoint. The inner error is that of the work alone, which is undone; the outer one, as that
+    /// of a full disk, ends the whole transaction.
+    pub(crate) fn undone_where_it_fails<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Result<T, Error>> {
+        let connection = self.connection;
+        let execute = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(|_| ());
+        execute("SAVEPOINT part")?;
+        let mark = self.mark();
+        let result = match work(self) {
+            Ok(value) => Ok(value),
+            Err(e) if connection.is_autocommit() || error::is_full(&e) => return Err(e),
+            Err(e) => {
+                self.rewind(mark);
+                self.names.forget(); // what was learned inside is not there
+                execute("ROLLBACK TO part")?;
+                Err(error::of(e))
+            }
+        };
+        execute("RELEASE part")?;
+        Ok(result)
     }
 
     /// Returns the number of a queue, if anybody ever pushed to it or worked on it.
@@ -154,11 +207,11 @@ impl<'a> Tx<'a> {
     }
 
     /// Returns when, since the machine started, a lease granted now ends.
-    pub(crate) fn lease_until(&self, lease: std::time::Duration) -> i64 {
+    pub(crate) fn lease_until(&self, lease: Duration) -> i64 {
         self.boot.ms + longshore_core::millis(lease)
     }
 
-    pub(crate) fn seq(&self, id: longshore_core::JobId) -> rusqlite::Result<Option<i64>> {
+    pub(crate) fn seq(&self, id: JobId) -> rusqlite::Result<Option<i64>> {
         self.connection
             .prepare_cached("SELECT seq FROM job WHERE id = ?1")?
             .query_row([id.as_bytes()], |row| row.get(0))
@@ -179,10 +232,10 @@ impl<'a> Tx<'a> {
     /// Writes a move, with everything that goes along with it.
     pub(crate) fn apply(&mut self, found: &Found, next: Move, along: &Along<'_>) -> rusqlite::Result<()> {
         let Move { facts, wait, reason } = next;
-        if let Some(message) = along.failure {
-            self.note_failure(found, message)?;
+        if let Some((class, message)) = along.failure {
+            self.note_failure(found, class, message)?;
         }
-        let reuse = found.reuse_ms.map(|ms| std::time::Duration::from_millis(ms.unsigned_abs()));
+        let reuse = found.reuse_ms.map(duration);
         let mut keep_until = facts.state.is_final().then(|| self.settings.keep_until(facts.state, self.now, reuse));
         if facts.state == State::Succeeded && found.unique_scope.is_some_and(|scope| scope >= 2) {
             // A key held for a period is held by the row, which must therefore stay as long; other ends give it back.
@@ -204,16 +257,16 @@ impl<'a> Tx<'a> {
             settled.map(|token| token.number as i64),
             settled.map(|token| token.bits as i64),
             along.progress.and_then(|progress| serde_json::to_string(progress).ok()),
+            facts.outages,
+            self.now.as_millis(),
         ])?;
-        self.moved(found, facts.state)
+        self.arrived(found, facts.state)
     }
 
-    /// Does what every change of state brings with it: counters, unique keys, bells.
-    pub(crate) fn moved(&mut self, found: &Found, state: State) -> rusqlite::Result<()> {
-        if state != found.facts.state {
-            self.count(found.queue, found.facts.state, -1);
-            self.count(found.queue, state, 1);
-        }
+    /// Does what every change of state brings with it: the ledger, unique keys, bells.
+    pub(crate) fn arrived(&mut self, found: &Found, state: State) -> rusqlite::Result<()> {
+        let Found { queue, kind, key, facts, .. } = found;
+        self.moved(*queue, *kind, key.as_deref(), Some(facts.state), Some(state), 1);
         let gives_key_back = match found.unique_scope {
             Some(0) => state == State::Running || state.is_final(),
             Some(1) => state.is_final(),
@@ -237,14 +290,26 @@ impl<'a> Tx<'a> {
         Ok(until.flatten().map(Timestamp::from_millis))
     }
 
-    fn note_failure(&self, found: &Found, message: &str) -> rusqlite::Result<()> {
-        let message = cut(message, limits::FAILURE_BYTES);
+    /// Keeps a failure, and forgets the oldest where there are too many.
+    fn note_failure(&self, found: &Found, class: FailureClass, message: &str) -> rusqlite::Result<()> {
+        let running = found.facts.state == State::Running;
+        let claim = found.token.filter(|_| running).map(|token| token.number as i64);
         self.connection
             .prepare_cached(
-                "INSERT INTO failure (seq, n, at, attempt, worker, message)
-                 VALUES (?1, 1 + coalesce((SELECT max(n) FROM failure WHERE seq = ?1), 0), ?2, ?3, ?4, ?5)",
+                "INSERT INTO failure (seq, n, at, started_at, class, attempt, claim, worker, message)
+                 VALUES (?1, 1 + coalesce((SELECT max(n) FROM failure WHERE seq = ?1), 0), ?2,
+                         iif(?3, (SELECT started_at FROM job WHERE seq = ?1), NULL), ?4, ?5, ?6, ?7, ?8)",
             )?
-            .execute(params![found.seq, self.now.as_millis(), found.facts.attempt, found.worker, message])?;
+            .execute(params![
+                found.seq,
+                self.now.as_millis(),
+                running,
+                class_number(class),
+                found.facts.attempt,
+                claim,
+                found.worker,
+                cut(message, limits::FAILURE_BYTES),
+            ])?;
         self.connection
             .prepare_cached(
                 "DELETE FROM failure WHERE seq = ?1 AND n <= (SELECT max(n) FROM failure WHERE seq = ?1) - ?2",
@@ -252,6 +317,31 @@ impl<'a> Tx<'a> {
             .execute([found.seq, limits::FAILURES_KEPT as i64])?;
         Ok(())
     }
+
+    /// Returns what is told of a job that was moved; `None` where its names make no sense.
+    pub(crate) fn tell(&self, seq: i64) -> rusqlite::Result<Option<Moved>> {
+        let told = self.connection.prepare_cached(include_str!("../sql/moved.sql"))?.query_row([seq], |row| {
+            let (queue, kind): (String, String) = (row.get(1)?, row.get(2)?);
+            let (Ok(queue), Ok(kind)) = (queue.parse(), kind.parse()) else { return Ok(None) };
+            let reason = row.get_ref(7)?.as_str_or_null().unwrap_or(None);
+            Ok(Some(Moved {
+                id: JobId::from_bytes(row.get(0)?),
+                queue,
+                kind,
+                worker: row.get::<_, Option<[u8; 16]>>(3)?.map(WorkerId::from_bytes),
+                attempt: small(row, 4)?,
+                crashes: small(row, 5)?,
+                state: state(row.get(6)?),
+                reason: reason.and_then(|reason| reason.parse().ok()),
+            }))
+        });
+        told.optional().map(Option::flatten)
+    }
+}
+
+/// Returns the number that the schema keeps of a class.
+fn class_number(class: FailureClass) -> i64 {
+    FailureClass::ALL.iter().position(|known| *known == class).map_or(0, |place| place as i64)
 }
 
 impl Found {
@@ -262,32 +352,48 @@ impl Found {
             let (number, bits): (Option<i64>, Option<i64>) = (row.get(number)?, row.get(number + 1)?);
             Ok(number.zip(bits).map(|(number, bits)| Token { number: number as u64, bits: bits as u64 }))
         };
+        let text = |column: usize| -> rusqlite::Result<Option<String>> {
+            let value = row.get_ref(column)?;
+            Ok(value.as_bytes_or_null()?.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
+        };
         Ok(Found {
             seq: row.get(0)?,
             queue: row.get(1)?,
+            kind: row.get(2)?,
+            key: text(3)?,
             facts: Facts {
-                state: state(row.get(2)?),
-                attempt: small(row, 3)?,
-                max_attempts: small(row, 4)?,
-                crashes: small(row, 5)?,
-                interruptions: u32::try_from(row.get::<_, i64>(6)?).unwrap_or(0),
-                cancel_asked: row.get::<_, i64>(7)? != 0,
+                state: state(row.get(4)?),
+                attempt: small(row, 5)?,
+                crashes: small(row, 6)?,
+                interruptions: u32::try_from(row.get::<_, i64>(7)?).unwrap_or(0),
+                outages: small(row, 8)?,
+                cancel_asked: row.get::<_, i64>(9)? != 0,
             },
-            token: token(8)?,
-            settled: token(10)?,
-            unique_key: row.get_ref(12)?.as_bytes_or_null()?.map(|text| String::from_utf8_lossy(text).into_owned()),
-            unique_scope: row.get(13)?,
-            reuse_ms: row.get(14)?,
-            worker: row.get_ref(15)?.as_blob_or_null()?.and_then(|id| id.try_into().ok()),
+            token: token(10)?,
+            settled: token(12)?,
+            unique_key: text(14)?,
+            unique_scope: row.get(15)?,
+            reuse_ms: row.get(16)?,
+            worker: row.get_ref(17)?.as_blob_or_null()?.and_then(|id| id.try_into().ok()),
         })
     }
 
-    /// Makes the facts of a job that was claimed by a statement of its own just now.
-    pub(crate) fn just_claimed(seq: i64, queue: i64, before: Facts, unique_scope: Option<i64>) -> Found {
+    /// Makes what is known of a ready job that a statement of its own is claiming, as far as its arrival needs it.
+    pub(crate) fn being_claimed(
+        seq: i64,
+        queue: i64,
+        kind: i64,
+        key: Option<String>,
+        unique_scope: Option<i64>,
+    ) -> Found {
+        let facts =
+            Facts { state: State::Ready, attempt: 0, crashes: 0, interruptions: 0, outages: 0, cancel_asked: false };
         Found {
             seq,
             queue,
-            facts: before,
+            kind,
+            key,
+            facts,
             token: None,
             settled: None,
             unique_key: None,
@@ -311,4 +417,9 @@ pub(crate) fn small(row: &Row<'_>, column: usize) -> rusqlite::Result<u16> {
 /// Returns a worker's id as SQLite takes it.
 pub(crate) fn blob(worker: WorkerId) -> [u8; 16] {
     *worker.as_bytes()
+}
+
+/// Reads a number of milliseconds.
+pub(crate) fn duration(ms: i64) -> Duration {
+    Duration::from_millis(ms.unsigned_abs())
 }

@@ -4,27 +4,30 @@
 use std::time::Duration;
 
 use longshore_core::{
-    ArtifactName, BootTime, Death, Error, JobId, Kept, Reason, Upkeep, UpkeepFailure, limits, millis,
+    ArtifactName, BootTime, Death, Gone, JobId, Kept, Reason, Rules, State, Upkeep, UpkeepFailure, limits, millis,
 };
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use crate::claim::{PRESENCE_GAP, bury};
-use crate::error;
 use crate::outage::{Moment, look_again};
 use crate::settle::lose;
-use crate::tx::Tx;
+use crate::tx::{Tx, state};
+use crate::workers;
 
 /// Leases that are looked at for each that may be taken: some have ended and prove nothing yet.
 const LOOKS: i64 = 10;
+
+/// Deletes a bounded number of rows that nobody needs any more; returns how many.
+type Forget = fn(&Tx<'_>, i64) -> rusqlite::Result<usize>;
 
 pub(crate) fn upkeep(tx: &mut Tx<'_>, upkeep: Upkeep) -> rusqlite::Result<Kept> {
     let limit = upkeep.limit.min(limits::UPKEEP_ROWS) as i64;
     let mut kept = Kept::default();
     if upkeep.rescue {
         let mut unproven = None;
-        let look = |tx: &Tx<'_>, limit| expired_leases(tx, limit, &mut unproven);
-        let rescued = rows(tx, "rescue", limit, &mut kept, look, |tx, (seq, death)| lose(tx, *seq, *death))?;
-        kept.rescued = rescued.len();
+        let look = |tx: &Tx<'_>, limit| expired_leases(tx, limit, upkeep.rules_level, &mut unproven);
+        let rescued = rows(tx, "rescue", limit, &mut kept, look, |tx, (seq, gone)| lose(tx, *seq, *gone))?;
+        kept.rescued = rescued.into_iter().flatten().collect();
         kept.again = unproven;
         if unproven.is_some() {
             // Writes something, so that the next look knows whether the disk takes it; a number that nobody uses is lost.
@@ -35,14 +38,19 @@ pub(crate) fn upkeep(tx: &mut Tx<'_>, upkeep: Upkeep) -> rusqlite::Result<Kept> 
     let late = rows(tx, "deadlines", limit, &mut kept, missed_deadlines, bury_all)?;
     let bury_all = |tx: &mut Tx<'_>, seq: &i64| bury(tx, *seq, Reason::UnknownKind, None);
     let unknown = rows(tx, "unknown kinds", limit, &mut kept, unknown_kinds, bury_all)?;
-    kept.buried = late.into_iter().chain(unknown).filter(|buried| *buried).count();
+    kept.buried = late.into_iter().chain(unknown).flatten().collect();
     let pruned = rows(tx, "prune", limit, &mut kept, old_jobs, |tx, seq| delete(tx, *seq))?;
     let pruned: Vec<Option<ArtifactName>> = pruned.into_iter().flatten().collect();
     kept.pruned = pruned.len();
     kept.artifacts = pruned.into_iter().flatten().collect();
     tx.bells.news |= kept.pruned > 0;
-    for (part, forget) in [("workers", forget_workers as fn(&Tx<'_>, i64) -> _), ("idempotency keys", forget_answers)] {
-        match undone_where_it_fails(tx, |tx| forget(tx, limit))? {
+    let forgets: [(_, Forget); 3] = [
+        ("workers", forget_workers),
+        ("registry of workers", workers::forget_gone),
+        ("idempotency keys", forget_answers),
+    ];
+    for (part, forget) in forgets {
+        match tx.undone_where_it_fails(|tx| forget(tx, limit))? {
             Ok(forgotten) => kept.more |= forgotten as i64 >= limit,
             Err(e) => kept.failed.push(UpkeepFailure::new(part, e)),
         }
@@ -60,7 +68,7 @@ fn rows<R, T>(
     look: impl FnOnce(&Tx<'_>, i64) -> rusqlite::Result<Vec<R>>,
     mut work: impl FnMut(&mut Tx<'_>, &R) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<Vec<T>> {
-    let rows = match undone_where_it_fails(tx, |tx| look(tx, limit))? {
+    let rows = match tx.undone_where_it_fails(|tx| look(tx, limit))? {
         Ok(rows) => rows,
         Err(e) => {
             kept.failed.push(UpkeepFailure::new(part, e));
@@ -68,13 +76,13 @@ fn rows<R, T>(
         }
     };
     let all =
-        undone_where_it_fails(tx, |tx| rows.iter().map(|row| work(tx, row)).collect::<rusqlite::Result<Vec<T>>>())?;
+        tx.undone_where_it_fails(|tx| rows.iter().map(|row| work(tx, row)).collect::<rusqlite::Result<Vec<T>>>())?;
     let done = match all {
         Ok(done) => done,
         Err(_) => {
             let (mut done, mut first) = (Vec::new(), None);
             for row in &rows {
-                match undone_where_it_fails(tx, |tx| work(tx, row))? {
+                match tx.undone_where_it_fails(|tx| work(tx, row))? {
                     Ok(one) => done.push(one),
                     Err(e) => first = first.or(Some(e)),
                 }
@@ -90,49 +98,27 @@ fn rows<R, T>(
     Ok(done)
 }
 
-/// Does a piece of work inside a savepoint. The inner error is that of the work alone, which is undone; the outer one, as that of a
-/// full disk, ends the whole transaction.
-fn undone_where_it_fails<T>(
-    tx: &mut Tx<'_>,
-    work: impl FnOnce(&mut Tx<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Result<T, Error>> {
-    let connection = tx.connection;
-    let execute = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(|_| ());
-    execute("SAVEPOINT part")?;
-    let mark = tx.mark();
-    let result = match work(tx) {
-        Ok(value) => Ok(value),
-        Err(e) if connection.is_autocommit() || error::is_full(&e) => return Err(e),
-        Err(e) => {
-            tx.rewind(mark);
-            execute("ROLLBACK TO part")?;
-            Err(error::of(e))
-        }
-    };
-    execute("RELEASE part")?;
-    Ok(result)
-}
-
 /// Returns whether some lease is over, for a look without the lock.
 pub(crate) fn some_lease_is_over(connection: &Connection, boot: BootTime) -> rusqlite::Result<bool> {
     let longest = boot.ms + millis(limits::LONGEST_LEASE);
-    connection.prepare_cached(include_str!("../sql/expired_leases.sql"))?.exists(params![
-        boot.boot.to_be_bytes(),
-        boot.ms,
-        longest,
-        1
-    ])
+    let leases = params![boot.boot.to_be_bytes(), boot.ms, longest, 1, Rules::LEVEL];
+    connection.prepare_cached(include_str!("../sql/expired_leases.sql"))?.exists(leases)
 }
 
-/// Returns jobs whose leases are over, where that proves that their workers are gone, and what that costs each. Where a lease proves nothing yet,
-/// notes how soon to look again.
-fn expired_leases(tx: &Tx<'_>, limit: i64, unproven: &mut Option<Duration>) -> rusqlite::Result<Vec<(i64, Death)>> {
+/// Returns jobs whose leases are over, where that proves that their workers are gone, and what it says of them. Those of queues whose rules the
+/// caller does not know are left alone. Where a lease proves nothing yet, notes how soon to look again.
+fn expired_leases(
+    tx: &Tx<'_>,
+    limit: i64,
+    rules_level: u16,
+    unproven: &mut Option<Duration>,
+) -> rusqlite::Result<Vec<(i64, Gone)>> {
     let boot = tx.settings.clock.boot_time(); // as late as can be: the work before this may have taken its time
     let now = Moment::now(&tx.settings.clock);
     let longest = boot.ms + millis(limits::LONGEST_LEASE);
     let mut lost = Vec::new();
     let mut statement = tx.connection.prepare_cached(include_str!("../sql/expired_leases.sql"))?;
-    let mut rows = statement.query(params![boot.boot.to_be_bytes(), boot.ms, longest, limit * LOOKS])?;
+    let mut rows = statement.query(params![boot.boot.to_be_bytes(), boot.ms, longest, limit * LOOKS, rules_level])?;
     while lost.len() < limit as usize
         && let Some(row) = rows.next()?
     {
@@ -140,9 +126,9 @@ fn expired_leases(tx: &Tx<'_>, limit: i64, unproven: &mut Option<Duration>) -> r
         let lease = row.get::<_, Option<i64>>(3)?.unwrap_or(millis(limits::LEASE));
         let proven = || tx.outage.is_some_and(|outage| outage.proves_death(lease, boot.ms - until, now));
         if rebooted {
-            lost.push((seq, Death::Interrupted));
+            lost.push((seq, Death::Interrupted.into()));
         } else if until > longest || proven() {
-            lost.push((seq, Death::Crashed));
+            lost.push((seq, Gone::LEASE_ENDED));
         } else {
             let again = look_again(lease);
             *unproven = Some(unproven.map_or(again, |sooner| sooner.min(again)));
@@ -216,19 +202,54 @@ fn old_jobs(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<Vec<i64>> {
     )
 }
 
+/// What is left of a deleted row.
+struct Deleted {
+    queue: i64,
+    kind: i64,
+    key: Option<String>,
+    state: State,
+    id: JobId,
+    artifact: Option<i64>,
+    has_large_payload: bool,
+    tags: Option<String>,
+}
+
 /// Deletes a finished job with all that belongs to it, and returns its artifact; the outer `None` where the job is not there.
 fn delete(tx: &mut Tx<'_>, seq: i64) -> rusqlite::Result<Option<Option<ArtifactName>>> {
-    let gone: Option<(i64, i64, [u8; 16], Option<i64>)> = tx
+    let gone = tx
         .connection
-        .prepare_cached("DELETE FROM job WHERE seq = ?1 RETURNING queue, state, id, artifact")?
-        .query_row([seq], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .prepare_cached(
+            "DELETE FROM job WHERE seq = ?1 RETURNING queue, kind, key, state, id, artifact, payload IS NULL, tags",
+        )?
+        .query_row([seq], |row| {
+            Ok(Deleted {
+                queue: row.get(0)?,
+                kind: row.get(1)?,
+                key: row.get(2)?,
+                state: state(row.get(3)?),
+                id: JobId::from_bytes(row.get(4)?),
+                artifact: row.get(5)?,
+                has_large_payload: row.get(6)?,
+                tags: row.get(7)?,
+            })
+        })
         .optional()?;
-    let Some((queue, state, id, artifact)) = gone else { return Ok(None) };
-    tx.connection.prepare_cached("DELETE FROM failure WHERE seq = ?1")?.execute([seq])?;
-    tx.connection.prepare_cached("DELETE FROM log WHERE seq = ?1")?.execute([seq])?;
-    tx.connection.prepare_cached("DELETE FROM unique_key WHERE seq = ?1")?.execute([seq])?;
-    tx.count(queue, crate::tx::state(state), -1);
-    Ok(Some(artifact.map(|claim| ArtifactName { job: JobId::from_bytes(id), claim: claim as u64 })))
+    let Some(Deleted { queue, kind, key, state, id, artifact, has_large_payload, tags }) = gone else {
+        return Ok(None);
+    };
+    let forget = |sql: &str| tx.connection.prepare_cached(sql)?.execute([seq]);
+    forget("DELETE FROM failure WHERE seq = ?1")?;
+    forget("DELETE FROM claim_log WHERE seq = ?1")?;
+    forget("DELETE FROM unique_key WHERE seq = ?1")?;
+    if has_large_payload {
+        forget("DELETE FROM job_payload WHERE seq = ?1")?;
+    }
+    // What another program made of the tags is nobody's any more, and found by nobody.
+    for tag in tags.and_then(|tags| serde_json::from_str::<Vec<String>>(&tags).ok()).unwrap_or_default() {
+        tx.connection.prepare_cached("DELETE FROM job_tag WHERE tag = ?1 AND seq = ?2")?.execute(params![tag, seq])?;
+    }
+    tx.moved(queue, kind, key.as_deref(), Some(state), None, 1);
+    Ok(Some(artifact.map(|claim| ArtifactName { job: id, claim: claim as u64 })))
 }
 
 /// Forgets workers that have not claimed anything for a day and hold nothing.

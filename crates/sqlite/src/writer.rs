@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::error;
 use crate::identity::Identity;
+use crate::layout;
 use crate::outage::{Moment, Outage};
 use crate::reserve::Reserve;
 use crate::tx::{Names, Tx};
@@ -237,6 +238,11 @@ impl Thread {
             if e.kind() == ErrorKind::Full {
                 return Err(batch);
             }
+            answer_all(batch, &e);
+            return Ok(());
+        }
+        if let Err(e) = layout::check_writer(&self.connection) {
+            self.roll_back();
             answer_all(batch, &e);
             return Ok(());
         }

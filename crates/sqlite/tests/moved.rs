@@ -5,8 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use longshore_core::{
-    Claim, Error, ErrorKind, JobId, NewJob, Nonce, Outcome, Payload, Queue, Settled, Settlement, Store, WorkerSecret,
-    limits,
+    Claim, Error, ErrorKind, JobId, Jobs, Kind, NewJob, Outcome, Payload, Settled, Settlement, WorkerSecret, limits,
 };
 use longshore_sqlite::rusqlite::{Connection, TransactionBehavior};
 use longshore_sqlite::{Options, Sqlite};
@@ -23,16 +22,10 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("data")).unwrap();
         let store = Sqlite::open(folder.path().join("data/jobs.db"), Options::default()).unwrap();
-        let _ = store.push(vec![job()]).await.unwrap();
-        let claim = Claim {
-            worker: WorkerSecret::new().id(),
-            nonce: Nonce::new(),
-            queues: vec!["default".parse().unwrap()],
-            kinds: vec!["work".parse().unwrap()],
-            limit: 1,
-            lease: limits::LEASE,
-            idle: true,
-        };
+        assert!(store.push(vec![job()]).await[0].is_ok());
+        let kind: Kind = "work".parse().unwrap();
+        let claim = Claim::new(WorkerSecret::new().id(), vec!["default".parse().unwrap()], vec![kind.into()]);
+        let claim = Claim { lease: limits::LEASE, idle: true, ..claim };
         let claimed = store.claim(claim).await.unwrap().jobs.pop().unwrap();
         let outcome = Outcome::Succeed { result: None };
         let settlement = Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
@@ -52,16 +45,16 @@ impl Bench {
 
     async fn works(&self) {
         self.ready().await.unwrap();
-        let _ = self.store.push(vec![job()]).await.unwrap();
+        assert!(self.store.push(vec![job()]).await[0].is_ok());
     }
 
     /// Makes sure that nothing is accepted, and that the error says why and what to do.
     async fn is_refused(&self, why: &str) {
         for round in 0..2 {
             let errors = [
-                self.store.push(vec![job()]).await.unwrap_err(),
+                self.store.push(vec![job()]).await.remove(0).unwrap_err(),
                 self.ready().await.unwrap_err(),
-                self.store.settle(vec![self.settlement.clone()]).await.unwrap_err(),
+                self.store.settle(vec![self.settlement.clone()]).await.remove(0).unwrap_err(),
             ];
             for error in errors {
                 let text = error.to_string();
@@ -74,7 +67,8 @@ impl Bench {
     /// Makes sure that a job which was finished meanwhile is settled, and that work goes on.
     async fn goes_on(&self) {
         self.works().await;
-        assert_eq!(self.store.settle(vec![self.settlement.clone()]).await.unwrap(), [Settled::Done]);
+        let settled = self.store.settle(vec![self.settlement.clone()]).await.remove(0);
+        assert_eq!(settled.unwrap(), Settled::Done);
     }
 }
 
@@ -150,7 +144,7 @@ async fn other_programs_that_come_and_go_are_no_reason_to_refuse() {
     let bench = Bench::new().await;
     for _ in 0..3 {
         let other = Sqlite::open(bench.file("jobs.db"), Options::default()).unwrap();
-        let _ = other.push(vec![job()]).await.unwrap();
+        assert!(other.push(vec![job()]).await[0].is_ok());
         drop(other);
         let connection = Connection::open(bench.file("jobs.db")).unwrap();
         connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Barrier;
 
-use longshore_core::{Claim, NewJob, Nonce, Payload, Queue, Settings, Upkeep, WorkerSecret, limits};
+use longshore_core::{Jobs, NewJob, Payload};
 use longshore_sqlite::{Options, Sqlite};
 
 #[test]
@@ -44,11 +44,12 @@ async fn second_store_in_a_process_keeps_the_locks_of_the_first() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("jobs.db");
     let first = Sqlite::open(&path, Options::default()).unwrap();
-    let _ = first.push(vec![job()]).await.unwrap();
+    assert!(first.push(vec![job()]).await[0].is_ok());
     let second = Sqlite::open(&path, Options::default()).unwrap();
     python(&path, "db.execute('SELECT count(*) FROM job').fetchall()");
     for store in [&first, &second] {
-        let _ = store.push(vec![job()]).await.expect("a push is accepted while another program comes and goes");
+        let pushed = store.push(vec![job()]).await.remove(0);
+        let _ = pushed.expect("a push is accepted while another program comes and goes");
     }
     assert_eq!(python(&path, "print(db.execute('SELECT count(*) FROM job').fetchone()[0])"), "3");
 }
@@ -88,34 +89,4 @@ fn path_that_is_a_folder_is_refused_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let error = Sqlite::open(folder.path(), Options::default()).unwrap_err();
     assert!(error.to_string().contains("it is a folder"), "{error}");
-}
-
-/// Files of programs that did not keep how long a lease is go on; a lease of theirs counts as one of 30 seconds.
-#[tokio::test]
-async fn file_that_does_not_know_how_long_leases_are_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("jobs.db");
-    let settings = Settings::default();
-    let open = || Sqlite::open(&path, Options::with(settings.clone())).unwrap();
-    let claim = |lease| Claim {
-        worker: WorkerSecret::new().id(),
-        nonce: Nonce::new(),
-        queues: vec!["default".parse().unwrap()],
-        kinds: vec!["work".parse().unwrap()],
-        limit: 1,
-        lease,
-        idle: true,
-    };
-    let store = open();
-    let _ = store.push(vec![job(), job()]).await.unwrap();
-    assert_eq!(store.claim(claim(limits::LEASE)).await.unwrap().jobs.len(), 1);
-    drop(store);
-    let older = rusqlite::Connection::open(&path).unwrap();
-    older.execute_batch("ALTER TABLE job DROP COLUMN lease_ms").unwrap();
-    drop(older);
-    let store = open();
-    assert_eq!(store.claim(claim(limits::LEASE)).await.unwrap().jobs.len(), 1);
-    settings.clock.advance(limits::LEASE);
-    let kept = store.upkeep(Upkeep { limit: limits::UPKEEP_ROWS, rescue: true }).await.unwrap();
-    assert_eq!(kept.rescued, 2);
 }

@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Claimed, JobId, NewJob, Nonce, Outcome, Payload, Queue, Settings, Settled, Settlement, State, Store, Upkeep,
-    When, WorkerSecret, limits,
+    Claim, Claimed, JobId, Jobs, Kind, NewJob, Outcome, Payload, Settings, Settled, Settlement, State, Upkeep, When,
+    WorkerSecret, limits,
 };
 use longshore_sqlite::{Options, Sqlite};
 use rusqlite::Connection;
-
-const UPKEEP: Upkeep = Upkeep { limit: limits::UPKEEP_ROWS, rescue: true };
 
 struct Bench {
     store: Sqlite,
@@ -30,20 +28,14 @@ impl Bench {
 
     async fn push(&self, jobs: Vec<NewJob>) -> Vec<JobId> {
         let ids = jobs.iter().map(|job| job.id).collect();
-        self.store.push(jobs).await.unwrap();
+        assert!(self.store.push(jobs).await.iter().all(Result::is_ok));
         ids
     }
 
     async fn take(&self, limit: usize) -> Vec<Claimed> {
-        let claim = Claim {
-            worker: WorkerSecret::new().id(),
-            nonce: Nonce::new(),
-            queues: vec!["default".parse().unwrap()],
-            kinds: vec!["work".parse().unwrap()],
-            limit,
-            lease: limits::LEASE,
-            idle: true,
-        };
+        let kind: Kind = "work".parse().unwrap();
+        let claim = Claim::new(WorkerSecret::new().id(), vec!["default".parse().unwrap()], vec![kind.into()]);
+        let claim = Claim { limit, idle: true, ..claim };
         self.store.claim(claim).await.unwrap().jobs
     }
 
@@ -53,8 +45,8 @@ impl Bench {
         let outcome = Outcome::Succeed { result: None };
         let settle =
             |job: Claimed| Settlement { id: job.id, token: job.token, outcome: outcome.clone(), progress: None };
-        let settled = self.store.settle(self.take(n).await.into_iter().map(settle).collect()).await.unwrap();
-        assert_eq!(settled, vec![Settled::Done; n]);
+        let settled = self.store.settle(self.take(n).await.into_iter().map(settle).collect()).await;
+        assert_eq!(settled.into_iter().map(Result::unwrap).collect::<Vec<_>>(), vec![Settled::Done; n]);
         ids
     }
 
@@ -95,7 +87,9 @@ async fn part_that_fails_stops_no_other_part() {
         let over = bench.finished(2).await;
         bench
             .by_hand
-            .execute_batch("INSERT INTO failure (seq, n, at, attempt, message) SELECT seq, 1, 0, 1, 'x' FROM job")
+            .execute_batch(
+                "INSERT INTO failure (seq, n, at, class, attempt, message) SELECT seq, 1, 0, 0, 1, 'x' FROM job",
+            )
             .unwrap();
         let lost = bench.push(vec![job()]).await;
         assert_eq!(bench.take(1).await.len(), 1);
@@ -104,13 +98,13 @@ async fn part_that_fails_stops_no_other_part() {
         let raise = format!("CREATE TRIGGER refuses {trigger} BEGIN SELECT RAISE(ABORT, 'not today'); END");
         bench.by_hand.execute_batch(&raise).unwrap();
         bench.settings.clock.advance(limits::LEASE + Duration::from_secs(1));
-        let kept = bench.store.upkeep(UPKEEP).await.expect("the other parts are done");
+        let kept = bench.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.expect("the other parts are done");
         assert_eq!(kept.failed.iter().map(|failure| failure.part).collect::<Vec<_>>(), [part], "{trigger}");
         assert!(kept.failed[0].message.contains("not today"), "{}", kept.failed[0]);
         assert!(!kept.more, "a part that fails for all is not tried again at once");
         let done = |this: &str, count: usize| if this == part { 0 } else { count };
         assert_eq!(
-            (kept.rescued, kept.buried, kept.pruned),
+            (kept.rescued.len(), kept.buried.len(), kept.pruned),
             (done("rescue", 1), done("deadlines", 1), done("prune", 2)),
             "{trigger}"
         );
@@ -119,7 +113,7 @@ async fn part_that_fails_stops_no_other_part() {
         assert_eq!(bench.states(&over).await, vec![(part == "prune").then_some(State::Succeeded); 2]);
         bench.assert_counted();
         bench.by_hand.execute_batch("DROP TRIGGER refuses").unwrap();
-        assert_eq!(bench.store.upkeep(UPKEEP).await.unwrap().failed, [], "{trigger}");
+        assert_eq!(bench.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap().failed, [], "{trigger}");
         bench.assert_counted();
     }
 }
@@ -131,7 +125,7 @@ async fn row_that_a_part_fails_for_stops_no_other_row() {
     let raise = "CREATE TRIGGER refuses BEFORE DELETE ON job WHEN OLD.seq = (SELECT min(seq) FROM job)
                  BEGIN SELECT RAISE(ABORT, 'not this one'); END";
     bench.by_hand.execute_batch(raise).unwrap();
-    let kept = bench.store.upkeep(UPKEEP).await.unwrap();
+    let kept = bench.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap();
     assert_eq!((kept.pruned, kept.failed.len()), (2, 1));
     assert!(kept.failed[0].message.starts_with("1 of 3 jobs"), "{}", kept.failed[0]);
     assert_eq!(bench.states(&over).await, [Some(State::Succeeded), None, None]);

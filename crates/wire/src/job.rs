@@ -39,10 +39,12 @@ pub struct Job {
     pub tags: Vec<String>,
     /// Attempts begun, the running one included.
     pub attempt: u16,
-    /// Attempts allowed.
+    /// Attempts allowed: granted by the worker that claimed it last; before that, what it asked for, or 20.
     pub max_attempts: u16,
     /// Worker processes that died with it.
     pub crashes: u16,
+    /// Attempts in a row that ended in an outage of something that the job needs; they cost no attempt.
+    pub outages: u16,
     /// Runs that ended through no fault of the job.
     pub interruptions: u32,
     /// How long one attempt may take.
@@ -93,8 +95,16 @@ pub struct FailedAttempt {
     #[serde(with = "text")]
     #[schemars(with = "schema::Time")]
     pub at: Timestamp,
+    /// When it started, where that is known.
+    #[serde(with = "text::option")]
+    #[schemars(with = "Option<schema::Time>")]
+    pub started_at: Option<Timestamp>,
+    /// What kind of failure it was: `retry`, `fatal`, `outage`, `crash` or `corrupt`.
+    pub class: String,
     /// Which attempt it was.
     pub attempt: u16,
+    /// The number of its claim, by which its log is asked for: `/v1/jobs/{id}/log?claim=…`.
+    pub claim: Option<u64>,
     /// The worker that ran it.
     pub worker: Option<String>,
     /// What went wrong.
@@ -130,6 +140,7 @@ impl From<Snapshot> for Job {
             max_attempts: job.max_attempts,
             crashes: job.crashes,
             interruptions: job.interruptions,
+            outages: job.outages,
             timeout_ms: millis(job.timeout),
             deadline: job.deadline,
             created_at: job.created_at,
@@ -160,7 +171,10 @@ impl From<Failure> for FailedAttempt {
     fn from(failure: Failure) -> Self {
         FailedAttempt {
             at: failure.at,
+            started_at: failure.started_at,
+            class: failure.class.as_str().to_owned(),
             attempt: failure.attempt,
+            claim: failure.claim,
             worker: failure.worker.as_ref().map(WorkerId::to_string),
             message: failure.message,
         }

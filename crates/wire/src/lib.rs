@@ -20,7 +20,7 @@
 //!
 //! let job: NewJob = json::parse(br#"{"kind": "email", "payload": {"to": "ada"}, "queue": "mail", "priority": 5}"#)?;
 //! let job = job.into_new()?;
-//! assert_eq!((job.queue.as_str(), job.priority, job.max_attempts), ("mail", 5, 20));
+//! assert_eq!((job.queue.as_str(), job.priority, job.max_attempts), ("mail", 5, None));
 //!
 //! let wrong = json::parse::<NewJob>(br#"{"kind": "email", "priority": "high"}"#).unwrap_err();
 //! assert_eq!(wrong.to_string(), r#"priority: expected a whole number from -100 to 100, got string "high""#);
@@ -40,6 +40,7 @@ mod links;
 mod page;
 mod queue;
 mod pause;
+mod worker;
 mod health;
 mod problem;
 mod wrong_field;
@@ -65,4 +66,5 @@ pub use pushed::{Pushed, existing};
 pub use queue::{Counts, Queue, Queues};
 pub use reuse::Reuse;
 pub use unique::{Scope, Unique};
+pub use worker::{Worker, Workers, WorkersQuery};
 pub use wrong_field::WrongField;

@@ -171,8 +171,8 @@ impl NewJob {
             unique: unique.as_ref().map(Unique::from),
             reuse: reuse.as_ref().map(Reuse::from),
             alias: alias.as_ref().map(ToString::to_string),
-            max_attempts: Some(*max_attempts),
-            timeout_ms: Some(to_ms(*timeout)),
+            max_attempts: *max_attempts,
+            timeout_ms: timeout.map(to_ms),
             deadline,
             deadline_in_ms,
             tags: tags.iter().map(ToString::to_string).collect(),
@@ -241,8 +241,8 @@ impl NewJob {
             job.set("reuse.within_ms", Some(ms(*within_ms)), set)?;
         }
         job.set("alias", alias.as_deref().map(str::parse), |job, alias| job.alias = Some(alias))?;
-        job.set("max_attempts", max_attempts.map(Ok), |job, attempts| job.max_attempts = attempts)?;
-        job.set("timeout_ms", timeout_ms.map(ms), |job, timeout| job.timeout = timeout)?;
+        job.set("max_attempts", max_attempts.map(Ok), |job, attempts| job.max_attempts = Some(attempts))?;
+        job.set("timeout_ms", timeout_ms.map(ms), |job, timeout| job.timeout = Some(timeout))?;
         let deadline = deadline.as_deref().map(str::parse);
         job.set("deadline", deadline, |job, deadline| job.deadline = Some(When::At(deadline)))?;
         job.set("deadline_in_ms", deadline_in_ms.map(ms), |job, after| job.deadline = Some(When::In(after)))?;
@@ -408,8 +408,8 @@ mod tests {
             job.unique = self.maybe(|random| core::Unique { key: random.label(), scope: random.scope() });
             job.reuse = self.maybe(|random| core::Reuse { key: random.label(), within: random.period(limits::AHEAD) });
             job.alias = self.maybe(Random::label);
-            job.max_attempts = self.0.u16(1..=limits::ATTEMPTS);
-            job.timeout = self.period(limits::TIMEOUT).max(Duration::from_millis(1));
+            job.max_attempts = self.0.bool().then(|| self.0.u16(1..=limits::ATTEMPTS));
+            job.timeout = self.0.bool().then(|| self.period(limits::TIMEOUT).max(Duration::from_millis(1)));
             job.deadline = self.maybe(Random::when);
             job.tags = (0..self.0.usize(..=limits::TAGS)).map(|_| self.label()).collect();
             job

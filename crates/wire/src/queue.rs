@@ -64,7 +64,7 @@ impl From<QueueStats> for Queue {
                 cancelled: stats.count(State::Cancelled),
             },
             oldest_ready_ms: stats.oldest_ready.map(millis),
-            paused: stats.paused.map(Pause::from),
+            paused: stats.rules.pause.map(Pause::from),
         }
     }
 }

@@ -4,6 +4,7 @@ use longshore::handler::Fatal;
 use longshore::{Ctx, Longshore, Progress, Result};
 use longshore_examples::{CountWords, Counted, store};
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 async fn count_words(job: CountWords, ctx: Ctx) -> Result<Counted> {
     let words: Vec<&str> = job.text.split_whitespace().collect();
@@ -20,6 +21,13 @@ async fn count_words(job: CountWords, ctx: Ctx) -> Result<Counted> {
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let longshore = Longshore::connect(&store()).await?;
-    let ended = longshore.worker().handle(count_words).concurrency(4).run().await?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let asked = async move {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    let ended = longshore.worker().handle(count_words).concurrency(4).run_until(asked).await?;
     std::process::exit(ended.exit_code());
 }

@@ -66,11 +66,13 @@ fn a_foreign_database_and_what_is_none_are_left_alone() {
 }
 
 #[test]
-fn a_newer_schema_is_refused() {
+fn layout_that_this_program_may_not_write_is_refused() {
     let home = Home::new();
     home.ok(&["queues", "--store", "sqlite:new.db"]);
     let database = rusqlite::Connection::open(home.path().join("new.db")).unwrap();
     database.pragma_update(None, "user_version", 99).unwrap();
+    home.ok(&["queues", "--store", "sqlite:new.db"]); // a newer layout alone is none of its business
+    database.execute_batch("UPDATE store SET oldest_program = 99").unwrap();
     drop(database);
     assert!(home.fails(69, &["queues", "--store", "sqlite:new.db"]).contains("use a newer longshore"));
 }

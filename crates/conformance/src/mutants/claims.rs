@@ -5,8 +5,11 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use longshore_core::{
-    Claim, Claims, Error, ErrorKind, Filter, Kind, NewJob, Nonce, Pushed, Snapshot, State, WorkerSecret,
+    Claim, Claims, Error, ErrorKind, Filter, Kind, KnownKind, NewJob, Nonce, Pushed, Rules, Snapshot, State,
+    WorkerSecret,
 };
+
+use crate::bench::UnwrapEach;
 
 use crate::pause::pause;
 
@@ -19,7 +22,9 @@ pub(in super::super) struct ClaimsInTwoSteps;
 impl Bug for ClaimsInTwoSteps {
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
         let ready = inside.all(Filter { state: Some(State::Ready), ..Filter::default() }).await?;
-        let fits = |job: &Snapshot| claim.queues.contains(&job.queue) && claim.kinds.contains(&job.kind);
+        let fits = |job: &Snapshot| {
+            claim.queues.contains(&job.queue) && claim.kinds.iter().any(|known| known.kind == job.kind)
+        };
         let candidates: Vec<_> = ready.into_iter().filter(fits).map(|job| job.id).collect();
         pause().await;
         let limit = claim.limit;
@@ -68,11 +73,11 @@ pub(in super::super) struct ClaimsEveryKind(Mutex<BTreeSet<Kind>>);
 impl Bug for ClaimsEveryKind {
     async fn push(&self, inside: &Inside, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
         self.0.lock().unwrap().extend(jobs.iter().map(|job| job.kind.clone()));
-        inside.store.push(jobs).await
+        inside.store.push(jobs).await.whole()
     }
 
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
-        let kinds = self.0.lock().unwrap().iter().cloned().collect();
+        let kinds = self.0.lock().unwrap().iter().cloned().map(KnownKind::from).collect();
         inside.store.claim(Claim { kinds, ..claim }).await
     }
 }
@@ -104,7 +109,8 @@ pub(in super::super) struct ClaimsOfThePaused;
 impl Bug for ClaimsOfThePaused {
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
         for queue in &claim.queues {
-            inside.store.resume(queue.clone()).await?;
+            let rules = inside.store.rules(queue.clone()).await?;
+            let _ = inside.store.change_rules(queue.clone(), rules.version, Rules::default()).await?;
         }
         inside.store.claim(claim).await
     }

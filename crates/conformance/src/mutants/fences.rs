@@ -6,6 +6,8 @@ use std::sync::Mutex;
 use async_trait::async_trait;
 use longshore_core::{BootTime, Claim, Claims, Error, Renewal, Renewed, Settled, Settlement, State, Token, millis};
 
+use crate::bench::UnwrapEach;
+
 use super::sick::{Bug, Inside};
 
 #[derive(Default)]
@@ -17,7 +19,7 @@ impl Bug for SettlesById {
         for settlement in &mut settlements {
             settlement.token = inside.newest(settlement.id).map_or(settlement.token, |(job, _)| job.token);
         }
-        inside.store.settle(settlements).await
+        inside.store.settle(settlements).await.whole()
     }
 }
 
@@ -32,7 +34,7 @@ impl Bug for SettlesByState {
                 settlement.token = inside.newest(settlement.id).map_or(settlement.token, |(job, _)| job.token);
             }
         }
-        inside.store.settle(settlements).await
+        inside.store.settle(settlements).await.whole()
     }
 }
 
@@ -49,7 +51,7 @@ impl Bug for FencesByAttempt {
                 *token = newest.token;
             }
         }
-        inside.store.settle(settlements).await
+        inside.store.settle(settlements).await.whole()
     }
 }
 
@@ -66,7 +68,7 @@ impl Bug for FencesByWorker {
                 *token = newest.token;
             }
         }
-        inside.store.settle(settlements).await
+        inside.store.settle(settlements).await.whole()
     }
 }
 
@@ -79,7 +81,7 @@ impl Bug for RenewsById {
         for renewal in &mut renewals {
             renewal.token = inside.newest(renewal.id).map_or(renewal.token, |(job, _)| job.token);
         }
-        inside.store.renew(renewals).await
+        inside.store.renew(renewals).await.whole()
     }
 }
 
@@ -102,7 +104,7 @@ impl Bug for RefusesLateSettles {
         let boot = inside.clock.boot_time();
         let ends = renewals.iter().map(|renewal| (renewal.token, millis(renewal.lease)));
         self.0.lock().unwrap().extend(ends.map(|(token, lease)| (token, BootTime { ms: boot.ms + lease, ..boot })));
-        inside.store.renew(renewals).await
+        inside.store.renew(renewals).await.whole()
     }
 
     async fn settle(&self, inside: &Inside, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
@@ -113,7 +115,7 @@ impl Bug for RefusesLateSettles {
             if end.is_some_and(|end| end.boot != now.boot || end.ms <= now.ms) {
                 answers.push(Settled::Lost);
             } else {
-                answers.extend(inside.store.settle(vec![settlement]).await?);
+                answers.extend(inside.store.settle(vec![settlement]).await.whole()?);
             }
         }
         Ok(answers)
@@ -128,7 +130,7 @@ pub(in super::super) struct ForgetsSettles(Mutex<HashSet<Token>>);
 impl Bug for ForgetsSettles {
     async fn settle(&self, inside: &Inside, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
         let tokens: Vec<_> = settlements.iter().map(|settlement| settlement.token).collect();
-        let mut answers = inside.store.settle(settlements).await?;
+        let mut answers = inside.store.settle(settlements).await.whole()?;
         for (token, answer) in tokens.into_iter().zip(&mut answers) {
             if *answer == Settled::Done && !self.0.lock().unwrap().insert(token) {
                 *answer = Settled::Lost;

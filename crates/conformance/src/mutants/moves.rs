@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use longshore_core::{
-    Acted, Action, Claim, Claims, Death, Error, Filter, JobId, Kept, Outcome, QueueStats, Renewal, Settings, Settled,
-    Settlement, Snapshot, State, Upkeep, WorkerSecret, limits,
+    Acted, Action, Claim, Claims, Death, Error, Filter, Gone, JobId, Kept, Moved, Outcome, QueueStats, Renewal,
+    Settings, Settled, Settlement, Snapshot, State, Upkeep, WorkerSecret, limits,
 };
+
+use crate::bench::UnwrapEach;
 
 use crate::pause::pause;
 
@@ -34,7 +36,7 @@ impl Bug for RescuesTheLiving {
             let running = inside.all(Filter { state: Some(State::Running), ..Filter::default() }).await?;
             let held = running.into_iter().filter_map(|job| inside.newest(job.id));
             let end = |id, token| Renewal { id, token, lease: Duration::ZERO, progress: None };
-            let _all_held = inside.store.renew(held.map(|(job, _)| end(job.id, job.token)).collect()).await?;
+            let _all_held = inside.store.renew(held.map(|(job, _)| end(job.id, job.token)).collect()).await.whole()?;
         }
         inside.store.upkeep(upkeep).await
     }
@@ -82,7 +84,7 @@ impl Bug for ReleaseBurnsAnAttempt {
                 *outcome = Outcome::Retry { delay: Duration::ZERO, message: "handed back".into() };
             }
         }
-        inside.store.settle(settlements).await
+        inside.store.settle(settlements).await.whole()
     }
 }
 
@@ -91,8 +93,8 @@ pub(in super::super) struct CrashesAreInterruptions;
 
 #[async_trait]
 impl Bug for CrashesAreInterruptions {
-    async fn release_worker(&self, inside: &Inside, worker: WorkerSecret, _: Death) -> Result<usize, Error> {
-        inside.store.release_worker(worker, Death::Interrupted).await
+    async fn release(&self, inside: &Inside, worker: WorkerSecret, _: Gone) -> Result<Vec<Moved>, Error> {
+        inside.store.release(worker, Death::Interrupted.into()).await
     }
 }
 
@@ -112,7 +114,7 @@ impl Bug for RetriesInTwoTransactions {
             self.0.lock().unwrap().extend(&moved);
             pause().await; // whoever is dropped here leaves the job nowhere
         }
-        let answers = inside.store.settle(settlements).await?;
+        let answers = inside.store.settle(settlements).await.whole()?;
         self.0.lock().unwrap().retain(|id| !moved.contains(id));
         Ok(answers)
     }
@@ -133,7 +135,7 @@ impl Bug for ForgetsRetryDelays {
                 *delay = Duration::ZERO;
             }
         }
-        inside.store.settle(settlements).await
+        inside.store.settle(settlements).await.whole()
     }
 }
 
@@ -166,8 +168,8 @@ impl Bug for UpkeepWithoutBounds {
         let mut sum = Kept::default();
         loop {
             let kept = inside.store.upkeep(upkeep).await?;
-            sum.rescued += kept.rescued;
-            sum.buried += kept.buried;
+            sum.rescued.extend(kept.rescued);
+            sum.buried.extend(kept.buried);
             sum.pruned += kept.pruned;
             sum.artifacts.extend(kept.artifacts);
             if !kept.more {

@@ -9,6 +9,8 @@ use longshore_core::{
     Claim, Claims, Error, Filter, Instead, JobId, NewJob, Pushed, Snapshot, State, UniqueScope, When,
 };
 
+use crate::bench::UnwrapEach;
+
 use crate::pause::pause;
 
 use super::sick::{Bug, Inside};
@@ -28,7 +30,7 @@ impl Bug for AnswersBeforeInsert {
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
         let waiting = std::mem::take(&mut *self.0.lock().unwrap());
         pause().await; // whoever is dropped here takes along what waited
-        let _too_late_to_tell = inside.store.push(waiting).await?;
+        let _too_late_to_tell = inside.store.push(waiting).await.whole()?;
         inside.store.claim(claim).await
     }
 }
@@ -47,7 +49,7 @@ impl Bug for RingsBeforeInsert {
         while self.0.load(Ordering::SeqCst) == looks && Instant::now() < listened_to {
             pause().await;
         }
-        inside.store.push(jobs).await
+        inside.store.push(jobs).await.whole()
     }
 
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
@@ -66,7 +68,7 @@ impl Bug for DuplicatesRepeats {
         let mut answers = Vec::new();
         for job in jobs {
             let id = if inside.state(job.id).await?.is_some() { JobId::new(&job.queue) } else { job.id };
-            let _another = inside.store.push(vec![NewJob { id, ..job.clone() }]).await?;
+            let _another = inside.store.push(vec![NewJob { id, ..job.clone() }]).await.whole()?;
             answers.push(Pushed::Created(job.id));
         }
         Ok(answers)
@@ -89,11 +91,11 @@ impl Bug for ReadsThenInserts {
             if job.unique.is_some() {
                 pause().await;
             }
-            let pushed = inside.store.push(vec![job.clone()]).await?;
+            let pushed = inside.store.push(vec![job.clone()]).await.whole()?;
             let another_came = matches!(pushed[..], [Pushed::Existing { by: Instead::Unique, .. }]);
             // Nobody had the key when it looked, so this one has it, too.
             answers.extend(if free && another_came {
-                inside.store.push(vec![NewJob { unique: None, ..job }]).await?
+                inside.store.push(vec![NewJob { unique: None, ..job }]).await.whole()?
             } else {
                 pushed
             });
@@ -108,7 +110,12 @@ pub(in super::super) struct IgnoresRunAt;
 #[async_trait]
 impl Bug for IgnoresRunAt {
     async fn push(&self, inside: &Inside, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
-        inside.store.push(jobs.into_iter().map(|job| NewJob { when: When::NOW, ..job }).collect()).await
+        inside
+            .store
+            .push(jobs.into_iter().map(|job| NewJob { when: When::NOW, ..job }).collect())
+            .await
+            .into_iter()
+            .collect()
     }
 }
 
@@ -118,7 +125,12 @@ pub(in super::super) struct IgnoresDeadlines;
 #[async_trait]
 impl Bug for IgnoresDeadlines {
     async fn push(&self, inside: &Inside, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
-        inside.store.push(jobs.into_iter().map(|job| NewJob { deadline: None, ..job }).collect()).await
+        inside
+            .store
+            .push(jobs.into_iter().map(|job| NewJob { deadline: None, ..job }).collect())
+            .await
+            .into_iter()
+            .collect()
     }
 }
 
@@ -135,7 +147,7 @@ impl Bug for LosesKeysOfTheDead {
             let holds = |other: &&Snapshot| key.is_some() && other.unique_key == key && other.queue == job.queue;
             match dead.iter().find(holds).filter(|other| other.id != job.id) {
                 Some(other) => answers.push(Pushed::Existing { id: other.id, by: Instead::Unique }),
-                None => answers.extend(inside.store.push(vec![job]).await?),
+                None => answers.extend(inside.store.push(vec![job]).await.whole()?),
             }
         }
         Ok(answers)

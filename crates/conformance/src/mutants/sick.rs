@@ -4,10 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
+use longshore_core::store::each;
+
+use crate::bench::UnwrapEach;
 use longshore_core::{
-    Acted, Action, Artifacts, Capabilities, Claim, Claimed, Claims, Clock, Death, Error, Filter, JobId, Kept, Label,
-    Listed, NewJob, NewPause, Page, Pause, Pushed, Queue, QueueName, QueueStats, Renewal, Renewed, Settings, Settled,
-    Settlement, Snapshot, State, Status, Store, Token, Upkeep, Wakeups, WorkerId, WorkerSecret, limits,
+    Acted, Action, Answers, Artifacts, Capabilities, Claim, Claimed, Claims, Clock, Error, Filter, Gone, JobId, Jobs,
+    Kept, Label, Listed, Logs, Moved, NewJob, Page, Pushed, QueueName, QueueStats, Queues, Renewal, Renewed, Rules,
+    RulesChange, Settings, Settled, Settlement, Snapshot, State, Status, Store, Timestamp, Token, Upkeep, Wakeups,
+    WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers, limits,
 };
 
 use crate::Fixture;
@@ -28,7 +32,7 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
     }
 
     async fn push(&self, inside: &Inside, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
-        inside.store.push(jobs).await
+        inside.store.push(jobs).await.whole()
     }
 
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
@@ -36,19 +40,29 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
     }
 
     async fn renew(&self, inside: &Inside, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
-        inside.store.renew(renewals).await
+        inside.store.renew(renewals).await.whole()
     }
 
     async fn settle(&self, inside: &Inside, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
-        inside.store.settle(settlements).await
+        inside.store.settle(settlements).await.whole()
     }
 
-    async fn release_worker(&self, inside: &Inside, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
-        inside.store.release_worker(worker, death).await
+    async fn release(&self, inside: &Inside, worker: WorkerSecret, gone: Gone) -> Result<Vec<Moved>, Error> {
+        inside.store.release(worker, gone).await
     }
 
     async fn upkeep(&self, inside: &Inside, upkeep: Upkeep) -> Result<Kept, Error> {
         inside.store.upkeep(upkeep).await
+    }
+
+    async fn change_rules(
+        &self,
+        inside: &Inside,
+        queue: QueueName,
+        expected: u64,
+        rules: Rules,
+    ) -> Result<RulesChange, Error> {
+        inside.store.change_rules(queue, expected, rules).await
     }
 
     async fn act(&self, inside: &Inside, id: JobId, action: Action) -> Result<Acted, Error> {
@@ -158,9 +172,9 @@ struct Mutated<B> {
 }
 
 #[async_trait]
-impl<B: Bug> Queue for Mutated<B> {
-    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
-        self.bug.push(&self.inside, jobs).await
+impl<B: Bug> Jobs for Mutated<B> {
+    async fn push(&self, jobs: Vec<NewJob>) -> Answers<Pushed> {
+        each(jobs.len(), self.bug.push(&self.inside, jobs).await)
     }
 
     async fn claim(&self, claim: Claim) -> Result<Claims, Error> {
@@ -170,33 +184,22 @@ impl<B: Bug> Queue for Mutated<B> {
         Ok(claims)
     }
 
-    async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
-        self.bug.renew(&self.inside, renewals).await
+    async fn renew(&self, renewals: Vec<Renewal>) -> Answers<Renewed> {
+        each(renewals.len(), self.bug.renew(&self.inside, renewals).await)
     }
 
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
-        self.bug.settle(&self.inside, settlements).await
+    async fn settle(&self, settlements: Vec<Settlement>) -> Answers<Settled> {
+        each(settlements.len(), self.bug.settle(&self.inside, settlements).await)
     }
 
-    async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
-        self.bug.release_worker(&self.inside, worker, death).await
+    async fn release(&self, worker: WorkerSecret, gone: Gone) -> Result<Vec<Moved>, Error> {
+        self.bug.release(&self.inside, worker, gone).await
     }
 
     async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
         self.bug.upkeep(&self.inside, upkeep).await
     }
 
-    fn wakeups(&self) -> &Wakeups {
-        self.inside.store.wakeups()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.inside.store.capabilities()
-    }
-}
-
-#[async_trait]
-impl<B: Bug> Store for Mutated<B> {
     async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
         let jobs = self.inside.store.get(ids).await?;
         Ok(jobs.into_iter().map(|job| self.bug.show(job?)).collect())
@@ -215,27 +218,62 @@ impl<B: Bug> Store for Mutated<B> {
         Ok(Listed { jobs: jobs.into_iter().filter_map(|job| self.bug.show(job)).collect(), next })
     }
 
+    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
+        self.bug.act(&self.inside, id, action).await
+    }
+}
+
+#[async_trait]
+impl<B: Bug> Queues for Mutated<B> {
+    async fn now(&self) -> Result<Timestamp, Error> {
+        self.inside.store.now().await
+    }
+
     async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
         Ok(self.inside.store.queues().await?.into_iter().map(|stats| self.bug.count(stats)).collect())
     }
 
-    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
-        self.bug.act(&self.inside, id, action).await
+    async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {
+        self.inside.store.rules(queue).await
     }
 
+    async fn change_rules(&self, queue: QueueName, expected: u64, rules: Rules) -> Result<RulesChange, Error> {
+        self.bug.change_rules(&self.inside, queue, expected, rules).await
+    }
+}
+
+#[async_trait]
+impl<B: Bug> Logs for Mutated<B> {
     async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
         self.inside.store.write_log(id, token, text).await
     }
 
-    async fn log(&self, id: JobId) -> Result<Option<String>, Error> {
-        self.inside.store.log(id).await
+    async fn log(&self, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error> {
+        self.inside.store.log(id, claim).await
+    }
+}
+
+#[async_trait]
+impl<B: Bug> Workers for Mutated<B> {
+    async fn note_worker(&self, id: WorkerId, note: WorkerNote) -> Result<(), Error> {
+        self.inside.store.note_worker(id, note).await
     }
 
-    async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
-        self.inside.store.pause(queue, pause).await
+    async fn forget_worker(&self, id: WorkerId) -> Result<(), Error> {
+        self.inside.store.forget_worker(id).await
     }
 
-    async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
-        self.inside.store.resume(queue).await
+    async fn workers(&self, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
+        self.inside.store.workers(after, limit).await
+    }
+}
+
+impl<B: Bug> Store for Mutated<B> {
+    fn wakeups(&self) -> &Wakeups {
+        self.inside.store.wakeups()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inside.store.capabilities()
     }
 }

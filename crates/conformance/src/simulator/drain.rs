@@ -2,7 +2,7 @@
 
 use longshore_core::{Claim, Nonce, Outcome, Settlement, Upkeep, WorkerSecret, limits};
 
-use crate::bench::{kind, queue};
+use crate::bench::{known, queue};
 
 use super::UNIT;
 use super::calls::{Ask, KeepUp, ResumeQueue, Settle};
@@ -26,7 +26,7 @@ pub(super) async fn drain(net: &Net) {
     let worker = WorkerSecret::new();
     for _ in 0..ROUNDS {
         sleep(ROUND).await;
-        let upkeep = Upkeep { limit: limits::UPKEEP_ROWS, rescue: true };
+        let upkeep = Upkeep::new(limits::UPKEEP_ROWS, true);
         net.send(WHO, KeepUp(upkeep)).await.expect("nothing goes wrong any more");
         while work_off(net, &worker).await {}
         if net.with_ledger(|ledger| ledger.known(|job| !job.state.is_final())).is_empty() {
@@ -48,15 +48,11 @@ pub(super) async fn drain(net: &Net) {
 
 /// Claims jobs and ends them; returns whether there were any.
 async fn work_off(net: &Net, worker: &WorkerSecret) -> bool {
-    let claim = Claim {
-        worker: worker.id(),
-        nonce: Nonce(net.any()),
-        queues: QUEUES.map(queue).to_vec(),
-        kinds: KINDS.map(kind).to_vec(),
-        limit: 100,
-        lease: UNIT,
-        idle: true,
-    };
+    let mut claim = Claim::new(worker.id(), QUEUES.map(queue).to_vec(), known(KINDS));
+    claim.nonce = Nonce(net.any());
+    claim.limit = 100;
+    claim.lease = UNIT;
+    claim.idle = true;
     let jobs = net.send(WHO, Ask(claim)).await.expect("nothing goes wrong any more").jobs;
     let end = |job: &longshore_core::Claimed| Settlement {
         id: job.id,

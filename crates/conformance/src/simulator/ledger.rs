@@ -157,7 +157,7 @@ impl Ledger {
             };
             assert_eq!(stats.counts, State::ALL.map(count), "counts of queue {}", stats.queue);
             let paused = self.paused.get(&stats.queue).is_some_and(|until| until.is_none_or(|until| until > now));
-            assert_eq!(stats.paused.is_some(), paused, "queue {} is paused", stats.queue);
+            assert_eq!(stats.paused().is_some(), paused, "queue {} is paused", stats.queue);
         }
         for entry in &self.entries {
             if let Some(unique) = &entry.new.unique {
@@ -214,9 +214,9 @@ pub(super) fn facts(job: &Snapshot) -> Facts {
     Facts {
         state: job.state,
         attempt: job.attempt,
-        max_attempts: job.max_attempts,
         crashes: job.crashes,
         interruptions: job.interruptions,
+        outages: job.outages,
         cancel_asked: job.cancel_asked,
     }
 }

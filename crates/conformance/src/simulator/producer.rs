@@ -49,7 +49,7 @@ fn asked_again(net: &Net, new: NewJob) -> Option<NewJob> {
 fn new_job(net: &Net) -> NewJob {
     let mut new = job_of(net.choice(&worker::QUEUES), net.choice(&worker::KINDS));
     new.priority = net.dice(0..5) as i16 - 2;
-    new.max_attempts = net.dice(1..4) as u16;
+    new.max_attempts = Some(net.dice(1..4) as u16);
     if net.chance(300) {
         new.when = When::In(UNIT * net.dice(1..20));
     }

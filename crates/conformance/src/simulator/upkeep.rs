@@ -12,7 +12,7 @@ pub(super) async fn keep_up(net: Rc<Net>, who: String) {
     loop {
         sleep(net.dice(0..6)).await;
         let limit = net.choice(&[1, 3, limits::UPKEEP_ROWS]);
-        let upkeep = Upkeep { limit, rescue: !net.chance(100) };
+        let upkeep = Upkeep::new(limit, !net.chance(100));
         let _next_time = net.send(&who, KeepUp(upkeep)).await;
     }
 }

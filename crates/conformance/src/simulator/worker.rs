@@ -7,7 +7,7 @@ use longshore_core::{
     WorkerSecret,
 };
 
-use crate::bench::{kind, queue};
+use crate::bench::{known, queue};
 
 use super::UNIT;
 use super::calls::{Ask, Release, Renew, Settle};
@@ -22,15 +22,12 @@ const LEASE: u32 = 3;
 
 pub(super) async fn work(net: Rc<Net>, who: String, secret: WorkerSecret) {
     loop {
-        let claim = Claim {
-            worker: secret.id(),
-            nonce: Nonce(net.any()),
-            queues: any_queues(&net),
-            kinds: KINDS.map(kind)[net.dice(0..2) as usize..].to_vec(),
-            limit: net.dice(1..4) as usize,
-            lease: UNIT * LEASE,
-            idle: true,
-        };
+        let kinds = known(KINDS)[net.dice(0..2) as usize..].to_vec();
+        let mut claim = Claim::new(secret.id(), any_queues(&net), kinds);
+        claim.nonce = Nonce(net.any());
+        claim.limit = net.dice(1..4) as usize;
+        claim.lease = UNIT * LEASE;
+        claim.idle = true;
         let Ok(claims) = net.insist(&who, Ask(claim)).await else { return }; // somebody said that it is gone
         if claims.jobs.is_empty() {
             sleep(net.dice(0..4)).await;
@@ -95,7 +92,7 @@ async fn settle(net: &Net, who: &str, jobs: Vec<Claimed>, outcome: Option<Outcom
     let settlement = |job: Claimed| Settlement {
         id: job.id,
         token: job.token,
-        outcome: outcome.clone().unwrap_or_else(|| any_outcome(net)),
+        outcome: outcome.clone().unwrap_or_else(|| any_outcome(net, &job)),
         progress: None,
     };
     let settled = net.insist(who, Settle(jobs.into_iter().map(settlement).collect())).await;
@@ -107,14 +104,18 @@ fn renewal(net: &Net, job: &Claimed) -> Renewal {
     Renewal { id: job.id, token: job.token, lease: UNIT * LEASE, progress }
 }
 
-fn any_outcome(net: &Net) -> Outcome {
+fn any_outcome(net: &Net, job: &Claimed) -> Outcome {
     let delay = UNIT * net.dice(0..4);
     match net.dice(0..12) {
         0..5 => {
             let result = Stored::Inline(Output::new("text/plain", net.any().to_string()));
             Outcome::Succeed { result: Some(result) }
         }
-        5..8 => Outcome::Retry { delay, message: "not this time".into() },
+        5..7 if job.attempt >= job.max_attempts => {
+            Outcome::Bury { reason: Reason::Exhausted, message: "not this time".into() }
+        }
+        5..7 => Outcome::Retry { delay, message: "not this time".into() },
+        7 => Outcome::Outage { delay, message: "not reachable".into() },
         8 => Outcome::Snooze { delay },
         9 => Outcome::Release,
         10 => Outcome::Bury { reason: Reason::Fatal, message: "no use".into() },

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::{JoinError, JoinHandle};
+use tracing::Instrument;
 
-use crate::handler::{self, Ctx, Then};
-use crate::{ArtifactName, Backend, Claimed, Outcome, Output, Reason, Settlement, limits};
+use crate::handler::{self, Ctx};
+use crate::middleware::{Middleware, Next};
+use crate::observer::Event;
+use crate::{ArtifactName, AttemptEnd, Backend, Claimed, Output, Settlement, WorkerId, decide, limits};
 
 use super::dispatcher::Slot;
 use super::registry::Registered;
@@ -26,12 +29,21 @@ pub(crate) enum Stop {
     Shutdown,
 }
 
-/// How an attempt ended.
+impl Stop {
+    /// Returns how an attempt ended that gave way; `None` where nothing it says counts any more.
+    fn end(self) -> Option<AttemptEnd> {
+        match self {
+            Stop::Lost => None,
+            Stop::Cancelled => Some(AttemptEnd::Cancelled),
+            Stop::LeaseEnded | Stop::Shutdown => Some(AttemptEnd::Interrupted),
+        }
+    }
+}
+
+/// How a handler ended.
 enum Ended {
     Returned(handler::Result<Output>),
     Panicked(String),
-    /// It did its work, but what came of it cannot be kept.
-    Failed(String),
     /// With what the handler had to say when it was told to stop.
     TimedOut(Duration, String),
     Stopped(Stop),
@@ -40,18 +52,21 @@ enum Ended {
 /// One attempt, from claim to settlement.
 pub(crate) struct Attempt {
     pub(crate) backend: Backend,
+    pub(crate) worker: WorkerId,
     pub(crate) job: Arc<Claimed>,
     pub(crate) ctx: Ctx,
     pub(crate) handler: Registered,
+    pub(crate) middleware: Arc<[Middleware]>,
     pub(crate) slot: Slot,
     pub(crate) stop: oneshot::Receiver<Stop>,
 }
 
 impl Attempt {
-    /// Runs it; `None` means that the job was lost and nothing is to be settled.
+    /// Runs it: start, perform, write the log, keep the result, decide. `None` means that the job was lost and nothing is to be settled.
     pub(crate) async fn run(self) -> Option<Settlement> {
-        let Attempt { backend, job, ctx, handler, slot, mut stop } = self;
-        let task = tokio::spawn((handler.run)(job.payload.clone(), ctx.clone(), slot));
+        let Attempt { backend, worker, job, ctx, handler, middleware, slot, mut stop } = self;
+        backend.observers().tell(Event::Started { job: &job, worker });
+        let task = start(&job, worker, &ctx, &handler, &middleware, slot);
         // Most handlers are done before anybody needs a timer, and timers are not free.
         tokio::task::yield_now().await;
         let (ended, told) = tokio::select! {
@@ -63,29 +78,41 @@ impl Attempt {
             write_log(&backend, &job, &ctx).await;
         }
         // A handler that was told to stop and finished all the same has its result kept.
-        let goes_on = !told
+        let may_stop = !told
             && match stop.try_recv() {
                 Ok(_) => false,
                 Err(TryRecvError::Empty) => true,
                 Err(TryRecvError::Closed) => return None, // there is no dispatcher any more that would settle
             };
-        let backoff = |attempt| handler.terms.retry.delay(attempt);
-        let outcome = match ended {
-            Ended::Stopped(Stop::Lost) => return None,
+        let end = match ended {
             Ended::Returned(Ok(output)) => tokio::select! {
-                kept = keep(&backend, &job, output) => match kept {
-                    Ok(outcome) => outcome,
-                    Err(message) => decide(&job, Ended::Failed(message), backoff),
-                },
-                why = stopped(&mut stop), if goes_on => match why {
-                    Stop::Lost => return None,
-                    why => decide(&job, Ended::Stopped(why), backoff),
-                },
+                kept = keep(&backend, &job, output) => kept,
+                why = stopped(&mut stop), if may_stop => why.end()?,
             },
-            ended => decide(&job, ended, backoff),
+            Ended::Returned(Err(error)) => AttemptEnd::Failed(error),
+            Ended::Panicked(message) => AttemptEnd::Panicked(message),
+            Ended::TimedOut(after, message) => AttemptEnd::TimedOut { after, message },
+            Ended::Stopped(why) => why.end()?,
         };
+        let outcome = decide(&job, &handler.policy, end, fastrand::f64());
         Some(Settlement { id: job.id, token: job.token, outcome, progress: ctx.latest.last() })
     }
+}
+
+/// Starts the handler in a span that names the job, so that the handler's own log lines carry it.
+fn start(
+    job: &Claimed,
+    worker: WorkerId,
+    ctx: &Ctx,
+    handler: &Registered,
+    middleware: &[Middleware],
+    slot: Slot,
+) -> JoinHandle<handler::Result<Output>> {
+    let Claimed { id, kind, queue, attempt, .. } = job;
+    let span = tracing::info_span!("job", job = %id, %kind, %queue, attempt, %worker);
+    let first = span.in_scope(|| Next((handler.run)(job.payload.clone(), ctx.clone(), slot)));
+    let wrapped = middleware.iter().rev().fold(first, |next, middleware| middleware.around(ctx.clone(), next));
+    tokio::spawn(wrapped.run().instrument(span))
 }
 
 /// Waits for the handler, its time-out, or a reason to stop it; returns whether there was such a reason. A handler that is to stop
@@ -159,55 +186,25 @@ fn panic_message(panic: Box<dyn Any + Send>) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "(no message)".into())
 }
 
-/// Returns what to write for an attempt that brought no result.
-///
-/// A failure is retried after `backoff(attempt)` until the job's attempts are used up; a snooze and an interruption by our own
-/// shutdown cost no attempt.
-fn decide(job: &Claimed, ended: Ended, backoff: impl Fn(u16) -> Duration) -> Outcome {
-    let failed = |delay, message: String| {
-        if job.attempt >= job.max_attempts {
-            Outcome::Bury { reason: Reason::Exhausted, message }
-        } else {
-            Outcome::Retry { delay, message }
-        }
-    };
-    match ended {
-        Ended::Returned(Ok(_)) => unreachable!("a result is kept, not decided on"),
-        Ended::Returned(Err(handler::Error { then, message })) => match then {
-            Then::Retry => failed(backoff(job.attempt), message),
-            Then::RetryIn(delay) => failed(delay.min(limits::AHEAD), message),
-            Then::Bury => Outcome::Bury { reason: Reason::Fatal, message },
-            Then::Snooze(delay) => Outcome::Snooze { delay: delay.min(limits::AHEAD) },
-            Then::Cancel => Outcome::Cancel,
-        },
-        Ended::Failed(message) => failed(backoff(job.attempt), message),
-        Ended::Panicked(message) => failed(backoff(job.attempt), format!("panicked: {message}")),
-        Ended::TimedOut(after, said) => {
-            let gap = if said.is_empty() { "" } else { ": " };
-            failed(backoff(job.attempt), format!("timed out after {after:?}{gap}{said}"))
-        }
-        Ended::Stopped(Stop::Cancelled) => Outcome::Cancel,
-        Ended::Stopped(Stop::Shutdown | Stop::LeaseEnded | Stop::Lost) => Outcome::Release,
-    }
-}
-
-/// Keeps a result where it belongs and returns the outcome that points at it; or why it cannot be kept.
+/// Keeps a result where it belongs; or says why it cannot be kept.
 ///
 /// The handler's work is not thrown away because a disk is full or a share is away for a moment.
-async fn keep(backend: &Backend, job: &Claimed, output: Output) -> Result<Outcome, String> {
+async fn keep(backend: &Backend, job: &Claimed, output: Output) -> AttemptEnd {
     if output.content_type == "application/json" && output.body == "null" {
-        return Ok(Outcome::Succeed { result: None });
+        return AttemptEnd::Returned(None);
     }
     if output.body.len() > limits::RESULT_BYTES {
         let message = format!("result has {} bytes, more than {}", output.body.len(), limits::RESULT_BYTES);
-        return Ok(Outcome::Bury { reason: Reason::Fatal, message });
+        return AttemptEnd::Failed(handler::Error::fatal(message));
     }
     let name = ArtifactName { job: job.id, claim: job.token.number };
     let mut wait = Duration::from_millis(100);
     loop {
         match backend.keep(name, output.clone()).await {
-            Ok(stored) => return Ok(Outcome::Succeed { result: Some(stored) }),
-            Err(e) if wait > KEEP_PATIENCE => return Err(format!("cannot keep the result: {e}")),
+            Ok(stored) => return AttemptEnd::Returned(Some(stored)),
+            Err(e) if wait > KEEP_PATIENCE => {
+                return AttemptEnd::Failed(handler::Error::retry(format!("cannot keep the result: {e}")));
+            }
             Err(e) => tracing::warn!(job = %job.id, error = %e, "cannot keep a result; will try again"),
         }
         tokio::time::sleep(wait).await;
@@ -217,45 +214,3 @@ async fn keep(backend: &Backend, job: &Claimed, output: Output) -> Result<Outcom
 
 /// The longest wait between two tries to keep a result.
 const KEEP_PATIENCE: Duration = Duration::from_secs(10);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{JobId, Payload, QueueName, Token};
-
-    fn job(attempt: u16) -> Claimed {
-        Claimed {
-            id: JobId::new(&QueueName::default()),
-            token: Token::new(1),
-            queue: QueueName::default(),
-            kind: "x".parse().unwrap(),
-            payload: Payload::parse("{}").unwrap(),
-            attempt,
-            max_attempts: 3,
-            crashes: 0,
-            timeout: Duration::from_secs(1),
-        }
-    }
-
-    fn ended(error: handler::Error) -> Ended {
-        Ended::Returned(Err(error))
-    }
-
-    #[test]
-    fn a_failure_is_retried_until_attempts_are_used_up() {
-        let backoff = |attempt: u16| Duration::from_secs(u64::from(attempt));
-        let retried = decide(&job(2), ended(handler::Error::retry("no")), backoff);
-        assert_eq!(retried, Outcome::Retry { delay: Duration::from_secs(2), message: "no".into() });
-        let buried = decide(&job(3), Ended::Panicked("no".into()), backoff);
-        assert_eq!(buried, Outcome::Bury { reason: Reason::Exhausted, message: "panicked: no".into() });
-    }
-
-    #[test]
-    fn a_fatal_failure_is_not_retried_and_a_shutdown_costs_nothing() {
-        let never = |_| panic!("no backoff is asked for");
-        let fatal = decide(&job(1), ended(handler::Error::fatal("no")), never);
-        assert_eq!(fatal, Outcome::Bury { reason: Reason::Fatal, message: "no".into() });
-        assert_eq!(decide(&job(3), Ended::Stopped(Stop::Shutdown), never), Outcome::Release);
-        assert_eq!(decide(&job(3), Ended::Stopped(Stop::Cancelled), never), Outcome::Cancel);
-    }
-}

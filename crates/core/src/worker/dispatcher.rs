@@ -1,31 +1,35 @@
 //! The dispatcher: one event loop that owns everything a worker knows. `select → event → handle`.
 //!
-//! At most one claim and one settle are under way at a time; finished jobs wait for the settle under way and go together with
-//! the next, so that an idle worker settles at once and a busy one in batches.
+//! What it has in hand is [`Load`], what it knows of waiting jobs is [`Fetch`], and outcomes on their way are [`Settling`]; each of them says
+//! what to do next as a value, and only the dispatcher does it.
 
-use std::collections::HashMap;
-use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::handler::{Ctx, Latest, States};
+use crate::handler::{self, Ctx, Latest, States};
+use crate::observer;
 use crate::state::runs_alone;
 use crate::{
-    Backend, Claim, Claimed, Claims, Ear, Effect, Error, ErrorKind, JobId, Nonce, Outcome, Settled, Settlement, Token,
-    WorkerId, limits,
+    Answers, AttemptEnd, Backend, Claim, Claimed, Claims, Ear, Error, ErrorKind, JobPolicy, Kind, Outcome, Settled,
+    Settlement, Token, WorkerId, WorkerNote, decide, limits,
 };
 
 use super::attempt::{Attempt, Stop};
-use super::fetch::{Backoff, Fetch, LONGEST_LOOK, SHORTEST_LOOK, SHOW_EVERY};
+use super::fetch::{Fetch, LONGEST_LOOK, Next, View};
 use super::keeper::{Hold, Keeper};
+use super::load::Load;
 use super::registry::Registry;
+use super::settling::{Done, Settling, Verdict};
 use super::{Ended, Plan, Report};
 
 /// How long a worker that is to end goes on trying to settle with a store that does not answer.
 const LAST_TRIES: Duration = Duration::from_secs(10);
+
+/// So many outcomes at most go in one call with the next claim.
+const TOGETHER: usize = 4;
 
 /// What a [`Running`](super::Running) worker is told.
 #[derive(Debug)]
@@ -39,25 +43,28 @@ pub(crate) enum Command {
 
 /// What happens to a worker.
 pub(crate) enum Event {
-    Claimed(Result<Claims, Error>),
+    Claimed(Claim, Result<Claims, Error>),
     /// An attempt is over, with what is to be settled.
     Over(Token, Option<Settlement>),
-    /// A slot is free again.
-    Freed,
+    /// A handler of this kind has returned, and its slot is free.
+    Freed(Kind),
     /// The store says that another has the job.
     Lost(Token),
     /// The store could not be reached for a whole lease, and the kind asks to stop then.
     LeaseEnded(Token),
     CancelAsked(Token),
-    Settled(Vec<Settlement>, Result<Vec<Settled>, Error>),
+    Settled(Answers<Settled>),
 }
 
 /// A place to run one job in; says so when it is dropped.
-pub(crate) struct Slot(mpsc::UnboundedSender<Event>);
+pub(crate) struct Slot {
+    inbox: mpsc::UnboundedSender<Event>,
+    kind: Kind,
+}
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let _ = self.0.send(Event::Freed); // a dispatcher that is gone counts no slots
+        let _ = self.inbox.send(Event::Freed(self.kind.clone())); // a dispatcher that is gone counts no slots
     }
 }
 
@@ -69,9 +76,10 @@ struct Over {
 }
 
 impl Over {
-    fn unless_told(inbox: mpsc::UnboundedSender<Event>, job: &Claimed) -> Self {
-        let message = "the attempt broke off outside its handler: a bug, or no more threads to be had".to_owned();
-        let outcome = Outcome::Retry { delay: LONGEST_LOOK, message };
+    fn unless_told(inbox: mpsc::UnboundedSender<Event>, job: &Claimed, policy: &JobPolicy) -> Self {
+        let message = "the attempt broke off outside its handler: a bug, or no more threads to be had";
+        let end = AttemptEnd::Failed(handler::Error::retry_in(LONGEST_LOOK, message));
+        let outcome = decide(job, policy, end, fastrand::f64());
         let settlement = Settlement { id: job.id, token: job.token, outcome, progress: None };
         Over { inbox, token: job.token, settlement: Some(settlement) }
     }
@@ -88,17 +96,10 @@ impl Drop for Over {
 enum Phase {
     Working,
     Quiet,
-    /// Waits for running jobs until then.
-    Draining(Instant),
+    /// Waits for running jobs until then; `None` waits for as long as it takes.
+    Draining(Option<Instant>),
     /// Has told every job to stop; gives up on what is left by then.
     Cancelling(Instant),
-}
-
-struct Running {
-    id: JobId,
-    /// Gone once the attempt was told to stop.
-    stop: Option<oneshot::Sender<Stop>>,
-    alone: bool,
 }
 
 pub(crate) struct Dispatcher {
@@ -114,13 +115,16 @@ pub(crate) struct Dispatcher {
     work: Ear,
     cancels: Ear,
     phase: Phase,
-    running: HashMap<Token, Running>,
-    unsettled: Vec<Settlement>,
-    settling: usize,
-    settle_retry: Backoff,
-    settle_one_by_one: bool,
+    load: Load,
     fetch: Fetch,
+    settling: Settling,
+    /// Whether a running job was called off since the claim under way was sent.
+    cancel_rang: bool,
     cut_short: bool,
+    /// Since when every slot is held by a handler that should have returned.
+    stuck_since: Option<Instant>,
+    told_stuck: bool,
+    note_at: Instant,
     report: Report,
 }
 
@@ -135,17 +139,20 @@ impl Dispatcher {
     ) -> Result<Self, Error> {
         let (inbox, events) = mpsc::unbounded_channel();
         let keeper = Keeper::start(backend.clone(), plan.lease, inbox.clone())?;
+        let now = Instant::now();
         Ok(Dispatcher {
             work: backend.wakeups().work(),
             cancels: backend.wakeups().cancels(),
             report: Report { slots: plan.concurrency, ..Report::default() },
             phase: Phase::Working,
-            running: HashMap::new(),
-            unsettled: Vec::new(),
-            settling: 0,
-            settle_retry: Backoff::new(),
-            settle_one_by_one: false,
+            load: Load::new(plan.concurrency),
+            fetch: Fetch::begin(now),
+            settling: Settling::new(),
+            cancel_rang: false,
             cut_short: false,
+            stuck_since: None,
+            told_stuck: false,
+            note_at: now,
             backend,
             registry,
             states,
@@ -155,38 +162,40 @@ impl Dispatcher {
             commands,
             events,
             inbox,
-            fetch: Fetch::begin(),
         })
     }
 
     pub(crate) async fn run(mut self) -> Ended {
-        tracing::info!(worker = %self.worker, kinds = ?self.plan.kinds, slots = self.plan.concurrency, "worker started");
+        let kinds: Vec<_> = self.plan.kinds.iter().map(|(known, _)| known.kind.as_str()).collect();
+        tracing::info!(worker = %self.worker, ?kinds, slots = self.plan.concurrency, "worker started");
         let ended = loop {
             if let Some(ended) = self.ended() {
                 break ended;
             }
-            self.settle();
-            self.claim();
+            self.act();
             let wake_at = self.wake_at();
             tokio::select! {
                 Some(event) = self.events.recv() => {
                     self.handle(event);
-                    self.hear_all();
+                    self.handle_all();
                     // Attempts that can end now have their turn first: what is over then is settled in the same batch.
                     tokio::task::yield_now().await;
-                    self.hear_all();
+                    self.handle_all();
                 }
                 Some(command) = self.commands.recv() => self.obey(command),
-                () = self.work.heard(), if self.phase == Phase::Working => self.fetch.hungry = true,
-                () = self.cancels.heard() => self.fetch.cancel_rang = true,
+                () = self.work.heard(), if self.phase == Phase::Working => self.fetch.notified(),
+                () = self.cancels.heard() => self.cancel_rang = true,
                 () = tokio::time::sleep_until(wake_at.into()) => self.look_at_the_time(),
             }
         };
         tracing::info!(worker = %self.worker, ?ended, settled = self.report.settled, "worker ended");
+        if let Err(e) = self.backend.forget_worker(self.worker).await {
+            tracing::debug!(worker = %self.worker, error = %e, "the registry forgets the worker by itself, later");
+        }
         ended
     }
 
-    fn hear_all(&mut self) {
+    fn handle_all(&mut self) {
         while let Ok(event) = self.events.try_recv() {
             self.handle(event);
         }
@@ -194,25 +203,26 @@ impl Dispatcher {
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Claimed(answer) => self.claimed(answer),
+            Event::Claimed(claim, answer) => self.claimed(&claim, answer),
             Event::Over(token, settlement) => self.over(token, settlement),
-            Event::Freed => self.report.slots_used -= 1,
+            Event::Freed(kind) => self.load.free(&kind),
             Event::Lost(token) => self.stop(token, Stop::Lost),
             Event::LeaseEnded(token) => self.stop(token, Stop::LeaseEnded),
             Event::CancelAsked(token) => self.stop(token, Stop::Cancelled),
-            Event::Settled(settlements, answer) => self.settled(settlements, answer),
+            Event::Settled(answers) => self.settled(answers),
         }
     }
 
     fn obey(&mut self, command: Command) {
-        let now = Instant::now();
         match (command, self.phase) {
             (Command::Quiet, Phase::Working) => self.phase = Phase::Quiet,
             (Command::Resume, Phase::Quiet) => {
                 self.phase = Phase::Working;
-                self.fetch.hungry = true;
+                self.fetch.notified();
             }
-            (Command::Drain, Phase::Working | Phase::Quiet) => self.phase = Phase::Draining(now + self.plan.grace),
+            (Command::Drain, Phase::Working | Phase::Quiet) => {
+                self.phase = Phase::Draining(Instant::now().checked_add(self.plan.grace));
+            }
             (Command::Cancel, Phase::Working | Phase::Quiet | Phase::Draining(_)) => self.cancel_all(),
             (Command::Report(answer), _) => {
                 let _ = answer.send(self.report()); // whoever asked may be gone
@@ -223,123 +233,174 @@ impl Dispatcher {
 
     fn report(&self) -> Report {
         Report {
-            running: self.running.values().map(|running| running.id).collect(),
-            stuck: self.report.slots_used.saturating_sub(self.running.len()),
-            unsettled: self.unsettled.len() + self.settling,
+            running: self.load.jobs(),
+            slots_used: self.load.taken(),
+            stuck: self.load.stuck(),
+            unsettled: self.settling.len(),
             ..self.report.clone()
         }
     }
 
     /// Does what is due by time alone.
     fn look_at_the_time(&mut self) {
-        let now = Instant::now();
-        if now >= self.fetch.look_at {
-            self.fetch.hungry = true;
-        }
-        if matches!(self.phase, Phase::Draining(until) if now >= until) {
+        if matches!(self.phase, Phase::Draining(Some(until)) if Instant::now() >= until) {
             self.cancel_all();
         }
     }
 
     /// Returns when to wake up without any event.
     fn wake_at(&self) -> Instant {
-        let far = Instant::now() + LONGEST_LOOK;
-        let look = match self.phase {
-            Phase::Working if self.fetch.under_way => far,
-            Phase::Working if self.appetite() > 0 && self.fetch.hungry => self.fetch.retry.not_before,
-            Phase::Working if self.appetite() > 0 || self.is_yielding() => {
-                self.fetch.look_at.max(self.fetch.retry.not_before)
-            }
-            Phase::Draining(until) | Phase::Cancelling(until) => until,
-            Phase::Working | Phase::Quiet => far,
+        let now = Instant::now();
+        let claim = match self.fetch.decide(now, self.view()) {
+            Next::Wait(until) => Some(until),
+            Next::Claim(_) => None, // all its queues wait for the answer to a repeat
         };
-        let settle = if self.may_settle() { self.settle_retry.not_before } else { far };
-        let repeat =
-            if self.fetch.unanswered.is_some() && !self.fetch.under_way { self.fetch.retry.not_before } else { far };
-        let show = if self.may_show() { self.fetch.show_at.max(self.fetch.retry.not_before) } else { far };
-        look.min(settle).min(repeat).min(show).min(far)
+        let phase = match self.phase {
+            Phase::Draining(until) => until,
+            Phase::Cancelling(until) => Some(until),
+            Phase::Working | Phase::Quiet => None,
+        };
+        let settle = self.settling.wake_at(now, self.holds_back_releases());
+        let stuck_for = if self.told_stuck { self.plan.stuck } else { self.plan.stuck / 3 };
+        let stuck = self.stuck_since.map(|since| since + stuck_for);
+        let note = self.is_alive().then_some(self.note_at);
+        let all = [claim, phase, settle, stuck, note, self.fetch.repeat_at(now)];
+        all.into_iter().flatten().min().unwrap_or(now + LONGEST_LOOK)
+    }
+
+    // ---- acting ----
+
+    /// Sends what is to be sent: outcomes and the next claim, in one call where both are due.
+    fn act(&mut self) {
+        self.note_stuck();
+        self.note_worker();
+        let settlements = self.settling.next(self.holds_back_releases());
+        let claim = self.next_claim();
+        let (backend, inbox) = (self.backend.clone(), self.inbox.clone());
+        // A gone dispatcher's jobs fall to their leases.
+        match (settlements.is_empty(), claim) {
+            (true, None) => {}
+            (true, Some(claim)) => self.send_claim(claim),
+            (false, None) => drop(tokio::spawn(async move {
+                let _ = inbox.send(Event::Settled(backend.settle(settlements).await));
+            })),
+            // A few outcomes and the claim cost less in one call. Many are better written while the claim is under way.
+            (false, Some(claim)) if settlements.len() > TOGETHER => {
+                drop(tokio::spawn(async move {
+                    let _ = inbox.send(Event::Settled(backend.settle(settlements).await));
+                }));
+                self.send_claim(claim);
+            }
+            (false, Some(claim)) => drop(tokio::spawn(async move {
+                let (settled, claims) = backend.settle_and_claim(settlements, claim.clone()).await;
+                let _ = inbox.send(Event::Settled(settled));
+                let _ = inbox.send(Event::Claimed(claim, claims));
+            })),
+        }
+        if let Some(claim) = self.fetch.repeat(Instant::now()) {
+            self.report.claims += 1;
+            self.cancel_rang = true; // a late answer's leases are old: they are renewed at once
+            self.send_claim(claim);
+        }
+    }
+
+    fn send_claim(&mut self, claim: Claim) {
+        let (backend, inbox) = (self.backend.clone(), self.inbox.clone());
+        tokio::spawn(async move {
+            let answer = backend.claim(claim.clone()).await;
+            let _ = inbox.send(Event::Claimed(claim, answer)); // a gone dispatcher's jobs fall to their leases
+        });
+    }
+
+    /// Returns the fresh claim that is to be sent now.
+    fn next_claim(&mut self) -> Option<Claim> {
+        let now = Instant::now();
+        let Next::Claim(limit) = self.fetch.decide(now, self.view()) else { return None };
+        let queues = self.fetch.answering(self.plan.turns.next());
+        if queues.is_empty() {
+            return None;
+        }
+        let mut claim = Claim::new(self.worker, queues, self.load.wanted(&self.plan.kinds));
+        claim.limit = limit;
+        claim.lease = self.plan.lease;
+        claim.idle = self.load.is_idle();
+        self.fetch.sent(now, limit);
+        self.report.claims += 1;
+        self.cancel_rang = false;
+        Some(claim)
+    }
+
+    fn view(&self) -> View {
+        // Finished jobs may wait to be settled beside as many that run, but not while the store does not take them.
+        let may_wait = if self.settling.has_failed() { 0 } else { self.plan.concurrency };
+        View {
+            works: self.phase == Phase::Working && self.stuck_since.is_none(),
+            may_show: matches!(self.phase, Phase::Working | Phase::Quiet) && self.stuck_since.is_none(),
+            free_slots: self.load.free_slots(self.settling.len(), may_wait),
+            is_idle: self.load.is_idle(),
+            runs_alone: self.load.runs_alone(),
+            is_stuck: self.load.stuck() > 0,
+        }
+    }
+
+    /// Returns whether a job that is handed back could be brought right back by a claim under way.
+    fn holds_back_releases(&self) -> bool {
+        self.phase != Phase::Working && self.fetch.is_under_way()
+    }
+
+    /// Returns whether the worker can do something, or will be able to.
+    fn is_alive(&self) -> bool {
+        !self.told_stuck
+    }
+
+    /// Notes in the store that the worker is alive, and what it does.
+    fn note_worker(&mut self) {
+        let now = Instant::now();
+        if !self.is_alive() || now < self.note_at {
+            return;
+        }
+        self.note_at = now + limits::WORKER_NOTE;
+        let mut note = WorkerNote::of_this_process();
+        note.queues = self.plan.turns.names();
+        note.kinds = self.plan.kinds.iter().map(|(known, _)| known.kind.clone()).collect();
+        note.slots = self.plan.concurrency;
+        note.running = self.load.running();
+        note.jobs = self.load.jobs();
+        note.jobs.truncate(limits::WORKER_JOBS);
+        note.stuck = self.load.stuck();
+        note.quiet = self.phase != Phase::Working;
+        let (backend, worker) = (self.backend.clone(), self.worker);
+        tokio::spawn(async move {
+            if let Err(e) = backend.note_worker(worker, note).await {
+                tracing::debug!(%worker, error = %e, "cannot note the worker in the registry; will try again");
+            }
+        });
+    }
+
+    /// Notes when every slot is held by a handler that should have returned: nothing more can be done here then. Says so when that lasts.
+    fn note_stuck(&mut self) {
+        if !self.load.is_all_stuck() {
+            (self.stuck_since, self.told_stuck) = (None, false);
+            return;
+        }
+        let since = *self.stuck_since.get_or_insert_with(Instant::now);
+        if since.elapsed() >= self.plan.stuck / 3 && !self.told_stuck {
+            self.told_stuck = true;
+            let slots = self.plan.concurrency;
+            self.backend.observers().tell(observer::Event::Stuck { worker: self.worker, slots });
+            let (backend, worker) = (self.backend.clone(), self.worker);
+            tokio::spawn(async move { backend.forget_worker(worker).await }); // it looks alive no longer
+        }
     }
 
     // ---- claiming ----
 
-    fn free_slots(&self) -> usize {
-        // Finished jobs may wait to be settled beside as many that run, but not while the store does not take them.
-        let may_wait = if self.settle_retry.has_failed() { 0 } else { self.plan.concurrency };
-        let too_many = (self.unsettled.len() + self.settling).saturating_sub(may_wait);
-        self.plan.concurrency.saturating_sub(self.report.slots_used.max(self.running.len() + too_many))
-    }
-
-    fn is_idle(&self) -> bool {
-        self.report.slots_used == 0 && self.running.is_empty()
-    }
-
-    /// Returns how many jobs the worker could take now.
-    fn appetite(&self) -> usize {
-        match self.free_slots() {
-            _ if self.phase != Phase::Working => 0,
-            _ if self.running.values().any(|running| running.alone) => 0,
-            _ if self.is_yielding() && !self.is_idle() => 0,
-            free => free,
-        }
-    }
-
-    /// Returns whether the worker holds back for a job that must run alone. One whose blocking handler is stuck never becomes
-    /// idle, so it does not try.
-    fn is_yielding(&self) -> bool {
-        let stuck = self.report.slots_used > self.running.len();
-        !stuck && self.fetch.yield_until.is_some_and(|until| Instant::now() < until)
-    }
-
-    /// Returns whether a claim for nothing may be sent, only to be seen.
-    fn may_show(&self) -> bool {
-        matches!(self.phase, Phase::Working | Phase::Quiet) && !self.fetch.under_way
-    }
-
-    fn claim(&mut self) {
-        let wanted = self.appetite();
-        let unanswered = self.fetch.unanswered.is_some();
-        // While it yields, a claim for nothing still says whether the job that must run alone is waiting.
-        let now = Instant::now();
-        let look = self.phase == Phase::Working && self.is_yielding() && now >= self.fetch.look_at;
-        let show = self.may_show() && now >= self.fetch.show_at;
-        let may = wanted > 0 && self.fetch.hungry || look || show || unanswered;
-        if !may || self.fetch.under_way || !self.fetch.retry.is_over() {
-            return;
-        }
-        let claim = self.fetch.unanswered.take().unwrap_or_else(|| Claim {
-            worker: self.worker,
-            nonce: Nonce::new(),
-            queues: self.plan.turns.next(),
-            kinds: self.plan.kinds.clone(),
-            limit: wanted,
-            lease: self.plan.lease,
-            idle: self.is_idle(),
-        });
-        self.fetch.under_way = true;
-        self.fetch.hungry &= wanted == 0;
-        self.fetch.cancel_rang = unanswered; // a late answer's leases are old: they are renewed at once
-        self.fetch.show_at = now + SHOW_EVERY;
-        self.report.claims += 1;
-        self.fetch.unanswered = Some(claim.clone());
-        let (backend, inbox) = (self.backend.clone(), self.inbox.clone());
-        tokio::spawn(async move {
-            let _ = inbox.send(Event::Claimed(backend.claim(claim).await)); // a gone dispatcher's jobs fall to their leases
-        });
-    }
-
-    fn claimed(&mut self, answer: Result<Claims, Error>) {
-        self.fetch.under_way = false;
+    fn claimed(&mut self, claim: &Claim, answer: Result<Claims, Error>) {
         let claims = match answer {
             Ok(claims) => claims,
             Err(e) => {
                 tracing::warn!(error = %e, "cannot claim jobs; will try again");
-                self.fetch.retry.failed();
-                self.fetch.hungry = true;
-                // Once one try may have taken effect, only an answer under its nonce tells which jobs are ours.
-                self.fetch.perhaps_done |= e.effect() == Effect::PerhapsDone;
-                if !self.fetch.perhaps_done || e.kind() == ErrorKind::Refused {
-                    self.fetch.unanswered = None;
-                }
+                self.fetch.failed(Instant::now(), claim, &e);
                 if e.kind() == ErrorKind::Refused {
                     tracing::error!(worker = %self.worker, "the store refuses this worker, which therefore ends");
                     self.cut_short = true; // its jobs were taken away: that is no good end
@@ -348,33 +409,24 @@ impl Dispatcher {
                 return;
             }
         };
-        self.fetch.perhaps_done = false;
-        let asked = self.fetch.unanswered.take().map_or(0, |claim| claim.limit);
-        self.fetch.retry = Backoff::new();
-        // What rang while the claim was under way counts as well.
-        self.fetch.hungry |= asked > 0 && claims.jobs.len() >= asked;
-        self.fetch.note_alone(&claims);
-        self.fetch.look_every = match claims.jobs.len() {
-            0 if self.fetch.yield_until.is_some() => Duration::from_secs(1),
-            0 => (self.fetch.look_every * 2).min(LONGEST_LOOK),
-            _ => SHORTEST_LOOK,
-        };
-        // A job may become due a little later than the store's rounded clock says.
-        let next_due = claims.next_due.map_or(self.fetch.look_every, |due| due + Duration::from_millis(1));
-        self.fetch.look_at = Instant::now() + next_due.min(self.fetch.look_every);
+        self.fetch.answered(Instant::now(), claim, &claims);
         for job in claims.jobs {
-            match self.phase {
-                Phase::Working => self.start(job),
-                // The claim was on its way when the order came.
-                Phase::Quiet | Phase::Draining(_) | Phase::Cancelling(_) => self.hand_back(job),
-            }
+            if self.may_start(&job) { self.start(job) } else { self.hand_back(job) }
         }
+    }
+
+    /// Returns whether a job that was claimed may run. The claim may have been on its way when the worker was told to end, or a repeat of one
+    /// whose answer was lost: then other jobs may have taken the slots.
+    fn may_start(&self, job: &Claimed) -> bool {
+        let isolated = runs_alone(job.crashes) && !self.load.is_idle() || self.load.runs_alone();
+        self.phase == Phase::Working && self.load.has_room() && !isolated
     }
 
     fn hand_back(&mut self, job: Claimed) {
         self.hold(&job, self.keeper.latest(), false);
         self.keeper.over(job.token);
-        self.unsettled.push(Settlement { id: job.id, token: job.token, outcome: Outcome::Release, progress: None });
+        let settlement = Settlement { id: job.id, token: job.token, outcome: Outcome::Release, progress: None };
+        self.settling.add(Done { job: Arc::new(job), settlement, ran: Duration::ZERO });
     }
 
     // ---- running ----
@@ -385,14 +437,15 @@ impl Dispatcher {
             return self.hand_back(job);
         };
         self.report.claimed += 1;
-        let job = Arc::new(handler.terms.bind(job));
+        let job = Arc::new(job);
         let (stop, stopped) = oneshot::channel();
         let latest = self.keeper.latest();
         self.hold(&job, Arc::clone(&latest), handler.stop_at_lease_end);
-        self.running.insert(job.token, Running { id: job.id, stop: Some(stop), alone: runs_alone(job.crashes) });
-        self.report.slots_used += 1;
+        self.load.start(Arc::clone(&job), stop);
+        let policy = handler.policy;
         let attempt = Attempt {
             backend: self.backend.clone(),
+            worker: self.worker,
             ctx: Ctx {
                 job: Arc::clone(&job),
                 stopping: CancellationToken::new(),
@@ -401,13 +454,14 @@ impl Dispatcher {
                 states: Arc::clone(&self.states),
             },
             handler,
-            slot: Slot(self.inbox.clone()),
+            middleware: Arc::clone(&self.plan.middleware),
+            slot: Slot { inbox: self.inbox.clone(), kind: job.kind.clone() },
             stop: stopped,
             job,
         };
         let inbox = self.inbox.clone();
         tokio::spawn(async move {
-            let mut over = Over::unless_told(inbox, &attempt.job);
+            let mut over = Over::unless_told(inbox, &attempt.job, &policy);
             over.settlement = attempt.run().await;
         });
     }
@@ -419,38 +473,32 @@ impl Dispatcher {
             latest,
             stop_at_lease_end,
             timeout: job.timeout,
-            at_once: self.fetch.cancel_rang,
+            at_once: self.cancel_rang,
         });
     }
 
     fn stop(&mut self, token: Token, why: Stop) {
-        if let Some(running) = self.running.get_mut(&token) {
-            if why == Stop::Lost {
-                tracing::warn!(job = %running.id, "lost the job to another worker; its handler is stopped");
-            }
-            if let Some(stop) = running.stop.take() {
-                let _ = stop.send(why); // an attempt that is over needs no telling
-            }
-        }
+        let job = self.load.stop(token, why);
         if why == Stop::Lost {
+            if let Some(job) = job {
+                self.backend.observers().tell(observer::Event::Lost { job, worker: self.worker });
+            }
             self.keeper.let_go(token);
         }
     }
 
     fn cancel_all(&mut self) {
         self.phase = Phase::Cancelling(Instant::now() + limits::CANCEL_GRACE + LAST_TRIES);
-        self.cut_short |= !self.running.is_empty();
-        let tokens: Vec<_> = self.running.keys().copied().collect();
-        tokens.into_iter().for_each(|token| self.stop(token, Stop::Shutdown));
+        self.cut_short |= self.load.running() > 0;
+        self.load.tokens().into_iter().for_each(|token| self.stop(token, Stop::Shutdown));
     }
 
     fn over(&mut self, token: Token, settlement: Option<Settlement>) {
-        self.running.remove(&token);
         self.keeper.over(token);
-        self.fetch.hungry |= self.fetch.yield_until.is_some(); // if this was the last, the job that must run alone can be had
-        match settlement {
-            Some(settlement) => self.unsettled.push(settlement),
-            None => {
+        self.fetch.job_is_over();
+        match (self.load.over(token), settlement) {
+            (Some((job, ran)), Some(settlement)) => self.settling.add(Done { job, settlement, ran }),
+            _ => {
                 self.keeper.let_go(token);
                 self.report.lost += 1;
             }
@@ -459,60 +507,27 @@ impl Dispatcher {
 
     // ---- settling ----
 
-    /// Returns whether a job is to be handed back that a claim under way could bring right back.
-    fn comes_back(&self, settlement: &Settlement) -> bool {
-        self.fetch.under_way && self.phase != Phase::Working && matches!(settlement.outcome, Outcome::Release)
-    }
-
-    fn may_settle(&self) -> bool {
-        self.settling == 0 && !self.unsettled.iter().all(|settlement| self.comes_back(settlement))
-    }
-
-    fn settle(&mut self) {
-        if !self.may_settle() || !self.settle_retry.is_over() {
-            return;
+    fn settled(&mut self, answers: Answers<Settled>) {
+        let (verdicts, failed) = self.settling.answered(answers);
+        if let Some(error) = failed {
+            tracing::warn!(%error, jobs = self.settling.len(), "cannot settle jobs; will try again");
         }
-        let most = if self.settle_one_by_one { 1 } else { limits::BATCH };
-        let (waiting, mut batch): (Vec<_>, Vec<_>) =
-            mem::take(&mut self.unsettled).into_iter().partition(|settlement| self.comes_back(settlement));
-        self.unsettled = batch.split_off(batch.len().min(most));
-        self.unsettled.extend(waiting);
-        self.settle_one_by_one &= !self.unsettled.is_empty();
-        self.settling = batch.len();
-        let (backend, inbox) = (self.backend.clone(), self.inbox.clone());
-        tokio::spawn(async move {
-            let answer = backend.settle(batch.clone()).await;
-            let _ = inbox.send(Event::Settled(batch, answer)); // a gone dispatcher's jobs fall to their leases
-        });
-    }
-
-    fn settled(&mut self, mut batch: Vec<Settlement>, answer: Result<Vec<Settled>, Error>) {
-        self.settling = 0;
-        match answer {
-            Ok(answers) => {
-                self.settle_retry = Backoff::new();
-                for (settlement, answer) in batch.into_iter().zip(answers) {
-                    self.keeper.let_go(settlement.token);
-                    match answer {
-                        Settled::Done => self.report.settled += 1,
-                        Settled::Lost => {
-                            self.report.lost += 1;
-                            tracing::warn!(job = %settlement.id, "a late outcome changed nothing: another worker has the job");
-                        }
-                    }
+        for (Done { job, settlement, ran }, verdict) in verdicts {
+            self.keeper.let_go(settlement.token);
+            let (job, worker, outcome) = (&*job, self.worker, &settlement.outcome);
+            match verdict {
+                Verdict::Settled(Settled::Done) => {
+                    self.report.settled += 1;
+                    self.backend.observers().tell(observer::Event::Finished { job, worker, outcome, ran });
                 }
-            }
-            Err(e) if !e.is_retryable() && batch.len() == 1 => {
-                tracing::error!(error = %e, job = %batch[0].id, "cannot settle a job; its lease will end");
-                self.keeper.let_go(batch[0].token);
-            }
-            Err(e) => {
-                tracing::warn!(error = %e, jobs = batch.len(), "cannot settle jobs; will try again");
-                // One that can never be settled must not hold up the others: from now on they go one by one.
-                self.settle_one_by_one |= !e.is_retryable();
-                batch.append(&mut self.unsettled);
-                self.unsettled = batch;
-                self.settle_retry.failed();
+                Verdict::Settled(Settled::Lost) => {
+                    self.report.lost += 1;
+                    tracing::warn!(job = %job.id, kind = %job.kind, %worker, "outcome discarded: the job was taken from this worker");
+                    self.backend.observers().tell(observer::Event::Lost { job, worker });
+                }
+                Verdict::GivenUp(error) => {
+                    tracing::error!(%error, job = %job.id, kind = %job.kind, %worker, "cannot settle a job; its lease will end");
+                }
             }
         }
     }
@@ -520,13 +535,11 @@ impl Dispatcher {
     // ---- ending ----
 
     fn ended(&self) -> Option<Ended> {
+        if self.stuck_since.is_some_and(|since| since.elapsed() >= self.plan.stuck) {
+            return Some(Ended::Stuck);
+        }
         let (Phase::Draining(_) | Phase::Cancelling(_)) = self.phase else { return None };
-        let at_rest = self.running.is_empty()
-            && self.unsettled.is_empty()
-            && self.settling == 0
-            && !self.fetch.under_way
-            && self.fetch.unanswered.is_none();
-        if at_rest {
+        if self.load.running() == 0 && self.settling.is_empty() && !self.fetch.owes_an_answer() {
             return Some(if self.cut_short { Ended::Released } else { Ended::Drained });
         }
         let gives_up = matches!(self.phase, Phase::Cancelling(until) if Instant::now() >= until);

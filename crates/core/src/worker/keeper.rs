@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, mpsc};
 
 use crate::handler::Latest;
+use crate::store::fail_all;
 use crate::{Backend, Error, ErrorKind, JobId, Renewal, Renewed, Token, limits};
 
 use super::dispatcher::Event;
@@ -172,40 +173,44 @@ impl Thread {
         let asked = Instant::now();
         // A call that hangs goes on in its own task; here it counts as failed, so that nobody else waits for it.
         let renewed = tokio::time::timeout(self.lease / 3, self.backend.renew(batch.to_vec())).await;
-        let hangs = |_| Err(Error::new(ErrorKind::Unavailable, "the store does not answer"));
-        match renewed.unwrap_or_else(hangs) {
-            Ok(answers) => {
-                for (renewal, answer) in batch.iter().zip(answers) {
-                    match answer {
-                        Renewed::Held => {}
-                        Renewed::CancelAsked => self.tell(Event::CancelAsked(renewal.token)),
-                        Renewed::Lost => self.tell(Event::Lost(renewal.token)),
-                    }
-                    if let Some(kept) = held.lock().get_mut(&renewal.token) {
-                        kept.renewed = asked;
-                        kept.renew_at = asked + self.lease / 3;
-                    }
+        let hangs = |_| fail_all(batch.len(), &Error::new(ErrorKind::Unavailable, "the store does not answer"));
+        let mut failed: Option<Error> = None;
+        for (renewal, answer) in batch.iter().zip(renewed.unwrap_or_else(hangs)) {
+            match answer {
+                Ok(answer) => self.renewed(held, renewal, answer, asked),
+                Err(e) => {
+                    self.bear_with(held, renewal);
+                    failed = Some(e);
                 }
             }
-            Err(e) => {
-                tracing::warn!(error = %e, jobs = batch.len(), "cannot renew leases; will try again");
-                self.bear_with(held, batch);
-            }
+        }
+        if let Some(e) = failed {
+            tracing::warn!(error = %e, "cannot renew leases; will try again");
         }
     }
 
-    /// Puts off what could not be renewed, keeps its progress, and stops what asked to stop when its lease has ended.
-    fn bear_with(&self, held: &Held, batch: &[Renewal]) {
+    fn renewed(&self, held: &Held, renewal: &Renewal, answer: Renewed, asked: Instant) {
+        match answer {
+            Renewed::Held => {}
+            Renewed::CancelAsked => self.tell(Event::CancelAsked(renewal.token)),
+            Renewed::Lost => self.tell(Event::Lost(renewal.token)),
+        }
+        if let Some(kept) = held.lock().get_mut(&renewal.token) {
+            kept.renewed = asked;
+            kept.renew_at = asked + self.lease / 3;
+        }
+    }
+
+    /// Tries again soon, and stops what asked to stop when its lease has ended.
+    fn bear_with(&self, held: &Held, renewal: &Renewal) {
         let again = Instant::now() + (self.lease / 10).min(Duration::from_secs(1));
-        for renewal in batch {
-            if let Some(kept) = held.lock().get_mut(&renewal.token) {
-                if renewal.progress.is_some() {
-                    kept.latest.put_back();
-                }
-                (kept.renew_at, kept.write_at) = (again, again);
-                if kept.stop_at_lease_end && kept.renewed.elapsed() >= self.lease {
-                    self.tell(Event::LeaseEnded(renewal.token));
-                }
+        if let Some(kept) = held.lock().get_mut(&renewal.token) {
+            if renewal.progress.is_some() {
+                kept.latest.put_back();
+            }
+            (kept.renew_at, kept.write_at) = (again, again);
+            if kept.stop_at_lease_end && kept.renewed.elapsed() >= self.lease {
+                self.tell(Event::LeaseEnded(renewal.token));
             }
         }
     }

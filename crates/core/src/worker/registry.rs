@@ -10,9 +10,8 @@ use std::time::Duration;
 use tokio::runtime::{self, Runtime};
 
 use crate::handler::{self, BlockingHandler, Ctx, Handler, Provided};
-use crate::{Answer, Error, Job, Kind, Output, Payload};
+use crate::{Answer, Error, Job, JobPolicy, Kind, KnownKind, Output, Payload};
 
-use super::Terms;
 use super::dispatcher::Slot;
 
 /// One attempt under way: what the handler returns, as bytes.
@@ -27,7 +26,7 @@ pub(crate) type Lacks = fn(&Provided<'_>) -> Option<String>;
 #[derive(Clone)]
 pub(crate) struct Registered {
     pub(crate) run: Run,
-    pub(crate) terms: Terms,
+    pub(crate) policy: JobPolicy,
     pub(crate) stop_at_lease_end: bool,
 }
 
@@ -44,14 +43,14 @@ impl Registry {
     }
 
     pub(crate) fn add<J: Job>(&mut self, run: Run) {
-        let terms = Terms { retry: J::RETRY, ..Terms::default() };
-        let known = Registered { run, terms, stop_at_lease_end: J::STOP_AT_LEASE_END };
+        let policy = JobPolicy { retry: J::RETRY, ..JobPolicy::default() };
+        let known = Registered { run, policy, stop_at_lease_end: J::STOP_AT_LEASE_END };
         self.handlers.insert(J::KIND.into(), known);
     }
 
     /// Adds a kind that has no type: its handler reads the payload itself.
-    pub(crate) fn add_untyped(&mut self, kind: &Kind, terms: Terms, run: Run) {
-        let known = Registered { run, terms, stop_at_lease_end: false };
+    pub(crate) fn add_untyped(&mut self, kind: &Kind, policy: JobPolicy, run: Run) {
+        let known = Registered { run, policy, stop_at_lease_end: false };
         self.handlers.insert(kind.to_string().into(), known);
     }
 
@@ -59,8 +58,14 @@ impl Registry {
         self.handlers.get(kind.as_str())
     }
 
-    pub(crate) fn kinds(&self) -> Result<Vec<Kind>, Error> {
-        self.handlers.keys().map(|kind| kind.parse()).collect()
+    /// Returns the kinds, by name, and the limits that each grants.
+    pub(crate) fn kinds(&self) -> Result<Vec<KnownKind>, Error> {
+        let known = |(kind, known): (&Cow<'_, str>, &Registered)| {
+            Ok(KnownKind { limits: known.policy.limits(), ..KnownKind::from(kind.parse::<Kind>()?) })
+        };
+        let mut kinds: Vec<KnownKind> = self.handlers.iter().map(known).collect::<Result<_, Error>>()?;
+        kinds.sort_by(|one, other| one.kind.as_str().cmp(other.kind.as_str()));
+        Ok(kinds)
     }
 
     /// Returns the threads for blocking handlers, made with the first of them.
@@ -135,8 +140,9 @@ pub(crate) fn run_blocking<Args: 'static, H: BlockingHandler<Args>>(handler: H, 
     let handler = Arc::new(handler);
     Arc::new(move |payload, ctx, slot| {
         let handler = Arc::clone(&handler);
+        let span = tracing::Span::current();
         let work = move || {
-            let _slot = slot;
+            let (_slot, _in_span) = (slot, span.entered());
             let job = decode::<H::Job>(&payload)?;
             encode(handler.call(job, ctx)?)
         };

@@ -25,10 +25,15 @@ impl Turns {
         Turns { queues: queues.into_iter().map(turn).collect(), strict }
     }
 
+    /// Returns all queues, in the order given.
+    pub(crate) fn names(&self) -> Vec<QueueName> {
+        self.queues.iter().map(|turn| turn.name.clone()).collect()
+    }
+
     /// Returns all queues, in the order of the next claim.
     pub(crate) fn next(&mut self) -> Vec<QueueName> {
         if self.strict || self.queues.len() < 2 {
-            return self.queues.iter().map(|turn| turn.name.clone()).collect();
+            return self.names();
         }
         let sum: i64 = self.queues.iter().map(|turn| turn.weight).sum();
         self.queues.iter_mut().for_each(|turn| turn.credit += turn.weight);

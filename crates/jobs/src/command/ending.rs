@@ -10,6 +10,8 @@ use super::log::Log;
 
 /// `EX_DATAERR`: the payload is no good, and never will be.
 const FATAL: i32 = 65;
+/// `EX_UNAVAILABLE`: something that the command needs is away.
+const OUTAGE: i32 = 69;
 /// `EX_TEMPFAIL`: it may well work later.
 const TRY_AGAIN: i32 = 75;
 
@@ -18,6 +20,10 @@ pub(super) fn judge(status: ExitStatus, log: &Log) -> Result<()> {
     match status.code() {
         Some(0) => Ok(()),
         Some(FATAL) => Err(Error::fatal(log.below("exit code 65 (fatal)"))),
+        Some(OUTAGE) => {
+            let message = log.below("exit code 69 (outage)");
+            Err(log.retry_in().map_or_else(|| Error::outage(&message), |delay| Error::outage_for(delay, &message)))
+        }
         Some(TRY_AGAIN) => {
             let message = log.below("exit code 75 (try again)");
             Err(log.retry_in().map_or_else(|| Error::retry(&message), |delay| Error::retry_in(delay, &message)))
@@ -74,6 +80,7 @@ mod tests {
         assert_eq!(text(0), "Ok(())");
         assert_eq!(text(65 << 8), r#"Err(Error { then: Bury, message: "exit code 65 (fatal)" })"#);
         assert_eq!(text(75 << 8), r#"Err(Error { then: Retry, message: "exit code 75 (try again)" })"#);
+        assert_eq!(text(69 << 8), r#"Err(Error { then: Outage(None), message: "exit code 69 (outage)" })"#);
         assert_eq!(text(1 << 8), r#"Err(Error { then: Retry, message: "exit code 1" })"#);
     }
 

@@ -128,17 +128,14 @@ mod tests {
         let (client, worker) = setup();
         let image = Image::parse("hi/ho").unwrap();
 
-        let first = client.backend().push(vec![image.to_new().unwrap()]).await.unwrap();
-        let Pushed::Created(id) = first[0] else { panic!("{first:?}") };
+        let first = client.backend().push_one(image.to_new().unwrap()).await.unwrap();
+        let Pushed::Created(id) = first else { panic!("{first:?}") };
         let picture = client.handle::<Image>(id).wait().await.unwrap();
-        let again = client.backend().push(vec![image.to_new().unwrap()]).await.unwrap();
+        let again = client.backend().push_one(image.to_new().unwrap()).await.unwrap();
 
         assert_eq!(picture.content_type, "image/gif");
-        assert!(matches!(again[0], Pushed::Existing { id: same, .. } if same == id));
-        assert!(matches!(
-            client.backend().push(vec![image.to_new_fresh().unwrap()]).await.unwrap()[0],
-            Pushed::Created(_)
-        ));
+        assert!(matches!(again, Pushed::Existing { id: same, .. } if same == id));
+        assert!(matches!(client.backend().push_one(image.to_new_fresh().unwrap()).await.unwrap(), Pushed::Created(_)));
         let _ = worker.drain().await;
     }
 

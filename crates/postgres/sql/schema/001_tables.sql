@@ -19,13 +19,17 @@ CREATE TABLE longshore.waiting (
     started_at      bigint,
     settled_number  bigint,                     -- the newest token whose settle was accepted
     settled_bits    bigint,
-    timeout_ms      integer  NOT NULL CHECK (timeout_ms BETWEEN 1 AND 86400000),
+    outage_since    bigint,                     -- when the first of a row of outages ended
+    timeout_ms      integer  CHECK (timeout_ms BETWEEN 1 AND 86400000),         -- what the job asks for; NULL: nothing
+    granted_timeout_ms integer CHECK (granted_timeout_ms BETWEEN 1 AND 86400000), -- what its newest claim granted
     interruptions   integer  NOT NULL DEFAULT 0 CHECK (interruptions >= 0),
     state           smallint NOT NULL CHECK (state BETWEEN 0 AND 1),    -- scheduled ready
     rank            smallint NOT NULL CHECK (rank BETWEEN -100 AND 100), -- the priority, negated: lower runs first
     attempt         smallint NOT NULL DEFAULT 0 CHECK (attempt >= 0),
-    max_attempts    smallint NOT NULL CHECK (max_attempts BETWEEN 1 AND 1000),
+    max_attempts    smallint CHECK (max_attempts BETWEEN 1 AND 1000),           -- what the job asks for; NULL: nothing
+    granted_attempts smallint CHECK (granted_attempts BETWEEN 1 AND 1000),      -- what its newest claim granted
     crashes         smallint NOT NULL DEFAULT 0 CHECK (crashes BETWEEN 0 AND 2), -- the third makes it dead
+    outages         smallint NOT NULL DEFAULT 0 CHECK (outages >= 0),           -- attempts in a row that ended in one
     id              uuid     NOT NULL,
     worker          uuid,                       -- that ran it last
     queue           text     COLLATE "C" NOT NULL,
@@ -37,7 +41,7 @@ CREATE TABLE longshore.waiting (
     unique_key      text     COLLATE "C",
     reuse_key       text     COLLATE "C",
     progress        text,                       -- JSON
-    failures        jsonb    CHECK (jsonb_typeof(failures) = 'array'), -- of {at, attempt, worker, message}: the newest 20, oldest first
+    failures        jsonb    CHECK (jsonb_typeof(failures) = 'array'), -- see with_failure: the newest 20, oldest first
     PRIMARY KEY (id)
 ) WITH (
     fillfactor = 85,
@@ -67,12 +71,16 @@ CREATE TABLE longshore.running (
     token_number    bigint   NOT NULL,          -- of the claim that holds it
     token_bits      bigint   NOT NULL,
     lease_until     bigint   NOT NULL,
+    outage_since    bigint,
     timeout_ms      integer,
+    granted_timeout_ms integer,
     interruptions   integer,
     rank            smallint,
     attempt         smallint,
     max_attempts    smallint,
+    granted_attempts smallint,
     crashes         smallint,
+    outages         smallint,
     cancel_asked    boolean  NOT NULL DEFAULT false,
     id              uuid     NOT NULL,
     worker          uuid     NOT NULL,
@@ -113,13 +121,17 @@ CREATE TABLE longshore.history (
     settled_bits    bigint,
     artifact        bigint,                     -- the number of the claim that made the result, where it is an artifact
     artifact_bytes  bigint,
+    outage_since    bigint,
     timeout_ms      integer,
+    granted_timeout_ms integer,
     interruptions   integer,
     state           smallint NOT NULL CHECK (state BETWEEN 3 AND 5),    -- succeeded dead cancelled
     rank            smallint,
     attempt         smallint,
     max_attempts    smallint,
+    granted_attempts smallint,
     crashes         smallint,
+    outages         smallint,
     cancel_asked    boolean,
     id              uuid     NOT NULL,
     worker          uuid,
@@ -153,10 +165,10 @@ CREATE TABLE longshore.queue (
     name            text     COLLATE "C" PRIMARY KEY,
     workers_since   bigint   NOT NULL DEFAULT 0,    -- since when workers have looked at it without an hour's gap
     workers_seen    bigint   NOT NULL DEFAULT 0,    -- when one last did
-    paused_since    bigint,                         -- NULL: not paused
-    paused_until    bigint,                         -- NULL: until it is resumed
-    paused_reason   text,
-    paused_by       text,
+    rules           text,                           -- JSON; NULL: none were ever set
+    rules_version   bigint   NOT NULL DEFAULT 0,    -- counts the changes
+    rules_level     integer  NOT NULL DEFAULT 0,    -- what a program must know to keep them
+    paused_until    bigint   NOT NULL DEFAULT 0,    -- of the rules: 0: not paused, 9223372036854775807: until that is ended
     scheduled       bigint   NOT NULL DEFAULT 0,    -- counts, but for the changes that wait in count_change
     ready           bigint   NOT NULL DEFAULT 0,
     running         bigint   NOT NULL DEFAULT 0,
@@ -164,6 +176,7 @@ CREATE TABLE longshore.queue (
     dead            bigint   NOT NULL DEFAULT 0,
     cancelled       bigint   NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
+CREATE INDEX queue_rules ON longshore.queue (rules_level) WHERE rules_level > 0;
 
 -- Changes of counts: every transaction appends, nobody waits for anybody; upkeep adds them up (upkeep.sql).
 CREATE TABLE longshore.count_change (
@@ -183,6 +196,7 @@ CREATE TABLE longshore.kind (
     seen            bigint   NOT NULL
 ) WITH (fillfactor = 50);
 
+-- Workers that claim, as far as claims have to know them.
 CREATE TABLE longshore.worker (
     id              uuid     PRIMARY KEY,
     nonce           bigint   NOT NULL,              -- of its newest claim, to recognise a repeat
@@ -190,6 +204,15 @@ CREATE TABLE longshore.worker (
     released        boolean  NOT NULL,              -- its jobs were taken away and it may claim no more
     seen            bigint   NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_cost_delay = 0);
+
+-- The registry of workers, for people and supervisors: no lease depends on it.
+CREATE TABLE longshore.worker_note (
+    id              uuid     PRIMARY KEY,
+    since           bigint   NOT NULL,
+    seen            bigint   NOT NULL,
+    note            text     NOT NULL               -- JSON: what it says of itself
+) WITH (fillfactor = 50, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX worker_note_seen ON longshore.worker_note (seen);
 
 CREATE TABLE longshore.unique_key (
     queue           text     COLLATE "C" NOT NULL,
@@ -211,8 +234,10 @@ CREATE TABLE longshore.idempotency (
 CREATE INDEX idempotency_until ON longshore.idempotency (until);
 
 CREATE TABLE longshore.log (
-    job             uuid     PRIMARY KEY,
-    text            text     NOT NULL
+    job             uuid     NOT NULL,
+    claim           bigint   NOT NULL,              -- the number of its token
+    text            text     NOT NULL,
+    PRIMARY KEY (job, claim)
 );
 
 -- Results too large or too binary for a row, for those who keep them here.
@@ -228,13 +253,13 @@ ALTER TABLE longshore.artifact ALTER COLUMN body SET STORAGE EXTERNAL; -- pictur
 -- Jobs that are not final.
 CREATE VIEW longshore.live AS
     SELECT seq, run_at, created_at, version, deadline, unique_scope, reuse_ms, started_at, settled_number, settled_bits,
-           NULL::bigint AS token_number, NULL::bigint AS token_bits, timeout_ms, interruptions, state, rank, attempt, max_attempts,
-           crashes, false AS cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key, progress, failures
+           NULL::bigint AS token_number, NULL::bigint AS token_bits, outage_since, timeout_ms, granted_timeout_ms, interruptions, state,
+           rank, attempt, max_attempts, granted_attempts, crashes, outages, false AS cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key, progress, failures
     FROM longshore.waiting
     UNION ALL
     SELECT seq, run_at, created_at, version, deadline, unique_scope, reuse_ms, started_at, settled_number, settled_bits,
-           token_number, token_bits, timeout_ms, interruptions, 2::smallint, rank, attempt, max_attempts,
-           crashes, cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key, progress, failures
+           token_number, token_bits, outage_since, timeout_ms, granted_timeout_ms, interruptions, 2::smallint,
+           rank, attempt, max_attempts, granted_attempts, crashes, outages, cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key, progress, failures
     FROM longshore.running;
 
 -- Returns whether `waiting` would take a job back that runs.
@@ -242,29 +267,33 @@ CREATE FUNCTION longshore.is_sound(j longshore.live) RETURNS boolean LANGUAGE sq
     SELECT coalesce(
         j.seq IS NOT NULL AND j.run_at IS NOT NULL AND j.created_at IS NOT NULL AND j.kind IS NOT NULL
         AND j.version BETWEEN 1 AND 999999999999999 AND coalesce(j.unique_scope BETWEEN 0 AND 1000000000000000, true)
-        AND coalesce(j.reuse_ms BETWEEN 0 AND 1000000000000000, true) AND j.timeout_ms BETWEEN 1 AND 86400000
-        AND j.interruptions >= 0 AND j.rank BETWEEN -100 AND 100 AND j.attempt >= 0 AND j.max_attempts BETWEEN 1 AND 1000
-        AND j.crashes BETWEEN 0 AND 2 AND octet_length(j.payload) <= 262144
+        AND coalesce(j.reuse_ms BETWEEN 0 AND 1000000000000000, true) AND coalesce(j.timeout_ms BETWEEN 1 AND 86400000, true)
+        AND coalesce(j.granted_timeout_ms BETWEEN 1 AND 86400000, true) AND j.interruptions >= 0 AND j.rank BETWEEN -100 AND 100
+        AND j.attempt >= 0 AND coalesce(j.max_attempts BETWEEN 1 AND 1000, true)
+        AND coalesce(j.granted_attempts BETWEEN 1 AND 1000, true)
+        AND j.crashes BETWEEN 0 AND 2 AND j.outages >= 0 AND octet_length(j.payload) <= 262144
         AND coalesce(jsonb_typeof(j.failures) = 'array', true), false)
 $$;
 
 -- Everything about every job, as programs read it.
 CREATE VIEW longshore.snapshot AS
-    SELECT seq, id, queue, kind, payload, state, rank, key, unique_key, reuse_key, alias, tags, attempt, max_attempts, crashes,
-           interruptions, timeout_ms, deadline, created_at, run_at, started_at, NULL::bigint AS finished_at, worker, cancel_asked,
+    SELECT seq, id, queue, kind, payload, state, rank, key, unique_key, reuse_key, alias, tags, attempt,
+           coalesce(granted_attempts, max_attempts, 20::smallint) AS max_attempts, crashes, interruptions, outages,
+           coalesce(granted_timeout_ms, timeout_ms, 1800000) AS timeout_ms, deadline, created_at, run_at, started_at, NULL::bigint AS finished_at, worker, cancel_asked,
            progress, NULL::text AS reason, NULL::text AS result_type, NULL::bytea AS result, NULL::bigint AS artifact,
            NULL::bigint AS artifact_bytes, failures, version
     FROM longshore.live
     UNION ALL
-    SELECT seq, id, queue, kind, payload, state, rank, key, unique_key, reuse_key, alias, tags, attempt, max_attempts, crashes,
-           interruptions, timeout_ms, deadline, created_at, run_at, started_at, finished_at, worker, cancel_asked,
+    SELECT seq, id, queue, kind, payload, state, rank, key, unique_key, reuse_key, alias, tags, attempt,
+           coalesce(granted_attempts, max_attempts, 20::smallint) AS max_attempts, crashes, interruptions, outages,
+           coalesce(granted_timeout_ms, timeout_ms, 1800000) AS timeout_ms, deadline, created_at, run_at, started_at, finished_at, worker, cancel_asked,
            progress, reason, result_type, result, artifact, artifact_bytes, failures, version
     FROM longshore.history;
 
 -- The same for people with psql.
 CREATE VIEW longshore.jobs AS
     SELECT id, queue, kind, (ARRAY['scheduled', 'ready', 'running', 'succeeded', 'dead', 'cancelled'])[state + 1] AS state, reason,
-           -rank AS priority, attempt, max_attempts, crashes, interruptions, cancel_asked,
+           -rank AS priority, attempt, max_attempts, crashes, interruptions, outages, cancel_asked,
            to_timestamp(created_at / 1000.0) AS created_at, to_timestamp(run_at / 1000.0) AS run_at,
            to_timestamp(started_at / 1000.0) AS started_at, to_timestamp(finished_at / 1000.0) AS finished_at,
            to_timestamp(deadline / 1000.0) AS deadline, make_interval(secs => timeout_ms / 1000.0) AS timeout,

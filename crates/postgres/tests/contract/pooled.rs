@@ -56,8 +56,8 @@ rules! {
     claims_are_disjoint: "rule_3_claims_are_disjoint" "rule_4_leases" "rule_5_deaths";
     work_is_bounded: "rule_6_bounded" "rule_10_retention" "rule_11_unknown_and_expired";
     outages_are_borne: "rule_12_outages" "rule_14_wakeups";
-    people_read_and_act: "reading" "acting" "pausing";
-    workers_run_and_stop: "running" "stopping";
+    people_read_and_act: "reading" "acting" "pausing" "ruling" "registry";
+    workers_run_and_stop: "running" "stopping" "outcomes";
     model_agrees: "states";
     simulator: "simulator";
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Claim, Claimed, JobId, NewJob, Nonce, Payload, Pushed, Queue, Settings, WorkerSecret, limits};
+use longshore_core::{
+    Answers, Claim, Claimed, Error, JobId, Jobs, Kind, NewJob, Payload, Pushed, Settings, WorkerSecret,
+};
 use longshore_postgres::tokio_postgres::{Client, Config, NoTls};
 use longshore_postgres::{Options, Postgres};
 
@@ -65,24 +67,28 @@ pub fn job_of(queue: &str, kind: &str) -> NewJob {
 
 /// Returns a claim of plain jobs.
 pub fn ask(worker: &WorkerSecret, limit: usize) -> Claim {
-    Claim {
-        worker: worker.id(),
-        nonce: Nonce::new(),
-        queues: vec!["default".parse().unwrap()],
-        kinds: vec!["work".parse().unwrap()],
-        limit,
-        lease: limits::LEASE,
-        idle: true,
-    }
+    let kind: Kind = "work".parse().unwrap();
+    Claim { limit, idle: true, ..Claim::new(worker.id(), vec!["default".parse().unwrap()], vec![kind.into()]) }
 }
 
 pub async fn take(store: &Postgres, worker: &WorkerSecret, limit: usize) -> Vec<Claimed> {
     store.claim(ask(worker, limit)).await.expect("a claim is answered").jobs
 }
 
+/// Returns the answers to a batch of which none failed.
+pub fn all<T>(answers: Answers<T>) -> Vec<T> {
+    answers.into_iter().map(|answer| answer.expect("it is answered")).collect()
+}
+
+/// Returns the answer to a batch of one.
+pub fn one<T>(mut answers: Answers<T>) -> Result<T, Error> {
+    assert_eq!(answers.len(), 1);
+    answers.remove(0)
+}
+
 /// Pushes a job that nothing stands in the way of.
 pub async fn push(store: &Postgres, new: NewJob) -> JobId {
     let id = new.id;
-    assert_eq!(store.push(vec![new]).await.expect("a push is answered"), [Pushed::Created(id)]);
+    assert_eq!(all(store.push(vec![new]).await), [Pushed::Created(id)]);
     id
 }

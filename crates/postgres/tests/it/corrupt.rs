@@ -1,8 +1,8 @@
 //! Rows that somebody has damaged: dead, with a reason, and nobody stops or loops.
 
-use longshore_core::{Page, Queue, Reason, State, Store, WorkerSecret};
+use longshore_core::{Jobs, Logs, Moved, Page, Reason, State, WorkerSecret};
 
-use crate::common::{Schema, connect, job, push, take};
+use crate::common::{Schema, all, ask, connect, job, push, take};
 
 #[tokio::test]
 async fn constraints_keep_most_nonsense_out() {
@@ -20,6 +20,9 @@ async fn constraints_keep_most_nonsense_out() {
         "queue = NULL",
         "payload = repeat('x', 300000)",
         "interruptions = -1",
+        "outages = -1",
+        "granted_attempts = 0",
+        "granted_timeout_ms = 0",
         "reuse_ms = -1",
         "unique_scope = -1",
         "failures = '{}'",
@@ -35,29 +38,43 @@ async fn row_that_makes_no_sense_is_dead_and_stops_nobody() {
     let schema = Schema::new().await;
     let client = connect(&schema.server).await;
     let sql =
-        "ALTER TABLE longshore.waiting DROP CONSTRAINT waiting_timeout_ms_check, ALTER COLUMN timeout_ms DROP NOT NULL,
+        "ALTER TABLE longshore.waiting DROP CONSTRAINT waiting_timeout_ms_check, ALTER COLUMN outages DROP NOT NULL,
                    ALTER COLUMN payload DROP NOT NULL";
     client.batch_execute(&schema.sql(sql)).await.unwrap();
-    let (no_time, no_payload, good) =
-        (push(&schema.store, job()).await, push(&schema.store, job()).await, push(&schema.store, job()).await);
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        ids.push(push(&schema.store, job()).await);
+    }
+    let [no_time, no_count, no_payload, good] = ids.try_into().expect("four were pushed");
     client
         .batch_execute(&schema.sql(&format!(
-            "UPDATE longshore.waiting SET timeout_ms = NULL WHERE id = '{no_time}';
+            "UPDATE longshore.waiting SET timeout_ms = 0 WHERE id = '{no_time}';
+         UPDATE longshore.waiting SET outages = NULL WHERE id = '{no_count}';
          UPDATE longshore.waiting SET payload = NULL WHERE id = '{no_payload}'"
         )))
         .await
         .unwrap();
 
-    let claimed = take(&schema.store, &WorkerSecret::new(), 10).await;
-    assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), [good], "the others do not stand in its way");
-    let dead = schema.store.status(vec![no_time, no_payload]).await.unwrap();
+    let claims = schema.store.claim(ask(&WorkerSecret::new(), 10)).await.unwrap();
+    assert_eq!(claims.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [good], "the others do not stand in its way");
+    let told = |moved: &Moved| (moved.id, moved.state, moved.reason);
+    let mut told: Vec<_> = claims.buried.iter().map(told).collect();
+    told.sort_by_key(|(id, ..)| *id);
+    let mut unfit = [no_time, no_count, no_payload];
+    unfit.sort();
+    assert_eq!(told, unfit.map(|id| (id, State::Dead, Some(Reason::Corrupt))));
+    let dead = schema.store.status(vec![no_time, no_count, no_payload]).await.unwrap();
     for status in dead.into_iter().map(|status| status.expect("it is known")) {
         assert_eq!((status.state, status.reason), (State::Dead, Some(Reason::Corrupt)));
         assert!(status.message.is_some_and(|message| message.contains("makes no sense")));
     }
     assert!(take(&schema.store, &WorkerSecret::new(), 10).await.is_empty(), "they do not come again");
     let listed = schema.store.list(Default::default(), Page { after: None, limit: 10 }).await.unwrap();
-    assert_eq!(listed.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [good], "and hide no other job");
+    assert_eq!(
+        listed.jobs.iter().map(|job| job.id).collect::<Vec<_>>(),
+        [good, no_time],
+        "what cannot be read hides no other job"
+    );
 }
 
 #[tokio::test]
@@ -73,6 +90,9 @@ async fn running_row_that_makes_no_sense_is_dead_when_it_would_come_back_and_sto
         "reuse_ms = 9223372036854775807",
         "timeout_ms = 0",
         "interruptions = -1",
+        "outages = -1",
+        "granted_attempts = 0",
+        "granted_timeout_ms = 0",
         "rank = 101",
         "attempt = NULL",
         "max_attempts = 0",
@@ -81,7 +101,7 @@ async fn running_row_that_makes_no_sense_is_dead_when_it_would_come_back_and_sto
         "payload = repeat('x', 300000)",
         "failures = '{}'",
     ];
-    schema.store.push(wrongs.iter().map(|_| job()).chain([job()]).collect()).await.unwrap();
+    all(schema.store.push(wrongs.iter().map(|_| job()).chain([job()]).collect()).await);
     let worker = WorkerSecret::new();
     let claimed = take(&schema.store, &worker, 100).await;
     let (good, damaged) = claimed.split_last().unwrap();
@@ -91,8 +111,8 @@ async fn running_row_that_makes_no_sense_is_dead_when_it_would_come_back_and_sto
             .await
             .unwrap_or_else(|e| panic!("{wrong}: {e:?}"));
     }
-    let taken = schema.store.release_worker(worker, longshore_core::Death::Crashed).await.unwrap();
-    assert_eq!(taken, claimed.len());
+    let taken = schema.store.release(worker, longshore_core::Death::Crashed.into()).await.unwrap().len();
+    assert_eq!(taken, claimed.len() - 1, "all but the one that has no kind are told of");
     let ids = damaged.iter().map(|job| job.id).collect();
     for (wrong, status) in wrongs.iter().zip(schema.store.status(ids).await.unwrap()) {
         let status = status.unwrap_or_else(|| panic!("{wrong}: the job is known"));
@@ -125,10 +145,10 @@ async fn text_with_the_one_character_that_cannot_be_kept_is_kept_without_it() {
     let outcome = longshore_core::Outcome::Bury { reason: Reason::Fatal, message: "null: \0!".into() };
     let progress = Some(longshore_core::Progress::saying_only("so\0far"));
     let settlement = longshore_core::Settlement { id: claimed.id, token: claimed.token, outcome, progress };
-    let done = schema.store.settle(vec![settlement]).await.expect("it does not stand in the way of a settle");
+    let done = all(schema.store.settle(vec![settlement]).await);
     assert_eq!(done, [longshore_core::Settled::Done]);
     let job = schema.store.get(vec![claimed.id]).await.unwrap().remove(0).unwrap();
     assert_eq!(job.failures[0].message, "null: \u{fffd}!");
-    assert_eq!(schema.store.log(claimed.id).await.unwrap().as_deref(), Some("a\u{fffd}b\n"));
+    assert_eq!(schema.store.log(claimed.id, None).await.unwrap().as_deref(), Some("a\u{fffd}b\n"));
     assert_eq!(job.progress.unwrap().message, "so\0far");
 }

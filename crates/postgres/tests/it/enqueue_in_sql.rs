@@ -4,14 +4,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Idempotency, JobId, NewJob, Pushed, Queue, QueueName, Reuse, State, Store, Token, Unique, UniqueScope, When,
-    WorkerSecret,
+    Claim, Idempotency, JobId, Jobs, Kind, NewJob, Pause, Pushed, QueueName, Queues, Reuse, Rules, RulesChange, State,
+    Store, Token, Unique, UniqueScope, When, WorkerSecret,
 };
 use longshore_postgres::tokio_postgres::types::Type;
 use longshore_postgres::tokio_postgres::{Client, Error, IsolationLevel};
 use serde_json::Value;
 
-use crate::common::{Schema, ask, connect, job, job_of, push, take};
+use crate::common::{Schema, all, ask, connect, job, job_of, push, take};
 
 /// Runs `SELECT id, answer FROM longshore.push(…)`.
 async fn enqueue(schema: &Schema, client: &Client, arguments: &str) -> Result<(JobId, String), Error> {
@@ -95,17 +95,22 @@ async fn long_transaction_holds_up_nobody() {
         for job in claimed {
             let outcome = longshore_core::Outcome::Cancel;
             let settlement = longshore_core::Settlement { id: job.id, token: job.token, outcome, progress: None };
-            assert_eq!(store.settle(vec![settlement]).await.unwrap(), [longshore_core::Settled::Done]);
+            assert_eq!(all(store.settle(vec![settlement]).await), [longshore_core::Settled::Done]);
         }
         let both = Claim {
             queues: vec!["never.heard.of".parse().unwrap()],
-            kinds: vec!["never.heard.of".parse().unwrap()],
+            kinds: vec!["never.heard.of".parse::<Kind>().unwrap().into()],
             ..ask(&worker, 10)
         };
         assert_eq!(store.claim(both).await.unwrap().jobs.len(), 1);
-        store.pause(QueueName::default(), Default::default()).await.unwrap();
-        assert!(store.resume(QueueName::default()).await.unwrap());
-        let _kept = store.upkeep(longshore_core::Upkeep { limit: 500, rescue: true }).await.unwrap();
+        let pause = Pause { since: store.now().await.unwrap(), until: None, reason: None, by: None };
+        let before = store.rules(QueueName::default()).await.unwrap().version;
+        for (n, pause) in [(0, Some(pause)), (1, None)] {
+            let rules = Rules { pause, ..Rules::default() };
+            let changed = store.change_rules(QueueName::default(), before + n, rules).await.unwrap();
+            assert_eq!(changed, RulesChange::Changed(before + n + 1));
+        }
+        let _kept = store.upkeep(longshore_core::Upkeep::new(500, true)).await.unwrap();
         assert_eq!(store.queues().await.unwrap().len(), 2);
     };
     tokio::time::timeout(Duration::from_secs(8), others).await.expect("nobody waits for the transaction");
@@ -133,7 +138,7 @@ async fn long_transaction_that_pushes_a_running_job_once_more_does_not_keep_it_f
     let outcome = longshore_core::Outcome::Release;
     let settlement = longshore_core::Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
     let settled = tokio::time::timeout(Duration::from_secs(8), store.settle(vec![settlement]));
-    assert_eq!(settled.await.expect("nobody waits for the transaction").unwrap(), [longshore_core::Settled::Done]);
+    assert_eq!(all(settled.await.expect("nobody waits for the transaction")), [longshore_core::Settled::Done]);
     assert_eq!(take(store, &worker, 10).await.len(), 1, "while the transaction is open");
     open.commit().await.unwrap();
     drop(pushed);
@@ -152,7 +157,7 @@ async fn long_transaction_that_pushes_a_job_as_it_is_claimed_does_not_keep_it_fr
     let claim = worker.transaction().await.unwrap();
     let sql = schema.sql(
         "SELECT token_number, token_bits FROM longshore.claim(
-             gen_random_uuid(), 7, 1, '{default}', '{work}', 1, 30000, true, 1, false, 0, 0, 1000) LIMIT 1",
+             gen_random_uuid(), 7, 1, '{default}', '{work}', '{}', '{}', '{}', '{}', 1, 30000, true, 1, 1, false, 0, 0, 1000) LIMIT 1",
     );
     let row = claim.query_one(&sql, &[]).await.unwrap();
     let token = Token { number: row.get::<_, i64>(0) as u64, bits: row.get::<_, i64>(1) as u64 };
@@ -172,7 +177,7 @@ async fn long_transaction_that_pushes_a_job_as_it_is_claimed_does_not_keep_it_fr
     let outcome = longshore_core::Outcome::Release;
     let settlement = longshore_core::Settlement { id: new.id, token, outcome, progress: None };
     let settled = tokio::time::timeout(Duration::from_secs(8), store.settle(vec![settlement]));
-    assert_eq!(settled.await.expect("nobody waits for the transaction").unwrap(), [longshore_core::Settled::Done]);
+    assert_eq!(all(settled.await.expect("nobody waits for the transaction")), [longshore_core::Settled::Done]);
     open.commit().await.unwrap();
     assert_eq!(take(store, &WorkerSecret::new(), 10).await.len(), 1, "there is one job");
 }
@@ -199,8 +204,8 @@ async fn sql_makes_the_same_rows_as_a_push() {
     let twin_full = NewJob {
         priority: 9,
         when: When::In(Duration::from_secs(90)),
-        max_attempts: 3,
-        timeout: Duration::from_secs(120),
+        max_attempts: Some(3),
+        timeout: Some(Duration::from_secs(120)),
         deadline: Some(When::At("2100-01-02T03:04:05.678Z".parse().unwrap())),
         key: Some("tenant ü".parse().unwrap()),
         unique: Some(Unique { key: "u2".parse().unwrap(), scope: UniqueScope::For(Duration::from_secs(3600)) }),
@@ -225,8 +230,7 @@ async fn sql_makes_the_same_rows_as_a_push() {
         (by_us.created_at, by_us.run_at) = (by_sql.created_at, by_sql.run_at);
         assert_eq!(by_sql, by_us);
     }
-    let columns =
-        "rank, max_attempts, timeout_ms, deadline, key, tags, alias, unique_scope, reuse_key, reuse_ms, state, payload";
+    let columns = "rank, max_attempts, granted_attempts, timeout_ms, granted_timeout_ms, deadline, key, tags, alias, unique_scope, reuse_key, reuse_ms, state, payload";
     let sql = schema
         .sql(&format!("SELECT count(DISTINCT ({columns})), count(*) FROM longshore.waiting WHERE queue = 'mail'"));
     let row = client.query_one(&sql, &[]).await.unwrap();
@@ -377,7 +381,7 @@ async fn php_pushes_in_its_own_transactions() {
     assert_eq!(kept.iter().map(|line| line["order"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 3, 5]);
     let claim = Claim {
         queues: vec!["orders".parse().unwrap()],
-        kinds: vec!["ship".parse().unwrap()],
+        kinds: vec!["ship".parse::<Kind>().unwrap().into()],
         ..ask(&WorkerSecret::new(), 10)
     };
     let claimed = schema.store.claim(claim).await.unwrap().jobs;

@@ -1,5 +1,7 @@
 //! What the suite does not ask of a store, because only PostgreSQL has it.
 
+mod admit;
+mod claims;
 mod common;
 mod corrupt;
 mod enqueue_in_sql;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    Effect, Error, ErrorKind, Queue, Reach, Settled, Settlement, Store, Survives, Upkeep, WorkerSecret,
+    Effect, Error, ErrorKind, Jobs, Queues, Reach, Settled, Settlement, Store, Survives, Upkeep, WorkerSecret,
 };
 use longshore_postgres::{Options, Postgres};
 use longshore_testbed::{Certificates, Postgres as Server};
 
-use crate::common::{Schema, connect, job, push, take};
+use crate::common::{Schema, all, connect, job, push, take};
 
 /// Opens a URL, with more options for the shared server, which does not wait for its disk.
 async fn open(url: &str) -> Result<Postgres, Error> {
@@ -83,11 +83,13 @@ async fn newer_schema_is_refused_with_both_versions() {
 
 #[tokio::test]
 async fn schema_that_lacks_tables_is_refused() {
-    let schema = Schema::new().await;
-    let client = connect(&schema.server).await;
-    client.batch_execute(&schema.sql("ALTER TABLE longshore.waiting RENAME TO job")).await.unwrap();
-    let said = refused(&format!("{}?schema={}", schema.server, schema.name)).await;
-    assert!(said.contains("lacks tables") && said.contains(&schema.name), "{said}");
+    for change in ["ALTER TABLE longshore.waiting RENAME TO job", "DROP TABLE longshore.worker_note CASCADE"] {
+        let schema = Schema::new().await;
+        let client = connect(&schema.server).await;
+        client.batch_execute(&schema.sql(change)).await.unwrap();
+        let said = refused(&format!("{}?schema={}", schema.server, schema.name)).await;
+        assert!(said.contains("lacks tables") && said.contains(&schema.name), "{change}: {said}");
+    }
 }
 
 #[tokio::test]
@@ -106,8 +108,8 @@ async fn role_that_may_make_nothing_can_use_a_schema_that_is_there() {
     let claimed = take(&store, &WorkerSecret::new(), 1).await.pop().expect("there is a job");
     let outcome = longshore_core::Outcome::Succeed { result: None };
     let settlement = Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
-    assert_eq!(store.settle(vec![settlement]).await.unwrap(), [Settled::Done]);
-    let _kept = store.upkeep(Upkeep { limit: 500, rescue: true }).await.expect("and for upkeep");
+    assert_eq!(all(store.settle(vec![settlement]).await), [Settled::Done]);
+    let _kept = store.upkeep(Upkeep::new(500, true)).await.expect("and for upkeep");
     assert_eq!(store.queues().await.expect("and to look").len(), 1);
 }
 

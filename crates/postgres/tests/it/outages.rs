@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Ear, Effect, Error, ErrorKind, NewJob, Pushed, Queue, Store, WorkerSecret};
+use longshore_core::{Ear, Effect, Error, ErrorKind, Jobs, NewJob, Pushed, Queues, Store, WorkerSecret};
 use longshore_postgres::{Options, Postgres};
 use longshore_testbed::{Postgres as Server, Proxy};
 
-use crate::common::{Schema, connect, job, push, take};
+use crate::common::{Schema, connect, job, one, push, take};
 
 /// Waits until a call goes through; each failure before must be one that may be repeated.
 async fn insist<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> T {
@@ -63,7 +63,7 @@ async fn killed_server_comes_back_with_every_job() {
         if round < 2 {
             let victim = Arc::clone(&server);
             tokio::task::spawn_blocking(move || victim.kill()).await.unwrap();
-            let error = schema.store.push(vec![job()]).await.expect_err("nobody is there");
+            let error = one(schema.store.push(vec![job()]).await).expect_err("nobody is there");
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
             let victim = Arc::clone(&server);
             tokio::task::spawn_blocking(move || victim.restart()).await.unwrap();
@@ -82,10 +82,10 @@ async fn push_whose_answer_is_cut_off_is_perhaps_done_and_its_repeat_is_one() {
     let store = through(&proxy, Duration::from_secs(10)).await;
     let new = job();
     proxy.cut_answers();
-    let error = store.push(vec![new.clone()]).await.expect_err("the answer never comes");
+    let error = one(store.push(vec![new.clone()]).await).expect_err("the answer never comes");
     assert_eq!((error.kind(), error.effect()), (ErrorKind::Unavailable, Effect::PerhapsDone), "{error:?}");
     proxy.healthy();
-    assert_eq!(insist(async || store.push(vec![new.clone()]).await).await, [Pushed::Created(new.id)]);
+    assert_eq!(insist(async || one(store.push(vec![new.clone()]).await)).await, Pushed::Created(new.id));
     assert_eq!(take(&store, &WorkerSecret::new(), 10).await.len(), 1);
 }
 
@@ -94,7 +94,7 @@ async fn server_that_answers_nothing_is_noticed() {
     let proxy = proxy(Server::shared());
     let store = through(&proxy, Duration::from_millis(700)).await;
     proxy.black_hole();
-    let error = store.push(vec![job()]).await.expect_err("there is no answer");
+    let error = one(store.push(vec![job()]).await).expect_err("there is no answer");
     assert_eq!((error.kind(), error.effect()), (ErrorKind::Unavailable, Effect::PerhapsDone), "{error:?}");
     assert!(error.to_string().contains("within 700ms"), "{error}");
     let error = store.queues().await.expect_err("nor to a fresh connection");
@@ -146,7 +146,7 @@ async fn server_that_takes_no_writes_for_a_while_is_waited_for() {
     let new = job();
     let refusing = async {
         loop {
-            match schema.store.push(vec![NewJob { id: job().id, ..new.clone() }]).await {
+            match one(schema.store.push(vec![NewJob { id: job().id, ..new.clone() }]).await) {
                 Ok(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 Err(e) => break e,
             }
@@ -157,7 +157,7 @@ async fn server_that_takes_no_writes_for_a_while_is_waited_for() {
     assert!(error.to_string().contains("read-only"), "{error}");
     server.psql("ALTER SYSTEM RESET default_transaction_read_only");
     server.psql("SELECT pg_reload_conf()");
-    insist(async || schema.store.push(vec![new.clone()]).await).await;
+    let _pushed = insist(async || one(schema.store.push(vec![new.clone()]).await)).await;
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn full_disk_and_too_many_connections_are_told_apart() {
              CREATE OR REPLACE TRIGGER fails BEFORE INSERT ON longshore.waiting EXECUTE FUNCTION longshore.fails()"
         );
         client.batch_execute(&schema.sql(&sql)).await.unwrap();
-        schema.store.push(vec![job()]).await.expect_err("the server fails")
+        one(schema.store.push(vec![job()]).await).expect_err("the server fails")
     };
     let full = fails_with("53100").await;
     assert_eq!((full.kind(), full.effect()), (ErrorKind::Full, Effect::NotDone));

@@ -1,10 +1,10 @@
 //! The cost of a call hangs on what it does, not on how many jobs there are; whatever the server knows, or does not, of its tables.
 
-use longshore_core::{Queue, WorkerSecret};
+use longshore_core::{Jobs, WorkerSecret};
 use longshore_postgres::tokio_postgres::Client;
 use serde_json::Value;
 
-use crate::common::{Schema, connect, job, push, take};
+use crate::common::{Schema, all, connect, job, push, take};
 
 /// More blocks than this read by one call mean that it scans: the tables below have several thousand each.
 const FEW: i64 = 700;
@@ -22,19 +22,23 @@ async fn blocks(schema: &Schema, client: &Client, statement: &str) -> i64 {
 const VERBS: &[(&str, &str)] = &[
     (
         "claim",
-        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', 10, 30000, true, 1, true, 0, 0, 1000)",
+        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', '{}', '{}', '{}', '{}', 10, 30000, true, 1, 1, true, 0, 0, 1000)",
     ),
     (
         "claim that is repeated",
-        "SELECT * FROM longshore.claim('00000000-0000-0000-0000-000000000007', 7, 5, '{default}', '{work}', 10, 30000, true, 1, true, 0, 0, 1000)",
+        "SELECT * FROM longshore.claim('00000000-0000-0000-0000-000000000007', 7, 5, '{default}', '{work}', '{}', '{}', '{}', '{}', 10, 30000, true, 1, 1, true, 0, 0, 1000)",
     ),
     (
         "claim of many kinds",
-        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default,elsewhere}', '{work,a,b,c}', 10, 30000, false, 1, false, 0, 0, 1000)",
+        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default,elsewhere}', '{work,a,b,c}', '{}', '{}', '{}', '{}', 10, 30000, false, 1, 1, false, 0, 0, 1000)",
+    ),
+    (
+        "claim of many kinds with limits",
+        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default,elsewhere}', '{work,a,b,c}', '{3,1,1,1}', '{5,NULL,NULL,7}', '{NULL,1,1,1}', '{unknown}', 10, 30000, false, 1, 1, false, 0, 0, 1000)",
     ),
     (
         "claim of nothing",
-        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{nothing}', 10, 30000, true, 1, true, 0, 0, 1000)",
+        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{nothing}', '{}', '{}', '{}', '{}', 10, 30000, true, 1, 1, true, 0, 0, 1000)",
     ),
     ("push", "SELECT longshore.push('work')"),
     (
@@ -42,7 +46,7 @@ const VERBS: &[(&str, &str)] = &[
         "SELECT longshore.push('work', unique_key => gen_random_uuid()::text, reuse_key => 'r', reuse_within => '1 d', idempotency_key => gen_random_uuid()::text)",
     ),
     ("renew", "SELECT longshore.renew(ARRAY[$id], ARRAY[$number], ARRAY[1::bigint], ARRAY[1000::bigint], '{}', 0)"),
-    ("release", "SELECT longshore.release_worker(gen_random_uuid(), 7, true, 0, 1000, 1000)"),
+    ("release", "SELECT longshore.release_worker(gen_random_uuid(), 7, 'gone', 0, 1000, 1000)"),
     (
         "settle",
         "SELECT longshore.settle(1, ARRAY[$id], ARRAY[$number], ARRAY[1::bigint], '{0}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 0, 86400000, 1000)",
@@ -55,7 +59,7 @@ const VERBS: &[(&str, &str)] = &[
         "settle of what is lost",
         "SELECT longshore.settle(1, ARRAY[gen_random_uuid()], '{1}', '{1}', '{0}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', 0, 86400000, 1000)",
     ),
-    ("rescue", "SELECT longshore.rescue(500, 9000000000000000, 3600000, 0, 0, 1000, 1000)"),
+    ("rescue", "SELECT longshore.rescue(500, 1, 'gone', 9000000000000000, 3600000, 0, 0, 1000, 1000)"),
     ("bury late", "SELECT longshore.bury_late(500, 0, 1000)"),
     ("bury unknown", "SELECT longshore.bury_unknown(500, NULL, 0, 1000)"),
     ("prune", "SELECT longshore.prune(500, 0)"),
@@ -79,8 +83,12 @@ const VERBS: &[(&str, &str)] = &[
         "list of what runs",
         "SELECT * FROM longshore.list(9223372036854775807, 50, NULL, NULL, 2::smallint, NULL, NULL, 100)",
     ),
+    ("note of a worker", "SELECT longshore.note_worker(gen_random_uuid(), '{}', 0)"),
+    ("end of a worker", "SELECT longshore.forget_worker(gen_random_uuid())"),
+    ("workers", "SELECT * FROM longshore.workers(gen_random_uuid(), 100)"),
+    ("change of rules", "SELECT longshore.change_rules('elsewhere', 0, '{}', 0, 0)"),
     ("queues", "SELECT * FROM longshore.queues(0)"),
-    ("log", "SELECT longshore.write_log($id, $number, 1, 'x'), longshore.read_log($id)"),
+    ("log", "SELECT longshore.write_log($id, $number, 1, 'x'), longshore.read_log($id, NULL)"),
 ];
 
 /// What a session of ours says at its start, and which functions it calls then.
@@ -93,7 +101,7 @@ async fn with_ids(schema: &Schema, client: &Client, statement: &str) -> String {
     let mut sql = statement.to_owned();
     if sql.contains("$number") {
         let claim = schema.sql(
-            "SELECT id::text, token_number FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', 1, 30000, true, 1, false, 0, 0, 1000) LIMIT 1");
+            "SELECT id::text, token_number FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', '{}', '{}', '{}', '{}', 1, 30000, true, 1, 1, false, 0, 0, 1000) LIMIT 1");
         let row = client.query_one(&claim, &[]).await.unwrap();
         let (id, number) = (row.get::<_, Option<&str>>(0), row.get::<_, Option<i64>>(1));
         let id = id.map_or("gen_random_uuid()".into(), |id| format!("'{id}'::uuid"));
@@ -151,10 +159,10 @@ async fn no_verb_scans_a_table_whatever_the_statistics_say() {
         push(&schema.store, job()).await;
     }
     let _plans_are_made = (too_much(&schema, &early).await, too_much(&schema, &ours).await);
-    let all = "longshore.waiting, longshore.running, longshore.history, longshore.unique_key, longshore.worker, longshore.idempotency, longshore.log";
+    let tables = "longshore.waiting, longshore.running, longshore.history, longshore.unique_key, longshore.worker, longshore.idempotency, longshore.log, longshore.worker_note";
     let live = "DELETE FROM longshore.waiting; DELETE FROM longshore.running; DELETE FROM longshore.history";
     early.batch_execute(&schema.sql(live)).await.unwrap();
-    early.batch_execute(&schema.sql(&format!("VACUUM ANALYZE {all}"))).await.unwrap();
+    early.batch_execute(&schema.sql(&format!("VACUUM ANALYZE {tables}"))).await.unwrap();
     let tiny = connect(&schema.server).await;
     let _plans_are_made = too_much(&schema, &tiny).await;
 
@@ -162,14 +170,16 @@ async fn no_verb_scans_a_table_whatever_the_statistics_say() {
         "INSERT INTO longshore.waiting (id, queue, kind, payload, state, rank, run_at, created_at, max_attempts, timeout_ms)
              SELECT gen_random_uuid(), 'default', 'unknown', '{}', 1, 0, n, n, 20, 1000 FROM generate_series(1, 100000) AS n;
          INSERT INTO longshore.running (seq, id, queue, kind, payload, rank, run_at, created_at, version, started_at, token_number, token_bits,
-                                        lease_until, worker, timeout_ms, interruptions, attempt, max_attempts, crashes)
+                                        lease_until, worker, timeout_ms, interruptions, attempt, max_attempts, crashes, outages)
              SELECT nextval('longshore.push_number'), gen_random_uuid(), 'default', 'work', repeat('x', 500), 0, n, n, 1, n, n, n, longshore.clock() + 1800000 + n,
-                    gen_random_uuid(), 1000, 0, 1, 20, 0 FROM generate_series(1, 30000) AS n;
+                    gen_random_uuid(), 1000, 0, 1, 20, 0, 0 FROM generate_series(1, 30000) AS n;
          INSERT INTO longshore.history (seq, id, queue, kind, payload, state, rank, run_at, created_at, version, finished_at, keep_until, timeout_ms,
-                                        interruptions, attempt, max_attempts, crashes, cancel_asked)
+                                        interruptions, attempt, max_attempts, crashes, outages, cancel_asked)
              SELECT nextval('longshore.push_number'), gen_random_uuid(), 'default', 'work', '{}', 3 + (n % 1000 = 0)::integer, 0, n, n, 1, n,
-                    9000000000000, 1000, 0, 1, 20, 0, false FROM generate_series(1, 100000) AS n")).await.unwrap();
-    schema.store.push((0..1000).map(|_| job()).collect()).await.unwrap();
+                    9000000000000, 1000, 0, 1, 20, 0, 0, false FROM generate_series(1, 100000) AS n;
+         INSERT INTO longshore.worker_note (id, since, seen, note)
+             SELECT gen_random_uuid(), 0, 9000000000000, repeat('x', 400) FROM generate_series(1, 20000) AS n")).await.unwrap();
+    all(schema.store.push((0..1000).map(|_| job()).collect()).await);
     let pages: i64 = early
         .query_one(
             &schema.sql(

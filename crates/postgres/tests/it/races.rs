@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Death, Kind, NewJob, Outcome, Pushed, Queue, Renewal, Renewed, Settled, Settlement, State, Store, Token,
-    Unique, UniqueScope, Upkeep, WorkerSecret, limits,
+    Claim, Death, Jobs, Kind, KnownKind, NewJob, Outcome, Pushed, Queues, Renewal, Renewed, Settled, Settlement, State,
+    Token, Unique, UniqueScope, Upkeep, WorkerSecret, limits,
 };
 
-use crate::common::{Schema, ask, connect, job, job_of, push, take};
+use crate::common::{Schema, all, ask, connect, job, job_of, push, take};
 
 fn settlement(id: longshore_core::JobId, token: Token, outcome: Outcome) -> Settlement {
     Settlement { id, token, outcome, progress: None }
@@ -21,7 +21,7 @@ async fn release_and_claim_race_and_leave_nothing_with_the_worker() {
     let other = schema.another().await;
     for _ in 0..60 {
         let worker = WorkerSecret::new();
-        schema.store.push(vec![job(), job(), job()]).await.unwrap();
+        all(schema.store.push(vec![job(), job(), job()]).await);
         let claim = tokio::spawn({
             let (store, claim) = (Arc::clone(&other), ask(&worker, 2));
             async move { store.claim(claim).await }
@@ -29,7 +29,7 @@ async fn release_and_claim_race_and_leave_nothing_with_the_worker() {
         if fastrand::bool() {
             tokio::task::yield_now().await;
         }
-        let taken = schema.store.release_worker(worker.clone(), Death::Interrupted).await.unwrap();
+        let taken = schema.store.release(worker.clone(), Death::Interrupted.into()).await.unwrap().len();
         match claim.await.unwrap() {
             Ok(claims) => assert_eq!(claims.jobs.len(), taken, "the claim was first, and lost its jobs"),
             Err(e) => assert!(!e.is_retryable() && taken == 0, "the release was first: {e}"),
@@ -37,7 +37,7 @@ async fn release_and_claim_race_and_leave_nothing_with_the_worker() {
         let counts = schema.store.queues().await.unwrap()[0].counts;
         assert_eq!((counts[State::Ready as usize], counts[State::Running as usize]), (3, 0));
         for job in take(&schema.store, &WorkerSecret::new(), 10).await {
-            let _done = schema.store.settle(vec![settlement(job.id, job.token, Outcome::Cancel)]).await.unwrap();
+            let _done = all(schema.store.settle(vec![settlement(job.id, job.token, Outcome::Cancel)]).await);
         }
     }
 }
@@ -48,7 +48,7 @@ async fn overlapping_batches_do_not_dead_lock() {
     let stores = [Arc::clone(&schema.store), schema.another().await];
     let worker = WorkerSecret::new();
     for _ in 0..6 {
-        schema.store.push((0..300).map(|_| job()).collect()).await.unwrap();
+        all(schema.store.push((0..300).map(|_| job()).collect()).await);
         let claimed = take(&schema.store, &worker, 300).await;
         assert_eq!(claimed.len(), 300);
         let calls = (0..6).map(|n| {
@@ -63,8 +63,7 @@ async fn overlapping_batches_do_not_dead_lock() {
                         lease: limits::LEASE,
                         progress: None,
                     };
-                    let answers =
-                        store.renew(batch.iter().map(renewal).collect()).await.expect("renewals are answered");
+                    let answers = all(store.renew(batch.iter().map(renewal).collect()).await);
                     return answers.iter().filter(|answer| **answer != Renewed::Lost).count();
                 }
                 let outcomes = [
@@ -75,7 +74,7 @@ async fn overlapping_batches_do_not_dead_lock() {
                 let any = |job: &longshore_core::Claimed| {
                     settlement(job.id, job.token, outcomes[fastrand::usize(0..3)].clone())
                 };
-                let answers = store.settle(batch.iter().map(any).collect()).await.expect("settles are answered");
+                let answers = all(store.settle(batch.iter().map(any).collect()).await);
                 assert!(answers.iter().all(|answer| *answer == Settled::Done), "each is done, by this call or another");
                 answers.len()
             })
@@ -87,7 +86,7 @@ async fn overlapping_batches_do_not_dead_lock() {
         assert!(began.elapsed() < Duration::from_secs(20));
         let rest: Vec<_> =
             claimed.iter().map(|job| settlement(job.id, job.token, Outcome::Succeed { result: None })).collect();
-        assert!(schema.store.settle(rest).await.unwrap().iter().all(|answer| *answer == Settled::Done));
+        assert!(all(schema.store.settle(rest).await).iter().all(|answer| *answer == Settled::Done));
         let stats = schema.store.queues().await.unwrap().remove(0);
         assert_eq!((stats.count(State::Running), stats.count(State::Ready)), (0, 0));
     }
@@ -104,7 +103,7 @@ async fn pushes_with_the_same_keys_in_any_order_wait_for_each_other() {
                 let store = Arc::clone(&stores[n % 2]);
                 let mut jobs: Vec<_> = (0..40).map(|key| NewJob { unique: Some(unique(key)), ..job() }).collect();
                 fastrand::shuffle(&mut jobs);
-                tokio::spawn(async move { store.push(jobs).await.expect("a push is answered") })
+                tokio::spawn(async move { all(store.push(jobs).await) })
             })
             .collect();
         let mut created = 0;
@@ -115,7 +114,7 @@ async fn pushes_with_the_same_keys_in_any_order_wait_for_each_other() {
         let claimed = take(&schema.store, &WorkerSecret::new(), 100).await;
         assert_eq!(claimed.len(), 40);
         let done = claimed.iter().map(|job| settlement(job.id, job.token, Outcome::Succeed { result: None }));
-        assert!(schema.store.settle(done.collect()).await.unwrap().iter().all(|answer| *answer == Settled::Done));
+        assert!(all(schema.store.settle(done.collect()).await).iter().all(|answer| *answer == Settled::Done));
     }
 }
 
@@ -135,14 +134,13 @@ async fn repeated_push_meets_the_settle_and_makes_no_second_job() {
         let repeats: Vec<_> = (0..3)
             .map(|_| {
                 let (store, new) = (Arc::clone(&other), new.clone());
-                tokio::spawn(async move { store.push(vec![new]).await.unwrap() })
+                tokio::spawn(async move { all(store.push(vec![new]).await) })
             })
             .collect();
-        let done = schema
+        let done = all(schema
             .store
             .settle(vec![settlement(claimed.id, claimed.token, Outcome::Succeed { result: None })])
-            .await
-            .unwrap();
+            .await);
         assert_eq!(done, [Settled::Done]);
         for repeat in repeats {
             assert_eq!(repeat.await.unwrap(), [Pushed::Created(new.id)]);
@@ -170,7 +168,7 @@ async fn repeated_push_meets_claims_and_failures_and_makes_no_second_job() {
             let (store, new) = (Arc::clone(&other), new.clone());
             tokio::spawn(async move {
                 for _ in 0..3 {
-                    assert_eq!(store.push(vec![new.clone()]).await.unwrap(), [Pushed::Created(new.id)]);
+                    assert_eq!(all(store.push(vec![new.clone()]).await), [Pushed::Created(new.id)]);
                 }
             })
         };
@@ -184,7 +182,7 @@ async fn repeated_push_meets_claims_and_failures_and_makes_no_second_job() {
                 _ => Outcome::Succeed { result: None },
             };
             let done = schema.store.settle(vec![settlement(claimed[0].id, claimed[0].token, outcome)]).await;
-            assert_eq!(done.unwrap(), [Settled::Done]);
+            assert_eq!(all(done), [Settled::Done]);
             for repeat in repeats {
                 repeat.await.unwrap();
             }
@@ -199,7 +197,7 @@ async fn repeated_push_meets_claims_and_failures_and_makes_no_second_job() {
 async fn repeated_pushes_of_what_runs_do_not_dead_lock_in_any_order() {
     let schema = Schema::new().await;
     let jobs: Vec<_> = (0..30).map(|_| job()).collect();
-    schema.store.push(jobs.clone()).await.unwrap();
+    all(schema.store.push(jobs.clone()).await);
     assert_eq!(take(&schema.store, &WorkerSecret::new(), 30).await.len(), 30);
     let pushers: Vec<_> = (0..4)
         .map(|_| {
@@ -238,8 +236,9 @@ async fn claims_of_many_kinds_are_disjoint_best_first_and_leave_nothing() {
     });
     let jobs: Vec<_> = jobs.collect();
     let priorities: std::collections::HashMap<_, _> = jobs.iter().map(|job| (job.id, job.priority)).collect();
-    schema.store.push(jobs).await.unwrap();
+    all(schema.store.push(jobs).await);
 
+    let kinds: Vec<KnownKind> = kinds.into_iter().map(KnownKind::from).collect();
     let first = Claim { kinds: kinds.clone(), ..ask(&WorkerSecret::new(), 50) };
     let first = schema.store.claim(first).await.unwrap().jobs;
     let order: Vec<_> = first.iter().map(|job| -priorities[&job.id]).collect();
@@ -279,14 +278,14 @@ async fn upkeep_of_many_processes_counts_every_job_once() {
             tokio::spawn(async move {
                 let worker = WorkerSecret::new();
                 for _ in 0..15 {
-                    store.push((0..7).map(|_| job()).collect()).await.unwrap();
+                    all(store.push((0..7).map(|_| job()).collect()).await);
                     let settle: Vec<_> = take(&store, &worker, 5)
                         .await
                         .iter()
                         .map(|job| settlement(job.id, job.token, Outcome::Cancel))
                         .collect();
-                    assert!(store.settle(settle).await.unwrap().iter().all(|answer| *answer == Settled::Done));
-                    let _kept = store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap();
+                    assert!(all(store.settle(settle).await).iter().all(|answer| *answer == Settled::Done));
+                    let _kept = store.upkeep(Upkeep::new(500, true)).await.unwrap();
                 }
             })
         })
@@ -295,7 +294,7 @@ async fn upkeep_of_many_processes_counts_every_job_once() {
         work.await.unwrap();
     }
     for _ in 0..3 {
-        let _kept = schema.store.upkeep(Upkeep { limit: 500, rescue: true }).await.unwrap();
+        let _kept = schema.store.upkeep(Upkeep::new(500, true)).await.unwrap();
     }
     let stats = schema.store.queues().await.unwrap().remove(0);
     assert_eq!(stats.counts.iter().sum::<u64>(), 6 * 15 * 7);

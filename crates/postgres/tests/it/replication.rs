@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Acted, Action, ArtifactName, Artifacts, Death, Idempotency, NewPause, Outcome, Output, Queue, Renewal, Renewed,
-    Settled, Settlement, State, Store, Stored, Unique, UniqueScope, Upkeep, When, WorkerSecret, limits,
+    Acted, Action, ArtifactName, Artifacts, Death, Idempotency, Jobs, Logs, Outcome, Output, Pause, Queues, Renewal,
+    Renewed, Rules, RulesChange, Settled, Settlement, State, Stored, Unique, UniqueScope, Upkeep, When, WorkerNote,
+    WorkerSecret, Workers, limits,
 };
 use longshore_testbed::Postgres as Server;
 
-use crate::common::{Schema, connect, job, push, take};
+use crate::common::{Schema, all, connect, job, push, take};
 
 #[tokio::test]
 async fn every_table_has_a_primary_key() {
@@ -40,10 +41,10 @@ async fn everything_works_under_a_publication_of_all_tables() {
     assert!(store.write_log(first.id, first.token, "a line\n".into()).await.unwrap());
     assert!(store.write_log(first.id, first.token, "another\n".into()).await.unwrap());
     let renewal = Renewal { id: first.id, token: first.token, lease: limits::LEASE, progress: None };
-    assert_eq!(store.renew(vec![renewal]).await.unwrap(), [Renewed::Held]);
+    assert_eq!(all(store.renew(vec![renewal]).await), [Renewed::Held]);
     let settle = async |job: &longshore_core::Claimed, outcome| {
         let settlement = Settlement { id: job.id, token: job.token, outcome, progress: None };
-        assert_eq!(store.settle(vec![settlement]).await.unwrap(), [Settled::Done]);
+        assert_eq!(all(store.settle(vec![settlement]).await), [Settled::Done]);
     };
     settle(&first, Outcome::Retry { delay: Duration::ZERO, message: "oh".into() }).await;
     let second = take(store, &worker, 1).await.remove(0);
@@ -59,12 +60,20 @@ async fn everything_works_under_a_publication_of_all_tables() {
     assert_eq!(store.act(cancelled, Action::Retry).await.unwrap(), Acted::Done(State::Ready));
     let dies = take(store, &worker, 1).await.remove(0);
     settle(&dies, Outcome::Bury { reason: longshore_core::Reason::Fatal, message: "oh".into() }).await;
-    let pause = NewPause::default();
-    let _paused = store.pause("default".parse().unwrap(), pause).await.unwrap();
-    assert!(store.resume("default".parse().unwrap()).await.unwrap());
+    let pause = Pause { since: store.now().await.unwrap(), until: None, reason: None, by: None };
+    for (version, pause) in [(0, Some(pause)), (1, None)] {
+        let rules = Rules { pause, ..Rules::default() };
+        let changed = store.change_rules("default".parse().unwrap(), version, rules).await.unwrap();
+        assert_eq!(changed, RulesChange::Changed(version + 1));
+    }
+    let gone = [WorkerSecret::new().id(), WorkerSecret::new().id()];
+    for id in [gone[0], gone[0], gone[1]] {
+        store.note_worker(id, WorkerNote::of_this_process()).await.unwrap();
+    }
+    store.forget_worker(gone[0]).await.unwrap();
     let released = push(store, job()).await;
     assert_eq!(take(store, &worker, 1).await[0].id, released);
-    assert_eq!(store.release_worker(worker, Death::Interrupted).await.unwrap(), 1);
+    assert_eq!(store.release(worker, Death::Interrupted.into()).await.unwrap().len(), 1);
 
     // And what upkeep does.
     let lost = take(store, &WorkerSecret::new(), 1).await.remove(0).id;
@@ -73,10 +82,10 @@ async fn everything_works_under_a_publication_of_all_tables() {
     late.deadline = Some(When::In(limits::LEASE));
     let late = push(store, late).await;
     schema.settings.clock.advance(limits::KEEP_DEAD + limits::LEASE);
-    let upkeep = Upkeep { limit: limits::UPKEEP_ROWS, rescue: true };
+    let upkeep = Upkeep::new(limits::UPKEEP_ROWS, true);
     let kept = store.upkeep(upkeep).await.unwrap();
     assert_eq!(kept.failed, []);
-    assert_eq!((kept.rescued, kept.buried, kept.pruned), (1, 1, 2));
+    assert_eq!((kept.rescued.len(), kept.buried.len(), kept.pruned), (1, 1, 2));
     assert_eq!(kept.artifacts, [name]);
     artifacts.delete(name).await.unwrap();
     let states = store.status(vec![lost, late, fails]).await.unwrap();

@@ -14,6 +14,7 @@ const SECOND: Duration = Duration::from_secs(1);
 fn events() -> Vec<(Event<'static>, i16, Option<i64>, Option<&'static str>)> {
     let outcome = |outcome: Outcome| Event::Settle(Box::leak(Box::new(outcome)));
     let retry = |delay| outcome(Outcome::Retry { delay, message: String::new() });
+    let outage = |delay| outcome(Outcome::Outage { delay, message: String::new() });
     let snooze = |delay| outcome(Outcome::Snooze { delay });
     let bury = outcome(Outcome::Bury { reason: Reason::Fatal, message: String::new() });
     vec![
@@ -25,6 +26,8 @@ fn events() -> Vec<(Event<'static>, i16, Option<i64>, Option<&'static str>)> {
         (outcome(Outcome::Release), 3, None, None),
         (bury, 4, None, Some("fatal")),
         (outcome(Outcome::Cancel), 5, None, None),
+        (outage(Duration::ZERO), 13, Some(0), None),
+        (outage(SECOND), 13, Some(1_000), None),
         (Event::Lose(Death::Interrupted), 6, None, None),
         (Event::Lose(Death::Crashed), 7, None, None),
         (Event::Due, 8, None, None),
@@ -39,11 +42,11 @@ fn events() -> Vec<(Event<'static>, i16, Option<i64>, Option<&'static str>)> {
 fn every_facts() -> Vec<Facts> {
     let mut all = Vec::new();
     for state in State::ALL {
-        for (attempt, max_attempts) in [(0, 1), (1, 1), (1, 3), (2, 3), (3, 3), (4, 3), (1_000, 1_000)] {
+        for (attempt, outages) in [(0, 0), (0, 3), (1, 0), (1, 1), (2, 7), (1_000, 0), (1_000, 1_000)] {
             for crashes in 0..=2 {
                 for interruptions in [0, 7] {
                     for cancel_asked in [false, true] {
-                        all.push(Facts { state, attempt, max_attempts, crashes, interruptions, cancel_asked });
+                        all.push(Facts { state, attempt, crashes, interruptions, outages, cancel_asked });
                     }
                 }
             }
@@ -58,19 +61,19 @@ async fn every_event_takes_every_job_where_core_says() {
     let client = connect(&schema.server).await;
     let facts = every_facts();
     let sql = schema.sql(
-        "SELECT f.place, s.to_state, s.to_attempt, s.to_crashes, s.to_interruptions, s.to_cancel_asked, s.wait, s.reason
-         FROM unnest($1::int2[], $2::int2[], $3::int2[], $4::int2[], $5::int4[], $6::bool[]) WITH ORDINALITY
-              AS f (state, attempt, max_attempts, crashes, interruptions, cancel_asked, place)
-         CROSS JOIN LATERAL longshore.step(f.state, f.attempt, f.max_attempts, f.crashes, f.interruptions, f.cancel_asked, $7, $8, $9) s",
+        "SELECT f.place, s.to_state, s.to_attempt, s.to_crashes, s.to_interruptions, s.to_outages, s.to_cancel_asked, s.wait, s.reason
+         FROM unnest($1::int2[], $2::int2[], $3::int2[], $4::int4[], $5::int2[], $6::bool[]) WITH ORDINALITY
+              AS f (state, attempt, crashes, interruptions, outages, cancel_asked, place)
+         CROSS JOIN LATERAL longshore.step(f.state, f.attempt, f.crashes, f.interruptions, f.outages, f.cancel_asked, $7, $8, $9) s",
     );
     let small = |value: fn(&Facts) -> u16| facts.iter().map(|facts| value(facts) as i16).collect::<Vec<_>>();
     for (event, number, delay, why) in events() {
         let params: [(&(dyn longshore_postgres::tokio_postgres::types::ToSql + Sync), Type); 9] = [
             (&small(|facts| facts.state as u16), Type::INT2_ARRAY),
             (&small(|facts| facts.attempt), Type::INT2_ARRAY),
-            (&small(|facts| facts.max_attempts), Type::INT2_ARRAY),
             (&small(|facts| facts.crashes), Type::INT2_ARRAY),
             (&facts.iter().map(|facts| facts.interruptions as i32).collect::<Vec<_>>(), Type::INT4_ARRAY),
+            (&small(|facts| facts.outages), Type::INT2_ARRAY),
             (&facts.iter().map(|facts| facts.cancel_asked).collect::<Vec<_>>(), Type::BOOL_ARRAY),
             (&number, Type::INT2),
             (&delay, Type::INT8),
@@ -83,13 +86,13 @@ async fn every_event_takes_every_job_where_core_says() {
             let to = Facts {
                 state: State::ALL[row.get::<_, i16>(1) as usize],
                 attempt: row.get::<_, i16>(2) as u16,
-                max_attempts: facts[place as usize - 1].max_attempts,
                 crashes: row.get::<_, i16>(3) as u16,
                 interruptions: row.get::<_, i32>(4) as u32,
-                cancel_asked: row.get(5),
+                outages: row.get::<_, i16>(5) as u16,
+                cancel_asked: row.get(6),
             };
-            let wait = row.get::<_, Option<i64>>(6).map(|ms| Duration::from_millis(ms as u64));
-            let reason = row.get::<_, Option<&str>>(7).map(|reason| reason.parse::<Reason>().unwrap());
+            let wait = row.get::<_, Option<i64>>(7).map(|ms| Duration::from_millis(ms as u64));
+            let reason = row.get::<_, Option<&str>>(8).map(|reason| reason.parse::<Reason>().unwrap());
             moves[place as usize - 1] = Some((to, wait, reason));
         }
         for (facts, moved) in facts.iter().zip(moves) {

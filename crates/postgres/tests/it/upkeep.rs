@@ -3,22 +3,22 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Acted, Action, Backend, JobId, Kept, NewJob, Outcome, Queue, Settled, Settlement, State, Store, Upkeep, When,
-    WorkerSecret, limits,
+    Acted, Action, Backend, JobId, Jobs, Kept, NewJob, Outcome, Settled, Settlement, State, Upkeep, When, WorkerSecret,
+    limits,
 };
 use longshore_postgres::tokio_postgres::Client;
 
-use crate::common::{Schema, connect, job, push, take};
+use crate::common::{Schema, all, connect, job, push, take};
 
 impl Schema {
     async fn upkeep(&self) -> Kept {
-        let upkeep = Upkeep { limit: limits::UPKEEP_ROWS, rescue: true };
+        let upkeep = Upkeep::new(limits::UPKEEP_ROWS, true);
         self.store.upkeep(upkeep).await.expect("the other parts are done")
     }
 
     /// Makes jobs that have succeeded.
     async fn finished(&self, n: usize) -> Vec<JobId> {
-        self.store.push((0..n).map(|_| job()).collect()).await.unwrap();
+        all(self.store.push((0..n).map(|_| job()).collect()).await);
         let claimed = take(&self.store, &WorkerSecret::new(), n).await;
         let outcome = Outcome::Succeed { result: None };
         let settle = |job: &longshore_core::Claimed| Settlement {
@@ -27,7 +27,7 @@ impl Schema {
             outcome: outcome.clone(),
             progress: None,
         };
-        let settled = self.store.settle(claimed.iter().map(settle).collect()).await.unwrap();
+        let settled = all(self.store.settle(claimed.iter().map(settle).collect()).await);
         assert_eq!(settled, vec![Settled::Done; n]);
         claimed.iter().map(|job| job.id).collect()
     }
@@ -75,7 +75,7 @@ async fn part_that_fails_stops_no_other_part() {
         let lost = schema.lost().await;
         let late = push(&schema.store, NewJob { deadline: Some(When::In(limits::LEASE)), ..job() }).await;
         let more = format!(
-            "UPDATE longshore.worker SET seen = 0; INSERT INTO longshore.log VALUES ('{}', 'x');
+            "UPDATE longshore.worker SET seen = 0; INSERT INTO longshore.log VALUES ('{}', 1, 'x');
              INSERT INTO longshore.idempotency VALUES ('q', 'k', '', gen_random_uuid(), 0, 0)",
             over[0]
         );
@@ -106,7 +106,7 @@ async fn part_that_fails_is_no_outage_of_the_store() {
         let lost = schema.lost().await;
         schema.settings.clock.advance(limits::LEASE);
         let kept = backend.upkeep().await.unwrap();
-        assert_eq!((kept.rescued, parts(&kept)), (1, vec!["prune"]));
+        assert_eq!((kept.rescued.len(), parts(&kept)), (1, vec!["prune"]));
         assert_eq!(schema.state(lost).await, Some(State::Ready));
         assert_eq!(schema.store.act(lost, Action::Cancel).await.unwrap(), Acted::Done(State::Cancelled));
     }
@@ -124,7 +124,7 @@ async fn row_that_a_part_fails_for_stops_no_other_row() {
     schema.refuse(&client, &format!("DELETE ON longshore.history FOR EACH ROW WHEN (OLD.id = '{}')", over[0])).await;
     schema.settings.clock.advance(limits::KEEP_FINISHED);
     let kept = schema.upkeep().await;
-    assert_eq!((kept.rescued, kept.pruned, parts(&kept)), (1, 2, vec!["rescue", "prune"]));
+    assert_eq!((kept.rescued.len(), kept.pruned, parts(&kept)), (1, 2, vec!["rescue", "prune"]));
     for (failure, bad) in kept.failed.iter().zip([&lost[..], &over[..]]) {
         let start = format!("1 of {} jobs; job {}: ", bad.len(), bad[0]);
         assert!(failure.message.starts_with(&start), "{failure}, not {start}");
@@ -143,11 +143,11 @@ async fn row_and_table_that_somebody_has_locked_stop_no_other() {
     client.batch_execute(&schema.sql(&hold)).await.unwrap();
     schema.settings.clock.advance(limits::KEEP_FINISHED);
     let kept = tokio::time::timeout(Duration::from_secs(8), schema.upkeep()).await.expect("it waits for a second");
-    assert_eq!((kept.rescued, parts(&kept)), (1, vec!["prune"]));
+    assert_eq!((kept.rescued.len(), parts(&kept)), (1, vec!["prune"]));
     assert!(kept.failed[0].message.contains("lock timeout"), "{}", kept.failed[0]);
     assert_eq!(schema.state(lost[1]).await, Some(State::Ready));
     client.batch_execute("ROLLBACK").await.unwrap();
     let kept = schema.upkeep().await;
-    assert_eq!((kept.rescued, kept.pruned, parts(&kept)), (1, 1, vec![]));
+    assert_eq!((kept.rescued.len(), kept.pruned, parts(&kept)), (1, 1, vec![]));
     assert_eq!((schema.state(lost[0]).await, schema.state(over[0]).await), (Some(State::Ready), None));
 }

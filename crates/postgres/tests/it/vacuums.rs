@@ -1,8 +1,8 @@
 //! What claims leave behind is cleared away before they have to walk over much of it.
 
-use longshore_core::{Queue, WorkerSecret};
+use longshore_core::{Jobs, WorkerSecret};
 
-use crate::common::{Schema, connect, job, take};
+use crate::common::{Schema, all, connect, job, take};
 
 #[tokio::test]
 async fn many_claims_bring_a_vacuum_about() {
@@ -15,7 +15,7 @@ async fn many_claims_bring_a_vacuum_about() {
     let worker = WorkerSecret::new();
     for round in 0.. {
         assert!(round < 200, "no vacuum after {} jobs", round * 1000);
-        schema.store.push((0..1000).map(|_| job()).collect()).await.unwrap();
+        all(schema.store.push((0..1000).map(|_| job()).collect()).await);
         assert_eq!(take(&schema.store, &worker, 1000).await.len(), 1000);
         // What happens in the background has happened by some round: the server tells of dead rows once a second.
         if client.query_one(&vacuums, &[]).await.unwrap().get::<_, i64>(0) > 0 {

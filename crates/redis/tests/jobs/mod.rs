@@ -1,6 +1,6 @@
 //! Jobs of one kind in one queue, as the tests beside this push, claim and settle them.
 
-use longshore_core::{Claim, Claimed, NewJob, Nonce, Outcome, Payload, QueueName, Settlement, WorkerSecret, limits};
+use longshore_core::{Claim, Claimed, Kind, NewJob, Outcome, Payload, QueueName, Settlement, WorkerSecret};
 
 pub fn job() -> NewJob {
     NewJob::new(QueueName::default(), "work".parse().unwrap(), Payload::parse("{}").unwrap())
@@ -8,15 +8,9 @@ pub fn job() -> NewJob {
 
 /// A claim of some worker.
 pub fn ask(limit: usize) -> Claim {
-    Claim {
-        worker: WorkerSecret::new().id(),
-        nonce: Nonce::new(),
-        queues: vec![QueueName::default()],
-        kinds: vec!["work".parse().unwrap()],
-        limit,
-        lease: limits::LEASE,
-        idle: true,
-    }
+    let kind: Kind = "work".parse().unwrap();
+    let claim = Claim::new(WorkerSecret::new().id(), vec![QueueName::default()], vec![kind.into()]);
+    Claim { limit, idle: true, ..claim }
 }
 
 pub fn success(job: &Claimed) -> Settlement {

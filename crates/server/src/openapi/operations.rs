@@ -227,9 +227,16 @@ pub(super) const API: &[Operation] = &[
         method: "get",
         path: "/v1/jobs/{id}/log",
         id: "log",
-        summary: "What the newest attempt had to say, for people",
+        summary: "What an attempt had to say, for people",
         open: false,
-        parameters: &[ID],
+        parameters: &[
+            ID,
+            query(
+                "claim",
+                "The attempt's claim, as a failure names it. Defaults to the newest that has a log.",
+                |_| json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX }),
+            ),
+        ],
         takes: Body::None,
         answers: &[Answer {
             status: 200,
@@ -293,6 +300,28 @@ pub(super) const API: &[Operation] = &[
         takes: Body::JsonOrNone(nothing),
         answers: &[json(200, "The queue.", of::<wire::Queue>)],
         fails: &[STORE, BODY, QUERY],
+    },
+    Operation {
+        method: "get",
+        path: "/v1/workers",
+        id: "workers",
+        summary: "A page of the workers that were seen in the last hour",
+        open: false,
+        parameters: &[
+            query(
+                "after",
+                "Goes on here: the `next` of the page before.",
+                |_| json!({ "type": "string", "pattern": "^[0-9a-f]{32}$" }),
+            ),
+            query(
+                "limit",
+                "Most workers on the page. Defaults to 50.",
+                |_| json!({ "type": "integer", "minimum": 1, "maximum": 200 }),
+            ),
+        ],
+        takes: Body::None,
+        answers: &[json(200, "The page.", of::<wire::Workers>)],
+        fails: &[STORE, QUERY],
     },
     Operation {
         method: "get",

@@ -65,7 +65,6 @@ fn participle(action: Action) -> &'static str {
         Action::Cancel => "cancelled",
         Action::Retry => "retried",
         Action::Delete => "deleted",
-        _ => "changed so",
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use longshore_core::store::fail_all;
 use longshore_core::*;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -46,11 +47,13 @@ impl Faulty {
 }
 
 #[async_trait]
-impl Queue for Faulty {
-    async fn push(&self, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
-        self.fit().await?;
+impl Jobs for Faulty {
+    async fn push(&self, jobs: Vec<NewJob>) -> Answers<Pushed> {
+        if let Err(e) = self.fit().await {
+            return fail_all(jobs.len(), &e);
+        }
         if jobs.iter().any(|job| job.kind.as_str() == "unwelcome") {
-            return Ok(jobs.iter().map(|_| Pushed::Refused("that kind is not welcome".into())).collect());
+            return jobs.iter().map(|_| Ok(Pushed::Refused("that kind is not welcome".into()))).collect();
         }
         self.store.push(jobs).await
     }
@@ -60,19 +63,23 @@ impl Queue for Faulty {
         self.store.claim(claim).await
     }
 
-    async fn renew(&self, renewals: Vec<Renewal>) -> Result<Vec<Renewed>, Error> {
-        self.fit().await?;
-        self.store.renew(renewals).await
+    async fn renew(&self, renewals: Vec<Renewal>) -> Answers<Renewed> {
+        match self.fit().await {
+            Ok(()) => self.store.renew(renewals).await,
+            Err(e) => fail_all(renewals.len(), &e),
+        }
     }
 
-    async fn settle(&self, settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
-        self.fit().await?;
-        self.store.settle(settlements).await
+    async fn settle(&self, settlements: Vec<Settlement>) -> Answers<Settled> {
+        match self.fit().await {
+            Ok(()) => self.store.settle(settlements).await,
+            Err(e) => fail_all(settlements.len(), &e),
+        }
     }
 
-    async fn release_worker(&self, worker: WorkerSecret, death: Death) -> Result<usize, Error> {
+    async fn release(&self, worker: WorkerSecret, gone: Gone) -> Result<Vec<Moved>, Error> {
         self.fit().await?;
-        self.store.release_worker(worker, death).await
+        self.store.release(worker, gone).await
     }
 
     async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
@@ -80,17 +87,6 @@ impl Queue for Faulty {
         self.store.upkeep(upkeep).await
     }
 
-    fn wakeups(&self) -> &Wakeups {
-        self.store.wakeups()
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        self.store.capabilities()
-    }
-}
-
-#[async_trait]
-impl Store for Faulty {
     async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
         self.fit().await?;
         self.store.get(ids).await
@@ -114,34 +110,73 @@ impl Store for Faulty {
         self.store.list(filter, page).await
     }
 
+    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
+        self.fit().await?;
+        self.store.act(id, action).await
+    }
+}
+
+#[async_trait]
+impl Queues for Faulty {
+    async fn now(&self) -> Result<Timestamp, Error> {
+        self.fit().await?;
+        self.store.now().await
+    }
+
     async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
         self.fit().await?;
         self.store.queues().await
     }
 
+    async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {
+        self.fit().await?;
+        self.store.rules(queue).await
+    }
+
+    async fn change_rules(&self, queue: QueueName, expected: u64, rules: Rules) -> Result<RulesChange, Error> {
+        self.fit().await?;
+        self.store.change_rules(queue, expected, rules).await
+    }
+}
+
+#[async_trait]
+impl Logs for Faulty {
     async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
         self.fit().await?;
         self.store.write_log(id, token, text).await
     }
 
-    async fn log(&self, id: JobId) -> Result<Option<String>, Error> {
+    async fn log(&self, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error> {
         self.fit().await?;
-        self.store.log(id).await
+        self.store.log(id, claim).await
+    }
+}
+
+#[async_trait]
+impl Workers for Faulty {
+    async fn note_worker(&self, id: WorkerId, note: WorkerNote) -> Result<(), Error> {
+        self.fit().await?;
+        self.store.note_worker(id, note).await
     }
 
-    async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
+    async fn forget_worker(&self, id: WorkerId) -> Result<(), Error> {
         self.fit().await?;
-        self.store.pause(queue, pause).await
+        self.store.forget_worker(id).await
     }
 
-    async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
+    async fn workers(&self, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
         self.fit().await?;
-        self.store.resume(queue).await
+        self.store.workers(after, limit).await
+    }
+}
+
+impl Store for Faulty {
+    fn wakeups(&self) -> &Wakeups {
+        self.store.wakeups()
     }
 
-    async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
-        self.fit().await?;
-        self.store.act(id, action).await
+    fn capabilities(&self) -> Capabilities {
+        self.store.capabilities()
     }
 }
 

@@ -1,7 +1,7 @@
 //! `GET /v1/jobs/{id}/result`.
 
 use axum::http::Request;
-use longshore_core::{Claim, Nonce, Outcome, Settled, Settlement, Stored, WorkerSecret, limits};
+use longshore_core::{Claim, Kind, Outcome, Settled, Settlement, Stored, WorkerSecret, limits};
 use serde_json::json;
 
 use crate::service::Service;
@@ -59,19 +59,12 @@ async fn a_large_result_comes_whole_and_not_again_to_who_has_it() {
 async fn a_job_without_a_result_has_no_content() {
     let service = Service::start().await;
     let id = service.push(json!({"kind": "nothing"})).await;
-    let claim = Claim {
-        worker: WorkerSecret::new().id(),
-        nonce: Nonce::new(),
-        queues: vec!["default".parse().unwrap()],
-        kinds: vec!["nothing".parse().unwrap()],
-        limit: 1,
-        lease: limits::LEASE,
-        idle: true,
-    };
+    let kind: Kind = "nothing".parse().unwrap();
+    let claim = Claim::new(WorkerSecret::new().id(), vec!["default".parse().unwrap()], vec![kind.into()]);
     let claimed = service.backend.claim(claim).await.unwrap().jobs.remove(0);
     let outcome = Outcome::Succeed { result: None };
     let settlement = Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
-    assert_eq!(service.backend.settle(vec![settlement]).await.unwrap(), [Settled::Done]);
+    assert_eq!(*service.backend.settle(vec![settlement]).await[0].as_ref().unwrap(), Settled::Done);
 
     let answer = service.get(&format!("/v1/jobs/{id}/result")).await;
 
@@ -124,15 +117,8 @@ async fn a_log_is_plain_text_whatever_is_in_it() {
     let id = service.push(json!({"kind": "idle"})).await;
     assert_eq!(service.get(&format!("/v1/jobs/{id}/log")).await.text(), "");
     let worker = WorkerSecret::new();
-    let claim = Claim {
-        worker: worker.id(),
-        nonce: Nonce::new(),
-        queues: vec!["default".parse().unwrap()],
-        kinds: vec!["idle".parse().unwrap()],
-        limit: 1,
-        lease: limits::LEASE,
-        idle: true,
-    };
+    let kind: Kind = "idle".parse().unwrap();
+    let claim = Claim::new(worker.id(), vec!["default".parse().unwrap()], vec![kind.into()]);
     let claimed = service.backend.claim(claim).await.unwrap().jobs.remove(0);
     let hostile = "<script>alert(1)</script>\n";
     assert!(service.backend.write_log(claimed.id, claimed.token, hostile.into()).await.unwrap());

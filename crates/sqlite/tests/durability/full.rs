@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    Claimed, Effect, Error, ErrorKind, JobId, Outcome, Progress, Pushed, Queue, Renewal, Renewed, Settings, Settled,
-    Settlement, State, Store, Upkeep, WorkerId, WorkerSecret, limits,
+    Claimed, Effect, Error, ErrorKind, JobId, Jobs, Outcome, Progress, Pushed, Renewal, Renewed, Settings, Settled,
+    Settlement, State, Upkeep, WorkerId, WorkerSecret, limits,
 };
 use longshore_lossy::Lossy;
 use longshore_sqlite::reserve::Disk;
@@ -102,7 +102,7 @@ impl Bench {
 async fn push(store: &Sqlite, jobs: usize, bytes: usize) -> Result<Vec<JobId>, Error> {
     let jobs: Vec<_> = (0..jobs).map(|_| job(bytes)).collect();
     let ids: Vec<JobId> = jobs.iter().map(|job| job.id).collect();
-    let answers = store.push(jobs).await?;
+    let answers = store.push(jobs).await.into_iter().collect::<Result<Vec<_>, _>>()?;
     assert_eq!(answers, ids.iter().copied().map(Pushed::Created).collect::<Vec<_>>());
     Ok(ids)
 }
@@ -117,8 +117,9 @@ async fn renew(store: &Sqlite, jobs: &[Claimed]) {
     let progress = Some(Progress::of(1, 2));
     let renewal =
         |job: &Claimed| Renewal { id: job.id, token: job.token, lease: limits::LEASE, progress: progress.clone() };
-    let answers = store.renew(jobs.iter().map(renewal).collect()).await.expect("a renewal goes through");
-    assert!(answers.iter().all(|answer| *answer == Renewed::Held));
+    for answer in store.renew(jobs.iter().map(renewal).collect()).await {
+        assert_eq!(answer.expect("a renewal goes through"), Renewed::Held);
+    }
 }
 
 fn settlement(job: &Claimed) -> Settlement {
@@ -126,8 +127,9 @@ fn settlement(job: &Claimed) -> Settlement {
 }
 
 async fn settle(store: &Sqlite, jobs: &[Claimed]) {
-    let answers = store.settle(jobs.iter().map(settlement).collect()).await.expect("a settle goes through");
-    assert!(answers.iter().all(|answer| *answer == Settled::Done));
+    for answer in store.settle(jobs.iter().map(settlement).collect()).await {
+        assert_eq!(answer.expect("a settle goes through"), Settled::Done);
+    }
 }
 
 #[tokio::test]
@@ -143,7 +145,7 @@ async fn pushes_are_refused_and_everything_that_waits_is_worked_off() {
         }
         renew(&store, &jobs).await;
         settle(&store, &jobs).await;
-        store.upkeep(Upkeep { limit: limits::UPKEEP_ROWS, rescue: true }).await.expect("upkeep goes through");
+        store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.expect("upkeep goes through");
         settled += jobs.len();
     }
     assert_eq!(settled, ids.len(), "every acknowledged job was run and settled");
@@ -230,7 +232,7 @@ async fn deleted_jobs_make_room_inside_the_file() {
         }
         settle(&store, &jobs).await;
     }
-    while store.upkeep(Upkeep { limit: limits::UPKEEP_ROWS, rescue: true }).await.unwrap().more {}
+    while store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap().more {}
     bench.accepted(&store).await;
 }
 

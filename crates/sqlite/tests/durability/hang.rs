@@ -7,9 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use longshore_core::{
-    Claim, Claimed, Nonce, Queue, Renewal, Renewed, Settings, State, Store, Upkeep, WorkerSecret, limits,
-};
+use longshore_core::{Claim, Claimed, Jobs, Kind, Renewal, Renewed, Settings, State, Upkeep, WorkerSecret, limits};
 use longshore_lossy::{Lossy, Synced};
 use longshore_sqlite::{Options, Sqlite};
 use rustix::process::{Pid, Signal, kill_process};
@@ -56,32 +54,27 @@ fn push(store: &Arc<Sqlite>, jobs: usize, bytes: usize) -> tokio::task::JoinHand
     let store = Arc::clone(store);
     tokio::spawn(async move {
         let other = || longshore_core::NewJob { kind: "other".parse().unwrap(), ..job(bytes) };
-        let _ = store.push((0..jobs).map(|_| other()).collect()).await.unwrap();
+        let pushed = store.push((0..jobs).map(|_| other()).collect()).await;
+        assert!(pushed.iter().all(Result::is_ok), "{pushed:?}");
     })
 }
 
 /// Pushes a job and claims it with a short lease.
 async fn running(store: &Sqlite) -> Claimed {
-    let _ = store.push(vec![job(10)]).await.unwrap();
-    let claim = Claim {
-        worker: WorkerSecret::new().id(),
-        nonce: Nonce::new(),
-        queues: vec!["default".parse().unwrap()],
-        kinds: vec!["work".parse().unwrap()],
-        limit: 1,
-        lease: LEASE,
-        idle: true,
-    };
+    assert!(store.push(vec![job(10)]).await[0].is_ok());
+    let kind: Kind = "work".parse().unwrap();
+    let claim = Claim::new(WorkerSecret::new().id(), vec!["default".parse().unwrap()], vec![kind.into()]);
+    let claim = Claim { lease: LEASE, idle: true, ..claim };
     store.claim(claim).await.unwrap().jobs.pop().expect("it was pushed just now")
 }
 
 async fn renew(store: &Sqlite, job: &Claimed) -> Renewed {
     let renewal = Renewal { id: job.id, token: job.token, lease: LEASE, progress: None };
-    store.renew(vec![renewal]).await.unwrap()[0]
+    store.renew(vec![renewal]).await.remove(0).unwrap()
 }
 
 async fn rescue(store: &Sqlite) -> usize {
-    store.upkeep(Upkeep { limit: limits::UPKEEP_ROWS, rescue: true }).await.unwrap().rescued
+    store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap().rescued.len()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use longshore_core::Queue;
+use longshore_core::Jobs;
 use longshore_sqlite::{Options, Sqlite, Synchronous};
 
 use crate::ledger::inspect_file;
@@ -24,7 +24,7 @@ async fn child() {
     loop {
         let jobs: Vec<_> = (0..fastrand::usize(1..=3)).map(|_| job(fastrand::usize(..5_000))).collect();
         let ids: Vec<_> = jobs.iter().map(|job| job.id).collect();
-        store.push(jobs).await.unwrap();
+        assert!(store.push(jobs).await.iter().all(Result::is_ok));
         ids.iter().for_each(|id| println!("acknowledged {id}"));
     }
 }

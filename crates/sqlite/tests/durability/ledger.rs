@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longshore_core::{
-    JobId, Outcome, Queue, Settings, Settled, Settlement, State, Store, Upkeep, WorkerSecret, limits,
-};
+use longshore_core::{JobId, Jobs, Outcome, Settings, Settled, Settlement, State, Upkeep, WorkerSecret, limits};
 use longshore_lossy::Lossy;
 use longshore_sqlite::Sqlite;
 use rusqlite::{Connection, OpenFlags};
@@ -68,7 +66,15 @@ impl Ledger {
     /// Works off everything that waits after a reboot: no settled job runs again, and every other runs.
     pub(crate) async fn work_off(&self, store: &Sqlite, settings: &Settings) {
         settings.clock.reboot();
-        while store.upkeep(Upkeep { limit: limits::UPKEEP_ROWS, rescue: true }).await.expect("upkeep").more {}
+        loop {
+            // A rescue that waits for a checkpoint of this process is asked for again.
+            let kept = store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.expect("upkeep");
+            match kept.again {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None if kept.more => {}
+                None => break,
+            }
+        }
         let worker = WorkerSecret::new().id();
         let mut ran = BTreeSet::new();
         loop {
@@ -84,8 +90,9 @@ impl Ledger {
             let settle =
                 |id, token| Settlement { id, token, outcome: Outcome::Succeed { result: None }, progress: None };
             let settlements: Vec<_> = jobs.iter().map(|job| settle(job.id, job.token)).collect();
-            let answers = store.settle(settlements).await.expect("a settle");
-            assert!(answers.iter().all(|answer| *answer == Settled::Done));
+            for answer in store.settle(settlements).await {
+                assert_eq!(answer.expect("a settle"), Settled::Done);
+            }
         }
         let ids: Vec<JobId> = self.pushed.values().flatten().copied().collect();
         for (id, status) in ids.iter().zip(store.status(ids.clone()).await.expect("a look")) {
@@ -122,6 +129,20 @@ fn look(opened: rusqlite::Result<Connection>) -> rusqlite::Result<Result<BTreeMa
         ("running jobs alone have a lease", "SELECT count(*) FROM job WHERE (state = 2) <> (lease_until IS NOT NULL)"),
         ("final jobs alone have ended", "SELECT count(*) FROM job WHERE (state >= 3) <> (finished_at IS NOT NULL)"),
         ("a failure is some job's", "SELECT count(*) FROM failure WHERE seq NOT IN (SELECT seq FROM job)"),
+        (
+            "a large payload is one job's, and a job has one payload",
+            "SELECT count(*) FROM job FULL JOIN job_payload USING (seq)
+             WHERE (text IS NULL) <> (payload IS NOT NULL) OR id IS NULL",
+        ),
+        (
+            "a log and a tag are some job's",
+            "SELECT count(*) FROM (SELECT seq FROM claim_log UNION ALL SELECT seq FROM job_tag)
+             WHERE seq NOT IN (SELECT seq FROM job)",
+        ),
+        (
+            "a row of outages has a beginning",
+            "SELECT count(*) FROM job WHERE (outages > 0) <> (outage_since IS NOT NULL)",
+        ),
         (
             "a unique key is held by a job that has not ended",
             "SELECT count(*) FROM unique_key LEFT JOIN job USING (seq) WHERE state IS NULL OR state >= 3",

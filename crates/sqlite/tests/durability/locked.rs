@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use longshore_core::handler::{self, State as Shared};
 use longshore_core::worker::{Ended, Running, Worker};
-use longshore_core::{Backend, Client, Clock, Handle, Job, JobId, Queue, State, Upkeep, artifact::InMemory, limits};
+use longshore_core::{Backend, Client, Clock, Handle, Job, JobId, Jobs, State, Upkeep, artifact::InMemory, limits};
 use longshore_sqlite::{Options, Sqlite, Testing};
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
@@ -71,8 +71,8 @@ impl Bench {
     fn look_for_the_lost(&self) -> Vec<tokio::task::JoinHandle<usize>> {
         let look = |store: &Arc<Sqlite>| {
             let store = Arc::clone(store);
-            let upkeep = Upkeep { limit: limits::UPKEEP_ROWS, rescue: true };
-            tokio::spawn(async move { store.upkeep(upkeep).await.map_or(0, |kept| kept.rescued) })
+            let upkeep = Upkeep::new(limits::UPKEEP_ROWS, true);
+            tokio::spawn(async move { store.upkeep(upkeep).await.map_or(0, |kept| kept.rescued.len()) })
         };
         self.others.iter().map(look).collect()
     }
@@ -143,7 +143,7 @@ async fn handler_outlasts_a_lock(patience: Option<Duration>) {
         assert_eq!(look.await.unwrap(), 0, "a job was taken from a worker that could not renew");
     }
     // Over the next lease the worker renews, and still nobody takes the job.
-    while bench.others[0].upkeep(Upkeep { limit: limits::UPKEEP_ROWS, rescue: false }).await.is_err() {}
+    while bench.others[0].upkeep(Upkeep::new(limits::UPKEEP_ROWS, false)).await.is_err() {}
     let look = Lock::take(bench.folder.path());
     let ends = look.lease_until(bench.handle.id());
     look.give_back();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use fastrand::Rng;
 use longshore_core::{
-    Claim, Claimed, Error, Nonce, Outcome, Output, Progress, Pushed, Queue, Reason, Renewal, Renewed, Settled,
+    Claim, Claimed, Error, Jobs, Kind, Outcome, Output, Progress, Pushed, Reason, Renewal, Renewed, Settled,
     Settlement, State, Stored, Unique, UniqueScope, Upkeep, WorkerSecret, limits,
 };
 use longshore_lossy::Lossy;
@@ -69,7 +69,7 @@ async fn produce(store: Arc<Sqlite>, machine: Arc<Lossy>, number: usize, mut dic
         }
         let expected: Vec<_> = jobs.iter().map(|job| Pushed::Created(job.id)).collect();
         let ids = jobs.iter().map(|job| job.id).collect();
-        match store.push(jobs).await {
+        match store.push(jobs).await.into_iter().collect::<Result<Vec<_>, _>>() {
             Ok(answers) => assert_eq!(answers, expected),
             Err(e) => {
                 power_failed(&machine, &e);
@@ -99,7 +99,7 @@ async fn turn(
     dice: &mut Rng,
 ) -> Result<(), Error> {
     if dice.u8(..20) == 0 {
-        assert_eq!(store.upkeep(Upkeep { limit: limits::UPKEEP_ROWS, rescue: true }).await?.rescued, 0);
+        assert_eq!(store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await?.rescued, []);
     }
     let jobs = claim(store, worker, dice.usize(1..=4)).await?;
     if dice.u8(..5) == 0 {
@@ -111,7 +111,7 @@ async fn turn(
         });
         let renewals: Vec<_> = renewals.collect();
         let held = vec![Renewed::Held; renewals.len()];
-        assert_eq!(store.renew(renewals).await?, held);
+        assert_eq!(store.renew(renewals).await.into_iter().collect::<Result<Vec<_>, _>>()?, held);
     }
     let mut settlements = Vec::new();
     let mut states = Vec::new();
@@ -124,7 +124,7 @@ async fn turn(
         settlements.push(Settlement { id: job.id, token: job.token, outcome, progress: None });
     }
     let done = vec![Settled::Done; settlements.len()];
-    assert_eq!(store.settle(settlements).await?, done);
+    assert_eq!(store.settle(settlements).await.into_iter().collect::<Result<Vec<_>, _>>()?, done);
     ledger.settled(states);
     Ok(())
 }
@@ -134,15 +134,9 @@ pub(crate) async fn claim(
     worker: longshore_core::WorkerId,
     limit: usize,
 ) -> Result<Vec<Claimed>, Error> {
-    let claim = Claim {
-        worker,
-        nonce: Nonce::new(),
-        queues: vec!["default".parse().expect("a name")],
-        kinds: vec!["work".parse().expect("a name")],
-        limit,
-        lease: limits::LEASE,
-        idle: true,
-    };
+    let kind: Kind = "work".parse().expect("a name");
+    let queues = vec!["default".parse().expect("a name")];
+    let claim = Claim { limit, idle: true, ..Claim::new(worker, queues, vec![kind.into()]) };
     store.claim(claim).await.map(|claims| claims.jobs)
 }
 

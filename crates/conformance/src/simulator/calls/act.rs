@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use longshore_core::state::{Event, step};
-use longshore_core::{Acted, Action, Error, JobId, NewPause, Pause, QueueName, Snapshot, State, Store};
+use longshore_core::{
+    Acted, Action, Error, JobId, NewPause, Pause, QueueName, Rules, RulesChange, Snapshot, State, Store,
+};
 
 use super::super::ledger::{Change, Ledger, facts};
 use super::{Call, Times};
@@ -33,7 +35,7 @@ impl Call for Act {
         let event = match self.1 {
             Action::Cancel => Event::Cancel,
             Action::Retry => Event::Retry,
-            _ => return self.check_delete(ledger, answer, change, before),
+            Action::Delete => return self.check_delete(ledger, answer, change, before),
         };
         match (step(facts(before), event.clone()), answer) {
             (Some(next), Acted::Done(state)) => {
@@ -85,7 +87,9 @@ impl Call for PauseQueue {
     const MAY_BE_LATE: bool = false;
 
     async fn make(self, store: &Arc<dyn Store>) -> Result<Pause, Error> {
-        store.pause(self.0, self.1).await
+        let pause = Pause::begin(self.1, store.now().await?);
+        change(store, self.0, Some(pause.clone())).await?;
+        Ok(pause)
     }
 
     fn touches(&self, ledger: &Ledger) -> Vec<JobId> {
@@ -116,7 +120,9 @@ impl Call for ResumeQueue {
     const MAY_BE_LATE: bool = false;
 
     async fn make(self, store: &Arc<dyn Store>) -> Result<bool, Error> {
-        store.resume(self.0).await
+        let now = store.now().await?;
+        let before = change(store, self.0, None).await?;
+        Ok(before.pause.is_some_and(|pause| pause.holds(now)))
     }
 
     fn touches(&self, _: &Ledger) -> Vec<JobId> {
@@ -135,5 +141,17 @@ impl Call for ResumeQueue {
 
     fn say(_: &Ledger, answer: &Result<bool, Error>) -> String {
         format!("{answer:?}")
+    }
+}
+
+/// Sets the pause of a queue by compare-and-set, and returns the rules before.
+async fn change(store: &Arc<dyn Store>, queue: QueueName, pause: Option<Pause>) -> Result<Rules, Error> {
+    let mut before = store.rules(queue.clone()).await?;
+    loop {
+        let after = Rules { pause: pause.clone(), ..before.clone() };
+        match store.change_rules(queue.clone(), before.version, after).await? {
+            RulesChange::Changed(_) => return Ok(before),
+            RulesChange::Conflict(now) => before = now,
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use longshore_core::state::Event;
-use longshore_core::{Death, Error, JobId, Kept, Reason, Snapshot, State, Store, Upkeep, WorkerSecret};
+use longshore_core::{Death, Error, JobId, Kept, Moved, Reason, Snapshot, State, Store, Upkeep, WorkerSecret};
 
 use super::super::ledger::{Change, Entry, Ledger};
 use super::{Call, Times};
@@ -13,42 +13,59 @@ use super::{Call, Times};
 pub(in super::super) struct Release(pub(in super::super) WorkerSecret, pub(in super::super) Death);
 
 impl Call for Release {
-    type Answer = usize;
+    type Answer = Vec<Moved>;
 
     const MAY_BE_LATE: bool = true;
 
-    async fn make(self, store: &Arc<dyn Store>) -> Result<usize, Error> {
-        store.release_worker(self.0, self.1).await
+    async fn make(self, store: &Arc<dyn Store>) -> Result<Vec<Moved>, Error> {
+        store.release(self.0, self.1.into()).await
     }
 
     fn touches(&self, ledger: &Ledger) -> Vec<JobId> {
         ledger.known(|job| !job.state.is_final())
     }
 
-    fn check(&self, ledger: &mut Ledger, answer: &Result<usize, Error>, changes: &[Change], times: &Times) {
+    fn check(&self, ledger: &mut Ledger, answer: &Result<Vec<Moved>, Error>, changes: &[Change], times: &Times) {
         let Release(secret, death) = self;
         ledger.released.insert(secret.id());
-        let mut lost = 0;
+        let mut lost = Vec::new();
         for change in changes {
             let held = &mut ledger.entry(change.id).held;
             if held.is_some_and(|held| held.worker == secret.id()) {
                 change.must_be(&[&[Event::Lose(*death)]], "its worker was released");
                 *held = None;
-                lost += 1;
+                lost.push(change.id);
             } else {
                 change.is_due_at_most(times.after.wall, "another's worker was released");
             }
         }
-        assert_eq!(*answer.as_ref().expect("a release is answered"), lost);
+        assert_eq!(ids(answer.as_ref().expect("a release is answered")), sorted(lost));
     }
 
     fn words(&self, _: &Ledger) -> String {
         format!("release a worker, {:?}", self.1)
     }
 
-    fn say(_: &Ledger, answer: &Result<usize, Error>) -> String {
-        format!("{answer:?}")
+    fn say(_: &Ledger, answer: &Result<Vec<Moved>, Error>) -> String {
+        format!("{:?}", answer.as_ref().map(Vec::len))
     }
+}
+
+/// What upkeep did, as the jobs show it.
+#[derive(Default)]
+struct Done {
+    rescued: Vec<JobId>,
+    buried: Vec<JobId>,
+    pruned: usize,
+}
+
+fn ids(moved: &[Moved]) -> Vec<JobId> {
+    sorted(moved.iter().map(|moved| moved.id).collect())
+}
+
+fn sorted(mut ids: Vec<JobId>) -> Vec<JobId> {
+    ids.sort();
+    ids
 }
 
 /// A piece of upkeep.
@@ -71,15 +88,17 @@ impl Call for KeepUp {
     fn check(&self, ledger: &mut Ledger, answer: &Result<Kept, Error>, changes: &[Change], times: &Times) {
         let kept = answer.as_ref().expect("upkeep is answered");
         assert_eq!(kept.failed, []);
-        let mut done = Kept::default();
+        let mut done = Done::default();
         for change in changes {
             self.check_one(ledger, change, times, &mut done);
         }
-        assert_eq!((kept.rescued, kept.buried, kept.pruned), (done.rescued, done.buried, done.pruned));
-        for n in [kept.rescued, kept.pruned] {
+        assert_eq!(ids(&kept.rescued), sorted(done.rescued));
+        assert_eq!(ids(&kept.buried), sorted(done.buried));
+        assert_eq!(kept.pruned, done.pruned);
+        for n in [kept.rescued.len(), kept.pruned] {
             assert!(n <= self.0.limit, "{n} rows are more than {}", self.0.limit);
         }
-        assert!(kept.buried <= self.0.limit * 2, "each of two reasons has its limit");
+        assert!(kept.buried.len() <= self.0.limit * 2, "each of two reasons has its limit");
         if !kept.more {
             self.check_nothing_left(ledger, times);
         }
@@ -90,13 +109,13 @@ impl Call for KeepUp {
     }
 
     fn say(_: &Ledger, answer: &Result<Kept, Error>) -> String {
-        let kept = answer.as_ref().map(|kept| (kept.rescued, kept.buried, kept.pruned, kept.more));
+        let kept = answer.as_ref().map(|kept| (kept.rescued.len(), kept.buried.len(), kept.pruned, kept.more));
         format!("{kept:?}")
     }
 }
 
 impl KeepUp {
-    fn check_one(&self, ledger: &mut Ledger, change: &Change, times: &Times, done: &mut Kept) {
+    fn check_one(&self, ledger: &mut Ledger, change: &Change, times: &Times, done: &mut Done) {
         let settings = ledger.settings.clone();
         let name = ledger.name(change.id);
         let entry = ledger.entry(change.id);
@@ -121,16 +140,16 @@ impl KeepUp {
             // One that is free again and past its deadline may be buried in the same step.
             let late = before.deadline.is_some_and(|at| at <= times.after.wall);
             if late && change.is(&[&[Event::Lose(death), Event::Bury(Reason::Expired)]]) {
-                done.buried += 1;
+                done.buried.push(change.id);
             } else {
                 change.must_be(&[&[Event::Lose(death)]], "it was rescued");
             }
-            done.rescued += 1;
+            done.rescued.push(change.id);
         } else if before.deadline.is_some_and(|at| at <= times.after.wall)
             && change.is(&[&[Event::Bury(Reason::Expired)]])
             && before.state != State::Running
         {
-            done.buried += 1;
+            done.buried.push(change.id);
         } else {
             change.is_due_at_most(times.after.wall, "upkeep had nothing to do with it");
         }

@@ -16,7 +16,7 @@ impl Call for Renew {
     const MAY_BE_LATE: bool = true;
 
     async fn make(self, store: &Arc<dyn Store>) -> Result<Vec<Renewed>, Error> {
-        store.renew(self.0).await
+        store.renew(self.0).await.into_iter().collect()
     }
 
     fn touches(&self, _: &Ledger) -> Vec<JobId> {

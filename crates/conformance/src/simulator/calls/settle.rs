@@ -17,7 +17,7 @@ impl Call for Settle {
     const MAY_BE_LATE: bool = true;
 
     async fn make(self, store: &Arc<dyn Store>) -> Result<Vec<Settled>, Error> {
-        store.settle(self.0).await
+        store.settle(self.0).await.into_iter().collect()
     }
 
     fn touches(&self, _: &Ledger) -> Vec<JobId> {
@@ -38,7 +38,8 @@ impl Call for Settle {
                     if let Outcome::Succeed { result } = outcome {
                         assert_eq!(after.result, *result);
                     }
-                    if let Outcome::Retry { delay, .. } | Outcome::Snooze { delay } = outcome
+                    if let Outcome::Retry { delay, .. } | Outcome::Outage { delay, .. } | Outcome::Snooze { delay } =
+                        outcome
                         && !after.state.is_final()
                     {
                         assert!(after.run_at >= times.before.wall.after(*delay), "it is due too soon");
@@ -63,6 +64,7 @@ impl Call for Settle {
                 Outcome::Succeed { .. } => "succeeded".into(),
                 Outcome::Bury { .. } => "dead".into(),
                 Outcome::Retry { delay, .. } => format!("retry in {delay:?}"),
+                Outcome::Outage { delay, .. } => format!("outage, retry in {delay:?}"),
                 other => format!("{other:?}"),
             };
             format!("{} {outcome}", ledger.name(settlement.id))

@@ -1,10 +1,12 @@
-//! Signals: only noted where they arrive, and dealt with in one place.
+//! What signals mean to the program: they are only noted where they arrive, and dealt with in one place.
+//!
+//! The first TERM, INT, QUIT, HUP or USR1 drains, the second cancels what still runs, the third exits at once. TSTP makes a worker quiet,
+//! CONT resumes it, USR2 writes what it does to the log.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{Error, ErrorKind};
-
-use super::{Ended, Running};
+use longshore::worker::{Ended, Running};
+use longshore::{Error, ErrorKind};
 
 /// The signals a working process listens to.
 #[derive(Debug)]

@@ -1,0 +1,152 @@
+//! The one owner of outcomes: what is written for an attempt that has ended.
+
+use std::time::Duration;
+
+use crate::handler::{self, Then};
+use crate::{Claimed, JobPolicy, Outcome, Reason, Retry, Stored, limits};
+
+/// How an attempt ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AttemptEnd {
+    /// The handler returned, and its result is kept; `None` where it is nothing.
+    Returned(Option<Stored>),
+    /// The handler returned an error.
+    Failed(handler::Error),
+    /// The handler panicked, with this message.
+    Panicked(String),
+    /// The handler did not return in time.
+    TimedOut {
+        /// The time that it had.
+        after: Duration,
+        /// What it had to say when it was told to stop; may be empty.
+        message: String,
+    },
+    /// Somebody asked to cancel the job, and the handler gave way.
+    Cancelled,
+    /// The worker stopped it through no fault of the job: to end itself, or because it could not renew the lease.
+    Interrupted,
+}
+
+/// Returns what to write for an attempt that has ended. Stores write it and do not second-guess it.
+///
+/// A failure is retried after the policy's backoff until the job's attempts are used up. An outage, a snooze and an interruption cost no attempt; after 24 hours of
+/// nothing but outages the job is dead. Pure: `jitter`, from 0 to 1, is the random part of the backoff.
+///
+/// # Examples
+///
+/// ```
+/// use longshore_core::{AttemptEnd, Claimed, JobPolicy, Outcome, Reason, decide};
+///
+/// fn last_attempt(job: Claimed) {
+///     assert_eq!(job.attempt, job.max_attempts);
+///     let outcome = decide(&job, &JobPolicy::default(), AttemptEnd::Panicked("oh".into()), 0.5);
+///     assert_eq!(outcome, Outcome::Bury { reason: Reason::Exhausted, message: "panicked: oh".into() });
+/// }
+/// ```
+pub fn decide(job: &Claimed, policy: &JobPolicy, end: AttemptEnd, jitter: f64) -> Outcome {
+    let failed = |delay: Option<Duration>, message: String| {
+        if job.attempt >= job.max_attempts {
+            return Outcome::Bury { reason: Reason::Exhausted, message };
+        }
+        let delay = delay.unwrap_or_else(|| policy.retry.delay(job.attempt, jitter));
+        Outcome::Retry { delay: delay.min(limits::AHEAD), message }
+    };
+    match end {
+        AttemptEnd::Returned(result) => Outcome::Succeed { result },
+        AttemptEnd::Failed(handler::Error { then, message }) => match then {
+            Then::Retry => failed(None, message),
+            Then::RetryIn(delay) => failed(Some(delay), message),
+            Then::Outage(delay) => outage(job, delay, message, jitter),
+            Then::Bury => Outcome::Bury { reason: Reason::Fatal, message },
+            Then::Snooze(delay) => Outcome::Snooze { delay: delay.min(limits::AHEAD) },
+            Then::Cancel => Outcome::Cancel,
+        },
+        AttemptEnd::Panicked(message) => failed(None, format!("panicked: {message}")),
+        AttemptEnd::TimedOut { after, message } => {
+            let gap = if message.is_empty() { "" } else { ": " };
+            failed(None, format!("timed out after {after:?}{gap}{message}"))
+        }
+        AttemptEnd::Cancelled => Outcome::Cancel,
+        AttemptEnd::Interrupted => Outcome::Release,
+    }
+}
+
+/// Backs off from something that is away, and gives up after a day.
+fn outage(job: &Claimed, delay: Option<Duration>, message: String, jitter: f64) -> Outcome {
+    const BACKOFF: Retry = Retry { base: limits::OUTAGE_BACKOFF, cap: limits::LONGEST_OUTAGE_BACKOFF };
+    if job.outages > 0 && job.outage_for >= limits::OUTAGE {
+        return Outcome::Bury { reason: Reason::Outage, message };
+    }
+    let delay = delay.unwrap_or_else(|| BACKOFF.delay(job.outages.saturating_add(1), jitter));
+    Outcome::Outage { delay: delay.min(limits::AHEAD), message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{JobId, Payload, QueueName, Token};
+
+    fn job(attempt: u16) -> Claimed {
+        Claimed {
+            id: JobId::new(&QueueName::default()),
+            token: Token::new(1),
+            queue: QueueName::default(),
+            kind: "x".parse().unwrap(),
+            key: None,
+            payload: Payload::parse("{}").unwrap(),
+            attempt,
+            max_attempts: 3,
+            timeout: Duration::from_secs(1),
+            crashes: 0,
+            outages: 0,
+            outage_for: Duration::ZERO,
+            waited: Duration::ZERO,
+        }
+    }
+
+    fn decided(job: &Claimed, end: AttemptEnd) -> Outcome {
+        let second = Duration::from_secs(1);
+        let policy = JobPolicy { retry: Retry { base: second, cap: 60 * second }, ..JobPolicy::default() };
+        decide(job, &policy, end, 1.0)
+    }
+
+    #[test]
+    fn failure_is_retried_until_attempts_are_used_up() {
+        let no = || AttemptEnd::Failed(handler::Error::retry("no"));
+        let retried = Outcome::Retry { delay: Duration::from_secs(2), message: "no".into() };
+        assert_eq!(decided(&job(2), no()), retried);
+        let late = AttemptEnd::Failed(handler::Error::retry_in(Duration::MAX, "no"));
+        assert_eq!(decided(&job(2), late), Outcome::Retry { delay: limits::AHEAD, message: "no".into() });
+        for (end, message) in [
+            (no(), "no"),
+            (AttemptEnd::Panicked("no".into()), "panicked: no"),
+            (AttemptEnd::TimedOut { after: Duration::from_secs(1), message: "no".into() }, "timed out after 1s: no"),
+        ] {
+            assert_eq!(decided(&job(3), end), Outcome::Bury { reason: Reason::Exhausted, message: message.into() });
+        }
+    }
+
+    #[test]
+    fn fatal_failure_is_not_retried_and_an_interruption_costs_nothing() {
+        let fatal = AttemptEnd::Failed(handler::Error::fatal("no"));
+        assert_eq!(decided(&job(1), fatal), Outcome::Bury { reason: Reason::Fatal, message: "no".into() });
+        assert_eq!(decided(&job(3), AttemptEnd::Interrupted), Outcome::Release);
+        assert_eq!(decided(&job(3), AttemptEnd::Cancelled), Outcome::Cancel);
+        assert_eq!(decided(&job(3), AttemptEnd::Returned(None)), Outcome::Succeed { result: None });
+    }
+
+    #[test]
+    fn outage_backs_off_and_is_the_end_after_a_day_of_nothing_else() {
+        let away = || AttemptEnd::Failed(handler::Error::outage("away"));
+        let outage = |secs| Outcome::Outage { delay: Duration::from_secs(secs), message: "away".into() };
+        let nth = |outages, outage_for| Claimed { outages, outage_for, ..job(3) };
+        assert_eq!(decided(&job(3), away()), outage(5), "it costs no attempt, not even the last");
+        assert_eq!(decided(&nth(1, Duration::from_secs(5)), away()), outage(10));
+        assert_eq!(decided(&nth(50, limits::OUTAGE - Duration::from_secs(1)), away()), outage(300));
+        let dead = Outcome::Bury { reason: Reason::Outage, message: "away".into() };
+        assert_eq!(decided(&nth(50, limits::OUTAGE), away()), dead);
+        let known = AttemptEnd::Failed(handler::Error::outage_for(Duration::from_secs(7), "away"));
+        assert_eq!(decided(&nth(9, limits::RENEW), known), outage(7));
+    }
+}

@@ -1,0 +1,202 @@
+//! Observers: what happens to jobs in this process, told as it happens. Logs, metrics and hooks hang here.
+
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use crate::{Claimed, Error, FailureClass, Kind, Moved, Outcome, Pushed, QueueName, State, WorkerId};
+
+/// Something that happened, in this process, to a job or to the way to the store.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A job was pushed, and this is the store's answer.
+    Pushed {
+        /// The kind.
+        kind: &'a Kind,
+        /// The queue.
+        queue: &'a QueueName,
+        /// The answer, which names the job.
+        answer: &'a Pushed,
+    },
+    /// A worker starts an attempt.
+    Started {
+        /// The job.
+        job: &'a Claimed,
+        /// The worker.
+        worker: WorkerId,
+    },
+    /// An attempt has ended, and its outcome is written.
+    Finished {
+        /// The job.
+        job: &'a Claimed,
+        /// The worker.
+        worker: WorkerId,
+        /// The outcome that was written.
+        outcome: &'a Outcome,
+        /// How long the attempt took.
+        ran: Duration,
+    },
+    /// An attempt has ended, or was stopped, and its outcome does not count: the job was taken from the worker.
+    Lost {
+        /// The job.
+        job: &'a Claimed,
+        /// The worker.
+        worker: WorkerId,
+    },
+    /// Upkeep of this process took a job from a worker that is gone, or this process released such a worker.
+    Rescued(&'a Moved),
+    /// A job is dead that no attempt has ended: it missed its deadline, nobody knows its kind, or its row is damaged.
+    Buried(&'a Moved),
+    /// All slots of a worker are held by handlers that do not return although their attempts are over.
+    Stuck {
+        /// The worker.
+        worker: WorkerId,
+        /// How many slots.
+        slots: usize,
+    },
+    /// The store cannot be reached any more.
+    StoreAway(&'a Error),
+    /// The store can be reached again.
+    StoreBack,
+}
+
+/// Is told what happens; see [`Backend::observe`](crate::Backend::observe).
+///
+/// Called on the tasks that do the work, so it must not block. A panic in it is a bug of the observer, and fails what it was told of.
+pub trait Observer: Send + Sync + 'static {
+    /// Takes note of an event.
+    fn observe(&self, event: Event<'_>);
+}
+
+impl<F: Fn(Event<'_>) + Send + Sync + 'static> Observer for F {
+    fn observe(&self, event: Event<'_>) {
+        self(event);
+    }
+}
+
+/// A job whose attempt failed, or that is dead, as hooks get it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Failed {
+    /// The job, where it went and why.
+    pub job: Moved,
+    /// What kind of failure it was, where an attempt failed.
+    pub class: Option<FailureClass>,
+    /// What went wrong; empty where no attempt said anything.
+    pub message: String,
+}
+
+impl Failed {
+    /// Returns what hooks are told of an event; `None` where nothing failed.
+    pub fn of(event: Event<'_>) -> Option<Self> {
+        match event {
+            Event::Finished { job, worker, outcome, .. } => {
+                let (class, message) = outcome.failure()?;
+                let (state, reason) = match outcome {
+                    Outcome::Bury { reason, .. } => (State::Dead, Some(*reason)),
+                    _ => (State::Scheduled, None),
+                };
+                let moved = Moved {
+                    id: job.id,
+                    queue: job.queue.clone(),
+                    kind: job.kind.clone(),
+                    worker: Some(worker),
+                    attempt: job.attempt,
+                    crashes: job.crashes,
+                    state,
+                    reason,
+                };
+                Some(Failed { job: moved, class: Some(class), message: message.to_owned() })
+            }
+            Event::Rescued(moved) => {
+                let crashed = moved.crashes > 0;
+                let class = crashed.then_some(FailureClass::Crash);
+                Some(Failed { job: moved.clone(), class, message: String::new() })
+            }
+            Event::Buried(moved) => Some(Failed { job: moved.clone(), class: None, message: String::new() }),
+            _ => None,
+        }
+    }
+}
+
+/// The observers of a backend; the log is always the first.
+#[derive(Default)]
+pub(crate) struct Observers(RwLock<Vec<Arc<dyn Observer>>>);
+
+impl Observers {
+    pub(crate) fn add(&self, observer: Arc<dyn Observer>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).push(observer);
+    }
+
+    pub(crate) fn tell(&self, event: Event<'_>) {
+        log(event);
+        for observer in self.0.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            observer.observe(event);
+        }
+    }
+}
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Observers({})", self.0.read().unwrap_or_else(PoisonError::into_inner).len())
+    }
+}
+
+/// Writes an event to the log: what fails is seen without debug logs, what goes well is not.
+fn log(event: Event<'_>) {
+    match event {
+        Event::Pushed { kind, queue, answer } => tracing::debug!(%kind, %queue, ?answer, "job pushed"),
+        Event::Started { job, worker } => {
+            let Claimed { id, kind, queue, attempt, max_attempts, waited, .. } = job;
+            let wait_ms = waited.as_millis();
+            tracing::debug!(job = %id, %kind, %queue, attempt, max_attempts, %worker, wait_ms, "attempt started");
+        }
+        Event::Finished { job, worker, outcome, ran } => log_finished(job, worker, outcome, ran),
+        Event::Lost { job, worker } => {
+            let Claimed { id, kind, queue, attempt, .. } = job;
+            tracing::warn!(job = %id, %kind, %queue, attempt, %worker, "job lost: its claim was taken from this worker");
+        }
+        Event::Rescued(Moved { id, kind, queue, attempt, crashes, worker, state, reason }) => {
+            let held_by = worker.map(tracing::field::display);
+            match reason {
+                Some(reason) => {
+                    tracing::error!(job = %id, %kind, %queue, attempt, crashes, worker = held_by, %reason, "job is dead: its workers died");
+                }
+                None => {
+                    tracing::warn!(job = %id, %kind, %queue, attempt, crashes, worker = held_by, %state, "job taken from a worker that is gone");
+                }
+            }
+        }
+        Event::Buried(Moved { id, kind, queue, attempt, reason, .. }) => {
+            let reason = reason.map(tracing::field::display);
+            tracing::error!(job = %id, %kind, %queue, attempt, reason, "job is dead");
+        }
+        Event::Stuck { worker, slots } => {
+            tracing::error!(%worker, slots, "worker is stuck: every slot is held by a handler that does not return");
+        }
+        Event::StoreAway(error) => tracing::warn!(%error, "store away: calls are repeated until it is back"),
+        Event::StoreBack => tracing::info!("store back"),
+    }
+}
+
+fn log_finished(job: &Claimed, worker: WorkerId, outcome: &Outcome, ran: Duration) {
+    let Claimed { id, kind, queue, attempt, max_attempts, waited, .. } = job;
+    let (wait_ms, run_ms) = (waited.as_millis(), ran.as_millis());
+    macro_rules! say {
+        ($level:ident, $($rest:tt)*) => {
+            tracing::$level!(job = %id, %kind, %queue, attempt, max_attempts, %worker, wait_ms, run_ms, $($rest)*)
+        };
+    }
+    match outcome {
+        Outcome::Succeed { .. } => say!(debug, "job succeeded"),
+        Outcome::Retry { delay, message } => say!(warn, error = %message, retry_in = ?delay, "attempt failed"),
+        Outcome::Outage { delay, message } => {
+            say!(warn, error = %message, retry_in = ?delay, "attempt met an outage, and costs the job nothing");
+        }
+        Outcome::Bury { reason, message } => say!(error, error = %message, %reason, "job is dead"),
+        Outcome::Snooze { delay } => say!(debug, ?delay, "job snoozed"),
+        Outcome::Release => say!(info, "job handed back unfinished"),
+        Outcome::Cancel => say!(info, "job cancelled"),
+    }
+}

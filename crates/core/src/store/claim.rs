@@ -1,0 +1,161 @@
+//! What a worker asks for, and what it gets.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::Moved;
+use crate::{JobId, Kind, KindLimits, Label, Nonce, Payload, QueueName, Rules, Token, WorkerId, state::runs_alone};
+
+/// What a worker asks for.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// Who asks.
+    pub worker: WorkerId,
+    /// Names this call: fresh for a new one, the same for a repeat of one whose answer was lost.
+    pub nonce: Nonce,
+    /// Queues in the order they are to be looked at.
+    pub queues: Vec<QueueName>,
+    /// Kinds the worker has handlers for, those of which it wants none now included.
+    pub kinds: Vec<KnownKind>,
+    /// Most jobs to hand out.
+    pub limit: usize,
+    /// How long the claim holds without being renewed: from 1 second to 10 minutes, see [`limits::LEASES`](crate::limits::LEASES).
+    pub lease: Duration,
+    /// Whether the worker runs nothing else, so that a job which must run alone may be handed out, by itself.
+    pub idle: bool,
+    /// The newest level of [rules](Rules) that this program knows. Defaults to [`Rules::LEVEL`].
+    pub rules_level: u16,
+}
+
+impl Claim {
+    /// Asks for one job, under a fresh nonce and the default lease, for a worker that is not idle.
+    pub fn new(worker: WorkerId, queues: Vec<QueueName>, kinds: Vec<KnownKind>) -> Self {
+        Claim {
+            worker,
+            nonce: Nonce::new(),
+            queues,
+            kinds,
+            limit: 1,
+            lease: crate::limits::LEASE,
+            idle: false,
+            rules_level: Rules::LEVEL,
+        }
+    }
+}
+
+/// A kind that a worker has a handler for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownKind {
+    /// The kind.
+    pub kind: Kind,
+    /// Most jobs of it to hand out. Zero where the worker runs as many as it may: the kind is still known.
+    pub wanted: usize,
+    /// The limits that the worker runs such jobs under.
+    pub limits: KindLimits,
+}
+
+impl From<Kind> for KnownKind {
+    /// Wants as many as the claim's limit allows, and leaves the limits to the jobs.
+    fn from(kind: Kind) -> Self {
+        KnownKind { kind, wanted: usize::MAX, limits: KindLimits::default() }
+    }
+}
+
+/// What a worker gets.
+#[derive(Clone, Debug, Default)]
+pub struct Claims {
+    /// The jobs, best first.
+    pub jobs: Vec<Claimed>,
+    /// The queues that were looked at in vain, or not at all, and why.
+    pub held_back: Vec<HeldBack>,
+    /// When to look again without having been notified: when the next job of these queues is due, or a pause ends. Zero means at once: the look
+    /// stopped at a bound, and there may be more behind it.
+    pub look_again: Option<Duration>,
+    /// Jobs that were found unfit and are dead now: they missed their deadline, or what the store holds of them makes no sense.
+    pub buried: Vec<Moved>,
+    /// A job waits that must run alone; a worker that is not idle should become so.
+    pub alone_waits: bool,
+}
+
+impl Claims {
+    /// Notes a moment at which to look again; the soonest counts.
+    pub fn look_in(&mut self, wait: Option<Duration>) {
+        self.look_again = [self.look_again, wait].into_iter().flatten().min();
+    }
+
+    /// Returns whether a job was handed out that must run alone: nothing else goes with it.
+    pub fn is_alone(&self) -> bool {
+        self.jobs.first().is_some_and(|job| runs_alone(job.crashes))
+    }
+}
+
+/// A queue whose jobs were not handed out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldBack {
+    /// The queue.
+    pub queue: QueueName,
+    /// What holds it back.
+    pub why: HeldBackReason,
+    /// How long until that ends by itself, where it does.
+    pub until: Option<Duration>,
+}
+
+/// What holds a queue back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HeldBackReason {
+    /// It is paused.
+    Paused,
+    /// It has a rule that this program does not know, because a newer one wrote it.
+    UnknownRule,
+    /// Its server could not be reached, or did not answer. The claim may have been made there: repeat it under the same nonce, for these queues.
+    Unreachable,
+}
+
+impl HeldBackReason {
+    /// Returns the reason's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            HeldBackReason::Paused => "paused",
+            HeldBackReason::UnknownRule => "unknown_rule",
+            HeldBackReason::Unreachable => "unreachable",
+        }
+    }
+}
+
+impl fmt::Display for HeldBackReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A job that a worker holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// The id.
+    pub id: JobId,
+    /// Proves the claim.
+    pub token: Token,
+    /// The queue.
+    pub queue: QueueName,
+    /// The kind.
+    pub kind: Kind,
+    /// Whom it belongs to within the queue.
+    pub key: Option<Label>,
+    /// What the handler gets.
+    pub payload: Payload,
+    /// Which attempt this is, from 1.
+    pub attempt: u16,
+    /// Attempts allowed: granted by the kind's limits.
+    pub max_attempts: u16,
+    /// How long the attempt may take: granted by the kind's limits.
+    pub timeout: Duration,
+    /// Worker processes that died with it before.
+    pub crashes: u16,
+    /// Attempts in a row that ended in an outage.
+    pub outages: u16,
+    /// How long ago the first of them ended; zero without any.
+    pub outage_for: Duration,
+    /// How long it was ready before it was claimed.
+    pub waited: Duration,
+}

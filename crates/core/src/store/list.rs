@@ -1,0 +1,131 @@
+//! Lists of jobs: which, and which part.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::{Error, Kind, Label, QueueName, Snapshot, State};
+
+/// Which jobs to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Only of this queue.
+    pub queue: Option<QueueName>,
+    /// Only of this kind.
+    pub kind: Option<Kind>,
+    /// Only in this state.
+    pub state: Option<State>,
+    /// Only with this tag.
+    pub tag: Option<Label>,
+    /// Only with this key.
+    pub key: Option<Label>,
+}
+
+impl Filter {
+    /// Returns whether a job is one of those to list. An empty filter matches every job.
+    ///
+    /// A store may look for jobs in its own way, by an index or in SQL, but must answer the same.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use longshore_core::{Backend, Filter, Memory, NewJob, Page, Payload, artifact::InMemory};
+    /// # use std::sync::Arc;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let backend = Backend::new(Arc::new(Memory::default()), Arc::new(InMemory::default()));
+    /// let new = NewJob::new("mail".parse()?, "email".parse()?, Payload::parse("{}")?);
+    /// let id = new.id;
+    /// backend.push(vec![new]).await?;
+    /// let job = backend.job(id).await?.expect("it was just pushed");
+    ///
+    /// assert!(Filter { queue: Some("mail".parse()?), ..Filter::default() }.matches(&job));
+    /// assert!(!Filter { tag: Some("invoice".parse()?), ..Filter::default() }.matches(&job));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn matches(&self, job: &Snapshot) -> bool {
+        // Without `..`: a new field of the filter must be looked at here.
+        let Filter { queue, kind, state, tag, key } = self;
+        queue.as_ref().is_none_or(|queue| job.queue == *queue)
+            && kind.as_ref().is_none_or(|kind| job.kind == *kind)
+            && state.is_none_or(|state| job.state == state)
+            && tag.as_ref().is_none_or(|tag| job.tags.contains(tag))
+            && key.as_ref().is_none_or(|key| job.key.as_ref() == Some(key))
+    }
+}
+
+/// Which part of a list to return.
+#[derive(Clone, Copy, Debug)]
+pub struct Page {
+    /// Go on from here.
+    pub after: Option<Cursor>,
+    /// Most jobs; at most 200.
+    pub limit: usize,
+}
+
+/// A place in a list. Its text means nothing to anybody but the store that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor(pub i64);
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        text.parse().map(Cursor).map_err(|_| Error::invalid(format!("`{text}` is no cursor that a list gave out")))
+    }
+}
+
+/// A page of jobs.
+#[derive(Clone, Debug, Default)]
+pub struct Listed {
+    /// The jobs, newest first.
+    pub jobs: Vec<Snapshot>,
+    /// Where to go on; `None` at the end.
+    pub next: Option<Cursor>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::artifact::InMemory;
+    use crate::{Backend, Memory, NewJob, Payload};
+
+    #[tokio::test]
+    async fn a_filter_matches_the_jobs_that_have_all_that_it_asks_for() {
+        let backend = Backend::new(Arc::new(Memory::default()), Arc::new(InMemory::default()));
+        let mut new = NewJob::new("mail".parse().unwrap(), "email".parse().unwrap(), Payload::parse("{}").unwrap());
+        new.tags = vec!["red".parse().unwrap(), "blue".parse().unwrap()];
+        new.key = Some("k1".parse().unwrap());
+        let id = new.id;
+        let _ = backend.push(vec![new]).await.unwrap();
+        let job = backend.job(id).await.unwrap().unwrap();
+        let all = Filter {
+            queue: Some("mail".parse().unwrap()),
+            kind: Some("email".parse().unwrap()),
+            state: Some(State::Ready),
+            tag: Some("blue".parse().unwrap()),
+            key: Some("k1".parse().unwrap()),
+        };
+
+        assert!(Filter::default().matches(&job) && all.matches(&job));
+        for other in [
+            Filter { queue: Some("mai".parse().unwrap()), ..all.clone() },
+            Filter { kind: Some("mail".parse().unwrap()), ..all.clone() },
+            Filter { state: Some(State::Running), ..all.clone() },
+            Filter { tag: Some("re".parse().unwrap()), ..all.clone() },
+            Filter { key: Some("k2".parse().unwrap()), ..all.clone() },
+        ] {
+            assert!(!other.matches(&job), "{other:?}");
+        }
+        let keyless = crate::Snapshot { key: None, ..job };
+        assert!(!all.matches(&keyless));
+    }
+}

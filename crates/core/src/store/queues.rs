@@ -1,0 +1,51 @@
+//! Queues: their counts and their rules.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::{Error, QueueName, State, Timestamp};
+
+use super::{Pause, Rules, RulesChange};
+
+/// What people and their tools ask of queues.
+#[async_trait]
+pub trait Queues: Send + Sync + 'static {
+    /// Returns the store's time, by which pauses and schedules are written.
+    async fn now(&self) -> Result<Timestamp, Error>;
+
+    /// Returns every queue with its counts, by name; never counts rows.
+    async fn queues(&self) -> Result<Vec<QueueStats>, Error>;
+
+    /// Returns the rules of a queue; one without any, or not known, has [`Rules::default`].
+    async fn rules(&self, queue: QueueName) -> Result<Rules, Error>;
+
+    /// Replaces the rules of a queue if they still have the version `expected`; notifies workers where jobs may have become
+    /// claimable. A repeat that finds its own change in place answers [`RulesChange::Conflict`] with it.
+    async fn change_rules(&self, queue: QueueName, expected: u64, rules: Rules) -> Result<RulesChange, Error>;
+}
+
+/// A queue in numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueStats {
+    /// Its name.
+    pub queue: QueueName,
+    /// How many jobs are in each state, in the order of [`State::ALL`].
+    pub counts: [u64; 6],
+    /// How long the job that has been ready longest has waited.
+    pub oldest_ready: Option<Duration>,
+    /// Its rules; a pause that is over is left out.
+    pub rules: Rules,
+}
+
+impl QueueStats {
+    /// Returns how many jobs are in that state.
+    pub fn count(&self, state: State) -> u64 {
+        self.counts[state as usize]
+    }
+
+    /// Returns whether, and why, its jobs are not handed out.
+    pub fn paused(&self) -> Option<&Pause> {
+        self.rules.pause.as_ref()
+    }
+}

@@ -1,0 +1,259 @@
+//! Rules of a queue: one versioned value, changed by compare-and-set, and the one function that says what they admit.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, ErrorKind, Label, Timestamp, When};
+
+/// What holds a queue's jobs back. A property of the queue, never a state of its jobs.
+///
+/// Stores keep the [text](Rules::to_text) and the [level](Rules::level), and understand neither. A program holds a queue back whose level is above
+/// [`Rules::LEVEL`], and does not rescue its jobs: so that two versions of longshore can work side by side.
+///
+/// # Examples
+///
+/// ```
+/// use longshore_core::{Pause, Rules, Timestamp};
+///
+/// let pause = Pause { since: Timestamp::from_millis(7), until: None, reason: None, by: None };
+/// let rules = Rules { pause: Some(pause), ..Rules::default() };
+/// assert_eq!(Rules::from_text(3, &rules.to_text()), Rules { version: 3, ..rules });
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Counts the changes; 0 for rules that nobody has set.
+    pub version: u64,
+    /// Hands out none of its jobs, until a time or until the pause is ended.
+    pub pause: Option<Pause>,
+    /// Whether there are rules that this program does not know, because a newer one wrote them.
+    pub has_unknown: bool,
+}
+
+/// The text that stores keep of [`Rules`].
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Text {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pause: Option<PauseText>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PauseText {
+    since: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+}
+
+impl Rules {
+    /// The newest level that this program knows. Grows with each kind of rule that older programs would not keep.
+    pub const LEVEL: u16 = 1;
+
+    /// Returns the level that a program must know to keep these rules: 0 for none, 1 for a pause.
+    pub fn level(&self) -> u16 {
+        match self {
+            Rules { has_unknown: true, .. } => u16::MAX,
+            Rules { pause: Some(_), .. } => 1,
+            Rules { pause: None, .. } => 0,
+        }
+    }
+
+    /// Returns when the pause ends, in milliseconds since 1970, for stores that look at nothing else: 0 where there is none, the far end of time
+    /// where it waits to be ended.
+    pub fn paused_until_ms(&self) -> i64 {
+        let until = |pause: &Pause| pause.until.map_or(i64::MAX, Timestamp::as_millis);
+        self.pause.as_ref().map_or(0, until)
+    }
+
+    /// Returns the text to keep: a JSON object, empty where there are no rules.
+    pub fn to_text(&self) -> String {
+        let pause = self.pause.as_ref().map(|pause| PauseText {
+            since: pause.since.as_millis(),
+            until: pause.until.map(Timestamp::as_millis),
+            reason: pause.reason.as_ref().map(Label::to_string),
+            by: pause.by.as_ref().map(Label::to_string),
+        });
+        serde_json::to_string(&Text { pause }).expect("strings and numbers are always JSON")
+    }
+
+    /// Takes back what a store has kept. A text that cannot be read is a rule of a newer program, or damaged: either way this program does not
+    /// know what to hold back, and holds back everything.
+    pub fn from_text(version: u64, text: &str) -> Self {
+        let unknown = Rules { version, has_unknown: true, ..Rules::default() };
+        let Ok(Text { pause }) = serde_json::from_str(text) else { return unknown };
+        let label = |text: Option<String>| text.map(|text| text.parse::<Label>()).transpose();
+        let pause = pause.map(|pause| {
+            Ok::<_, Error>(Pause {
+                since: Timestamp::from_millis(pause.since),
+                until: pause.until.map(Timestamp::from_millis),
+                reason: label(pause.reason)?,
+                by: label(pause.by)?,
+            })
+        });
+        match pause.transpose() {
+            Ok(pause) => Rules { version, pause, has_unknown: false },
+            Err(_) => unknown,
+        }
+    }
+
+    /// Leaves out what no longer holds: a pause that is over.
+    pub fn at(mut self, now: Timestamp) -> Self {
+        self.pause = self.pause.filter(|pause| pause.holds(now));
+        self
+    }
+
+    /// Refuses to be changed by a program that would drop what it does not know.
+    ///
+    /// # Errors
+    ///
+    /// If there are such rules.
+    pub fn check_known(&self) -> Result<(), Error> {
+        if self.has_unknown {
+            let text = "the queue has rules of a newer longshore: change them with that version";
+            return Err(Error::new(ErrorKind::Refused, text));
+        }
+        Ok(())
+    }
+}
+
+/// The answer to a change of rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum RulesChange {
+    /// The rules hold, under this version.
+    Changed(u64),
+    /// Another change came first; these are the rules now.
+    Conflict(Rules),
+}
+
+/// What [`admit`] needs to know of a queue beside its rules.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueState {
+    /// How many of its jobs run.
+    pub running: u64,
+}
+
+/// How many jobs of a queue may be handed out now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// Most jobs.
+    pub most: usize,
+    /// Why not more, where there is a rule in the way.
+    pub why: Option<super::HeldBackReason>,
+    /// When the answer changes by itself, where it does.
+    pub until: Option<Timestamp>,
+}
+
+impl Admission {
+    /// Nothing is held back.
+    pub const ALL: Admission = Admission { most: usize::MAX, why: None, until: None };
+
+    /// Returns how long from now the answer changes by itself.
+    pub fn wait(&self, now: Timestamp) -> Option<Duration> {
+        self.until.map(|until| until.since(now))
+    }
+}
+
+/// Returns how many jobs of a queue may be handed out now, and what is in the way of more.
+///
+/// Pure: embedded stores call it, the scripts of the others mirror it and are compared with it at random.
+///
+/// # Examples
+///
+/// ```
+/// use longshore_core::{Pause, QueueState, Rules, Timestamp, admit};
+///
+/// let (now, later) = (Timestamp::from_millis(5), Timestamp::from_millis(9));
+/// let pause = Pause { since: now, until: Some(later), reason: None, by: None };
+/// let rules = Rules { pause: Some(pause), ..Rules::default() };
+/// assert_eq!(admit(&rules, QueueState::default(), now).most, 0);
+/// assert_eq!(admit(&rules, QueueState::default(), later).most, usize::MAX);
+/// ```
+pub fn admit(rules: &Rules, _state: QueueState, now: Timestamp) -> Admission {
+    if rules.has_unknown {
+        return Admission { most: 0, why: Some(super::HeldBackReason::UnknownRule), until: None };
+    }
+    match rules.pause.as_ref().filter(|pause| pause.holds(now)) {
+        Some(pause) => Admission { most: 0, why: Some(super::HeldBackReason::Paused), until: pause.until },
+        None => Admission::ALL,
+    }
+}
+
+/// Asks to stop handing out jobs of a queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NewPause {
+    /// When it ends by itself; `None` waits for a resume.
+    pub until: Option<When>,
+    /// Why, for whoever wonders.
+    pub reason: Option<Label>,
+    /// Who asks.
+    pub by: Option<Label>,
+}
+
+/// A queue's pause: a property of the queue, never a state of its jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// When it began.
+    pub since: Timestamp,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub reason: Option<Label>,
+    /// Who asked.
+    pub by: Option<Label>,
+}
+
+impl Pause {
+    /// Makes the pause that was asked for.
+    pub fn begin(new: NewPause, now: Timestamp) -> Self {
+        Pause { since: now, until: new.until.map(|when| when.resolve(now)), reason: new.reason, by: new.by }
+    }
+
+    /// Returns whether it still holds.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.until.is_none_or(|until| until > now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn paused(until: Option<i64>) -> Rules {
+        let label = |text: &str| Some(text.parse::<Label>().unwrap());
+        let until = until.map(Timestamp::from_millis);
+        let pause = Pause { since: Timestamp::from_millis(1), until, reason: label("ü \"quoted\""), by: label("ada") };
+        Rules { version: 7, pause: Some(pause), has_unknown: false }
+    }
+
+    #[test]
+    fn rules_are_read_as_they_were_written() {
+        for rules in [Rules::default(), paused(None), paused(Some(9))] {
+            assert_eq!(Rules::from_text(rules.version, &rules.to_text()), rules);
+        }
+        assert_eq!(Rules::default().to_text(), "{}");
+    }
+
+    #[test]
+    fn rule_of_a_newer_program_holds_the_queue_back_and_cannot_be_overwritten() {
+        for text in [r#"{"max_running":5}"#, r#"{"pause":{"since":1,"zone":"x"}}"#, "", "null", "nonsense"] {
+            let rules = Rules::from_text(2, text);
+            assert!(rules.has_unknown && rules.level() > Rules::LEVEL && rules.check_known().is_err(), "{text}");
+            assert_eq!(admit(&rules, QueueState::default(), Timestamp::from_millis(0)).most, 0);
+        }
+    }
+
+    #[test]
+    fn pause_admits_nothing_until_it_is_over() {
+        let at = |ms| admit(&paused(Some(9)), QueueState::default(), Timestamp::from_millis(ms));
+        assert_eq!((at(8).most, at(8).wait(Timestamp::from_millis(8))), (0, Some(Duration::from_millis(1))));
+        assert_eq!(at(9), Admission::ALL);
+        assert_eq!(paused(Some(9)).at(Timestamp::from_millis(9)).pause, None);
+        assert_eq!((paused(None).paused_until_ms(), paused(Some(9)).paused_until_ms()), (i64::MAX, 9));
+    }
+}

@@ -1,0 +1,67 @@
+//! Upkeep: what every process that works or serves does now and then.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::{ArtifactName, Rules};
+
+use super::Moved;
+
+/// How much upkeep to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Upkeep {
+    /// Most rows each part may touch; at most 500.
+    pub limit: usize,
+    /// Whether jobs with expired leases may be taken from their workers; not within a lease after an outage of the store.
+    pub rescue: bool,
+    /// The newest level of [rules](Rules) that this program knows: jobs of queues with newer ones are not rescued.
+    pub rules_level: u16,
+}
+
+impl Upkeep {
+    /// Asks for as much as one call may do, by a program that knows every rule of this version.
+    pub fn new(limit: usize, rescue: bool) -> Self {
+        Upkeep { limit, rescue, rules_level: Rules::LEVEL }
+    }
+}
+
+/// What a piece of upkeep did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Jobs taken from workers that are gone.
+    pub rescued: Vec<Moved>,
+    /// Jobs whose deadline passed, or whose kind nobody knows.
+    pub buried: Vec<Moved>,
+    /// Finished jobs deleted because their time was over.
+    pub pruned: usize,
+    /// Artifacts of deleted jobs, to be deleted now.
+    pub artifacts: Vec<ArtifactName>,
+    /// Some part stopped at its limit: call again soon.
+    pub more: bool,
+    /// Leases have ended that do not prove yet that their workers are gone: how soon to call again, to see whether they do by then.
+    pub again: Option<Duration>,
+    /// Parts that failed, wholly or for some rows. The others were done all the same.
+    pub failed: Vec<UpkeepFailure>,
+}
+
+/// A part of upkeep that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpkeepFailure {
+    /// What the part does, for example `rescue` or `prune`.
+    pub part: &'static str,
+    /// Why it failed, and for how many rows where that is known.
+    pub message: String,
+}
+
+impl UpkeepFailure {
+    /// Makes the report of a part that failed.
+    pub fn new(part: &'static str, error: impl fmt::Display) -> Self {
+        UpkeepFailure { part, message: error.to_string() }
+    }
+}
+
+impl fmt::Display for UpkeepFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.part, self.message)
+    }
+}

@@ -1,0 +1,174 @@
+//! What a worker has in hand: the jobs that run, and the slots that they take.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::state::runs_alone;
+use crate::{Claimed, JobId, Kind, KnownKind, Token};
+
+use super::attempt::Stop;
+
+/// The jobs that run, and the slots that they take. A slot is taken until its handler has really returned.
+pub(super) struct Load {
+    slots: usize,
+    taken: usize,
+    taken_by_kind: HashMap<Kind, usize>,
+    running: HashMap<Token, Running>,
+}
+
+/// A job that runs.
+struct Running {
+    job: Arc<Claimed>,
+    started: Instant,
+    /// Gone once the attempt was told to stop.
+    stop: Option<oneshot::Sender<Stop>>,
+}
+
+impl Load {
+    pub(super) fn new(slots: usize) -> Self {
+        Load { slots, taken: 0, taken_by_kind: HashMap::new(), running: HashMap::new() }
+    }
+
+    /// Notes an attempt that starts, and takes its slot.
+    pub(super) fn start(&mut self, job: Arc<Claimed>, stop: oneshot::Sender<Stop>) {
+        self.taken += 1;
+        *self.taken_by_kind.entry(job.kind.clone()).or_default() += 1;
+        self.running.insert(job.token, Running { job, started: Instant::now(), stop: Some(stop) });
+    }
+
+    /// Notes that an attempt is over, though its handler may still run; returns the job and how long the attempt took.
+    pub(super) fn over(&mut self, token: Token) -> Option<(Arc<Claimed>, Duration)> {
+        self.running.remove(&token).map(|running| (running.job, running.started.elapsed()))
+    }
+
+    /// Notes that a handler of that kind has returned.
+    pub(super) fn free(&mut self, kind: &Kind) {
+        self.taken -= 1;
+        if let Some(taken) = self.taken_by_kind.get_mut(kind) {
+            *taken -= 1;
+            if *taken == 0 {
+                self.taken_by_kind.remove(kind);
+            }
+        }
+    }
+
+    /// Tells an attempt to stop; returns its job, where it runs.
+    pub(super) fn stop(&mut self, token: Token, why: Stop) -> Option<&Arc<Claimed>> {
+        let running = self.running.get_mut(&token)?;
+        if let Some(stop) = running.stop.take() {
+            let _ = stop.send(why); // an attempt that is over needs no telling
+        }
+        Some(&running.job)
+    }
+
+    pub(super) fn tokens(&self) -> Vec<Token> {
+        self.running.keys().copied().collect()
+    }
+
+    pub(super) fn jobs(&self) -> Vec<JobId> {
+        self.running.values().map(|running| running.job.id).collect()
+    }
+
+    pub(super) fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    pub(super) fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// Returns whether one more handler may run.
+    pub(super) fn has_room(&self) -> bool {
+        self.taken < self.slots
+    }
+
+    /// Returns how many slots are held by handlers that run on although their attempts are over.
+    pub(super) fn stuck(&self) -> usize {
+        self.taken.saturating_sub(self.running.len())
+    }
+
+    /// Returns whether no slot can be had any more, unless a handler returns that should have long since.
+    pub(super) fn is_all_stuck(&self) -> bool {
+        self.stuck() >= self.slots
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.taken == 0 && self.running.is_empty()
+    }
+
+    /// Returns whether a job runs that must run alone.
+    pub(super) fn runs_alone(&self) -> bool {
+        self.running.values().any(|running| runs_alone(running.job.crashes))
+    }
+
+    /// Returns how many jobs more may run. Finished jobs may wait for their settle beside as many that run as there are slots; beyond
+    /// `unsettled_allowed` each takes a slot.
+    pub(super) fn free_slots(&self, unsettled: usize, unsettled_allowed: usize) -> usize {
+        let too_many = unsettled.saturating_sub(unsettled_allowed);
+        self.slots.saturating_sub(self.taken.max(self.running.len() + too_many))
+    }
+
+    /// Says of each kind how many more may run, given how many of it may run at a time.
+    pub(super) fn wanted(&self, kinds: &[(KnownKind, Option<usize>)]) -> Vec<KnownKind> {
+        let wanted = |(known, most): &(KnownKind, Option<usize>)| {
+            let taken = || self.taken_by_kind.get(&known.kind).copied().unwrap_or(0);
+            let wanted = most.map_or(usize::MAX, |most| most.saturating_sub(taken()));
+            KnownKind { wanted, ..known.clone() }
+        };
+        kinds.iter().map(wanted).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Payload, QueueName};
+
+    fn job(kind: &str, number: u64) -> Arc<Claimed> {
+        Arc::new(Claimed {
+            id: JobId::new(&QueueName::default()),
+            token: Token::new(number),
+            queue: QueueName::default(),
+            kind: kind.parse().unwrap(),
+            key: None,
+            payload: Payload::parse("{}").unwrap(),
+            attempt: 1,
+            max_attempts: 3,
+            timeout: Duration::from_secs(1),
+            crashes: 0,
+            outages: 0,
+            outage_for: Duration::ZERO,
+            waited: Duration::ZERO,
+        })
+    }
+
+    fn load(jobs: &[Arc<Claimed>]) -> Load {
+        let mut load = Load::new(2);
+        jobs.iter().for_each(|job| load.start(Arc::clone(job), oneshot::channel().0));
+        load
+    }
+
+    #[test]
+    fn slot_is_taken_until_its_handler_has_returned() {
+        let (one, two) = (job("a", 1), job("b", 2));
+        let mut load = load(&[Arc::clone(&one), two]);
+        assert_eq!((load.free_slots(0, 2), load.stuck()), (0, 0));
+        load.over(one.token);
+        assert_eq!((load.free_slots(0, 2), load.stuck(), load.is_all_stuck()), (0, 1, false));
+        load.free(&one.kind);
+        assert_eq!((load.free_slots(0, 2), load.stuck()), (1, 0));
+        assert_eq!((load.free_slots(2, 2), load.free_slots(3, 2)), (1, 0), "too many outcomes wait");
+    }
+
+    #[test]
+    fn kind_that_is_full_is_wanted_no_more() {
+        let a = job("a", 1);
+        let load = load(&[Arc::clone(&a)]);
+        let kinds = |most| vec![(KnownKind::from(a.kind.clone()), most)];
+        let wanted = |most| load.wanted(&kinds(most))[0].wanted;
+        assert_eq!((wanted(Some(1)), wanted(Some(3)), wanted(None)), (0, 2, usize::MAX));
+    }
+}

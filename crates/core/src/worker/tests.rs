@@ -1,0 +1,189 @@
+//! What a worker does beside running jobs: hooks, middleware, spans, and its end when it is stuck.
+
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::InMemory;
+use crate::handler::{self, Ctx, State as Shared};
+use crate::observer::Event;
+use crate::{Backend, Client, FailureClass, Job, Memory, Reason, Retry, State, WaitError, WorkerSecret};
+
+use super::{Ended, Worker};
+
+#[derive(Serialize, Deserialize)]
+struct Task {
+    fails: bool,
+}
+
+impl Job for Task {
+    const KIND: &'static str = "task";
+    const MAX_ATTEMPTS: u16 = 2;
+    const RETRY: Retry = Retry { base: Duration::ZERO, cap: Duration::ZERO };
+    type Output = u16;
+}
+
+async fn run(task: Task, ctx: Ctx) -> handler::Result<u16> {
+    if task.fails { Err(handler::Error::retry("no luck")) } else { Ok(ctx.attempt()) }
+}
+
+fn setup() -> (Backend, Client) {
+    let backend = Backend::new(Arc::new(Memory::default()), Arc::new(InMemory::default()));
+    (backend.clone(), Client::new(backend))
+}
+
+/// Something that callbacks write to.
+#[derive(Clone)]
+struct Noted<T>(Arc<Mutex<Vec<T>>>);
+
+impl<T> Default for Noted<T> {
+    fn default() -> Self {
+        Noted(Arc::default())
+    }
+}
+
+impl<T> Noted<T> {
+    fn note(&self, value: T) {
+        self.0.lock().unwrap().push(value);
+    }
+
+    fn take(&self) -> Vec<T> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+#[tokio::test]
+async fn hooks_hear_of_each_failed_attempt_and_of_each_dead_job() {
+    let (backend, client) = setup();
+    let (failed, dead) = (Noted::default(), Noted::default());
+    let (on_failed, on_dead) = (failed.clone(), dead.clone());
+    let worker = Worker::new(backend)
+        .handle(run)
+        .on_failed(move |failed| on_failed.note((failed.job.attempt, failed.class, failed.message.clone())))
+        .on_dead(move |failed| on_dead.note((failed.job.id, failed.job.reason)))
+        .start()
+        .unwrap();
+
+    assert_eq!(client.enqueue(Task { fails: false }).await.unwrap().wait().await.unwrap(), 1);
+    let handle = client.enqueue(Task { fails: true }).await.unwrap();
+    assert!(matches!(handle.wait().await, Err(WaitError::Dead { reason: Reason::Exhausted, .. })));
+    worker.drain().await;
+
+    let no_luck = |attempt| (attempt, Some(FailureClass::Retry), "no luck".to_owned());
+    assert_eq!(failed.take(), [no_luck(1), no_luck(2)]);
+    assert_eq!(dead.take(), [(handle.id(), Some(Reason::Exhausted))]);
+}
+
+#[tokio::test]
+async fn observer_is_told_of_a_job_from_its_push_to_its_end() {
+    let (backend, client) = setup();
+    let (told, noted) = (Noted::default(), Noted::default());
+    let observer = told.clone();
+    backend.observe(move |event: Event<'_>| match event {
+        Event::Pushed { kind, .. } => observer.note(format!("pushed {kind}")),
+        Event::Started { job, .. } => observer.note(format!("started {}", job.kind)),
+        Event::Finished { job, ran, .. } => {
+            observer.note(format!("finished {}", job.kind));
+            noted.note(ran);
+        }
+        other => observer.note(format!("{other:?}")),
+    });
+    let worker = Worker::new(backend).handle(run).start().unwrap();
+    client.enqueue(Task { fails: false }).await.unwrap().wait().await.unwrap();
+    worker.drain().await;
+    let mut told = told.take();
+    told.sort(); // a worker may be quicker than the answer to the push
+    assert_eq!(told, ["finished task", "pushed task", "started task"]);
+}
+
+#[tokio::test]
+async fn middleware_is_around_the_handler_and_may_answer_instead() {
+    let (backend, client) = setup();
+    let told = Noted::default();
+    let (outer, inner) = (told.clone(), told.clone());
+    let worker = Worker::new(backend)
+        .handle(run)
+        .wrap(move |ctx, next| {
+            let told = outer.clone();
+            async move {
+                told.note("outer begins");
+                let result = if ctx.attempt() == 1 { next.run().await } else { Err(handler::Error::fatal("enough")) };
+                told.note("outer ends");
+                result
+            }
+        })
+        .wrap(move |_, next| {
+            inner.note("inner");
+            next.run()
+        })
+        .start()
+        .unwrap();
+    let handle = client.enqueue(Task { fails: true }).await.unwrap();
+    assert!(matches!(handle.wait().await, Err(WaitError::Dead { reason: Reason::Fatal, .. })));
+    worker.drain().await;
+    let all = told.take();
+    assert_eq!(all.iter().filter(|what| **what == "outer ends").count(), 2);
+    assert_eq!(all[..3], ["inner", "outer begins", "outer ends"]);
+}
+
+fn block(_: Task, Shared(gate): Shared<Arc<Mutex<Receiver<()>>>>) -> handler::Result<u16> {
+    let _ = gate.lock().unwrap().recv(); // an error means that the test is over
+    Ok(0)
+}
+
+#[tokio::test]
+async fn worker_whose_every_slot_is_stuck_says_so_and_ends() {
+    let (backend, client) = setup();
+    let (open, gate) = channel::<()>();
+    let stuck = Noted::default();
+    let observer = stuck.clone();
+    backend.observe(move |event: Event<'_>| {
+        if let Event::Stuck { slots, .. } = event {
+            observer.note(slots);
+        }
+    });
+    let worker = Worker::new(backend.clone())
+        .handle_blocking(block)
+        .state(Arc::new(Mutex::new(gate)))
+        .concurrency(1)
+        .stuck_after(Duration::from_millis(300))
+        .start()
+        .unwrap();
+    let handle = client.enqueue(Task { fails: false }).timeout(Duration::from_millis(1)).await.unwrap();
+    assert_eq!(worker.ended().await, Ended::Stuck);
+    assert_eq!((Ended::Stuck.exit_code(), stuck.take()), (12, vec![1]));
+    let job = handle.snapshot().await.unwrap().unwrap();
+    assert_eq!((job.state, job.failures.len()), (State::Ready, 1), "the attempt failed, and is tried again elsewhere");
+    assert_eq!(backend.workers(None, 10).await.unwrap(), [], "it looks alive no longer");
+    drop(open);
+}
+
+#[tokio::test]
+async fn whoever_supplies_the_secret_can_release_the_workers_jobs() {
+    let (backend, client) = setup();
+    let secret = WorkerSecret::new();
+    let (open, gate) = channel::<()>();
+    let worker = Worker::new(backend.clone())
+        .handle_blocking(block)
+        .state(Arc::new(Mutex::new(gate)))
+        .secret(secret.clone())
+        .start()
+        .unwrap();
+    assert_eq!(worker.id(), secret.id());
+    let handle = client.enqueue(Task { fails: false }).await.unwrap();
+    while handle.snapshot().await.unwrap().unwrap().state != State::Running {
+        tokio::task::yield_now().await;
+    }
+    let released = backend.release(secret, crate::Death::Crashed).await.unwrap();
+    assert_eq!(released.iter().map(|moved| (moved.id, moved.crashes)).collect::<Vec<_>>(), [(handle.id(), 1)]);
+    drop(open);
+    worker.cancel().await;
+}
+
+#[tokio::test]
+async fn concurrency_of_a_kind_is_checked() {
+    let refused = |kind: &str, slots| Worker::new(setup().0).handle(run).concurrency_of(kind, slots).start().is_err();
+    assert!(refused("task", 0) && refused("other", 1) && !refused("task", 1));
+}

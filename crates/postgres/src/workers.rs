@@ -1,0 +1,54 @@
+//! The registry of workers.
+
+use longshore_core::{Error, Timestamp, WorkerId, WorkerNote, WorkerSeen};
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use crate::Postgres;
+use crate::read::column;
+use crate::settle::clean;
+
+/// Notes that a worker is alive and what it does.
+pub(crate) async fn note(store: &Postgres, id: WorkerId, note: WorkerNote) -> Result<(), Error> {
+    let (shift, _) = store.settings.clock.shift();
+    store
+        .pool
+        .row(
+            "SELECT longshore.note_worker($1, $2, $3)",
+            &[(&uuid(id), Type::UUID), (&clean(&note.to_text()), Type::TEXT), (&shift, Type::INT8)],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Forgets a worker that has ended.
+pub(crate) async fn forget(store: &Postgres, id: WorkerId) -> Result<(), Error> {
+    store.pool.row("SELECT longshore.forget_worker($1)", &[(&uuid(id), Type::UUID)]).await?;
+    Ok(())
+}
+
+/// Returns workers in the order of their ids; those whose note makes no sense are left out.
+pub(crate) async fn workers(store: &Postgres, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
+    let rows = store
+        .pool
+        .rows(
+            "SELECT id, since, seen, note FROM longshore.workers($1, $2)",
+            &[(&after.map(uuid), Type::UUID), (&i32::try_from(limit).unwrap_or(i32::MAX), Type::INT4)],
+        )
+        .await?;
+    let mut workers = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let Some(note) = WorkerNote::from_text(column(row, "note")?) else { continue };
+        workers.push(WorkerSeen {
+            id: WorkerId::from_bytes(column::<Uuid>(row, "id")?.into_bytes()),
+            since: Timestamp::from_millis(column(row, "since")?),
+            seen: Timestamp::from_millis(column(row, "seen")?),
+            note,
+        });
+    }
+    Ok(workers)
+}
+
+fn uuid(id: WorkerId) -> Uuid {
+    Uuid::from_bytes(*id.as_bytes())
+}

@@ -195,8 +195,7 @@ impl<J: Job> Enqueue<J> {
     }
 
     async fn push(self) -> Result<Handle<J>, Error> {
-        let mut pushed = self.backend.push(vec![self.new?]).await?;
-        Handle::of(&self.backend, pushed.pop().expect("one job has one answer")?)
+        Handle::of(&self.backend, self.backend.push_one(self.new?).await?)
     }
 }
 

@@ -85,24 +85,9 @@ fn outage(job: &Claimed, delay: Option<Duration>, message: String, jitter: f64) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{JobId, Payload, QueueName, Token};
 
     fn job(attempt: u16) -> Claimed {
-        Claimed {
-            id: JobId::new(&QueueName::default()),
-            token: Token::new(1),
-            queue: QueueName::default(),
-            kind: "x".parse().unwrap(),
-            key: None,
-            payload: Payload::parse("{}").unwrap(),
-            attempt,
-            max_attempts: 3,
-            timeout: Duration::from_secs(1),
-            crashes: 0,
-            outages: 0,
-            outage_for: Duration::ZERO,
-            waited: Duration::ZERO,
-        }
+        Claimed { attempt, ..Claimed::example("x") }
     }
 
     fn decided(job: &Claimed, end: AttemptEnd) -> Outcome {

@@ -8,7 +8,10 @@ use crate::Output;
 use crate::handler::{self, Ctx};
 
 /// The rest of an attempt: the next middleware, and in the end the handler.
-pub struct Next(pub(crate) Pin<Box<dyn Future<Output = handler::Result<Output>> + Send>>);
+pub struct Next(pub(crate) Attempted);
+
+/// What an attempt returns once it has run.
+pub(crate) type Attempted = Pin<Box<dyn Future<Output = handler::Result<Output>> + Send>>;
 
 impl Next {
     /// Runs it. One that is dropped instead never runs, and the middleware's own answer counts.
@@ -23,11 +26,9 @@ impl std::fmt::Debug for Next {
     }
 }
 
-type Wrapped = Pin<Box<dyn Future<Output = handler::Result<Output>> + Send>>;
-
 /// One middleware, with its type taken off.
 #[derive(Clone)]
-pub(crate) struct Middleware(Arc<dyn Fn(Ctx, Next) -> Wrapped + Send + Sync>);
+pub(crate) struct Middleware(Arc<dyn Fn(Ctx, Next) -> Attempted + Send + Sync>);
 
 impl Middleware {
     pub(crate) fn new<F, Fut>(around: F) -> Self

@@ -93,7 +93,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Reason; 7] = [
+    /// All reasons, in the order of their numbers.
+    pub const ALL: [Reason; 7] = [
         Reason::Exhausted,
         Reason::Fatal,
         Reason::Crashed,
@@ -102,6 +103,16 @@ impl Reason {
         Reason::Corrupt,
         Reason::Outage,
     ];
+
+    /// Returns the number for a store to keep, which is its place in [`Reason::ALL`], from 1: 0 is left for none.
+    pub fn number(self) -> u8 {
+        self as u8 + 1
+    }
+
+    /// Takes back the [number](Reason::number) that a store has kept; `None` for 0 and for an unknown one.
+    pub fn from_number(number: u8) -> Option<Self> {
+        Reason::ALL.get(usize::from(number).checked_sub(1)?).copied()
+    }
 
     /// Returns the class of the failure that goes with it.
     pub fn class(self) -> FailureClass {
@@ -196,7 +207,12 @@ impl FailureClass {
         }
     }
 
-    /// Takes back the number that a store has kept, which is its place in [`FailureClass::ALL`]; an unknown one is a retry.
+    /// Returns the number for a store to keep, which is its place in [`FailureClass::ALL`].
+    pub fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// Takes back the [number](FailureClass::number) that a store has kept; an unknown one is a retry.
     pub fn from_number(number: i64) -> Self {
         let known = usize::try_from(number).ok().and_then(|number| FailureClass::ALL.get(number));
         known.copied().unwrap_or(FailureClass::Retry)

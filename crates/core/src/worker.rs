@@ -356,11 +356,12 @@ impl Worker {
                 return Err(Error::invalid(format!("the concurrency of kind `{kind}` {wrong}")));
             }
         }
-        let most = |known: &KnownKind| {
+        let with_most = |known: KnownKind| {
             let mut of_kind = self.most_of_kind.iter().filter(|(kind, _)| kind == known.kind.as_str());
-            of_kind.next_back().map(|(_, most)| *most)
+            let most = of_kind.next_back().map(|(_, most)| *most);
+            (known, most)
         };
-        Ok(self.registry.kinds()?.into_iter().map(|known| (known.clone(), most(&known))).collect())
+        Ok(self.registry.kinds()?.into_iter().map(with_most).collect())
     }
 }
 

@@ -50,24 +50,21 @@ async fn settle_and_claim_together(
     queues: &[&QueueName],
 ) -> (Answers<Settled>, Result<Claims, Error>) {
     let mut claiming = Claiming::new(base, claim, queues);
-    let (mut calls, mut settled) = (Vec::new(), Vec::new());
+    let (mut calls, mut places) = (Vec::new(), Vec::new());
     for (tag, group) in group(settlements, |settlement| settlement.id.queue_tag()) {
-        let (places, settlements): (Vec<usize>, Vec<Settlement>) = group.into_iter().unzip();
-        match settle::call(base, tag, &settlements) {
-            Ok(call) => {
-                calls.push(call);
-                settled.push((places, Ok(Vec::new())));
-            }
-            Err(e) => settled.push((places, Err(e))),
-        }
+        let (of_tag, settlements): (Vec<usize>, Vec<Settlement>) = group.into_iter().unzip();
+        calls.push(settle::call(base, tag, &settlements));
+        places.push(of_tag);
     }
     calls.push(claiming.call(queues[0], claim.limit));
     let mut answers = Call::run_in_order(&calls).await.into_iter();
-    for (places, settled) in settled.iter_mut().filter(|(_, settled)| settled.is_ok()) {
+    let read = |places: Vec<usize>| {
         let answer = answers.next().unwrap_or_else(|| Err(error::unexpected("settle")));
         let answer = answer.and_then(|answer| bytes(answer).ok_or_else(|| error::unexpected("settle")));
-        *settled = answer.and_then(|answer| settle::read(base, &answer, places.len()));
-    }
+        let settled = answer.and_then(|answer| settle::read(base, &answer, places.len()));
+        (places, settled)
+    };
+    let settled = places.into_iter().map(read).collect();
     let first = answers.next().unwrap_or_else(|| Err(error::unexpected("claim")));
     let claims = match claiming.take(queues[0], first) {
         Ok(()) if claiming.is_server_away() => {

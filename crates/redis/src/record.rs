@@ -32,7 +32,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use longshore_core::{
     ArtifactName, Failure, FailureClass, JobId, Kind, KindLimits, Label, Moved, NewJob, Output, Payload, Progress,
-    QueueName, Snapshot, State, Status, Stored, Timestamp, Token, UniqueScope, WorkerId, millis,
+    QueueName, Reason, Snapshot, State, Status, Stored, Timestamp, Token, UniqueScope, WorkerId, millis,
 };
 
 use crate::shared::*;
@@ -244,7 +244,7 @@ impl Record {
             worker: worker_of(self.worker),
             cancel_asked,
             progress: parts.progress.and_then(|text| serde_json::from_slice(&text).ok()),
-            reason: reason(self.reason),
+            reason: Reason::from_number(self.reason),
             result: self.result.or(parts.result).and_then(|bytes| read_result(id, bytes)),
             failures: parts.failures.iter().filter_map(|bytes| read_failure(bytes)).collect(),
             version: u64::from(self.version),
@@ -266,7 +266,7 @@ impl Record {
             attempt: self.attempt,
             max_attempts: self.max_attempts(),
             progress: progress.and_then(|text| serde_json::from_slice(&text).ok()),
-            reason: reason(self.reason),
+            reason: Reason::from_number(self.reason),
             message: failure.and_then(|bytes| read_failure(&bytes)).map(|failure| failure.message),
             version: u64::from(self.version),
         }
@@ -422,7 +422,7 @@ pub(crate) fn read_moved(bytes: &[u8]) -> Option<Moved> {
     let mut facts = Reader(from.bytes(FACTS_TO as usize)?);
     let (_, state, _) = (facts.u8()?, facts.u8()?, facts.u16()?);
     let (attempt, crashes) = (facts.u16()?, facts.u16()?);
-    let reason = reason(*facts.0.last()?);
+    let reason = Reason::from_number(*facts.0.last()?);
     let (worker, queue, kind) = (worker_of(from.array()?), from.text()?.parse().ok()?, from.text()?.parse().ok()?);
     let state = *State::ALL.get(usize::from(state))?;
     Some(Moved { id, queue, kind, worker, attempt, crashes, state, reason })

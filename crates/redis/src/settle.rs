@@ -37,20 +37,20 @@ pub(crate) async fn renew(base: &Base, renewals: Vec<Renewal>) -> Answers<Renewe
 pub(crate) async fn settle(base: &Base, settlements: Vec<Settlement>) -> Answers<Settled> {
     let groups = group(settlements, |settlement| settlement.id.queue_tag());
     each_group(groups, |tag, settlements| async move {
-        let answer = call(base, tag, &settlements)?.bytes().await?;
+        let answer = call(base, tag, &settlements).bytes().await?;
         read(base, &answer, settlements.len())
     })
     .await
 }
 
 /// Makes the call that settles jobs of the queues with that tag.
-pub(crate) fn call<'a>(base: &'a Base, tag: u16, settlements: &[Settlement]) -> Result<Call<'a>, Error> {
+pub(crate) fn call<'a>(base: &'a Base, tag: u16, settlements: &[Settlement]) -> Call<'a> {
     let root = base.keys.of_tag(tag);
     let mut batch = Batch::default();
     for settlement in settlements {
-        batch.add(&root, settlement)?;
+        batch.add(&root, settlement);
     }
-    Ok(batch.args(base.framed(&script::SETTLE, &root)))
+    batch.args(base.framed(&script::SETTLE, &root))
 }
 
 /// Reads the answer to a call that settles so many jobs.
@@ -83,16 +83,16 @@ fn token_bytes(token: Token) -> [u8; 16] {
 }
 
 /// Returns the event that an outcome is to scripts, and what it carries.
-pub(crate) fn event(outcome: &Outcome) -> Result<(i64, i64), Error> {
-    Ok(match outcome {
+pub(crate) fn event(outcome: &Outcome) -> (i64, i64) {
+    match outcome {
         Outcome::Succeed { .. } => (SUCCEED, 0),
         Outcome::Retry { delay, .. } => (RETRY, bounded(*delay)),
         Outcome::Outage { delay, .. } => (OUTAGE, bounded(*delay)),
         Outcome::Snooze { delay } => (SNOOZE, bounded(*delay)),
         Outcome::Release => (RELEASE, 0),
-        Outcome::Bury { reason, .. } => (GIVE_UP, reason_number(*reason)?),
+        Outcome::Bury { reason, .. } => (GIVE_UP, i64::from(reason.number())),
         Outcome::Cancel => (CALL_OFF, 0),
-    })
+    }
 }
 
 /// Settlements as the script takes them: what they have in common once.
@@ -107,13 +107,13 @@ struct Batch {
 }
 
 impl Batch {
-    fn add(&mut self, root: &str, settlement: &Settlement) -> Result<(), Error> {
+    fn add(&mut self, root: &str, settlement: &Settlement) {
         let Settlement { id, token, outcome, progress } = settlement;
-        let (event, carried) = event(outcome)?;
+        let (event, carried) = event(outcome);
         let (mut along, mut claim, mut class_number) = (0, token_bytes(*token).to_vec(), 0);
         if let Some((class, message)) = outcome.failure() {
             along |= WITH_MESSAGE;
-            class_number = class as u8;
+            class_number = class.number();
             self.along.push(cut(message, limits::FAILURE_BYTES).as_bytes().to_vec());
         }
         if let Outcome::Succeed { result: Some(result) } = outcome {
@@ -140,7 +140,6 @@ impl Batch {
         self.shapes.add(shape);
         self.keys.push(record_key(root, *id));
         self.tokens.push(claim);
-        Ok(())
     }
 
     fn args<'a>(&self, call: Call<'a>) -> Call<'a> {

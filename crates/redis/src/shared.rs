@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longshore_core::{Error, FailureClass, HeldBackReason, Reason, State, limits, millis};
+use longshore_core::{FailureClass, HeldBackReason, State, limits, millis};
 
 macro_rules! shared {
     ($($(#[doc = $meaning:literal])* $name:ident: $type:ty = $value:expr;)+) => {
@@ -226,30 +226,6 @@ shared! {
     ORDER_TRUSTED: i64 = 100_000;
 }
 
-/// Returns the number of a reason.
-pub(crate) fn reason_number(reason: Reason) -> Result<i64, Error> {
-    REASONS
-        .iter()
-        .position(|known| *known == reason)
-        .map(|at| at as i64 + 1)
-        .ok_or_else(|| Error::invalid(format!("`{reason}` is a reason that this store does not know")))
-}
-
-/// Returns the reason with that number; none for 0.
-pub(crate) fn reason(number: u8) -> Option<Reason> {
-    REASONS.get(usize::from(number).wrapping_sub(1)).copied()
-}
-
-const REASONS: [Reason; 7] = [
-    Reason::Exhausted,
-    Reason::Fatal,
-    Reason::Crashed,
-    Reason::Expired,
-    Reason::UnknownKind,
-    Reason::Corrupt,
-    Reason::Outage,
-];
-
 /// Returns what holds a queue back, by its number; none where nothing does, or where it makes no sense.
 pub(crate) fn held_back_reason(number: u8) -> Option<HeldBackReason> {
     match i64::from(number) {
@@ -275,13 +251,15 @@ pub(crate) fn bounded(duration: Duration) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use longshore_core::Reason;
+
     use super::*;
 
     #[test]
     fn reasons_have_the_numbers_that_the_scripts_know() {
         let numbers = [EXHAUSTED, FATAL, CRASHED, EXPIRED, UNKNOWN_KIND, CORRUPT, OUTAGE_LASTED];
-        assert_eq!(REASONS.map(|reason| reason_number(reason).unwrap()), numbers);
-        assert_eq!(numbers.map(|number| reason(number as u8)), REASONS.map(Some));
-        assert_eq!((reason(0), reason(8)), (None, None));
+        assert_eq!(Reason::ALL.map(|reason| i64::from(reason.number())), numbers);
+        assert_eq!(numbers.map(|number| Reason::from_number(number as u8)), Reason::ALL.map(Some));
+        assert_eq!((Reason::from_number(0), Reason::from_number(8)), (None, None));
     }
 }

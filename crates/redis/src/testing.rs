@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use longshore_core::state::{Event, Facts, Move};
-use longshore_core::{Admission, Death, Error, Rules, State, Timestamp};
+use longshore_core::{Admission, Death, Error, Reason, Rules, State, Timestamp};
 use redis::Value;
 
 use crate::Redis;
@@ -29,10 +29,10 @@ fn script(name: &'static str, part: &str, text: &str) -> Script {
 ///
 /// # Errors
 ///
-/// If the server cannot be reached, or an event is none that scripts know.
+/// If the server cannot be reached.
 pub async fn steps(store: &Redis, cases: &[(Facts, Event<'_>)]) -> Result<Vec<Option<Move>>, Error> {
-    let asked: Result<Vec<_>, Error> = cases.iter().map(|(facts, event)| write(facts, event)).collect();
-    let answers = ask(store, &STEPS, &asked?).await?;
+    let asked: Vec<_> = cases.iter().map(|(facts, event)| write(facts, event)).collect();
+    let answers = ask(store, &STEPS, &asked).await?;
     let read = |answer| match answer {
         Value::Nil => Ok(None),
         answer => bytes(answer).and_then(|bytes| read(&bytes)).map(Some).ok_or_else(|| error::unexpected("testing")),
@@ -75,16 +75,16 @@ async fn ask(store: &Redis, script: &'static LazyLock<Script>, cases: &[Vec<u8>]
     Ok(answers)
 }
 
-fn write(facts: &Facts, event: &Event<'_>) -> Result<Vec<u8>, Error> {
+fn write(facts: &Facts, event: &Event<'_>) -> Vec<u8> {
     let (number, with) = match event {
         Event::Due => (DUE, 0),
         Event::Claim => (CLAIM, 0),
-        Event::Settle(outcome) => settle::event(outcome)?,
+        Event::Settle(outcome) => settle::event(outcome),
         Event::Lose(Death::Interrupted) => (INTERRUPT, 0),
         Event::Lose(Death::Crashed) => (CRASH, 0),
         Event::Cancel => (CANCEL, 0),
         Event::Retry => (RETRY_BY_HAND, 0),
-        Event::Bury(reason) => (BURY, reason_number(*reason)?),
+        Event::Bury(reason) => (BURY, i64::from(reason.number())),
     };
     let mut bytes = vec![facts.state as u8];
     for small in [facts.attempt, facts.crashes] {
@@ -94,7 +94,7 @@ fn write(facts: &Facts, event: &Event<'_>) -> Result<Vec<u8>, Error> {
     bytes.extend(facts.outages.to_le_bytes());
     bytes.extend([u8::from(facts.cancel_asked), number as u8]);
     bytes.extend(with.to_le_bytes());
-    Ok(bytes)
+    bytes
 }
 
 fn read(bytes: &[u8]) -> Option<Move> {
@@ -108,5 +108,5 @@ fn read(bytes: &[u8]) -> Option<Move> {
         cancel_asked: from.u8()? == 1,
     };
     let wait = u64::try_from(from.i64()?).ok().map(Duration::from_millis);
-    Some(Move { facts, wait, reason: reason(from.u8()?) })
+    Some(Move { facts, wait, reason: Reason::from_number(from.u8()?) })
 }

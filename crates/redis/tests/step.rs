@@ -14,19 +14,9 @@ fn outcomes() -> Vec<Outcome> {
         outcomes.push(Outcome::Outage { delay, message: message.clone() });
         outcomes.push(Outcome::Snooze { delay });
     }
-    outcomes.extend(REASONS.map(|reason| Outcome::Bury { reason, message: message.clone() }));
+    outcomes.extend(Reason::ALL.map(|reason| Outcome::Bury { reason, message: message.clone() }));
     outcomes
 }
-
-const REASONS: [Reason; 7] = [
-    Reason::Exhausted,
-    Reason::Fatal,
-    Reason::Crashed,
-    Reason::Expired,
-    Reason::UnknownKind,
-    Reason::Corrupt,
-    Reason::Outage,
-];
 
 fn all_facts() -> Vec<Facts> {
     let mut all = Vec::new();
@@ -52,7 +42,7 @@ async fn scripts_move_jobs_as_the_one_function_that_knows_every_move() {
     let mut events: Vec<Event<'_>> = outcomes.iter().map(Event::Settle).collect();
     events.extend([Event::Due, Event::Claim, Event::Cancel, Event::Retry]);
     events.extend([Death::Interrupted, Death::Crashed].map(Event::Lose));
-    events.extend(REASONS.map(Event::Bury));
+    events.extend(Reason::ALL.map(Event::Bury));
     let mut cases = Vec::new();
     for facts in all_facts() {
         cases.extend(events.iter().map(|event| (facts, event.clone())));

@@ -304,7 +304,7 @@ impl<'a> Tx<'a> {
                 found.seq,
                 self.now.as_millis(),
                 running,
-                class_number(class),
+                class.number(),
                 found.facts.attempt,
                 claim,
                 found.worker,
@@ -337,11 +337,6 @@ impl<'a> Tx<'a> {
         });
         told.optional().map(Option::flatten)
     }
-}
-
-/// Returns the number that the schema keeps of a class.
-fn class_number(class: FailureClass) -> i64 {
-    FailureClass::ALL.iter().position(|known| *known == class).map_or(0, |place| place as i64)
 }
 
 impl Found {

@@ -159,3 +159,25 @@ pub struct Claimed {
     /// How long it was ready before it was claimed.
     pub waited: Duration,
 }
+
+#[cfg(test)]
+impl Claimed {
+    /// Returns the first attempt of three at a job of that kind.
+    pub(crate) fn example(kind: &str) -> Self {
+        Claimed {
+            id: JobId::new(&QueueName::default()),
+            token: Token::new(1),
+            queue: QueueName::default(),
+            kind: kind.parse().unwrap(),
+            key: None,
+            payload: Payload::parse("{}").unwrap(),
+            attempt: 1,
+            max_attempts: 3,
+            timeout: Duration::from_secs(1),
+            crashes: 0,
+            outages: 0,
+            outage_for: Duration::ZERO,
+            waited: Duration::ZERO,
+        }
+    }
+}

@@ -276,26 +276,13 @@ impl Dispatcher {
         self.note_worker();
         let settlements = self.settling.next(self.holds_back_releases());
         let claim = self.next_claim();
-        let (backend, inbox) = (self.backend.clone(), self.inbox.clone());
-        // A gone dispatcher's jobs fall to their leases.
-        match (settlements.is_empty(), claim) {
-            (true, None) => {}
-            (true, Some(claim)) => self.send_claim(claim),
-            (false, None) => drop(tokio::spawn(async move {
-                let _ = inbox.send(Event::Settled(backend.settle(settlements).await));
-            })),
+        match claim {
             // A few outcomes and the claim cost less in one call. Many are better written while the claim is under way.
-            (false, Some(claim)) if settlements.len() > TOGETHER => {
-                drop(tokio::spawn(async move {
-                    let _ = inbox.send(Event::Settled(backend.settle(settlements).await));
-                }));
-                self.send_claim(claim);
+            Some(claim) if (1..=TOGETHER).contains(&settlements.len()) => self.send_both(settlements, claim),
+            claim => {
+                self.send_settlements(settlements);
+                claim.into_iter().for_each(|claim| self.send_claim(claim));
             }
-            (false, Some(claim)) => drop(tokio::spawn(async move {
-                let (settled, claims) = backend.settle_and_claim(settlements, claim.clone()).await;
-                let _ = inbox.send(Event::Settled(settled));
-                let _ = inbox.send(Event::Claimed(claim, claims));
-            })),
         }
         if let Some(claim) = self.fetch.repeat(Instant::now()) {
             self.report.claims += 1;
@@ -304,11 +291,30 @@ impl Dispatcher {
         }
     }
 
-    fn send_claim(&mut self, claim: Claim) {
+    // A dispatcher that is gone hears no answers: its jobs fall to their leases.
+
+    fn send_settlements(&self, settlements: Vec<Settlement>) {
+        if settlements.is_empty() {
+            return;
+        }
+        let (backend, inbox) = (self.backend.clone(), self.inbox.clone());
+        tokio::spawn(async move { inbox.send(Event::Settled(backend.settle(settlements).await)) });
+    }
+
+    fn send_claim(&self, claim: Claim) {
         let (backend, inbox) = (self.backend.clone(), self.inbox.clone());
         tokio::spawn(async move {
             let answer = backend.claim(claim.clone()).await;
-            let _ = inbox.send(Event::Claimed(claim, answer)); // a gone dispatcher's jobs fall to their leases
+            inbox.send(Event::Claimed(claim, answer))
+        });
+    }
+
+    fn send_both(&self, settlements: Vec<Settlement>, claim: Claim) {
+        let (backend, inbox) = (self.backend.clone(), self.inbox.clone());
+        tokio::spawn(async move {
+            let (settled, claims) = backend.settle_and_claim(settlements, claim.clone()).await;
+            let _ = inbox.send(Event::Settled(settled));
+            inbox.send(Event::Claimed(claim, claims))
         });
     }
 
@@ -522,7 +528,6 @@ impl Dispatcher {
                 }
                 Verdict::Settled(Settled::Lost) => {
                     self.report.lost += 1;
-                    tracing::warn!(job = %job.id, kind = %job.kind, %worker, "outcome discarded: the job was taken from this worker");
                     self.backend.observers().tell(observer::Event::Lost { job, worker });
                 }
                 Verdict::GivenUp(error) => {

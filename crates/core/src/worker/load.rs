@@ -125,24 +125,9 @@ impl Load {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Payload, QueueName};
 
     fn job(kind: &str, number: u64) -> Arc<Claimed> {
-        Arc::new(Claimed {
-            id: JobId::new(&QueueName::default()),
-            token: Token::new(number),
-            queue: QueueName::default(),
-            kind: kind.parse().unwrap(),
-            key: None,
-            payload: Payload::parse("{}").unwrap(),
-            attempt: 1,
-            max_attempts: 3,
-            timeout: Duration::from_secs(1),
-            crashes: 0,
-            outages: 0,
-            outage_for: Duration::ZERO,
-            waited: Duration::ZERO,
-        })
+        Arc::new(Claimed { token: Token::new(number), ..Claimed::example(kind) })
     }
 
     fn load(jobs: &[Arc<Claimed>]) -> Load {

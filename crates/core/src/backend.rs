@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use crate::observer::{Event, Observer, Observers};
+use crate::outage::{Outage, Reached};
 use crate::store::fail_all;
 use crate::upkeep;
 use crate::watch::Watcher;
@@ -121,10 +122,9 @@ impl Backend {
             }
         }
         // A push that is refused because the disk is full says nothing about renewals, for which room is kept.
-        let failed = pushed.iter().filter_map(|answer| answer.as_ref().err());
-        let told = failed.filter(|e| e.kind() != ErrorKind::Full).find(|e| e.is_retryable());
-        if let Some(error) = told {
-            self.note(&Err::<(), _>(error.shared()), Duration::ZERO);
+        let is_full = |answer: &&Result<Pushed, Error>| matches!(answer, Err(e) if e.kind() == ErrorKind::Full);
+        if !pushed.iter().all(|answer| is_full(&answer)) {
+            self.note_all(pushed.iter().filter(|answer| !is_full(answer)), Duration::ZERO);
         }
         Ok(pushed.into_iter().map(|answer| answer.map_err(|e| e.context(&tried))).collect())
     }
@@ -458,10 +458,9 @@ impl Backend {
         self.note_each(answers, tried, began.elapsed())
     }
 
-    /// Notes what the answers of one call say of the store. One item that could not reach it is enough: others' renewals may have gone the same way.
+    /// As [`Backend::note`], for the answers of one call; says of each that failed what was tried.
     fn note_each<T>(&self, answers: Answers<T>, tried: &str, took: Duration) -> Answers<T> {
-        let failed = answers.iter().filter_map(|answer| answer.as_ref().err()).find(|e| e.is_retryable());
-        self.note(&failed.map_or(Ok(()), |e| Err(e.shared())), took);
+        self.note_all(answers.iter(), took);
         answers.into_iter().map(|answer| answer.map_err(|e| e.context(tried))).collect()
     }
 
@@ -472,6 +471,12 @@ impl Backend {
     {
         let task: JoinHandle<_> = tokio::spawn(call(Arc::clone(&self.inner.store)));
         task.await.unwrap_or_else(|e| Err(broken_off(&e)))
+    }
+
+    /// Notes what the answers of one call say of the store. One item that could not reach it is enough: others' renewals may have gone the same way.
+    fn note_all<'a, T: 'a>(&self, mut answers: impl Iterator<Item = &'a Result<T, Error>>, took: Duration) {
+        let failed = answers.find_map(|answer| answer.as_ref().err().filter(|e| e.is_retryable()));
+        self.note(&failed.map_or(Ok(()), |e| Err(e.shared())), took);
     }
 
     /// Notes what a call says of the way to the store, and tells of it where that has changed.
@@ -495,65 +500,6 @@ impl std::fmt::Debug for Backend {
     }
 }
 
-/// Whether the store could be reached lately: after an outage its workers need time to renew.
-#[derive(Debug, Default)]
-enum Outage {
-    /// It has been fine all along, as far as this process knows.
-    #[default]
-    None,
-    /// The newest call did not reach it, or it had no room left.
-    Now,
-    /// It is back; nobody is rescued before then.
-    Over(Instant),
-}
-
-/// How the way to the store has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reached {
-    Away,
-    Back,
-}
-
-impl Outage {
-    /// Live workers renew at least this often.
-    const RENEWAL: Duration = limits::RENEW;
-
-    /// Takes note of a call; returns whether the store is away or back since then.
-    fn note<T>(&mut self, result: &Result<T, Error>, took: Duration) -> Option<Reached> {
-        let now = Instant::now();
-        let unreachable = matches!(result, Err(e) if e.is_retryable());
-        let was_away = matches!(self, Outage::Now);
-        *self = match *self {
-            _ if unreachable => Outage::Now,
-            Outage::Now => Outage::Over(now + limits::LEASE),
-            // A call that took so long has kept renewals waiting as well.
-            _ if took >= Outage::RENEWAL => Outage::Over(now + limits::LEASE),
-            Outage::Over(until) if now >= until => Outage::None,
-            Outage::Over(until) => Outage::Over(until),
-            Outage::None => Outage::None,
-        };
-        match (was_away, unreachable) {
-            (false, true) => Some(Reached::Away),
-            (true, false) => Some(Reached::Back),
-            _ => None,
-        }
-    }
-
-    fn begin_anew(&mut self) {
-        if matches!(self, Outage::None) {
-            *self = Outage::Over(Instant::now() + Outage::RENEWAL);
-        }
-    }
-
-    fn may_rescue(&self) -> bool {
-        match self {
-            Outage::None => true,
-            Outage::Now => false,
-            Outage::Over(until) => Instant::now() >= *until,
-        }
-    }
-}
-
 /// A store's call that panicked is a bug of the store, and no outage.
 fn broken_off(error: &tokio::task::JoinError) -> Error {
     let kind = if error.is_panic() { ErrorKind::Corrupt } else { ErrorKind::Unavailable };
@@ -568,23 +514,7 @@ fn count(n: usize, noun: &str) -> String {
 mod tests {
     use super::*;
     use crate::artifact::InMemory;
-    use crate::{Kind, Memory, Payload};
-
-    #[test]
-    fn after_an_outage_nobody_is_rescued_for_a_lease() {
-        for kind in [ErrorKind::Unavailable, ErrorKind::Full] {
-            let down: Result<(), _> = Err(Error::new(kind, "gone"));
-            let mut outage = Outage::default();
-            assert!(outage.may_rescue());
-            assert_eq!(outage.note(&down, Duration::ZERO), Some(Reached::Away));
-            assert_eq!(outage.note(&down, Duration::ZERO), None, "that is known");
-            assert!(!outage.may_rescue());
-            assert_eq!(outage.note(&Ok(()), Duration::ZERO), Some(Reached::Back));
-            assert!(!outage.may_rescue(), "the store is back, but its workers have not had a lease to renew in");
-            outage = Outage::Over(Instant::now());
-            assert!(outage.may_rescue());
-        }
-    }
+    use crate::{Kind, Memory, Outcome, Payload, Settings};
 
     #[tokio::test]
     async fn a_lease_out_of_bounds_is_refused_before_the_store_is_asked() {
@@ -613,18 +543,24 @@ mod tests {
         assert_eq!(*backend.renew(vec![renewal(*limits::LEASES.end())]).await[0].as_ref().unwrap(), Renewed::Held);
     }
 
-    #[test]
-    fn a_call_that_took_long_and_a_start_give_others_time_to_renew() {
-        let mut outage = Outage::default();
-        outage.note(&Ok(()), limits::RENEW);
-        assert!(!outage.may_rescue());
-        let mut outage = Outage::default();
-        outage.begin_anew();
-        assert!(!outage.may_rescue());
+    #[tokio::test]
+    async fn push_that_succeeds_ends_an_outage() {
+        let backend = Backend::new(Arc::new(Memory::default()), Arc::new(InMemory::default()));
+        let told = Arc::new(Mutex::new(0));
+        let observer = Arc::clone(&told);
+        backend.observe(move |event: Event<'_>| {
+            if matches!(event, Event::StoreBack) {
+                *observer.lock().unwrap() += 1;
+            }
+        });
+        backend.note(&Err::<(), _>(Error::new(ErrorKind::Unavailable, "gone")), Duration::ZERO);
+        let new = NewJob::new(QueueName::default(), "work".parse().unwrap(), Payload::parse("{}").unwrap());
+        let _ = backend.push_one(new).await.unwrap();
+        assert_eq!(*told.lock().unwrap(), 1, "a process that only pushes hears of it, too");
     }
 
     /// Artifacts in memory that cannot be deleted where their job's id is the first of two.
-    struct Undeletable(crate::artifact::InMemory, JobId);
+    struct Undeletable(InMemory, JobId);
 
     #[async_trait::async_trait]
     impl Artifacts for Undeletable {
@@ -655,20 +591,20 @@ mod tests {
 
     #[tokio::test]
     async fn artifact_that_cannot_be_deleted_stops_no_other_and_no_rescue() {
-        let settings = crate::Settings { keep_finished: Duration::ZERO, ..crate::Settings::default() };
-        let jobs = [(); 2]
-            .map(|()| NewJob::new(QueueName::default(), "work".parse().unwrap(), crate::Payload::parse("1").unwrap()));
+        let settings = Settings { keep_finished: Duration::ZERO, ..Settings::default() };
+        let jobs =
+            [(); 2].map(|()| NewJob::new(QueueName::default(), "work".parse().unwrap(), Payload::parse("1").unwrap()));
         let [stays, goes] = [jobs[0].id, jobs[1].id].map(|job| ArtifactName { job, claim: 1 });
-        let artifacts = Arc::new(Undeletable(crate::artifact::InMemory::default(), stays.job));
-        let backend = Backend::new(Arc::new(crate::Memory::new(settings)), artifacts.clone());
+        let artifacts = Arc::new(Undeletable(InMemory::default(), stays.job));
+        let backend = Backend::new(Arc::new(Memory::new(settings)), artifacts.clone());
         assert_eq!(backend.push(jobs.to_vec()).await.unwrap().len(), 2);
-        let work = "work".parse::<crate::Kind>().unwrap();
+        let work = "work".parse::<Kind>().unwrap();
         let claim = Claim::new(WorkerSecret::new().id(), vec![QueueName::default()], vec![work.into()]);
         let claim = Claim { limit: 2, ..claim };
         for job in backend.claim(claim).await.unwrap().jobs {
             let name = ArtifactName { job: job.id, claim: 1 };
             let result = backend.keep(name, Output::new("image/png", vec![0xff; 10])).await.unwrap();
-            let outcome = crate::Outcome::Succeed { result: Some(result) };
+            let outcome = Outcome::Succeed { result: Some(result) };
             let settlement = Settlement { id: job.id, token: job.token, outcome, progress: None };
             assert_eq!(*backend.settle(vec![settlement]).await[0].as_ref().unwrap(), Settled::Done);
         }

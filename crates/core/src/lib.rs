@@ -54,6 +54,7 @@ mod decide;
 pub mod snapshot;
 pub mod store;
 pub mod backend;
+mod outage;
 pub mod artifact;
 pub mod wakeups;
 pub mod gather;

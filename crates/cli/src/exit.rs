@@ -11,6 +11,7 @@ Exit codes:
    3  not finished within --timeout
   10  a worker was told twice to end, or its grace was over: some jobs were cut short and handed back
   11  some jobs could not even be handed back: they run again when their leases end
+  12  every slot of a worker was held by handlers that did not return
   69  the store or the server could not be reached";
 
 /// An end other than success.

@@ -102,7 +102,7 @@ pub(crate) async fn cancel_holds_when_the_worker_dies(bench: Bench) {
     assert_eq!(bench.state(crashed.id).await, State::Cancelled);
     let released = bench.running().await;
     assert_eq!(bench.act(released.id, Action::Cancel).await, Acted::Done(State::Running));
-    assert_eq!(bench.backend.release(bench.worker.clone(), Death::Interrupted).await.unwrap().len(), 1);
+    assert_eq!(bench.release(Death::Interrupted).await.len(), 1);
     assert_eq!(bench.state(released.id).await, State::Cancelled);
 }
 

@@ -5,11 +5,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use longshore_core::store::whole;
 use longshore_core::{
-    Acted, Action, Answers, Artifacts, Backend, Claim, Claimed, Claims, Clock, Error, Filter, JobId, Kept, Kind,
-    KnownKind, Label, NewJob, Outcome, Output, Page, Payload, Progress, Pushed, QueueName, Reach, Reason, Renewal,
-    Renewed, Settings, Settled, Settlement, Snapshot, State, Store, Stored, Token, Unique, UniqueScope, Upkeep,
-    WorkerSecret, limits,
+    Acted, Action, Answers, Artifacts, Backend, Claim, Claimed, Claims, Clock, Death, Error, Filter, JobId, Kept, Kind,
+    KnownKind, Label, Moved, NewJob, Outcome, Output, Page, Payload, Progress, Pushed, QueueName, Reach, Reason,
+    Renewal, Renewed, Settings, Settled, Settlement, Snapshot, State, Store, Stored, Token, Unique, UniqueScope,
+    Upkeep, WorkerId, WorkerSecret, limits,
 };
 
 use crate::faults::borne;
@@ -118,9 +119,7 @@ impl Bench {
 
     /// Returns a claim for one plain job, by a worker that is idle.
     pub(crate) fn ask(&self) -> Claim {
-        let mut claim = Claim::new(self.worker.id(), vec![QueueName::default()], known(["work"]));
-        claim.idle = true;
-        claim
+        ask(self.worker.id())
     }
 
     pub(crate) async fn claims(&self, claim: Claim) -> Claims {
@@ -231,6 +230,11 @@ impl Bench {
         self.upkeep().await.rescued.len()
     }
 
+    /// Takes the jobs of the bench's worker from it.
+    pub(crate) async fn release(&self, death: Death) -> Vec<Moved> {
+        self.backend.release(self.worker.clone(), death).await.unwrap()
+    }
+
     // ---- looking ----
 
     pub(crate) async fn job(&self, id: JobId) -> Snapshot {
@@ -297,8 +301,13 @@ impl<T> UnwrapEach<T> for Answers<T> {
     }
 
     fn whole(self) -> Result<Vec<T>, Error> {
-        self.into_iter().collect()
+        whole(self)
     }
+}
+
+/// Returns a claim for one plain job, by a worker that is idle.
+pub(crate) fn ask(worker: WorkerId) -> Claim {
+    Claim { idle: true, ..Claim::new(worker, vec![QueueName::default()], known(["work"])) }
 }
 
 /// Returns a plain job: queue `default`, kind `work`, ready at once.

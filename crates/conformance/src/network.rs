@@ -15,12 +15,12 @@ use longshore_core::handler::{self, Ctx, State as Shared};
 use longshore_core::worker::{Ended, Running, Worker};
 use longshore_core::{
     Artifacts, Backend, Claim, Claimed, Clock, Effect, Error, Filter, Job, JobId, NewJob, Outcome, Page, Pushed,
-    QueueName, Renewal, Renewed, Settings, Settled, Settlement, State, Store, WorkerSecret, limits,
+    Renewal, Renewed, Settings, Settled, Settlement, State, Store, WorkerSecret, limits,
 };
 use longshore_testbed::{Proxy, Server};
 use serde::{Deserialize, Serialize};
 
-use crate::bench::{UnwrapEach, job, known, success};
+use crate::bench::{UnwrapEach, ask, job, success};
 
 /// A store on a server of its own, reached through a proxy.
 #[async_trait]
@@ -146,8 +146,16 @@ impl Net {
     }
 
     async fn claimed(&self) -> Claimed {
-        let claims = insist(|| self.backend.claim(ask(WorkerSecret::new()))).await;
+        let claims = insist(|| self.backend.claim(ask(WorkerSecret::new().id()))).await;
         claims.jobs.into_iter().next().expect("there is a job to claim")
+    }
+
+    async fn settle(&self, job: &Claimed) -> Settled {
+        insist(|| async { self.backend.settle(settlement(job, success())).await.whole() }).await.remove(0)
+    }
+
+    async fn renew(&self, job: &Claimed) -> Renewed {
+        insist(|| async { self.backend.renew(renewal(job, limits::LEASE)).await.whole() }).await.remove(0)
     }
 
     /// Returns how many jobs there are, by the store's list.
@@ -177,12 +185,6 @@ async fn insist<T, F: Future<Output = Result<T, Error>>>(call: impl Fn() -> F) -
     }
 }
 
-fn ask(worker: WorkerSecret) -> Claim {
-    let mut claim = Claim::new(worker.id(), vec![QueueName::default()], known(["work"]));
-    claim.idle = true;
-    claim
-}
-
 fn settlement(claimed: &Claimed, outcome: Outcome) -> Vec<Settlement> {
     vec![Settlement { id: claimed.id, token: claimed.token, outcome, progress: None }]
 }
@@ -203,15 +205,12 @@ fn is_cut<T: std::fmt::Debug>(answer: Result<T, Error>) {
 async fn request_that_went_through_counts_once(net: Net) {
     let new = job();
     net.proxy().cut_answers();
-    is_cut(net.backend.push(vec![new.clone()]).await.and_then(UnwrapEach::whole));
+    is_cut(net.backend.push_one(new.clone()).await);
     net.proxy().healthy();
-    assert_eq!(
-        insist(|| async { net.backend.push(vec![new.clone()]).await?.whole() }).await,
-        [Pushed::Created(new.id)]
-    );
+    assert_eq!(insist(|| net.backend.push_one(new.clone())).await, Pushed::Created(new.id));
     assert_eq!(net.all().await.len(), 1);
 
-    let claim = ask(WorkerSecret::new());
+    let claim = ask(WorkerSecret::new().id());
     net.proxy().cut_answers();
     is_cut(net.backend.claim(claim.clone()).await);
     net.proxy().healthy();
@@ -221,10 +220,7 @@ async fn request_that_went_through_counts_once(net: Net) {
     net.proxy().cut_answers();
     is_cut(net.backend.settle(settlement(&jobs[0], success())).await.whole());
     net.proxy().healthy();
-    assert_eq!(
-        insist(|| async { net.backend.settle(settlement(&jobs[0], success())).await.whole() }).await,
-        [Settled::Done]
-    );
+    assert_eq!(net.settle(&jobs[0]).await, Settled::Done);
     let job = net.straight.job(new.id).await.unwrap().unwrap();
     assert_eq!((job.state, job.attempt, job.crashes, job.interruptions), (State::Succeeded, 1, 0, 0));
 }
@@ -233,23 +229,14 @@ async fn cut_before_the_request_loses_nothing(net: Net) {
     for round in 0..20 {
         let new = job();
         net.proxy().reset_all();
-        assert_eq!(
-            insist(|| async { net.backend.push(vec![new.clone()]).await?.whole() }).await,
-            [Pushed::Created(new.id)]
-        );
+        assert_eq!(insist(|| net.backend.push_one(new.clone())).await, Pushed::Created(new.id));
         net.proxy().reset_all();
         let claimed = net.claimed().await;
         assert_eq!(claimed.id, new.id, "in round {round}");
         net.proxy().reset_all();
-        assert_eq!(
-            insist(|| async { net.backend.renew(renewal(&claimed, limits::LEASE)).await.whole() }).await,
-            [Renewed::Held]
-        );
+        assert_eq!(net.renew(&claimed).await, Renewed::Held);
         net.proxy().reset_all();
-        assert_eq!(
-            insist(|| async { net.backend.settle(settlement(&claimed, success())).await.whole() }).await,
-            [Settled::Done]
-        );
+        assert_eq!(net.settle(&claimed).await, Settled::Done);
     }
     let jobs = net.all().await;
     assert_eq!(jobs.len(), 20);
@@ -260,15 +247,11 @@ async fn black_hole_ends_in_an_error(net: Net) {
     let new = job();
     net.proxy().black_hole();
     let began = Instant::now();
-    let pushed = net.backend.push(vec![new.clone()]).await.expect("the job is valid");
-    let error = pushed.whole().expect_err("nothing comes back");
+    let error = net.backend.push_one(new.clone()).await.expect_err("nothing comes back");
     assert!(error.is_retryable(), "{error}");
     assert!(began.elapsed() < Duration::from_secs(60), "a call must not wait for ever");
     net.proxy().healthy();
-    assert_eq!(
-        insist(|| async { net.backend.push(vec![new.clone()]).await?.whole() }).await,
-        [Pushed::Created(new.id)]
-    );
+    assert_eq!(insist(|| net.backend.push_one(new.clone())).await, Pushed::Created(new.id));
     assert_eq!(net.all().await.len(), 1);
 }
 
@@ -288,8 +271,8 @@ async fn wakeups_come_back_after_a_reset(net: Net) {
         net.proxy().reset_all();
         let mut ear = other.wakeups().work();
         // The listener may be on its way back: it rings when it is there, for what it may have missed.
-        let push = job();
-        net.straight.push(vec![push]).await.expect("the way straight to the server is free");
+        let pushed = net.straight.push_one(job()).await;
+        let _ = pushed.expect("the way straight to the server is free");
         let heard = tokio::time::timeout(Duration::from_secs(30), ear.heard()).await;
         assert!(heard.is_ok(), "a push was not heard");
     }
@@ -340,8 +323,7 @@ async fn push_numbers(backend: &Backend, count: usize) -> Vec<JobId> {
 
 async fn push_number(backend: &Backend, number: usize) -> JobId {
     let new = NewJob::of(&Number { number }).expect("it is small");
-    let pushed = insist(|| async { backend.push(vec![new.clone()]).await?.whole() }).await;
-    assert_eq!(pushed, [Pushed::Created(new.id)]);
+    assert_eq!(insist(|| backend.push_one(new.clone())).await, Pushed::Created(new.id));
     new.id
 }
 
@@ -432,7 +414,7 @@ async fn killed_server_comes_back_with_every_job(net: Net) {
 
 async fn stale_settle_is_lost_after_a_kill(net: Net) {
     let new = job();
-    net.straight.push(vec![new.clone()]).await.unwrap();
+    assert_eq!(net.straight.push_one(new.clone()).await.unwrap(), Pushed::Created(new.id));
     let stale = net.claimed().await;
     net.clock.advance(limits::LEASE + Duration::from_secs(1));
     assert_eq!(insist(|| net.straight.upkeep()).await.rescued.len(), 1);
@@ -443,19 +425,10 @@ async fn stale_settle_is_lost_after_a_kill(net: Net) {
         fixture.server().restart();
     });
     restarted.await.expect("the server comes back");
-    assert_eq!(
-        insist(|| async { net.backend.settle(settlement(&stale, success())).await.whole() }).await,
-        [Settled::Lost]
-    );
-    assert_eq!(
-        insist(|| async { net.backend.renew(renewal(&stale, limits::LEASE)).await.whole() }).await,
-        [Renewed::Lost]
-    );
+    assert_eq!(net.settle(&stale).await, Settled::Lost);
+    assert_eq!(net.renew(&stale).await, Renewed::Lost);
     assert_eq!(net.state(new.id).await, Some(State::Running));
-    assert_eq!(
-        insist(|| async { net.backend.settle(settlement(&held, success())).await.whole() }).await,
-        [Settled::Done]
-    );
+    assert_eq!(net.settle(&held).await, Settled::Done);
     assert!(held.token.number > stale.token.number);
 }
 
@@ -476,9 +449,9 @@ async fn standstill<T: Send + 'static>(
 }
 
 async fn server_that_stood_still_rescues_nobody(net: Net) {
-    net.straight.push(vec![job()]).await.unwrap();
+    let _ = net.straight.push_one(job()).await.unwrap();
     insist(|| net.straight.upkeep()).await; // as every process does, every few seconds
-    let claim = Claim { lease: SHORT_LEASE, ..ask(WorkerSecret::new()) };
+    let claim = Claim { lease: SHORT_LEASE, ..ask(WorkerSecret::new().id()) };
     let claimed = net.backend.claim(claim).await.unwrap().jobs.remove(0);
     let upkeep = {
         let straight = net.straight.clone();
@@ -492,14 +465,8 @@ async fn server_that_stood_still_rescues_nobody(net: Net) {
     );
     let kept = insist(|| net.straight.upkeep()).await;
     assert_eq!(kept.rescued.len(), 0, "upkeep right after it took a job from somebody who had no time to renew");
-    assert_eq!(
-        insist(|| async { net.backend.renew(renewal(&claimed, limits::LEASE)).await.whole() }).await,
-        [Renewed::Held]
-    );
-    assert_eq!(
-        insist(|| async { net.backend.settle(settlement(&claimed, success())).await.whole() }).await,
-        [Settled::Done]
-    );
+    assert_eq!(net.renew(&claimed).await, Renewed::Held);
+    assert_eq!(net.settle(&claimed).await, Settled::Done);
     let job = net.straight.job(claimed.id).await.unwrap().unwrap();
     assert_eq!((job.state, job.attempt, job.crashes), (State::Succeeded, 1, 0));
 }

@@ -37,8 +37,7 @@ pub(crate) async fn token_from_before_another_claim_changes_nothing(bench: Bench
 
 pub(crate) async fn token_from_before_a_release_changes_nothing(bench: Bench) {
     let stale = bench.running().await;
-    let death = longshore_core::Death::Interrupted;
-    assert_eq!(bench.backend.release(bench.worker.clone(), death).await.unwrap().len(), 1);
+    assert_eq!(bench.release(longshore_core::Death::Interrupted).await.len(), 1);
     is_powerless(&bench, &stale).await;
 }
 

@@ -132,7 +132,7 @@ pub(crate) async fn reboot_costs_nothing_but_is_counted(bench: Bench) {
 pub(crate) async fn worker_released_on_purpose_costs_nothing(bench: Bench) {
     bench.push_plain(3).await;
     let claimed = bench.take(3).await;
-    assert_eq!(bench.backend.release(bench.worker.clone(), Death::Interrupted).await.unwrap().len(), 3);
+    assert_eq!(bench.release(Death::Interrupted).await.len(), 3);
     for Claimed { id, .. } in claimed {
         let job = bench.job(id).await;
         assert_eq!((job.state, job.attempt, job.crashes, job.interruptions), (State::Ready, 0, 0, 1));
@@ -141,7 +141,7 @@ pub(crate) async fn worker_released_on_purpose_costs_nothing(bench: Bench) {
 
 pub(crate) async fn worker_released_after_a_crash_counts_as_one(bench: Bench) {
     let claimed = bench.running().await;
-    assert_eq!(bench.backend.release(bench.worker.clone(), Death::Crashed).await.unwrap().len(), 1);
+    assert_eq!(bench.release(Death::Crashed).await.len(), 1);
     let job = bench.job(claimed.id).await;
     assert_eq!((job.state, job.attempt, job.crashes, job.interruptions), (State::Ready, 0, 1, 0));
     let other = Claim { worker: WorkerSecret::new().id(), ..bench.ask() };
@@ -152,7 +152,7 @@ pub(crate) async fn released_worker_gets_nothing_more(bench: Bench) {
     bench.push_plain(3).await;
     let ask = bench.ask();
     assert_eq!(bench.claim(ask.clone()).await.len(), 1);
-    assert_eq!(bench.backend.release(bench.worker.clone(), Death::Interrupted).await.unwrap().len(), 1);
+    assert_eq!(bench.release(Death::Interrupted).await.len(), 1);
     for claim in [bench.ask(), ask] {
         let error = bench.backend.claim(claim).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Refused);
@@ -163,7 +163,7 @@ pub(crate) async fn released_worker_gets_nothing_more(bench: Bench) {
 
 pub(crate) async fn worker_released_before_its_first_claim_gets_nothing(bench: Bench) {
     bench.push_plain(1).await;
-    assert_eq!(bench.backend.release(bench.worker.clone(), Death::Crashed).await.unwrap().len(), 0);
+    assert_eq!(bench.release(Death::Crashed).await.len(), 0);
     assert!(bench.backend.claim(bench.ask()).await.is_err(), "its claim was perhaps on its way");
 }
 
@@ -182,7 +182,7 @@ pub(crate) async fn release_touches_no_other_worker(bench: Bench) {
 pub(crate) async fn release_leaves_settled_jobs_alone(bench: Bench) {
     let claimed = bench.running().await;
     bench.end(&claimed, retry_in(Duration::ZERO)).await;
-    assert_eq!(bench.backend.release(bench.worker.clone(), Death::Crashed).await.unwrap().len(), 0);
+    assert_eq!(bench.release(Death::Crashed).await.len(), 0);
     assert_eq!(bench.job(claimed.id).await.crashes, 0);
 }
 

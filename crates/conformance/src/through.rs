@@ -1,11 +1,11 @@
-//! A store behind something: every call of both traits passes through one place, written once.
+//! A store behind something: every call passes through one place, written once.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use longshore_core::store::fail_all;
+use longshore_core::store::{each, fail_all, whole};
 use longshore_core::{
     Acted, Action, Answers, Capabilities, Claim, Claims, Error, Filter, Gone, JobId, Jobs, Kept, Label, Listed, Logs,
     Moved, NewJob, Page, Pushed, QueueName, QueueStats, Queues, Renewal, Renewed, Rules, RulesChange, Settled,
@@ -59,12 +59,10 @@ impl<L: Layer> Through<L> {
 }
 
 /// Takes answers of which each failed for a call that failed, which a layer may make and repeat like any other.
-fn all_or_nothing<T>(answers: Answers<T>) -> Result<Answers<T>, Error> {
-    match answers.into_iter().partition::<Vec<_>, _>(Result::is_ok) {
-        (ok, mut failed) if ok.is_empty() && !failed.is_empty() => Err(failed.remove(0).err().expect("it failed")),
-        (ok, failed) if failed.is_empty() => Ok(ok),
-        (_, failed) => panic!("some of a batch failed: {:?}", failed[0].as_ref().err()),
-    }
+fn all_or_nothing<T>(answers: Answers<T>) -> Result<Vec<T>, Error> {
+    let failed = answers.iter().filter(|answer| answer.is_err()).count();
+    assert!(failed == 0 || failed == answers.len(), "{failed} of {} of a batch failed", answers.len());
+    whole(answers)
 }
 
 macro_rules! through {
@@ -74,7 +72,7 @@ macro_rules! through {
             let call = $self.store.$call($argument.clone());
             Box::pin(async move { all_or_nothing(call.await) })
         };
-        $self.layer.around(Verb::$verb, call).await.unwrap_or_else(|e| fail_all(n, &e))
+        each(n, $self.layer.around(Verb::$verb, call).await)
     }};
     ($self:ident.$call:ident($($argument:ident),*) as $verb:ident) => {
         $self.layer.around(Verb::$verb, move || $self.store.$call($($argument.clone()),*)).await
@@ -118,7 +116,7 @@ impl<L: Layer> Jobs for Through<L> {
             Box::pin(self.layer.around(Verb::Claim, call))
         };
         match self.layer.around(Verb::Settle, claim).await {
-            Ok((settled, claims)) => (settled, Ok(claims)),
+            Ok((settled, claims)) => (each(n, Ok(settled)), Ok(claims)),
             Err(e) => (fail_all(n, &e), Err(e)),
         }
     }

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::store::whole;
 use crate::{
     Acted, Action, Answer, Backend, Error, Instead, Job, JobId, Label, NewJob, Pushed, QueueName, Reason, Reuse,
     Snapshot, State, Unique, UniqueScope, Watch, When,
@@ -60,8 +61,8 @@ impl Client {
     /// As [`Backend::push`]; or if one of the jobs was refused.
     pub async fn enqueue_many<J: Job>(&self, jobs: impl IntoIterator<Item = J>) -> Result<Vec<Handle<J>>, Error> {
         let new = jobs.into_iter().map(|job| NewJob::of(&job)).collect::<Result<_, _>>()?;
-        let pushed = self.backend.push(new).await?;
-        pushed.into_iter().map(|pushed| Handle::of(&self.backend, pushed?)).collect()
+        let pushed = whole(self.backend.push(new).await?)?;
+        pushed.into_iter().map(|pushed| Handle::of(&self.backend, pushed)).collect()
     }
 
     /// Returns a handle to a job that was pushed before, by whomever.

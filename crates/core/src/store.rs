@@ -28,7 +28,7 @@ use crate::{Clock, State, Timestamp, Wakeups, limits};
 
 pub use act::{Acted, Action};
 pub use claim::{Claim, Claimed, Claims, HeldBack, HeldBackReason, KnownKind};
-pub use jobs::{Answers, Jobs, each, fail_all};
+pub use jobs::{Answers, Jobs, each, fail_all, whole};
 pub use list::{Cursor, Filter, Listed, Page};
 pub use logs::Logs;
 pub use moved::Moved;

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use longshore_core::store::whole;
 use longshore_core::{Backend, NewJob, Pushed, QueueName, QueueStats, State};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
@@ -44,7 +45,12 @@ impl Intake {
         Intake { pushes: Arc::new(Semaphore::new(config.pushes)), allowed: config.pushes, depth }
     }
 
-    /// Pushes jobs, all or none; or says why not now.
+    /// Pushes one job; as [`Intake::push`].
+    pub(crate) async fn push_one(&self, backend: &Backend, job: NewJob) -> Result<Pushed, Problem> {
+        Ok(self.push(backend, vec![job]).await?.pop().expect("one job has one answer"))
+    }
+
+    /// Pushes jobs; or says why not now, or that some of them could not be pushed, and whether others may have been.
     pub(crate) async fn push(&self, backend: &Backend, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Problem> {
         let permit = Arc::clone(&self.pushes).try_acquire_owned().map_err(|_| {
             let detail = format!("{} pushes are under way, as many as allowed; nothing was taken over", self.allowed);
@@ -61,7 +67,7 @@ impl Intake {
             pushed
         });
         let pushed = pushing.await.map_err(|e| Problem::new(Code::Internal, format!("the push broke off: {e}")))?;
-        Ok(pushed?.into_iter().collect::<Result<_, _>>()?)
+        Ok(whole(pushed?)?)
     }
 }
 

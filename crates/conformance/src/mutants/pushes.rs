@@ -110,12 +110,7 @@ pub(in super::super) struct IgnoresRunAt;
 #[async_trait]
 impl Bug for IgnoresRunAt {
     async fn push(&self, inside: &Inside, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
-        inside
-            .store
-            .push(jobs.into_iter().map(|job| NewJob { when: When::NOW, ..job }).collect())
-            .await
-            .into_iter()
-            .collect()
+        inside.store.push(jobs.into_iter().map(|job| NewJob { when: When::NOW, ..job }).collect()).await.whole()
     }
 }
 
@@ -125,12 +120,7 @@ pub(in super::super) struct IgnoresDeadlines;
 #[async_trait]
 impl Bug for IgnoresDeadlines {
     async fn push(&self, inside: &Inside, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
-        inside
-            .store
-            .push(jobs.into_iter().map(|job| NewJob { deadline: None, ..job }).collect())
-            .await
-            .into_iter()
-            .collect()
+        inside.store.push(jobs.into_iter().map(|job| NewJob { deadline: None, ..job }).collect()).await.whole()
     }
 }
 

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use longshore_core::{
-    Claim, Claimed, Death, Nonce, Outcome, Output, Progress, QueueName, Reason, Renewal, Renewed, Settlement, Stored,
+    Claim, Claimed, Death, Nonce, Outcome, Output, Progress, QueueName, Renewal, Renewed, Settlement, Stored,
     WorkerSecret,
 };
 
-use crate::bench::{known, queue};
+use crate::bench::{exhausted, fatal, known, outage_for, queue, retry_in};
 
 use super::UNIT;
 use super::calls::{Ask, Release, Renew, Settle};
@@ -111,14 +111,12 @@ fn any_outcome(net: &Net, job: &Claimed) -> Outcome {
             let result = Stored::Inline(Output::new("text/plain", net.any().to_string()));
             Outcome::Succeed { result: Some(result) }
         }
-        5..7 if job.attempt >= job.max_attempts => {
-            Outcome::Bury { reason: Reason::Exhausted, message: "not this time".into() }
-        }
-        5..7 => Outcome::Retry { delay, message: "not this time".into() },
-        7 => Outcome::Outage { delay, message: "not reachable".into() },
+        5..7 if job.attempt >= job.max_attempts => exhausted(),
+        5..7 => retry_in(delay),
+        7 => outage_for(delay),
         8 => Outcome::Snooze { delay },
         9 => Outcome::Release,
-        10 => Outcome::Bury { reason: Reason::Fatal, message: "no use".into() },
+        10 => fatal(),
         _ => Outcome::Cancel,
     }
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::{Error, Gone, JobId, Label, NewJob, Snapshot, Status, WorkerSecret};
+use crate::{Effect, Error, Gone, JobId, Label, NewJob, Snapshot, Status, WorkerSecret};
 
 use super::{
     Acted, Action, Claim, Claims, Filter, Kept, Listed, Moved, Page, Pushed, Renewal, Renewed, Settled, Settlement,
@@ -23,6 +23,29 @@ pub fn each<T>(n: usize, answers: Result<Vec<T>, Error>) -> Answers<T> {
 /// Returns the same error for each of `n` items.
 pub fn fail_all<T>(n: usize, error: &Error) -> Answers<T> {
     (0..n).map(|_| Err(error.shared())).collect()
+}
+
+/// Returns the answers to a batch where all are good, or the first error; which says so where other items may have taken effect.
+///
+/// # Errors
+///
+/// If an item failed.
+///
+/// # Examples
+///
+/// ```
+/// use longshore_core::{Effect, Error, ErrorKind, store::whole};
+///
+/// assert_eq!(whole(vec![Ok(1), Ok(2)]).unwrap(), [1, 2]);
+/// let full = || Error::new(ErrorKind::Full, "no room");
+/// assert_eq!(whole(vec![Err::<u8, _>(full()), Err(full())]).unwrap_err().effect(), Effect::NotDone);
+/// assert_eq!(whole(vec![Ok(1), Err(full())]).unwrap_err().effect(), Effect::PerhapsDone);
+/// ```
+pub fn whole<T>(answers: Answers<T>) -> Result<Vec<T>, Error> {
+    let none_done = |answer: &Result<T, Error>| matches!(answer, Err(e) if e.effect() == Effect::NotDone);
+    let none_done = answers.iter().all(none_done);
+    let all: Result<Vec<T>, Error> = answers.into_iter().collect();
+    all.map_err(|e| if none_done { e } else { e.perhaps_done() })
 }
 
 /// Jobs: pushed, claimed, settled, looked at, acted on.

@@ -9,7 +9,7 @@ use longshore_core::Progress;
 pub(super) enum Directive {
     /// `::progress 3/20 message`, `::progress 3/20` or `::progress message`.
     Progress(Progress),
-    /// `::retry-in 30s`, which counts with exit code 75.
+    /// `::retry-in 30s`, which counts with exit code 75 or 69.
     RetryIn(Duration),
 }
 

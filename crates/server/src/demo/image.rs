@@ -31,8 +31,7 @@ pub(super) async fn queue(State(app): State<App>, headers: HeaderMap, body: Body
     };
     let id = id_of(&image.text);
     let filename = format!("{id}.gif");
-    let pushed = app.intake.push(&app.backend, vec![image.to_new()?]).await?.pop();
-    let answer = match pushed.expect("one job has one answer") {
+    let answer = match app.intake.push_one(&app.backend, image.to_new()?).await? {
         Pushed::Existing { by: Instead::Reuse, .. } => Queued { job_status: "done".into(), id: None, filename },
         Pushed::Created(_) | Pushed::Existing { .. } => Queued { job_status: "queued".into(), id: Some(id), filename },
         Pushed::Conflict(_) => unreachable!("a text is pushed without an idempotency key"),

@@ -20,8 +20,7 @@ pub(crate) async fn push(State(app): State<App>, headers: HeaderMap, body: Body)
     let mut new = push.value.into_new()?;
     new.idempotency = idempotency;
     let (when, keyed) = (new.when, new.idempotency.is_some());
-    let pushed = app.intake.push(&app.backend, vec![new]).await?.pop();
-    let (status, id, state, existing) = match pushed.expect("one job has one answer") {
+    let (status, id, state, existing) = match app.intake.push_one(&app.backend, new).await? {
         Pushed::Created(id) => (StatusCode::ACCEPTED, id, first_state(when, id), None),
         Pushed::Existing { id, by } => {
             let status = app.backend.status(vec![id]).await?.pop().flatten();

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use longshore_core::{Error, Instead, JobId, NewJob, Pushed, State, Store};
 
+use crate::bench::UnwrapEach;
+
 use super::super::ledger::{Change, Ledger};
 use super::{Call, Times};
 
@@ -16,7 +18,7 @@ impl Call for Push {
     const MAY_BE_LATE: bool = true;
 
     async fn make(self, store: &Arc<dyn Store>) -> Result<Vec<Pushed>, Error> {
-        store.push(self.0).await.into_iter().collect()
+        store.push(self.0).await.whole()
     }
 
     fn touches(&self, _: &Ledger) -> Vec<JobId> {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use longshore_core::{BootTime, Error, JobId, Renewal, Renewed, Snapshot, Store, millis};
 
+use crate::bench::UnwrapEach;
+
 use super::super::ledger::{Change, Ledger, facts};
 use super::{Call, Times};
 
@@ -16,7 +18,7 @@ impl Call for Renew {
     const MAY_BE_LATE: bool = true;
 
     async fn make(self, store: &Arc<dyn Store>) -> Result<Vec<Renewed>, Error> {
-        store.renew(self.0).await.into_iter().collect()
+        store.renew(self.0).await.whole()
     }
 
     fn touches(&self, _: &Ledger) -> Vec<JobId> {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use longshore_core::state::Event;
 use longshore_core::{Error, JobId, Outcome, Settled, Settlement, Store};
 
+use crate::bench::UnwrapEach;
+
 use super::super::ledger::{Change, Ledger};
 use super::{Call, Times};
 
@@ -17,7 +19,7 @@ impl Call for Settle {
     const MAY_BE_LATE: bool = true;
 
     async fn make(self, store: &Arc<dyn Store>) -> Result<Vec<Settled>, Error> {
-        store.settle(self.0).await.into_iter().collect()
+        store.settle(self.0).await.whole()
     }
 
     fn touches(&self, _: &Ledger) -> Vec<JobId> {

@@ -11,11 +11,11 @@ use async_trait::async_trait;
 use crate::state::{self, Event, Facts, Move};
 use crate::{
     Acted, Action, Admission, Answers, BootTime, Capabilities, Claim, Claimed, Claims, Cursor, Death, Error, Failure,
-    FailureClass, Filter, Gone, HeldBack, HeldBackReason, Instead, JobId, Jobs, Kept, Kind, KindLimits, KnownKind,
-    Label, Listed, Logs, Moved, NewJob, Nonce, Outcome, Page, Progress, Pushed, QueueName, QueueState, QueueStats,
-    Queues, Reach, Reason, Renewal, Renewed, Reuse, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, State,
-    Status, Store, Stored, Survives, Timestamp, Token, Unique, UniqueScope, Upkeep, Wakeups, WorkerId, WorkerNote,
-    WorkerSecret, WorkerSeen, Workers, admit, limits, millis, name::cut,
+    FailureClass, Filter, Gone, Instead, JobId, Jobs, Kept, Kind, KindLimits, KnownKind, Label, Listed, Logs, Moved,
+    NewJob, Nonce, Outcome, Page, Progress, Pushed, QueueName, QueueState, QueueStats, Queues, Reach, Reason, Renewal,
+    Renewed, Reuse, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, State, Status, Store, Stored,
+    Survives, Timestamp, Token, Unique, UniqueScope, Upkeep, Wakeups, WorkerId, WorkerNote, WorkerSecret, WorkerSeen,
+    Workers, admit, limits, millis, name::cut,
 };
 
 /// A store in memory; it ends with its process.
@@ -659,13 +659,11 @@ impl Tables {
             self.queues.entry(queue.clone()).or_insert(Presence::NEVER).note(now);
             let rules = self.rules(queue);
             let admission = match rules.level() > claim.rules_level {
-                true => Admission { most: 0, why: Some(HeldBackReason::UnknownRule), until: None },
+                true => Admission::UNKNOWN,
                 false => admit(&rules, self.state_of(queue), now),
             };
             if let Some(why) = admission.why {
-                let until = admission.wait(now);
-                claims.held_back.push(HeldBack { queue: queue.clone(), why, until });
-                claims.look_in(until);
+                claims.hold_back(queue.clone(), why, admission.wait(now));
             }
             if admission.most > 0 {
                 self.pick(store, claim, queue, &mut claims);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use longshore_core::{
-    Answers, Claim, Claimed, Claims, Effect, Error, ErrorKind, HeldBack, HeldBackReason, JobId, Kind, Moved, Payload,
-    QueueName, Reason, Settled, Settlement, State, Timestamp, Token, WorkerId, limits, millis,
+    Answers, Claim, Claimed, Claims, Effect, Error, ErrorKind, HeldBackReason, JobId, Kind, Moved, Payload, QueueName,
+    Reason, Settled, Settlement, State, Timestamp, Token, WorkerId, limits, millis,
 };
 use redis::Value;
 
@@ -181,8 +181,7 @@ impl<'a> Claiming<'a> {
     }
 
     fn hold_back(&mut self, queue: &QueueName, why: HeldBackReason, until: Option<Duration>) {
-        self.claims.held_back.push(HeldBack { queue: queue.clone(), why, until });
-        self.claims.look_in(until);
+        self.claims.hold_back(queue.clone(), why, until);
     }
 
     /// Makes the call that asks a queue for so many jobs.

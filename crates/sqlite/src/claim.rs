@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use longshore_core::state::Event;
 use longshore_core::{
-    Admission, Claim, Claimed, Claims, Error, ErrorKind, HeldBack, HeldBackReason, JobId, Kind, KindLimits, KnownKind,
-    Label, Moved, Payload, QueueName, QueueState, Reason, State, Timestamp, Token, admit, limits, millis,
+    Admission, Claim, Claimed, Claims, Error, ErrorKind, JobId, Kind, KindLimits, KnownKind, Label, Moved, Payload,
+    QueueName, QueueState, Reason, State, Timestamp, Token, admit, limits, millis,
 };
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
 
 use crate::read;
-use crate::tx::{Along, Found, Tx, blob, duration, small};
+use crate::tx::{Found, Tx, blob, duration, small};
 
 /// Looks of workers are noted at most this often.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
@@ -65,9 +65,7 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &Claim) -> rusqlite::Result<Result<C
         answer.claims.look_in(due.map(|due| due.since(tx.now)));
         let admission = admission(tx, *queue, claim)?;
         if let Some(why) = admission.why {
-            let until = admission.wait(tx.now);
-            answer.claims.held_back.push(HeldBack { queue: name.clone(), why, until });
-            answer.claims.look_in(until);
+            answer.claims.hold_back(name.clone(), why, admission.wait(tx.now));
         }
         if admission.most > 0 {
             answer.pick(tx, *queue, name, admission.most)?;
@@ -82,22 +80,17 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &Claim) -> rusqlite::Result<Result<C
 
 /// Returns how many jobs of a queue its rules admit. Most queues have none, and then nothing is parsed.
 fn admission(tx: &Tx<'_>, queue: i64, claim: &Claim) -> rusqlite::Result<Admission> {
-    let found = tx
-        .connection
-        .prepare_cached("SELECT rules_level, rules_version, rules FROM queue WHERE id = ?1")?
-        .query_row([queue], |row| {
+    tx.connection.prepare_cached("SELECT rules_level, rules_version, rules FROM queue WHERE id = ?1")?.query_row(
+        [queue],
+        |row| {
             let level: i64 = row.get(0)?;
-            let is_known = level <= i64::from(claim.rules_level);
             Ok(match level {
-                0 => Ok(Admission::ALL),
-                _ if !is_known => Ok(Admission { most: 0, why: Some(HeldBackReason::UnknownRule), until: None }),
-                _ => Err(read::read_rules(row, 1)?),
+                0 => Admission::ALL,
+                _ if level > i64::from(claim.rules_level) => Admission::UNKNOWN,
+                _ => admit(&read::read_rules(row, 1)?, QueueState { running: tx.running(queue)? }, tx.now),
             })
-        })?;
-    match found {
-        Ok(admission) => Ok(admission),
-        Err(rules) => Ok(admit(&rules, QueueState { running: tx.running(queue)? }, tx.now)),
-    }
+        },
+    )
 }
 
 /// What is known of a worker's newest claim.
@@ -209,7 +202,7 @@ fn promote(tx: &mut Tx<'_>, queue: i64, most: &mut i64) -> rusqlite::Result<Opti
         )?;
         let mut rows = statement.query(params![queue, tx.now.as_millis(), *most])?;
         while let Some(row) = rows.next()? {
-            *promoted.entry((row.get(0)?, row.get(1)?)).or_default() += 1;
+            *promoted.entry((row.get(0)?, read::text(row, 1)?)).or_default() += 1;
         }
     }
     for ((kind, key), n) in promoted {
@@ -319,7 +312,7 @@ impl Answer<'_> {
                     unfit.push((seq, Reason::Expired, None));
                     continue;
                 }
-                let brief = match Brief::read(row) {
+                let mut brief = match Brief::read(row) {
                     Ok(brief) => brief,
                     Err(e) => {
                         unfit.push((seq, Reason::Corrupt, Some(format!("the job's row makes no sense: {e}"))));
@@ -341,9 +334,9 @@ impl Answer<'_> {
                 });
                 self.wanted[kind] = self.wanted[kind].saturating_sub(1);
                 let token = Token { number: first + chosen.len() as u64 - 1, bits };
-                let attempt = brief.attempt.saturating_add(1);
-                let before = brief.claimed(tx.now, token, name.clone(), kind_name.clone(), tx.now);
-                self.claims.jobs.push(Claimed { attempt, max_attempts, timeout, ..before });
+                brief.attempt = brief.attempt.saturating_add(1);
+                brief.granted = (Some(max_attempts), Some(timeout));
+                self.claims.jobs.push(brief.claimed(tx.now, token, name.clone(), kind_name.clone(), tx.now));
             }
         }
         for (seq, reason, failure) in unfit {
@@ -391,7 +384,7 @@ pub(crate) fn array(numbers: impl Iterator<Item = i64>) -> String {
 }
 
 /// Reserves numbers for tokens and returns the first; those not used are never used again.
-fn reserve(tx: &Tx<'_>, n: usize) -> rusqlite::Result<u64> {
+pub(crate) fn reserve(tx: &Tx<'_>, n: usize) -> rusqlite::Result<u64> {
     let last: i64 = tx
         .connection
         .prepare_cached("UPDATE store SET last_claim = last_claim + ?1 RETURNING last_claim")?
@@ -412,13 +405,7 @@ pub(crate) fn bury(
     reason: Reason,
     failure: Option<&str>,
 ) -> rusqlite::Result<Option<Moved>> {
-    let Some(found) = tx.find(seq)? else { return Ok(None) };
-    let failure = failure.map(|message| (reason.class(), message));
-    if tx.happen(&found, Event::Bury(reason), &Along { failure, ..Along::default() })? {
-        tx.tell(seq)
-    } else {
-        Ok(None)
-    }
+    tx.happen_and_tell(seq, Event::Bury(reason), failure.map(|message| (reason.class(), message)))
 }
 
 /// What candidates.sql and claimed.sql begin with.
@@ -444,7 +431,7 @@ impl Brief {
             other => return Err(rusqlite::Error::InvalidColumnType(1, "payload".into(), other.data_type())),
         };
         let time = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis));
-        let key = row.get_ref(6)?.as_str_or_null()?.and_then(|key| key.parse().ok());
+        let key = read::text(row, 6)?.and_then(|key| key.parse().ok());
         let limits = |attempts, timeout| -> rusqlite::Result<_> {
             let number: Option<i64> = row.get(attempts)?;
             let attempts = number.map(|number| number.clamp(0, i64::from(u16::MAX)) as u16);

@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 
 use longshore_core::{Error, ErrorKind};
 
-/// The files of an open database.
-#[derive(Debug, PartialEq, Eq)]
+/// The files of an open database, itself first; none where the operating system knows of none.
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Identity {
-    files: [(PathBuf, Inode); 3],
+    files: Vec<(PathBuf, Inode)>,
 }
 
 /// A device and the number of a file on it.
@@ -33,10 +33,10 @@ impl Identity {
             let path = PathBuf::from(path);
             Ok((path.clone(), inode(&path)?))
         };
-        let files = || -> io::Result<[(PathBuf, Inode); 3]> {
+        let files = || -> io::Result<Vec<(PathBuf, Inode)>> {
             let real = database.canonicalize()?;
             let main = (std::path::absolute(database)?, inode(database)?);
-            Ok([main, look(&real, "-wal")?, look(&real, "-shm")?])
+            Ok(vec![main, look(&real, "-wal")?, look(&real, "-shm")?])
         };
         let failed = |e: io::Error| Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e);
         Ok(Identity { files: files().map_err(failed)? })
@@ -44,10 +44,9 @@ impl Identity {
 
     /// Makes sure that all names still lead to the files that were opened; costs three microseconds.
     pub(crate) fn check(&self) -> Result<(), Error> {
-        let [(database, _), ..] = &self.files;
         for (path, opened) in &self.files {
             let found = inode(path);
-            let (path, database) = (path.display(), database.display());
+            let (path, database) = (path.display(), self.files[0].0.display());
             let what = match found {
                 Ok(found) if found == *opened => continue,
                 Ok(_) => format!("another file has taken the place of `{path}` while it was open"),

@@ -154,7 +154,7 @@ const GIVE_WAY: Duration = Duration::from_millis(50);
 pub struct Sqlite {
     writer: Writer,
     readers: Option<Arc<Readers>>,
-    identity: Option<Arc<Identity>>,
+    identity: Arc<Identity>,
     wakeups: Wakeups,
     wake: Option<Arc<WakeFile>>,
     settings: Settings,
@@ -182,10 +182,10 @@ impl Sqlite {
                 }
                 (opened, _) => opened?,
             };
-            let identity = match options.testing.vfs {
-                None => Some(Arc::new(Identity::of(path)?)),
-                Some(_) => None, // the files are not where the operating system would look for them
-            };
+            let identity = Arc::new(match options.testing.vfs {
+                None => Identity::of(path)?,
+                Some(_) => Identity::default(), // the files are not where the operating system would look for them
+            });
             let wakeups = Wakeups::default();
             let wake = Arc::new(WakeFile::open(path, wakeups.clone())?);
             // What the program's working folder becomes later changes nothing, for SQLite as for us.
@@ -220,9 +220,10 @@ impl Sqlite {
         let connection = file::open(&Place::Memory, &options)?;
         let wakeups = Wakeups::default();
         let settings = options.settings;
-        let writer = Writer::start(connection, settings.clone(), wakeups.clone(), None, None, None)?;
+        let identity = Arc::new(Identity::default());
+        let writer = Writer::start(connection, settings.clone(), wakeups.clone(), None, None, Arc::clone(&identity))?;
         let survives = Survives::Nothing;
-        let (readers, identity, wake, reach) = (None, None, None, Reach::Process);
+        let (readers, wake, reach) = (None, None, Reach::Process);
         Ok(Sqlite { writer, readers, identity, wakeups, wake, settings, survives, reach })
     }
 
@@ -240,10 +241,7 @@ impl Sqlite {
             return Ok((false, None));
         }
         // Another process's checkpoint may hang without the lock, and then its renewals wait while ours would go through.
-        let looking = tokio::task::spawn_blocking(move || readers.others_checkpoint());
-        let others_checkpoint =
-            looking.await.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)))?;
-        if others_checkpoint {
+        if blocking(move || readers.others_checkpoint()).await? {
             return Ok((false, Some(LOOK_AGAIN)));
         }
         // Whoever got through only this moment has another one to renew.
@@ -260,9 +258,14 @@ impl Sqlite {
             return self.writer.run(Need::Reserve, 1, move |tx| work(tx.connection)).await;
         };
         let readers = Arc::clone(readers);
-        let reading = tokio::task::spawn_blocking(move || readers.run(work));
-        reading.await.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)))
+        blocking(move || readers.run(work)).await
     }
+}
+
+/// Does what blocks on a thread of its own.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)))
 }
 
 /// Connections for reading, made with need and used again.
@@ -270,7 +273,7 @@ impl Sqlite {
 struct Readers {
     place: Place,
     options: Options,
-    identity: Option<Arc<Identity>>,
+    identity: Arc<Identity>,
     idle: Mutex<Vec<Connection>>,
 }
 
@@ -298,13 +301,13 @@ impl Readers {
 
     fn with_connection<T>(&self, mut work: impl FnMut(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
         // Nothing is told of files that nobody will open again; and a new connection would open others.
-        let check = || self.identity.as_ref().map_or(Ok(()), |identity| identity.check());
-        check()?;
+        self.identity.check()?;
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = idle().pop();
         let connection = match kept {
             Some(connection) => connection,
-            None => file::open_reader(&self.place, &self.options).and_then(|opened| check().map(|()| opened))?,
+            None => file::open_reader(&self.place, &self.options)
+                .and_then(|opened| self.identity.check().map(|()| opened))?,
         };
         let value = work(&connection).map_err(error::of)?;
         let mut idle = idle();

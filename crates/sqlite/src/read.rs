@@ -7,7 +7,7 @@ use longshore_core::{
     QueueName, QueueStats, Rules, Snapshot, State, Status, Stored, Timestamp, WorkerId, WorkerNote, WorkerSeen, limits,
 };
 use rusqlite::types::FromSql;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, RowIndex, params};
 
 use crate::tx::{blob, duration, state};
 
@@ -94,7 +94,7 @@ fn result(row: &Row<'_>, id: JobId) -> rusqlite::Result<Option<Stored>> {
 }
 
 /// Reads text as it is, and what is no UTF-8 as far as it can be read.
-fn text(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<String>> {
+pub(crate) fn text(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Option<String>> {
     let value = row.get_ref(column)?;
     Ok(value.as_bytes_or_null()?.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
 }

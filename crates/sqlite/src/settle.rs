@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use longshore_core::state::{Event, step};
+use longshore_core::state::Event;
 use longshore_core::{
     Death, FailureClass, Gone, JobId, Moved, Outcome, Renewal, Renewed, Settled, Settlement, State, Stored, Token,
     WorkerId, millis,
@@ -179,10 +179,7 @@ pub(crate) fn release(tx: &mut Tx<'_>, worker: WorkerId, gone: Gone) -> rusqlite
 
 /// Takes a running job from its worker. Its token leaves the row unsettled, so that a late settle hears `lost`.
 pub(crate) fn lose(tx: &mut Tx<'_>, seq: i64, gone: Gone) -> rusqlite::Result<Option<Moved>> {
-    let Some(found) = tx.find(seq)? else { return Ok(None) };
-    let Some(next) = step(found.facts, Event::Lose(gone.death)) else { return Ok(None) };
     let message = gone.to_string();
     let failure = (gone.death == Death::Crashed).then_some((FailureClass::Crash, message.as_str()));
-    tx.apply(&found, next, &Along { failure, ..Along::default() })?;
-    tx.tell(seq)
+    tx.happen_and_tell(seq, Event::Lose(gone.death), failure)
 }

@@ -67,7 +67,7 @@ impl Sqlite {
         for job in jobs {
             job.check()?;
         }
-        self.identity.as_ref().map_or(Ok(()), |identity| identity.check())?;
+        self.identity.check()?;
         layout::check_writer(transaction)?;
         let mut names = Names::default();
         let mut tx = Tx::new(transaction, &self.settings, &mut names);

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::error;
 use crate::outage::Outage;
+use crate::read::text;
 
 /// Everything a piece of work may use while the transaction is open.
 pub struct Tx<'a> {
@@ -96,12 +97,12 @@ impl<'a> Tx<'a> {
     }
 
     /// Remembers the counters before a piece of work, for [`Tx::rewind`].
-    pub(crate) fn mark(&self) -> usize {
+    fn mark(&self) -> usize {
         self.counts.len()
     }
 
     /// Forgets what a piece of work counted, because it was undone.
-    pub(crate) fn rewind(&mut self, mark: usize) {
+    fn rewind(&mut self, mark: usize) {
         self.counts.truncate(mark);
     }
 
@@ -229,6 +230,18 @@ impl<'a> Tx<'a> {
         Ok(true)
     }
 
+    /// As [`Tx::happen`], for a job that a store moves by itself: returns what is told of it, where it was moved.
+    pub(crate) fn happen_and_tell(
+        &mut self,
+        seq: i64,
+        event: Event<'_>,
+        failure: Option<(FailureClass, &str)>,
+    ) -> rusqlite::Result<Option<Moved>> {
+        let Some(found) = self.find(seq)? else { return Ok(None) };
+        let moved = self.happen(&found, event, &Along { failure, ..Along::default() })?;
+        if moved { self.tell(seq) } else { Ok(None) }
+    }
+
     /// Writes a move, with everything that goes along with it.
     pub(crate) fn apply(&mut self, found: &Found, next: Move, along: &Along<'_>) -> rusqlite::Result<()> {
         let Move { facts, wait, reason } = next;
@@ -321,18 +334,17 @@ impl<'a> Tx<'a> {
     /// Returns what is told of a job that was moved; `None` where its names make no sense.
     pub(crate) fn tell(&self, seq: i64) -> rusqlite::Result<Option<Moved>> {
         let told = self.connection.prepare_cached(include_str!("../sql/moved.sql"))?.query_row([seq], |row| {
-            let (queue, kind): (String, String) = (row.get(1)?, row.get(2)?);
-            let (Ok(queue), Ok(kind)) = (queue.parse(), kind.parse()) else { return Ok(None) };
-            let reason = row.get_ref(7)?.as_str_or_null().unwrap_or(None);
+            let name = |column| Ok::<_, rusqlite::Error>(text(row, column)?.unwrap_or_default());
+            let (Ok(queue), Ok(kind)) = (name(1)?.parse(), name(2)?.parse()) else { return Ok(None) };
             Ok(Some(Moved {
                 id: JobId::from_bytes(row.get(0)?),
                 queue,
                 kind,
-                worker: row.get::<_, Option<[u8; 16]>>(3)?.map(WorkerId::from_bytes),
+                worker: worker(row, 3)?.map(WorkerId::from_bytes),
                 attempt: small(row, 4)?,
                 crashes: small(row, 5)?,
                 state: state(row.get(6)?),
-                reason: reason.and_then(|reason| reason.parse().ok()),
+                reason: text(row, 7)?.and_then(|reason| reason.parse().ok()),
             }))
         });
         told.optional().map(Option::flatten)
@@ -347,15 +359,11 @@ impl Found {
             let (number, bits): (Option<i64>, Option<i64>) = (row.get(number)?, row.get(number + 1)?);
             Ok(number.zip(bits).map(|(number, bits)| Token { number: number as u64, bits: bits as u64 }))
         };
-        let text = |column: usize| -> rusqlite::Result<Option<String>> {
-            let value = row.get_ref(column)?;
-            Ok(value.as_bytes_or_null()?.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
-        };
         Ok(Found {
             seq: row.get(0)?,
             queue: row.get(1)?,
             kind: row.get(2)?,
-            key: text(3)?,
+            key: text(row, 3)?,
             facts: Facts {
                 state: state(row.get(4)?),
                 attempt: small(row, 5)?,
@@ -366,10 +374,10 @@ impl Found {
             },
             token: token(10)?,
             settled: token(12)?,
-            unique_key: text(14)?,
+            unique_key: text(row, 14)?,
             unique_scope: row.get(15)?,
             reuse_ms: row.get(16)?,
-            worker: row.get_ref(17)?.as_blob_or_null()?.and_then(|id| id.try_into().ok()),
+            worker: worker(row, 17)?,
         })
     }
 
@@ -407,6 +415,11 @@ pub(crate) fn state(number: i64) -> State {
 /// Reads a small number; one out of range is taken for the nearest.
 pub(crate) fn small(row: &Row<'_>, column: usize) -> rusqlite::Result<u16> {
     Ok(row.get::<_, i64>(column)?.clamp(0, i64::from(u16::MAX)) as u16)
+}
+
+/// Reads a worker's id; one that can be none is left out.
+fn worker(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<[u8; 16]>> {
+    Ok(row.get_ref(column)?.as_blob_or_null()?.and_then(|id| id.try_into().ok()))
 }
 
 /// Returns a worker's id as SQLite takes it.

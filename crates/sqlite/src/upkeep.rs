@@ -8,8 +8,9 @@ use longshore_core::{
 };
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
-use crate::claim::{PRESENCE_GAP, bury};
+use crate::claim::{PRESENCE_GAP, bury, reserve};
 use crate::outage::{Moment, look_again};
+use crate::read::text;
 use crate::settle::lose;
 use crate::tx::{Tx, state};
 use crate::workers;
@@ -31,7 +32,7 @@ pub(crate) fn upkeep(tx: &mut Tx<'_>, upkeep: Upkeep) -> rusqlite::Result<Kept> 
         kept.again = unproven;
         if unproven.is_some() {
             // Writes something, so that the next look knows whether the disk takes it; a number that nobody uses is lost.
-            tx.connection.prepare_cached("UPDATE store SET last_claim = last_claim + 1")?.execute([])?;
+            reserve(tx, 1)?;
         }
     }
     let bury_all = |tx: &mut Tx<'_>, seq: &i64| bury(tx, *seq, Reason::Expired, None);
@@ -225,12 +226,12 @@ fn delete(tx: &mut Tx<'_>, seq: i64) -> rusqlite::Result<Option<Option<ArtifactN
             Ok(Deleted {
                 queue: row.get(0)?,
                 kind: row.get(1)?,
-                key: row.get(2)?,
+                key: text(row, 2)?,
                 state: state(row.get(3)?),
                 id: JobId::from_bytes(row.get(4)?),
                 artifact: row.get(5)?,
                 has_large_payload: row.get(6)?,
-                tags: row.get(7)?,
+                tags: text(row, 7)?,
             })
         })
         .optional()?;

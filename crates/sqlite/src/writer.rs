@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use longshore_core::{Clock, Effect, Error, ErrorKind, Settings, Wakeups};
+use longshore_core::{Clock, Error, ErrorKind, Settings, Wakeups};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -102,7 +102,7 @@ impl Writer {
         wakeups: Wakeups,
         wake: Option<Arc<WakeFile>>,
         reserve: Option<Reserve>,
-        identity: Option<Arc<Identity>>,
+        identity: Arc<Identity>,
     ) -> Result<Self, Error> {
         let (work, waiting) = mpsc::unbounded_channel();
         let clock = settings.clock.clone();
@@ -151,7 +151,7 @@ struct Thread {
     wakeups: Wakeups,
     wake: Option<Arc<WakeFile>>,
     reserve: Option<Reserve>,
-    identity: Option<Arc<Identity>>,
+    identity: Arc<Identity>,
     /// Whether the files were not those that were opened, when last looked at.
     is_gone: bool,
     outage: Outage,
@@ -275,7 +275,6 @@ impl Thread {
                 }
                 Err(e) => {
                     work.answer(Err(e));
-                    tx.names.forget(); // what was learned inside a rolled-back savepoint is not there
                     if self.connection.is_autocommit() {
                         // Some errors end the whole transaction.
                         let lost = Error::new(ErrorKind::Unavailable, "another write in the same commit failed");
@@ -314,7 +313,7 @@ impl Thread {
 
     /// Makes sure that the database's files still are where they were opened.
     fn look_for_the_files(&mut self) -> Result<(), Error> {
-        let looked = self.identity.as_ref().map_or(Ok(()), |identity| identity.check());
+        let looked = self.identity.check();
         let was_gone = std::mem::replace(&mut self.is_gone, looked.is_err());
         match &looked {
             Err(e) if !was_gone => tracing::error!(error = %e, "nothing is written any more"),
@@ -338,22 +337,15 @@ impl Thread {
 
 /// Does one piece of work inside a savepoint.
 fn attempt(tx: &mut Tx<'_>, work: &mut Box<dyn Work>) -> Result<(), Error> {
-    let connection = tx.connection;
-    let execute = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(|_| ());
-    execute("SAVEPOINT work").map_err(error::of)?;
-    let mark = tx.mark();
-    let result = match catch_unwind(AssertUnwindSafe(|| work.run(tx))) {
-        Ok(result) => result.map_err(error::of),
-        Err(_) => Err(Error::new(ErrorKind::Corrupt, "a bug in longshore: the write panicked, and was undone")),
-    };
-    if result.is_err() && !connection.is_autocommit() {
-        tx.rewind(mark);
-        execute("ROLLBACK TO work").map_err(error::of)?;
-    }
-    if !connection.is_autocommit() {
-        execute("RELEASE work").map_err(error::of)?;
-    }
-    result
+    let mut panicked = false;
+    let done = tx.undone_where_it_fails(|tx| {
+        catch_unwind(AssertUnwindSafe(|| work.run(tx))).unwrap_or_else(|_| {
+            panicked = true;
+            Err(rusqlite::Error::InvalidQuery)
+        })
+    });
+    let bug = || Error::new(ErrorKind::Corrupt, "a bug in longshore: the write panicked, and was undone");
+    done.map_err(error::of)?.map_err(|e| if panicked { bug() } else { e })
 }
 
 /// Returns how many bytes of the file deleted rows have left.
@@ -368,10 +360,6 @@ fn full() -> Error {
 
 fn answer_all(batch: Vec<Box<dyn Work>>, error: &Error) {
     for work in batch {
-        let mut same = Error::new(error.kind(), error.to_string());
-        if error.effect() == Effect::PerhapsDone {
-            same = same.perhaps_done();
-        }
-        work.answer(Err(same));
+        work.answer(Err(error.shared()));
     }
 }

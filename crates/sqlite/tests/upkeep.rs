@@ -131,3 +131,28 @@ async fn row_that_a_part_fails_for_stops_no_other_row() {
     assert_eq!(bench.states(&over).await, [Some(State::Succeeded), None, None]);
     bench.assert_counted();
 }
+
+#[tokio::test]
+async fn job_with_a_damaged_key_tags_and_worker_is_claimed_rescued_and_deleted_like_any_other() {
+    let bench = Bench::open();
+    let second = Duration::from_secs(1);
+    let tags = vec!["tag".parse().unwrap()];
+    let damaged = NewJob { when: When::In(second), key: Some("key".parse().unwrap()), tags, ..job() };
+    let ids = bench.push(vec![damaged]).await;
+    let damage = "UPDATE job SET key = CAST(x'ff' AS TEXT), tags = CAST(x'ff' AS TEXT)";
+    bench.by_hand.execute_batch(damage).unwrap();
+    bench.settings.clock.advance(2 * second);
+    assert_eq!(bench.take(1).await.len(), 1);
+    bench.by_hand.execute_batch("UPDATE job SET worker = x'01'").unwrap();
+    bench.settings.clock.advance(limits::LEASE + second);
+    let kept = bench.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap();
+    assert_eq!(kept.failed, []);
+    assert_eq!(kept.rescued.iter().map(|moved| (moved.id, moved.worker)).collect::<Vec<_>>(), [(ids[0], None)]);
+    let held = bench.take(1).await.remove(0);
+    let outcome = Outcome::Succeed { result: None };
+    let settlement = Settlement { id: held.id, token: held.token, outcome, progress: None };
+    assert_eq!(*bench.store.settle(vec![settlement]).await[0].as_ref().unwrap(), Settled::Done);
+    let kept = bench.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap();
+    assert_eq!((kept.pruned, kept.failed), (1, vec![]));
+    bench.assert_counted();
+}

@@ -83,6 +83,12 @@ impl Claims {
         self.look_again = [self.look_again, wait].into_iter().flatten().min();
     }
 
+    /// Notes a queue that is held back; `until` is how long until that ends by itself.
+    pub fn hold_back(&mut self, queue: QueueName, why: HeldBackReason, until: Option<Duration>) {
+        self.held_back.push(HeldBack { queue, why, until });
+        self.look_in(until);
+    }
+
     /// Returns whether a job was handed out that must run alone: nothing else goes with it.
     pub fn is_alone(&self) -> bool {
         self.jobs.first().is_some_and(|job| runs_alone(job.crashes))

@@ -153,6 +153,9 @@ impl Admission {
     /// Nothing is held back.
     pub const ALL: Admission = Admission { most: usize::MAX, why: None, until: None };
 
+    /// Nothing is handed out: there is a rule that this program does not know.
+    pub const UNKNOWN: Admission = Admission { most: 0, why: Some(super::HeldBackReason::UnknownRule), until: None };
+
     /// Returns how long from now the answer changes by itself.
     pub fn wait(&self, now: Timestamp) -> Option<Duration> {
         self.until.map(|until| until.since(now))
@@ -176,7 +179,7 @@ impl Admission {
 /// ```
 pub fn admit(rules: &Rules, _state: QueueState, now: Timestamp) -> Admission {
     if rules.has_unknown {
-        return Admission { most: 0, why: Some(super::HeldBackReason::UnknownRule), until: None };
+        return Admission::UNKNOWN;
     }
     match rules.pause.as_ref().filter(|pause| pause.holds(now)) {
         Some(pause) => Admission { most: 0, why: Some(super::HeldBackReason::Paused), until: pause.until },

@@ -15,6 +15,7 @@ use longshore_core::{
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
 
+use crate::error;
 use crate::read;
 use crate::tx::{Found, Tx, blob, duration, small};
 
@@ -284,11 +285,14 @@ impl Answer<'_> {
         while self.claims.jobs.len() < most && self.buried < limits::UPKEEP_ROWS {
             let asked = most - self.claims.jobs.len();
             let found = candidates(tx, sql, queue, &self.kinds, |kind| self.wanted[kind], asked)?;
-            let buried = self.buried;
+            let before = (self.claims.jobs.len(), self.buried);
             if !found.is_empty() {
                 self.hand_out(tx, &found, queue, name)?;
+                if before == (self.claims.jobs.len(), self.buried) {
+                    return Err(error::index_is_damaged("ready jobs"));
+                }
             }
-            if found.len() < asked && self.buried == buried {
+            if found.len() < asked && self.buried == before.1 {
                 return Ok(()); // there are no more
             }
         }

@@ -36,6 +36,14 @@ pub(crate) fn is_busy(error: &Error) -> bool {
     matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
+/// The error of whoever finds entries of an index that no row stands behind, or entries out of order: looking on would never end.
+pub(crate) fn index_is_damaged(what: &str) -> rusqlite::Error {
+    let text = format!(
+        "the index of {what} does not fit the jobs: the database is damaged; stop all programs that use it, and run `REINDEX` on it"
+    );
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT_INDEX), Some(text))
+}
+
 /// Turns an error of a commit into ours: unless SQLite says that there was no room, the commit may have reached the disk.
 pub(crate) fn of_commit(error: rusqlite::Error) -> Error {
     let error = of(error);

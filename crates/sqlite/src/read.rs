@@ -9,6 +9,7 @@ use longshore_core::{
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, RowIndex, params};
 
+use crate::error;
 use crate::tx::{blob, duration, state};
 
 pub(crate) fn job(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Snapshot>> {
@@ -275,6 +276,9 @@ fn oldest_ready(connection: &Connection, queue: i64) -> rusqlite::Result<Option<
                 .query_row(params![queue, place.0, place.1], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
             let Some((kind, rank, run_at)) = next else { break };
+            if (kind, rank) <= place {
+                return Err(error::index_is_damaged("ready jobs"));
+            }
             oldest = Some(oldest.map_or(run_at, |known| known.min(run_at)));
             place = (kind, rank);
         }

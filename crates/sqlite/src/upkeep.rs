@@ -9,6 +9,7 @@ use longshore_core::{
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use crate::claim::{PRESENCE_GAP, bury, reserve};
+use crate::error;
 use crate::outage::{Moment, look_again};
 use crate::read::text;
 use crate::settle::lose;
@@ -188,6 +189,9 @@ fn waiting_since(
         .query_row([queue, kind, rank], |row| row.get::<_, i64>(0))
         .optional()?
     {
+        if next <= rank {
+            return Err(error::index_is_damaged("ready jobs"));
+        }
         rank = next;
         found.extend(seqs(tx, &old, [queue, kind, rank, then, limit - found.len() as i64])?);
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Claimed, JobId, Jobs, Kind, NewJob, Outcome, Payload, Settings, Settled, Settlement, State, Upkeep, When,
-    WorkerSecret, limits,
+    Claim, Claimed, ErrorKind, JobId, Jobs, Kind, NewJob, Outcome, Payload, Settings, Settled, Settlement, State,
+    Upkeep, When, WorkerSecret, limits,
 };
 use longshore_sqlite::{Options, Sqlite};
 use rusqlite::Connection;
@@ -155,4 +155,22 @@ async fn job_with_a_damaged_key_tags_and_worker_is_claimed_rescued_and_deleted_l
     let kept = bench.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap();
     assert_eq!((kept.pruned, kept.failed), (1, vec![]));
     bench.assert_counted();
+}
+
+#[tokio::test]
+async fn claim_that_finds_entries_of_jobs_that_are_not_there_says_that_the_database_is_damaged() {
+    let bench = Bench::open();
+    bench.push(vec![job()]).await;
+    // The row goes while the schema does not know the index, which keeps its entry.
+    let schema = "PRAGMA writable_schema = ON;
+                  CREATE TEMP TABLE hidden AS SELECT * FROM sqlite_schema WHERE name = 'job_ready';
+                  DELETE FROM sqlite_schema WHERE name = 'job_ready'; PRAGMA schema_version = 1001;";
+    bench.by_hand.execute_batch(schema).unwrap();
+    let delete = "DELETE FROM job; INSERT INTO sqlite_schema SELECT * FROM hidden; PRAGMA schema_version = 1002;";
+    bench.by_hand.execute_batch(delete).unwrap();
+    let kind: Kind = "work".parse().unwrap();
+    let claim = Claim::new(WorkerSecret::new().id(), vec!["default".parse().unwrap()], vec![kind.into()]);
+    let refused = bench.store.claim(claim).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Corrupt);
+    assert!(refused.to_string().contains("REINDEX"), "{refused}");
 }

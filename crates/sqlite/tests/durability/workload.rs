@@ -37,15 +37,25 @@ pub(crate) async fn until_power_fails(
         scope.spawn(|| checkpointer.run());
         tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(async {
+                // A task that panics must not leave the checkpointer waiting for a power failure that never comes.
+                let _stop = OnDrop(|| stop.store(true, Ordering::SeqCst));
                 let mut ledger = Ledger::default();
                 for task in tasks {
                     ledger.add(task.await.expect("no task panics"));
                 }
-                stop.store(true, Ordering::SeqCst);
                 ledger
             })
         })
     })
+}
+
+/// Does something on the way out, however that is left.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }
 
 /// Ends a task whose call failed because the power is off; any other error is a bug.

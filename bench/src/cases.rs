@@ -24,6 +24,9 @@ pub const SLOTS: usize = 200;
 /// How many it runs where all that counts is how much it does: a batch is as large as that at most.
 const MANY_SLOTS: usize = 1000;
 
+/// How many idle processes a push is measured beside.
+const CROWD: usize = 100;
+
 /// Runs the cases that were asked for, and tells each as it is done.
 pub fn run(bench: &Bench) -> Result<()> {
     let cases: &[(&str, Case)] = &[
@@ -32,6 +35,7 @@ pub fn run(bench: &Bench) -> Result<()> {
         ("drain", drain),
         ("both", both),
         ("processes", processes),
+        ("crowd", crowd),
         ("pickup", pickup),
         ("idle", idle),
         ("depth", depth),
@@ -201,6 +205,34 @@ async fn push_at_a_rate(url: &str, rate: u32, seconds: u64) -> Result<HashMap<Jo
         answered.insert(id, at);
     }
     Ok(answered)
+}
+
+/// Pushes one job at a time beside none and beside many idle processes, which wait for jobs of another kind.
+fn crowd(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    let mut costs = Vec::new();
+    for idle in [0, CROWD] {
+        let (mut rates, mut cost) = (Vec::new(), Cost::default());
+        for _ in 0..bench.runs {
+            let place = store.place()?;
+            let crowd = (0..idle).map(|_| Worker::start(&place.url(), 10, 0, &["--unwatched", "--other"]));
+            let crowd = crowd.collect::<Result<Vec<_>>>()?;
+            std::thread::sleep(if idle > 0 { Duration::from_secs(2) } else { Duration::ZERO }); // their start is not what is measured
+            let producer = Producer::start(&place.url(), 1, 1, bench.seconds as f64, 0)?;
+            let meter = store.meter();
+            let told = producer.run()?;
+            cost.add(told.cost(), meter.cost(told.jobs));
+            rates.push(told.rate());
+            crowd.into_iter().try_for_each(|worker| worker.stop().map(|_| ()))?;
+        }
+        rows.push(Row::new(format!("push beside {idle} idle processes"), median(rates), "jobs/s", cost.words()));
+        costs.extend((!cost.server.is_empty()).then(|| median(cost.server)));
+    }
+    if let [alone, crowded] = costs[..] {
+        let row = Row::new("push beside idle processes: server CPU", crowded / alone, "×", "of that beside none");
+        rows.push(row.figure(Figure::Crowd));
+    }
+    Ok(rows)
 }
 
 /// Watches a worker that has nothing to do.

@@ -48,6 +48,8 @@ pub enum Figure {
     PickUpP99,
     /// CPU time of a job with the most jobs waiting, divided by that with the fewest.
     Depth,
+    /// Server CPU time of a push beside many idle processes, divided by that beside none.
+    Crowd,
     /// MiB of a worker that has nothing to do.
     IdleMemory,
 }
@@ -66,8 +68,9 @@ impl Figure {
             (Figure::PickUpP99, Redis) => (AtMost(2.0), None),
             (Figure::PickUpP99, Sqlite | Postgres) => (AtMost(5.0), None),
             (Figure::Depth, _) => (AtMost(1.2), None),
+            (Figure::Crowd, Redis) => (AtMost(1.5), None),
             (Figure::IdleMemory, _) => (AtMost(20.0), None),
-            (Figure::Raw(_) | Figure::Both(_) | Figure::Drain, _) => return None,
+            (Figure::Raw(_) | Figure::Both(_) | Figure::Drain | Figure::Crowd, _) => return None,
         };
         Some((bound, of))
     }

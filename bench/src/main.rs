@@ -44,7 +44,7 @@ struct Bench {
     /// How often each case is run; the median is told
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Only cases whose name begins so: baseline, push, drain, both, processes, pickup, idle, depth, front; goals relative to
+    /// Only cases whose name begins so: baseline, push, drain, both, processes, crowd, pickup, idle, depth, front; goals relative to
     /// the baseline are printed only if the case `baseline` runs too
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,

@@ -30,6 +30,15 @@ pub struct Done {
     ok: bool,
 }
 
+/// A job that nobody pushes.
+#[derive(Serialize, Deserialize, Job)]
+#[job(kind = "other", output = Done)]
+pub struct Other {}
+
+async fn other(_: Other) -> Result<Done> {
+    Ok(Done { ok: true })
+}
+
 impl Noop {
     pub fn new() -> Self {
         Noop { text: "x".repeat(100) }
@@ -104,6 +113,9 @@ pub struct Work {
     /// Do not look at the memory now and then, which costs CPU.
     #[arg(long)]
     unwatched: bool,
+    /// Wait for jobs of a kind that nobody pushes.
+    #[arg(long)]
+    other: bool,
     /// Tell when the handler was entered for each job.
     #[arg(long)]
     entries: bool,
@@ -147,7 +159,8 @@ impl Work {
             let cpu = (cpu(std::process::id()) - used).as_secs_f64();
             format!("{jobs} {took} {cpu} {}", PEAK_KIB.load(Ordering::Relaxed) as f64 / 1024.0)
         };
-        let running = longshore.worker().handle(noop).state(notes).concurrency(self.concurrency).start()?;
+        let worker = longshore.worker().state(notes).concurrency(self.concurrency);
+        let running = if self.other { worker.handle(other).start()? } else { worker.handle(noop).start()? };
         say_ready()?;
         let peak = (!self.unwatched).then(|| tokio::spawn(watch_memory()));
         let asked = numbers.clone();

@@ -94,12 +94,12 @@ impl Bench {
 
     pub(crate) async fn push(&self, job: NewJob) -> JobId {
         let id = job.id;
-        assert_eq!(self.offer(job).await, Pushed::Created(id));
+        assert_eq!(self.set_capacity(job).await, Pushed::Created(id));
         id
     }
 
     /// Pushes a job that may have to stand back for another.
-    pub(crate) async fn offer(&self, job: NewJob) -> Pushed {
+    pub(crate) async fn set_capacity(&self, job: NewJob) -> Pushed {
         self.backend.push_one(job).await.unwrap()
     }
 
@@ -226,8 +226,13 @@ impl Bench {
 
     /// Lets every lease end, and takes the jobs from their workers, as if these had crashed.
     pub(crate) async fn crash(&self) -> usize {
+        self.crash_and_keep().await.rescued.len()
+    }
+
+    /// The same; returns what upkeep did.
+    pub(crate) async fn crash_and_keep(&self) -> Kept {
         self.advance(limits::LEASE + Duration::from_secs(1));
-        self.upkeep().await.rescued.len()
+        self.upkeep().await
     }
 
     /// Takes the jobs of the bench's worker from it.

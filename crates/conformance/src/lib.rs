@@ -100,7 +100,7 @@ mod rule_8_idempotency;
 mod rule_10_retention;
 mod rule_11_unknown_and_expired;
 mod rule_12_outages;
-mod rule_14_wakeups;
+mod rule_14_notifications;
 mod states;
 mod walk;
 mod reading;
@@ -113,6 +113,7 @@ mod running;
 mod stopping;
 
 mod network;
+mod upgraded;
 mod through;
 mod faults;
 mod pause;
@@ -125,6 +126,7 @@ pub use faults::Fault;
 pub use fixture::Fixture;
 pub use list::CASES;
 pub use network::Networked;
+pub use upgraded::Said;
 
 #[doc(hidden)]
 pub use case::run;

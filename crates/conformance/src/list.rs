@@ -203,15 +203,18 @@ rule_12_outages once "it makes faults of its own" {
     producer_may_repeat_until_it_is_answered: "A producer may repeat a push until it is answered, and has pushed once.",
 }
 
-rule_14_wakeups once "a bell that rings twice is as good as one" {
-    push_rings_for_work: "A push wakes who waits for work.",
-    who_hears_of_a_job_finds_it: "Whoever hears of a push finds the job: it is there before the bell rings.",
-    job_that_is_ready_again_rings_for_work: "So does a job handed back.",
-    rescue_and_retry_by_hand_ring_for_work: "So do a rescue and a retry by hand.",
-    cancel_of_a_running_job_rings_for_its_worker: "A cancel of a running job wakes its worker.",
-    progress_and_every_outcome_ring_for_news: "A claim, progress and every outcome wake who watches.",
-    push_of_one_process_rings_in_another: "A push wakes workers in other processes.",
-    news_and_cancels_of_one_process_ring_in_another: "Cancels and settles are heard in other processes.",
+rule_14_notifications once "a notification that comes twice is as good as one" {
+    push_wakes_who_waits: "A push wakes who waits for work.",
+    who_hears_of_a_job_finds_it: "Whoever hears of a push finds the job: it is there before the notification.",
+    job_that_is_ready_again_wakes_who_waits: "So does a job handed back.",
+    rescue_and_retry_by_hand_wake_who_waits: "So do a rescue, which reports the queue, and a retry by hand.",
+    cancel_of_a_running_job_wakes_its_worker: "A cancel of a running job wakes its worker.",
+    progress_and_every_outcome_are_news: "A claim, progress and every outcome are news of that job.",
+    push_of_one_process_wakes_another: "A push wakes workers in other processes.",
+    news_and_cancels_of_one_process_are_heard_in_another: "Cancels and settles are heard in other processes.",
+    one_job_wakes_one_process: "One job wakes one of several processes that wait, where the engine can tell one of them.",
+    process_that_knows_the_kind_is_woken: "It wakes one that knows the kind of the job.",
+    process_that_has_no_room_any_more_wakes_another: "One that has no room any more when it is told wakes another in its place.",
     watcher_sees_every_change_of_state_that_lasts: "A watcher sees a job through all of its life.",
     watcher_sees_every_final_state: "A watcher sees every end.",
     watcher_in_another_process_sees_the_end: "So does one in another process.",
@@ -276,7 +279,7 @@ pausing once "a claim that is repeated need not say what waits, and a second act
     pause_ends_by_itself_at_its_time: "A pause ends by itself, and a worker knows when.",
     pause_is_of_one_queue_and_seen_in_the_list: "A pause is of one queue; the list shows until when, why and by whom.",
     pause_burns_nothing_however_long_it_lasts: "Five days of pause cost no attempt and bury nothing.",
-    resume_rings_for_work: "A resume rings for work.",
+    resume_wakes_who_waits: "A resume wakes who waits for work.",
 }
 
 simulator once "it makes faults of its own" {

@@ -149,7 +149,7 @@ claims {
 
 pushes {
     AnswersBeforeInsert answers_before_insert [rule_2_push_is_kept simulator]: "A push is answered before its jobs are there, and a crash in between loses them.",
-    RingsBeforeInsert rings_before_insert [rule_14_wakeups]: "Workers hear of a job before it is there, look, and find nothing.",
+    NotifiesBeforeInsert notifies_before_insert [rule_14_notifications]: "Workers hear of a job before it is there, look, and find nothing.",
     DuplicatesRepeats duplicates_repeats [rule_2_push_is_kept simulator]: "A repeated push makes a second job.",
     ReadsThenInserts reads_then_inserts [rule_8_keys simulator]: "A unique key is looked up, and then taken, whoever took it in between.",
     IgnoresRunAt ignores_run_at [rule_3_claims_are_disjoint simulator]: "A job runs at once, whenever it was to run.",

@@ -64,7 +64,7 @@ request_that_went_through_counts_once: "A call whose connection is cut after it 
 cut_before_the_request_loses_nothing: "A call whose connection is reset is repeated on a new one.",
 black_hole_ends_in_an_error: "A call that nothing comes back from ends in an error that says so, and is repeated when the way is free.",
 slow_connection_costs_time_only: "Over a slow connection everything takes longer, and nothing else.",
-wakeups_come_back_after_a_reset: "After a reset of all connections a push is heard again in another process, with no call made there.",
+notifications_come_back_after_a_reset: "After a reset of all connections a push is heard again in another process, with no call made there.",
 worker_goes_on_through_all_of_it: "A worker whose connection is cut, reset, slowed, shut and swallowed runs every job once.",
 killed_server_comes_back_with_every_job: "Producers and a worker go on by themselves when the server is killed and started again, and every job is run once.",
 stale_settle_is_lost_after_a_kill: "A claim that was rescued is still void when the server has been killed and started again.",
@@ -265,15 +265,15 @@ async fn slow_connection_costs_time_only(net: Net) {
     runs.were_once_each(&ids);
 }
 
-async fn wakeups_come_back_after_a_reset(net: Net) {
+async fn notifications_come_back_after_a_reset(net: Net) {
     let other = net.fixture.reopen(true).await;
     for _ in 0..5 {
         net.proxy().reset_all();
-        let mut ear = other.wakeups().work();
-        // The listener may be on its way back: it rings when it is there, for what it may have missed.
+        let mut work = other.subscribe(vec![job().queue], vec![job().kind]);
+        // The listener may be on its way back: when it is there, it tells of what it may have missed.
         let pushed = net.straight.push_one(job()).await;
         let _ = pushed.expect("the way straight to the server is free");
-        let heard = tokio::time::timeout(Duration::from_secs(30), ear.heard()).await;
+        let heard = tokio::time::timeout(Duration::from_secs(30), work.recv()).await;
         assert!(heard.is_ok(), "a push was not heard");
     }
 }

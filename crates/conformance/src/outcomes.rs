@@ -12,7 +12,7 @@ use crate::bench::{
 };
 
 fn granting(max_attempts: Option<u16>, timeout: Option<Duration>) -> Vec<KnownKind> {
-    vec![KnownKind { limits: KindLimits { max_attempts, timeout }, ..KnownKind::from(kind("work")) }]
+    vec![KnownKind::from(kind("work")).limits(KindLimits { max_attempts, timeout })]
 }
 
 /// Claims the one job that there is, under those limits, and hands it back.
@@ -76,14 +76,14 @@ pub(crate) async fn claim_gets_no_more_of_a_kind_than_it_wants(bench: Bench) {
     let claimed = bench.claim(Claim { kinds: kinds.clone(), limit: 100, ..bench.ask() }).await;
     let of = |name: &str| claimed.iter().filter(|job| job.kind == kind(name)).count();
     assert_eq!((of("work"), of("more"), of("other")), (2, 0, 3));
-    let none = kinds.iter().cloned().map(|known| KnownKind { wanted: 0, ..known }).collect();
+    let none = kinds.iter().cloned().map(|known| known.wanted(0)).collect();
     assert_eq!(bench.claim(Claim { kinds: none, limit: 100, ..bench.ask() }).await, []);
     assert_eq!(bench.take(100).await.len(), 1);
 }
 
 pub(crate) async fn kind_of_which_none_is_wanted_is_known(bench: Bench) {
     let id = bench.push(job()).await;
-    let busy = vec![KnownKind { wanted: 0, ..KnownKind::from(kind("work")) }];
+    let busy = vec![KnownKind::from(kind("work")).wanted(0)];
     for _ in 0..60 {
         assert_eq!(bench.claim(Claim { kinds: busy.clone(), ..bench.ask() }).await, []);
         bench.advance(hours(1) / 2);

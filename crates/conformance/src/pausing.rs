@@ -1,6 +1,6 @@
 //! A pause is a property of a queue: nothing is handed out, nothing is burned, and it ends when it was told to.
 
-use longshore_core::{Ear, HeldBack, HeldBackReason, NewPause, When, limits};
+use longshore_core::{HeldBack, HeldBackReason, NewPause, When, limits};
 
 use crate::bench::{Bench, hours, job, job_of, label, queue, secs, success};
 
@@ -20,7 +20,7 @@ pub(crate) async fn paused_queue_hands_nothing_out(bench: Bench) {
     pause(&bench, None).await;
     for way in bench.ways().await {
         let claims = way.claim(bench.ask()).await.expect("a claim is answered");
-        let paused = HeldBack { queue: queue("default"), why: HeldBackReason::Paused, until: None };
+        let paused = HeldBack::new(queue("default"), HeldBackReason::Paused, None);
         assert_eq!((claims.jobs, claims.held_back), (vec![], vec![paused]));
     }
     // What runs goes on, and what was not paused is handed out.
@@ -70,11 +70,11 @@ pub(crate) async fn pause_burns_nothing_however_long_it_lasts(bench: Bench) {
     assert_eq!((claimed.id, claimed.attempt, claimed.crashes), (id, 1, 0));
 }
 
-pub(crate) async fn resume_rings_for_work(bench: Bench) {
+pub(crate) async fn resume_wakes_who_waits(bench: Bench) {
     pause(&bench, None).await;
     bench.push(job()).await;
-    let mut ear: Ear = bench.backend.wakeups().work();
+    let mut work = bench.backend.subscribe_work(vec![job().queue], vec![job().kind]);
     resume(&bench).await;
-    let heard = tokio::time::timeout(limits::LEASE, ear.heard()).await;
-    assert!(heard.is_ok(), "no bell rang for a resume");
+    let told = tokio::time::timeout(limits::LEASE, work.recv()).await;
+    assert!(told.is_ok(), "nobody was told of a resume");
 }

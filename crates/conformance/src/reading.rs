@@ -133,7 +133,7 @@ pub(crate) async fn pages_are_complete_and_without_repeats(bench: Bench) {
     for limit in [1, 7, 57, 58] {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
-            let Listed { jobs, next } = bench.backend.list(Filter::default(), Page { after, limit }).await.unwrap();
+            let Listed { jobs, next, .. } = bench.backend.list(Filter::default(), Page { after, limit }).await.unwrap();
             assert!(jobs.len() <= limit);
             seen.extend(jobs.into_iter().map(|job| job.id));
             after = next;

@@ -60,7 +60,7 @@ pub(crate) async fn queue_with_a_rule_that_a_program_does_not_know_is_held_back_
     assert_eq!(bench.claims(bench.ask()).await.held_back[0].why, HeldBackReason::Paused);
     // Its jobs are rescued by those that know the rule, and by no others.
     bench.advance(limits::LEASE + secs(1));
-    let old = Upkeep { rules_level: 0, ..Upkeep::new(limits::UPKEEP_ROWS, true) };
+    let old = Upkeep::new(limits::UPKEEP_ROWS, true).rules_level(0);
     assert_eq!(bench.store.upkeep(old).await.unwrap().rescued.len(), 0);
     assert_eq!(bench.state(running.id).await, State::Running);
     assert_eq!(bench.upkeep().await.rescued.len(), 1);

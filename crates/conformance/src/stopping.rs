@@ -216,7 +216,12 @@ impl Layer for Gate {
         T: Send + 'a,
         C: Fn() -> Calling<'a, T> + Send + Sync + 'a,
     {
-        if verb == self.of {
+        let is_it = match self.of {
+            Verb::Claim => verb.claims(),
+            Verb::Settle => verb.settles(),
+            of => verb == of,
+        };
+        if is_it {
             self.waiting.send_modify(|n| *n += 1);
             self.open.subscribe().wait_for(|open| *open).await.expect("the case holds the gate");
             self.waiting.send_modify(|n| *n -= 1);
@@ -310,10 +315,10 @@ pub(crate) async fn running_job_outlives_many_leases(bench: Bench) {
     let handle = enqueue(&bench, true).await;
     stage.runs().await;
     let begun = std::time::Instant::now();
-    let mut news = bench.backend.wakeups().news();
+    let mut news = bench.backend.notifications().subscribe_news();
     while begun.elapsed() < Duration::from_millis(2500) {
         bench.upkeep().await;
-        let _quiet = tokio::time::timeout(Duration::from_millis(50), news.heard()).await;
+        let _quiet = tokio::time::timeout(Duration::from_millis(50), news.recv()).await;
     }
     let Status { state, attempt, .. } = bench.backend.status(vec![handle.id()]).await.unwrap().remove(0).unwrap();
     assert_eq!((state, attempt), (State::Running, 1), "its lease of a second was renewed all along");

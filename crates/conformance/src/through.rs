@@ -7,10 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use longshore_core::store::{each, fail_all, whole};
 use longshore_core::{
-    Acted, Action, Answers, Capabilities, Claim, Claims, Error, Filter, Gone, JobId, Jobs, Kept, Label, Listed, Logs,
-    Moved, NewJob, Page, Pushed, QueueName, QueueStats, Queues, Renewal, Renewed, Rules, RulesChange, Settled,
-    Settlement, Snapshot, Status, Store, Timestamp, Token, Upkeep, Wakeups, WorkerId, WorkerNote, WorkerSecret,
-    WorkerSeen, Workers,
+    Acted, Action, Answers, Capabilities, Claim, Claims, Error, Filter, Gone, JobId, Jobs, Kept, Kind, Label, Listed,
+    Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues, Renewal, Renewed, Rules,
+    RulesChange, Settled, Settlement, Snapshot, Status, Store, Timestamp, Token, Upkeep, Work, WorkSubscription,
+    WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
 };
 
 /// One call under way.
@@ -23,6 +23,8 @@ pub(crate) enum Verb {
     Claim,
     Renew,
     Settle,
+    /// Both, in one call.
+    SettleAndClaim,
     Release,
     Upkeep,
     Act,
@@ -30,11 +32,21 @@ pub(crate) enum Verb {
 }
 
 impl Verb {
+    /// Returns whether jobs are claimed.
+    pub(crate) fn claims(self) -> bool {
+        matches!(self, Verb::Claim | Verb::SettleAndClaim)
+    }
+
+    /// Returns whether jobs are settled.
+    pub(crate) fn settles(self) -> bool {
+        matches!(self, Verb::Settle | Verb::SettleAndClaim)
+    }
+
     /// Returns whether a repeat is answered like the first call, so that a caller may repeat until it has an answer.
     ///
     /// A repeat of the others is harmless too, but says what was left to do: nothing.
     pub(crate) fn answers_repeats_alike(self) -> bool {
-        matches!(self, Verb::Push | Verb::Claim | Verb::Renew | Verb::Settle | Verb::Read)
+        self.claims() || self.settles() || matches!(self, Verb::Push | Verb::Renew | Verb::Read)
     }
 }
 
@@ -103,7 +115,7 @@ impl<L: Layer> Jobs for Through<L> {
         claim: Claim,
     ) -> (Answers<Settled>, Result<Claims, Error>) {
         let n = settlements.len();
-        // To a layer it is a settle and a claim: whatever happens to either of them happens to both.
+        // To a layer it is two calls: whatever happens to either of them happens to both.
         let claim = move || -> Calling<'_, _> {
             let (settlements, claim) = (settlements.clone(), claim.clone());
             let call = move || -> Calling<'_, _> {
@@ -113,9 +125,9 @@ impl<L: Layer> Jobs for Through<L> {
                     Ok((all_or_nothing(settled)?, claims?))
                 })
             };
-            Box::pin(self.layer.around(Verb::Claim, call))
+            Box::pin(self.layer.around(Verb::SettleAndClaim, call))
         };
-        match self.layer.around(Verb::Settle, claim).await {
+        match self.layer.around(Verb::SettleAndClaim, claim).await {
             Ok((settled, claims)) => (each(n, Ok(settled)), Ok(claims)),
             Err(e) => (fail_all(n, &e), Err(e)),
         }
@@ -195,9 +207,19 @@ impl<L: Layer> Workers for Through<L> {
     }
 }
 
+impl<L: Layer> Notifier for Through<L> {
+    fn notify(&self, work: Vec<Work>) {
+        self.store.notify(work);
+    }
+
+    fn subscribe(&self, queues: Vec<QueueName>, kinds: Vec<Kind>) -> WorkSubscription {
+        self.store.subscribe(queues, kinds)
+    }
+}
+
 impl<L: Layer> Store for Through<L> {
-    fn wakeups(&self) -> &Wakeups {
-        self.store.wakeups()
+    fn notifications(&self) -> &Notifications {
+        self.store.notifications()
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -160,7 +160,7 @@ impl Walk {
             timeout: (dice.u8(0..3) == 0).then(|| Duration::from_secs(dice.u64(1..5))),
         };
         let wanted = if dice.u8(0..3) == 0 { dice.usize(0..3) } else { usize::MAX };
-        KnownKind { limits, wanted, ..KnownKind::from(kind) }
+        KnownKind::from(kind).limits(limits).wanted(wanted)
     }
 
     /// Repeats some worker's newest claim that brought jobs: each store must hand out what it handed out then.

@@ -13,9 +13,10 @@ use crate::upkeep;
 use crate::watch::Watcher;
 use crate::{
     Acted, Action, Answers, ArtifactName, Artifacts, Capabilities, Claim, Claims, Error, ErrorKind, Filter, Gone,
-    JobId, Kept, Label, Listed, Moved, NewJob, NewPause, Output, Page, Pause, Pushed, QueueName, QueueStats, Renewal,
-    Renewed, Rules, RulesChange, Settled, Settlement, Snapshot, Status, Store, Stored, Timestamp, Token, Upkeep,
-    UpkeepFailure, Wakeups, Watch, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, limits,
+    JobId, Kept, Kind, Label, Listed, Moved, NewJob, NewPause, Notifications, Output, Page, Pause, Pushed, QueueName,
+    QueueStats, Renewal, Renewed, Rules, RulesChange, Settled, Settlement, Snapshot, Status, Store, Stored, Timestamp,
+    Token, Upkeep, UpkeepFailure, Watch, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen,
+    limits,
 };
 
 /// The part of upkeep that deletes the artifacts of deleted jobs.
@@ -421,9 +422,21 @@ impl Backend {
         Ok(Stored::Artifact { name, content_type: output.content_type, bytes })
     }
 
-    /// Returns the bells that ring when there may be work, or news.
-    pub fn wakeups(&self) -> &Wakeups {
-        self.inner.store.wakeups()
+    /// Returns the notifications of this process.
+    pub fn notifications(&self) -> &Notifications {
+        self.inner.store.notifications()
+    }
+
+    /// Starts to receive notifications of jobs of these kinds in these queues, from other processes and from this one: see [`Notifier`](crate::Notifier).
+    pub fn subscribe_work(&self, queues: Vec<QueueName>, kinds: Vec<Kind>) -> WorkSubscription {
+        self.inner.store.subscribe(queues, kinds)
+    }
+
+    /// Tells other processes of work that this one was told of and has no room for any more.
+    pub(crate) fn pass_on(&self, work: Vec<Work>) {
+        if !work.is_empty() {
+            self.inner.store.notify(work);
+        }
     }
 
     /// Returns what the store is and promises.

@@ -56,7 +56,7 @@ pub mod store;
 pub mod backend;
 mod outage;
 pub mod artifact;
-pub mod wakeups;
+pub mod notifications;
 pub mod gather;
 pub mod connections;
 pub mod watch;
@@ -83,6 +83,9 @@ pub use job::{Idempotency, Job, NewJob, Reuse, Unique, UniqueScope};
 pub use memory::Memory;
 pub use middleware::Next;
 pub use name::{Kind, Label, QueueName};
+pub use notifications::{
+    CancelSubscription, News, NewsSubscription, Notices, Notifications, Watched, Work, WorkSubscription,
+};
 pub use observer::{Failed, Observer};
 pub use output::{Answer, Output, Stored};
 pub use payload::Payload;
@@ -93,10 +96,9 @@ pub use snapshot::{Snapshot, Status};
 pub use state::{Death, ExitStatus, Failure, FailureClass, Gone, Outcome, Reason, State};
 pub use store::{
     Acted, Action, Admission, Answers, Capabilities, Claim, Claimed, Claims, Cursor, Filter, HeldBack, HeldBackReason,
-    Instead, Jobs, Kept, KnownKind, Listed, Logs, Moved, NewPause, Page, Pause, Pushed, QueueState, QueueStats, Queues,
-    Reach, Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Store, Survives, Upkeep, UpkeepFailure,
-    WorkerNote, WorkerSeen, Workers, admit,
+    Instead, Jobs, Kept, KnownKind, Listed, Logs, Moved, NewPause, Notifier, Page, Pause, Pushed, QueueState,
+    QueueStats, Queues, Reach, Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Store, Survives,
+    Upkeep, UpkeepFailure, WorkerNote, WorkerSeen, Workers, admit,
 };
 pub use time::{BootTime, Clock, StepWatch, Timestamp, When, millis};
-pub use wakeups::{Ear, Wakeups};
 pub use watch::Watch;

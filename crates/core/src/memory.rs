@@ -12,17 +12,17 @@ use crate::state::{self, Event, Facts, Move};
 use crate::{
     Acted, Action, Admission, Answers, BootTime, Capabilities, Claim, Claimed, Claims, Cursor, Death, Error, Failure,
     FailureClass, Filter, Gone, Instead, JobId, Jobs, Kept, Kind, KindLimits, KnownKind, Label, Listed, Logs, Moved,
-    NewJob, Nonce, Outcome, Page, Progress, Pushed, QueueName, QueueState, QueueStats, Queues, Reach, Reason, Renewal,
-    Renewed, Reuse, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, State, Status, Store, Stored,
-    Survives, Timestamp, Token, Unique, UniqueScope, Upkeep, Wakeups, WorkerId, WorkerNote, WorkerSecret, WorkerSeen,
-    Workers, admit, limits, millis, name::cut,
+    NewJob, News, Nonce, Notifications, Notifier, Outcome, Page, Progress, Pushed, QueueName, QueueState, QueueStats,
+    Queues, Reach, Reason, Renewal, Renewed, Reuse, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, State,
+    Status, Store, Stored, Survives, Timestamp, Token, Unique, UniqueScope, Upkeep, Work, WorkSubscription, WorkerId,
+    WorkerNote, WorkerSecret, WorkerSeen, Workers, admit, limits, millis, name::cut,
 };
 
 /// A store in memory; it ends with its process.
 #[derive(Debug, Default)]
 pub struct Memory {
     settings: Settings,
-    wakeups: Wakeups,
+    notifications: Notifications,
     tables: Mutex<Tables>,
 }
 
@@ -163,9 +163,9 @@ impl Memory {
         {
             row.keep_until = row.keep_until.map(|until| holder.until.map_or(until, |held| held.max(until)));
         }
-        self.wakeups.ring_news();
+        self.notifications.notify_news(&News::of(row.job.id));
         if matches!(state, State::Ready | State::Scheduled) {
-            self.wakeups.ring_work();
+            let _ = self.notifications.notify_work(Work::new(row.job.queue.clone(), row.job.kind.clone(), 1)); // there are no others
         }
     }
 
@@ -196,12 +196,13 @@ impl Memory {
         }
         tables.last_seq += 1;
         let (seq, id) = (tables.last_seq, new.id);
+        let work = Work::new(new.queue.clone(), new.kind.clone(), 1);
         tables.hold_key(seq, &new.queue, new.unique.as_ref(), now);
         tables.kinds.entry(new.kind.clone()).or_insert(now);
         tables.queues.entry(new.queue.clone()).or_insert(Presence::NEVER);
         tables.by_id.insert(id, seq);
         tables.rows.insert(seq, Row::new(new, now));
-        self.wakeups.ring_work();
+        let _ = self.notifications.notify_work(work); // there is no other process
         Pushed::Created(id)
     }
 }
@@ -443,7 +444,7 @@ impl Jobs for Memory {
             row.lease = Some((renewal.token, BootTime { ms: boot.ms + millis(renewal.lease), ..boot }));
             if let Some(progress) = renewal.progress {
                 row.note(progress);
-                self.wakeups.ring_news();
+                self.notifications.notify_news(&News::of(renewal.id));
             }
             if row.job.cancel_asked { Renewed::CancelAsked } else { Renewed::Held }
         };
@@ -545,7 +546,7 @@ impl Jobs for Memory {
         }
         self.apply(&mut tables, seq, next, None);
         if next.facts.cancel_asked {
-            self.wakeups.ring_cancels();
+            self.notifications.notify_cancels();
         }
         Ok(Acted::Done(next.facts.state))
     }
@@ -589,7 +590,7 @@ impl Queues for Memory {
         }
         tables.queues.entry(queue.clone()).or_insert(Presence::NEVER);
         tables.rules.insert(queue, Rules { version: expected + 1, ..rules });
-        self.wakeups.ring_work();
+        self.notifications.notify_all_work();
         Ok(RulesChange::Changed(expected + 1))
     }
 }
@@ -632,9 +633,17 @@ impl Workers for Memory {
     }
 }
 
+impl Notifier for Memory {
+    fn notify(&self, _work: Vec<Work>) {} // there is no other process
+
+    fn subscribe(&self, queues: Vec<QueueName>, kinds: Vec<Kind>) -> WorkSubscription {
+        self.notifications.subscribe_work(queues, kinds)
+    }
+}
+
 impl Store for Memory {
-    fn wakeups(&self) -> &Wakeups {
-        &self.wakeups
+    fn notifications(&self) -> &Notifications {
+        &self.notifications
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -716,15 +725,21 @@ impl Tables {
 
     /// Picks the best ready jobs of a queue and starts them.
     fn pick(&mut self, store: &Memory, claim: &Claim, queue: &QueueName, claims: &mut Claims) {
-        let now = store.now();
         let ready = self.ready(queue, &claim.kinds);
         let alone = |seq: &i64| state::runs_alone(self.rows[seq].job.crashes);
-        let (alone, mut crowd): (Vec<i64>, Vec<i64>) = ready.into_iter().partition(alone);
+        let (alone, crowd): (Vec<i64>, Vec<i64>) = ready.into_iter().partition(alone);
         claims.alone_waits |= !alone.is_empty();
-        if claim.idle && claims.jobs.is_empty() && !alone.is_empty() {
-            crowd = alone;
+        // An idle worker is kept free for a job that must run alone, even while it wants none of its kind.
+        let goes_alone = claim.idle && claims.jobs.is_empty() && !alone.is_empty();
+        if !goes_alone || self.start_all(store, claim, alone, claims) {
+            self.start_all(store, claim, crowd, claims);
         }
-        for seq in crowd {
+    }
+
+    /// Starts those of these ready jobs that the claim wants; returns whether all of them are dead instead.
+    fn start_all(&mut self, store: &Memory, claim: &Claim, ready: Vec<i64>, claims: &mut Claims) -> bool {
+        let (now, all, before) = (store.now(), ready.len(), claims.buried.len());
+        for seq in ready {
             if claims.jobs.len() >= claim.limit || claims.is_alone() {
                 break;
             }
@@ -746,6 +761,7 @@ impl Tables {
             }
             claims.jobs.push(self.start(store, claim, known.limits, seq));
         }
+        claims.buried.len() - before == all
     }
 
     /// Hands a ready job to a worker.

@@ -4,7 +4,7 @@
 //! which checks limits, adds error context, and delays rescues after an outage; once for all stores.
 //!
 //! In reading order: [`jobs`] (the trait of the hot path and of single jobs), [`push`], [`claim`], [`settle`], [`upkeep`],
-//! [`moved`], [`list`], [`act`]; [`queues`] and [`rules`]; [`logs`]; [`workers`].
+//! [`moved`], [`list`], [`act`]; [`queues`] and [`rules`]; [`logs`]; [`workers`]; [`notifier`].
 //!
 //! [`Backend`]: crate::Backend
 
@@ -20,11 +20,12 @@ pub mod queues;
 pub mod rules;
 pub mod logs;
 pub mod workers;
+pub mod notifier;
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Clock, State, Timestamp, Wakeups, limits};
+use crate::{Clock, Notifications, State, Timestamp, limits};
 
 pub use act::{Acted, Action};
 pub use claim::{Claim, Claimed, Claims, HeldBack, HeldBackReason, KnownKind};
@@ -32,6 +33,7 @@ pub use jobs::{Answers, Jobs, each, fail_all, whole};
 pub use list::{Cursor, Filter, Listed, Page};
 pub use logs::Logs;
 pub use moved::Moved;
+pub use notifier::Notifier;
 pub use push::{Instead, Pushed};
 pub use queues::{QueueStats, Queues};
 pub use rules::{Admission, NewPause, Pause, QueueState, Rules, RulesChange, admit};
@@ -40,9 +42,9 @@ pub use upkeep::{Kept, Upkeep, UpkeepFailure};
 pub use workers::{WorkerNote, WorkerSeen, Workers};
 
 /// A database that keeps every job and is the only source of truth.
-pub trait Store: Jobs + Queues + Logs + Workers {
-    /// Returns the bells that ring when there may be work, or news.
-    fn wakeups(&self) -> &Wakeups;
+pub trait Store: Jobs + Queues + Logs + Workers + Notifier {
+    /// Returns the notifications of this process.
+    fn notifications(&self) -> &Notifications;
 
     /// Returns what this store is and promises.
     fn capabilities(&self) -> Capabilities;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-use crate::{JobId, Status, Store, limits};
+use crate::{JobId, News, Status, Store, limits};
 
 /// Changes that come faster than this are read together.
 const SPACING: Duration = Duration::from_millis(5);
@@ -91,7 +91,9 @@ impl Drop for Ends<'_> {
 /// One watch, which hears of reads that began after it did: what was read before may be older than what its maker has done.
 struct Watched {
     since: u64,
-    teller: watch::Sender<Seen>,
+    /// Whether a read began since then.
+    read: bool,
+    publisher: watch::Sender<Seen>,
 }
 
 impl Watcher {
@@ -101,9 +103,9 @@ impl Watcher {
 
     pub(crate) fn watch(&self, id: JobId) -> Watch {
         let mut jobs = self.hub.jobs();
-        let (teller, seen) = watch::channel(Seen::Nothing);
+        let (publisher, seen) = watch::channel(Seen::Nothing);
         let since = jobs.reads;
-        jobs.watched.entry(id).or_default().push(Watched { since, teller });
+        jobs.watched.entry(id).or_default().push(Watched { since, read: false, publisher });
         self.hub.added.notify_one();
         if !jobs.reading {
             jobs.reading = true;
@@ -121,9 +123,9 @@ impl Hub {
     /// Reads watched jobs with each news until nobody watches any more.
     async fn read(self: Arc<Self>) {
         let mut ends = Ends(Some(&self));
-        let mut news = self.store.wakeups().news();
-        while let Some((read, ids)) = self.watched() {
-            news.forget();
+        let mut news = self.store.notifications().subscribe_news();
+        let (mut about, mut look_at) = (News::All, tokio::time::Instant::now() + LOOK_ANYWAY);
+        while let Some((read, ids)) = self.watched(&about) {
             for batch in ids.chunks(limits::BATCH) {
                 match self.store.status(batch.to_vec()).await {
                     Ok(statuses) => self.tell(read, batch, statuses),
@@ -131,27 +133,41 @@ impl Hub {
                 }
             }
             tokio::time::sleep(SPACING).await;
-            tokio::select! {
-                () = news.heard() => {}
-                () = self.added.notified() => {}
-                () = tokio::time::sleep(LOOK_ANYWAY) => {}
+            about = tokio::select! {
+                news = news.recv() => news,
+                () = self.added.notified() => News::default(),
+                () = tokio::time::sleep_until(look_at) => News::All,
+            };
+            if about == News::All {
+                look_at = tokio::time::Instant::now() + LOOK_ANYWAY;
             }
         }
         ends.0 = None; // said already, under the lock; by now another may be reading
     }
 
-    /// Begins a read: returns its number and the jobs somebody still watches. With none, says under the same lock that reading
-    /// has ended.
-    fn watched(&self) -> Option<(u64, Vec<JobId>)> {
+    /// Begins a read: returns its number, and those of the jobs somebody still watches that the news are about, or that were not read
+    /// before. With nobody watching, says under the same lock that reading has ended.
+    fn watched(&self, news: &News) -> Option<(u64, Vec<JobId>)> {
         let mut jobs = self.jobs();
         jobs.watched.retain(|_, watches| {
-            watches.retain(|watched| watched.teller.receiver_count() > 0);
+            watches.retain(|watched| watched.publisher.receiver_count() > 0);
             !watches.is_empty()
         });
         jobs.reads += 1;
         let any = !jobs.watched.is_empty();
         jobs.reading = any;
-        any.then(|| (jobs.reads, jobs.watched.keys().copied().collect()))
+        let reads = jobs.reads;
+        let mut ids = Vec::new();
+        for (id, watches) in &mut jobs.watched {
+            let mut is_new = false;
+            for watched in watches {
+                is_new |= !std::mem::replace(&mut watched.read, true);
+            }
+            if is_new || news.is_about(id) {
+                ids.push(*id);
+            }
+        }
+        any.then_some((reads, ids))
     }
 
     fn tell(&self, read: u64, ids: &[JobId], statuses: Vec<Option<Status>>) {
@@ -159,7 +175,7 @@ impl Hub {
         for (id, status) in ids.iter().zip(statuses) {
             let new = status.map_or(Seen::Unknown, Seen::Status);
             for watched in jobs.watched.get(id).into_iter().flatten().filter(|watched| watched.since < read) {
-                watched.teller.send_if_modified(|seen| {
+                watched.publisher.send_if_modified(|seen| {
                     let changed = *seen != new;
                     seen.clone_from(&new);
                     changed

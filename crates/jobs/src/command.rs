@@ -76,7 +76,7 @@ const LAST_LINGER: Duration = Duration::from_secs(5);
 ///     .handle_kind("echo".parse()?, JobPolicy::default(), Command::new(["cat"]).handler())
 ///     .start()?;
 /// # let new = NewJob::new("default".parse()?, "echo".parse()?, Payload::parse("[1, 2]")?);
-/// # let Pushed::Created(id) = backend.push(vec![new]).await?[0] else { panic!() };
+/// # let Pushed::Created(id) = backend.push_one(new).await? else { panic!() };
 /// # let mut watch = backend.watch(id);
 /// # while !watch.next().await.unwrap().state.is_final() {}
 /// # let result = backend.job(id).await?.unwrap().result.expect("a result");

@@ -63,7 +63,7 @@ impl Harness {
     /// Moves the clock ahead: what was scheduled within that time is due.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
-        self.longshore.backend().wakeups().ring_work();
+        self.longshore.backend().notifications().notify_all_work();
     }
 
     /// Works off everything that is due now, retries that come due meanwhile included, and returns how many attempts were
@@ -74,7 +74,7 @@ impl Harness {
     /// If the worker cannot be started; or if jobs wait that it has no handler for, which would never end.
     pub async fn drain(&self, worker: Worker) -> u64 {
         let backend = self.longshore.backend();
-        let mut news = backend.wakeups().news();
+        let mut news = backend.notifications().subscribe_news();
         let running = worker.start().expect("the worker can be started");
         loop {
             news.forget();
@@ -84,7 +84,7 @@ impl Harness {
                 let _ = running.drain().await;
                 return report.settled;
             }
-            let heard = tokio::time::timeout(limits::LEASE, news.heard()).await;
+            let heard = tokio::time::timeout(limits::LEASE, news.recv()).await;
             assert!(
                 heard.is_ok(),
                 "nothing happens any more, and {waiting} jobs wait: is there a handler for each kind?"

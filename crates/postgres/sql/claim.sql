@@ -1,20 +1,21 @@
--- Hands out ready jobs of some queues; see `claim` in core/src/store.rs.
+-- Hands out ready jobs of some queues; see `claim` in core/src/store.rs. Where it finds fewer than are wanted, the process waits from now on.
 -- In:  who asks, under which lock (see release.sql) and nonce; queues in the order they are looked at; kinds that are wanted; how many
 --      of each at most, the attempts and the time-out that each grants, in arrays that may be empty where nothing is said of any kind;
 --      kinds that are known, but not wanted now; most jobs; for how long, in ms; whether the worker is idle; the level of rules that
 --      the program knows; the random bits of the tokens; whether to note that these queues have workers who know these kinds; how far
---      tests moved the wall clock, and that of leases; how long dead jobs are kept
+--      tests moved the wall clock, and that of leases; how long dead jobs are kept; what the process is called where it waits for work, NULL: it does not listen
 -- Out: the jobs, best first in the order of their numbers; then, but not for a repeat, one row without an id: whether the worker
 --      was released, in how many milliseconds to look again, whether a job waits that must run alone, whether other jobs moved, which
---      queues were held back, why and for how long, and which jobs were buried, see happen_alike
+--      queues were held back, why and for how long, which jobs were buried, see happen_alike, whether the worker has begun to wait, and which
+--      jobs became ready: queue, kind, how many
 CREATE FUNCTION longshore.claim(
     p_worker uuid, p_lock bigint, p_nonce bigint, p_queues text[], p_kinds text[], p_wanted integer[], p_attempts smallint[],
     p_timeouts integer[], p_others text[], p_limit integer, p_lease bigint, p_idle boolean, p_rules_level integer, p_bits bigint,
-    p_note boolean, p_shift bigint, p_lease_shift bigint, p_keep_dead bigint
+    p_note boolean, p_shift bigint, p_lease_shift bigint, p_keep_dead bigint, p_process text
 ) RETURNS TABLE (
     id uuid, token_number bigint, token_bits bigint, queue text, kind text, key text, payload text, attempt smallint,
     max_attempts smallint, crashes smallint, timeout_ms integer, outages smallint, outage_for bigint, waited bigint, released boolean,
-    look_again bigint, alone_waits boolean, stirred boolean, held_back jsonb, buried jsonb
+    look_again bigint, alone_waits boolean, stirred boolean, held_back jsonb, buried jsonb, waits_anew boolean, woken jsonb
 ) LANGUAGE plpgsql /* steady, and bare */ AS $$
 #variable_conflict use_column
 DECLARE
@@ -36,6 +37,9 @@ DECLARE
     v_late     jsonb;
     v_buried   jsonb := '[]';
     v_held     jsonb := '[]';
+    v_woken    jsonb := '[]';       -- what became ready
+    v_woke     jsonb;
+    v_open     text[] := '{}';      -- queues that are not held back
     v_left     integer[] := p_wanted; -- how many more of each kind; empty: no bound
     v_place    integer;
     v_kinds    text[];
@@ -64,9 +68,9 @@ BEGIN
         )
         UPDATE longshore.running j SET lease_until = v_until FROM held h
         WHERE j.id = ANY (ARRAY[h.id]) AND j.worker = p_worker AND j.token_number >= v_known.first_claim
-        RETURNING j.id, j.token_number, j.token_bits, j.queue, j.kind, j.key, j.payload, j.attempt, j.granted_attempts, j.crashes,
+        RETURNING j.id, j.token_number, j.token_bits, j.queue, j.kind, j.key, coalesce(j.payload, longshore.large_payload(j.id)), j.attempt, j.granted_attempts, j.crashes,
                   j.granted_timeout_ms, j.outages, coalesce(v_now - j.outage_since, 0), j.started_at - j.run_at,
-                  NULL::boolean, NULL::bigint, NULL::boolean, NULL::boolean, NULL::jsonb, NULL::jsonb;
+                  NULL::boolean, NULL::bigint, NULL::boolean, NULL::boolean, NULL::jsonb, NULL::jsonb, NULL::boolean, NULL::jsonb;
         RETURN;
     END IF;
     IF p_note THEN
@@ -91,9 +95,10 @@ BEGIN
             )
             SELECT coalesce(longshore.moved(
                 array_agg(g.queue), array_agg(g.kind), array_agg(g.key), array_agg(0::smallint), array_agg(1::smallint), array_agg(g.n)
-            ), false) INTO v_promoted
+            ), false), jsonb_agg(jsonb_build_object('queue', g.queue, 'kind', g.kind, 'jobs', g.n)) INTO v_promoted, v_woke
             FROM (SELECT queue, kind, key, count(*) AS n FROM promoted GROUP BY queue, kind, key) g;
             v_stirred := v_promoted OR v_stirred;
+            v_woken := v_woken || coalesce(v_woke, '[]');
             v_look.suspects := v_look.suspects OR v_promoted; -- perhaps; it is asked more closely below
             v_look.due := (SELECT j.run_at FROM longshore.waiting j WHERE j.state = 0 AND j.queue = v_queue ORDER BY j.run_at LIMIT 1);
         END IF;
@@ -103,6 +108,7 @@ BEGIN
             v_held := v_held || jsonb_build_object('queue', v_queue, 'why', v_look.why, 'until', v_look.until - v_now);
         END IF;
         CONTINUE WHEN v_look.most = 0;
+        v_open := v_open || v_queue;
 
         v_alone := v_look.suspects AND EXISTS (
             SELECT 1 FROM unnest(p_kinds || p_others) AS k (kind) CROSS JOIN LATERAL (
@@ -172,7 +178,7 @@ BEGIN
             SELECT t.* FROM taken t CROSS JOIN counted c -- which is one row
             LOOP
                 id := v_row.id; token_number := v_row.token_number; token_bits := v_row.token_bits; queue := v_row.queue;
-                kind := v_row.kind; key := v_row.key; payload := v_row.payload; attempt := v_row.attempt;
+                kind := v_row.kind; key := v_row.key; payload := coalesce(v_row.payload, longshore.large_payload(v_row.id)); attempt := v_row.attempt;
                 max_attempts := v_row.granted_attempts; crashes := v_row.crashes; timeout_ms := v_row.granted_timeout_ms;
                 outages := v_row.outages; outage_for := coalesce(v_now - v_row.outage_since, 0); waited := v_now - v_row.run_at;
                 RETURN NEXT;
@@ -207,13 +213,24 @@ BEGIN
         INSERT INTO longshore.worker AS w (id, nonce, first_claim, released, seen) VALUES (p_worker, p_nonce, v_first, false, v_now)
         ON CONFLICT (id) DO UPDATE SET nonce = excluded.nonce, first_claim = excluded.first_claim, seen = excluded.seen;
     END IF;
+    -- Whoever waits is told of the next job.
+    waits_anew := v_taken < p_limit AND NOT v_solo AND v_open <> '{}' AND longshore.wait_for_work(
+        p_worker, p_process, v_open,
+        CASE WHEN v_left = '{}' THEN p_kinds ELSE ARRAY(SELECT k.kind FROM unnest(p_kinds, v_left) AS k (kind, n) WHERE k.n > 0) END, v_clock);
     id := NULL; token_number := NULL; token_bits := NULL; queue := NULL; kind := NULL; key := NULL; payload := NULL; -- it is no job
     look_again := CASE WHEN v_again IS NOT NULL THEN greatest(v_again - v_now, 0) END;
     alone_waits := v_waits;
     stirred := v_stirred OR v_buried <> '[]';
     held_back := nullif(v_held, '[]');
     buried := nullif(v_buried, '[]');
+    woken := nullif(v_woken, '[]');
     RETURN NEXT;
+END $$;
+
+-- Returns the payload of a job where that is large.
+CREATE FUNCTION longshore.large_payload(p_id uuid) RETURNS text LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (SELECT p.text FROM longshore.payload p WHERE p.job = p_id);
 END $$;
 
 -- Buries jobs that missed their deadline, as far as they come before the best that did not.

@@ -22,7 +22,7 @@
 --              push with that idempotency key made this job
 --
 -- Workers hear of the job by looking, at most a few seconds later; at once, if somebody calls longshore.ring() after the commit.
-CREATE FUNCTION longshore.push(
+CREATE OR REPLACE FUNCTION longshore.push(
     kind text, payload text DEFAULT '{}', queue text DEFAULT 'default', priority integer DEFAULT 0,
     run_at timestamptz DEFAULT NULL, delay interval DEFAULT NULL, max_attempts integer DEFAULT NULL,
     timeout interval DEFAULT NULL, deadline timestamptz DEFAULT NULL, key text DEFAULT NULL,
@@ -80,8 +80,9 @@ BEGIN
         END IF;
     END IF;
     IF idempotency_key IS NOT NULL THEN
+        -- Of the limits as version 1 wrote them, so that a repeat is known after the upgrade.
         v_fingerprint := sha256(convert_to(jsonb_build_array(
-            kind, payload, priority, run_at, delay, max_attempts, timeout, deadline, key, unique_key, unique_scope, reuse_key,
+            kind, payload, priority, run_at, delay, coalesce(max_attempts, 20), coalesce(timeout, '30 minutes'), deadline, key, unique_key, unique_scope, reuse_key,
             reuse_within, alias, tags)::text, 'UTF8'));
     END IF;
 
@@ -104,7 +105,7 @@ COMMENT ON FUNCTION longshore.push IS 'Pushes one job of longshore inside the op
 
 -- Wakes workers at once. Call it after the commit, never inside the transaction that pushes: to notify takes a lock of the whole
 -- database until that ends.
-CREATE FUNCTION longshore.ring() RETURNS void LANGUAGE sql
+CREATE OR REPLACE FUNCTION longshore.ring() RETURNS void LANGUAGE sql
 AS $$
     SELECT pg_notify('longshore:' || n.nspname, 'w')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = 'longshore.waiting'::regclass

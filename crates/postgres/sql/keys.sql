@@ -50,6 +50,7 @@ DECLARE
     v_asked   boolean := false;     -- nobody has asked with this idempotency key: the answer is to be kept
     v_earlier longshore.idempotency;
     v_key     record;
+    v_how     smallint;
 BEGIN
     WHILE p_idempotency_key IS NOT NULL LOOP
         INSERT INTO longshore.idempotency (queue, key, fingerprint, job, instead, until)
@@ -91,6 +92,7 @@ BEGIN
     IF v_asked AND other = p_id AND longshore.is_known(p_id) THEN
         DELETE FROM longshore.idempotency WHERE queue = p_queue AND key = p_idempotency_key;
     ELSIF v_asked AND other IS NOT NULL THEN
-        UPDATE longshore.idempotency a SET job = other, instead = stand_back.instead WHERE a.queue = p_queue AND a.key = p_idempotency_key;
+        v_how := instead;
+        UPDATE longshore.idempotency a SET job = other, instead = v_how WHERE a.queue = p_queue AND a.key = p_idempotency_key;
     END IF;
 END $$;

@@ -60,7 +60,7 @@ BEGIN
         INSERT INTO longshore.waiting (
             seq, id, queue, kind, payload, rank, state, run_at, created_at, max_attempts, timeout_ms, deadline, key, tags, alias,
             unique_key, unique_scope, reuse_key, reuse_ms)
-        SELECT n.seq, n.id, n.queue, n.kind, n.payload, coalesce(n.rank, 0), (n.due <= v_now)::integer, greatest(n.due, v_now), v_now,
+        SELECT n.seq, n.id, n.queue, n.kind, CASE WHEN octet_length(n.payload) <= 1024 THEN n.payload END, coalesce(n.rank, 0), (n.due <= v_now)::integer, greatest(n.due, v_now), v_now,
                n.max_attempts, n.timeout_ms, coalesce(v_now + n.deadline_in, n.deadline), n.key, n.tags::jsonb, n.alias,
                n.unique_key, n.unique_scope, n.reuse_key, n.reuse_ms
         FROM (
@@ -73,7 +73,11 @@ BEGIN
         ) n
         ORDER BY n.id, n.seq
         ON CONFLICT (id) DO NOTHING
-        RETURNING id, queue, kind, key, state
+        RETURNING id, queue, kind, key, state, seq, tags
+    ), tagged AS (
+        INSERT INTO longshore.job_tag (tag, seq)
+        SELECT t.tag, i.seq FROM inserted i CROSS JOIN LATERAL longshore.tags_of(i.tags) AS t (tag)
+        ON CONFLICT DO NOTHING
     ), counted AS (
         SELECT longshore.moved(array_agg(g.queue), array_agg(g.kind), array_agg(g.key), array_agg(NULL::smallint), array_agg(g.state),
                                array_agg(g.n)) AS done
@@ -89,12 +93,25 @@ BEGIN
         ELSIF v_known <> '{}' THEN
             WITH undone AS (
                 DELETE FROM longshore.waiting j USING unnest(v_known) AS f (id) WHERE j.id = ANY (ARRAY[f.id])
-                RETURNING j.queue, j.kind, j.key, j.state
+                RETURNING j.queue, j.kind, j.key, j.state, j.seq, j.tags
+            ), its AS MATERIALIZED (
+                SELECT t.tag, u.seq FROM undone u CROSS JOIN LATERAL longshore.tags_of(u.tags) AS t (tag)
+            ), untagged AS (
+                DELETE FROM longshore.job_tag t USING its WHERE t.tag = ANY (ARRAY[its.tag]) AND t.seq = ANY (ARRAY[its.seq])
             )
             SELECT longshore.moved(array_agg(queue), array_agg(kind), array_agg(key), array_agg(state), array_agg(NULL::smallint),
                                    array_agg(1::bigint)) INTO v_counted
             FROM undone;
         END IF;
+    END IF;
+
+    -- Only now: a payload that was there before may be one that a deletion was taking away. Nobody else pushes or deletes these jobs.
+    IF (SELECT max(octet_length(n.text)) FROM unnest(p_payloads) AS n (text)) > 1024 THEN
+        INSERT INTO longshore.payload (job, text)
+        SELECT DISTINCT ON (n.id) n.id, n.text FROM unnest(p_ids, p_payloads) WITH ORDINALITY AS n (id, text, place)
+        WHERE octet_length(n.text) > 1024 AND n.id = ANY (v_inserted) AND n.id <> ALL (v_known)
+        ORDER BY n.id, n.place
+        ON CONFLICT (job) DO UPDATE SET text = excluded.text;
     END IF;
 END $$;
 

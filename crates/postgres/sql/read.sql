@@ -54,16 +54,23 @@ BEGIN
                AND coalesce(every.key = p_key, p_key IS NULL) AS fits
         FROM (
             (SELECT j.seq, j.queue, j.kind, j.state, j.tags, j.key FROM longshore.waiting j
-             WHERE j.seq < p_end AND coalesce(p_state < 2, true) ORDER BY j.seq DESC LIMIT v_scan + 1)
+             WHERE j.seq < p_end AND coalesce(p_state < 2, true) AND p_tag IS NULL ORDER BY j.seq DESC LIMIT v_scan + 1)
             UNION ALL
             (SELECT j.seq, j.queue, j.kind, 2::smallint, j.tags, j.key FROM longshore.running j
-             WHERE j.seq < p_end AND coalesce(p_state = 2, true) ORDER BY j.seq DESC LIMIT v_scan + 1)
+             WHERE j.seq < p_end AND coalesce(p_state = 2, true) AND p_tag IS NULL ORDER BY j.seq DESC LIMIT v_scan + 1)
             UNION ALL
             (SELECT h.seq, h.queue, h.kind, h.state, h.tags, h.key FROM longshore.history h
-             WHERE h.seq < p_end AND coalesce(p_state > 2 AND p_state <> 4, true) ORDER BY h.seq DESC LIMIT v_scan + 1)
+             WHERE h.seq < p_end AND coalesce(p_state > 2 AND p_state <> 4, true) AND p_tag IS NULL ORDER BY h.seq DESC LIMIT v_scan + 1)
             UNION ALL -- the few that are dead, by an index of their own
             (SELECT h.seq, h.queue, h.kind, h.state, h.tags, h.key FROM longshore.history h
-             WHERE h.state = 4 AND h.seq < p_end AND p_state = 4 ORDER BY h.seq DESC LIMIT v_scan + 1)
+             WHERE h.state = 4 AND h.seq < p_end AND p_state = 4 AND p_tag IS NULL ORDER BY h.seq DESC LIMIT v_scan + 1)
+            UNION ALL -- those with a tag, by its index
+            (SELECT t.seq, j.queue, j.kind, j.state, j.tags, j.key FROM (
+                SELECT t.seq FROM longshore.job_tag t WHERE t.tag = p_tag AND t.seq < p_end ORDER BY t.seq DESC LIMIT v_scan + 1
+             ) t LEFT JOIN LATERAL (
+                SELECT j.queue, j.kind, j.state, j.tags, j.key FROM longshore.live j WHERE j.seq = t.seq
+                UNION ALL SELECT h.queue, h.kind, h.state, h.tags, h.key FROM longshore.history h WHERE h.seq = t.seq LIMIT 1
+             ) j ON true)
         ) every
         ORDER BY every.seq DESC
     LOOP

@@ -148,6 +148,12 @@ BEGIN
         WHERE g.unique_key IS NOT NULL AND u.queue = ANY (ARRAY[held.queue]) AND u.key = ANY (ARRAY[held.key])
     ), logs AS (
         DELETE FROM longshore.log l USING gone g WHERE l.job = ANY (ARRAY[g.id])
+    ), payloads AS (
+        DELETE FROM longshore.payload p USING gone g WHERE p.job = ANY (ARRAY[g.id])
+    ), its AS MATERIALIZED (
+        SELECT t.tag, g.seq FROM gone g CROSS JOIN LATERAL longshore.tags_of(g.tags) AS t (tag)
+    ), untagged AS (
+        DELETE FROM longshore.job_tag t USING its WHERE t.tag = ANY (ARRAY[its.tag]) AND t.seq = ANY (ARRAY[its.seq])
     ), counted AS MATERIALIZED (
         SELECT longshore.moved(array_agg(m.queue), array_agg(m.kind), array_agg(m.key), array_agg(m.state), array_agg(NULL::smallint),
                                array_agg(m.n)) AS done
@@ -202,6 +208,8 @@ BEGIN
         LIMIT p_limit FOR UPDATE SKIP LOCKED));
     GET DIAGNOSTICS v_rows = ROW_COUNT;
     more := more OR v_rows >= p_limit;
+    DELETE FROM longshore.waiter w WHERE w.worker = ANY (ARRAY(
+        SELECT w.worker FROM longshore.waiter w WHERE w.seen < longshore.clock() - 3600000 LIMIT p_limit FOR UPDATE SKIP LOCKED));
 END $$;
 
 -- Forgets answers to pushes whose time is over; those whose job is still known are looked at again an hour later.

@@ -14,6 +14,7 @@ END $$;
 CREATE FUNCTION longshore.forget_worker(p_id uuid) RETURNS void LANGUAGE plpgsql /* steady */ AS $$
 BEGIN
     DELETE FROM longshore.worker_note w WHERE w.id = p_id;
+    DELETE FROM longshore.waiter w WHERE w.worker = p_id;
 END $$;
 
 -- In:  the worker to go on after, NULL: from the first; how many

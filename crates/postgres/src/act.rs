@@ -1,11 +1,10 @@
 //! What a person asks of a job.
 
-use longshore_core::{Acted, Action, Error, ErrorKind, JobId, State, Token};
+use longshore_core::{Acted, Action, Error, ErrorKind, JobId, News, Notices, State, Token};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::Postgres;
-use crate::bells::Rings;
 use crate::error;
 use crate::push::uuid;
 use crate::read::state;
@@ -41,9 +40,14 @@ pub(crate) async fn act(store: &Postgres, id: JobId, action: Action) -> Result<A
         (answer, ..) => return Err(Error::new(ErrorKind::Corrupt, format!("an act was answered `{answer}`"))),
     };
     if let Acted::Done(state) = acted {
-        let moved = action != Action::Delete;
         let cancels = action == Action::Cancel && state == State::Running;
-        store.bells.ring(Rings { news: moved, work: action == Action::Retry, cancels });
+        let news = if action == Action::Delete { News::default() } else { News::of(id) };
+        let mut notices = Notices::of_news(news);
+        notices.cancels = cancels;
+        store.publisher.tell(notices);
+        if action == Action::Retry {
+            store.publisher.tell_handed_back(vec![id]);
+        }
     }
     Ok(acted)
 }

@@ -5,22 +5,21 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Claimed, Claims, Error, ErrorKind, HeldBack, HeldBackReason, JobId, Kind, KnownKind, Moved, Outcome,
-    Payload, QueueName, Reason, Settlement, State, Timestamp, Token, millis,
+    Claim, Claimed, Claims, Error, ErrorKind, HeldBack, HeldBackReason, JobId, Kind, KnownKind, Moved, News, Notices,
+    Outcome, Payload, QueueName, Reason, Settlement, State, Timestamp, Token, Work, millis,
 };
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, Type};
 use uuid::Uuid;
 
-use crate::bells::Rings;
 use crate::pool::{Param, Statement};
 use crate::push::{attempts, bounded, column, timeout_ms};
 use crate::read::moved;
 use crate::{Postgres, settle};
 
 const CLAIM: &str = "SELECT * FROM longshore.claim(
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
 
 /// Looks of workers are noted at most this often.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
@@ -83,6 +82,8 @@ pub(crate) struct Ask {
     shift: i64,
     lease_shift: i64,
     keep_dead: i64,
+    /// `None` where this process does not listen.
+    process: Option<String>,
 }
 
 /// What the rows of a claim say.
@@ -92,6 +93,10 @@ struct Answer {
     unfit: Vec<Unfit>,
     /// Whether jobs became ready or were buried.
     stirred: bool,
+    /// Whether the worker has begun to wait for work.
+    waits_anew: bool,
+    /// Jobs that became ready.
+    woken: Vec<Work>,
 }
 
 /// A job whose row makes no sense, and the settlement that buries it.
@@ -129,11 +134,12 @@ impl Ask {
             shift,
             lease_shift,
             keep_dead: store.keep_dead(),
+            process: store.publisher.process().map(str::to_owned),
             claim,
         }
     }
 
-    pub(crate) fn params(&self) -> [Param<'_>; 18] {
+    pub(crate) fn params(&self) -> [Param<'_>; 19] {
         [
             (&self.worker, Type::UUID),
             (&self.lock, Type::INT8),
@@ -153,6 +159,7 @@ impl Ask {
             (&self.shift, Type::INT8),
             (&self.lease_shift, Type::INT8),
             (&self.keep_dead, Type::INT8),
+            (&self.process, Type::TEXT),
         ]
     }
 
@@ -166,8 +173,16 @@ impl Ask {
             store.noted.note(&self.claim, self.now);
         }
         store.vacuum.note_claimed(&store.pool, rows.len());
-        let Answer { mut claims, unfit, stirred } = self.read(rows)?;
-        store.bells.ring(Rings { news: stirred || !claims.jobs.is_empty(), ..Rings::default() });
+        let Answer { mut claims, unfit, stirred, waits_anew, woken } = self.read(rows)?;
+        let mut news = if stirred { News::All } else { News::default() };
+        news.add_all(claims.jobs.iter().map(|job| job.id));
+        let mut notices = Notices::of_news(news);
+        notices.work = left_over(woken, &claims.jobs);
+        store.publisher.tell(notices);
+        if waits_anew {
+            // Once more: others were told of what was pushed meanwhile, or nobody.
+            store.publisher.notifications().notify_all_work();
+        }
         let (unfit, settlements): (Vec<_>, Vec<_>) =
             unfit.into_iter().map(|Unfit { moved, settlement }| (moved, settlement)).unzip();
         for (moved, settled) in unfit.into_iter().zip(settle::settle(store, settlements).await) {
@@ -182,7 +197,7 @@ impl Ask {
 
     /// Reads what was handed out; jobs whose rows make no sense are to be buried instead.
     fn read(&self, rows: &[Row]) -> Result<Answer, Error> {
-        let Answer { mut claims, mut unfit, mut stirred } = Answer::default();
+        let Answer { mut claims, mut unfit, mut stirred, mut waits_anew, mut woken } = Answer::default();
         for row in rows {
             let (id, number, bits): (Option<Uuid>, Option<i64>, Option<i64>) =
                 (get(row, 0)?, get(row, 1)?, get(row, 2)?);
@@ -209,9 +224,11 @@ impl Ask {
             stirred = get::<Option<bool>>(row, 17)?.unwrap_or_default();
             claims.held_back = self.held_back(get(row, 18)?);
             claims.buried = moved(get(row, 19)?);
+            waits_anew = get::<Option<bool>>(row, 20)?.unwrap_or_default();
+            woken = read_woken(get(row, 21)?);
         }
         claims.jobs.sort_by_key(|job| job.token.number);
-        Ok(Answer { claims, unfit, stirred })
+        Ok(Answer { claims, unfit, stirred, waits_anew, woken })
     }
 
     fn read_claimed(&self, row: &Row, id: JobId, token: Token) -> Result<Claimed, Error> {
@@ -271,10 +288,29 @@ impl Ask {
                 "paused" => HeldBackReason::Paused,
                 _ => HeldBackReason::UnknownRule,
             };
-            Some(HeldBack { queue: queue.clone(), why, until: held["until"].as_i64().map(duration) })
+            Some(HeldBack::new(queue.clone(), why, held["until"].as_i64().map(duration)))
         };
         queues.iter().filter_map(read).collect()
     }
+}
+
+/// Reads which jobs became ready.
+fn read_woken(woken: Option<Value>) -> Vec<Work> {
+    let read = |work: &Value| {
+        let (queue, kind) = (work["queue"].as_str()?.parse().ok()?, work["kind"].as_str()?.parse().ok()?);
+        Some(Work::new(queue, kind, usize::try_from(work["jobs"].as_u64()?).ok()?))
+    };
+    woken.iter().flat_map(|woken| woken.as_array().into_iter().flatten()).filter_map(read).collect()
+}
+
+/// Returns what became ready and was not claimed along with it.
+fn left_over(mut woken: Vec<Work>, claimed: &[Claimed]) -> Vec<Work> {
+    for work in &mut woken {
+        let taken = claimed.iter().filter(|job| job.queue == work.queue && job.kind == work.kind).count();
+        work.jobs = work.jobs.saturating_sub(taken);
+    }
+    woken.retain(|work| work.jobs > 0);
+    woken
 }
 
 fn get<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T, Error> {

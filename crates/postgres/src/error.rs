@@ -48,6 +48,7 @@ pub(crate) fn of_connecting(error: tokio_postgres::Error) -> Error {
 fn kind(code: &SqlState) -> ErrorKind {
     match *code {
         SqlState::DISK_FULL => ErrorKind::Full,
+        SqlState::UNDEFINED_FUNCTION => ErrorKind::Unavailable, // see `words`
         SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => ErrorKind::Corrupt,
         SqlState::INVALID_PASSWORD
         | SqlState::INVALID_AUTHORIZATION_SPECIFICATION
@@ -65,6 +66,12 @@ fn kind(code: &SqlState) -> ErrorKind {
 
 /// Returns what the server says, with its hint.
 pub(crate) fn words(db: &DbError) -> String {
+    if *db.code() == SqlState::UNDEFINED_FUNCTION {
+        return format!(
+            "{}: a newer longshore has upgraded the schema, or somebody has dropped its functions; update and restart this program",
+            db.message()
+        );
+    }
     let hint = db.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
     format!("{}{hint}", db.message())
 }

@@ -7,7 +7,7 @@
 //! - A pushed job survives what the server's commit does; `synchronous_commit=off` and `fsync=off` are refused ([`Postgres::open`]).
 //! - Pushes of many callers go together ([`Gather`]); [`Postgres::push_in`] pushes inside the caller's own
 //!   transaction, and the SQL function `longshore.push` (`sql/enqueue.sql`) does so for every other language.
-//! - LISTEN and NOTIFY wake other processes at once (`bells.rs`), never inside a transaction that pushes; behind a pooler processes
+//! - LISTEN and NOTIFY wake other processes at once (`notify.rs`), never inside a transaction that pushes; behind a pooler processes
 //!   look by themselves.
 //! - Leases and schedules go by the server's clock alone.
 //!
@@ -33,9 +33,9 @@
 
 mod act;
 mod artifact;
-mod bells;
 mod claim;
 mod error;
+mod notify;
 mod open;
 mod pool;
 mod push;
@@ -55,17 +55,21 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use longshore_core::{
-    Acted, Action, Answers, Capabilities, Claim, Claims, Error, Filter, Gather, Gone, JobId, Jobs, Kept, Label, Listed,
-    Logs, Moved, NewJob, Page, Pushed, QueueName, QueueStats, Queues, Reach, Renewal, Renewed, Rules, RulesChange,
-    Settings, Settled, Settlement, Snapshot, Status, StepWatch, Store, Timestamp, Token, Upkeep, Wakeups, WorkerId,
-    WorkerNote, WorkerSecret, WorkerSeen, Workers, limits, millis, store::each,
+    Acted, Action, Answers, Capabilities, Claim, Claims, Error, Filter, Gather, Gone, JobId, Jobs, Kept, Kind, Label,
+    Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues, Reach, Renewal,
+    Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status, StepWatch, Store, Timestamp, Token,
+    Upkeep, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers, limits, millis,
+    store::each,
 };
 
 pub use artifact::ArtifactTable;
 pub use tokio_postgres;
 pub use transaction::PushedIn;
 
-use bells::{Bells, Listener};
+#[doc(hidden)]
+pub use schema::{in_sql, next_version};
+
+use notify::{Listener, Publisher};
 use open::Found;
 use pool::Pool;
 use url::Url;
@@ -105,7 +109,7 @@ impl Options {
 pub struct Postgres {
     pool: Pool,
     pushes: Gather<NewJob, Pushed>,
-    bells: Bells,
+    publisher: Publisher,
     _listener: Option<Listener>,
     settings: Settings,
     found: Found,
@@ -140,7 +144,7 @@ impl Postgres {
     /// # Errors
     ///
     /// If the URL is wrong; the server cannot be reached, refuses us, is older than 13, or is set up so that it would lose jobs: the
-    /// message says how to put that right; or if the schema is that of a newer longshore.
+    /// message says how to put that right; or if the schema is incomplete, or does not admit this version any more.
     ///
     /// # Panics
     ///
@@ -157,21 +161,20 @@ impl Postgres {
             Ok((pool, found, steps))
         };
         let (pool, found, steps) = open.await.map_err(|e: Error| e.context(tried))?;
-        let wakeups = Wakeups::default();
-        let (bells, listener) = if pool.url().listen && !pool.is_pooled() {
-            let (bells, listener) = Bells::across(wakeups, pool.clone());
-            (bells, Some(listener))
+        let (publisher, listener) = if pool.url().listen && !pool.is_pooled() {
+            let (publisher, listener) = Publisher::across(pool.clone());
+            (publisher, Some(listener))
         } else {
-            (Bells::alone(wakeups), None)
+            (Publisher::alone(), None)
         };
         let settings = options.settings;
-        let (pushing, ringing, clock) = (pool.clone(), bells.clone(), settings.clock.clone());
-        let push = move |jobs| push::push(pushing.clone(), ringing.clone(), clock.shift().0, jobs);
+        let (pushing, telling, clock) = (pool.clone(), publisher.clone(), settings.clock.clone());
+        let push = move |jobs| push::push(pushing.clone(), telling.clone(), clock.shift().0, jobs);
         let pushes = Gather::new(limits::BATCH, PUSHES_AT_ONCE, push);
         Ok(Postgres {
             pool,
             pushes,
-            bells,
+            publisher,
             _listener: listener,
             settings,
             found,
@@ -298,9 +301,19 @@ impl Workers for Postgres {
     }
 }
 
+impl Notifier for Postgres {
+    fn notify(&self, work: Vec<Work>) {
+        self.publisher.tell_others(work);
+    }
+
+    fn subscribe(&self, queues: Vec<QueueName>, kinds: Vec<Kind>) -> WorkSubscription {
+        self.publisher.notifications().subscribe_work(queues, kinds)
+    }
+}
+
 impl Store for Postgres {
-    fn wakeups(&self) -> &Wakeups {
-        self.bells.wakeups()
+    fn notifications(&self) -> &Notifications {
+        self.publisher.notifications()
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -1,5 +1,7 @@
 //! Opening: who is there, and whether it keeps what it promises. A server that would lose jobs is refused, with the way to put it right.
 
+use std::time::Duration;
+
 use longshore_core::{Error, ErrorKind, Survives};
 use tokio::time::Instant;
 use tokio_postgres::Client;
@@ -38,21 +40,21 @@ struct Setting {
     source: String,
 }
 
+/// How long an upgrade of the schema may take: longer than any we know of.
+const MIGRATION: Duration = Duration::from_secs(3600);
+
 /// Connects for the first time, looks at the server and makes sure that the schema is there and up to date.
 pub(crate) async fn open(pool: &Pool) -> Result<Found, Error> {
     let client = pool.connect(Instant::now() + pool.patience()).await?;
-    let opening = async {
-        let (greeting, is_there) = greet(pool, &client).await?;
-        let survives = greeting.check(pool.url().accept)?;
-        schema::migrate(pool, &client, is_there).await?;
-        Ok(Found { version: greeting.version, survives })
-    };
-    // Generous: others may be making the schema, and this waits for them.
-    let opened = tokio::time::timeout(pool.patience() * 4, opening).await;
-    let found =
-        opened.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "the server did not answer in time")))?;
+    let greeted = tokio::time::timeout(pool.patience() * 4, greet(pool, &client)).await;
+    let no_answer = || Error::new(ErrorKind::Unavailable, "the server did not answer in time");
+    let (greeting, is_there) = greeted.unwrap_or_else(|_| Err(no_answer()))?;
+    let survives = greeting.check(pool.url().accept)?;
+    // Others may be making or upgrading the schema, and this waits for them.
+    let migrated = tokio::time::timeout(MIGRATION, schema::migrate(pool, &client, is_there)).await;
+    migrated.unwrap_or_else(|_| Err(no_answer()))?;
     pool.keep(client);
-    Ok(found)
+    Ok(Found { version: greeting.version, survives })
 }
 
 async fn greet(pool: &Pool, client: &Client) -> Result<(Greeting, bool), Error> {

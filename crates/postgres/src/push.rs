@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use longshore_core::{Error, ErrorKind, Instead, JobId, Label, NewJob, Pushed, UniqueScope, When, millis};
+use longshore_core::{Error, ErrorKind, Instead, JobId, Label, NewJob, Notices, Pushed, UniqueScope, When, millis};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use crate::bells::{Bells, Rings};
+use crate::notify::Publisher;
 use crate::pool::{Param, Pool, Statement};
 
 /// The statement; the columns are its parameters.
@@ -19,20 +19,29 @@ const PUSH_IN: &str = "SELECT place, instead, other FROM longshore.push_within(
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
 
 /// Pushes jobs, all or none.
-pub(crate) async fn push(pool: Pool, bells: Bells, shift: i64, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
+pub(crate) async fn push(
+    pool: Pool,
+    publisher: Publisher,
+    shift: i64,
+    jobs: Vec<NewJob>,
+) -> Result<Vec<Pushed>, Error> {
     if jobs.is_empty() {
         return Ok(Vec::new());
     }
     let columns = Columns::of(&jobs, shift);
     let rows = pool.rows_of(Statement { function: "push_batch", sql: PUSH, params: &columns.params() }).await?;
     let answers = answers(&jobs, &rows)?;
-    bells.ring(rings(&answers));
+    publisher.tell(notices(&jobs, &answers));
     Ok(answers)
 }
 
-/// Returns what to ring for after the commit.
-pub(crate) fn rings(answers: &[Pushed]) -> Rings {
-    Rings { work: answers.iter().any(|answer| matches!(answer, Pushed::Created(_))), ..Rings::default() }
+/// Returns what is to be told after the commit.
+pub(crate) fn notices(jobs: &[NewJob], answers: &[Pushed]) -> Notices {
+    let mut notices = Notices::default();
+    for (job, _) in jobs.iter().zip(answers).filter(|(_, answer)| matches!(answer, Pushed::Created(_))) {
+        notices.add_work(&job.queue, &job.kind);
+    }
+    notices
 }
 
 /// Returns the statement that pushes inside a transaction of the caller's.

@@ -76,7 +76,7 @@ pub(crate) async fn list(store: &Postgres, filter: Filter, page: Page) -> Result
         .await?;
     let next: Option<i64> = rows.first().map_or(Ok(None), |row| row.try_get(0)).map_err(error::of)?;
     let known = rows.iter().filter(|row| matches!(row.try_get::<_, Option<i64>>("seq"), Ok(Some(_))));
-    Ok(Listed { jobs: known.filter_map(lenient).collect(), next: next.map(Cursor) })
+    Ok(Listed::new(known.filter_map(lenient).collect(), next.map(Cursor)))
 }
 
 pub(crate) async fn queues(store: &Postgres) -> Result<Vec<QueueStats>, Error> {
@@ -92,7 +92,7 @@ pub(crate) async fn queues(store: &Postgres) -> Result<Vec<QueueStats>, Error> {
         let oldest_ready =
             column::<Option<i64>>(row, "oldest_ready")?.map(|ms| Duration::from_millis(ms.max(0).unsigned_abs()));
         let rules = rules::read(row)?.at(Timestamp::from_millis(column(row, "now")?));
-        stats.push(QueueStats { queue, counts, oldest_ready, rules });
+        stats.push(QueueStats::new(queue, counts, oldest_ready, rules));
     }
     Ok(stats)
 }

@@ -1,11 +1,10 @@
 //! The rules of queues.
 
-use longshore_core::{Error, QueueName, Rules, RulesChange, Timestamp};
+use longshore_core::{Error, Notices, QueueName, Rules, RulesChange, Timestamp};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use crate::Postgres;
-use crate::bells::Rings;
 use crate::error;
 use crate::push::bounded;
 use crate::read::column;
@@ -46,7 +45,7 @@ pub(crate) async fn change(
     if !row.try_get("changed").map_err(error::of)? {
         return Ok(RulesChange::Conflict(read(&row)?));
     }
-    store.bells.ring(Rings { work: true, ..Rings::default() });
+    store.publisher.tell(Notices::of_all_work());
     Ok(RulesChange::Changed(column::<i64>(&row, "rules_version")?.unsigned_abs()))
 }
 

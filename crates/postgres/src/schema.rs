@@ -1,5 +1,8 @@
 //! The schema in the database: what it is made of, and how it is brought up to date.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use longshore_core::{Error, ErrorKind};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
@@ -7,13 +10,30 @@ use tokio_postgres::types::Type;
 use crate::error;
 use crate::pool::Pool;
 
-/// What each version adds to the one before, in the order it is run.
-const VERSIONS: &[&[&str]] = &[&[
-    include_str!("../sql/schema/001_tables.sql"),
+/// The version of the schema that this program works with.
+pub(crate) const VERSION: i32 = 2;
+
+/// The oldest version of which programs may write to such a schema. Functions have the version of their program in their names
+/// ([`in_sql`]), so that two versions work side by side; those of a program that is too old are gone.
+const OLDEST: i32 = 2;
+
+/// Tables, in the order they are made where there are none.
+const TABLES: &[&str] = &[include_str!("../sql/tables.sql"), include_str!("../sql/tables_since_2.sql")];
+
+/// What leads from each version to the next, from the first on: what comes before views and functions are made anew, and what comes after.
+const STEPS: &[(&[&str], &str)] = &[(
+    &[include_str!("../sql/upgrade/002.sql"), include_str!("../sql/tables_since_2.sql")],
+    include_str!("../sql/upgrade/002_tags.sql"),
+)];
+
+/// Views and functions.
+const FUNCTIONS: &[&str] = &[
+    include_str!("../sql/views.sql"),
     include_str!("../sql/clock.sql"),
     include_str!("../sql/step.sql"),
     include_str!("../sql/happen.sql"),
     include_str!("../sql/keys.sql"),
+    include_str!("../sql/notify.sql"),
     include_str!("../sql/push.sql"),
     include_str!("../sql/enqueue.sql"),
     include_str!("../sql/claim.sql"),
@@ -27,7 +47,53 @@ const VERSIONS: &[&[&str]] = &[&[
     include_str!("../sql/log.sql"),
     include_str!("../sql/read.sql"),
     include_str!("../sql/artifact.sql"),
-]];
+];
+
+/// What each version makes for itself, so that two work side by side: functions, and the views that only they read. What people and other
+/// programs call is replaced (`CREATE OR REPLACE`, `DROP VIEW IF EXISTS`) and keeps its name.
+static OWN: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    const MADE: &str = "CREATE FUNCTION longshore.";
+    let made = FUNCTIONS.iter().flat_map(|file| file.split(MADE).skip(1));
+    made.filter_map(|rest| rest.split('(').next()).chain(["live", "snapshot"]).collect()
+});
+
+/// Puts a schema where SQL says `longshore`, the schema it is written for, and this program's functions where it calls them.
+pub fn in_sql(schema: &str, sql: &str) -> String {
+    in_sql_of(VERSION, schema, sql)
+}
+
+fn in_sql_of(version: i32, schema: &str, sql: &str) -> String {
+    const WRITTEN: &str = "longshore.";
+    let mut put = String::with_capacity(sql.len() + sql.len() / 8);
+    let mut rest = sql;
+    while let Some(at) = rest.find(WRITTEN) {
+        let (before, after) = (&rest[..at], &rest[at + WRITTEN.len()..]);
+        let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+        let (name, behind) = after.split_at(end);
+        put.push_str(before);
+        put.push_str(&format!("\"{schema}\".{name}"));
+        if OWN.contains(name.strip_suffix(BARE).unwrap_or(name)) {
+            put.push_str(&format!("_v{version}"));
+        }
+        rest = behind;
+    }
+    put.push_str(rest);
+    put
+}
+
+/// Returns what the version after this one would add to a schema, if nothing but its functions were new: for tests of two versions side by side.
+#[doc(hidden)]
+pub fn next_version(schema: &str) -> String {
+    let functions: String = FUNCTIONS.iter().map(|file| written_out(file)).collect();
+    let noted = format!(
+        "INSERT INTO longshore.migration (version, program, oldest) VALUES ({}, 'next', {VERSION});",
+        VERSION + 1
+    );
+    in_sql_of(VERSION + 1, schema, &(functions + &noted))
+}
+
+/// What the names of functions for steady sessions end in, before the version.
+const BARE: &str = "_bare";
 
 /// Marks functions that plan the same way whatever the statistics say: a table that was never analysed, or grew from nothing to a
 /// million rows since it was, must not flip a plan to a scan of the whole. Plans are made once a connection of the server, and may
@@ -57,15 +123,12 @@ fn written_out(file: &str) -> String {
     for (mark, _) in file.match_indices(AND_BARE) {
         let from = file[..mark].rfind("CREATE FUNCTION").expect("a mark stands in a function");
         let to = mark + file[mark..].find("END $$;").expect("a function ends") + "END $$;".len();
-        sql.push_str(&file[from..to].replacen('(', "_bare(", 1).replace(AND_BARE, ""));
+        sql.push_str(&file[from..to].replacen('(', &format!("{BARE}("), 1).replace(AND_BARE, ""));
         sql.push('\n');
     }
     let settings = SETTINGS.map(|(name, value)| format!("SET {name} = {value}")).join(" ");
     sql.replace(AND_BARE, &settings).replace(STEADY, &settings)
 }
-
-/// The version of the schema that this program works with.
-pub(crate) const VERSION: i32 = VERSIONS.len() as i32;
 
 /// Brings the schema up to date, in one transaction; who comes at the same time waits and finds it done.
 ///
@@ -73,17 +136,26 @@ pub(crate) const VERSION: i32 = VERSIONS.len() as i32;
 ///
 /// If it is newer than this program, or there is none and we may not make it.
 pub(crate) async fn migrate(pool: &Pool, client: &Client, is_there: bool) -> Result<(), Error> {
-    if is_there && check(version(pool, client).await?)? {
-        return Ok(()); // without asking for rights that are not needed
-    }
     let schema = pool.schema();
+    // However long it takes, and others take: a part of it would be undone, and the next try would end as early.
+    let patiently = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
+                     SET LOCAL idle_in_transaction_session_timeout = 0";
+    if is_there {
+        client.batch_execute(patiently).await.map_err(error::of)?;
+        let is_new_enough = check(version(pool, client).await?)?;
+        client.batch_execute("COMMIT").await.map_err(error::of)?;
+        if is_new_enough {
+            return Ok(()); // without asking for rights that are not needed
+        }
+    }
     let begin = format!(
-        "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock({});
+        "{patiently}; SELECT pg_advisory_xact_lock({});
          DO $$ BEGIN
              IF to_regnamespace('\"{name}\"') IS NULL THEN CREATE SCHEMA \"{name}\"; END IF;
              IF to_regclass('\"{name}\".migration') IS NULL THEN
                  CREATE TABLE \"{name}\".migration (
-                     version integer PRIMARY KEY, program text NOT NULL, applied_at timestamptz NOT NULL DEFAULT clock_timestamp());
+                     version integer PRIMARY KEY, program text NOT NULL, applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+                     oldest integer NOT NULL);
              END IF;
          END $$",
         schema.lock(b"migrate"),
@@ -92,48 +164,82 @@ pub(crate) async fn migrate(pool: &Pool, client: &Client, is_there: bool) -> Res
     client.batch_execute(&begin).await.map_err(|e| refused(pool, e))?;
     let found = version(pool, client).await?;
     if !check(found)? {
-        let mut sql = String::new();
-        for (version, files) in VERSIONS.iter().enumerate().skip(found.unsigned_abs() as usize) {
-            sql.extend(files.iter().map(|file| schema.in_sql(&written_out(file))));
-            let program = env!("CARGO_PKG_VERSION");
-            sql.push_str(&schema.in_sql(&format!(
-                "INSERT INTO longshore.migration (version, program) VALUES ({}, '{program}');\n",
-                version + 1
-            )));
-        }
-        client.batch_execute(&sql).await.map_err(|e| refused(pool, e))?;
+        client.batch_execute(&schema.in_sql(&bring_up(found.version))).await.map_err(|e| refused(pool, e))?;
     }
     client.batch_execute("COMMIT").await.map_err(error::of)
 }
 
-async fn version(pool: &Pool, client: &Client) -> Result<i32, Error> {
-    let sql = "SELECT coalesce(max(version), 0), to_regclass('longshore.waiting') IS NOT NULL \
-               AND to_regclass('longshore.worker_note') IS NOT NULL FROM longshore.migration";
-    let sql = pool.schema().in_sql(sql);
+/// Returns what makes the schema of this program out of one of that version, 0 for none.
+fn bring_up(version: i32) -> String {
+    let mut files = Vec::new();
+    let mut last = Vec::new();
+    match usize::try_from(version - 1) {
+        Err(_) => files.extend(TABLES),
+        Ok(done) => {
+            for (before, after) in &STEPS[done..] {
+                files.extend(*before);
+                last.push(*after);
+            }
+        }
+    }
+    files.extend(FUNCTIONS);
+    files.extend(last);
+    let mut sql: String = files.into_iter().map(written_out).collect();
+    let program = env!("CARGO_PKG_VERSION");
+    sql.push_str(&format!(
+        "INSERT INTO longshore.migration (version, program, oldest) VALUES ({VERSION}, '{program}', {OLDEST});\n"
+    ));
+    sql
+}
+
+/// The newest version that a schema was brought to, and the oldest of which programs may still write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Version {
+    version: i32,
+    oldest: i32,
+}
+
+async fn version(pool: &Pool, client: &Client) -> Result<Version, Error> {
+    // What version 1 did not have is read as if it had it.
+    let sql = "SELECT coalesce(max(m.version), 0), coalesce(max((to_jsonb(m) ->> 'oldest')::integer), 0),
+                      to_regclass('longshore.waiting') IS NOT NULL, to_regclass('longshore.worker_note') IS NOT NULL,
+                      to_regclass('longshore.payload') IS NOT NULL AND to_regclass('longshore.waiter') IS NOT NULL
+                      AND to_regclass('longshore.snapshot') IS NOT NULL
+                      AND EXISTS (SELECT 1 FROM pg_proc p WHERE p.proname = 'claim_vVERSION' AND p.pronamespace = to_regnamespace('SCHEMA'))
+               FROM longshore.migration m";
+    let sql = sql.replace("VERSION", &VERSION.to_string()).replace("SCHEMA", pool.schema().as_str());
+    let sql = pool.schema().in_sql(&sql);
     let row = client.query_typed_one(&sql, &[] as &[(&(dyn tokio_postgres::types::ToSql + Sync), Type)]).await;
-    let read = row.and_then(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
-    let (found, complete): (i32, bool) = read.map_err(|e| refused(pool, e))?;
-    if (1..=VERSION).contains(&found) && !complete {
+    let read = row.and_then(|row| {
+        Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?, row.try_get::<_, bool>(3)?, row.try_get::<_, bool>(4)?))
+    });
+    let (version, oldest, jobs, registry, payloads) = read.map_err(|e| refused(pool, e))?;
+    let complete = match version {
+        0 => true,
+        1 => jobs && !registry, // with a registry it is of a build between the versions
+        _ => jobs && registry && payloads,
+    };
+    if (version <= VERSION || oldest <= VERSION) && !complete {
         let text = format!(
-            "the schema `{}` lacks tables or functions: a longshore from before the first release made it, or somebody has dropped them; name \
-             another with `schema=`, or drop it",
+            "the schema `{}` lacks tables or functions: an unreleased build between versions 1 and 2 made it, or somebody has dropped them; \
+             name another with `schema=`, or drop it",
             pool.schema().as_str()
         );
         return Err(Error::new(ErrorKind::Refused, text));
     }
-    Ok(found)
+    Ok(Version { version, oldest })
 }
 
 /// Returns whether that version needs nothing.
-fn check(found: i32) -> Result<bool, Error> {
-    if found > VERSION {
+fn check(Version { version, oldest }: Version) -> Result<bool, Error> {
+    if oldest > VERSION {
         let text = format!(
-            "the schema has version {found}, this program knows version {VERSION} at most: a newer longshore works on this \
-             database; update this one too"
+            "the schema has version {version}, which programs of version {oldest} or newer may write to, and this is one of version {VERSION}: a \
+             newer longshore works on this database; update this one too"
         );
         return Err(Error::new(ErrorKind::Refused, text));
     }
-    Ok(found == VERSION)
+    Ok(version >= VERSION)
 }
 
 fn refused(pool: &Pool, e: tokio_postgres::Error) -> Error {
@@ -156,12 +262,16 @@ mod tests {
 
     #[test]
     fn newer_schema_is_refused_with_both_versions() {
-        let text = check(VERSION + 3).unwrap_err().to_string();
+        let of = |version, oldest| check(Version { version, oldest });
+        let text = of(VERSION + 3, VERSION + 2).unwrap_err().to_string();
+        for words in [format!("has version {}", VERSION + 3), format!("is one of version {VERSION}")] {
+            assert!(text.contains(&words), "{text}");
+        }
         assert!(
-            text.contains(&format!("version {}", VERSION + 3)) && text.contains(&format!("version {VERSION} at most"))
+            of(VERSION, OLDEST).unwrap() && of(VERSION + 1, VERSION).unwrap(),
+            "the next version lets this one write"
         );
-        assert!(check(VERSION).unwrap());
-        assert!(!check(0).unwrap());
+        assert!(!of(0, 0).unwrap() && !of(1, 0).unwrap());
     }
 
     #[test]
@@ -179,8 +289,24 @@ mod tests {
     }
 
     #[test]
+    fn what_a_version_makes_for_itself_carries_its_number() {
+        let put = |sql| in_sql("own", sql);
+        assert_eq!(
+            put("SELECT longshore.step(1), longshore.claim_bare(2)"),
+            format!("SELECT \"own\".step_v{VERSION}(1), \"own\".claim_bare_v{VERSION}(2)")
+        );
+        assert_eq!(put("SELECT longshore.push('a')"), "SELECT \"own\".push('a')");
+        assert_eq!(put("FROM longshore.live j"), format!("FROM \"own\".live_v{VERSION} j"));
+        assert_eq!(
+            put("FROM longshore.waiting w WHERE 'longshore.running'"),
+            "FROM \"own\".waiting w WHERE '\"own\".running'"
+        );
+    }
+
+    #[test]
     fn sql_never_says_the_schema_but_where_it_can_be_replaced() {
-        for sql in VERSIONS.iter().flat_map(|files| files.iter()) {
+        let steps = STEPS.iter().flat_map(|(before, after)| before.iter().chain([after]));
+        for sql in TABLES.iter().chain(FUNCTIONS).chain(steps) {
             for (place, _) in sql.match_indices("longshore") {
                 let comment = sql[..place].rfind('\n').is_some_and(|line| sql[line..place].contains("--"));
                 let rest = &sql[place + "longshore".len()..];

@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 
 use longshore_core::{
-    Answers, Claim, Claims, Death, Error, Gone, JobId, Moved, Outcome, Progress, Reason, Renewal, Renewed, Settled,
-    Settlement, Stored, WorkerSecret, limits, millis, name::cut, store::fail_all,
+    Answers, Claim, Claims, Death, Error, Gone, JobId, Moved, News, Notices, Outcome, Progress, Reason, Renewal,
+    Renewed, Settled, Settlement, State, Stored, WorkerSecret, limits, millis, name::cut, store::fail_all,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::Postgres;
-use crate::bells::Rings;
 use crate::claim::{Ask, lock};
 use crate::pool::{Param, Statement};
 use crate::push::{bounded, column, uuid};
@@ -61,7 +60,9 @@ async fn renew_distinct(
         let asked: bool = row.try_get(1).map_err(crate::error::of)?;
         renewed.push((batch[place as usize - 1].0, if asked { Renewed::CancelAsked } else { Renewed::Held }));
     }
-    store.bells.ring(Rings { news: !progresses.is_empty(), ..Rings::default() });
+    let mut news = News::default();
+    news.add_all(batch.iter().filter(|(_, renewal)| renewal.progress.is_some()).map(|(_, renewal)| renewal.id));
+    store.publisher.tell(Notices::of_news(news));
     Ok(renewed)
 }
 
@@ -205,8 +206,13 @@ impl<'a> Batch<'a> {
             let place: i32 = row.try_get(0).map_err(crate::error::of)?;
             answers[self.items[place as usize - 1].0] = Ok(Settled::Lost);
         }
-        let work = (self.certain as usize) < self.items.len();
-        store.bells.ring(Rings { news: true, work, cancels: false });
+        let (_, handed_back) = self.items.split_at(self.certain as usize);
+        let mut news = News::default();
+        news.add_all(self.items.iter().map(|(_, settlement)| settlement.id));
+        store.publisher.tell(Notices::of_news(news));
+        if !handed_back.is_empty() {
+            store.publisher.tell_handed_back(handed_back.iter().map(|(_, settlement)| settlement.id).collect());
+        }
         Ok(())
     }
 }
@@ -218,7 +224,7 @@ pub(crate) async fn release(store: &Postgres, worker: WorkerSecret, gone: Gone) 
     let row = store
         .pool
         .row(
-            "SELECT longshore.release_worker($1, $2, $3, $4, $5, $6)",
+            "SELECT * FROM longshore.release_worker($1, $2, $3, $4, $5, $6)",
             &[
                 (&worker, Type::UUID),
                 (&lock(store, worker), Type::INT8),
@@ -229,9 +235,24 @@ pub(crate) async fn release(store: &Postgres, worker: WorkerSecret, gone: Gone) 
             ],
         )
         .await?;
-    let taken = moved(row.try_get(0).map_err(crate::error::of)?);
-    store.bells.ring(Rings { news: !taken.is_empty(), work: !taken.is_empty(), cancels: false });
+    let (taken, failed): (_, i64) = (row.try_get(0).map_err(crate::error::of)?, crate::read::column(&row, "failed")?);
+    if failed > 0 {
+        let error: Option<&str> = crate::read::column(&row, "error")?;
+        tracing::warn!(jobs = failed, error, "cannot take some jobs from a worker that is gone; their leases will end");
+    }
+    let taken = moved(taken);
+    store.publisher.tell(notices_of(&taken));
     Ok(taken)
+}
+
+/// Returns what is to be told of jobs that were moved.
+pub(crate) fn notices_of(jobs: &[Moved]) -> Notices {
+    let mut notices = Notices::default();
+    notices.news.add_all(jobs.iter().map(|job| job.id));
+    for job in jobs.iter().filter(|job| matches!(job.state, State::Scheduled | State::Ready)) {
+        notices.add_work(&job.queue, &job.kind);
+    }
+    notices
 }
 
 /// Sorts places into rounds in which no job comes twice: a second settle of a job must see what the first has done.

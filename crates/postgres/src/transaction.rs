@@ -1,9 +1,9 @@
 //! Pushing jobs inside the caller's own transaction: the job and what it is about become durable together, or neither.
 
-use longshore_core::{Error, NewJob, Pushed};
+use longshore_core::{Error, NewJob, Notices, Pushed};
 use tokio_postgres::Transaction;
 
-use crate::bells::{Bells, Rings};
+use crate::notify::Publisher;
 use crate::{Postgres, error, push};
 
 /// The answers to jobs pushed inside a transaction. Nothing is heard of them before the caller commits; drop this after the
@@ -13,13 +13,13 @@ use crate::{Postgres, error, push};
 pub struct PushedIn {
     /// The answers, in order.
     pub answers: Vec<Pushed>,
-    rings: Rings,
-    bells: Bells,
+    notices: Notices,
+    publisher: Publisher,
 }
 
 impl Drop for PushedIn {
     fn drop(&mut self) {
-        self.bells.ring(self.rings);
+        self.publisher.tell(std::mem::take(&mut self.notices));
     }
 }
 
@@ -59,6 +59,6 @@ impl Postgres {
         let rows =
             transaction.query_typed(&push::statement_within(&self.pool), &columns.params()).await.map_err(error::of)?;
         let answers = push::answers(jobs, &rows)?;
-        Ok(PushedIn { rings: push::rings(&answers), answers, bells: self.bells.clone() })
+        Ok(PushedIn { notices: push::notices(jobs, &answers), answers, publisher: self.publisher.clone() })
     }
 }

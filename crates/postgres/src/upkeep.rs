@@ -5,17 +5,17 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use longshore_core::{ArtifactName, Error, Gone, JobId, Kept, Upkeep, UpkeepFailure, limits, millis};
+use longshore_core::{ArtifactName, Error, Gone, JobId, Kept, News, Upkeep, UpkeepFailure, limits, millis};
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use crate::Postgres;
-use crate::bells::Rings;
 use crate::error;
 use crate::pool::{Param, Pool};
 use crate::read::{column, moved};
+use crate::settle::notices_of;
 
 /// A call that takes longer was held up, and whatever held it up has held up renewals, too.
 const STANDSTILL: Duration = Duration::from_secs(3);
@@ -47,13 +47,16 @@ pub(crate) async fn upkeep(store: &Postgres, upkeep: Upkeep) -> Result<Kept, Err
     } else if upkeep.rescue && steady {
         let rescued = work.rescue(now).await;
         work.note("rescue", rescued)?;
-        let rescued = !work.kept.rescued.is_empty();
-        store.bells.ring(Rings { work: rescued, news: rescued, cancels: false });
+        store.publisher.tell(notices_of(&work.kept.rescued));
     }
     // What has happened so far has happened, whatever becomes of the rest.
     work.rest().await.map_err(Error::perhaps_done)?;
     store.vacuum.look(&store.pool);
-    store.bells.ring(Rings { news: !work.kept.buried.is_empty() || work.kept.pruned > 0, ..Rings::default() });
+    let mut notices = notices_of(&work.kept.buried);
+    if work.kept.pruned > 0 {
+        notices.news = News::All;
+    }
+    store.publisher.tell(notices);
     Ok(work.kept)
 }
 

@@ -56,9 +56,9 @@ impl Schema {
         &self.0
     }
 
-    /// Puts this schema where SQL says `longshore`, the schema it is written for.
+    /// Returns SQL that is written for the schema `longshore` as it is for this one.
     pub(crate) fn in_sql(&self, sql: &str) -> String {
-        sql.replace("longshore.", &format!("\"{}\".", self.0))
+        crate::schema::in_sql(&self.0, sql)
     }
 
     /// Returns a number for advisory locks, another one for each purpose.
@@ -323,7 +323,10 @@ mod tests {
             assert!(wrong.parse::<Schema>().is_err(), "{wrong:?} must be refused");
         }
         let schema: Schema = "_jobs2".parse().unwrap();
-        assert_eq!(schema.in_sql("SELECT longshore.clock()"), "SELECT \"_jobs2\".clock()");
+        assert_eq!(
+            schema.in_sql("SELECT longshore.clock()"),
+            format!("SELECT \"_jobs2\".clock_v{}()", crate::schema::VERSION)
+        );
         assert_ne!(schema.lock(b"a"), schema.lock(b"b"));
     }
 

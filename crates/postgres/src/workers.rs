@@ -39,12 +39,9 @@ pub(crate) async fn workers(store: &Postgres, after: Option<WorkerId>, limit: us
     let mut workers = Vec::with_capacity(rows.len());
     for row in &rows {
         let Some(note) = WorkerNote::from_text(column(row, "note")?) else { continue };
-        workers.push(WorkerSeen {
-            id: WorkerId::from_bytes(column::<Uuid>(row, "id")?.into_bytes()),
-            since: Timestamp::from_millis(column(row, "since")?),
-            seen: Timestamp::from_millis(column(row, "seen")?),
-            note,
-        });
+        let id = WorkerId::from_bytes(column::<Uuid>(row, "id")?.into_bytes());
+        let time = |name| column(row, name).map(Timestamp::from_millis);
+        workers.push(WorkerSeen::new(id, time("since")?, time("seen")?, note));
     }
     Ok(workers)
 }

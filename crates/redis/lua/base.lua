@@ -1,14 +1,16 @@
 -- What scripts that write begin with: the clock, and what is gathered to be written.
 -- KEYS  1 what all keys of the slot begin with
 -- ARGV  1 the frame: how far tests moved the wall clock and the lease clock, how long to keep finished and dead jobs (each
---       a number of ms in 8 bytes), who asks (8 bytes), the channel of the bells
+--       a number of ms in 8 bytes), the process that asks (16 bytes), whether a channel has as many listeners as PUBLISH says
+--       (a byte), what the names of channels begin with
 --
 -- A script reads and checks, then gathers what is to be written, then calls `finish`, which writes it.
 -- Words in capitals are constants, put in when the script is loaded: keys (`K_…`, keys.rs) and what Rust shares (shared.rs).
 -- A call of a C function costs as much as a dozen steps of Lua, so that batches work things out once for jobs that are alike; and
 -- a number as the argument of a command costs more than that, so that texts are given instead.
 
-local wall_shift, lease_shift, keep_finished, keep_dead, asker = struct.unpack('<i8i8i8i8c8', ARGV[1])
+local wall_shift, lease_shift, keep_finished, keep_dead, asker, exact = struct.unpack('<i8i8i8i8c16B', ARGV[1])
+local channels = sub(ARGV[1], 50)
 local time = redis.call('TIME')
 local us = time[1] * 1000000 + time[2]
 local ms = math.floor(us / 1000)
@@ -18,7 +20,9 @@ local find, concat = string.find, table.concat
 local now8, zero8 = pack('<i8', now), '\0\0\0\0\0\0\0\0'
 
 local records, patches, doomed = {}, {}, {}
-local rings_work, rings_news, rings_cancels = false, false, false
+-- What is to be told: how many jobs of which queue and kind may be claimed or will be due, which jobs have changed; whether any job
+-- may be claimable now, and whether a running job was called off.
+local work, news, all_work, cancels = {}, {}, false, false
 local added, removed, queues, last_queue = {}, {}, {}, nil
 
 local function list(of, key)
@@ -183,12 +187,42 @@ local function flush()
   records, patches, doomed, added, removed, queues, last_queue = {}, {}, {}, {}, {}, {}, nil
 end
 
--- Writes what was gathered, and rings the bells of others; returns which rang.
+-- Notes jobs that may be claimed, or will be due.
+local function woke(queue, kind, n)
+  local of = list(work, queue)
+  of[kind] = (of[kind] or 0) + n
+end
+
+-- Tells a process of a job; returns whether there is such a process.
+local function tell(process, queue, kind)
+  local listeners = redis.call('PUBLISH', channels .. CHANNEL_WORK .. process, char(#queue) .. queue .. kind)
+  return listeners > 0 or exact == 0
+end
+
+-- Tells workers that wait for jobs of that kind, one a job: those first that have not looked for longest. Those that have not for very
+-- long are gone. A member of a set of those that wait is the process, and the worker.
+local function wake(queue, kind, n)
+  for _, group in ipairs(redis.call('ZREVRANGE', root .. K_GROUPS .. queue .. ':' .. kind, '0', '99')) do
+    local waiting = root .. K_WAITING .. queue .. ':' .. group
+    while n > 0 do
+      local member = redis.call('ZPOPMIN', waiting)
+      if not member[1] then break end
+      if tonumber(member[2]) > ms - WAITING_KEPT and tell(sub(member[1], 1, 16), queue, kind) then n = n - 1 end
+    end
+    if n <= 0 then break end
+  end
+end
+
+-- Writes what was gathered, and tells whom it concerns.
 local function finish()
   flush()
-  local bells = (rings_work and BELL_WORK or 0) + (rings_news and BELL_NEWS or 0) + (rings_cancels and BELL_CANCELS or 0)
-  if bells > 0 then redis.call('PUBLISH', sub(ARGV[1], 41), asker .. char(bells)) end
-  return bells
+  for queue, kinds in pairs(work) do
+    for kind, n in pairs(kinds) do wake(queue, kind, n) end
+  end
+  -- Too many are not named.
+  if news[1] then redis.call('PUBLISH', channels .. CHANNEL_NEWS, news[CHUNK] and '' or concat(news)) end
+  local told = (all_work and TELLS_ALL_WORK or 0) + (cancels and TELLS_CANCELS or 0)
+  if told > 0 then redis.call('PUBLISH', channels .. CHANNEL_ALL, char(told)) end
 end
 
 -- Returns what the records of these jobs are called.

@@ -5,7 +5,7 @@
 --       6 how many (I4), lease in ms (i8), whether one that must run alone may be handed out, whether the claim asks other
 --       queues as well (B each), the newest level of rules that the worker knows (H), how many may be buried (I4)
 --       7… the kinds: how many of each (I4), its limits (attempts, time-out in ms: H I4; 0 for none), its name
--- Out:  1 bells, what is known of the claim, ms until the next look (-1: when a bell rings), whether one waits that must run alone,
+-- Out:  1 what is known of the claim, ms until the next look (-1: when there is a notification), whether one waits that must run alone,
 --       how many were handed out the first time, whether that one must run alone; what holds the queue back, ms until that ends by
 --       itself (-1: it does not); now
 --       2 the members of the jobs, one after the other  3 for each job its record, followed by its payload where that is large
@@ -66,7 +66,8 @@ if earlier then
   if known ~= FRESH then
     local members, jobs = {}, {}
     for at, job in ipairs(known == REPEATED and held_of(first, handed) or {}) do members[at], jobs[at] = job.member, job.record end
-    return { pack('<BBi8BI4BBi8i8', finish(), known, -1, 0, handed, solo, NOTHING, -1, now), concat(members), jobs, {} }
+    finish()
+    return { pack('<Bi8BI4BBi8i8', known, -1, 0, handed, solo, NOTHING, -1, now), concat(members), jobs, {} }
   end
   noted = seen
 end
@@ -88,6 +89,7 @@ local function note_presence(since, seen)
   end
 end
 
+local promoted = {}
 -- Makes scheduled jobs whose time has come ready; returns how long until the next one's has, or nothing.
 local function promote()
   local scheduled = root .. K_SCHEDULED .. queue
@@ -99,7 +101,7 @@ local function promote()
     for at, record in ipairs(all) do
       if record and move(turn_for(due, record), ids[at], keys[at], record) then
         local _, kind = names(record)
-        ready[kind] = true
+        ready[kind], promoted[members[at]] = true, true
       else
         drop(scheduled, queue, SCHEDULED, members[at], record)
       end
@@ -120,6 +122,7 @@ end
 local most, why, till = admit(tonumber(its[4] or 0), known_level, tonumber(its[5] or 0), now)
 local held_for = till and till - now
 look_again(held_for)
+local asked = limit
 limit = math.min(limit, most)
 
 -- Finds up to n of the best jobs in sets of this sort, no more of a kind than is wanted; returns their members, the kind of each, and
@@ -235,16 +238,18 @@ local function begin_grant()
 end
 begin_grant()
 
--- Hands a ready job to the worker; returns whether that could be. `together` says that it is held by the grant.
+-- Hands a ready job to the worker in the turn that one of these plans makes; returns whether that could be. `together` says that it
+-- is held by the grant.
 local crowd, single = plan_of(CLAIM, nil, GRANTED), plan_of(CLAIM)
-local function start(kind, member, id, key, record, together)
-  local turn = turn_for(together and crowd or single, record)
+local function start(turn, kind, member, id, key, record, together)
   local token = grant.opening .. char(number % GRANT) .. bits
   local beginning = move(turn, id, key, record, member, limits_of(kind, record) .. token .. worker)
   if not beginning then return false end
   local job = with_payload(id, beginning .. sub(record, #beginning + 1), turn.large)
   jobs[#jobs + 1], handed_out[#handed_out + 1] = job, member
   number, bytes, wanted[kind] = number + 1, bytes + #job, wanted[kind] - 1
+  -- One that became ready just now is nobody else's work.
+  if promoted[member] then woke(queue, kinds[kind], -1) end
   if together then grant[#grant + 1] = member else add(held_set, lease_text, member) end
   if number % GRANT == 0 then begin_grant() end
   return true
@@ -258,8 +263,8 @@ local function bury(member, id, key, record)
   return facts
 end
 
-local function is_late(record)
-  return band(struct.unpack('<H', record, FLAGS_FROM), HAS_DEADLINE) ~= 0 and struct.unpack('<i8', record, DEADLINE_FROM) <= now
+local function is_late(turn, record)
+  return turn and turn.timely and struct.unpack('<i8', record, DEADLINE_FROM) <= now
 end
 
 -- Hands out up to n of the best jobs, and takes them out of their sets; returns how many it came to, and whether it stopped at a
@@ -271,14 +276,18 @@ local function hand_out(kept, n)
   local together, many = #members > 1, #members
   for at, member in ipairs(members) do
     local id, key, record = ids[at], keys[at], all[at]
-    local whole = record and #record >= SHORTEST
-    local expired = whole and is_late(record)
+    local turn = record and turn_for(together and crowd or single, record)
+    local expired = is_late(turn, record)
     if bytes > CLAIM_BYTES or expired and #buried >= bury_most then
       many = at - 1
       break
     end
-    local moves = whole and (expired and bury(member, id, key, record)
-      or not expired and start(from[at], member, id, key, record, together))
+    local moves
+    if expired then
+      moves = bury(member, id, key, record)
+    else
+      moves = turn and start(turn, from[at], member, id, key, record, together)
+    end
     if not moves then give_up(queue, READY, member, record) end
   end
   take(kept, from, entries, many)
@@ -295,6 +304,25 @@ local function has_alone()
   return false
 end
 
+-- Notes that the worker waits for jobs of the kinds that are still wanted, by the clock that nobody moves.
+local function wait()
+  local names = {}
+  for kind, name in ipairs(kinds) do
+    if wanted[kind] > 0 then names[#names + 1] = name end
+  end
+  local group = sub(redis.sha1hex(concat(names, ' ')), 1, 16)
+  local waiting = root .. K_WAITING .. queue .. ':' .. group
+  if redis.call('ZADD', waiting, text(ms), asker .. worker) == 1 then redis.call('EXPIRE', waiting, GROUP_KEPT / 1000) end
+  if redis.call('SET', root .. K_GROUP .. queue .. ':' .. group, '', 'NX', 'EX', GROUP_NOTED / 1000) then
+    for _, name in ipairs(names) do
+      local groups = root .. K_GROUPS .. queue .. ':' .. name
+      redis.call('ZADD', groups, text(ms), group)
+      redis.call('ZREMRANGEBYSCORE', groups, '-inf', text(ms - GROUP_KEPT))
+      redis.call('EXPIRE', groups, 2 * GROUP_KEPT / 1000)
+    end
+  end
+end
+
 local alone_waits, looked, seen, stopped, solo = false, 0, 0, false, 0
 if most > 0 then
   alone_waits = has_alone()
@@ -307,11 +335,15 @@ if most > 0 then
       stopped = stopped or looked >= ROWS
       if number > first then solo = 1 end
     end
-  else
+  end
+  -- It is kept free for one that must run alone, even while it wants none of that kind.
+  if solo == 0 and not stopped and not (alone_waits and may_alone == 1 and has_alone()) then
     while not stopped and number - first < limit do
+      local before = number
       seen, stopped = hand_out(K_READY, limit - (number - first))
       looked = looked + seen
-      if seen == 0 then break end
+      -- Where none of them had to be dropped, there are no more.
+      if seen == number - before then break end
       stopped = stopped or looked >= ROWS + limit
     end
   end
@@ -335,6 +367,8 @@ if handed > 0 then
   if fields[1] then redis.call('HSET', grants_hash, unpack(fields)) end
 end
 if handed > 0 or several == 1 then remember(first, handed, solo) end
+if handed < asked and solo == 0 and why == NOTHING then wait() end
 for _, job in ipairs(entombed) do buried[#buried + 1] = job end
-local head = pack('<BBi8BI4BBi8i8', finish(), FRESH, look_in or -1, alone_waits and 1 or 0, handed, solo, why, held_for or -1, now)
+finish()
+local head = pack('<Bi8BI4BBi8i8', FRESH, look_in or -1, alone_waits and 1 or 0, handed, solo, why, held_for or -1, now)
 return { head, concat(handed_out), jobs, buried }

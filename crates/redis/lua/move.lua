@@ -218,8 +218,8 @@ local function move(turn, id, key, record, popped, start, result)
   end
   if to ~= RUNNING then enter(turn, queue, kind, rank, record, member, till) end
   if turn.forgets_progress then doomed[#doomed + 1] = root .. K_PROGRESS .. id end
-  rings_news = true
-  if to < RUNNING then rings_work = true end
+  news[#news + 1] = id
+  if to < RUNNING then woke(name, kind, 1) end
   return write(turn, key, record, start, result)
 end
 
@@ -243,7 +243,7 @@ local function entomb(name, state, member)
   add(root .. K_DEAD .. name, '0', member)
   moved(queue_of(name), record, state, DEAD)
   entombed[#entombed + 1] = told(id, record, record)
-  rings_news = true
+  news[#news + 1] = id
 end
 
 -- Sees to a job that could not be moved, and that the caller takes out of a set of jobs in that state: without a record it is

@@ -11,7 +11,7 @@
 --       comes along: a payload; a fingerprint (32 bytes) and a key
 --       A shape is: which kind, rank, when it is due and until when it must be started (each how it is given, and ms), flags, the
 --       limits that are asked for
--- Out:  bells, the server's time in µs; then, unless all jobs were created, for each job a number, followed by the id of the job
+-- Out:  the server's time in µs; then, unless all jobs were created, for each job a number, followed by the id of the job
 --       that stands for it where another does
 
 local queue, places, shape_of, along_of = ARGV[2], ARGV[4], ARGV[5], ARGV[6]
@@ -47,7 +47,7 @@ local function worked_out(shape)
   return {
     beginning = pack(CHANGING, RECORD_VERSION, state, flags, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, NOBODY, NOBODY, run_at, 0, deadline)
       .. limits .. now8,
-    state = state, set = set, score = score, together = list(list(together, set), score), flags = flags,
+    kind = kind, state = state, set = set, score = score, together = list(list(together, set), score), flags = flags,
     deadline = timely and text(deadline),
     -- Those that may leave the set on their own are entries of their own.
     alone = timely or state == SCHEDULED,
@@ -112,6 +112,7 @@ local function create(place, id, shape)
   records[count + 1], records[count + 2] = ARGV[at - 1], record
   members[#members + 1] = member
   moved(its_queue, record, nil, shape.state)
+  woke(queue, shape.kind, 1)
   if shape.alone then
     -- Those that came before it stay before it.
     local before = shape.together
@@ -195,10 +196,10 @@ if members[1] then
   for set, scored in pairs(together) do
     for score, its in pairs(scored) do add_runs(set, score, its) end
   end
-  rings_work = true
   redis.call('HSET', meta, 'order', text(last))
 end
-local head = char(finish()) .. pack('<i8', us)
+finish()
+local head = pack('<i8', us)
 if plain then return head end
 answers[1] = head
 return concat(answers)

@@ -2,9 +2,9 @@
 -- Extends leases and writes progress, each only where the token is the job's newest.
 -- KEYS  1 what all keys of the slot begin with
 -- ARGV  1 frame; then for each renewal: id, token, lease in ms, whether progress comes along (c16 c16 i8 B); and the progress
--- Out:  bells, then a number a renewal, as one string
+-- Out:  a number a renewal, as one string
 
-local answers, renewed, at = { '' }, {}, 2
+local answers, renewed, at = {}, {}, 2
 local ids, heads, leases = {}, {}, {}
 while ARGV[at] do
   ids[#ids + 1], heads[#heads + 1] = sub(ARGV[at], 1, 16), at
@@ -35,7 +35,7 @@ for n, record in ipairs(read(keys)) do
         flags, changes = bit.bor(flags, HAS_PROGRESS), (changes + 1) % 2 ^ 32
         records[#records + 1] = root .. K_PROGRESS .. id
         records[#records + 1] = ARGV[heads[n] + 1]
-        rings_news = true
+        news[#news + 1] = id
       end
       if granted or with == 1 then
         patches[#patches + 1] = keys[n]
@@ -43,10 +43,10 @@ for n, record in ipairs(read(keys)) do
       end
     end
   end
-  answers[n + 1] = char(answer)
+  answers[n] = char(answer)
 end
 for name, workers in pairs(leases) do
   for worker, till in pairs(workers) do note_lease(name, worker, till) end
 end
-answers[1] = char(finish())
+finish()
 return concat(answers)

@@ -6,7 +6,7 @@
 --       4… the shapes; for each settlement what the record is called; for each its token, and where it is small, the result as it stands
 --       in the record; then as far as it comes along: the message, a large result, the progress
 --       A shape is: event, what it carries, what comes along, the class of the failure (B i8 B B)
--- Out:  bells, then a number for each settlement, as one string
+-- Out:  a number for each settlement, as one string
 
 local n, shape_count = struct.unpack('<I4I4', ARGV[2])
 local shape_of, shapes = ARGV[3], {}
@@ -34,7 +34,7 @@ local function next_along(comes)
   return ARGV[along_at]
 end
 
-local answers, settled = { '' }, {}
+local answers, settled = {}, {}
 local lost, done = char(LOST), char(DONE)
 local keys = {}
 for at = 1, n do keys[at] = ARGV[keys_at + at] end
@@ -63,7 +63,7 @@ for at, record in ipairs(read(keys)) do
       answer = done
     end
   end
-  answers[at + 1] = answer
+  answers[at] = answer
 end
-answers[1] = char(finish())
+finish()
 return concat(answers)

@@ -2,7 +2,7 @@
 -- Makes jobs dead that have waited a day for a worker that knows their kind.
 -- KEYS  1 what all keys of the slot begin with
 -- ARGV  1 frame  2 queue  3 how many  4… kinds that no worker has known for a day
--- Out:  1 bells  2 the jobs that were made dead, described
+-- Out:  the jobs that were made dead, described
 
 local queue, limit = ARGV[2], math.min(tonumber(ARGV[3]), ROWS)
 local day_ago, buried, looked, plan = now - UNKNOWN_KIND_AFTER, {}, 0, plan_of(BURY, UNKNOWN_KIND)
@@ -34,4 +34,6 @@ for at = 4, #ARGV do
     end)
   end
 end
-return { char(finish()), buried }
+for _, job in ipairs(entombed) do buried[#buried + 1] = job end
+finish()
+return buried

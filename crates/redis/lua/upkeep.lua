@@ -4,7 +4,7 @@
 -- ARGV  1 frame  2 queue  3 most to rescue, to bury, to delete, to forget (I4 each); until when, by the server's clock, this may
 --       rescue at all (i8): one that runs later was held up, and so were those who would have renewed; the newest level of rules
 --       that who asks knows (H): jobs of a queue with newer ones are not rescued  4 the failure of a job whose lease ended
--- Out:  1 bells, how many were deleted and forgotten, whether the bound of a call left something for another
+-- Out:  1 how many were deleted and forgotten, whether the bound of a call left something for another
 --       2 kinds of ready jobs that have waited a day among workers: does anybody know them?
 --       3 id and record of each deleted job that points at an artifact
 --       4 the jobs that were rescued, described  5 those that were buried
@@ -64,8 +64,10 @@ for at, record in ipairs(late_records) do
   local facts = record and move(turn_for(expire, record), late_ids[at], late_keys[at], record)
   if facts then
     buried[#buried + 1] = told(late_ids[at], facts, record)
-  else
+  elseif record then
     drop(deadline, queue, READY, late[at], record)
+  else
+    remove(deadline, late[at]) -- whoever finds it in the set of its state counts it
   end
 end
 flush()
@@ -130,7 +132,7 @@ for at, record in ipairs(over_records) do
       if alias ~= '' then remove(root .. K_ALIAS .. queue .. ':' .. alias, member) end
       for _, tag in ipairs(tags) do remove(root .. K_TAG .. queue .. ':' .. tag, member) end
     end
-    rings_news = true
+    news[#news + 1] = id
   end
 end
 note_left(#over == bound, deleted, delete_most)
@@ -180,4 +182,5 @@ if presence[2] and now - tonumber(presence[2]) < PRESENCE_GAP and tonumber(prese
 end
 
 for _, job in ipairs(entombed) do buried[#buried + 1] = job end
-return { struct.pack('<BI4I4B', finish(), deleted, forgotten, left), doubtful, artifacts, rescued, buried }
+finish()
+return { struct.pack('<I4I4B', deleted, forgotten, left), doubtful, artifacts, rescued, buried }

@@ -18,8 +18,7 @@ pub(crate) async fn act(base: &Base, id: JobId, action: Action) -> Result<Acted,
     let answer = call.bytes().await?;
     let read = || {
         let mut from = Reader(&answer);
-        let (bells, code, state) = (from.u8()?, i64::from(from.u8()?), usize::from(from.u8()?));
-        base.ring(bells);
+        let (code, state) = (i64::from(from.u8()?), usize::from(from.u8()?));
         let state = State::ALL.get(state).copied()?;
         Some(match code {
             UNKNOWN_JOB => Acted::Unknown,

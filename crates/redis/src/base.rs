@@ -1,17 +1,16 @@
-//! What all verbs use: calls of scripts, the frame that goes with them, bells, and which queues are known.
+//! What all verbs use: calls of scripts, the frame that goes with them, and which queues are known.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::future::Future;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use longshore_core::{
-    Answers, Error, JobId, Kind, Moved, QueueName, Settings, StepWatch, Timestamp, Wakeups, WorkerId, store::each,
+    Answers, Error, JobId, Kind, Moved, Notifications, QueueName, Settings, StepWatch, Timestamp, WorkerId, store::each,
 };
 use redis::{Cmd, ServerErrorKind, Value};
 
 use crate::away::Away;
-use crate::bells;
 use crate::error;
 use crate::keys::{self, Keys};
 use crate::link::{Failed, Link};
@@ -25,11 +24,13 @@ pub(crate) struct Base {
     pub(crate) link: Link,
     pub(crate) keys: Keys,
     pub(crate) settings: Settings,
-    pub(crate) wakeups: Wakeups,
-    /// Tells our bells from those of others.
-    pub(crate) me: [u8; 8],
+    pub(crate) notifications: Notifications,
+    /// Names this process in notifications: 16 hex digits.
+    pub(crate) me: String,
     /// Queues that are registered, and their numbers.
     queues: Mutex<HashMap<QueueName, u16>>,
+    /// Queues that workers here have claimed from, not being marked as gone.
+    claimed: Mutex<HashSet<(WorkerId, QueueName)>>,
     /// When it was last noted that a worker here knows a kind.
     kinds: Mutex<HashMap<Kind, Timestamp>>,
     /// What is known of the clocks of servers, by the tag that leads there.
@@ -132,28 +133,19 @@ impl Call<'_> {
         for at in unknown.unwrap_or(calls.len())..calls.len() {
             answers[at] = calls[at].run_anew().await;
         }
-        answers.iter().for_each(|answer| base.ring_if_perhaps_done(answer));
         answers
-    }
-
-    /// Runs a script that changes something; rings our bells in any case in which it may have.
-    pub(crate) async fn change(self) -> Result<Value, Error> {
-        let base = self.base;
-        let answer = self.run().await;
-        base.ring_if_perhaps_done(&answer);
-        answer
     }
 
     /// Runs a script that answers with one string.
     pub(crate) async fn bytes(self) -> Result<Vec<u8>, Error> {
         let script = self.script.name;
-        bytes(self.change().await?).ok_or_else(|| error::unexpected(script))
+        bytes(self.run().await?).ok_or_else(|| error::unexpected(script))
     }
 
     /// Runs a script that answers with a list.
     pub(crate) async fn list(self) -> Result<Vec<Value>, Error> {
         let script = self.script.name;
-        list(self.change().await?).ok_or_else(|| error::unexpected(script))
+        list(self.run().await?).ok_or_else(|| error::unexpected(script))
     }
 }
 
@@ -202,9 +194,10 @@ impl Base {
             link,
             keys,
             settings,
-            wakeups: Wakeups::default(),
-            me: fastrand::u64(..).to_le_bytes(),
+            notifications: Notifications::default(),
+            me: format!("{:016x}", fastrand::u64(..)),
             queues: Mutex::default(),
+            claimed: Mutex::default(),
             kinds: Mutex::default(),
             watches: Mutex::default(),
             away: Away::default(),
@@ -228,21 +221,11 @@ impl Base {
         for number in [wall, lease, bounded(self.settings.keep_finished), bounded(self.settings.keep_dead)] {
             frame.extend(number.to_le_bytes());
         }
-        frame.extend(self.me);
-        frame.extend(self.keys.bells().into_bytes());
+        frame.extend(self.me.as_bytes());
+        // In a cluster PUBLISH counts the listeners of one node only.
+        frame.push(u8::from(!self.link.is_cluster()));
+        frame.extend(self.keys.of_channels().as_bytes());
         self.call(script, root).arg(frame)
-    }
-
-    /// Rings our own bells for what a script has done.
-    pub(crate) fn ring(&self, bells: u8) {
-        bells::ring(&self.wakeups, bells);
-    }
-
-    /// Rings all our bells where the answer of a script was lost.
-    fn ring_if_perhaps_done(&self, answer: &Result<Value, Error>) {
-        if answer.as_ref().is_err_and(|e| e.effect() == longshore_core::Effect::PerhapsDone) {
-            bells::ring_all(&self.wakeups);
-        }
     }
 
     // ---- queues ----
@@ -251,9 +234,8 @@ impl Base {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes queues known to everybody before anything of them is written, so that upkeep and lists find it. Returns whether some
-    /// were new to this process.
-    pub(crate) async fn register<'a>(&self, queues: impl Iterator<Item = &'a QueueName>) -> Result<bool, Error> {
+    /// Makes queues known to everybody before anything of them is written, so that upkeep and lists find it.
+    pub(crate) async fn register<'a>(&self, queues: impl Iterator<Item = &'a QueueName>) -> Result<(), Error> {
         let new: Vec<QueueName> = {
             let known = self.known();
             let mut new: Vec<_> = queues.filter(|queue| !known.contains_key(*queue)).cloned().collect();
@@ -262,10 +244,9 @@ impl Base {
             new
         };
         if new.is_empty() {
-            return Ok(false);
+            return Ok(());
         }
-        self.register_anew(new).await?;
-        Ok(true)
+        self.register_anew(new).await
     }
 
     async fn register_anew(&self, queues: Vec<QueueName>) -> Result<(), Error> {
@@ -324,11 +305,26 @@ impl Base {
         Ok(())
     }
 
-    /// Returns whether a worker was marked as gone.
-    pub(crate) async fn is_released(&self, worker: WorkerId) -> Result<bool, Error> {
+    /// Makes the queues known that a worker is about to claim from; returns whether it may. A release marks the worker first, then
+    /// looks for queues; so that whichever is first, one sees the other.
+    pub(crate) async fn admit(&self, worker: WorkerId, queues: &[&QueueName]) -> Result<bool, Error> {
+        self.register(queues.iter().copied()).await?;
+        let claimed = || self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        let places = || queues.iter().map(|queue| (worker, (*queue).clone()));
+        if places().all(|place| claimed().contains(&place)) {
+            return Ok(true);
+        }
         let mut command = redis::cmd("ZSCORE");
         command.arg(format!("{}{}", self.keys.of_all(), keys::RELEASED)).arg(&worker.as_bytes()[..]);
-        Ok(self.link.send(&command).await? != Value::Nil)
+        if self.link.send(&command).await? != Value::Nil {
+            return Ok(false);
+        }
+        let mut claimed = claimed();
+        if claimed.len() > CLAIMED_KEPT {
+            claimed.clear(); // they are only looked at once more
+        }
+        claimed.extend(places());
+        Ok(true)
     }
 }
 
@@ -342,6 +338,8 @@ fn tie(number: i64) -> u16 {
     number.rem_euclid(TIES) as u16
 }
 
+/// How many pairs of a worker and a queue that it claimed from are remembered.
+const CLAIMED_KEPT: usize = 10_000;
 /// How many queues are told apart.
 pub(crate) const TIES: i64 = 2048;
 

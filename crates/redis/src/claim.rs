@@ -34,13 +34,17 @@ pub(crate) async fn settle_and_claim(
     settlements: Vec<Settlement>,
     claim: &Claim,
 ) -> (Answers<Settled>, Result<Claims, Error>) {
-    let one_server = !base.link.is_cluster() && !settlements.is_empty() && !claim.queues.is_empty();
-    if one_server && let Ok(queues) = register(base, claim).await {
-        let both = settle_and_claim_together(base, settlements, claim, &queues);
-        return tokio::join!(both, note_kinds(base, claim)).0;
+    if base.link.is_cluster() || settlements.is_empty() || claim.queues.is_empty() {
+        let settled = settle(base, settlements).await;
+        return (settled, self::claim(base, claim).await);
     }
-    let settled = settle(base, settlements).await;
-    (settled, self::claim(base, claim).await)
+    match register(base, claim).await {
+        Ok(queues) => {
+            let both = settle_and_claim_together(base, settlements, claim, &queues);
+            tokio::join!(both, note_kinds(base, claim)).0
+        }
+        Err(e) => (settle(base, settlements).await, Err(e)),
+    }
 }
 
 async fn settle_and_claim_together(
@@ -61,16 +65,12 @@ async fn settle_and_claim_together(
     let read = |places: Vec<usize>| {
         let answer = answers.next().unwrap_or_else(|| Err(error::unexpected("settle")));
         let answer = answer.and_then(|answer| bytes(answer).ok_or_else(|| error::unexpected("settle")));
-        let settled = answer.and_then(|answer| settle::read(base, &answer, places.len()));
+        let settled = answer.and_then(|answer| settle::read(&answer, places.len()));
         (places, settled)
     };
     let settled = places.into_iter().map(read).collect();
     let first = answers.next().unwrap_or_else(|| Err(error::unexpected("claim")));
     let claims = match claiming.take(queues[0], first) {
-        Ok(()) if claiming.is_server_away() => {
-            queues[1..].iter().for_each(|queue| claiming.hold_back(queue, HeldBackReason::Unreachable, None));
-            claiming.end().await
-        }
         Ok(()) => claiming.ask_all(&queues[1..]).await,
         Err(released) => Err(released),
     };
@@ -85,11 +85,10 @@ async fn register<'a>(base: &Base, claim: &'a Claim) -> Result<Vec<&'a QueueName
             queues.push(queue);
         }
     }
-    // A release marks the worker first, then looks for queues; so that whichever is first, one sees the other.
-    if base.register(queues.iter().copied()).await? && base.is_released(claim.worker).await? {
-        return Err(released(claim.worker));
+    match base.admit(claim.worker, &queues).await? {
+        true => Ok(queues),
+        false => Err(released(claim.worker)),
     }
-    Ok(queues)
 }
 
 /// Notes which kinds the worker knows. In a cluster that is another server's affair: where it fails the claim goes on, and the next
@@ -141,6 +140,10 @@ impl<'a> Claiming<'a> {
     async fn ask_all(mut self, queues: &[&QueueName]) -> Result<Claims, Error> {
         let asked = self.leave_out(queues);
         for (place, queue) in asked.iter().enumerate() {
+            if self.is_server_away() {
+                asked[place..].iter().for_each(|queue| self.hold_back(queue, HeldBackReason::Unreachable, None));
+                break;
+            }
             let wanted = if self.solo { 0 } else { self.claim.limit.saturating_sub(self.handed) };
             if wanted == 0 {
                 let answers = join_all(asked[place..].iter().map(|queue| self.ask(queue, 0))).await;
@@ -151,10 +154,6 @@ impl<'a> Claiming<'a> {
             }
             let answer = self.ask(queue, wanted).await;
             self.take(queue, answer)?;
-            if self.is_server_away() {
-                asked[place + 1..].iter().for_each(|queue| self.hold_back(queue, HeldBackReason::Unreachable, None));
-                break;
-            }
         }
         self.end().await
     }
@@ -213,7 +212,7 @@ impl<'a> Claiming<'a> {
 
     /// Asks a queue. Where there are several servers, one that stands still holds up the others no longer than a while.
     async fn ask(&self, queue: &QueueName, wanted: usize) -> Result<Value, Error> {
-        let answer = self.call(queue, wanted).change();
+        let answer = self.call(queue, wanted).run();
         if !self.several || !self.base.link.is_cluster() {
             return answer.await;
         }
@@ -252,7 +251,6 @@ impl<'a> Claiming<'a> {
         let mut parts = list(answer)?.into_iter();
         let head = parts.next().and_then(bytes)?;
         let mut from = Reader(&head);
-        self.base.ring(from.u8()?);
         let known = i64::from(from.u8()?);
         let wait = |ms: i64| u64::try_from(ms).ok().map(Duration::from_millis);
         self.claims.look_in(wait(from.i64()?));

@@ -13,6 +13,8 @@
 
 use longshore_core::QueueName;
 
+use crate::shared::{CHANNEL_ALL, CHANNEL_NEWS, CHANNEL_WORK};
+
 macro_rules! names {
     ($($(#[doc = $meaning:literal])+ $name:ident = $text:literal;)+) => {
         $($(#[doc = $meaning])+ pub const $name: &str = $text;)+
@@ -85,6 +87,13 @@ names! {
     WORKERS = "workers:";
     /// `workers.seen:<queue>`: a sorted set, workers by when they were last noted.
     WORKERS_SEEN = "workers.seen:";
+    /// `waiting:<queue>:<group>`: a sorted set, workers that wait for jobs of a group of kinds, each after its process, by when they last
+    /// looked.
+    WAITING = "waiting:";
+    /// `group:<queue>:<group>`: a string that expires: while it is there, the kinds of the group are noted in the sets that follow.
+    GROUP = "group:";
+    /// `groups:<queue>:<kind>`: a sorted set, the groups that a kind is part of, by when that was noted.
+    GROUPS = "groups:";
     /// `artifacts`: a sorted set, the names of the artifacts of a tag in order.
     ARTIFACTS = "artifacts";
     /// `artifacts.at`: a hash, when each of them was written.
@@ -133,10 +142,31 @@ impl Keys {
         format!("{}:{{all}}:", self.prefix)
     }
 
-    /// Returns the channel on which bells are rung.
-    pub(crate) fn bells(&self) -> String {
-        format!("{}:bells", self.prefix)
+    /// Returns what the names of channels begin with.
+    pub(crate) fn of_channels(&self) -> &str {
+        &self.prefix
     }
+
+    /// Returns the channels that a process listens to.
+    pub(crate) fn channels(&self, process: &str) -> Channels {
+        let prefix = &self.prefix;
+        Channels {
+            all: format!("{prefix}{CHANNEL_ALL}"),
+            news: format!("{prefix}{CHANNEL_NEWS}"),
+            work: format!("{prefix}{CHANNEL_WORK}{process}"),
+        }
+    }
+}
+
+/// The channels that a process listens to.
+#[derive(Clone, Debug)]
+pub(crate) struct Channels {
+    /// `<prefix>:all`, for every process: a byte that says what to look at.
+    pub(crate) all: String,
+    /// `<prefix>:news`, for processes with watchers: the ids of jobs that have changed, or nothing where they are too many.
+    pub(crate) news: String,
+    /// `<prefix>:work:<process>`: a job that may be claimed; the length of its queue's name, that name, its kind.
+    pub(crate) work: String,
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@
 //!   append-only file, or with a policy that deletes keys, it is refused. Replicas are behind by what the network holds: Redis
 //!   answers before they have it.
 //! - When the server has no memory left pushes are refused, and what runs goes on to its end.
-//! - One connection carries all calls, and comes back by itself; meanwhile calls fail at once. A second one hears the bells of
-//!   other processes; in a cluster, from one of the nodes that the URL names.
+//! - One connection carries all calls, and comes back by itself; meanwhile calls fail at once. A second one hears what other
+//!   processes tell; in a cluster, from one of the nodes that the URL names.
 //!
 //! # URLs
 //!
@@ -43,7 +43,7 @@ mod act;
 mod artifacts;
 mod away;
 mod base;
-mod bells;
+mod notify;
 mod claim;
 mod error;
 pub mod keys;
@@ -74,16 +74,16 @@ use async_trait::async_trait;
 use longshore_core::store::fail_all;
 use longshore_core::{
     Acted, Action, Answers, Capabilities, Claim, Claims, Error, ErrorKind, Filter, Gather, Gone, JobId, Jobs, Kept,
-    Label, Listed, Logs, Moved, NewJob, Page, Pushed, QueueName, QueueStats, Queues, Reach, Renewal, Renewed, Rules,
-    RulesChange, Settings, Settled, Settlement, Snapshot, Status, Store, Timestamp, Token, Upkeep, Wakeups, WorkerId,
-    WorkerNote, WorkerSecret, WorkerSeen, Workers,
+    Kind, Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues,
+    Reach, Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status, Store, Timestamp,
+    Token, Upkeep, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
 };
 use redis::{ProtocolVersion, Value};
 
 use base::Base;
-use bells::Listener;
 use keys::Keys;
 use link::Link;
+use notify::Listener;
 use route::Route;
 use setup::Setup;
 use target::Target;
@@ -132,13 +132,7 @@ impl Redis {
         let base = Arc::new(Base::new(link, Keys::new(&target.prefix), settings));
         check_layout(&base).await?;
         upkeep::begin(&base).await?;
-        let listener = Listener::start(
-            Route::new(&target, ProtocolVersion::RESP2)?,
-            base.keys.bells(),
-            base.me,
-            base.wakeups.clone(),
-        );
-        let listener = listener.await.map_err(error::of)?;
+        let listener = Listener::start(Route::new(&target, ProtocolVersion::RESP2)?, &base).await.map_err(error::of)?;
         let pushing = Arc::clone(&base);
         let pushes = Gather::new(PUSHED_AT_ONCE, PUSHES, move |jobs| {
             let base = Arc::clone(&pushing);
@@ -295,9 +289,19 @@ impl Workers for Redis {
     }
 }
 
+impl Notifier for Redis {
+    fn notify(&self, work: Vec<Work>) {
+        notify::notify(&self.base, work);
+    }
+
+    fn subscribe(&self, queues: Vec<QueueName>, kinds: Vec<Kind>) -> WorkSubscription {
+        self.base.notifications.subscribe_work(queues, kinds)
+    }
+}
+
 impl Store for Redis {
-    fn wakeups(&self) -> &Wakeups {
-        &self.base.wakeups
+    fn notifications(&self) -> &Notifications {
+        &self.base.notifications
     }
 
     fn capabilities(&self) -> Capabilities {

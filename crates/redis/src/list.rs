@@ -52,7 +52,7 @@ pub(crate) async fn list(base: &Base, filter: &Filter, page: Page) -> Result<Lis
     }
     let jobs = get(base, found).await?.into_iter().flatten();
     // Between the two looks a job may have changed.
-    Ok(Listed { jobs: jobs.filter(|job| filter.matches(job)).collect(), next })
+    Ok(Listed::new(jobs.filter(|job| filter.matches(job)).collect(), next))
 }
 
 /// The jobs of one queue from some place on, the newest first.

@@ -35,8 +35,7 @@ async fn push_to(base: &Base, queue: QueueName, jobs: Vec<(usize, NewJob)>, orde
     let asked = Instant::now();
     let answer = call.bytes().await?;
     let mut from = Reader(&answer);
-    let (bells, server_us) = from.u8().zip(from.i64()).ok_or_else(|| error::unexpected("push"))?;
-    base.ring(bells);
+    let server_us = from.i64().ok_or_else(|| error::unexpected("push"))?;
     base.order.lock().unwrap_or_else(PoisonError::into_inner).note(server_us, asked);
     if from.0.is_empty() {
         return Ok(jobs.iter().map(|(_, job)| Pushed::Created(job.id)).collect());

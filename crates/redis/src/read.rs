@@ -119,5 +119,5 @@ fn read_queue(queue: QueueName, values: Vec<Value>) -> Option<QueueStats> {
     }
     let rules = read_rules(values.next(), values.next())?.at(now);
     let oldest_ready = u64::try_from(oldest).ok().map(Duration::from_millis);
-    Some(QueueStats { queue, counts, oldest_ready, rules })
+    Some(QueueStats::new(queue, counts, oldest_ready, rules))
 }

@@ -24,8 +24,6 @@ pub(crate) async fn change(base: &Base, queue: &QueueName, expected: u64, rules:
     let call = call.arg(expected.to_string()).arg(version.to_string()).arg(rules.to_text());
     let call = call.number(i64::from(rules.level())).number(rules.paused_until_ms().min(FAR));
     let mut answer = call.list().await?.into_iter();
-    let bells = answer.next().and_then(bytes).and_then(|bells| bells.first().copied());
-    base.ring(bells.ok_or_else(|| error::unexpected("rules"))?);
     match answer.next() {
         None => Ok(RulesChange::Changed(version)),
         first => {

@@ -45,6 +45,7 @@ scripts! {
     UNKNOWN = "unknown" [SLOT, STEP, BASE, WORDS, MOVE, RANKS];
     ACT = "act" [SLOT, STEP, BASE, WORDS, MOVE];
     RULES = "rules" [SLOT, BASE];
+    NOTIFY = "notify" [SLOT, BASE];
     QUEUE = "queue" [SLOT, BASE, RANKS];
     GET = "get" [SLOT];
     STATUS = "status" [SLOT];

@@ -8,7 +8,7 @@ use redis::Value;
 
 use crate::base::{Base, Call, bytes, each_group, group, moved, record_key};
 use crate::error;
-use crate::record::{Reader, is_small, write_progress, write_result, write_small};
+use crate::record::{is_small, write_progress, write_result, write_small};
 use crate::script;
 use crate::shapes::Shapes;
 use crate::shared::*;
@@ -29,7 +29,7 @@ pub(crate) async fn renew(base: &Base, renewals: Vec<Renewal>) -> Answers<Renewe
             CANCEL_ASKED => Some(Renewed::CancelAsked),
             _ => None,
         };
-        read_answers(base, "renew", &call.bytes().await?, renewals.len(), answer)
+        read_answers("renew", &call.bytes().await?, renewals.len(), answer)
     })
     .await
 }
@@ -38,7 +38,7 @@ pub(crate) async fn settle(base: &Base, settlements: Vec<Settlement>) -> Answers
     let groups = group(settlements, |settlement| settlement.id.queue_tag());
     each_group(groups, |tag, settlements| async move {
         let answer = call(base, tag, &settlements).bytes().await?;
-        read(base, &answer, settlements.len())
+        read(&answer, settlements.len())
     })
     .await
 }
@@ -54,13 +54,13 @@ pub(crate) fn call<'a>(base: &'a Base, tag: u16, settlements: &[Settlement]) -> 
 }
 
 /// Reads the answer to a call that settles so many jobs.
-pub(crate) fn read(base: &Base, answer: &[u8], count: usize) -> Result<Vec<Settled>, Error> {
+pub(crate) fn read(answer: &[u8], count: usize) -> Result<Vec<Settled>, Error> {
     let settled = |code: i64| match code {
         LOST => Some(Settled::Lost),
         DONE => Some(Settled::Done),
         _ => None,
     };
-    read_answers(base, "settle", answer, count, settled)
+    read_answers("settle", answer, count, settled)
 }
 
 /// Makes a job dead that was handed out and cannot be read; where another has it by now, it is his to find that out.
@@ -150,17 +150,14 @@ impl Batch {
     }
 }
 
-/// Reads the bells and a number a job, and rings.
+/// Reads a number a job.
 fn read_answers<T>(
-    base: &Base,
     script: &str,
     answer: &[u8],
     count: usize,
     read: impl Fn(i64) -> Option<T>,
 ) -> Result<Vec<T>, Error> {
-    let (bells, codes) = answer.split_first().ok_or_else(|| error::unexpected(script))?;
-    base.ring(*bells);
-    let answers: Option<Vec<T>> = codes.iter().map(|code| read(i64::from(*code))).collect();
+    let answers: Option<Vec<T>> = answer.iter().map(|code| read(i64::from(*code))).collect();
     answers.filter(|answers| answers.len() == count).ok_or_else(|| error::unexpected(script))
 }
 
@@ -201,12 +198,9 @@ async fn release_from(
         let call = base.framed(&script::RELEASE, &base.keys.of_queue(queue)).arg(queue.as_str());
         let call = call.arg(worker.as_bytes()).number(event).arg(cut(&failure, limits::FAILURE_BYTES));
         let mut answer = call.list().await?.into_iter();
-        let head = answer.next().and_then(bytes).ok_or_else(|| error::unexpected("release"))?;
-        let mut from = Reader(&head);
-        let (bells, more) = from.u8().zip(from.u8()).ok_or_else(|| error::unexpected("release"))?;
-        base.ring(bells);
+        let more = answer.next().and_then(bytes).ok_or_else(|| error::unexpected("release"))?;
         released.extend(moved(answer.next()).ok_or_else(|| error::unexpected("release"))?);
-        if more == 0 {
+        if more == [0] {
             return Ok(());
         }
     }

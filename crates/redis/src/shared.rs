@@ -140,9 +140,19 @@ shared! {
     /// What is shorter is no record: queue and kind have a letter each at least.
     SHORTEST: i64 = 124;
 
-    BELL_WORK: i64 = 1;
-    BELL_NEWS: i64 = 2;
-    BELL_CANCELS: i64 = 4;
+    // What all processes are told.
+    TELLS_ALL_WORK: i64 = 1;
+    TELLS_CANCELS: i64 = 2;
+    // Channels; see `keys.rs`.
+    CHANNEL_ALL: &str = ":all";
+    CHANNEL_NEWS: &str = ":news";
+    CHANNEL_WORK: &str = ":work:";
+    /// A worker that waits looks more often than this.
+    WAITING_KEPT: i64 = 30_000;
+    /// Groups of kinds for which nobody has waited for so long are forgotten.
+    GROUP_KEPT: i64 = 3_600_000;
+    /// How often the kinds of a group are noted.
+    GROUP_NOTED: i64 = 60_000;
 
     // What becomes of a pushed job.
     CREATED: i64 = 0;

@@ -60,7 +60,7 @@ pub async fn admissions(store: &Redis, cases: &[(Rules, Timestamp)]) -> Result<V
         let most = from.i64()?;
         let most = if most == FAR { usize::MAX } else { usize::try_from(most).ok()? };
         let (why, until) = (held_back_reason(from.u8()?), from.i64()?);
-        Some(Admission { most, why, until: (until >= 0).then(|| Timestamp::from_millis(until)) })
+        Some(Admission::new(most, why, (until >= 0).then(|| Timestamp::from_millis(until))))
     };
     answers.into_iter().map(|answer| read(answer).ok_or_else(|| error::unexpected("testing_admit"))).collect()
 }

@@ -60,7 +60,11 @@ pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep, turn: usize) -> Result<K
             Err(e) => {
                 base.link.note_away();
                 kept.failed.push(UpkeepFailure::new("queue", format!("queue `{queue}`: {e}")));
+                let is_away = !base.link.is_cluster() && e.is_retryable();
                 failed = Some(e);
+                if is_away {
+                    break; // it is the server of all queues
+                }
             }
         }
     }
@@ -84,11 +88,12 @@ async fn keep_queue(
     let doubtful = match keep(base, queue, upkeep, look, None, left, kept).await {
         Err(e) if is_of_the_script(&e) => {
             // A script that fails ends there: each part by itself, so that one that fails stops no other.
+            let mut doubtful = Vec::new();
             for (part, name) in PARTS.into_iter().enumerate() {
-                let done = keep(base, queue, upkeep, look, Some(part), left, kept).await.map(|_| ());
-                note_failure(queue, name, done, kept)?;
+                let done = keep(base, queue, upkeep, look, Some(part), left, kept).await;
+                note_failure(queue, name, done.map(|found| doubtful = found), kept)?;
             }
-            return Ok(());
+            doubtful
         }
         doubtful => doubtful?,
     };
@@ -169,7 +174,7 @@ async fn keep(
         let call = base.framed(&script::UPKEEP, &base.keys.of_queue(queue)).arg(queue.as_str()).arg(numbers);
         let call = call.arg(Gone::LEASE_ENDED.to_string());
         let answer = call.list().await.map_err(Error::perhaps_done)?;
-        let (more, doubtful) = note(base, answer, left, kept).ok_or_else(|| error::unexpected("upkeep"))?;
+        let (more, doubtful) = note(answer, left, kept).ok_or_else(|| error::unexpected("upkeep"))?;
         if !more {
             return Ok(doubtful);
         }
@@ -177,11 +182,10 @@ async fn keep(
 }
 
 /// Takes down what a call did; returns whether its bound left something for another.
-fn note(base: &Base, answer: Vec<Value>, left: &mut Left, kept: &mut Kept) -> Option<(bool, Vec<String>)> {
+fn note(answer: Vec<Value>, left: &mut Left, kept: &mut Kept) -> Option<(bool, Vec<String>)> {
     let mut answer = answer.into_iter();
     let head = answer.next().and_then(bytes)?;
     let mut from = Reader(&head);
-    base.ring(from.u8()?);
     let (deleted, forgotten) = (from.u32()? as usize, from.u32()? as usize);
     let more = from.u8()? == 1;
     let doubtful = answer.next().and_then(list)?.into_iter().filter_map(bytes);
@@ -219,10 +223,8 @@ async fn bury_unknown(
     }
     let call = base.framed(&script::UNKNOWN, &base.keys.of_queue(queue)).arg(queue.as_str());
     let call = call.number(left.unknown as i64).args(unknown);
-    let mut answer = call.list().await.map_err(Error::perhaps_done)?.into_iter();
-    let bells = answer.next().and_then(bytes).and_then(|bells| bells.first().copied());
-    base.ring(bells.ok_or_else(|| error::unexpected("unknown"))?);
-    let buried = moved(answer.next()).ok_or_else(|| error::unexpected("unknown"))?;
+    let buried =
+        moved(Some(call.run().await.map_err(Error::perhaps_done)?)).ok_or_else(|| error::unexpected("unknown"))?;
     left.unknown = left.unknown.saturating_sub(buried.len());
     kept.buried.extend(buried);
     Ok(())

@@ -44,5 +44,5 @@ fn read_worker(id: &[u8], note: &[u8]) -> Option<WorkerSeen> {
     let mut from = Reader(note);
     let (since, seen) = (Timestamp::from_millis(from.i64()?), Timestamp::from_millis(from.i64()?));
     let note = WorkerNote::from_text(std::str::from_utf8(from.0).ok()?)?;
-    Some(WorkerSeen { id: WorkerId::from_bytes(id.try_into().ok()?), since, seen, note })
+    Some(WorkerSeen::new(WorkerId::from_bytes(id.try_into().ok()?), since, seen, note))
 }

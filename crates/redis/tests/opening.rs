@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    Backend, Capabilities, Error, ErrorKind, Filter, Jobs, NewJob, Outcome, Output, Page, Payload, Queues, Settings,
-    Settled, Settlement, State, Store, Stored, Survives, Token, Upkeep, limits,
+    Backend, Capabilities, Claim, Error, ErrorKind, Filter, Jobs, NewJob, Notifier, Outcome, Output, Page, Payload,
+    Queues, Settings, Settled, Settlement, State, Store, Stored, Survives, Token, Upkeep, WorkerSecret, limits,
 };
 use longshore_redis::Redis;
 use longshore_testbed::{Certificates, Redis as Server, RedisCluster, Sentinel};
@@ -157,9 +157,13 @@ async fn tls_leads_to_every_node_of_a_cluster() {
     }
     assert_eq!(store.queues().await.unwrap().len(), 7, "they lie on all nodes");
     let other = open(&format!("{url}?ca={authority}")).await.unwrap();
-    let mut ear = other.wakeups().work();
+    let mut work = other.subscribe(vec![job().queue], vec![job().kind]);
+    work.set_capacity(1, vec![]);
+    let kinds = vec![job().kind.into()];
+    let claim = Claim { limit: 10, ..Claim::new(WorkerSecret::new().id(), vec![job().queue], kinds) };
+    other.claim(claim).await.expect("it waits from now on");
     store.push(vec![job()]).await.all().unwrap();
-    tokio::time::timeout(Duration::from_secs(20), ear.heard()).await.expect("bells are heard through TLS");
+    tokio::time::timeout(Duration::from_secs(20), work.recv()).await.expect("notifications come through TLS");
     assert!(open(&url).await.is_err(), "nobody has signed that certificate");
     assert!(open(&format!("redis+cluster://{}", cluster.addrs()[0])).await.is_err(), "they speak nothing else");
 }

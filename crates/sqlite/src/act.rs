@@ -33,7 +33,7 @@ pub(crate) fn act(tx: &mut Tx<'_>, id: JobId, action: Action) -> rusqlite::Resul
         // Tried again by hand, whatever was once too late.
         tx.connection.prepare_cached("UPDATE job SET deadline = NULL WHERE seq = ?1")?.execute([seq])?;
     }
-    tx.bells.cancels |= next.facts.cancel_asked;
+    tx.notices.cancels |= next.facts.cancel_asked;
     Ok(Acted::Done(next.facts.state))
 }
 
@@ -52,7 +52,7 @@ pub(crate) fn change_rules(
     tx.connection
         .prepare_cached("UPDATE queue SET rules_version = ?2, rules_level = ?3, rules = ?4 WHERE id = ?1")?
         .execute(params![queue, version as i64, rules.level(), rules.to_text()])?;
-    tx.bells.work = true;
+    tx.notices.all_work = true;
     Ok(RulesChange::Changed(version))
 }
 

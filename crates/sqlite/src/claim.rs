@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use longshore_core::state::Event;
 use longshore_core::{
-    Admission, Claim, Claimed, Claims, Error, ErrorKind, JobId, Kind, KindLimits, KnownKind, Label, Moved, Payload,
-    QueueName, QueueState, Reason, State, Timestamp, Token, admit, limits, millis,
+    Admission, Claim, Claimed, Claims, Error, ErrorKind, JobId, Kind, KindLimits, KnownKind, Label, Moved, News,
+    Payload, QueueName, QueueState, Reason, State, Timestamp, Token, admit, limits, millis,
 };
 use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row, params};
@@ -72,7 +72,7 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &Claim) -> rusqlite::Result<Result<C
             answer.pick(tx, *queue, name, admission.most)?;
         }
     }
-    if answer.buried > 0 && answer.claims.jobs.len() < claim.limit {
+    if answer.buried >= limits::UPKEEP_ROWS && answer.claims.jobs.len() < claim.limit {
         answer.claims.look_in(Some(Duration::ZERO)); // there may be fit ones behind
     }
     remember(tx, claim, &answer.claims)?;
@@ -88,7 +88,7 @@ fn admission(tx: &Tx<'_>, queue: i64, claim: &Claim) -> rusqlite::Result<Admissi
             Ok(match level {
                 0 => Admission::ALL,
                 _ if level > i64::from(claim.rules_level) => Admission::UNKNOWN,
-                _ => admit(&read::read_rules(row, 1)?, QueueState { running: tx.running(queue)? }, tx.now),
+                _ => admit(&read::read_rules(row, 1)?, QueueState::new(tx.running(queue)?), tx.now),
             })
         },
     )
@@ -136,7 +136,9 @@ fn earlier(tx: &Tx<'_>, claim: &Claim) -> rusqlite::Result<Earlier> {
                 let started_at = started_at.map_or(tx.now, Timestamp::from_millis);
                 Ok(brief.claimed(tx.now, token, queue, kind, started_at))
             })?;
-            Ok(Earlier::Same(Claims { jobs: jobs.collect::<Result<_, _>>()?, ..Claims::default() }))
+            let mut claims = Claims::default();
+            claims.jobs = jobs.collect::<Result<_, _>>()?;
+            Ok(Earlier::Same(claims))
         }
         _ => Ok(Earlier::None),
     }
@@ -195,22 +197,26 @@ fn promote(tx: &mut Tx<'_>, queue: i64, most: &mut i64) -> rusqlite::Result<Opti
         return Ok(next);
     }
     let mut promoted: HashMap<(i64, Option<String>), i64> = HashMap::new();
+    let mut woken = Vec::new();
     {
         let mut statement = tx.connection.prepare_cached(
             "UPDATE job SET state = 1, version = version + 1 WHERE seq IN
              (SELECT seq FROM job WHERE state = 0 AND queue = ?1 AND run_at <= ?2 ORDER BY run_at LIMIT ?3)
-             RETURNING kind, key",
+             RETURNING kind, key, seq, id",
         )?;
         let mut rows = statement.query(params![queue, tx.now.as_millis(), *most])?;
         while let Some(row) = rows.next()? {
-            *promoted.entry((row.get(0)?, read::text(row, 1)?)).or_default() += 1;
+            let kind = row.get(0)?;
+            *promoted.entry((kind, read::text(row, 1)?)).or_default() += 1;
+            woken.push((row.get(2)?, kind));
+            tx.notices.news.merge(row.get(3).map_or(News::All, |id| News::of(JobId::from_bytes(id))));
         }
     }
+    woken.into_iter().for_each(|(seq, kind)| tx.woke(seq, queue, kind));
     for ((kind, key), n) in promoted {
         tx.moved(queue, kind, key.as_deref(), Some(State::Scheduled), Some(State::Ready), n);
         *most -= n;
     }
-    tx.bells.news = true;
     next_due(tx, queue)
 }
 
@@ -257,6 +263,7 @@ fn candidates(
 /// A job that is handed out.
 struct Chosen {
     seq: i64,
+    id: JobId,
     kind: i64,
     key: Option<String>,
     unique_scope: Option<i64>,
@@ -271,13 +278,13 @@ impl Answer<'_> {
         let alone_waits = !candidates(tx, alone, queue, &self.kinds, |_| 1, 1)?.is_empty();
         self.claims.alone_waits |= alone_waits;
         let most = self.claims.jobs.len().saturating_add(admitted).min(self.claim.limit);
-        if self.claims.is_alone() {
-            Ok(())
-        } else if self.claim.idle && self.claims.jobs.is_empty() && alone_waits {
-            self.take(tx, queue, name, alone, most.min(1))
-        } else {
-            self.take(tx, queue, name, ready, most)
+        if self.claim.idle && self.claims.jobs.is_empty() && alone_waits {
+            self.take(tx, queue, name, alone, most.min(1))?;
+            if self.claims.jobs.is_empty() && !candidates(tx, alone, queue, &self.kinds, |_| 1, 1)?.is_empty() {
+                return Ok(()); // it is not wanted now, but the worker is kept free for it
+            }
         }
+        if self.claims.is_alone() { Ok(()) } else { self.take(tx, queue, name, ready, most) }
     }
 
     /// Hands out the best candidates of one queue until the claim has as many jobs as `most`.
@@ -330,6 +337,7 @@ impl Answer<'_> {
                 grants |= shown != max_attempts || millis(shown_timeout) != millis(timeout);
                 chosen.push(Chosen {
                     seq,
+                    id: brief.id,
                     kind: self.kinds[kind],
                     key: brief.key.as_ref().map(Label::to_string),
                     unique_scope: row.get(13)?,
@@ -367,8 +375,8 @@ impl Answer<'_> {
             tx.now.as_millis(),
             millis(self.claim.lease),
         ])?;
-        for Chosen { seq, kind, key, unique_scope, .. } in chosen {
-            tx.arrived(&Found::being_claimed(seq, queue, kind, key, unique_scope), State::Running)?;
+        for Chosen { seq, id, kind, key, unique_scope, .. } in chosen {
+            tx.arrived(&Found::being_claimed(seq, id, queue, kind, key, unique_scope), State::Running)?;
         }
         Ok(())
     }

@@ -54,9 +54,9 @@ use async_trait::async_trait;
 use longshore_core::store::{each, fail_all};
 use longshore_core::{
     Acted, Action, Answers, Capabilities, Claim, Claims, Cursor, Error, ErrorKind, Filter, Gone, JobId, Jobs, Kept,
-    Label, Listed, Logs, Moved, NewJob, Page, Pushed, QueueName, QueueStats, Queues, Reach, Renewal, Renewed, Rules,
-    RulesChange, Settings, Settled, Settlement, Snapshot, Status, Store, Survives, Timestamp, Token, Upkeep, Wakeups,
-    WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
+    Kind, Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues,
+    Reach, Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status, Store, Survives,
+    Timestamp, Token, Upkeep, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
 };
 use rusqlite::Connection;
 
@@ -67,7 +67,7 @@ use file::Place;
 use identity::Identity;
 use reserve::Reserve;
 use tx::Tx;
-use wake::WakeFile;
+use wake::{Publisher, WakeFile};
 use writer::{Need, Writer};
 
 #[cfg(feature = "testing")]
@@ -155,8 +155,7 @@ pub struct Sqlite {
     writer: Writer,
     readers: Option<Arc<Readers>>,
     identity: Arc<Identity>,
-    wakeups: Wakeups,
-    wake: Option<Arc<WakeFile>>,
+    publisher: Publisher,
     settings: Settings,
     survives: Survives,
     reach: Reach,
@@ -186,8 +185,9 @@ impl Sqlite {
                 None => Identity::of(path)?,
                 Some(_) => Identity::default(), // the files are not where the operating system would look for them
             });
-            let wakeups = Wakeups::default();
-            let wake = Arc::new(WakeFile::open(path, wakeups.clone())?);
+            let notifications = Notifications::default();
+            let file = Some(Arc::new(WakeFile::open(path, notifications.clone())?));
+            let publisher = Publisher { notifications, file };
             // What the program's working folder becomes later changes nothing, for SQLite as for us.
             let absolute = std::path::absolute(path).map_err(|e| Error::invalid(e.to_string()).caused_by(e))?;
             let readers = Arc::new(Readers {
@@ -200,13 +200,9 @@ impl Sqlite {
                 Synchronous::Full => Survives::PowerLoss,
                 Synchronous::Normal => Survives::Kill,
             };
-            let writer = {
-                let (settings, wakeups, wake) = (options.settings.clone(), wakeups.clone(), Some(Arc::clone(&wake)));
-                Writer::start(connection, settings, wakeups, wake, reserve, identity.clone())?
-            };
-            let (readers, wake) = (Some(readers), Some(wake));
-            let (settings, reach) = (options.settings, Reach::Machine);
-            Ok(Sqlite { writer, readers, identity, wakeups, wake, settings, survives, reach })
+            let (settings, reach, readers) = (options.settings, Reach::Machine, Some(readers));
+            let writer = Writer::start(connection, settings.clone(), publisher.clone(), reserve, identity.clone())?;
+            Ok(Sqlite { writer, readers, identity, publisher, settings, survives, reach })
         };
         open().map_err(|e: Error| e.context(format!("open database `{}`", path.display())))
     }
@@ -218,13 +214,13 @@ impl Sqlite {
     /// If the SQLite built in is too old.
     pub fn in_memory(options: Options) -> Result<Self, Error> {
         let connection = file::open(&Place::Memory, &options)?;
-        let wakeups = Wakeups::default();
+        let publisher = Publisher { notifications: Notifications::default(), file: None };
         let settings = options.settings;
         let identity = Arc::new(Identity::default());
-        let writer = Writer::start(connection, settings.clone(), wakeups.clone(), None, None, Arc::clone(&identity))?;
+        let writer = Writer::start(connection, settings.clone(), publisher.clone(), None, Arc::clone(&identity))?;
         let survives = Survives::Nothing;
-        let (readers, wake, reach) = (None, None, Reach::Process);
-        Ok(Sqlite { writer, readers, identity, wakeups, wake, settings, survives, reach })
+        let (readers, reach) = (None, Reach::Process);
+        Ok(Sqlite { writer, readers, identity, publisher, settings, survives, reach })
     }
 
     async fn write<T: Send + 'static>(
@@ -445,9 +441,19 @@ impl Workers for Sqlite {
     }
 }
 
+impl Notifier for Sqlite {
+    fn notify(&self, _work: Vec<Work>) {
+        self.publisher.tell_work();
+    }
+
+    fn subscribe(&self, queues: Vec<QueueName>, kinds: Vec<Kind>) -> WorkSubscription {
+        self.publisher.notifications.subscribe_work(queues, kinds)
+    }
+}
+
 impl Store for Sqlite {
-    fn wakeups(&self) -> &Wakeups {
-        &self.wakeups
+    fn notifications(&self) -> &Notifications {
+        &self.publisher.notifications
     }
 
     fn capabilities(&self) -> Capabilities {

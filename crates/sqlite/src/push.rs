@@ -78,7 +78,7 @@ fn push_new(tx: &mut Tx<'_>, queue: i64, new: &NewJob) -> rusqlite::Result<Pushe
             hold_key(tx, queue, key.as_str(), seq, scope_number(*scope))?;
         }
         tx.moved(queue, kind, new.key.as_ref().map(Label::as_str), None, Some(state), 1);
-        tx.bells.work = true;
+        tx.woke(seq, queue, kind);
     }
     Ok(Pushed::Created(new.id))
 }

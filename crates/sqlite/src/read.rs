@@ -219,7 +219,7 @@ pub(crate) fn queues(connection: &Connection, now: Timestamp) -> rusqlite::Resul
         let (id, name, counts, rules) = row?;
         let oldest = oldest_ready(connection, id)?.map(|at| now.since(Timestamp::from_millis(at)));
         if let Ok(queue) = name.parse() {
-            stats.push(QueueStats { queue, counts, oldest_ready: oldest, rules: rules.at(now) });
+            stats.push(QueueStats::new(queue, counts, oldest, rules.at(now)));
         }
     }
     Ok(stats)
@@ -256,7 +256,7 @@ pub(crate) fn workers(
     {
         let Some(note) = text(row, "note")?.and_then(|text| WorkerNote::from_text(&text)) else { continue };
         let time = |column| row.get(column).map(Timestamp::from_millis);
-        workers.push(WorkerSeen { id: WorkerId::from_bytes(row.get(0)?), since: time(1)?, seen: time(2)?, note });
+        workers.push(WorkerSeen::new(WorkerId::from_bytes(row.get(0)?), time(1)?, time(2)?, note));
     }
     Ok(workers)
 }

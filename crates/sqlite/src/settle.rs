@@ -15,7 +15,9 @@ use crate::tx::{Along, Found, Tx, blob};
 
 pub(crate) fn renew(tx: &mut Tx<'_>, renewal: &Renewal) -> rusqlite::Result<Renewed> {
     let progress = renewal.progress.as_ref().and_then(|progress| serde_json::to_string(progress).ok());
-    tx.bells.news |= progress.is_some();
+    if progress.is_some() {
+        tx.notices.news.add(renewal.id);
+    }
     let cancel_asked: Option<bool> = tx
         .connection
         .prepare_cached(include_str!("../sql/renew.sql"))?
@@ -106,7 +108,7 @@ fn find_all(tx: &Tx<'_>, settlements: &[Settlement]) -> rusqlite::Result<Vec<(us
     }
     ids.push(']');
     let mut statement = tx.connection.prepare_cached(include_str!("../sql/settling.sql"))?;
-    let rows = statement.query_map([ids], |row| Ok((row.get::<_, i64>(18)? as usize, Found::read(row)?)))?;
+    let rows = statement.query_map([ids], |row| Ok((row.get::<_, i64>(19)? as usize, Found::read(row)?)))?;
     rows.collect()
 }
 

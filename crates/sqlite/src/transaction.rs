@@ -1,12 +1,10 @@
 //! Pushing jobs inside the caller's own transaction: the job and what it is about become durable together, or neither.
 
-use std::sync::Arc;
-
-use longshore_core::{Error, NewJob, Pushed, Wakeups};
+use longshore_core::{Error, NewJob, Notices, Pushed};
 use rusqlite::Transaction;
 
-use crate::tx::{Bells, Names, Tx};
-use crate::wake::WakeFile;
+use crate::tx::{Names, Tx};
+use crate::wake::Publisher;
 use crate::{Sqlite, error, layout, push};
 
 /// The answers to jobs pushed inside a transaction. Nothing is heard of them before the caller commits; drop this after the
@@ -16,17 +14,13 @@ use crate::{Sqlite, error, layout, push};
 pub struct PushedIn {
     /// The answers, in order.
     pub answers: Vec<Pushed>,
-    bells: Bells,
-    wakeups: Wakeups,
-    wake: Option<Arc<WakeFile>>,
+    notices: Notices,
+    publisher: Publisher,
 }
 
 impl Drop for PushedIn {
     fn drop(&mut self) {
-        self.bells.ring(&self.wakeups);
-        if let Some(wake) = &self.wake {
-            wake.ring(self.bells);
-        }
+        self.publisher.tell(&self.notices);
     }
 }
 
@@ -73,6 +67,6 @@ impl Sqlite {
         let mut tx = Tx::new(transaction, &self.settings, &mut names);
         let answers = jobs.iter().map(|job| push::push(&mut tx, job)).collect::<Result<_, _>>().map_err(error::of)?;
         tx.finish().map_err(error::of)?;
-        Ok(PushedIn { answers, bells: tx.bells, wakeups: self.wakeups.clone(), wake: self.wake.clone() })
+        Ok(PushedIn { answers, notices: tx.notices, publisher: self.publisher.clone() })
     }
 }

@@ -1,12 +1,12 @@
-//! An open transaction: names turned into numbers, counters, bells, and the one place where a job is moved.
+//! An open transaction: names turned into numbers, counters, notices, and the one place where a job is moved.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use longshore_core::state::{Event, Facts, Move, step};
 use longshore_core::{
-    BootTime, Error, FailureClass, JobId, Kind, Moved, Progress, QueueName, Settings, State, Timestamp, Token, Wakeups,
-    WorkerId, limits, name::cut,
+    BootTime, Error, FailureClass, JobId, Kind, Moved, News, Notices, Progress, QueueName, Settings, State, Timestamp,
+    Token, Work, WorkerId, limits, name::cut,
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -21,33 +21,16 @@ pub struct Tx<'a> {
     pub(crate) names: &'a mut Names,
     pub(crate) now: Timestamp,
     pub(crate) boot: BootTime,
-    pub(crate) bells: Bells,
+    /// What is to be told of it after the commit; [`Tx::finish`] adds the work.
+    pub(crate) notices: Notices,
+    /// Jobs that became ready or scheduled, each with its queue and its kind.
+    woken: Vec<(i64, i64, i64)>,
+    /// Jobs that were claimed: those among the woken are nobody else's work.
+    started: Vec<i64>,
     /// What is known of outages; `None` in a transaction of the application's own, where nobody is rescued.
     pub(crate) outage: Option<&'a Outage>,
     /// Changes of the counters, written together at the end.
     counts: Vec<(i64, State, i64)>,
-}
-
-/// Which bells to ring after the commit.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Bells {
-    pub(crate) work: bool,
-    pub(crate) news: bool,
-    pub(crate) cancels: bool,
-}
-
-impl Bells {
-    pub(crate) fn ring(self, wakeups: &Wakeups) {
-        if self.work {
-            wakeups.ring_work();
-        }
-        if self.news {
-            wakeups.ring_news();
-        }
-        if self.cancels {
-            wakeups.ring_cancels();
-        }
-    }
 }
 
 /// Numbers of queues and kinds. They are never deleted, so what is known stays true, whatever other processes do.
@@ -68,6 +51,8 @@ impl Names {
 /// A job's row, as far as moving it needs.
 pub(crate) struct Found {
     pub(crate) seq: i64,
+    /// `None` where what is stored is no id.
+    id: Option<JobId>,
     pub(crate) queue: i64,
     pub(crate) kind: i64,
     pub(crate) key: Option<String>,
@@ -93,20 +78,33 @@ pub(crate) struct Along<'a> {
 impl<'a> Tx<'a> {
     pub(crate) fn new(connection: &'a Connection, settings: &'a Settings, names: &'a mut Names) -> Self {
         let (now, boot) = (settings.clock.now(), settings.clock.boot_time());
-        Tx { connection, settings, names, now, boot, bells: Bells::default(), outage: None, counts: Vec::new() }
+        Tx {
+            connection,
+            settings,
+            names,
+            now,
+            boot,
+            notices: Notices::default(),
+            woken: Vec::new(),
+            started: Vec::new(),
+            outage: None,
+            counts: Vec::new(),
+        }
     }
 
-    /// Remembers the counters before a piece of work, for [`Tx::rewind`].
-    fn mark(&self) -> usize {
-        self.counts.len()
+    /// Remembers what was counted and woken before a piece of work, for [`Tx::rewind`].
+    fn mark(&self) -> [usize; 3] {
+        [self.counts.len(), self.woken.len(), self.started.len()]
     }
 
-    /// Forgets what a piece of work counted, because it was undone.
-    fn rewind(&mut self, mark: usize) {
-        self.counts.truncate(mark);
+    /// Forgets what a piece of work counted and woke, because it was undone.
+    fn rewind(&mut self, [counts, woken, started]: [usize; 3]) {
+        self.counts.truncate(counts);
+        self.woken.truncate(woken);
+        self.started.truncate(started);
     }
 
-    /// Writes the counters; the last thing before the commit.
+    /// Writes the counters, and names the work; the last thing before the commit.
     pub(crate) fn finish(&mut self) -> rusqlite::Result<()> {
         let mut sums: HashMap<i64, [i64; 6]> = HashMap::new();
         for (queue, state, change) in self.counts.drain(..) {
@@ -120,7 +118,28 @@ impl<'a> Tx<'a> {
                 )?
                 .execute([queue, scheduled, ready, running, succeeded, dead, cancelled])?;
         }
+        let started: HashSet<i64> = self.started.drain(..).collect();
+        let mut woken: HashMap<(i64, i64), usize> = HashMap::new();
+        for (_, queue, kind) in self.woken.drain(..).filter(|(seq, ..)| !started.contains(seq)) {
+            *woken.entry((queue, kind)).or_default() += 1;
+        }
+        for ((queue, kind), jobs) in woken {
+            let mut names = self.connection.prepare_cached(
+                "SELECT (SELECT name FROM queue WHERE id = ?1), (SELECT name FROM kind WHERE id = ?2)",
+            )?;
+            let name = |row: &Row<'_>, column: usize| Ok::<_, rusqlite::Error>(text(row, column)?.unwrap_or_default());
+            let (queue, kind) = names.query_row([queue, kind], |row| Ok((name(row, 0)?, name(row, 1)?)))?;
+            match (queue.parse(), kind.parse()) {
+                (Ok(queue), Ok(kind)) => self.notices.work.push(Work::new(queue, kind, jobs)),
+                _ => self.notices.all_work = true, // damaged names
+            }
+        }
         Ok(())
+    }
+
+    /// Notes that a job became ready or scheduled.
+    pub(crate) fn woke(&mut self, seq: i64, queue: i64, kind: i64) {
+        self.woken.push((seq, queue, kind));
     }
 
     /// The ledger: every path that moves jobs from one state to another calls this, and whatever counts jobs hangs here. `None` is
@@ -276,7 +295,7 @@ impl<'a> Tx<'a> {
         self.arrived(found, facts.state)
     }
 
-    /// Does what every change of state brings with it: the ledger, unique keys, bells.
+    /// Does what every change of state brings with it: the ledger, unique keys, notices.
     pub(crate) fn arrived(&mut self, found: &Found, state: State) -> rusqlite::Result<()> {
         let Found { queue, kind, key, facts, .. } = found;
         self.moved(*queue, *kind, key.as_deref(), Some(facts.state), Some(state), 1);
@@ -289,8 +308,17 @@ impl<'a> Tx<'a> {
         if gives_key_back {
             self.connection.prepare_cached("DELETE FROM unique_key WHERE seq = ?1")?.execute([found.seq])?;
         }
-        self.bells.news = true;
-        self.bells.work |= matches!(state, State::Ready | State::Scheduled);
+        match found.id {
+            Some(id) => self.notices.news.add(id),
+            None => self.notices.news = News::All,
+        }
+        match state {
+            State::Ready | State::Scheduled => self.woke(found.seq, *queue, *kind),
+            State::Running => {
+                self.started.push(found.seq);
+            }
+            State::Succeeded | State::Dead | State::Cancelled => {}
+        }
         Ok(())
     }
 
@@ -378,12 +406,14 @@ impl Found {
             unique_scope: row.get(15)?,
             reuse_ms: row.get(16)?,
             worker: worker(row, 17)?,
+            id: row.get(18).ok().map(JobId::from_bytes),
         })
     }
 
     /// Makes what is known of a ready job that a statement of its own is claiming, as far as its arrival needs it.
     pub(crate) fn being_claimed(
         seq: i64,
+        id: JobId,
         queue: i64,
         kind: i64,
         key: Option<String>,
@@ -393,6 +423,7 @@ impl Found {
             Facts { state: State::Ready, attempt: 0, crashes: 0, interruptions: 0, outages: 0, cancel_asked: false };
         Found {
             seq,
+            id: Some(id),
             queue,
             kind,
             key,

@@ -45,7 +45,6 @@ pub(crate) fn upkeep(tx: &mut Tx<'_>, upkeep: Upkeep) -> rusqlite::Result<Kept> 
     let pruned: Vec<Option<ArtifactName>> = pruned.into_iter().flatten().collect();
     kept.pruned = pruned.len();
     kept.artifacts = pruned.into_iter().flatten().collect();
-    tx.bells.news |= kept.pruned > 0;
     let forgets: [(_, Forget); 3] = [
         ("workers", forget_workers),
         ("registry of workers", workers::forget_gone),
@@ -254,6 +253,7 @@ fn delete(tx: &mut Tx<'_>, seq: i64) -> rusqlite::Result<Option<Option<ArtifactN
         tx.connection.prepare_cached("DELETE FROM job_tag WHERE tag = ?1 AND seq = ?2")?.execute(params![tag, seq])?;
     }
     tx.moved(queue, kind, key.as_deref(), Some(state), None, 1);
+    tx.notices.news.add(id);
     Ok(Some(artifact.map(|claim| ArtifactName { job: id, claim: claim as u64 })))
 }
 

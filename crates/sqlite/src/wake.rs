@@ -1,19 +1,19 @@
-//! The wake file: how processes that share a database hear of each other at once.
+//! The wake file: how processes that share a database notify each other at once.
 //!
-//! `<database>-wake` holds three numbers of eight bytes, one a bell. Whoever commits writes a fresh random number in the place of
-//! each bell to ring; everybody watches the file with inotify and rings the bells whose number has changed. Watching the WAL
-//! itself would not do: its write comes before the commit can be seen. A wake-up that gets lost costs a delay: workers look
-//! anyway every few seconds.
+//! `<database>-wake` holds three numbers of eight bytes, one each for work, news and cancels. Whoever commits writes a fresh random
+//! number where there is something to tell; everybody watches the file with inotify and looks at what has a new number. The file names
+//! no jobs and wakes all processes of the machine; but work for which the process that pushed it has room wakes no other. Watching
+//! the WAL itself would not do: its write comes before the commit can be seen. A notification that gets lost costs a delay: workers
+//! look anyway every few seconds.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use longshore_core::{Error, ErrorKind, Wakeups};
+use longshore_core::{Error, ErrorKind, Notices, Notifications};
 
-use crate::tx::Bells;
-
-/// The wake file of one database, open for ringing; while it is held, rings of other processes are heard.
+/// The wake file of one database; while it is held, notifications of other processes are received.
 #[derive(Debug)]
 pub struct WakeFile {
     file: File,
@@ -22,8 +22,8 @@ pub struct WakeFile {
 }
 
 impl WakeFile {
-    /// Opens the wake file beside a database and starts listening.
-    pub(crate) fn open(database: &Path, wakeups: Wakeups) -> Result<Self, Error> {
+    /// Opens the wake file beside a database and starts to receive.
+    pub(crate) fn open(database: &Path, notifications: Notifications) -> Result<Self, Error> {
         let path = beside(database);
         let failed = |e: std::io::Error| {
             Error::new(ErrorKind::Refused, e.to_string()).context(format!("open wake file `{}`", path.display()))
@@ -31,9 +31,10 @@ impl WakeFile {
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         let file = options.map_err(failed)?;
         #[cfg(target_os = "linux")]
-        let listener = listener::Listener::start(&path, file.try_clone().map_err(failed)?, wakeups).map_err(failed)?;
+        let listener =
+            listener::Listener::start(&path, file.try_clone().map_err(failed)?, notifications).map_err(failed)?;
         #[cfg(not(target_os = "linux"))]
-        drop(wakeups); // without inotify, other processes are heard by looking now and then
+        drop(notifications); // without inotify, other processes are heard by looking now and then
         Ok(WakeFile {
             file,
             #[cfg(target_os = "linux")]
@@ -41,12 +42,42 @@ impl WakeFile {
         })
     }
 
-    /// Rings bells in other processes; what goes wrong costs them a delay.
-    pub(crate) fn ring(&self, bells: Bells) {
-        for (place, rings) in [(0, bells.work), (8, bells.news), (16, bells.cancels)] {
-            if rings && let Err(e) = self.file.write_all_at(&fastrand::u64(..).to_ne_bytes(), place) {
+    /// Notifies other processes; what goes wrong costs them a delay.
+    fn notify(&self, told: Told) {
+        for (place, told) in told.into_iter().enumerate().map(|(at, told)| (8 * at as u64, told)) {
+            if told && let Err(e) = self.file.write_all_at(&fastrand::u64(..).to_ne_bytes(), place) {
                 tracing::warn!(error = %e, "cannot wake other processes; they will look by themselves");
             }
+        }
+    }
+}
+
+/// Whether there is something to tell: of work, of news, of cancels.
+type Told = [bool; 3];
+
+/// Tells this process, and through the wake file others, what was committed; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Publisher {
+    pub(crate) notifications: Notifications,
+    /// `None` for a database in memory.
+    pub(crate) file: Option<Arc<WakeFile>>,
+}
+
+impl Publisher {
+    /// Tells of a commit.
+    pub(crate) fn tell(&self, notices: &Notices) {
+        let left = self.notifications.notify(notices);
+        self.tell_others([!left.is_empty() || notices.all_work, !notices.news.is_empty(), notices.cancels]);
+    }
+
+    /// Tells other processes that there is work.
+    pub(crate) fn tell_work(&self) {
+        self.tell_others([true, false, false]);
+    }
+
+    fn tell_others(&self, told: Told) {
+        if let Some(file) = &self.file {
+            file.notify(told);
         }
     }
 }
@@ -69,26 +100,24 @@ mod listener {
     use std::sync::Arc;
     use std::thread;
 
-    use longshore_core::Wakeups;
+    use longshore_core::{News, Notifications};
     use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
     use rustix::fs::inotify;
 
-    use super::Bells;
-
-    /// A thread that hears the rings of other processes; dropping this ends it.
+    /// A thread that receives notifications of other processes; dropping this ends it.
     #[derive(Debug)]
     pub(super) struct Listener {
         stop: Arc<OwnedFd>,
     }
 
     impl Listener {
-        pub(super) fn start(path: &Path, file: File, wakeups: Wakeups) -> io::Result<Self> {
+        pub(super) fn start(path: &Path, file: File, notifications: Notifications) -> io::Result<Self> {
             let watch = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
             inotify::add_watch(&watch, path, inotify::WatchFlags::MODIFY)?;
             let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
             let stopped = Arc::clone(&stop);
             let listen = move || {
-                if let Err(e) = hear(&watch, &stopped, &file, &wakeups) {
+                if let Err(e) = hear(&watch, &stopped, &file, &notifications) {
                     tracing::warn!(error = %e, "cannot hear other processes any more; will look now and then");
                 }
             };
@@ -103,7 +132,7 @@ mod listener {
         }
     }
 
-    fn hear(watch: &OwnedFd, stopped: &OwnedFd, file: &File, wakeups: &Wakeups) -> io::Result<()> {
+    fn hear(watch: &OwnedFd, stopped: &OwnedFd, file: &File, notifications: &Notifications) -> io::Result<()> {
         let mut heard = numbers(file)?;
         let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
         loop {
@@ -115,12 +144,20 @@ mod listener {
             if !ready[1].revents().is_empty() {
                 return Ok(());
             }
-            // What the events say does not matter, only that they are read: the numbers tell which bells rang.
+            // What the events say does not matter, only that they are read: the numbers tell what there is.
             let mut events = inotify::Reader::new(watch, &mut buffer);
             while events.next().is_ok() {}
             let now = numbers(file)?;
-            let rang = |bell: usize| now[bell] != heard[bell];
-            Bells { work: rang(0), news: rang(1), cancels: rang(2) }.ring(wakeups);
+            let told = |what: usize| now[what] != heard[what];
+            if told(0) {
+                notifications.notify_all_work();
+            }
+            if told(1) {
+                notifications.notify_news(&News::All);
+            }
+            if told(2) {
+                notifications.notify_cancels();
+            }
             heard = now;
         }
     }
@@ -130,11 +167,11 @@ mod listener {
         let mut filled = 0;
         while filled < bytes.len() {
             match file.read_at(&mut bytes[filled..], filled as u64)? {
-                0 => break, // nobody has rung the later bells yet
+                0 => break, // nobody has told of the others yet
                 read => filled += read,
             }
         }
         let (words, _) = bytes.as_chunks::<8>();
-        Ok(std::array::from_fn(|bell| u64::from_ne_bytes(words[bell])))
+        Ok(std::array::from_fn(|what| u64::from_ne_bytes(words[what])))
     }
 }

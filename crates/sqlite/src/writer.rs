@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use longshore_core::{Clock, Error, ErrorKind, Settings, Wakeups};
+use longshore_core::{Clock, Error, ErrorKind, Settings};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,7 +21,7 @@ use crate::layout;
 use crate::outage::{Moment, Outage};
 use crate::reserve::Reserve;
 use crate::tx::{Names, Tx};
-use crate::wake::WakeFile;
+use crate::wake::Publisher;
 
 /// Most pieces of work that share one commit.
 const BATCH: usize = 256;
@@ -99,26 +99,15 @@ impl Writer {
     pub(crate) fn start(
         connection: Connection,
         settings: Settings,
-        wakeups: Wakeups,
-        wake: Option<Arc<WakeFile>>,
+        publisher: Publisher,
         reserve: Option<Reserve>,
         identity: Arc<Identity>,
     ) -> Result<Self, Error> {
         let (work, waiting) = mpsc::unbounded_channel();
         let clock = settings.clock.clone();
         let (names, outage) = (Names::default(), Outage::new(Moment::now(&clock)));
-        let thread = Thread {
-            connection,
-            settings,
-            names,
-            wakeups,
-            wake,
-            reserve,
-            identity,
-            is_gone: false,
-            outage,
-            held_ms: 0,
-        };
+        let thread =
+            Thread { connection, settings, names, publisher, reserve, identity, is_gone: false, outage, held_ms: 0 };
         thread::Builder::new()
             .name("longshore-sqlite".into())
             .spawn(move || thread.run(waiting))
@@ -148,8 +137,7 @@ struct Thread {
     connection: Connection,
     settings: Settings,
     names: Names,
-    wakeups: Wakeups,
-    wake: Option<Arc<WakeFile>>,
+    publisher: Publisher,
     reserve: Option<Reserve>,
     identity: Arc<Identity>,
     /// Whether the files were not those that were opened, when last looked at.
@@ -285,7 +273,7 @@ impl Thread {
             }
         }
         let finished = tx.finish();
-        let bells = tx.bells;
+        let notices = tx.notices;
         let committed = match finished {
             Ok(()) => self.execute("COMMIT").map_err(error::of_commit),
             Err(e) => Err(error::of(e)),
@@ -303,10 +291,7 @@ impl Thread {
             answer_all(done, &e.perhaps_done());
             return Ok(false);
         }
-        bells.ring(&self.wakeups);
-        if let Some(wake) = &self.wake {
-            wake.ring(bells);
-        }
+        self.publisher.tell(&notices);
         done.into_iter().for_each(|work| work.answer(Ok(())));
         Ok(true)
     }

@@ -56,7 +56,7 @@ impl Worker {
     /// Makes the answer about a worker, given the store's time.
     pub fn of(worker: WorkerSeen, now: Timestamp) -> Self {
         let alive = worker.is_alive(now);
-        let WorkerSeen { id, since, seen, note } = worker;
+        let WorkerSeen { id, since, seen, note, .. } = worker;
         let WorkerNote { host, pid, version, queues, kinds, slots, jobs, running, stuck, quiet, .. } = note;
         Worker {
             id: id.to_string(),

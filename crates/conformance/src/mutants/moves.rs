@@ -22,7 +22,7 @@ pub(in super::super) struct RescuesNobody;
 #[async_trait]
 impl Bug for RescuesNobody {
     async fn upkeep(&self, inside: &Inside, upkeep: Upkeep) -> Result<Kept, Error> {
-        inside.store.upkeep(Upkeep { rescue: false, ..upkeep }).await
+        inside.store.upkeep(Upkeep::new(upkeep.limit, false).rules_level(upkeep.rules_level)).await
     }
 }
 

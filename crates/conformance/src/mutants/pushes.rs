@@ -37,13 +37,13 @@ impl Bug for AnswersBeforeInsert {
 
 /// Counts the claims that were answered.
 #[derive(Default)]
-pub(in super::super) struct RingsBeforeInsert(AtomicU64);
+pub(in super::super) struct NotifiesBeforeInsert(AtomicU64);
 
 #[async_trait]
-impl Bug for RingsBeforeInsert {
+impl Bug for NotifiesBeforeInsert {
     async fn push(&self, inside: &Inside, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
         let looks = self.0.load(Ordering::SeqCst);
-        inside.store.wakeups().ring_work();
+        inside.store.notifications().notify_all_work();
         // Until somebody has looked; who only listens looks never.
         let listened_to = Instant::now() + Duration::from_millis(500);
         while self.0.load(Ordering::SeqCst) == looks && Instant::now() < listened_to {

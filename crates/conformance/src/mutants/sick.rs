@@ -9,9 +9,9 @@ use longshore_core::store::each;
 use crate::bench::UnwrapEach;
 use longshore_core::{
     Acted, Action, Answers, Artifacts, Capabilities, Claim, Claimed, Claims, Clock, Error, Filter, Gone, JobId, Jobs,
-    Kept, Label, Listed, Logs, Moved, NewJob, Page, Pushed, QueueName, QueueStats, Queues, Renewal, Renewed, Rules,
-    RulesChange, Settings, Settled, Settlement, Snapshot, State, Status, Store, Timestamp, Token, Upkeep, Wakeups,
-    WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers, limits,
+    Kept, Kind, Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats,
+    Queues, Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, State, Status, Store,
+    Timestamp, Token, Upkeep, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers, limits,
 };
 
 use crate::Fixture;
@@ -214,8 +214,8 @@ impl<B: Bug> Jobs for Mutated<B> {
     }
 
     async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
-        let Listed { jobs, next } = self.inside.store.list(filter, page).await?;
-        Ok(Listed { jobs: jobs.into_iter().filter_map(|job| self.bug.show(job)).collect(), next })
+        let Listed { jobs, next, .. } = self.inside.store.list(filter, page).await?;
+        Ok(Listed::new(jobs.into_iter().filter_map(|job| self.bug.show(job)).collect(), next))
     }
 
     async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
@@ -268,9 +268,19 @@ impl<B: Bug> Workers for Mutated<B> {
     }
 }
 
+impl<B: Bug> Notifier for Mutated<B> {
+    fn notify(&self, work: Vec<Work>) {
+        self.inside.store.notify(work);
+    }
+
+    fn subscribe(&self, queues: Vec<QueueName>, kinds: Vec<Kind>) -> WorkSubscription {
+        self.inside.store.subscribe(queues, kinds)
+    }
+}
+
 impl<B: Bug> Store for Mutated<B> {
-    fn wakeups(&self) -> &Wakeups {
-        self.inside.store.wakeups()
+    fn notifications(&self) -> &Notifications {
+        self.inside.store.notifications()
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -45,6 +45,7 @@ impl Claim {
 
 /// A kind that a worker has a handler for.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KnownKind {
     /// The kind.
     pub kind: Kind,
@@ -52,6 +53,18 @@ pub struct KnownKind {
     pub wanted: usize,
     /// The limits that the worker runs such jobs under.
     pub limits: KindLimits,
+}
+
+impl KnownKind {
+    /// Says how many of it are wanted.
+    pub fn wanted(self, wanted: usize) -> Self {
+        KnownKind { wanted, ..self }
+    }
+
+    /// Says which limits such jobs run under.
+    pub fn limits(self, limits: KindLimits) -> Self {
+        KnownKind { limits, ..self }
+    }
 }
 
 impl From<Kind> for KnownKind {
@@ -63,6 +76,7 @@ impl From<Kind> for KnownKind {
 
 /// What a worker gets.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Claims {
     /// The jobs, best first.
     pub jobs: Vec<Claimed>,
@@ -97,6 +111,7 @@ impl Claims {
 
 /// A queue whose jobs were not handed out.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct HeldBack {
     /// The queue.
     pub queue: QueueName,
@@ -104,6 +119,13 @@ pub struct HeldBack {
     pub why: HeldBackReason,
     /// How long until that ends by itself, where it does.
     pub until: Option<Duration>,
+}
+
+impl HeldBack {
+    /// Says that a queue is held back, why, and for how long where that ends by itself.
+    pub fn new(queue: QueueName, why: HeldBackReason, until: Option<Duration>) -> Self {
+        HeldBack { queue, why, until }
+    }
 }
 
 /// What holds a queue back.

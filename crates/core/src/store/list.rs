@@ -83,11 +83,19 @@ impl FromStr for Cursor {
 
 /// A page of jobs.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Listed {
     /// The jobs, newest first.
     pub jobs: Vec<Snapshot>,
     /// Where to go on; `None` at the end.
     pub next: Option<Cursor>,
+}
+
+impl Listed {
+    /// Makes a page: its jobs, newest first, and where to go on.
+    pub fn new(jobs: Vec<Snapshot>, next: Option<Cursor>) -> Self {
+        Listed { jobs, next }
+    }
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub trait Queues: Send + Sync + 'static {
 
 /// A queue in numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct QueueStats {
     /// Its name.
     pub queue: QueueName,
@@ -39,6 +40,12 @@ pub struct QueueStats {
 }
 
 impl QueueStats {
+    /// Makes the numbers of a queue: its name, its counts in the order of [`State::ALL`], how long the job that has been ready longest has
+    /// waited, and its rules.
+    pub fn new(queue: QueueName, counts: [u64; 6], oldest_ready: Option<Duration>, rules: Rules) -> Self {
+        QueueStats { queue, counts, oldest_ready, rules }
+    }
+
     /// Returns how many jobs are in that state.
     pub fn count(&self, state: State) -> u64 {
         self.counts[state as usize]

@@ -133,13 +133,22 @@ pub enum RulesChange {
 
 /// What [`admit`] needs to know of a queue beside its rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct QueueState {
     /// How many of its jobs run.
     pub running: u64,
 }
 
+impl QueueState {
+    /// Makes the state of a queue in which so many jobs run.
+    pub fn new(running: u64) -> Self {
+        QueueState { running }
+    }
+}
+
 /// How many jobs of a queue may be handed out now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Admission {
     /// Most jobs.
     pub most: usize,
@@ -155,6 +164,11 @@ impl Admission {
 
     /// Nothing is handed out: there is a rule that this program does not know.
     pub const UNKNOWN: Admission = Admission { most: 0, why: Some(super::HeldBackReason::UnknownRule), until: None };
+
+    /// Admits so many jobs at most, for that reason, until then.
+    pub fn new(most: usize, why: Option<super::HeldBackReason>, until: Option<Timestamp>) -> Self {
+        Admission { most, why, until }
+    }
 
     /// Returns how long from now the answer changes by itself.
     pub fn wait(&self, now: Timestamp) -> Option<Duration> {

@@ -1,14 +1,16 @@
 //! Upkeep: what every process that works or serves does now and then.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
-use crate::{ArtifactName, Rules};
+use crate::{ArtifactName, QueueName, Rules, State};
 
 use super::Moved;
 
 /// How much upkeep to do.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Upkeep {
     /// Most rows each part may touch; at most 500.
     pub limit: usize,
@@ -23,10 +25,16 @@ impl Upkeep {
     pub fn new(limit: usize, rescue: bool) -> Self {
         Upkeep { limit, rescue, rules_level: Rules::LEVEL }
     }
+
+    /// Says which level of rules the program knows.
+    pub fn rules_level(self, rules_level: u16) -> Self {
+        Upkeep { rules_level, ..self }
+    }
 }
 
 /// What a piece of upkeep did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Kept {
     /// Jobs taken from workers that are gone.
     pub rescued: Vec<Moved>,
@@ -44,8 +52,17 @@ pub struct Kept {
     pub failed: Vec<UpkeepFailure>,
 }
 
+impl Kept {
+    /// Returns the queues that woke: rescued jobs wait there again, or will be due.
+    pub fn woke(&self) -> BTreeSet<&QueueName> {
+        let waits = |moved: &&Moved| matches!(moved.state, State::Ready | State::Scheduled);
+        self.rescued.iter().filter(waits).map(|moved| &moved.queue).collect()
+    }
+}
+
 /// A part of upkeep that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UpkeepFailure {
     /// What the part does, for example `rescue` or `prune`.
     pub part: &'static str,

@@ -59,6 +59,7 @@ pub struct WorkerNote {
 
 /// A worker as the store has seen it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WorkerSeen {
     /// Its id.
     pub id: WorkerId,
@@ -68,6 +69,13 @@ pub struct WorkerSeen {
     pub seen: Timestamp,
     /// What it said.
     pub note: WorkerNote,
+}
+
+impl WorkerSeen {
+    /// Makes what is known of a worker: its id, when it noted itself first and last, and what it said then.
+    pub fn new(id: WorkerId, since: Timestamp, seen: Timestamp, note: WorkerNote) -> Self {
+        WorkerSeen { id, since, seen, note }
+    }
 }
 
 impl WorkerSeen {

@@ -13,8 +13,8 @@ use crate::handler::{self, Ctx, Latest, States};
 use crate::observer;
 use crate::state::runs_alone;
 use crate::{
-    Answers, AttemptEnd, Backend, Claim, Claimed, Claims, Ear, Error, ErrorKind, JobPolicy, Kind, Outcome, Settled,
-    Settlement, Token, WorkerId, WorkerNote, decide, limits,
+    Answers, AttemptEnd, Backend, CancelSubscription, Claim, Claimed, Claims, Error, ErrorKind, JobPolicy, Kind,
+    Outcome, Settled, Settlement, Token, WorkSubscription, WorkerId, WorkerNote, decide, limits,
 };
 
 use super::attempt::{Attempt, Stop};
@@ -112,14 +112,14 @@ pub(crate) struct Dispatcher {
     commands: mpsc::UnboundedReceiver<Command>,
     events: mpsc::UnboundedReceiver<Event>,
     inbox: mpsc::UnboundedSender<Event>,
-    work: Ear,
-    cancels: Ear,
+    work: WorkSubscription,
+    cancels: CancelSubscription,
     phase: Phase,
     load: Load,
     fetch: Fetch,
     settling: Settling,
     /// Whether a running job was called off since the claim under way was sent.
-    cancel_rang: bool,
+    cancels_pending: bool,
     cut_short: bool,
     /// Since when every slot is held by a handler that should have returned.
     stuck_since: Option<Instant>,
@@ -141,14 +141,17 @@ impl Dispatcher {
         let keeper = Keeper::start(backend.clone(), plan.lease, inbox.clone())?;
         let now = Instant::now();
         Ok(Dispatcher {
-            work: backend.wakeups().work(),
-            cancels: backend.wakeups().cancels(),
+            work: {
+                let kinds = plan.kinds.iter().map(|(known, _)| known.kind.clone()).collect();
+                backend.subscribe_work(plan.turns.names(), kinds)
+            },
+            cancels: backend.notifications().subscribe_cancels(),
             report: Report { slots: plan.concurrency, ..Report::default() },
             phase: Phase::Working,
             load: Load::new(plan.concurrency),
             fetch: Fetch::begin(now),
             settling: Settling::new(),
-            cancel_rang: false,
+            cancels_pending: false,
             cut_short: false,
             stuck_since: None,
             told_stuck: false,
@@ -183,8 +186,8 @@ impl Dispatcher {
                     self.handle_all();
                 }
                 Some(command) = self.commands.recv() => self.obey(command),
-                () = self.work.heard(), if self.phase == Phase::Working => self.fetch.notified(),
-                () = self.cancels.heard() => self.cancel_rang = true,
+                () = self.work.recv() => self.fetch.notified(),
+                () = self.cancels.recv() => self.cancels_pending = true,
                 () = tokio::time::sleep_until(wake_at.into()) => self.look_at_the_time(),
             }
         };
@@ -205,7 +208,7 @@ impl Dispatcher {
         match event {
             Event::Claimed(claim, answer) => self.claimed(&claim, answer),
             Event::Over(token, settlement) => self.over(token, settlement),
-            Event::Freed(kind) => self.load.free(&kind),
+            Event::Freed(kind) => self.freed(&kind),
             Event::Lost(token) => self.stop(token, Stop::Lost),
             Event::LeaseEnded(token) => self.stop(token, Stop::LeaseEnded),
             Event::CancelAsked(token) => self.stop(token, Stop::Cancelled),
@@ -228,6 +231,9 @@ impl Dispatcher {
                 let _ = answer.send(self.report()); // whoever asked may be gone
             }
             (Command::Quiet | Command::Resume | Command::Drain | Command::Cancel, _) => {}
+        }
+        if self.phase != Phase::Working {
+            self.backend.pass_on(self.work.close());
         }
     }
 
@@ -284,11 +290,19 @@ impl Dispatcher {
                 claim.into_iter().for_each(|claim| self.send_claim(claim));
             }
         }
+        self.offer_room();
         if let Some(claim) = self.fetch.repeat(Instant::now()) {
             self.report.claims += 1;
-            self.cancel_rang = true; // a late answer's leases are old: they are renewed at once
+            self.cancels_pending = true; // a late answer's leases are old: they are renewed at once
             self.send_claim(claim);
         }
+    }
+
+    /// Says for how many jobs more there is room: others are told of the rest.
+    fn offer_room(&self) {
+        // A claim under way has asked for all that there is room for; what comes meanwhile is for others, and looked for afterwards.
+        let room = if self.fetch.is_under_way() { 0 } else { self.fetch.appetite(Instant::now(), self.view()) };
+        self.work.set_capacity(room, self.load.room_of_bounded(&self.plan.kinds));
     }
 
     // A dispatcher that is gone hears no answers: its jobs fall to their leases.
@@ -332,7 +346,7 @@ impl Dispatcher {
         claim.idle = self.load.is_idle();
         self.fetch.sent(now, limit);
         self.report.claims += 1;
-        self.cancel_rang = false;
+        self.cancels_pending = false;
         Some(claim)
     }
 
@@ -437,6 +451,14 @@ impl Dispatcher {
 
     // ---- running ----
 
+    fn freed(&mut self, kind: &Kind) {
+        let was_full = self.load.room_of_bounded(&self.plan.kinds).contains(&(kind.clone(), 0));
+        self.load.free(kind);
+        if was_full {
+            self.fetch.notified(); // whoever pushed such jobs meanwhile told others, or nobody
+        }
+    }
+
     fn start(&mut self, job: Claimed) {
         let Some(handler) = self.registry.get(&job.kind).cloned() else {
             tracing::error!(job = %job.id, kind = %job.kind, "the store handed out a job of a kind this worker does not know");
@@ -479,7 +501,7 @@ impl Dispatcher {
             latest,
             stop_at_lease_end,
             timeout: job.timeout,
-            at_once: self.cancel_rang,
+            at_once: self.cancels_pending,
         });
     }
 

@@ -54,6 +54,8 @@ pub(super) struct Fetch {
     hungry: bool,
     look_at: Instant,
     look_every: Duration,
+    /// When a job is due that perhaps nobody else knows of: a worker that is full by then has the store make it ready.
+    due_at: Option<Instant>,
     /// Since when claims have said that a job waits which must run alone.
     alone_since: Option<Instant>,
     /// Claims nothing until then, so that what runs can end and such a job can be had.
@@ -81,6 +83,7 @@ impl Fetch {
             hungry: true,
             look_at: now,
             look_every: SHORTEST_LOOK,
+            due_at: None,
             alone_since: None,
             yield_until: None,
             yield_from: now,
@@ -120,17 +123,19 @@ impl Fetch {
         // While it yields, a claim for nothing still says whether the job that must run alone is waiting.
         let looks = yields && now >= self.look_at;
         let shows = view.may_show && now >= self.show_at;
-        if (hungry || looks || shows) && self.retry.is_over(now) {
+        let due = self.due_at.filter(|_| view.works && wanted == 0);
+        let promotes = due.is_some_and(|at| now >= at);
+        if (hungry || looks || shows || promotes) && self.retry.is_over(now) {
             return Next::Claim(wanted);
         }
         let look = (wanted > 0 || yields).then_some(if hungry { now } else { self.look_at });
         let show = view.may_show.then_some(self.show_at);
-        let soonest = look.into_iter().chain(show).min().unwrap_or(far);
+        let soonest = look.into_iter().chain(show).chain(due).min().unwrap_or(far);
         Next::Wait(soonest.max(self.retry.until(now)).min(far))
     }
 
     /// Returns how many jobs the worker could take now.
-    fn appetite(&self, now: Instant, view: View) -> usize {
+    pub(super) fn appetite(&self, now: Instant, view: View) -> usize {
         match view.free_slots {
             _ if !view.works || view.runs_alone => 0,
             _ if self.is_yielding(now, view) && !view.is_idle => 0,
@@ -153,6 +158,7 @@ impl Fetch {
     pub(super) fn sent(&mut self, now: Instant, limit: usize) {
         self.under_way = true;
         self.hungry &= limit == 0;
+        self.due_at = None;
         self.show_at = now + SHOW_EVERY;
     }
 
@@ -192,6 +198,7 @@ impl Fetch {
         // A job may become due a little later than the store's rounded clock says.
         let again = claims.look_again.map_or(self.look_every, |wait| wait + Duration::from_millis(1));
         self.hungry |= claims.look_again == Some(Duration::ZERO);
+        self.due_at = claims.look_again.map(|wait| now + (wait + Duration::from_millis(1)).max(SHORTEST_LOOK));
         self.look_at = now + again.min(self.look_every);
     }
 
@@ -315,6 +322,21 @@ mod tests {
         assert_eq!(fetch.decide(now + SHOW_EVERY, full), Next::Claim(0));
         let ends = View { works: false, may_show: false, ..IDLE };
         assert!(matches!(fetch.decide(now + SHOW_EVERY, ends), Next::Wait(_)));
+    }
+
+    #[test]
+    fn full_worker_has_the_store_make_ready_what_is_due() {
+        let (mut fetch, now, claim) = found_nothing();
+        let second = Duration::from_secs(1);
+        fetch.sent(now, 3);
+        fetch.answered(now, &claim, &Claims { look_again: Some(second), ..Claims::default() });
+        let full = View { free_slots: 0, is_idle: false, ..IDLE };
+        let Next::Wait(until) = fetch.decide(now, full) else { panic!("it is not due yet") };
+        assert!(until >= now + second && until < now + 2 * second);
+        assert_eq!(fetch.decide(until, full), Next::Claim(0));
+        fetch.sent(until, 0);
+        fetch.answered(until, &claim, &Claims::default());
+        assert!(matches!(fetch.decide(until + second, full), Next::Wait(_)), "once is enough");
     }
 
     #[test]

@@ -127,13 +127,13 @@ struct Thread {
 
 impl Thread {
     async fn run(self, said: &Notify) {
-        let mut cancels = self.backend.wakeups().cancels();
+        let mut cancels = self.backend.notifications().subscribe_cancels();
         let mut next_look = Instant::now() + self.lease / 3;
         loop {
             let all = tokio::select! {
                 () = tokio::time::sleep_until(next_look.into()) => false,
                 () = said.notified() => false,
-                () = cancels.heard() => true,
+                () = cancels.recv() => true,
             };
             let Some(held) = self.held.upgrade() else { return };
             for batch in self.due(&held, all).chunks(limits::BATCH) {

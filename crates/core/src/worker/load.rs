@@ -111,6 +111,13 @@ impl Load {
         self.slots.saturating_sub(self.taken.max(self.running.len() + too_many))
     }
 
+    /// Returns how many more may run of each kind that is bounded, given how many of each may run at a time.
+    pub(super) fn room_of_bounded(&self, kinds: &[(KnownKind, Option<usize>)]) -> Vec<(Kind, usize)> {
+        let taken = |kind| self.taken_by_kind.get(kind).copied().unwrap_or(0);
+        let bounded = kinds.iter().filter_map(|(known, most)| most.map(|most| (&known.kind, most)));
+        bounded.map(|(kind, most)| (kind.clone(), most.saturating_sub(taken(kind)))).collect()
+    }
+
     /// Says of each kind how many more may run, given how many of it may run at a time.
     pub(super) fn wanted(&self, kinds: &[(KnownKind, Option<usize>)]) -> Vec<KnownKind> {
         let wanted = |(known, most): &(KnownKind, Option<usize>)| {

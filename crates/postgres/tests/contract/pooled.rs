@@ -20,8 +20,14 @@ impl Place for Pooled {
     }
 }
 
-/// Cases about bells of other processes: behind a pooler each looks by itself.
-const ACROSS: &[&str] = &["push_of_one_process_rings_in_another", "news_and_cancels_of_one_process_ring_in_another"];
+/// Cases about notifications of other processes: behind a pooler each looks by itself.
+const ACROSS: &[&str] = &[
+    "push_of_one_process_wakes_another",
+    "news_and_cancels_of_one_process_are_heard_in_another",
+    "one_job_wakes_one_process",
+    "process_that_knows_the_kind_is_woken",
+    "process_that_has_no_room_any_more_wakes_another",
+];
 
 /// Runs the cases of these rules, one after the other.
 fn cases(rules: &[&str]) {
@@ -55,7 +61,7 @@ rules! {
     pushes_are_kept: "rule_2_push_is_kept" "rule_8_keys" "rule_8_idempotency";
     claims_are_disjoint: "rule_3_claims_are_disjoint" "rule_4_leases" "rule_5_deaths";
     work_is_bounded: "rule_6_bounded" "rule_10_retention" "rule_11_unknown_and_expired";
-    outages_are_borne: "rule_12_outages" "rule_14_wakeups";
+    outages_are_borne: "rule_12_outages" "rule_14_notifications";
     people_read_and_act: "reading" "acting" "pausing" "ruling" "registry";
     workers_run_and_stop: "running" "stopping" "outcomes";
     model_agrees: "states";

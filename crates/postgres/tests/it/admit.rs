@@ -41,7 +41,7 @@ async fn random_rules_admit_in_the_schema_what_core_says() {
     assert_eq!(rows.len(), walk.len());
     for ((rules, known, now), row) in walk.iter().zip(rows) {
         let expected = if rules.level() > *known {
-            Admission { most: 0, why: Some(HeldBackReason::UnknownRule), until: None }
+            Admission::UNKNOWN
         } else {
             admit(rules, QueueState::default(), Timestamp::from_millis(*now))
         };

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Claimed, Death, Jobs, Kind, KindLimits, KnownKind, NewJob, Outcome, Queues, Reason, Settled, Settlement,
-    State, Token, When, WorkerSecret, limits,
+    Claim, Claimed, Death, Jobs, Kind, KnownKind, NewJob, Outcome, Queues, Reason, Settled, Settlement, State, Token,
+    When, WorkerSecret, limits,
 };
 
 use crate::common::{Schema, all, ask, connect, job, job_of, take};
@@ -56,7 +56,7 @@ async fn kinds_are_handed_out_no_more_often_than_each_is_wanted() {
         })
     });
     all(schema.store.push(jobs.collect()).await);
-    let known = |place: usize, wanted| KnownKind { kind: kinds[place].clone(), wanted, limits: KindLimits::default() };
+    let known = |place: usize, wanted| KnownKind::from(kinds[place].clone()).wanted(wanted);
     let queues = vec!["default".parse().unwrap(), "mail".parse().unwrap()];
     let mut counts = Vec::new();
     for _ in 0..3 {
@@ -111,7 +111,7 @@ async fn row_of_a_claim_that_is_no_job_holds_no_payload() {
     all(schema.store.push(vec![job()]).await);
     let sql = schema.sql(
         "SELECT id IS NULL, payload IS NULL FROM longshore.claim(
-             gen_random_uuid(), 7, 1, '{default}', '{work}', '{}', '{}', '{}', '{}', 1, 30000, true, 1, 1, false, 0, 0, 1000)",
+             gen_random_uuid(), 7, 1, '{default}', '{work}', '{}', '{}', '{}', '{}', 1, 30000, true, 1, 1, false, 0, 0, 1000, NULL)",
     );
     let rows = client.query(&sql, &[]).await.unwrap();
     let rows: Vec<(bool, bool)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();

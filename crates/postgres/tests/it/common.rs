@@ -38,7 +38,7 @@ impl Schema {
 
     /// Puts this schema where SQL says `longshore`.
     pub fn sql(&self, sql: &str) -> String {
-        sql.replace("longshore.", &format!("{}.", self.name))
+        longshore_postgres::in_sql(&self.name, sql)
     }
 }
 

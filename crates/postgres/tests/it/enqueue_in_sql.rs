@@ -4,8 +4,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Idempotency, JobId, Jobs, Kind, NewJob, Pause, Pushed, QueueName, Queues, Reuse, Rules, RulesChange, State,
-    Store, Token, Unique, UniqueScope, When, WorkerSecret,
+    Claim, Idempotency, JobId, Jobs, Kind, NewJob, Notifier, Pause, Pushed, QueueName, Queues, Reuse, Rules,
+    RulesChange, State, Token, Unique, UniqueScope, When, WorkerSecret,
 };
 use longshore_postgres::tokio_postgres::types::Type;
 use longshore_postgres::tokio_postgres::{Client, Error, IsolationLevel};
@@ -24,7 +24,7 @@ async fn enqueue(schema: &Schema, client: &Client, arguments: &str) -> Result<(J
 async fn push_in_is_kept_with_the_transaction_and_not_without() {
     let schema = Schema::new().await;
     let mut app = connect(&schema.server).await;
-    let mut work = schema.store.wakeups().work();
+    let mut work = schema.store.subscribe(vec![job().queue], vec![job().kind]);
     let worker = WorkerSecret::new();
 
     let transaction = app.transaction().await.unwrap();
@@ -35,15 +35,16 @@ async fn push_in_is_kept_with_the_transaction_and_not_without() {
     drop(pushed);
     assert!(take(&schema.store, &worker, 10).await.is_empty(), "nothing ever was");
 
+    work.set_capacity(1, vec![]);
     work.forget();
     let transaction = app.transaction().await.unwrap();
     let new = NewJob { when: When::In(Duration::ZERO), priority: 7, ..job() };
     let pushed = schema.store.push_in(&transaction, std::slice::from_ref(&new)).await.unwrap();
     transaction.commit().await.unwrap();
     drop(pushed);
-    tokio::time::timeout(Duration::from_secs(10), work.heard())
+    tokio::time::timeout(Duration::from_secs(10), work.recv())
         .await
-        .expect("the bell rings when the guard is dropped");
+        .expect("work is told of when the guard is dropped");
     let claimed = take(&schema.store, &worker, 10).await;
     assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), [new.id]);
     assert_eq!(schema.store.queues().await.unwrap()[0].count(State::Running), 1, "it is counted like any other");
@@ -157,7 +158,7 @@ async fn long_transaction_that_pushes_a_job_as_it_is_claimed_does_not_keep_it_fr
     let claim = worker.transaction().await.unwrap();
     let sql = schema.sql(
         "SELECT token_number, token_bits FROM longshore.claim(
-             gen_random_uuid(), 7, 1, '{default}', '{work}', '{}', '{}', '{}', '{}', 1, 30000, true, 1, 1, false, 0, 0, 1000) LIMIT 1",
+             gen_random_uuid(), 7, 1, '{default}', '{work}', '{}', '{}', '{}', '{}', 1, 30000, true, 1, 1, false, 0, 0, 1000, NULL) LIMIT 1",
     );
     let row = claim.query_one(&sql, &[]).await.unwrap();
     let token = Token { number: row.get::<_, i64>(0) as u64, bits: row.get::<_, i64>(1) as u64 };
@@ -342,15 +343,15 @@ async fn ids_made_in_sql_are_like_ours() {
 }
 
 #[tokio::test]
-async fn ring_of_sql_is_heard() {
+async fn notification_of_sql_is_heard() {
     let schema = Schema::new().await;
     let client = connect(&schema.server).await;
-    let mut work = schema.store.wakeups().work();
+    let mut work = schema.store.subscribe(vec![job().queue], vec![job().kind]);
     let heard = async {
         loop {
             client.batch_execute(&schema.sql("SELECT longshore.ring()")).await.unwrap();
-            if tokio::time::timeout(Duration::from_millis(300), work.heard()).await.is_ok() {
-                break; // rings anew, because nobody may have listened yet
+            if tokio::time::timeout(Duration::from_millis(300), work.recv()).await.is_ok() {
+                break; // again, because nobody may have listened yet
             }
         }
     };

@@ -11,5 +11,6 @@ mod plans;
 mod races;
 mod replication;
 mod step;
+mod upgrade;
 mod upkeep;
 mod vacuums;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Ear, Effect, Error, ErrorKind, Jobs, NewJob, Pushed, Queues, Store, WorkerSecret};
+use longshore_core::{Effect, Error, ErrorKind, Jobs, NewJob, Notifier, Pushed, Queues, WorkerSecret};
 use longshore_postgres::{Options, Postgres};
 use longshore_testbed::{Postgres as Server, Proxy};
 
@@ -23,19 +23,23 @@ async fn insist<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> T {
     tokio::time::timeout(Duration::from_secs(30), insisting).await.expect("the server is back")
 }
 
-/// Asserts that a bell is heard here for pushes there, as soon as both are connected again.
-async fn hears(ear: &mut Ear, pusher: &Postgres) {
+/// Asserts that a process which waits is told of pushes of another, as soon as both are connected again.
+async fn hears(waiting: &Postgres, pusher: &Postgres) {
+    let mut work = waiting.subscribe(vec![job().queue], vec![job().kind]);
     let hearing = async {
         loop {
-            ear.forget();
+            while !take(waiting, &WorkerSecret::new(), 10).await.is_empty() {}
+            take(waiting, &WorkerSecret::new(), 10).await; // once more, as who waits is asked to
+            work.set_capacity(10, vec![]);
+            work.forget();
             push(pusher, job()).await;
             // One may still be connecting: then nobody told, or nobody heard.
-            if tokio::time::timeout(Duration::from_millis(500), ear.heard()).await.is_ok() {
+            if tokio::time::timeout(Duration::from_millis(500), work.recv()).await.is_ok() {
                 break;
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), hearing).await.expect("bells ring again");
+    tokio::time::timeout(Duration::from_secs(30), hearing).await.expect("notifications come again");
 }
 
 fn proxy(server: &Server) -> Arc<Proxy> {
@@ -72,8 +76,8 @@ async fn killed_server_comes_back_with_every_job() {
     }
     let known = schema.store.status(ids.clone()).await.unwrap();
     assert!(known.iter().all(Option::is_some), "what was answered is there");
-    hears(&mut schema.store.wakeups().work(), &there).await;
-    hears(&mut there.wakeups().work(), &schema.store).await;
+    hears(&schema.store, &there).await;
+    hears(&there, &schema.store).await;
 }
 
 #[tokio::test]
@@ -104,17 +108,16 @@ async fn server_that_answers_nothing_is_noticed() {
 }
 
 #[tokio::test]
-async fn connections_that_are_reset_are_made_again_and_bells_heard_again() {
+async fn connections_that_are_reset_are_made_again_and_notifications_come_again() {
     let proxy = proxy(Server::shared());
     let schema = Schema::new().await;
     let url = format!("postgres://postgres@{}/postgres?schema={}&fsync=accept", proxy.addr(), schema.name);
     let store = Postgres::open(&url, Options::default()).await.unwrap();
-    let mut work = store.wakeups().work();
-    hears(&mut work, &schema.store).await;
+    hears(&store, &schema.store).await;
     for _ in 0..3 {
         proxy.reset_all();
         insist(async || store.queues().await).await;
-        hears(&mut work, &schema.store).await;
+        hears(&store, &schema.store).await;
     }
 }
 

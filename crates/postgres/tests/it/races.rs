@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Death, Jobs, Kind, KnownKind, NewJob, Outcome, Pushed, Queues, Renewal, Renewed, Settled, Settlement, State,
-    Token, Unique, UniqueScope, Upkeep, WorkerSecret, limits,
+    Claim, Death, Filter, Jobs, Kind, KnownKind, NewJob, Outcome, Page, Payload, Pushed, Queues, Renewal, Renewed,
+    Settled, Settlement, State, Token, Unique, UniqueScope, Upkeep, WorkerSecret, limits,
 };
 
 use crate::common::{Schema, all, ask, connect, job, job_of, push, take};
@@ -300,4 +300,22 @@ async fn upkeep_of_many_processes_counts_every_job_once() {
     assert_eq!(stats.counts.iter().sum::<u64>(), 6 * 15 * 7);
     assert_eq!(stats.count(State::Cancelled), 6 * 15 * 5);
     assert_eq!(stats.count(State::Running), 0);
+}
+
+#[tokio::test]
+async fn job_that_is_pushed_again_runs_with_the_payload_it_was_pushed_with() {
+    let schema = Schema::new().await;
+    let client = connect(&schema.server).await;
+    let large = |letter: &str| Payload::parse(&format!("\"{}\"", letter.repeat(5_000))).unwrap();
+    let first = NewJob { payload: large("a"), tags: vec!["tag".parse().unwrap()], ..job() };
+    push(&schema.store, first.clone()).await;
+    // Another program deletes the row, and what belongs to it stays.
+    client.batch_execute(&schema.sql("DELETE FROM longshore.waiting")).await.unwrap();
+    push(&schema.store, NewJob { payload: large("b"), ..first.clone() }).await;
+    push(&schema.store, first).await; // a repeat changes nothing
+    let claimed = take(&schema.store, &WorkerSecret::new(), 2).await;
+    assert_eq!(claimed.iter().map(|job| &job.payload).collect::<Vec<_>>(), [&large("b")]);
+    let filter = Filter { tag: Some("tag".parse().unwrap()), ..Filter::default() };
+    let listed = schema.store.list(filter, Page { after: None, limit: 10 }).await.unwrap().jobs;
+    assert_eq!(listed.len(), 1, "tags of rows that are gone are nobody's");
 }

@@ -86,7 +86,7 @@ async fn a_job_that_vanishes_is_told_as_gone() {
     events.next().await.unwrap();
 
     store.be(Mood::Forgets);
-    service.backend.wakeups().ring_news();
+    service.backend.notifications().notify_news(&longshore_core::News::All);
 
     let gone = events.next().await.unwrap();
     assert_eq!((gone.name.as_str(), gone.data), ("gone", json!({})));

@@ -170,9 +170,19 @@ impl Workers for Faulty {
     }
 }
 
+impl Notifier for Faulty {
+    fn notify(&self, work: Vec<Work>) {
+        self.store.notify(work);
+    }
+
+    fn subscribe(&self, queues: Vec<QueueName>, kinds: Vec<Kind>) -> WorkSubscription {
+        self.store.subscribe(queues, kinds)
+    }
+}
+
 impl Store for Faulty {
-    fn wakeups(&self) -> &Wakeups {
-        self.store.wakeups()
+    fn notifications(&self) -> &Notifications {
+        self.store.notifications()
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -1,0 +1,59 @@
+-- Notifications of work: which processes wait, and who of them is told.
+
+-- Notes that a worker waits for jobs.
+-- In:  the worker; its process, NULL: it does not listen; the queues it looked at; the kinds it still wants; now, by the server's clock
+-- Out: whether that is new: work that was told of before it was noted is found by looking once more
+CREATE FUNCTION longshore.wait_for_work(p_worker uuid, p_process text, p_queues text[], p_kinds text[], p_clock bigint) RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+    v_known longshore.waiter;
+BEGIN
+    IF p_process IS NULL THEN RETURN false; END IF;
+    -- A row that is locked is being told of a job: whoever does that may wait for others, and claims wait for nobody.
+    SELECT * INTO v_known FROM longshore.waiter w WHERE w.worker = p_worker FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND AND EXISTS (SELECT 1 FROM longshore.waiter w WHERE w.worker = p_worker) THEN RETURN false; END IF;
+    IF v_known.process = p_process AND v_known.waits AND v_known.queues @> p_queues AND v_known.kinds = p_kinds THEN
+        IF v_known.seen >= p_clock - 10000 AND v_known.told <= v_known.seen THEN RETURN false; END IF;
+        UPDATE longshore.waiter w SET seen = p_clock WHERE w.worker = p_worker;
+        RETURN v_known.seen < p_clock - 10000; -- whoever told of work meanwhile has passed over the row, which is locked
+    END IF;
+    INSERT INTO longshore.waiter AS w (worker, process, queues, kinds, waits, seen, told)
+    VALUES (p_worker, p_process, p_queues, p_kinds, true, p_clock, p_clock)
+    ON CONFLICT (worker) DO UPDATE SET process = excluded.process, queues = excluded.queues, kinds = excluded.kinds, waits = true, seen = excluded.seen;
+    RETURN true;
+END $$;
+
+-- Tells workers of work: one a job, those first that were not told for longest. Those that have not looked for long are gone, and so
+-- are those that have not looked since they were told.
+-- In:  queues and kinds of jobs, and how many there are of each; jobs that perhaps wait again; the process that tells, which is told
+--      nothing; queues and kinds of jobs that it was told of and has no room for
+CREATE FUNCTION longshore.notify_work(
+    p_queues text[], p_kinds text[], p_jobs integer[], p_ids uuid[], p_process text, p_full_queues text[], p_full_kinds text[]
+) RETURNS void LANGUAGE plpgsql /* steady */ AS $$
+DECLARE
+    v_clock   bigint := longshore.clock();
+    v_work    record;
+    v_process text;
+BEGIN
+    UPDATE longshore.waiter w SET waits = false FROM unnest(p_full_queues, p_full_kinds) AS f (queue, kind)
+    WHERE w.process = p_process AND f.queue = ANY (w.queues) AND f.kind = ANY (w.kinds);
+    FOR v_work IN
+        SELECT a.queue, a.kind, sum(a.jobs) AS jobs
+        FROM (SELECT u.queue, u.kind, u.jobs FROM unnest(p_queues, p_kinds, p_jobs) AS u (queue, kind, jobs)
+              UNION ALL
+              SELECT j.queue, j.kind, 1 FROM unnest(p_ids) AS i (id)
+              CROSS JOIN LATERAL (SELECT j.queue, j.kind FROM longshore.waiting j WHERE j.id = i.id LIMIT 1) j) a
+        GROUP BY a.queue, a.kind
+    LOOP
+        FOR v_process IN
+            UPDATE longshore.waiter w SET told = v_clock
+            FROM (SELECT o.worker FROM longshore.waiter o
+                  WHERE o.waits AND o.seen > v_clock - 30000 AND (o.told <= o.seen OR o.told > v_clock - 2000) AND o.process <> p_process AND v_work.queue = ANY (o.queues)
+                        AND v_work.kind = ANY (o.kinds)
+                  ORDER BY o.told LIMIT v_work.jobs FOR UPDATE SKIP LOCKED) next
+            WHERE w.worker = ANY (ARRAY[next.worker]) RETURNING w.process
+        LOOP
+            PERFORM pg_notify('longshore:work:' || v_process, v_work.queue || ' ' || v_work.kind);
+        END LOOP;
+    END LOOP;
+END $$;

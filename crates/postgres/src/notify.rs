@@ -1,0 +1,524 @@
+//! Notifications between processes: LISTEN on a connection of its own, NOTIFY never in a transaction that pushes.
+//!
+//! A claim that finds fewer jobs than it wants notes that its worker waits (`waiter`, sql/notify.sql). A process that has committed
+//! work tells whoever has room for it here, and asks its listener to tell waiting processes of the rest: one a job, each on a channel
+//! of its own. News of jobs go to a channel that only processes with watchers listen to; cancels, and changes of rules, to one that all
+//! listen to. The first notification goes out at once; those asked for soon after go together, a little later: a commit that notifies takes
+//! a lock of the whole database. One that gets lost costs a delay: workers look by themselves at most every few seconds, watchers
+//! every second.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use longshore_core::{Error, ErrorKind, JobId, Kind, News, Notices, Notifications, QueueName, Work};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_postgres::types::Type;
+use tokio_postgres::{AsyncMessage, Client, Notification};
+use uuid::Uuid;
+
+use crate::error;
+use crate::pool::{Driver, Param, Pool};
+use crate::push::uuid;
+
+/// Tells this process and others what was committed; cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct Publisher {
+    notifications: Notifications,
+    /// `None` where nobody listens: behind a pooler, or because the URL says so.
+    outbox: Option<Arc<Outbox>>,
+}
+
+/// What is to be told to others.
+#[derive(Debug)]
+struct Outbox {
+    /// Names this process among those that wait.
+    process: String,
+    listens: AtomicBool,
+    pending: Mutex<Pending>,
+    /// How often there was work since somebody looked.
+    pushes: AtomicU32,
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Pending {
+    work: HashMap<(QueueName, Kind), usize>,
+    /// Jobs that perhaps wait again, whose queues and kinds only the database knows.
+    handed_back: Vec<JobId>,
+    /// What others have told this process, and there was no room for here.
+    full: Vec<(QueueName, Kind)>,
+    all_work: bool,
+    news: News,
+    cancels: bool,
+}
+
+/// So many jobs that perhaps wait again are looked up; of more, every process is told.
+const MOST_HANDED_BACK: usize = 1_000;
+/// So many jobs are named in one piece of news, which has 8,000 bytes at most.
+const MOST_NAMED: usize = 200;
+
+/// The task that listens and notifies; ends with the store.
+#[derive(Debug)]
+pub(crate) struct Listener(JoinHandle<()>);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+const WORK: u8 = 1;
+const NEWS: u8 = 2;
+const CANCELS: u8 = 4;
+
+/// Time between two notifications of work, while there are few of them.
+const WORK_EVERY: Duration = Duration::from_millis(2);
+/// Time between two notifications of one sort, while there are many: whoever is busy looks again without being told.
+const EVERY: Duration = Duration::from_millis(25);
+/// More work than this a second, of this process and from others, is much.
+const BUSY: f64 = 600.0;
+/// How long they are counted.
+const BUSY_FOR: Duration = Duration::from_millis(100);
+/// How often an idle connection is looked after: a server that is gone without a word is noticed by this.
+const PING: Duration = Duration::from_secs(15);
+
+impl Publisher {
+    /// Makes one that tells this process alone.
+    pub(crate) fn alone() -> Self {
+        Publisher { notifications: Notifications::default(), outbox: None }
+    }
+
+    /// Makes one that tells every process that listens on the same schema.
+    pub(crate) fn across(pool: Pool) -> (Self, Listener) {
+        let process = format!("{:016x}", fastrand::u64(..));
+        let outbox = Arc::new(Outbox {
+            process,
+            listens: AtomicBool::new(false),
+            pending: Mutex::default(),
+            pushes: AtomicU32::new(0),
+            wake: Notify::new(),
+        });
+        let notifications = Notifications::default();
+        let listening = listen(pool.clone(), notifications.clone(), Arc::clone(&outbox));
+        let listener = Listener(pool.runtime().spawn(listening));
+        (Publisher { notifications, outbox: Some(outbox) }, listener)
+    }
+
+    pub(crate) fn notifications(&self) -> &Notifications {
+        &self.notifications
+    }
+
+    /// Returns what this process is called where it waits for work; `None` while it does not listen.
+    pub(crate) fn process(&self) -> Option<&str> {
+        let listening = self.outbox.as_ref().filter(|outbox| outbox.listens.load(Ordering::Acquire));
+        listening.map(|outbox| outbox.process.as_str())
+    }
+
+    /// Tells whom it concerns, here at once, and elsewhere soon. Call it after the commit.
+    pub(crate) fn tell(&self, notices: Notices) {
+        let left = self.notifications.notify(&notices);
+        let Some(outbox) = &self.outbox else { return };
+        outbox.pushes.fetch_add(u32::from(!notices.work.is_empty() || notices.all_work), Ordering::Relaxed);
+        outbox.queue(|pending| {
+            pending.add_work(left);
+            pending.all_work |= notices.all_work;
+            pending.cancels |= notices.cancels;
+            pending.news.merge(notices.news);
+        });
+    }
+
+    /// Tells of jobs that have changed, of which some perhaps wait again.
+    pub(crate) fn tell_handed_back(&self, ids: Vec<JobId>) {
+        self.notifications.notify_all_work();
+        let Some(outbox) = &self.outbox else { return };
+        outbox.pushes.fetch_add(1, Ordering::Relaxed);
+        outbox.queue(|pending| {
+            pending.handed_back.extend(ids);
+            if pending.handed_back.len() > MOST_HANDED_BACK {
+                pending.handed_back.clear();
+                pending.all_work = true;
+            }
+        });
+    }
+
+    /// Tells other processes of work.
+    pub(crate) fn tell_others(&self, work: Vec<Work>) {
+        if let Some(outbox) = &self.outbox {
+            outbox.queue(|pending| pending.add_work(work));
+        }
+    }
+}
+
+impl Outbox {
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn queue(&self, what: impl FnOnce(&mut Pending)) {
+        let mut pending = self.pending();
+        let before = pending.bits();
+        what(&mut pending);
+        if pending.bits() & !before != 0 {
+            self.wake.notify_one();
+        }
+    }
+}
+
+impl Pending {
+    fn add_work(&mut self, work: Vec<Work>) {
+        for Work { queue, kind, jobs, .. } in work {
+            *self.work.entry((queue, kind)).or_default() += jobs;
+        }
+    }
+
+    /// Returns what there is to tell of.
+    fn bits(&self) -> u8 {
+        let work = !self.work.is_empty() || !self.handed_back.is_empty() || self.all_work;
+        (u8::from(work) * WORK) | (u8::from(!self.news.is_empty()) * NEWS) | (u8::from(self.cancels) * CANCELS)
+    }
+
+    /// Takes out what is due.
+    fn take(&mut self, due: u8) -> Pending {
+        let mut taken = Pending::default();
+        if due & WORK != 0 {
+            (taken.work, taken.handed_back) = (std::mem::take(&mut self.work), std::mem::take(&mut self.handed_back));
+            (taken.full, taken.all_work) = (std::mem::take(&mut self.full), std::mem::take(&mut self.all_work));
+        }
+        if due & NEWS != 0 {
+            taken.news = std::mem::take(&mut self.news);
+        }
+        if due & CANCELS != 0 {
+            taken.cancels = std::mem::take(&mut self.cancels);
+        }
+        taken
+    }
+}
+
+/// Listens for ever, connecting again whenever the connection breaks.
+async fn listen(pool: Pool, notifications: Notifications, outbox: Arc<Outbox>) {
+    let mut failures = 0;
+    loop {
+        let since = Instant::now();
+        let Err(e) = listen_once(&pool, &notifications, &outbox).await;
+        outbox.listens.store(false, Ordering::Release);
+        failures = if since.elapsed() > PING { 1 } else { failures + 1 };
+        if failures == 1 {
+            tracing::warn!(error = %e, "cannot hear other processes; will connect again, and look now and then meanwhile");
+        }
+        let pause = Duration::from_millis(100 << failures.min(6)).mul_f64(0.5 + fastrand::f64());
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Listens until the connection breaks.
+async fn listen_once(
+    pool: &Pool,
+    notifications: &Notifications,
+    outbox: &Outbox,
+) -> Result<std::convert::Infallible, Error> {
+    // What is only a hint need not wait for the disk.
+    let (client, driver) = pool.dial(Instant::now() + pool.patience(), "-c synchronous_commit=off").await?;
+    let (tell, mut heard) = mpsc::unbounded_channel();
+    let driving = pool.runtime().spawn(drive(driver, tell));
+    let _stops = Stops(driving.abort_handle());
+    let channels = Channels::new(pool, &outbox.process);
+    for channel in [&channels.all, &channels.work] {
+        bounded(pool, client.batch_execute(&format!("LISTEN \"{channel}\""))).await?;
+    }
+    outbox.listens.store(true, Ordering::Release);
+    let _ = notifications.notify(&Notices::of_everything()); // for what was told while nobody listened
+
+    let mut watched = notifications.watched();
+    let mut news = Listening::default();
+    let mut pace = Pace::default();
+    let mut ping = Instant::now() + PING;
+    loop {
+        let pending = outbox.pending().bits();
+        let now = Instant::now();
+        pace.count(outbox.pushes.swap(0, Ordering::Relaxed), now);
+        let due = pace.due(pending, now);
+        if due != 0 {
+            let taken = outbox.pending().take(due);
+            let passes_on = !taken.full.is_empty();
+            pace.sent(due, now);
+            if let Err(e) = notify(pool, &client, &channels, outbox, taken).await {
+                // Whatever it was, it is told once we are connected again.
+                let mut pending = outbox.pending();
+                (pending.all_work, pending.cancels, pending.news) = (true, true, News::All);
+                drop(pending);
+                return Err(e);
+            }
+            if passes_on && notifications.has_room() {
+                notifications.notify_all_work(); // a claim says what its worker waits for now
+            }
+            continue;
+        }
+        if let Some(command) = news.next(watched.now(), now) {
+            bounded(pool, client.batch_execute(&format!("{command} \"{}\"", channels.news))).await?;
+            notifications.notify_news(&News::All); // for what was told before
+        }
+        let next = [pace.next(pending), news.stop_at].into_iter().flatten().fold(ping, Instant::min);
+        tokio::select! {
+            message = heard.recv() => match message {
+                Some(message) => hear(&message, &channels, notifications, outbox, &mut pace),
+                None => return Err(Error::new(ErrorKind::Unavailable, "the connection has ended")),
+            },
+            () = outbox.wake.notified() => {}
+            () = watched.changed() => {}
+            () = sleep_until(next) => {}
+        }
+        if Instant::now() >= ping {
+            bounded(pool, client.batch_execute("")).await?;
+            ping = Instant::now() + PING;
+        }
+    }
+}
+
+/// The channels that a process listens to.
+struct Channels {
+    all: String,
+    news: String,
+    work: String,
+}
+
+impl Channels {
+    fn new(pool: &Pool, process: &str) -> Self {
+        let schema = pool.schema().as_str();
+        Channels {
+            all: format!("longshore:{schema}"),
+            news: format!("longshore:{schema}:news"),
+            work: format!("longshore:work:{process}"),
+        }
+    }
+}
+
+/// Whether a process listens to news: while it has watchers, and for a while afterwards, since the next may come soon.
+#[derive(Default)]
+struct Listening {
+    listens: bool,
+    stop_at: Option<Instant>,
+}
+
+impl Listening {
+    /// Returns the command that is to be run now.
+    fn next(&mut self, watched: bool, now: Instant) -> Option<&'static str> {
+        let linger = || now + PING;
+        self.stop_at = if watched || !self.listens { None } else { Some(self.stop_at.unwrap_or_else(linger)) };
+        let listens = watched || self.listens && self.stop_at.is_some_and(|at| at > now);
+        if listens == self.listens {
+            return None;
+        }
+        (self.listens, self.stop_at) = (listens, None);
+        Some(if listens { "LISTEN" } else { "UNLISTEN" })
+    }
+}
+
+/// Ends the task that runs a connection.
+struct Stops(tokio::task::AbortHandle);
+
+impl Drop for Stops {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Runs a connection and passes notifications on, until it breaks or nobody wants them any more.
+async fn drive(mut driver: Driver, tell: mpsc::UnboundedSender<Notification>) {
+    while let Some(Ok(message)) = poll_fn(|cx| driver.poll_message(cx)).await {
+        if let AsyncMessage::Notification(notification) = message
+            && tell.send(notification).is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// Tells others what is pending.
+async fn notify(
+    pool: &Pool,
+    client: &Client,
+    channels: &Channels,
+    outbox: &Outbox,
+    Pending { work, handed_back, full, all_work, news, cancels }: Pending,
+) -> Result<(), Error> {
+    if !work.is_empty() || !handed_back.is_empty() {
+        let queues: Vec<_> = work.keys().map(|(queue, _)| queue.as_str()).collect();
+        let kinds: Vec<_> = work.keys().map(|(_, kind)| kind.as_str()).collect();
+        let jobs: Vec<_> = work.values().map(|jobs| i32::try_from(*jobs).unwrap_or(i32::MAX)).collect();
+        let ids: Vec<Uuid> = handed_back.into_iter().map(uuid).collect();
+        let (full_queues, full_kinds): (Vec<_>, Vec<_>) =
+            full.iter().map(|(queue, kind)| (queue.as_str(), kind.as_str())).unzip();
+        let params: [Param<'_>; 7] = [
+            (&queues, Type::TEXT_ARRAY),
+            (&kinds, Type::TEXT_ARRAY),
+            (&jobs, Type::INT4_ARRAY),
+            (&ids, Type::UUID_ARRAY),
+            (&outbox.process, Type::TEXT),
+            (&full_queues, Type::TEXT_ARRAY),
+            (&full_kinds, Type::TEXT_ARRAY),
+        ];
+        let sql = pool.schema().in_sql("SELECT longshore.notify_work($1, $2, $3, $4, $5, $6, $7)");
+        bounded(pool, client.query_typed(&sql, &params)).await?;
+    }
+    let letters = [(all_work, 'w'), (cancels, 'c')].into_iter().filter_map(|(told, letter)| told.then_some(letter));
+    let all = letters.collect::<String>();
+    let named = match news {
+        News::Jobs(ids) if ids.len() <= MOST_NAMED => {
+            ids.iter().map(|id| uuid(*id).simple().to_string()).collect::<Vec<_>>().concat()
+        }
+        _ => "*".to_owned(),
+    };
+    for (channel, payload) in [(&channels.all, &all), (&channels.news, &named)] {
+        if !payload.is_empty() {
+            let params: [Param<'_>; 2] = [(channel, Type::TEXT), (payload, Type::TEXT)];
+            bounded(pool, client.query_typed("SELECT pg_notify($1, $2)", &params)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells this process what another says.
+fn hear(message: &Notification, channels: &Channels, notifications: &Notifications, outbox: &Outbox, pace: &mut Pace) {
+    let (channel, payload) = (message.channel(), message.payload());
+    if channel == channels.work {
+        pace.count(1, Instant::now());
+        let Some(work) = read_work(payload) else { return };
+        let Some(left) = notifications.notify_work(work) else { return };
+        outbox.queue(|pending| {
+            pending.full.push((left.queue.clone(), left.kind.clone()));
+            pending.add_work(vec![left]);
+        });
+    } else if channel == channels.news {
+        notifications.notify_news(&read_news(payload));
+    } else {
+        let (all_work, cancels) = (payload.contains('w'), payload.contains('c'));
+        if all_work {
+            notifications.notify_all_work();
+        }
+        if cancels {
+            notifications.notify_cancels();
+        }
+    }
+}
+
+/// Reads what one job's notification says: its queue and its kind.
+fn read_work(payload: &str) -> Option<Work> {
+    let (queue, kind) = payload.split_once(' ')?;
+    Some(Work::new(queue.parse().ok()?, kind.parse().ok()?, 1))
+}
+
+/// Reads ids, one after the other.
+fn read_news(payload: &str) -> News {
+    let ids = payload.as_bytes().chunks(32).map(Uuid::try_parse_ascii);
+    let ids: Result<_, _> = ids.map(|id| id.map(|id| JobId::from_bytes(id.into_bytes()))).collect();
+    ids.map_or(News::All, News::Jobs)
+}
+
+async fn bounded<T>(pool: &Pool, call: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Error> {
+    let answered = timeout(pool.patience(), call).await;
+    answered.map_err(|_| Error::new(ErrorKind::Unavailable, "the server does not answer"))?.map_err(error::of)
+}
+
+/// When what sort of notification may go out again.
+#[derive(Debug)]
+struct Pace {
+    last: [Option<Instant>; 3],
+    /// When counting began, and how often there was work since then.
+    counted: (Instant, u32),
+    many: bool,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace { last: [None; 3], counted: (Instant::now(), 0), many: false }
+    }
+}
+
+impl Pace {
+    /// Returns which of the pending sorts may go out now.
+    fn due(&self, pending: u8, now: Instant) -> u8 {
+        let due = (0..3).filter(|sort| pending & (1 << sort) != 0 && self.free(*sort).is_none_or(|free| free <= now));
+        due.fold(0, |bits, sort| bits | 1 << sort)
+    }
+
+    /// Returns when the next of the pending sorts may go out.
+    fn next(&self, pending: u8) -> Option<Instant> {
+        (0..3).filter(|sort| pending & (1 << sort) != 0).filter_map(|sort| self.free(sort)).min()
+    }
+
+    fn free(&self, sort: usize) -> Option<Instant> {
+        let gap = if sort == 0 && !self.many { WORK_EVERY } else { EVERY };
+        self.last[sort].map(|last| last + gap)
+    }
+
+    fn sent(&mut self, bits: u8, now: Instant) {
+        for sort in (0..3).filter(|sort| bits & (1 << sort) != 0) {
+            self.last[sort] = Some(now);
+        }
+    }
+
+    /// Counts how often there was work.
+    fn count(&mut self, times: u32, now: Instant) {
+        let (since, count) = &mut self.counted;
+        *count += times;
+        let passed = now.duration_since(*since);
+        if passed >= BUSY_FOR {
+            self.many = f64::from(*count) / passed.as_secs_f64() > BUSY;
+            self.counted = (now, 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent_within(pace: &mut Pace, start: Instant, millis: u64, asked: impl Fn(u64) -> bool) -> Vec<u64> {
+        let mut pending = 0;
+        let mut sent = Vec::new();
+        for ms in 0..millis {
+            let now = start + Duration::from_millis(ms);
+            if asked(ms) {
+                pending |= WORK;
+            }
+            pace.count(u32::from(asked(ms)), now);
+            let due = pace.due(pending, now);
+            if due != 0 {
+                pending &= !due;
+                pace.sent(due, now);
+                sent.push(ms);
+            }
+        }
+        sent
+    }
+
+    #[test]
+    fn first_goes_at_once_and_none_is_forgotten() {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        assert_eq!(sent_within(&mut pace, start, 10, |ms| ms < 2), [0, 2]);
+        let news = pace.due(NEWS, start);
+        assert_eq!(news, NEWS);
+        pace.sent(news, start);
+        assert_eq!(pace.due(NEWS, start + Duration::from_millis(24)), 0);
+        assert_eq!(pace.next(NEWS), Some(start + EVERY));
+        assert_eq!(pace.due(NEWS | CANCELS, start + EVERY), NEWS | CANCELS);
+    }
+
+    #[test]
+    fn few_pushes_are_told_of_one_by_one_and_many_together() {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        let each = sent_within(&mut pace, start, 1_000, |ms| ms % 5 == 0);
+        assert_eq!(each.len(), 200, "two hundred a second wait for nothing");
+
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        let many = sent_within(&mut pace, start, 2_000, |_| true);
+        assert!(many.len() < 150, "{} notifications in two seconds", many.len());
+        let later = sent_within(&mut pace, start + Duration::from_secs(3), 1_000, |ms| ms % 5 == 0);
+        assert!(later.len() > 150, "a second later they are few again: {}", later.len());
+    }
+}

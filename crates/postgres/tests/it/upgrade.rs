@@ -1,0 +1,245 @@
+//! Schemas of older versions are upgraded when they are opened, and work goes on. `upgrade/make.py` makes the dumps.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use longshore_conformance::Said;
+use longshore_core::{
+    Error, ErrorKind, Idempotency, JobId, Jobs, NewJob, Outcome, Payload, Pushed, Settings, Settled, Settlement, Token,
+};
+use longshore_postgres::tokio_postgres::Client;
+use longshore_postgres::{Options, Postgres};
+use longshore_testbed::Postgres as Server;
+use uuid::Uuid;
+
+use crate::common::connect;
+
+fn beside(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/upgrade").join(name)
+}
+
+/// What the older program said.
+fn said() -> Said {
+    Said::read(&beside("v1.json"))
+}
+
+/// A schema of version 1 out of the dump, on a clock a few minutes after that was made.
+struct Old {
+    name: String,
+    settings: Settings,
+    client: Client,
+}
+
+impl Old {
+    async fn new() -> Self {
+        let name = format!("old_{:016x}", fastrand::u64(..));
+        let settings = Settings::default();
+        settings.clock.step_wall(said().at().as_millis() + 240_000 - settings.clock.now().as_millis());
+        let client = connect(&Server::shared().url()).await;
+        let dump = std::fs::read_to_string(beside("v1.sql")).unwrap();
+        // Functions come before their tables.
+        client.batch_execute("SET check_function_bodies = off").await.unwrap();
+        client.batch_execute(&dump.replace("longshore", &name)).await.unwrap();
+        Old { name, settings, client }
+    }
+
+    async fn open(&self) -> Result<Arc<Postgres>, Error> {
+        let url = format!("{}?schema={}&fsync=accept", Server::shared().url(), self.name);
+        Postgres::open(&url, Options::with(self.settings.clone())).await.map(Arc::new)
+    }
+
+    /// Returns SQL as it is for this schema, with the functions of version 1.
+    fn sql(&self, sql: &str) -> String {
+        sql.replace("longshore.", &format!("{}.", self.name))
+    }
+
+    async fn run(&self, sql: &str) {
+        self.client.batch_execute(&self.sql(sql)).await.unwrap();
+    }
+
+    async fn count(&self, sql: &str) -> i64 {
+        self.client.query_one(&self.sql(sql), &[]).await.unwrap().get(0)
+    }
+
+    async fn refused(&self, words: &str) {
+        let error = self.open().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+
+    /// Returns the job that ran when the older worker was killed, and its token.
+    async fn held(&self) -> (JobId, Token) {
+        let sql = self.sql("SELECT id, token_number, token_bits FROM longshore.running");
+        let row = self.client.query_one(&sql, &[]).await.unwrap();
+        let token = Token { number: row.get::<_, i64>(1) as u64, bits: row.get::<_, i64>(2) as u64 };
+        (JobId::from_bytes(row.get::<_, Uuid>(0).into_bytes()), token)
+    }
+}
+
+#[tokio::test]
+async fn jobs_of_version_1_read_as_before() {
+    let old = Old::new().await;
+    said().jobs_read_as_before(&*old.open().await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn counts_and_pauses_of_version_1_are_kept() {
+    let old = Old::new().await;
+    said().counts_and_pauses_are_kept(&*old.open().await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn keys_of_version_1_hold() {
+    let old = Old::new().await;
+    let store = old.open().await.unwrap();
+    said().keys_hold(&*store).await;
+    let sql = old.sql("SELECT queue, key, fingerprint, job FROM longshore.idempotency");
+    let answers = old.client.query(&sql, &[]).await.unwrap();
+    assert_eq!(answers.len(), 2);
+    for row in answers {
+        let (queue, key): (&str, &str) = (row.get(0), row.get(1));
+        let fingerprint: [u8; 32] = row.get::<_, &[u8]>(2).try_into().unwrap();
+        let id = JobId::from_bytes(row.get::<_, Uuid>(3).into_bytes());
+        let ask = async |fingerprint| {
+            let idempotency = Some(Idempotency { key: key.parse().unwrap(), fingerprint });
+            let new = NewJob::new(queue.parse().unwrap(), "fine".parse().unwrap(), Payload::parse("{}").unwrap());
+            store.push(vec![NewJob { idempotency, ..new }]).await.remove(0).unwrap()
+        };
+        assert_eq!(ask(fingerprint).await, Pushed::Created(id));
+        assert_eq!(ask([7; 32]).await, Pushed::Conflict(id));
+    }
+}
+
+#[tokio::test]
+async fn work_goes_on_after_an_upgrade_from_version_1() {
+    let old = Old::new().await;
+    let (_, token) = old.held().await;
+    let store = old.open().await.unwrap();
+    said().work_goes_on(&*store, &old.settings.clock, token).await;
+    for table in ["waiting", "running", "history", "payload", "job_tag", "log", "unique_key", "idempotency"] {
+        assert_eq!(old.count(&format!("SELECT count(*) FROM longshore.{table}")).await, 0, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn claim_of_version_1_may_be_settled_after_the_upgrade() {
+    let old = Old::new().await;
+    let (id, token) = old.held().await;
+    let store = old.open().await.unwrap();
+    let settlement = Settlement { id, token, outcome: Outcome::Succeed { result: None }, progress: None };
+    for _ in 0..2 {
+        assert_eq!(store.settle(vec![settlement.clone()]).await.remove(0).unwrap(), Settled::Done);
+    }
+}
+
+/// Returns what a schema is made of: columns, constraints, indexes, functions and views, without their order.
+async fn layout(client: &Client, schema: &str) -> Vec<String> {
+    let sql = "SELECT format('%s.%s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity)
+               FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+               WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped
+               UNION ALL SELECT format('%s default %s', c.relname || '.' || a.attname, pg_get_expr(d.adbin, d.adrelid))
+               FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.adnum
+               WHERE c.relnamespace = $1::text::regnamespace AND c.relname <> 'migration'
+               UNION ALL SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+               WHERE c.relnamespace = $1::text::regnamespace
+               UNION ALL SELECT c.conrelid::regclass || ' ' || pg_get_constraintdef(c.oid) FROM pg_constraint c
+               WHERE c.connamespace = $1::text::regnamespace
+               UNION ALL SELECT pg_get_functiondef(p.oid) FROM pg_proc p WHERE p.pronamespace = $1::text::regnamespace
+               ORDER BY 1";
+    let rows = client.query(sql, &[&schema]).await.unwrap();
+    rows.iter().map(|row| row.get::<_, String>(0).replace(schema, "longshore")).collect()
+}
+
+#[tokio::test]
+async fn upgraded_schema_is_laid_out_as_a_new_one() {
+    let (old, new) = (Old::new().await, crate::common::Schema::new().await);
+    drop(old.open().await.unwrap());
+    let (old, new) = (layout(&old.client, &old.name).await, layout(&old.client, &new.name).await);
+    let only = |these: &[String], those: &[String]| {
+        these.iter().filter(|one| !those.contains(one)).cloned().collect::<Vec<_>>()
+    };
+    assert_eq!((only(&old, &new), only(&new, &old)), (vec![], vec![]));
+}
+
+#[tokio::test]
+async fn upgrade_is_refused_while_the_older_version_works() {
+    let old = Old::new().await;
+    let seconds_from_now =
+        |seconds: i64| format!("floor(date_part('epoch', clock_timestamp()) * 1000)::bigint + {seconds} * 1000");
+    old.run(&format!("UPDATE longshore.running SET lease_until = {}", seconds_from_now(20))).await;
+    old.refused("1 job(s) run under a live lease: stop all processes of the older version").await;
+    assert_eq!(old.count("SELECT max(version)::bigint FROM longshore.migration").await, 1);
+    assert_eq!(
+        old.count("SELECT count(*) FROM longshore.waiting WHERE max_attempts = 7").await,
+        1,
+        "nothing was changed"
+    );
+    old.run(&format!("UPDATE longshore.running SET lease_until = {}", seconds_from_now(-1))).await;
+    old.run(&format!("UPDATE longshore.worker SET seen = {}", seconds_from_now(-100))).await;
+    old.refused("a worker of the older version looked for jobs 100 s ago").await;
+    old.run(&format!("UPDATE longshore.worker SET seen = {}", seconds_from_now(-180))).await;
+    old.open().await.expect("three minutes are enough");
+}
+
+#[tokio::test]
+async fn many_may_upgrade_the_same_schema_at_once() {
+    let old = Old::new().await;
+    let opened = futures_util::future::join_all((0..8).map(|_| old.open())).await;
+    assert!(opened.iter().all(Result::is_ok), "{opened:?}");
+    assert_eq!(old.count("SELECT count(*) FROM longshore.migration").await, 2);
+}
+
+#[tokio::test]
+async fn push_of_sql_is_repeated_across_the_upgrade() {
+    let old = Old::new().await;
+    let push = "SELECT id::text || ' ' || answer FROM longshore.push('work', idempotency_key => 'asked in SQL', tags => '{a,b}')";
+    let ask = async || old.client.query_one(&old.sql(push), &[]).await.unwrap().get::<_, String>(0);
+    let first = ask().await;
+    old.run("UPDATE longshore.worker SET seen = 0").await;
+    old.open().await.unwrap();
+    assert_eq!(ask().await, first);
+}
+
+#[tokio::test]
+async fn upgrade_leaves_what_is_not_its_own() {
+    let old = Old::new().await;
+    let own = "CREATE FUNCTION longshore.app_step(n integer) RETURNS integer LANGUAGE sql AS 'SELECT n';
+               CREATE FUNCTION longshore.list(n integer) RETURNS integer LANGUAGE sql AS 'SELECT n';
+               CREATE PROCEDURE longshore.app_work() LANGUAGE sql AS 'SELECT 1';
+               CREATE FUNCTION longshore.app_note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+               CREATE TRIGGER app AFTER INSERT ON longshore.waiting FOR EACH ROW EXECUTE FUNCTION longshore.app_note();
+               UPDATE longshore.waiting SET tags = jsonb_build_array(repeat('x', 5000)) WHERE queue = 'bulk'";
+    old.run(own).await;
+    old.open().await.unwrap();
+    assert_eq!(old.count("SELECT longshore.app_step(1) + longshore.list(2)::bigint").await, 3);
+}
+
+#[tokio::test]
+async fn two_versions_work_side_by_side() {
+    let schema = crate::common::Schema::new().await;
+    let client = connect(&schema.server).await;
+    client.batch_execute(&longshore_postgres::next_version(&schema.name)).await.unwrap();
+    let id = crate::common::push(&schema.store, crate::common::job()).await;
+    let beside = schema.another().await;
+    let worker = longshore_core::WorkerSecret::new();
+    assert_eq!(crate::common::take(&beside, &worker, 1).await[0].id, id);
+    let next = format!("SELECT running FROM {}.queues_v3(0)", schema.name);
+    assert_eq!(client.query_one(&next, &[]).await.unwrap().get::<_, i64>(0), 1);
+    client.batch_execute(&schema.sql("SELECT longshore.push('work')")).await.unwrap();
+    assert_eq!(crate::common::take(&schema.store, &worker, 1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn program_that_is_too_old_for_the_schema_is_told_so_while_it_runs() {
+    let schema = crate::common::Schema::new().await;
+    let client = connect(&schema.server).await;
+    let beside = schema.another().await;
+    // What a version after that drops.
+    let drop = "DO $$ DECLARE f regprocedure; BEGIN
+                    FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'NAME'::regnamespace LOOP EXECUTE format('DROP FUNCTION %s CASCADE', f); END LOOP;
+                END $$";
+    client.batch_execute(&drop.replace("NAME", &schema.name)).await.unwrap();
+    let error = beside.push(vec![crate::common::job()]).await.remove(0).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "workers keep their outcomes: {error}");
+    assert!(error.to_string().contains("a newer longshore has upgraded the schema"), "{error}");
+}

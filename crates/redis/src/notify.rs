@@ -1,0 +1,199 @@
+//! Notifications between processes.
+//!
+//! A claim that finds fewer jobs than it wants notes, in the same script, that its worker waits: a set a queue and group of kinds
+//! (`keys.rs`). Whatever makes a job ready takes one worker out of such a set, and publishes on the channel of its process. One that
+//! has no room for it by then tells another in its place. News of jobs go to a channel that only processes with watchers listen to;
+//! cancels, and changes of rules, to one that all listen to. Whoever was not connected for a while may have missed something, and
+//! looks at everything when it is there again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use longshore_core::{JobId, News, Notices, Notifications, Work};
+use redis::aio::{PubSubSink, PubSubStream};
+use redis::{Msg, RedisError};
+use tokio::task::JoinHandle;
+
+use crate::base::Base;
+use crate::keys::Channels;
+use crate::link::Backoff;
+use crate::record::Reader;
+use crate::route::{CONNECT, Route};
+use crate::script;
+use crate::shared::{TELLS_ALL_WORK, TELLS_CANCELS};
+
+/// A connection on which nothing was heard for this long is asked whether it still is one.
+const SILENCE: Duration = Duration::from_secs(10);
+/// A process listens to news for this long after its last watcher is gone: the next may come soon.
+const LINGER: Duration = Duration::from_secs(10);
+
+/// Tells workers that wait for such jobs. What goes wrong costs a delay.
+pub(crate) fn notify(base: &Arc<Base>, work: Vec<Work>) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    let base = Arc::clone(base);
+    runtime.spawn(async move {
+        for Work { queue, kind, jobs, .. } in work {
+            let call = base.framed(&script::NOTIFY, &base.keys.of_queue(&queue)).arg(queue.as_str());
+            if let Err(e) = call.arg(kind.as_str()).number(jobs as i64).run().await {
+                tracing::debug!(error = %e, "cannot notify another process; it will look by itself");
+            }
+        }
+    });
+}
+
+/// Receives what other processes tell, for as long as it is held.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    task: JoinHandle<()>,
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Listener {
+    /// Starts listening; returns once it is, so that nothing is missed from then on.
+    pub(crate) async fn start(route: Route, base: &Arc<Base>) -> Result<Self, RedisError> {
+        let channels = base.keys.channels(&base.me);
+        let mut found = Err(crate::link::timed_out());
+        for attempt in 0..route.choices() {
+            found = Subscribed::new(&route, &channels, attempt).await;
+            if found.is_ok() {
+                break;
+            }
+        }
+        let mut subscribed = found?;
+        let (weak, notifications) = (Arc::downgrade(base), base.notifications.clone());
+        let listen = async move {
+            loop {
+                let tell_others = |work| {
+                    if let Some(base) = weak.upgrade() {
+                        notify(&base, vec![work]);
+                    }
+                };
+                let _ = subscribed.hear(&channels, &notifications, tell_others).await; // calls tell what is wrong
+                tracing::debug!("lost the connection on which notifications come; connecting anew");
+                let mut backoff = Backoff::default();
+                subscribed = loop {
+                    match Subscribed::new(&route, &channels, backoff.attempts()).await {
+                        Ok(subscribed) => break subscribed,
+                        Err(_) => backoff.wait().await,
+                    }
+                };
+                let _ = notifications.notify(&Notices::of_everything()); // there is no work in it that has a name
+            }
+        };
+        Ok(Listener { task: tokio::spawn(listen) })
+    }
+}
+
+/// A connection that has subscribed.
+struct Subscribed {
+    sink: PubSubSink,
+    messages: PubSubStream,
+    /// Whether it hears news, and when it may stop.
+    news: bool,
+    stop_at: Option<Instant>,
+}
+
+impl Subscribed {
+    async fn new(route: &Route, channels: &Channels, attempt: usize) -> Result<Self, RedisError> {
+        in_time(async {
+            let mut pubsub = route.client(attempt).await?.get_async_pubsub().await?;
+            pubsub.subscribe(&[&channels.all, &channels.work]).await?;
+            let (sink, messages) = pubsub.split();
+            Ok(Subscribed { sink, messages, news: false, stop_at: None })
+        })
+        .await
+    }
+
+    /// Tells what is heard until the connection is lost.
+    async fn hear(
+        &mut self,
+        channels: &Channels,
+        notifications: &Notifications,
+        tell_others: impl Fn(Work),
+    ) -> Result<(), RedisError> {
+        let mut watched = notifications.watched();
+        loop {
+            self.look_at_watchers(watched.now(), channels, notifications).await?;
+            let patience = self.stop_at.map_or(SILENCE, |at| at.saturating_duration_since(Instant::now()).min(SILENCE));
+            tokio::select! {
+                message = self.messages.next() => match message {
+                    Some(message) => tell(&message, channels, notifications, &tell_others),
+                    None => return Ok(()),
+                },
+                () = watched.changed() => {}
+                () = tokio::time::sleep(patience) => {
+                    in_time(self.sink.ping::<redis::Value>()).await?;
+                }
+            }
+        }
+    }
+
+    /// Listens to news while somebody watches, and for a while afterwards.
+    async fn look_at_watchers(
+        &mut self,
+        watched: bool,
+        channels: &Channels,
+        notifications: &Notifications,
+    ) -> Result<(), RedisError> {
+        match (watched, self.news, self.stop_at) {
+            (true, false, _) => {
+                in_time(self.sink.subscribe(&channels.news)).await?;
+                self.news = true;
+                notifications.notify_news(&News::All); // for what came before
+            }
+            (true, true, _) => self.stop_at = None,
+            (false, true, None) => self.stop_at = Some(Instant::now() + LINGER),
+            (false, true, Some(at)) if Instant::now() >= at => {
+                in_time(self.sink.unsubscribe(&channels.news)).await?;
+                (self.news, self.stop_at) = (false, None);
+            }
+            (false, ..) => {}
+        }
+        Ok(())
+    }
+}
+
+async fn in_time<T>(call: impl Future<Output = Result<T, RedisError>>) -> Result<T, RedisError> {
+    tokio::time::timeout(CONNECT, call).await.unwrap_or_else(|_| Err(crate::link::timed_out()))
+}
+
+/// Tells what a message says. One that makes no sense says nothing.
+fn tell(message: &Msg, channels: &Channels, notifications: &Notifications, tell_others: impl Fn(Work)) {
+    let (channel, payload) = (message.get_channel_name(), message.get_payload_bytes());
+    if channel == channels.work {
+        if let Some(left) = read_work(payload).and_then(|work| notifications.notify_work(work)) {
+            tell_others(left);
+            if notifications.has_room() {
+                notifications.notify_all_work(); // a claim says what its worker waits for now
+            }
+        }
+    } else if channel == channels.news {
+        let (ids, _) = payload.as_chunks::<16>();
+        let named = || News::Jobs(ids.iter().map(|id| JobId::from_bytes(*id)).collect());
+        notifications.notify_news(&if ids.is_empty() { News::All } else { named() });
+    } else if let [told] = payload {
+        let tells = |what: i64| i64::from(*told) & what != 0;
+        let (all_work, cancels) = (tells(TELLS_ALL_WORK), tells(TELLS_CANCELS));
+        if all_work {
+            notifications.notify_all_work();
+        }
+        if cancels {
+            notifications.notify_cancels();
+        }
+    }
+}
+
+/// Reads what one job's notification says: its queue and its kind.
+fn read_work(payload: &[u8]) -> Option<Work> {
+    let mut from = Reader(payload);
+    let length = from.u8()?;
+    let queue = std::str::from_utf8(from.bytes(usize::from(length))?).ok()?.parse().ok()?;
+    let kind = std::str::from_utf8(from.0).ok()?.parse().ok()?;
+    Some(Work::new(queue, kind, 1))
+}

@@ -267,10 +267,11 @@ async fn slow_connection_costs_time_only(net: Net) {
 
 async fn notifications_come_back_after_a_reset(net: Net) {
     let other = net.fixture.reopen(true).await;
+    let mut work = other.subscribe(vec![job().queue], vec![job().kind]);
     for _ in 0..5 {
+        work.forget();
         net.proxy().reset_all();
-        let mut work = other.subscribe(vec![job().queue], vec![job().kind]);
-        // The listener may be on its way back: when it is there, it tells of what it may have missed.
+        // When the listener is back, it tells of what it may have missed.
         let pushed = net.straight.push_one(job()).await;
         let _ = pushed.expect("the way straight to the server is free");
         let heard = tokio::time::timeout(Duration::from_secs(30), work.recv()).await;

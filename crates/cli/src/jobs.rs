@@ -53,7 +53,7 @@ impl Jobs {
         // A page may be short although there is more: its filter has looked at as many rows as one call may.
         let next = loop {
             let limit = (self.limit - jobs.len()).min(longshore::limits::PAGE);
-            let page = target.list(filter.clone(), Page { after, limit }).await?;
+            let page = target.list(filter.clone(), Page::new(after, limit)).await?;
             jobs.extend(page.jobs);
             match page.next {
                 Some(next) if jobs.len() < self.limit => after = Some(next.parse()?),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Acted, Action, ArtifactName, Claim, Death, JobId, NewJob, Outcome, Output, Reason, Renewed, State, When,
+    Acted, Action, ArtifactName, Death, JobId, NewJob, Outcome, Output, Reason, Renewed, State, When,
 };
 
 use crate::bench::{Bench, exhausted, fatal, hours, job, outcomes, retry_in, secs, success};
@@ -183,7 +183,7 @@ pub(crate) async fn concurrent_retries_by_hand_are_one(bench: Bench) {
 pub(crate) async fn cancel_and_claim_race_and_agree(bench: Bench) {
     for _ in 0..25 {
         let id = bench.push(job()).await;
-        let (backend, ask) = (bench.backend.clone(), Claim { ..bench.ask() });
+        let (backend, ask) = (bench.backend.clone(), bench.ask());
         let claim = tokio::spawn(async move { backend.claim(ask).await.unwrap().jobs.pop() });
         let answer = bench.act(id, Action::Cancel).await;
         match claim.await.unwrap() {

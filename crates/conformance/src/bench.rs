@@ -132,7 +132,7 @@ impl Bench {
 
     /// Claims up to that many plain jobs.
     pub(crate) async fn take(&self, limit: usize) -> Vec<Claimed> {
-        self.claim(Claim { limit, ..self.ask() }).await
+        self.claim(self.ask().limit(limit)).await
     }
 
     /// Claims the one job that there must be.
@@ -160,7 +160,7 @@ impl Bench {
     }
 
     pub(crate) async fn renew_token(&self, id: JobId, token: Token) -> Renewed {
-        let renewal = Renewal { id, token, lease: limits::LEASE, progress: Some(Progress::of(1, 2)) };
+        let renewal = Renewal::new(id, token, limits::LEASE).progress(Some(Progress::of(1, 2)));
         self.backend.renew(vec![renewal]).await.unwrap_each()[0]
     }
 
@@ -169,7 +169,7 @@ impl Bench {
     }
 
     pub(crate) async fn settle_token(&self, id: JobId, token: Token, outcome: Outcome) -> Settled {
-        let settlement = Settlement { id, token, outcome, progress: Some(Progress::of(2, 2)) };
+        let settlement = Settlement::new(id, token, outcome).progress(Some(Progress::of(2, 2)));
         self.backend.settle(vec![settlement]).await.unwrap_each()[0]
     }
 
@@ -180,7 +180,7 @@ impl Bench {
 
     /// Settles claims that must be held, many at a time: their jobs succeeded, and nothing else is known of them.
     pub(crate) async fn succeed_all(&self, claimed: &[Claimed]) {
-        let settle = |job: &Claimed| Settlement { id: job.id, token: job.token, outcome: success(), progress: None };
+        let settle = |job: &Claimed| Settlement::new(job.id, job.token, success());
         for batch in claimed.chunks(limits::BATCH) {
             let answers = self.backend.settle(batch.iter().map(settle).collect()).await.unwrap_each();
             assert!(answers.iter().all(|answer| *answer == Settled::Done));
@@ -263,7 +263,7 @@ impl Bench {
         let mut jobs = Vec::new();
         let mut after = None;
         loop {
-            let page = Page { after, limit: limits::PAGE };
+            let page = Page::new(after, limits::PAGE);
             let listed = self.backend.list(filter.clone(), page).await.unwrap();
             assert!(listed.jobs.len() <= limits::PAGE);
             jobs.extend(listed.jobs);
@@ -312,7 +312,7 @@ impl<T> UnwrapEach<T> for Answers<T> {
 
 /// Returns a claim for one plain job, by a worker that is idle.
 pub(crate) fn ask(worker: WorkerId) -> Claim {
-    Claim { idle: true, ..Claim::new(worker, vec![QueueName::default()], known(["work"])) }
+    Claim::new(worker, vec![QueueName::default()], known(["work"])).idle(true)
 }
 
 /// Returns a plain job: queue `default`, kind `work`, ready at once.

@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use longshore_core::handler::{self, Ctx, State as Shared};
 use longshore_core::worker::{Ended, Running, Worker};
 use longshore_core::{
-    Artifacts, Backend, Claim, Claimed, Clock, Effect, Error, Filter, Job, JobId, NewJob, Outcome, Page, Pushed,
-    Renewal, Renewed, Settings, Settled, Settlement, State, Store, WorkerSecret, limits,
+    Artifacts, Backend, Claimed, Clock, Effect, Error, Filter, Job, JobId, NewJob, Outcome, Page, Pushed, Renewal,
+    Renewed, Settings, Settled, Settlement, State, Store, WorkerSecret, limits,
 };
 use longshore_testbed::{Proxy, Server};
 use serde::{Deserialize, Serialize};
@@ -163,7 +163,7 @@ impl Net {
         let mut jobs = Vec::new();
         let mut after = None;
         loop {
-            let listed = self.straight.list(Filter::default(), Page { after, limit: limits::PAGE }).await;
+            let listed = self.straight.list(Filter::default(), Page::new(after, limits::PAGE)).await;
             let listed = listed.expect("reads are answered");
             jobs.extend(listed.jobs);
             after = listed.next;
@@ -186,11 +186,11 @@ async fn insist<T, F: Future<Output = Result<T, Error>>>(call: impl Fn() -> F) -
 }
 
 fn settlement(claimed: &Claimed, outcome: Outcome) -> Vec<Settlement> {
-    vec![Settlement { id: claimed.id, token: claimed.token, outcome, progress: None }]
+    vec![Settlement::new(claimed.id, claimed.token, outcome)]
 }
 
 fn renewal(claimed: &Claimed, lease: Duration) -> Vec<Renewal> {
-    vec![Renewal { id: claimed.id, token: claimed.token, lease, progress: None }]
+    vec![Renewal::new(claimed.id, claimed.token, lease)]
 }
 
 // ---- the connection ----
@@ -452,7 +452,7 @@ async fn standstill<T: Send + 'static>(
 async fn server_that_stood_still_rescues_nobody(net: Net) {
     let _ = net.straight.push_one(job()).await.unwrap();
     insist(|| net.straight.upkeep()).await; // as every process does, every few seconds
-    let claim = Claim { lease: SHORT_LEASE, ..ask(WorkerSecret::new().id()) };
+    let claim = ask(WorkerSecret::new().id()).lease(SHORT_LEASE);
     let claimed = net.backend.claim(claim).await.unwrap().jobs.remove(0);
     let upkeep = {
         let straight = net.straight.clone();

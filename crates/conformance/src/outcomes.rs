@@ -17,7 +17,7 @@ fn granting(max_attempts: Option<u16>, timeout: Option<Duration>) -> Vec<KnownKi
 
 /// Claims the one job that there is, under those limits, and hands it back.
 async fn claim_under(bench: &Bench, max_attempts: Option<u16>, timeout: Option<Duration>) -> Claimed {
-    let claim = Claim { kinds: granting(max_attempts, timeout), ..bench.ask() };
+    let claim = bench.ask().kinds(granting(max_attempts, timeout));
     let claimed = bench.claim(claim).await.pop().expect("there is a job to claim");
     bench.end(&claimed, Outcome::Release).await;
     claimed
@@ -73,11 +73,11 @@ pub(crate) async fn claim_gets_no_more_of_a_kind_than_it_wants(bench: Bench) {
     bench.push_all(jobs).await;
     let mut kinds = known(["work", "more", "other"]);
     (kinds[0].wanted, kinds[1].wanted) = (2, 0);
-    let claimed = bench.claim(Claim { kinds: kinds.clone(), limit: 100, ..bench.ask() }).await;
+    let claimed = bench.claim(bench.ask().kinds(kinds.clone()).limit(100)).await;
     let of = |name: &str| claimed.iter().filter(|job| job.kind == kind(name)).count();
     assert_eq!((of("work"), of("more"), of("other")), (2, 0, 3));
     let none = kinds.iter().cloned().map(|known| known.wanted(0)).collect();
-    assert_eq!(bench.claim(Claim { kinds: none, limit: 100, ..bench.ask() }).await, []);
+    assert_eq!(bench.claim(bench.ask().kinds(none).limit(100)).await, []);
     assert_eq!(bench.take(100).await.len(), 1);
 }
 
@@ -85,7 +85,7 @@ pub(crate) async fn kind_of_which_none_is_wanted_is_known(bench: Bench) {
     let id = bench.push(job()).await;
     let busy = vec![KnownKind::from(kind("work")).wanted(0)];
     for _ in 0..60 {
-        assert_eq!(bench.claim(Claim { kinds: busy.clone(), ..bench.ask() }).await, []);
+        assert_eq!(bench.claim(bench.ask().kinds(busy.clone())).await, []);
         bench.advance(hours(1) / 2);
         assert_eq!(bench.upkeep().await.buried.len(), 0);
     }
@@ -170,7 +170,7 @@ pub(crate) async fn crash_says_how_the_worker_ended(bench: Bench) {
     for (status, words) in ended {
         let worker = longshore_core::WorkerSecret::new();
         bench.advance(limits::CRASH_BACKOFF);
-        let claimed = bench.claim(Claim { worker: worker.id(), ..bench.ask() }).await.pop().expect("it is ready");
+        let claimed = bench.claim(bench.ask().worker(worker.id())).await.pop().expect("it is ready");
         let gone = Gone { death: Death::Crashed, status };
         assert_eq!(bench.backend.release(worker, gone).await.unwrap().len(), 1);
         let failure = bench.job(id).await.failures.pop().expect("a crash is a failure");
@@ -207,7 +207,7 @@ pub(crate) async fn logs_of_kept_failures_are_kept(bench: Bench) {
 pub(crate) async fn settle_and_claim_are_one_call(bench: Bench) {
     let ids = bench.push_plain(3).await;
     let first = bench.take_one().await;
-    let settlement = |job: &Claimed, outcome| Settlement { id: job.id, token: job.token, outcome, progress: None };
+    let settlement = |job: &Claimed, outcome| Settlement::new(job.id, job.token, outcome);
     let both = async |settlements, claim: &Claim| {
         let (settled, claims) = bench.backend.settle_and_claim(settlements, claim.clone()).await;
         (settled.unwrap_each(), claims.unwrap().jobs)
@@ -218,7 +218,7 @@ pub(crate) async fn settle_and_claim_are_one_call(bench: Bench) {
     let again = both(vec![settlement(&first, success())], &claim).await;
     assert_eq!((again.0, again.1[0].token), (vec![longshore_core::Settled::Done], jobs[0].token), "a repeat");
     // What the settle hands back the claim may have.
-    let (_, jobs) = both(vec![settlement(&jobs[0], Outcome::Release)], &Claim { limit: 9, ..bench.ask() }).await;
+    let (_, jobs) = both(vec![settlement(&jobs[0], Outcome::Release)], &bench.ask().limit(9)).await;
     let mut claimed: Vec<_> = jobs.iter().map(|job| job.id).collect();
     claimed.sort();
     let mut left = ids[1..].to_vec();
@@ -252,7 +252,7 @@ pub(crate) async fn what_a_store_moved_by_itself_is_told(bench: Bench) {
     let missed = bench.push(NewJob { priority: 9, deadline: Some(longshore_core::When::In(secs(5))), ..job() }).await;
     bench.advance(secs(10));
     let worker = longshore_core::WorkerSecret::new();
-    let claims = bench.claims(Claim { worker: worker.id(), limit: 2, ..bench.ask() }).await;
+    let claims = bench.claims(bench.ask().worker(worker.id()).limit(2)).await;
     assert_eq!(claims.jobs.len(), 1);
     let told: Vec<_> = claims.buried.iter().map(|moved| (moved.id, moved.reason)).collect();
     assert_eq!(told, [(missed, Some(Reason::Expired))]);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use longshore_core::{
-    Capabilities, Claim, Cursor, Filter, JobId, Listed, NewJob, Page, Progress, QueueName, Reach, Renewal, Renewed,
+    Capabilities, Cursor, Filter, JobId, Listed, NewJob, Page, Progress, QueueName, Reach, Renewal, Renewed,
     Settlement, Snapshot, State, When, limits,
 };
 
@@ -29,7 +29,7 @@ pub(crate) async fn status_is_a_part_of_the_snapshot(bench: Bench) {
         let claimed = bench.running().await;
         bench.end(&claimed, outcome).await;
         ids.push(claimed.id);
-        bench.claim(Claim { limit: 10, ..bench.ask() }).await;
+        bench.claim(bench.ask().limit(10)).await;
     }
     let (jobs, statuses) = (bench.backend.get(ids.clone()).await.unwrap(), bench.backend.status(ids).await.unwrap());
     for (job, status) in jobs.into_iter().flatten().zip(statuses.into_iter().flatten()) {
@@ -74,7 +74,7 @@ pub(crate) async fn alias_leads_to_the_newest_job(bench: Bench) {
     let second = bench.push(NewJob { alias: Some(label("a")), ..job_of("elsewhere", "work") }).await;
     assert_eq!(bench.backend.find(label("a")).await.unwrap(), Some(second));
     assert_eq!(bench.backend.find(label("a%")).await.unwrap(), None);
-    let claim = Claim { queues: vec![queue("elsewhere")], ..bench.ask() };
+    let claim = bench.ask().queues(vec![queue("elsewhere")]);
     let claimed = bench.claim(claim).await;
     bench.end(&claimed[0], success()).await;
     bench.upkeep().await;
@@ -133,7 +133,8 @@ pub(crate) async fn pages_are_complete_and_without_repeats(bench: Bench) {
     for limit in [1, 7, 57, 58] {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
-            let Listed { jobs, next, .. } = bench.backend.list(Filter::default(), Page { after, limit }).await.unwrap();
+            let Listed { jobs, next, .. } =
+                bench.backend.list(Filter::default(), Page::new(after, limit)).await.unwrap();
             assert!(jobs.len() <= limit);
             seen.extend(jobs.into_iter().map(|job| job.id));
             after = next;
@@ -150,7 +151,7 @@ pub(crate) async fn pages_stay_true_while_jobs_come_and_go(bench: Bench) {
     let old: HashSet<_> = bench.push_plain(40).await.into_iter().collect();
     let (mut seen, mut after, mut gone) = (Vec::new(), None, HashSet::new());
     loop {
-        let listed = bench.backend.list(Filter::default(), Page { after, limit: 7 }).await.unwrap();
+        let listed = bench.backend.list(Filter::default(), Page::new(after, 7)).await.unwrap();
         seen.extend(listed.jobs.into_iter().map(|job| job.id));
         after = listed.next;
         if after.is_none() {
@@ -169,12 +170,12 @@ pub(crate) async fn pages_stay_true_while_jobs_come_and_go(bench: Bench) {
 
 pub(crate) async fn page_has_two_hundred_jobs_at_most(bench: Bench) {
     bench.push_plain(300).await;
-    let listed = bench.backend.list(Filter::default(), Page { after: None, limit: 10_000 }).await.unwrap();
+    let listed = bench.backend.list(Filter::default(), Page::first(10_000)).await.unwrap();
     assert_eq!(listed.jobs.len(), limits::PAGE);
     let next: Cursor = listed.next.expect("there are more").to_string().parse().expect("a cursor survives a link");
-    let rest = bench.backend.list(Filter::default(), Page { after: Some(next), limit: 10_000 }).await.unwrap();
+    let rest = bench.backend.list(Filter::default(), Page::new(Some(next), 10_000)).await.unwrap();
     assert_eq!((rest.jobs.len(), rest.next), (100, None));
-    let one = bench.backend.list(Filter::default(), Page { after: None, limit: 0 }).await.unwrap();
+    let one = bench.backend.list(Filter::default(), Page::first(0)).await.unwrap();
     assert_eq!(one.jobs.len(), 1);
 }
 
@@ -247,7 +248,7 @@ pub(crate) async fn failure_of_the_end_is_kept_too(bench: Bench) {
 pub(crate) async fn latest_progress_wins_and_belongs_to_one_attempt(bench: Bench) {
     let claimed = bench.running().await;
     let say = async |progress: Option<Progress>| {
-        let renewal = Renewal { id: claimed.id, token: claimed.token, lease: limits::LEASE, progress };
+        let renewal = Renewal::new(claimed.id, claimed.token, limits::LEASE).progress(progress);
         assert_eq!(bench.backend.renew(vec![renewal]).await.unwrap_each(), [Renewed::Held]);
         bench.job(claimed.id).await.progress
     };
@@ -259,8 +260,7 @@ pub(crate) async fn latest_progress_wins_and_belongs_to_one_attempt(bench: Bench
     assert_eq!(say(Some(second.clone())).await, Some(second));
 
     let last = Progress::of(9, 10);
-    let settlement =
-        Settlement { id: claimed.id, token: claimed.token, outcome: retry_in(secs(0)), progress: Some(last.clone()) };
+    let settlement = Settlement::new(claimed.id, claimed.token, retry_in(secs(0))).progress(Some(last.clone()));
     let _done = bench.backend.settle(vec![settlement]).await.unwrap_each();
     assert_eq!(bench.job(claimed.id).await.progress, Some(last), "the last word comes with the settle");
     bench.take_one().await;

@@ -1,13 +1,13 @@
 //! A kind nobody knows waits, and then ends; so does a job that missed its deadline.
 
-use longshore_core::{Claim, NewJob, Reason, Renewed, State, When, limits};
+use longshore_core::{NewJob, Reason, Renewed, State, When, limits};
 
 use crate::bench::{Bench, hours, job, job_of, known, queue, retry_in, secs, success};
 
 /// Lets workers of that queue, which know `work` alone, look for jobs every half an hour for so many hours.
 async fn workers_look(bench: &Bench, name: &str, for_hours: u64) {
     for _ in 0..for_hours * 2 {
-        let claim = Claim { queues: vec![queue(name)], limit: 0, ..bench.ask() };
+        let claim = bench.ask().queues(vec![queue(name)]).limit(0);
         assert!(bench.claims(claim).await.jobs.is_empty());
         bench.advance(secs(1800));
     }
@@ -52,7 +52,7 @@ pub(crate) async fn known_kind_may_wait_for_ever(bench: Bench) {
     let id = bench.push(job_of("default", "rare")).await;
     for _ in 0..4 {
         workers_look(&bench, "default", 15).await;
-        let full = Claim { kinds: known(["rare"]), limit: 0, ..bench.ask() };
+        let full = bench.ask().kinds(known(["rare"])).limit(0);
         assert!(bench.claims(full).await.jobs.is_empty());
         assert_eq!(bench.upkeep().await.buried.len(), 0, "a worker that knows it was there not long ago");
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use longshore_core::handler::{self, State as Shared};
 use longshore_core::worker::{Ended, Worker};
 use longshore_core::{
-    Acted, Action, Backend, Claim, Claimed, Client, Death, Effect, Error, Job, Jobs, Kept, NewJob, Pushed, Retry,
-    State, Upkeep, limits,
+    Acted, Action, Backend, Claimed, Client, Death, Effect, Error, Job, Jobs, Kept, NewJob, Pushed, Retry, State,
+    Upkeep, limits,
 };
 use serde::{Deserialize, Serialize};
 
@@ -106,7 +106,7 @@ pub(crate) async fn release_may_be_repeated_until_it_is_answered(bench: Bench) {
     let claimed = bench.take(3).await;
     let lossy = that_loses_an_answer(&bench);
     assert!(is_lost(lossy.release(bench.worker.clone(), Death::Crashed).await));
-    let again = Claim { worker: longshore_core::WorkerSecret::new().id(), ..bench.ask() };
+    let again = bench.ask().worker(longshore_core::WorkerSecret::new().id());
     let next = bench.claim(again).await;
     assert_eq!(lossy.release(bench.worker.clone(), Death::Crashed).await.unwrap().len(), 0, "nothing is left to do");
     for Claimed { id, .. } in &claimed {

@@ -32,7 +32,7 @@ impl Waiting {
         for _ in 0..2 {
             let kinds = self.kinds.iter().cloned().map(Into::into).collect();
             let claim = Claim::new(self.worker, vec![job().queue], kinds);
-            assert_eq!(self.backend.claim(Claim { limit: 10, ..claim }).await.unwrap().jobs, []);
+            assert_eq!(self.backend.claim(claim.limit(10)).await.unwrap().jobs, []);
         }
         self.work.forget();
     }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Claimed, JobId, Nonce, Outcome, Progress, QueueName, Renewal, Renewed, Settled, Settlement, Snapshot, State,
-    Token, limits,
+    Claimed, JobId, Nonce, Outcome, Progress, QueueName, Renewal, Renewed, Settled, Settlement, Snapshot, State, Token,
+    limits,
 };
 
 use crate::bench::{Bench, UnwrapEach, fatal, hours, job, outcomes, success};
@@ -123,7 +123,7 @@ pub(crate) async fn concurrent_settles_have_one_effect(bench: Bench) {
         let ways = bench.ways().await;
         let settle = |outcome: Outcome, way: usize| {
             let backend = ways[way % ways.len()].clone();
-            let settlement = Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
+            let settlement = Settlement::new(claimed.id, claimed.token, outcome);
             tokio::spawn(async move { backend.settle(vec![settlement]).await.unwrap_each()[0] })
         };
         let (good, bad) = (settle(success(), 0), settle(fatal(), 1));
@@ -145,7 +145,7 @@ pub(crate) async fn old_and_new_holder_race_and_the_new_one_wins(bench: Bench) {
     assert_eq!(new.len(), 30);
     let settle = |claimed: Claimed, outcome: Outcome| {
         let backend = bench.backend.clone();
-        let settlement = Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
+        let settlement = Settlement::new(claimed.id, claimed.token, outcome);
         tokio::spawn(async move { backend.settle(vec![settlement]).await.unwrap_each()[0] })
     };
     let late: Vec<_> = old.into_iter().map(|claimed| settle(claimed, fatal())).collect();
@@ -163,22 +163,18 @@ pub(crate) async fn batch_may_mix_held_and_stale_claims(bench: Bench) {
     let stale = bench.running().await;
     assert_eq!(bench.crash().await, 1);
     bench.push_plain(2).await;
-    let mut held = bench.claim(Claim { limit: 3, nonce: Nonce::new(), ..bench.ask() }).await;
+    let mut held = bench.claim(bench.ask().limit(3).nonce(Nonce::new())).await;
     let again = held.iter().position(|claimed| claimed.id == stale.id).expect("the rescued job is ready");
     held.remove(again);
     let mixed = [&held[0], &stale, &held[1]];
-    let renewals = mixed.map(|claimed| Renewal {
-        id: claimed.id,
-        token: claimed.token,
-        lease: limits::LEASE,
-        progress: Some(Progress::saying_only("on its way")),
+    let renewals = mixed.map(|claimed| {
+        Renewal::new(claimed.id, claimed.token, limits::LEASE).progress(Some(Progress::saying_only("on its way")))
     });
     let answers = bench.backend.renew(renewals.to_vec()).await.unwrap_each();
     assert_eq!(answers, [Renewed::Held, Renewed::Lost, Renewed::Held]);
     assert_eq!(bench.job(stale.id).await.progress, None);
     assert_eq!(bench.job(held[1].id).await.progress.unwrap().message, "on its way");
-    let settlements =
-        mixed.map(|claimed| Settlement { id: claimed.id, token: claimed.token, outcome: success(), progress: None });
+    let settlements = mixed.map(|claimed| Settlement::new(claimed.id, claimed.token, success()));
     let answers = bench.backend.settle(settlements.to_vec()).await.unwrap_each();
     assert_eq!(answers, [Settled::Done, Settled::Lost, Settled::Done]);
     assert_eq!(bench.state(stale.id).await, State::Running);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use longshore_core::{
-    Claim, JobId, NewJob, Payload, Pushed, QueueName, Reuse, State, Timestamp, Unique, UniqueScope, When, limits,
+    JobId, NewJob, Payload, Pushed, QueueName, Reuse, State, Timestamp, Unique, UniqueScope, When, limits,
 };
 
 use crate::bench::{Bench, UnwrapEach, job, job_of, known, label, queue, secs, success};
@@ -109,7 +109,7 @@ pub(crate) async fn batch_may_go_to_several_queues(bench: Bench) {
     let jobs: Vec<_> = (0..30).map(|n| job_of(names[n % 3], "work")).collect();
     let pushed = bench.push_all(jobs).await;
     for (n, name) in names.into_iter().enumerate() {
-        let claim = Claim { queues: vec![queue(name)], limit: 100, ..bench.ask() };
+        let claim = bench.ask().queues(vec![queue(name)]).limit(100);
         let ids: HashSet<_> = bench.claim(claim).await.into_iter().map(|job| job.id).collect();
         assert_eq!(ids, pushed.iter().copied().skip(n).step_by(3).collect());
     }
@@ -162,9 +162,9 @@ pub(crate) async fn empty_batch_is_fine(bench: Bench) {
     assert_eq!(bench.backend.settle(vec![]).await.unwrap_each(), []);
     assert_eq!(bench.backend.get(vec![]).await.unwrap(), []);
     assert_eq!(bench.backend.status(vec![]).await.unwrap(), []);
-    let nothing = Claim { queues: vec![], kinds: vec![], limit: 10, ..bench.ask() };
+    let nothing = bench.ask().queues(vec![]).kinds(vec![]).limit(10);
     assert!(bench.claims(nothing).await.jobs.is_empty());
-    let unheard_of = Claim { queues: vec![queue("never.pushed")], kinds: known(["never.pushed"]), ..bench.ask() };
+    let unheard_of = bench.ask().queues(vec![queue("never.pushed")]).kinds(known(["never.pushed"]));
     assert!(bench.claims(unheard_of).await.jobs.is_empty());
 }
 

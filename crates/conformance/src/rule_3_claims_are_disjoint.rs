@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use longshore_core::{Claim, JobId, NewJob, Nonce, State, When, WorkerSecret, limits};
+use longshore_core::{JobId, NewJob, Nonce, State, When, WorkerSecret, limits};
 
 use crate::bench::{Bench, dice, hours, job, job_of, known, label, queue, secs, success};
 
@@ -12,11 +12,11 @@ pub(crate) async fn concurrent_claims_share_no_job(bench: Bench) {
     let ways = bench.ways().await;
     let claimer = |n: usize| {
         let backend = ways[n % ways.len()].clone();
-        let ask = Claim { worker: WorkerSecret::new().id(), limit: 1 + n, ..bench.ask() };
+        let ask = bench.ask().worker(WorkerSecret::new().id()).limit(1 + n);
         tokio::spawn(async move {
             let mut got: Vec<JobId> = Vec::new();
             loop {
-                let claims = backend.claim(Claim { nonce: Nonce::new(), ..ask.clone() }).await.unwrap();
+                let claims = backend.claim(ask.clone().nonce(Nonce::new())).await.unwrap();
                 if claims.jobs.is_empty() {
                     return got;
                 }
@@ -87,7 +87,7 @@ pub(crate) async fn job_comes_with_all_that_a_handler_needs(bench: Bench) {
 
 pub(crate) async fn repeated_claim_returns_the_same_jobs(bench: Bench) {
     bench.push_plain(10).await;
-    let ask = Claim { limit: 4, ..bench.ask() };
+    let ask = bench.ask().limit(4);
     let mut first = bench.claim(ask.clone()).await;
     let mut again = bench.claim(ask.clone()).await;
     first.sort_by_key(|job| job.id);
@@ -107,7 +107,7 @@ pub(crate) async fn repeated_claim_returns_the_same_jobs(bench: Bench) {
 pub(crate) async fn repeated_claim_returns_nothing_of_earlier_claims(bench: Bench) {
     bench.push_plain(5).await;
     assert_eq!(bench.take(2).await.len(), 2);
-    let ask = Claim { limit: 1, ..bench.ask() };
+    let ask = bench.ask().limit(1);
     let second = bench.claim(ask.clone()).await;
     assert_eq!(bench.claim(ask).await, second);
 }
@@ -117,16 +117,16 @@ pub(crate) async fn fresh_nonce_claims_fresh_jobs(bench: Bench) {
     let first = bench.take_one().await;
     let second = bench.take_one().await;
     assert_ne!(first.id, second.id);
-    let other = Claim { worker: WorkerSecret::new().id(), nonce: Nonce(7), ..bench.ask() };
+    let other = bench.ask().worker(WorkerSecret::new().id()).nonce(Nonce(7));
     let third = bench.claim(other.clone()).await;
     assert_eq!(third.len(), 1);
-    let same_nonce_of_another_worker = Claim { worker: WorkerSecret::new().id(), ..other };
+    let same_nonce_of_another_worker = other.worker(WorkerSecret::new().id());
     assert!(bench.claim(same_nonce_of_another_worker).await.is_empty());
 }
 
 pub(crate) async fn concurrent_repeats_of_a_claim_are_one_claim(bench: Bench) {
     bench.push_plain(40).await;
-    let ask = Claim { limit: 5, ..bench.ask() };
+    let ask = bench.ask().limit(5);
     let ways = bench.ways().await;
     let repeat = |n: usize| {
         let (backend, ask) = (ways[n % ways.len()].clone(), ask.clone());
@@ -156,7 +156,7 @@ pub(crate) async fn limit_is_respected(bench: Bench) {
 pub(crate) async fn claim_for_nothing_still_says_what_waits(bench: Bench) {
     bench.push(NewJob { when: When::In(secs(50)), ..job() }).await;
     bench.push(job()).await;
-    let claims = bench.claims(Claim { limit: 0, ..bench.ask() }).await;
+    let claims = bench.claims(bench.ask().limit(0)).await;
     assert!(claims.jobs.is_empty() && !claims.alone_waits);
     assert!(claims.look_again.is_some_and(|due| due > secs(40) && due <= secs(50)), "{:?}", claims.look_again);
     assert_eq!(bench.count(State::Running).await, 0);
@@ -185,7 +185,7 @@ pub(crate) async fn jobs_pushed_together_run_in_the_order_of_the_batch(bench: Be
     let pushed = bench.push_all(jobs).await;
     let mut order = Vec::new();
     for limit in [1, 2, 1, 7, 1, 31, 32, 1, 33] {
-        let ask = Claim { kinds: known(kinds), limit, ..bench.ask() };
+        let ask = bench.ask().kinds(known(kinds)).limit(limit);
         order.extend(bench.claim(ask).await.into_iter().map(|job| job.id));
     }
     assert_eq!(order, pushed);
@@ -209,10 +209,10 @@ pub(crate) async fn queues_are_looked_at_in_the_order_given(bench: Bench) {
         bench.push_all((0..2).map(|_| NewJob { priority: -1, ..job_of(name, "work") }).collect()).await;
     }
     bench.push(NewJob { priority: 100, ..job_of("a", "work") }).await;
-    let ask = Claim { queues: vec![queue("c"), queue("a")], limit: 4, ..bench.ask() };
+    let ask = bench.ask().queues(vec![queue("c"), queue("a")]).limit(4);
     let from: Vec<_> = bench.claim(ask.clone()).await.into_iter().map(|job| job.queue.to_string()).collect();
     assert_eq!(from, ["c", "c", "a", "a"]);
-    let rest = bench.claim(Claim { nonce: Nonce::new(), ..ask }).await;
+    let rest = bench.claim(ask.nonce(Nonce::new())).await;
     assert_eq!(rest.len(), 1, "a queue that was not named gives nothing");
 }
 
@@ -220,10 +220,10 @@ pub(crate) async fn worker_gets_no_kind_that_it_did_not_name(bench: Bench) {
     bench.push_all((0..1000).map(|_| job_of("default", "other")).collect()).await;
     let mine = bench.push(job()).await;
     assert_eq!(bench.take(5).await.into_iter().map(|job| job.id).collect::<Vec<_>>(), [mine]);
-    let both = Claim { kinds: known(["more", "other"]), limit: 1000, ..bench.ask() };
+    let both = bench.ask().kinds(known(["more", "other"])).limit(1000);
     assert_eq!(bench.claim(both).await.len(), 1000);
     bench.push(job()).await;
-    assert!(bench.claim(Claim { kinds: vec![], ..bench.ask() }).await.is_empty());
+    assert!(bench.claim(bench.ask().kinds(vec![])).await.is_empty());
 }
 
 pub(crate) async fn next_due_is_the_soonest_of_the_queues_named(bench: Bench) {

@@ -1,6 +1,6 @@
 //! A claim holds for its lease, and a job whose worker went silent runs again.
 
-use longshore_core::{Claim, Renewal, Renewed, Settled, State, Upkeep, limits};
+use longshore_core::{Renewal, Renewed, Settled, State, Upkeep, limits};
 
 use crate::bench::{Bench, UnwrapEach, hours, secs, success};
 
@@ -17,7 +17,7 @@ pub(crate) async fn job_of_a_silent_worker_runs_again(bench: Bench) {
 
 pub(crate) async fn lease_holds_until_its_end(bench: Bench) {
     bench.push_plain(1).await;
-    let claimed = bench.claim(Claim { lease: secs(100), ..bench.ask() }).await;
+    let claimed = bench.claim(bench.ask().lease(secs(100))).await;
     bench.advance(secs(90));
     assert_eq!(bench.upkeep().await.rescued.len(), 0);
     assert!(bench.take(1).await.is_empty());
@@ -38,7 +38,7 @@ pub(crate) async fn renewal_extends_from_now(bench: Bench) {
 
 pub(crate) async fn renewal_may_also_shorten(bench: Bench) {
     let claimed = bench.running().await;
-    let renewal = Renewal { id: claimed.id, token: claimed.token, lease: secs(2), progress: None };
+    let renewal = Renewal::new(claimed.id, claimed.token, secs(2));
     assert_eq!(bench.backend.renew(vec![renewal]).await.unwrap_each(), [Renewed::Held]);
     bench.advance(secs(2));
     assert_eq!(bench.upkeep().await.rescued.len(), 1);
@@ -102,7 +102,7 @@ pub(crate) async fn reboot_ends_every_lease_at_once(bench: Bench) {
 pub(crate) async fn lease_longer_than_leases_can_be_is_over(bench: Bench) {
     bench.push_plain(1).await;
     // `Backend` refuses such a lease.
-    let claim = Claim { lease: limits::LONGEST_LEASE + hours(1), ..bench.ask() };
+    let claim = bench.ask().lease(limits::LONGEST_LEASE + hours(1));
     assert_eq!(bench.store.claim(claim).await.unwrap().jobs.len(), 1);
     assert_eq!(bench.upkeep().await.rescued.len(), 1, "it was written by a broken clock");
 }

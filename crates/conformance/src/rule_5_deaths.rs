@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use longshore_core::{
-    Acted, Action, Claim, Claimed, Death, ErrorKind, NewJob, Outcome, Reason, State, WorkerSecret, limits,
-};
+use longshore_core::{Acted, Action, Claimed, Death, ErrorKind, NewJob, Outcome, Reason, State, WorkerSecret, limits};
 
 use crate::bench::{Bench, exhausted, hours, job, retry_in, secs, success};
 
@@ -20,7 +18,7 @@ async fn twice_crashed(bench: &Bench) -> longshore_core::JobId {
 
 /// Claims for one job more beside others that run.
 async fn take_beside_others(bench: &Bench) -> longshore_core::Claims {
-    bench.claims(Claim { idle: false, limit: 10, ..bench.ask() }).await
+    bench.claims(bench.ask().idle(false).limit(10)).await
 }
 
 pub(crate) async fn crash_is_counted_apart_and_gives_the_attempt_back(bench: Bench) {
@@ -74,7 +72,7 @@ pub(crate) async fn suspects_run_one_by_one(bench: Bench) {
 
 pub(crate) async fn suspects_of_several_queues_run_one_by_one(bench: Bench) {
     let names = ["first", "second"].map(crate::bench::queue);
-    let ask = || Claim { queues: names.to_vec(), limit: 10, ..bench.ask() };
+    let ask = || bench.ask().queues(names.to_vec()).limit(10);
     bench.push_all(vec![crate::bench::job_of("first", "work"), crate::bench::job_of("second", "work")]).await;
     for _ in 0..2 {
         assert_eq!(bench.claim(ask()).await.len(), 2);
@@ -144,7 +142,7 @@ pub(crate) async fn worker_released_after_a_crash_counts_as_one(bench: Bench) {
     assert_eq!(bench.release(Death::Crashed).await.len(), 1);
     let job = bench.job(claimed.id).await;
     assert_eq!((job.state, job.attempt, job.crashes, job.interruptions), (State::Ready, 0, 1, 0));
-    let other = Claim { worker: WorkerSecret::new().id(), ..bench.ask() };
+    let other = bench.ask().worker(WorkerSecret::new().id());
     assert_eq!(bench.claim(other).await.len(), 1, "at once, without waiting for the lease");
 }
 
@@ -171,7 +169,7 @@ pub(crate) async fn release_touches_no_other_worker(bench: Bench) {
     bench.push_plain(2).await;
     let mine = bench.take_one().await;
     let other = WorkerSecret::new();
-    let others = bench.claim(Claim { worker: other.id(), ..bench.ask() }).await;
+    let others = bench.claim(bench.ask().worker(other.id())).await;
     assert_eq!(bench.backend.release(other.clone(), Death::Crashed).await.unwrap().len(), 1);
     assert_eq!(bench.backend.release(other, Death::Crashed).await.unwrap().len(), 0, "a repeat finds nothing");
     assert_eq!(bench.backend.release(WorkerSecret::new(), Death::Crashed).await.unwrap().len(), 0);

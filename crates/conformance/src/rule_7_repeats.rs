@@ -52,7 +52,7 @@ pub(crate) async fn repeat_that_comes_after_the_next_claim_changes_nothing(bench
 
 pub(crate) async fn settlement_twice_in_a_batch_is_one(bench: Bench) {
     let claimed = bench.running().await;
-    let settle = |outcome: Outcome| Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
+    let settle = |outcome: Outcome| Settlement::new(claimed.id, claimed.token, outcome);
     let batch = vec![settle(retry_in(Duration::ZERO)), settle(retry_in(Duration::ZERO)), settle(success())];
     assert_eq!(bench.backend.settle(batch).await.unwrap_each(), [Settled::Done, Settled::Done, Settled::Done]);
     let job = bench.job(claimed.id).await;

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use longshore_core::{
-    Acted, Action, Claim, Instead, JobId, NewJob, Outcome, Pushed, Reuse, State, Unique, UniqueScope, When,
-};
+use longshore_core::{Acted, Action, Instead, JobId, NewJob, Outcome, Pushed, Reuse, State, Unique, UniqueScope, When};
 
 use crate::bench::{Bench, UnwrapEach, fatal, hours, job, job_of, label, queue, retry_in, secs, success, unique};
 
@@ -263,7 +261,7 @@ pub(crate) async fn result_comes_before_the_holder_of_the_key(bench: Bench) {
     let both = || NewJob { reuse: Some(Reuse { key: label("r"), within: hours(1) }), ..unique("k", SCOPES[1]) };
     let first = bench.push(both()).await;
     assert_eq!(bench.set_capacity(both()).await, stands_back_for(first));
-    let claimed = bench.claim(Claim { queues: vec![queue("default")], ..bench.ask() }).await;
+    let claimed = bench.claim(bench.ask().queues(vec![queue("default")])).await;
     bench.end(&claimed[0], success()).await;
     let holder = bench.push(unique("k", SCOPES[1])).await;
     assert_eq!(bench.set_capacity(both()).await, Pushed::Existing { id: first, by: Instead::Reuse });

@@ -1,6 +1,6 @@
 //! Rules of a queue: one versioned value, changed by compare-and-set.
 
-use longshore_core::{Claim, HeldBackReason, Label, Pause, Rules, RulesChange, State, Timestamp, Upkeep, limits};
+use longshore_core::{HeldBackReason, Label, Pause, Rules, RulesChange, State, Timestamp, Upkeep, limits};
 
 use crate::bench::{Bench, label, queue, secs};
 
@@ -54,7 +54,7 @@ pub(crate) async fn queue_with_a_rule_that_a_program_does_not_know_is_held_back_
     bench.push_plain(2).await;
     let running = bench.take_one().await;
     assert_eq!(change(&bench, 0, &paused_by("a newer program")).await, RulesChange::Changed(1));
-    let old = bench.claims(Claim { rules_level: 0, ..bench.ask() }).await;
+    let old = bench.claims(bench.ask().rules_level(0)).await;
     assert_eq!(old.jobs, []);
     assert_eq!(old.held_back.iter().map(|held| held.why).collect::<Vec<_>>(), [HeldBackReason::UnknownRule]);
     assert_eq!(bench.claims(bench.ask()).await.held_back[0].why, HeldBackReason::Paused);

@@ -283,7 +283,7 @@ pub(crate) async fn two_workers_run_side_by_side(bench: Bench) {
 pub(crate) async fn suspect_runs_without_neighbours(bench: Bench) {
     let suspect = bench.push(NewJob::of(&Step { number: 0 }).unwrap()).await;
     for _ in 0..2 {
-        let ask = longshore_core::Claim { kinds: crate::bench::known(["step"]), ..bench.ask() };
+        let ask = bench.ask().kinds(crate::bench::known(["step"]));
         assert_eq!(bench.claim(ask).await.len(), 1);
         assert_eq!(bench.crash().await, 1);
     }

@@ -84,7 +84,7 @@ impl Said {
         }
         let states: HashSet<&str> = self.jobs().iter().map(|job| text(&job["state"])).collect();
         assert_eq!(states.len(), State::ALL.len(), "there are jobs in all states");
-        let page = || Page { after: None, limit: 100 };
+        let page = || Page::first(100);
         let listed = store.list(Filter::default(), page()).await.unwrap().jobs;
         assert_eq!(listed.iter().map(|job| job.id).collect::<Vec<_>>(), self.jobs().iter().map(id).collect::<Vec<_>>());
         let with_alias = id(self.jobs().iter().find(|job| job["alias"] == "an alias").unwrap());
@@ -169,7 +169,7 @@ impl Said {
             kept.rescued.iter().map(|moved| (moved.id, moved.state)).collect::<Vec<_>>(),
             [(sleeper, State::Ready)]
         );
-        let late = Settlement { id: sleeper, token: held, outcome: Outcome::Succeed { result: None }, progress: None };
+        let late = Settlement::new(sleeper, held, Outcome::Succeed { result: None });
         assert_eq!(store.settle(vec![late]).await.remove(0).unwrap(), Settled::Lost);
         for name in ["mail", "bulk"] {
             let changed = store.change_rules(queue(name), 1, Rules::default()).await.unwrap();
@@ -184,7 +184,7 @@ impl Said {
         let mut done = HashSet::new();
         loop {
             let queues = ["default", "mail", "bulk"].map(queue).to_vec();
-            let claim = Claim { limit: 3, ..Claim::new(worker, queues, kinds.clone()) };
+            let claim = Claim::new(worker, queues, kinds.clone()).limit(3);
             let jobs = store.claim(claim).await.unwrap().jobs;
             if jobs.is_empty() {
                 break;
@@ -200,7 +200,7 @@ impl Said {
                 assert_eq!(store.log(job.id, None).await.unwrap().as_deref(), Some("new words"));
                 done.insert(job.id);
                 let outcome = Outcome::Succeed { result: None };
-                let settlement = Settlement { id: job.id, token: job.token, outcome, progress: None };
+                let settlement = Settlement::new(job.id, job.token, outcome);
                 assert_eq!(store.settle(vec![settlement]).await.remove(0).unwrap(), Settled::Done);
             }
         }

@@ -196,7 +196,7 @@ impl Walk {
         let outcome = self.outcome();
         let progress = self.progress();
         let Held { id, model, store, settled } = self.held[index];
-        let settlement = |token| Settlement { id, token, outcome: outcome.clone(), progress: progress.clone() };
+        let settlement = |token| Settlement::new(id, token, outcome.clone()).progress(progress.clone());
         let model = self.model.settle(vec![settlement(model)]).await.unwrap_each();
         let store = self.bench.store.settle(vec![settlement(store)]).await.unwrap_each();
         let newest = self.held.iter().rposition(|held| held.id == id) == Some(index);
@@ -232,7 +232,7 @@ impl Walk {
         let Some(index) = self.any_held() else { return };
         let progress = self.progress();
         let Held { id, model, store, .. } = self.held[index];
-        let renewal = |token| Renewal { id, token, lease: UNIT * 2, progress: progress.clone() };
+        let renewal = |token| Renewal::new(id, token, UNIT * 2).progress(progress.clone());
         let model = self.model.renew(vec![renewal(model)]).await.unwrap_each();
         assert_eq!(self.bench.store.renew(vec![renewal(store)]).await.unwrap_each(), model, "renew {id}");
     }
@@ -280,7 +280,7 @@ impl Walk {
     }
 
     async fn refused(&self, worker: WorkerId) {
-        let claim = Claim { worker, ..self.bench.ask() };
+        let claim = self.bench.ask().worker(worker);
         let is_refused = |answer: Result<Claims, Error>| answer.is_err_and(|e| !e.is_retryable());
         assert!(is_refused(self.model.claim(claim.clone()).await) && is_refused(self.bench.store.claim(claim).await));
     }
@@ -331,7 +331,7 @@ impl Walk {
             *listed.entry((job.queue.to_string(), job.state)).or_default() += 1;
         }
         assert_eq!(counted, listed);
-        let page = Page { after: None, limit: usize::MAX };
+        let page = Page::first(usize::MAX);
         let model = self.model.list(Filter::default(), page).await.unwrap().jobs;
         let ids = |jobs: &[Snapshot]| jobs.iter().map(|job| job.id).collect::<Vec<_>>();
         assert_eq!(ids(&jobs), ids(&model));
@@ -342,17 +342,11 @@ impl Walk {
         for _ in 0..1_000 {
             self.bench.advance(UNIT * 10);
             self.upkeep(true).await;
-            let claim =
-                Claim { queues: QUEUES.map(queue).to_vec(), kinds: known(KINDS), limit: 10, ..self.bench.ask() };
+            let claim = self.bench.ask().queues(QUEUES.map(queue).to_vec()).kinds(known(KINDS)).limit(10);
             let (model, store) = self.claims(&claim).await;
             for (model, store) in model.jobs.iter().zip(&store.jobs) {
                 self.held.push(Held { id: model.id, model: model.token, store: store.token, settled: false });
-                let success = |job: &Claimed| Settlement {
-                    id: job.id,
-                    token: job.token,
-                    outcome: Outcome::Succeed { result: None },
-                    progress: None,
-                };
+                let success = |job: &Claimed| Settlement::new(job.id, job.token, Outcome::Succeed { result: None });
                 let done = self.model.settle(vec![success(model)]).await.unwrap_each();
                 assert_eq!(self.bench.store.settle(vec![success(store)]).await.unwrap_each(), done);
             }

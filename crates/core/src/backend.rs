@@ -539,7 +539,7 @@ mod tests {
         let worker = WorkerSecret::new().id();
         let ask = |lease| {
             let (queues, kinds) = (vec![queue.clone()], vec![kind.clone().into()]);
-            Claim { lease, ..Claim::new(worker, queues, kinds) }
+            Claim::new(worker, queues, kinds).lease(lease)
         };
         let wrong = [Duration::ZERO, Duration::from_millis(999), Duration::from_millis(600_001), limits::LONGEST_LEASE];
 
@@ -548,7 +548,7 @@ mod tests {
         }
         let claimed = backend.claim(ask(*limits::LEASES.start())).await.unwrap().jobs.remove(0);
 
-        let renewal = |lease| Renewal { id: claimed.id, token: claimed.token, lease, progress: None };
+        let renewal = |lease| Renewal::new(claimed.id, claimed.token, lease);
         for lease in wrong {
             let error = backend.renew(vec![renewal(limits::LEASE), renewal(lease)]).await.remove(0).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{lease:?}");
@@ -613,12 +613,12 @@ mod tests {
         assert_eq!(backend.push(jobs.to_vec()).await.unwrap().len(), 2);
         let work = "work".parse::<Kind>().unwrap();
         let claim = Claim::new(WorkerSecret::new().id(), vec![QueueName::default()], vec![work.into()]);
-        let claim = Claim { limit: 2, ..claim };
+        let claim = claim.limit(2);
         for job in backend.claim(claim).await.unwrap().jobs {
             let name = ArtifactName { job: job.id, claim: 1 };
             let result = backend.keep(name, Output::new("image/png", vec![0xff; 10])).await.unwrap();
             let outcome = Outcome::Succeed { result: Some(result) };
-            let settlement = Settlement { id: job.id, token: job.token, outcome, progress: None };
+            let settlement = Settlement::new(job.id, job.token, outcome);
             assert_eq!(*backend.settle(vec![settlement]).await[0].as_ref().unwrap(), Settled::Done);
         }
         let kept = backend.upkeep().await.unwrap();

@@ -112,7 +112,7 @@ impl Harness {
         let filter = Filter { kind: Some(kind.parse().expect("a name for a kind")), ..Filter::default() };
         let (mut jobs, mut after) = (Vec::new(), None);
         loop {
-            let page = Page { after, limit: limits::PAGE };
+            let page = Page::new(after, limits::PAGE);
             let listed = self.longshore.backend().list(filter.clone(), page).await.expect("memory always answers");
             jobs.extend(listed.jobs);
             after = listed.next;

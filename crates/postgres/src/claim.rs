@@ -209,7 +209,7 @@ impl Ask {
                     Err(why) => {
                         let message = format!("the job's row makes no sense: {why}");
                         let outcome = Outcome::Bury { reason: Reason::Corrupt, message };
-                        let settlement = Settlement { id, token, outcome, progress: None };
+                        let settlement = Settlement::new(id, token, outcome);
                         unfit.push(Unfit { moved: self.buried(row, id), settlement });
                     }
                 }

@@ -66,7 +66,7 @@ pub(crate) fn read(answer: &[u8], count: usize) -> Result<Vec<Settled>, Error> {
 /// Makes a job dead that was handed out and cannot be read; where another has it by now, it is his to find that out.
 pub(crate) async fn bury(base: &Base, id: JobId, token: Token, why: &str) -> Result<Settled, Error> {
     let outcome = Outcome::Bury { reason: Reason::Corrupt, message: why.to_owned() };
-    let mut answers = settle(base, vec![Settlement { id, token, outcome, progress: None }]).await;
+    let mut answers = settle(base, vec![Settlement::new(id, token, outcome)]).await;
     answers.pop().unwrap_or_else(|| Err(error::unexpected("settle")))
 }
 

@@ -86,7 +86,7 @@ async fn each_job_of_a_batch_is_settled_by_its_own_token() {
     bench.push(12).await;
     let claimed = bench.take(12).await;
     // One has a lease of its own, and the tokens of two are mixed up.
-    let renewal = Renewal { id: claimed[2].id, token: claimed[2].token, lease: limits::LEASE, progress: None };
+    let renewal = Renewal::new(claimed[2].id, claimed[2].token, limits::LEASE);
     assert_eq!(bench.store.renew(vec![renewal]).await.all().unwrap(), [Renewed::Held]);
     let mut settlements: Vec<Settlement> = claimed.iter().map(success).collect();
     (settlements[8].id, settlements[9].id) = (settlements[9].id, settlements[8].id);
@@ -216,7 +216,7 @@ impl Walk {
             }
             if let Some(job) = its.claim.take() {
                 assert_eq!(acted, Acted::Done(State::Running));
-                let called_off = Settlement { outcome: Outcome::Cancel, ..success(&job) };
+                let called_off = Settlement::new(job.id, job.token, Outcome::Cancel);
                 assert_eq!(self.bench.store.settle(vec![called_off]).await.all().unwrap(), [Settled::Done]);
             }
             *state = State::Cancelled;

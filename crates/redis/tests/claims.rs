@@ -27,7 +27,7 @@ async fn push(store: &Redis, queue: &str, n: usize) -> Vec<JobId> {
 fn ask(worker: &WorkerSecret, queues: &[&str], limit: usize) -> Claim {
     let queues = queues.iter().map(|queue| queue.parse().unwrap()).collect();
     let kind: Kind = "work".parse().unwrap();
-    Claim { limit, idle: true, ..Claim::new(worker.id(), queues, vec![kind.into()]) }
+    Claim::new(worker.id(), queues, vec![kind.into()]).limit(limit).idle(true)
 }
 
 async fn claim(store: &Redis, claim: &Claim) -> Vec<Claimed> {
@@ -41,7 +41,7 @@ async fn claim_that_broke_off_between_two_queues_is_completed_by_its_repeat() {
     push(&store, "b", 5).await;
     // What the queue `a` has seen of a claim over both, whose caller never got to `b`.
     let whole = ask(&worker, &["a", "b"], 3);
-    let broken_off = Claim { queues: vec!["a".parse().unwrap(), "nothing.here".parse().unwrap()], ..whole.clone() };
+    let broken_off = whole.clone().queues(vec!["a".parse().unwrap(), "nothing.here".parse().unwrap()]);
     let first = claim(&store, &broken_off).await;
     assert_eq!(first.len(), 2);
     let repeated = claim(&store, &whole).await;
@@ -106,10 +106,10 @@ async fn kinds_are_merged_by_priority_and_time() {
     best.sort();
     store.push(jobs).await.all().unwrap();
     let kinds = ["x", "y", "z", "w"].map(|kind| kind.parse::<Kind>().unwrap().into()).to_vec();
-    let all = Claim { kinds, ..ask(&worker, &["a"], 7) };
+    let all = ask(&worker, &["a"], 7).kinds(kinds);
     let mut claimed = Vec::new();
     loop {
-        let got = claim(&store, &Claim { nonce: Nonce::new(), ..all.clone() }).await;
+        let got = claim(&store, &all.clone().nonce(Nonce::new())).await;
         if got.is_empty() {
             break;
         }
@@ -129,7 +129,7 @@ async fn job_that_is_run_before_its_time_is_found_among_the_ready() {
     assert_eq!(store.act(id, Action::Retry).await.unwrap(), Acted::Done(State::Ready));
     assert!(store.queues().await.unwrap()[0].oldest_ready.is_some());
     let filter = Filter { state: Some(State::Ready), ..Filter::default() };
-    let listed = store.list(filter, Page { after: None, limit: 10 }).await.unwrap().jobs;
+    let listed = store.list(filter, Page::first(10)).await.unwrap().jobs;
     assert_eq!(listed.iter().map(|job| job.id).collect::<Vec<_>>(), [id]);
 }
 

@@ -32,7 +32,7 @@ impl Bench {
     }
 
     async fn take_as(&self, worker: &WorkerSecret, limit: usize) -> Vec<Claimed> {
-        self.store.claim(longshore_core::Claim { worker: worker.id(), ..ask(limit) }).await.unwrap().jobs
+        self.store.claim(ask(limit).worker(worker.id())).await.unwrap().jobs
     }
 
     async fn upkeep(&self) -> longshore_core::Kept {
@@ -44,7 +44,7 @@ impl Bench {
         assert_eq!((job.state, job.reason), (State::Dead, Some(Reason::Corrupt)));
         assert_eq!(job.failures.len(), 1, "it says why");
         let filter = Filter { state: Some(State::Dead), ..Filter::default() };
-        let dead = self.store.list(filter, Page { after: None, limit: 10 }).await.unwrap().jobs;
+        let dead = self.store.list(filter, Page::first(10)).await.unwrap().jobs;
         assert!(dead.iter().any(|dead| dead.id == job.id));
     }
 }
@@ -143,7 +143,7 @@ async fn id_without_a_record_is_removed_from_its_set() {
     assert!(bench.take(10).await.is_empty());
     let stats = bench.store.queues().await.unwrap().remove(0);
     assert_eq!((&stats.counts[..2], stats.oldest_ready), (&[0, 0][..], None));
-    assert!(bench.store.list(Filter::default(), Page { after: None, limit: 10 }).await.unwrap().jobs.is_empty());
+    assert!(bench.store.list(Filter::default(), Page::first(10)).await.unwrap().jobs.is_empty());
 
     let ended = bench.push(job()).await;
     let claimed = bench.take(1).await.remove(0);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use longshore_core::{
-    Claim, Claimed, Error, ErrorKind, HeldBackReason, Jobs, NewJob, QueueName, Settings, Settled, State, WorkerSecret,
+    Claimed, Error, ErrorKind, HeldBackReason, Jobs, NewJob, QueueName, Settings, Settled, State, WorkerSecret,
 };
 use longshore_redis::Redis;
 use longshore_testbed::{Redis as Server, RedisCluster, Sentinel};
@@ -113,8 +113,8 @@ async fn node_of_a_cluster_that_is_away_stops_its_own_queues_only() {
         new
     };
     store.push(vec![to(&away), to(&alive), to(&away), to(&alive)]).await.all().unwrap();
-    let ask = || Claim { queues: vec![away.clone(), alive.clone()], ..ask(2) };
-    let of_each = [away.clone(), alive.clone()].map(|queue| Claim { queues: vec![queue], limit: 1, ..ask() });
+    let ask = || ask(2).queues(vec![away.clone(), alive.clone()]);
+    let of_each = [away.clone(), alive.clone()].map(|queue| ask().queues(vec![queue]).limit(1));
     let [from_away, from_alive] = of_each.map(async |claim| store.claim(claim).await.unwrap().jobs.remove(0));
     let held = [from_away.await, from_alive.await];
     cluster.nodes()[(shared + 1) % 3].kill();
@@ -128,18 +128,18 @@ async fn node_of_a_cluster_that_is_away_stops_its_own_queues_only() {
 
     // Asked and in vain, then left out.
     for _ in 0..2 {
-        let claims = store.claim(Claim { limit: 1, ..ask() }).await.unwrap();
+        let claims = store.claim(ask().limit(1)).await.unwrap();
         assert_eq!(claims.jobs.iter().map(|job| &job.queue).collect::<Vec<_>>(), [&alive]);
         let held_back: Vec<_> = claims.held_back.iter().map(|held| (&held.queue, held.why)).collect();
         assert_eq!(held_back, [(&away, HeldBackReason::Unreachable)]);
     }
-    let alone = Claim { queues: vec![away.clone()], ..ask() };
+    let alone = ask().queues(vec![away.clone()]);
     assert_eq!(store.claim(alone).await.unwrap_err().kind(), ErrorKind::Unavailable);
 
     // A release does not end with the queue that cannot be reached.
     let worker = WorkerSecret::new();
     store.push(vec![to(&alive)]).await.all().unwrap();
-    let claimed = store.claim(Claim { worker: worker.id(), queues: vec![alive.clone()], ..ask() }).await.unwrap().jobs;
+    let claimed = store.claim(ask().worker(worker.id()).queues(vec![alive.clone()])).await.unwrap().jobs;
     let error = store.release(worker, longshore_core::Death::Interrupted.into()).await.unwrap_err();
     assert_eq!(error.effect(), longshore_core::Effect::PerhapsDone);
     let released = store.get(vec![claimed[0].id]).await.unwrap().remove(0).expect("it is there");

@@ -34,7 +34,7 @@ async fn works(store: &Redis) {
     let claimed = store.claim(ask(1)).await.unwrap().jobs.remove(0);
     assert_eq!(claimed.id, id);
     let result = Stored::Inline(Output::new("text/plain", "done"));
-    let settlement = Settlement { outcome: Outcome::Succeed { result: Some(result) }, ..success(&claimed) };
+    let settlement = Settlement::new(claimed.id, claimed.token, Outcome::Succeed { result: Some(result) });
     assert_eq!(store.settle(vec![settlement]).await.all().unwrap(), [Settled::Done]);
     assert_eq!(store.get(vec![id]).await.unwrap()[0].as_ref().unwrap().state, State::Succeeded);
 }
@@ -160,7 +160,7 @@ async fn tls_leads_to_every_node_of_a_cluster() {
     let mut work = other.subscribe(vec![job().queue], vec![job().kind]);
     work.set_capacity(1, vec![]);
     let kinds = vec![job().kind.into()];
-    let claim = Claim { limit: 10, ..Claim::new(WorkerSecret::new().id(), vec![job().queue], kinds) };
+    let claim = Claim::new(WorkerSecret::new().id(), vec![job().queue], kinds).limit(10);
     other.claim(claim).await.expect("it waits from now on");
     store.push(vec![job()]).await.all().unwrap();
     tokio::time::timeout(Duration::from_secs(20), work.recv()).await.expect("notifications come through TLS");
@@ -256,11 +256,12 @@ async fn full_server_refuses_pushes_and_lets_what_runs_end() {
     assert_eq!(claimed.len(), 10);
     let settlements: Vec<_> = claimed
         .iter()
-        .map(|job| Settlement {
-            id: job.id,
-            token: job.token,
-            outcome: Outcome::Succeed { result: Some(Stored::Inline(Output::new("text/plain", "x".repeat(1000)))) },
-            progress: None,
+        .map(|job| {
+            Settlement::new(
+                job.id,
+                job.token,
+                Outcome::Succeed { result: Some(Stored::Inline(Output::new("text/plain", "x".repeat(1000)))) },
+            )
         })
         .collect();
     assert!(store.settle(settlements).await.all().unwrap().iter().all(|settled| *settled == Settled::Done));
@@ -296,7 +297,7 @@ async fn claim_sees_what_the_settles_before_it_freed_whichever_script_the_server
         if known.contains(&"claim") {
             assert!(store.claim(ask(1)).await.unwrap().jobs.is_empty());
         }
-        let release = Settlement { outcome: Outcome::Release, ..success(&held) };
+        let release = Settlement::new(held.id, held.token, Outcome::Release);
         let (settled, claims) = store.settle_and_claim(vec![release], ask(9)).await;
         assert_eq!(settled.all().unwrap(), [Settled::Done], "known: {known:?}");
         let claimed = claims.unwrap().jobs;
@@ -336,7 +337,7 @@ async fn everything_can_be_read_after_real_traffic() {
                 2 => Outcome::Bury { reason: longshore_core::Reason::Fatal, message },
                 _ => Outcome::Retry { delay: limits::LEASE, message },
             };
-            let settlement = Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
+            let settlement = Settlement::new(claimed.id, claimed.token, outcome);
             backend.settle(vec![settlement]).await.all().unwrap();
         }
     }
@@ -345,7 +346,7 @@ async fn everything_can_be_read_after_real_traffic() {
     for state in State::ALL {
         for tag in [None, Some("tag 1".parse().unwrap())] {
             let filter = Filter { state: Some(state), tag: tag.clone(), ..Filter::default() };
-            let listed = backend.list(filter, Page { after: None, limit: 200 }).await.unwrap();
+            let listed = backend.list(filter, Page::first(200)).await.unwrap();
             assert!(listed.jobs.iter().all(|job| job.state == state) && listed.next.is_none());
             if tag.is_none() {
                 assert_eq!(listed.jobs.len() as u64, stats.count(state), "{state}");

@@ -1,6 +1,6 @@
 //! A part of upkeep that fails stops no other part, and no other queue.
 
-use longshore_core::{Claim, Jobs, NewJob, Payload, QueueName, State, Upkeep, When, limits};
+use longshore_core::{Jobs, NewJob, Payload, QueueName, State, Upkeep, When, limits};
 use longshore_redis::keys;
 
 mod jobs;
@@ -17,7 +17,7 @@ async fn part_that_fails_stops_no_other_part_and_no_other_queue() {
     let lost = [job(), there];
     assert!(bench.store.push(lost.to_vec()).await.iter().all(Result::is_ok));
     for queue in [QueueName::default(), elsewhere] {
-        let claim = Claim { queues: vec![queue], ..ask(1) };
+        let claim = ask(1).queues(vec![queue]);
         assert_eq!(bench.store.claim(claim).await.unwrap().jobs.len(), 1);
     }
     assert!(bench.store.push(vec![job()]).await[0].is_ok());

@@ -25,10 +25,10 @@ impl Bench {
         assert!(store.push(vec![job()]).await[0].is_ok());
         let kind: Kind = "work".parse().unwrap();
         let claim = Claim::new(WorkerSecret::new().id(), vec!["default".parse().unwrap()], vec![kind.into()]);
-        let claim = Claim { lease: limits::LEASE, idle: true, ..claim };
+        let claim = claim.lease(limits::LEASE).idle(true);
         let claimed = store.claim(claim).await.unwrap().jobs.pop().unwrap();
         let outcome = Outcome::Succeed { result: None };
-        let settlement = Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
+        let settlement = Settlement::new(claimed.id, claimed.token, outcome);
         let bench = Bench { folder, store, settlement };
         bench.works().await;
         bench

@@ -25,10 +25,9 @@ async fn large_payload_is_written_once() {
     assert!(pushed - before > 200_000, "the log grows by what is written");
     let claim = Claim::new(WorkerSecret::new().id(), vec![queue], vec![kind.into()]);
     for end in [Outcome::Release, Outcome::Succeed { result: None }] {
-        let job =
-            store.claim(Claim { nonce: longshore_core::Nonce::new(), ..claim.clone() }).await.unwrap().jobs.remove(0);
+        let job = store.claim(claim.clone().nonce(longshore_core::Nonce::new())).await.unwrap().jobs.remove(0);
         assert_eq!(job.payload.as_str(), text);
-        let settlement = Settlement { id: job.id, token: job.token, outcome: end, progress: None };
+        let settlement = Settlement::new(job.id, job.token, end);
         assert_eq!(store.settle(vec![settlement]).await.remove(0).unwrap(), Settled::Done);
     }
     let more = written(&log) - pushed;

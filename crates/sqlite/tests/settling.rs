@@ -21,8 +21,8 @@ async fn claim_that_fails_undoes_no_settle() {
                      BEGIN SELECT raise(ABORT, 'no claims today'); END";
     Connection::open(&path).unwrap().execute_batch(no_claims).unwrap();
     let outcome = Outcome::Succeed { result: None };
-    let settlement = Settlement { id: job.id, token: job.token, outcome, progress: None };
-    let next = Claim { nonce: Nonce::new(), ..claim };
+    let settlement = Settlement::new(job.id, job.token, outcome);
+    let next = claim.nonce(Nonce::new());
     let (mut settled, claims) = store.settle_and_claim(vec![settlement.clone()], next.clone()).await;
     assert_eq!(settled.remove(0).unwrap(), Settled::Done);
     let error = claims.unwrap_err();

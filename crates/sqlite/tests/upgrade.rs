@@ -145,7 +145,7 @@ async fn claim_of_version_1_may_be_settled_after_the_upgrade() {
     let old = Old::new("v1.db");
     let (id, token) = held(&old);
     let store = old.open().unwrap();
-    let settlement = Settlement { id, token, outcome: Outcome::Succeed { result: None }, progress: None };
+    let settlement = Settlement::new(id, token, Outcome::Succeed { result: None });
     for _ in 0..2 {
         assert_eq!(store.settle(vec![settlement.clone()]).await.remove(0).unwrap(), Settled::Done);
     }
@@ -290,7 +290,7 @@ async fn program_that_became_too_old_writes_no_more_and_drops_nothing() {
     // A newer program upgrades the database meanwhile.
     old.raw().execute_batch("UPDATE store SET oldest_program = 3").unwrap();
     let outcome = Outcome::Succeed { result: None };
-    let settlement = Settlement { id: job.id, token: job.token, outcome, progress: None };
+    let settlement = Settlement::new(job.id, job.token, outcome);
     let refused = store.settle(vec![settlement.clone()]).await.remove(0).unwrap_err();
     // The worker tries again what is unavailable, and drops what is refused.
     assert_eq!(refused.kind(), ErrorKind::Unavailable);

@@ -35,7 +35,7 @@ impl Bench {
     async fn take(&self, limit: usize) -> Vec<Claimed> {
         let kind: Kind = "work".parse().unwrap();
         let claim = Claim::new(WorkerSecret::new().id(), vec!["default".parse().unwrap()], vec![kind.into()]);
-        let claim = Claim { limit, idle: true, ..claim };
+        let claim = claim.limit(limit).idle(true);
         self.store.claim(claim).await.unwrap().jobs
     }
 
@@ -43,8 +43,7 @@ impl Bench {
     async fn finished(&self, n: usize) -> Vec<JobId> {
         let ids = self.push((0..n).map(|_| job()).collect()).await;
         let outcome = Outcome::Succeed { result: None };
-        let settle =
-            |job: Claimed| Settlement { id: job.id, token: job.token, outcome: outcome.clone(), progress: None };
+        let settle = |job: Claimed| Settlement::new(job.id, job.token, outcome.clone());
         let settled = self.store.settle(self.take(n).await.into_iter().map(settle).collect()).await;
         assert_eq!(settled.into_iter().map(Result::unwrap).collect::<Vec<_>>(), vec![Settled::Done; n]);
         ids
@@ -150,7 +149,7 @@ async fn job_with_a_damaged_key_tags_and_worker_is_claimed_rescued_and_deleted_l
     assert_eq!(kept.rescued.iter().map(|moved| (moved.id, moved.worker)).collect::<Vec<_>>(), [(ids[0], None)]);
     let held = bench.take(1).await.remove(0);
     let outcome = Outcome::Succeed { result: None };
-    let settlement = Settlement { id: held.id, token: held.token, outcome, progress: None };
+    let settlement = Settlement::new(held.id, held.token, outcome);
     assert_eq!(*bench.store.settle(vec![settlement]).await[0].as_ref().unwrap(), Settled::Done);
     let kept = bench.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap();
     assert_eq!((kept.pruned, kept.failed), (1, vec![]));

@@ -34,7 +34,7 @@ impl From<Listed> for Jobs {
 /// use longshore_wire::JobsQuery;
 ///
 /// let filter = Filter { tag: Some("invoice 7".parse()?), ..Filter::default() };
-/// let query = JobsQuery::of(&filter, Page { after: None, limit: 20 });
+/// let query = JobsQuery::of(&filter, Page::first(20));
 /// assert_eq!(query.to_string(), "tag=invoice+7&limit=20");
 /// assert_eq!(query.parse()?.0, filter);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -95,7 +95,7 @@ impl JobsQuery {
         if !(1..=limits::PAGE).contains(&limit) {
             return Err(WrongField::new("limit", format!("{limit} is not within 1 and {}", limits::PAGE)));
         }
-        Ok((filter, Page { after: parsed("after", after)?, limit }))
+        Ok((filter, Page::new(parsed("after", after)?, limit)))
     }
 }
 
@@ -141,7 +141,7 @@ mod tests {
             tag: Some("a&b=c +\u{e9}%".parse().unwrap()),
             key: Some("k?#/".parse().unwrap()),
         };
-        let query = JobsQuery::of(&filter, Page { after: Some(Cursor(-7)), limit: 9 });
+        let query = JobsQuery::of(&filter, Page::new(Some(Cursor(-7)), 9));
         let text = query.to_string();
 
         let pairs: Vec<(String, String)> = form_urlencoded::parse(text.as_bytes()).into_owned().collect();

@@ -46,7 +46,7 @@ pub(in super::super) struct ClaimsAnewWhenRepeated;
 #[async_trait]
 impl Bug for ClaimsAnewWhenRepeated {
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
-        inside.store.claim(Claim { nonce: Nonce::new(), ..claim }).await
+        inside.store.claim(claim.nonce(Nonce::new())).await
     }
 }
 
@@ -58,7 +58,7 @@ impl Bug for ClaimsOfTheReleased {
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
         match inside.store.claim(claim.clone()).await {
             Err(e) if e.kind() == ErrorKind::Refused => {
-                inside.store.claim(Claim { worker: WorkerSecret::new().id(), ..claim }).await
+                inside.store.claim(claim.worker(WorkerSecret::new().id())).await
             }
             answer => answer,
         }
@@ -78,7 +78,7 @@ impl Bug for ClaimsEveryKind {
 
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
         let kinds = self.0.lock().unwrap().iter().cloned().map(KnownKind::from).collect();
-        inside.store.claim(Claim { kinds, ..claim }).await
+        inside.store.claim(claim.kinds(kinds)).await
     }
 }
 
@@ -88,7 +88,7 @@ pub(in super::super) struct ClaimsSuspectsBesideOthers;
 #[async_trait]
 impl Bug for ClaimsSuspectsBesideOthers {
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
-        inside.store.claim(Claim { idle: true, ..claim }).await
+        inside.store.claim(claim.idle(true)).await
     }
 }
 
@@ -98,7 +98,8 @@ pub(in super::super) struct ClaimsWithoutLimit;
 #[async_trait]
 impl Bug for ClaimsWithoutLimit {
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
-        inside.store.claim(Claim { limit: claim.limit.saturating_mul(2), ..claim }).await
+        let limit = claim.limit.saturating_mul(2);
+        inside.store.claim(claim.limit(limit)).await
     }
 }
 

@@ -35,7 +35,7 @@ impl Bug for RescuesTheLiving {
         if upkeep.rescue {
             let running = inside.all(Filter { state: Some(State::Running), ..Filter::default() }).await?;
             let held = running.into_iter().filter_map(|job| inside.newest(job.id));
-            let end = |id, token| Renewal { id, token, lease: Duration::ZERO, progress: None };
+            let end = |id, token| Renewal::new(id, token, Duration::ZERO);
             let _all_held = inside.store.renew(held.map(|(job, _)| end(job.id, job.token)).collect()).await.whole()?;
         }
         inside.store.upkeep(upkeep).await

@@ -120,7 +120,7 @@ impl Inside {
     pub(super) async fn all(&self, filter: Filter) -> Result<Vec<Snapshot>, Error> {
         let (mut jobs, mut after) = (Vec::new(), None);
         loop {
-            let listed = self.store.list(filter.clone(), Page { after, limit: limits::PAGE }).await?;
+            let listed = self.store.list(filter.clone(), Page::new(after, limits::PAGE)).await?;
             jobs.extend(listed.jobs);
             after = listed.next;
             if after.is_none() {

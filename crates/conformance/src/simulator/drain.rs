@@ -54,12 +54,7 @@ async fn work_off(net: &Net, worker: &WorkerSecret) -> bool {
     claim.lease = UNIT;
     claim.idle = true;
     let jobs = net.send(WHO, Ask(claim)).await.expect("nothing goes wrong any more").jobs;
-    let end = |job: &longshore_core::Claimed| Settlement {
-        id: job.id,
-        token: job.token,
-        outcome: Outcome::Succeed { result: None },
-        progress: None,
-    };
+    let end = |job: &longshore_core::Claimed| Settlement::new(job.id, job.token, Outcome::Succeed { result: None });
     if !jobs.is_empty() {
         net.send(WHO, Settle(jobs.iter().map(end).collect())).await.expect("nothing goes wrong any more");
     }

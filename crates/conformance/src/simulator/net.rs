@@ -133,7 +133,7 @@ impl Net {
             let mut jobs: Vec<Snapshot> = Vec::new();
             let mut after = None;
             loop {
-                let listed = store.list(Filter::default(), Page { after, limit: limits::PAGE }).await;
+                let listed = store.list(Filter::default(), Page::new(after, limits::PAGE)).await;
                 let listed = listed.expect("reads are answered");
                 jobs.extend(listed.jobs);
                 after = listed.next;

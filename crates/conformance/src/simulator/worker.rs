@@ -89,19 +89,15 @@ async fn renew(net: &Net, who: &str, held: &mut Vec<Claimed>) {
 
 /// Settles jobs, each as the dice say or all alike.
 async fn settle(net: &Net, who: &str, jobs: Vec<Claimed>, outcome: Option<Outcome>) {
-    let settlement = |job: Claimed| Settlement {
-        id: job.id,
-        token: job.token,
-        outcome: outcome.clone().unwrap_or_else(|| any_outcome(net, &job)),
-        progress: None,
-    };
+    let settlement =
+        |job: Claimed| Settlement::new(job.id, job.token, outcome.clone().unwrap_or_else(|| any_outcome(net, &job)));
     let settled = net.insist(who, Settle(jobs.into_iter().map(settlement).collect())).await;
     settled.expect("a settle is answered in the end");
 }
 
 fn renewal(net: &Net, job: &Claimed) -> Renewal {
     let progress = net.chance(500).then(|| Progress::of(u64::from(net.dice(0..9)), 9));
-    Renewal { id: job.id, token: job.token, lease: UNIT * LEASE, progress }
+    Renewal::new(job.id, job.token, UNIT * LEASE).progress(progress)
 }
 
 fn any_outcome(net: &Net, job: &Claimed) -> Outcome {

@@ -8,6 +8,7 @@ use crate::{JobId, Kind, KindLimits, Label, Nonce, Payload, QueueName, Rules, To
 
 /// What a worker asks for.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Claim {
     /// Who asks.
     pub worker: WorkerId,
@@ -40,6 +41,46 @@ impl Claim {
             idle: false,
             rules_level: Rules::LEVEL,
         }
+    }
+
+    /// Lets another worker ask.
+    pub fn worker(self, worker: WorkerId) -> Self {
+        Claim { worker, ..self }
+    }
+
+    /// Gives it the nonce of an earlier claim, which it repeats, or a fresh one.
+    pub fn nonce(self, nonce: Nonce) -> Self {
+        Claim { nonce, ..self }
+    }
+
+    /// Looks at other queues, in this order.
+    pub fn queues(self, queues: Vec<QueueName>) -> Self {
+        Claim { queues, ..self }
+    }
+
+    /// Knows other kinds.
+    pub fn kinds(self, kinds: Vec<KnownKind>) -> Self {
+        Claim { kinds, ..self }
+    }
+
+    /// Asks for up to so many jobs.
+    pub fn limit(self, limit: usize) -> Self {
+        Claim { limit, ..self }
+    }
+
+    /// Holds for so long without being renewed.
+    pub fn lease(self, lease: Duration) -> Self {
+        Claim { lease, ..self }
+    }
+
+    /// Says whether the worker runs nothing else.
+    pub fn idle(self, idle: bool) -> Self {
+        Claim { idle, ..self }
+    }
+
+    /// Knows rules up to another level.
+    pub fn rules_level(self, rules_level: u16) -> Self {
+        Claim { rules_level, ..self }
     }
 }
 

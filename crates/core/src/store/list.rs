@@ -63,6 +63,18 @@ pub struct Page {
     pub limit: usize,
 }
 
+impl Page {
+    /// Returns the first page, of up to so many jobs.
+    pub fn first(limit: usize) -> Self {
+        Page::new(None, limit)
+    }
+
+    /// Returns up to so many jobs from a place on; `None` is the beginning.
+    pub fn new(after: Option<Cursor>, limit: usize) -> Self {
+        Page { after, limit }
+    }
+}
+
 /// A place in a list. Its text means nothing to anybody but the store that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(pub i64);

@@ -17,6 +17,18 @@ pub struct Renewal {
     pub progress: Option<Progress>,
 }
 
+impl Renewal {
+    /// Keeps a claim alive for `lease` from now, without progress.
+    pub fn new(id: JobId, token: Token, lease: Duration) -> Self {
+        Renewal { id, token, lease, progress: None }
+    }
+
+    /// Carries the newest word of the handler.
+    pub fn progress(self, progress: Option<Progress>) -> Self {
+        Renewal { progress, ..self }
+    }
+}
+
 /// The answer to one renewal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -40,6 +52,18 @@ pub struct Settlement {
     pub outcome: Outcome,
     /// The handler's last word, where it was not written yet.
     pub progress: Option<Progress>,
+}
+
+impl Settlement {
+    /// Ends a claim, without a last word of the handler.
+    pub fn new(id: JobId, token: Token, outcome: Outcome) -> Self {
+        Settlement { id, token, outcome, progress: None }
+    }
+
+    /// Carries the handler's last word.
+    pub fn progress(self, progress: Option<Progress>) -> Self {
+        Settlement { progress, ..self }
+    }
 }
 
 /// The answer to one settlement.

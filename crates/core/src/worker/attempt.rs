@@ -95,7 +95,7 @@ impl Attempt {
             Ended::Stopped(why) => why.end()?,
         };
         let outcome = decide(&job, &handler.policy, end, fastrand::f64());
-        Some(Settlement { id: job.id, token: job.token, outcome, progress: ctx.latest.last() })
+        Some(Settlement::new(job.id, job.token, outcome).progress(ctx.latest.last()))
     }
 }
 

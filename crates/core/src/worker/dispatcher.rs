@@ -80,7 +80,7 @@ impl Over {
         let message = "the attempt broke off outside its handler: a bug, or no more threads to be had";
         let end = AttemptEnd::Failed(handler::Error::retry_in(LONGEST_LOOK, message));
         let outcome = decide(job, policy, end, fastrand::f64());
-        let settlement = Settlement { id: job.id, token: job.token, outcome, progress: None };
+        let settlement = Settlement::new(job.id, job.token, outcome);
         Over { inbox, token: job.token, settlement: Some(settlement) }
     }
 }
@@ -445,7 +445,7 @@ impl Dispatcher {
     fn hand_back(&mut self, job: Claimed) {
         self.hold(&job, self.keeper.latest(), false);
         self.keeper.over(job.token);
-        let settlement = Settlement { id: job.id, token: job.token, outcome: Outcome::Release, progress: None };
+        let settlement = Settlement::new(job.id, job.token, Outcome::Release);
         self.settling.add(Done { job: Arc::new(job), settlement, ran: Duration::ZERO });
     }
 

@@ -185,7 +185,7 @@ impl Fetch {
         let lost: Vec<_> = unreachable(claims).cloned().collect();
         if !lost.is_empty() {
             let limit = claim.limit.saturating_sub(claims.jobs.len());
-            self.remember(now, Claim { queues: lost, limit, ..claim.clone() }, repeated.unwrap_or_default());
+            self.remember(now, claim.clone().queues(lost).limit(limit), repeated.unwrap_or_default());
         }
         // What was notified while the claim was under way counts as well.
         self.hungry |= claim.limit > 0 && claims.jobs.len() >= claim.limit;
@@ -291,7 +291,7 @@ mod tests {
 
     fn claim(queues: &[&str]) -> Claim {
         let queues = queues.iter().map(|name| name.parse().unwrap()).collect();
-        Claim { limit: 3, ..Claim::new(WorkerSecret::new().id(), queues, Vec::<KnownKind>::new()) }
+        Claim::new(WorkerSecret::new().id(), queues, Vec::<KnownKind>::new()).limit(3)
     }
 
     fn found_nothing() -> (Fetch, Instant, Claim) {

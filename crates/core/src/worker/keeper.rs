@@ -158,7 +158,7 @@ impl Thread {
                 if progress.is_some() {
                     kept.write_at = now + limits::PROGRESS_EVERY;
                 }
-                due.push(Renewal { id: kept.id, token: *token, lease: self.lease, progress });
+                due.push(Renewal::new(kept.id, *token, self.lease).progress(progress));
             }
         }
         due

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Claimed, Death, Jobs, Kind, KnownKind, NewJob, Outcome, Queues, Reason, Settled, Settlement, State, Token,
-    When, WorkerSecret, limits,
+    Claimed, Death, Jobs, Kind, KnownKind, NewJob, Outcome, Queues, Reason, Settled, Settlement, State, Token, When,
+    WorkerSecret, limits,
 };
 
 use crate::common::{Schema, all, ask, connect, job, job_of, take};
 
 fn settlement(id: longshore_core::JobId, token: Token, outcome: Outcome) -> Settlement {
-    Settlement { id, token, outcome, progress: None }
+    Settlement::new(id, token, outcome)
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn kinds_are_handed_out_no_more_often_than_each_is_wanted() {
     let mut counts = Vec::new();
     for _ in 0..3 {
         let kinds_known = vec![known(0, 7), known(1, 0), known(2, 20)];
-        let claim = Claim { kinds: kinds_known, queues: queues.clone(), ..ask(&WorkerSecret::new(), 25) };
+        let claim = ask(&WorkerSecret::new(), 25).kinds(kinds_known).queues(queues.clone());
         let jobs = schema.store.claim(claim).await.unwrap().jobs;
         counts.push(kinds.each_ref().map(|kind| jobs.iter().filter(|job| job.kind == *kind).count()));
     }
@@ -70,7 +70,7 @@ async fn kinds_are_handed_out_no_more_often_than_each_is_wanted() {
     }
     assert_eq!(counts[0].iter().sum::<usize>(), 25, "{counts:?}");
     assert_eq!(counts.iter().map(|count| count[2]).sum::<usize>(), 30, "{counts:?}");
-    let one_kind = Claim { kinds: vec![known(1, 2)], queues, ..ask(&WorkerSecret::new(), 25) };
+    let one_kind = ask(&WorkerSecret::new(), 25).kinds(vec![known(1, 2)]).queues(queues);
     assert_eq!(schema.store.claim(one_kind).await.unwrap().jobs.len(), 2);
 }
 
@@ -83,8 +83,7 @@ async fn claim_buries_no_more_than_one_call_may_and_says_that_there_is_more() {
     }
     all(schema.store.push(vec![NewJob { queue: "mail".parse().unwrap(), ..late() }, job()]).await);
     schema.settings.clock.advance(limits::LEASE);
-    let claim =
-        || Claim { queues: vec!["default".parse().unwrap(), "mail".parse().unwrap()], ..ask(&WorkerSecret::new(), 2) };
+    let claim = || ask(&WorkerSecret::new(), 2).queues(vec!["default".parse().unwrap(), "mail".parse().unwrap()]);
     let mut buried = Vec::new();
     let mut jobs = Vec::new();
     for _ in 0..2 {

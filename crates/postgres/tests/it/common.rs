@@ -68,7 +68,7 @@ pub fn job_of(queue: &str, kind: &str) -> NewJob {
 /// Returns a claim of plain jobs.
 pub fn ask(worker: &WorkerSecret, limit: usize) -> Claim {
     let kind: Kind = "work".parse().unwrap();
-    Claim { limit, idle: true, ..Claim::new(worker.id(), vec!["default".parse().unwrap()], vec![kind.into()]) }
+    Claim::new(worker.id(), vec!["default".parse().unwrap()], vec![kind.into()]).limit(limit).idle(true)
 }
 
 pub async fn take(store: &Postgres, worker: &WorkerSecret, limit: usize) -> Vec<Claimed> {

@@ -69,7 +69,7 @@ async fn row_that_makes_no_sense_is_dead_and_stops_nobody() {
         assert!(status.message.is_some_and(|message| message.contains("makes no sense")));
     }
     assert!(take(&schema.store, &WorkerSecret::new(), 10).await.is_empty(), "they do not come again");
-    let listed = schema.store.list(Default::default(), Page { after: None, limit: 10 }).await.unwrap();
+    let listed = schema.store.list(Default::default(), Page::first(10)).await.unwrap();
     assert_eq!(
         listed.jobs.iter().map(|job| job.id).collect::<Vec<_>>(),
         [good, no_time],
@@ -131,7 +131,7 @@ async fn job_of_a_queue_that_cannot_be_hides_nothing() {
         "UPDATE longshore.waiting SET queue = 'no good', tags = '{{\"a\": 1}}', progress = 'no JSON' WHERE id = '{strange}'"))).await.unwrap();
     let got = schema.store.get(vec![strange, good]).await.unwrap();
     assert!(got[0].is_none() && got[1].is_some());
-    let listed = schema.store.list(Default::default(), Page { after: None, limit: 10 }).await.unwrap();
+    let listed = schema.store.list(Default::default(), Page::first(10)).await.unwrap();
     assert_eq!(listed.jobs.len(), 1);
     assert_eq!(take(&schema.store, &WorkerSecret::new(), 10).await.len(), 1);
 }
@@ -144,7 +144,7 @@ async fn text_with_the_one_character_that_cannot_be_kept_is_kept_without_it() {
     assert!(schema.store.write_log(claimed.id, claimed.token, "a\0b\n".into()).await.unwrap());
     let outcome = longshore_core::Outcome::Bury { reason: Reason::Fatal, message: "null: \0!".into() };
     let progress = Some(longshore_core::Progress::saying_only("so\0far"));
-    let settlement = longshore_core::Settlement { id: claimed.id, token: claimed.token, outcome, progress };
+    let settlement = longshore_core::Settlement::new(claimed.id, claimed.token, outcome).progress(progress);
     let done = all(schema.store.settle(vec![settlement]).await);
     assert_eq!(done, [longshore_core::Settled::Done]);
     let job = schema.store.get(vec![claimed.id]).await.unwrap().remove(0).unwrap();

@@ -4,8 +4,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Idempotency, JobId, Jobs, Kind, NewJob, Notifier, Pause, Pushed, QueueName, Queues, Reuse, Rules,
-    RulesChange, State, Token, Unique, UniqueScope, When, WorkerSecret,
+    Idempotency, JobId, Jobs, Kind, NewJob, Notifier, Pause, Pushed, QueueName, Queues, Reuse, Rules, RulesChange,
+    State, Token, Unique, UniqueScope, When, WorkerSecret,
 };
 use longshore_postgres::tokio_postgres::types::Type;
 use longshore_postgres::tokio_postgres::{Client, Error, IsolationLevel};
@@ -95,14 +95,12 @@ async fn long_transaction_holds_up_nobody() {
         assert_eq!(claimed.len(), 2);
         for job in claimed {
             let outcome = longshore_core::Outcome::Cancel;
-            let settlement = longshore_core::Settlement { id: job.id, token: job.token, outcome, progress: None };
+            let settlement = longshore_core::Settlement::new(job.id, job.token, outcome);
             assert_eq!(all(store.settle(vec![settlement]).await), [longshore_core::Settled::Done]);
         }
-        let both = Claim {
-            queues: vec!["never.heard.of".parse().unwrap()],
-            kinds: vec!["never.heard.of".parse::<Kind>().unwrap().into()],
-            ..ask(&worker, 10)
-        };
+        let both = ask(&worker, 10)
+            .queues(vec!["never.heard.of".parse().unwrap()])
+            .kinds(vec!["never.heard.of".parse::<Kind>().unwrap().into()]);
         assert_eq!(store.claim(both).await.unwrap().jobs.len(), 1);
         let pause = Pause { since: store.now().await.unwrap(), until: None, reason: None, by: None };
         let before = store.rules(QueueName::default()).await.unwrap().version;
@@ -137,7 +135,7 @@ async fn long_transaction_that_pushes_a_running_job_once_more_does_not_keep_it_f
     let pushed = store.push_in(&open, std::slice::from_ref(&new)).await.unwrap();
     assert_eq!(pushed.answers, [Pushed::Created(new.id)]);
     let outcome = longshore_core::Outcome::Release;
-    let settlement = longshore_core::Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
+    let settlement = longshore_core::Settlement::new(claimed.id, claimed.token, outcome);
     let settled = tokio::time::timeout(Duration::from_secs(8), store.settle(vec![settlement]));
     assert_eq!(all(settled.await.expect("nobody waits for the transaction")), [longshore_core::Settled::Done]);
     assert_eq!(take(store, &worker, 10).await.len(), 1, "while the transaction is open");
@@ -176,7 +174,7 @@ async fn long_transaction_that_pushes_a_job_as_it_is_claimed_does_not_keep_it_fr
     assert_eq!(pushed.unwrap().answers, [Pushed::Created(new.id)]);
 
     let outcome = longshore_core::Outcome::Release;
-    let settlement = longshore_core::Settlement { id: new.id, token, outcome, progress: None };
+    let settlement = longshore_core::Settlement::new(new.id, token, outcome);
     let settled = tokio::time::timeout(Duration::from_secs(8), store.settle(vec![settlement]));
     assert_eq!(all(settled.await.expect("nobody waits for the transaction")), [longshore_core::Settled::Done]);
     open.commit().await.unwrap();
@@ -312,8 +310,7 @@ async fn sql_says_what_is_out_of_bounds() {
     for arguments in rights {
         enqueue(&schema, &client, arguments).await.unwrap_or_else(|e| panic!("{arguments}: {e:?}"));
     }
-    let negative =
-        schema.store.list(Default::default(), longshore_core::Page { after: None, limit: 200 }).await.unwrap();
+    let negative = schema.store.list(Default::default(), longshore_core::Page::first(200)).await.unwrap();
     assert_eq!(negative.jobs.len(), rights.len());
     assert!(negative.jobs.iter().any(|job| job.priority == -100), "{:?}", negative.jobs);
 }
@@ -380,11 +377,9 @@ async fn php_pushes_in_its_own_transactions() {
 
     let kept: Vec<_> = said.iter().filter(|line| line["answer"] == "created").collect();
     assert_eq!(kept.iter().map(|line| line["order"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 3, 5]);
-    let claim = Claim {
-        queues: vec!["orders".parse().unwrap()],
-        kinds: vec!["ship".parse::<Kind>().unwrap().into()],
-        ..ask(&WorkerSecret::new(), 10)
-    };
+    let claim = ask(&WorkerSecret::new(), 10)
+        .queues(vec!["orders".parse().unwrap()])
+        .kinds(vec!["ship".parse::<Kind>().unwrap().into()]);
     let claimed = schema.store.claim(claim).await.unwrap().jobs;
     let ids: Vec<_> = kept.iter().map(|line| line["id"].as_str().unwrap().parse::<JobId>().unwrap()).collect();
     assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), ids, "rolled back ones are never seen");

@@ -107,7 +107,7 @@ async fn role_that_may_make_nothing_can_use_a_schema_that_is_there() {
     push(&store, job()).await;
     let claimed = take(&store, &WorkerSecret::new(), 1).await.pop().expect("there is a job");
     let outcome = longshore_core::Outcome::Succeed { result: None };
-    let settlement = Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
+    let settlement = Settlement::new(claimed.id, claimed.token, outcome);
     assert_eq!(all(store.settle(vec![settlement]).await), [Settled::Done]);
     let _kept = store.upkeep(Upkeep::new(500, true)).await.expect("and for upkeep");
     assert_eq!(store.queues().await.expect("and to look").len(), 1);

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    Claim, Death, Filter, Jobs, Kind, KnownKind, NewJob, Outcome, Page, Payload, Pushed, Queues, Renewal, Renewed,
-    Settled, Settlement, State, Token, Unique, UniqueScope, Upkeep, WorkerSecret, limits,
+    Death, Filter, Jobs, Kind, KnownKind, NewJob, Outcome, Page, Payload, Pushed, Queues, Renewal, Renewed, Settled,
+    Settlement, State, Token, Unique, UniqueScope, Upkeep, WorkerSecret, limits,
 };
 
 use crate::common::{Schema, all, ask, connect, job, job_of, push, take};
 
 fn settlement(id: longshore_core::JobId, token: Token, outcome: Outcome) -> Settlement {
-    Settlement { id, token, outcome, progress: None }
+    Settlement::new(id, token, outcome)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -57,12 +57,7 @@ async fn overlapping_batches_do_not_dead_lock() {
             batch.truncate(250);
             tokio::spawn(async move {
                 if n < 3 {
-                    let renewal = |job: &longshore_core::Claimed| Renewal {
-                        id: job.id,
-                        token: job.token,
-                        lease: limits::LEASE,
-                        progress: None,
-                    };
+                    let renewal = |job: &longshore_core::Claimed| Renewal::new(job.id, job.token, limits::LEASE);
                     let answers = all(store.renew(batch.iter().map(renewal).collect()).await);
                     return answers.iter().filter(|answer| **answer != Renewed::Lost).count();
                 }
@@ -239,7 +234,7 @@ async fn claims_of_many_kinds_are_disjoint_best_first_and_leave_nothing() {
     all(schema.store.push(jobs).await);
 
     let kinds: Vec<KnownKind> = kinds.into_iter().map(KnownKind::from).collect();
-    let first = Claim { kinds: kinds.clone(), ..ask(&WorkerSecret::new(), 50) };
+    let first = ask(&WorkerSecret::new(), 50).kinds(kinds.clone());
     let first = schema.store.claim(first).await.unwrap().jobs;
     let order: Vec<_> = first.iter().map(|job| -priorities[&job.id]).collect();
     assert!(order.len() == 50 && order.is_sorted(), "{order:?}");
@@ -252,7 +247,7 @@ async fn claims_of_many_kinds_are_disjoint_best_first_and_leave_nothing() {
                 let worker = WorkerSecret::new();
                 let mut got = Vec::new();
                 loop {
-                    let jobs = store.claim(Claim { kinds: kinds.clone(), ..ask(&worker, 20) }).await.unwrap().jobs;
+                    let jobs = store.claim(ask(&worker, 20).kinds(kinds.clone())).await.unwrap().jobs;
                     if jobs.is_empty() {
                         return got;
                     }
@@ -316,6 +311,6 @@ async fn job_that_is_pushed_again_runs_with_the_payload_it_was_pushed_with() {
     let claimed = take(&schema.store, &WorkerSecret::new(), 2).await;
     assert_eq!(claimed.iter().map(|job| &job.payload).collect::<Vec<_>>(), [&large("b")]);
     let filter = Filter { tag: Some("tag".parse().unwrap()), ..Filter::default() };
-    let listed = schema.store.list(filter, Page { after: None, limit: 10 }).await.unwrap().jobs;
+    let listed = schema.store.list(filter, Page::first(10)).await.unwrap().jobs;
     assert_eq!(listed.len(), 1, "tags of rows that are gone are nobody's");
 }

@@ -40,10 +40,10 @@ async fn everything_works_under_a_publication_of_all_tables() {
     assert_eq!(first.id, fails);
     assert!(store.write_log(first.id, first.token, "a line\n".into()).await.unwrap());
     assert!(store.write_log(first.id, first.token, "another\n".into()).await.unwrap());
-    let renewal = Renewal { id: first.id, token: first.token, lease: limits::LEASE, progress: None };
+    let renewal = Renewal::new(first.id, first.token, limits::LEASE);
     assert_eq!(all(store.renew(vec![renewal]).await), [Renewed::Held]);
     let settle = async |job: &longshore_core::Claimed, outcome| {
-        let settlement = Settlement { id: job.id, token: job.token, outcome, progress: None };
+        let settlement = Settlement::new(job.id, job.token, outcome);
         assert_eq!(all(store.settle(vec![settlement]).await), [Settled::Done]);
     };
     settle(&first, Outcome::Retry { delay: Duration::ZERO, message: "oh".into() }).await;

@@ -126,7 +126,7 @@ async fn claim_of_version_1_may_be_settled_after_the_upgrade() {
     let old = Old::new().await;
     let (id, token) = old.held().await;
     let store = old.open().await.unwrap();
-    let settlement = Settlement { id, token, outcome: Outcome::Succeed { result: None }, progress: None };
+    let settlement = Settlement::new(id, token, Outcome::Succeed { result: None });
     for _ in 0..2 {
         assert_eq!(store.settle(vec![settlement.clone()]).await.remove(0).unwrap(), Settled::Done);
     }

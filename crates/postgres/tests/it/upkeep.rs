@@ -21,12 +21,7 @@ impl Schema {
         all(self.store.push((0..n).map(|_| job()).collect()).await);
         let claimed = take(&self.store, &WorkerSecret::new(), n).await;
         let outcome = Outcome::Succeed { result: None };
-        let settle = |job: &longshore_core::Claimed| Settlement {
-            id: job.id,
-            token: job.token,
-            outcome: outcome.clone(),
-            progress: None,
-        };
+        let settle = |job: &longshore_core::Claimed| Settlement::new(job.id, job.token, outcome.clone());
         let settled = all(self.store.settle(claimed.iter().map(settle).collect()).await);
         assert_eq!(settled, vec![Settled::Done; n]);
         claimed.iter().map(|job| job.id).collect()

@@ -10,9 +10,9 @@ pub fn job() -> NewJob {
 pub fn ask(limit: usize) -> Claim {
     let kind: Kind = "work".parse().unwrap();
     let claim = Claim::new(WorkerSecret::new().id(), vec![QueueName::default()], vec![kind.into()]);
-    Claim { limit, idle: true, ..claim }
+    claim.limit(limit).idle(true)
 }
 
 pub fn success(job: &Claimed) -> Settlement {
-    Settlement { id: job.id, token: job.token, outcome: Outcome::Succeed { result: None }, progress: None }
+    Settlement::new(job.id, job.token, Outcome::Succeed { result: None })
 }

@@ -63,7 +63,7 @@ async fn a_job_without_a_result_has_no_content() {
     let claim = Claim::new(WorkerSecret::new().id(), vec!["default".parse().unwrap()], vec![kind.into()]);
     let claimed = service.backend.claim(claim).await.unwrap().jobs.remove(0);
     let outcome = Outcome::Succeed { result: None };
-    let settlement = Settlement { id: claimed.id, token: claimed.token, outcome, progress: None };
+    let settlement = Settlement::new(claimed.id, claimed.token, outcome);
     assert_eq!(*service.backend.settle(vec![settlement]).await[0].as_ref().unwrap(), Settled::Done);
 
     let answer = service.get(&format!("/v1/jobs/{id}/result")).await;

@@ -115,15 +115,14 @@ fn assert_full(error: &Error) {
 
 async fn renew(store: &Sqlite, jobs: &[Claimed]) {
     let progress = Some(Progress::of(1, 2));
-    let renewal =
-        |job: &Claimed| Renewal { id: job.id, token: job.token, lease: limits::LEASE, progress: progress.clone() };
+    let renewal = |job: &Claimed| Renewal::new(job.id, job.token, limits::LEASE).progress(progress.clone());
     for answer in store.renew(jobs.iter().map(renewal).collect()).await {
         assert_eq!(answer.expect("a renewal goes through"), Renewed::Held);
     }
 }
 
 fn settlement(job: &Claimed) -> Settlement {
-    Settlement { id: job.id, token: job.token, outcome: Outcome::Succeed { result: None }, progress: None }
+    Settlement::new(job.id, job.token, Outcome::Succeed { result: None })
 }
 
 async fn settle(store: &Sqlite, jobs: &[Claimed]) {

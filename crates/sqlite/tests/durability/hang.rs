@@ -64,12 +64,12 @@ async fn running(store: &Sqlite) -> Claimed {
     assert!(store.push(vec![job(10)]).await[0].is_ok());
     let kind: Kind = "work".parse().unwrap();
     let claim = Claim::new(WorkerSecret::new().id(), vec!["default".parse().unwrap()], vec![kind.into()]);
-    let claim = Claim { lease: LEASE, idle: true, ..claim };
+    let claim = claim.lease(LEASE).idle(true);
     store.claim(claim).await.unwrap().jobs.pop().expect("it was pushed just now")
 }
 
 async fn renew(store: &Sqlite, job: &Claimed) -> Renewed {
-    let renewal = Renewal { id: job.id, token: job.token, lease: LEASE, progress: None };
+    let renewal = Renewal::new(job.id, job.token, LEASE);
     store.renew(vec![renewal]).await.remove(0).unwrap()
 }
 
@@ -226,7 +226,7 @@ async fn processes_that_were_stopped_and_continued_take_neither_their_own_jobs_n
         tokio::time::sleep(HANG).await; // stopped for longer than a lease; then as long for somebody to take something
     }
     let store = Sqlite::open(&database, Options::default()).unwrap();
-    let page = longshore_core::Page { after: None, limit: 10 };
+    let page = longshore_core::Page::first(10);
     let jobs = store.list(longshore_core::Filter::default(), page).await.unwrap().jobs;
     let states: Vec<_> = jobs.iter().map(|job| (job.state, job.crashes)).collect();
     assert_eq!(states, [(State::Running, 0); 2]);

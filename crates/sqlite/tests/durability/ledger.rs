@@ -87,8 +87,7 @@ impl Ledger {
                 assert!(ran.insert(job.id), "job {} runs twice", job.id);
                 assert_eq!(job.crashes, 0, "a power loss is no crash of a worker");
             }
-            let settle =
-                |id, token| Settlement { id, token, outcome: Outcome::Succeed { result: None }, progress: None };
+            let settle = |id, token| Settlement::new(id, token, Outcome::Succeed { result: None });
             let settlements: Vec<_> = jobs.iter().map(|job| settle(job.id, job.token)).collect();
             for answer in store.settle(settlements).await {
                 assert_eq!(answer.expect("a settle"), Settled::Done);

@@ -113,12 +113,8 @@ async fn turn(
     }
     let jobs = claim(store, worker, dice.usize(1..=4)).await?;
     if dice.u8(..5) == 0 {
-        let renewals = jobs.iter().map(|job| Renewal {
-            id: job.id,
-            token: job.token,
-            lease: limits::LEASE,
-            progress: Some(Progress::of(1, 2)),
-        });
+        let renewals =
+            jobs.iter().map(|job| Renewal::new(job.id, job.token, limits::LEASE).progress(Some(Progress::of(1, 2))));
         let renewals: Vec<_> = renewals.collect();
         let held = vec![Renewed::Held; renewals.len()];
         assert_eq!(store.renew(renewals).await.into_iter().collect::<Result<Vec<_>, _>>()?, held);
@@ -131,7 +127,7 @@ async fn turn(
         }
         let (outcome, state) = outcome(dice);
         states.push((job.id, state));
-        settlements.push(Settlement { id: job.id, token: job.token, outcome, progress: None });
+        settlements.push(Settlement::new(job.id, job.token, outcome));
     }
     let done = vec![Settled::Done; settlements.len()];
     assert_eq!(store.settle(settlements).await.into_iter().collect::<Result<Vec<_>, _>>()?, done);
@@ -146,7 +142,7 @@ pub(crate) async fn claim(
 ) -> Result<Vec<Claimed>, Error> {
     let kind: Kind = "work".parse().expect("a name");
     let queues = vec!["default".parse().expect("a name")];
-    let claim = Claim { limit, idle: true, ..Claim::new(worker, queues, vec![kind.into()]) };
+    let claim = Claim::new(worker, queues, vec![kind.into()]).limit(limit).idle(true);
     store.claim(claim).await.map(|claims| claims.jobs)
 }
 

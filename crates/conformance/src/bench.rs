@@ -14,7 +14,7 @@ use longshore_core::{
 };
 
 use crate::faults::borne;
-use crate::{Fault, Fixture};
+use crate::{Fault, Fixture, seeds};
 
 /// Opens a fresh fixture.
 pub(crate) type Opener = fn(Settings) -> Pin<Box<dyn Future<Output = Box<dyn Fixture>> + Send>>;
@@ -394,12 +394,7 @@ pub(crate) fn outcomes() -> Vec<(Outcome, State)> {
 
 /// Returns dice for a random case, and prints the seed; `LONGSHORE_SEED` repeats a run.
 pub(crate) fn dice() -> fastrand::Rng {
-    let seed = seed().unwrap_or_else(|| fastrand::u64(..));
+    let seed = seeds::repeated().unwrap_or_else(|| fastrand::u64(..));
     println!("LONGSHORE_SEED={seed}");
     fastrand::Rng::with_seed(seed)
-}
-
-/// Returns the seed that is to be repeated, where there is one.
-pub(crate) fn seed() -> Option<u64> {
-    std::env::var("LONGSHORE_SEED").ok().map(|text| text.parse().expect("LONGSHORE_SEED is a number"))
 }

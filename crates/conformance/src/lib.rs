@@ -36,6 +36,8 @@
 //!
 //! In the simulator that is the same story, call by call, but on a server, whose clock and load have a say in it. Cases whose tasks race get the same dice, but not the same race.
 //!
+//! `LONGSHORE_LONG=10`, which `./test --long` sets, makes ten times as many runs of whatever throws dice.
+//!
 //! # Reading order
 //!
 //! [`Fixture`] (what a store must provide), `bench` (what cases work with), `case` (a case and its tests), `list` (the one list),
@@ -87,6 +89,7 @@ mod bench;
 #[macro_use]
 mod case;
 mod list;
+pub mod seeds;
 
 mod rule_1_settled_once;
 mod rule_2_push_is_kept;

@@ -25,7 +25,8 @@ use std::time::Duration;
 use longshore_core::{Reach, Settings, Store};
 use tokio::runtime::Handle;
 
-use crate::bench::{Bench, seed};
+use crate::bench::Bench;
+use crate::seeds::{repeated, seeds};
 
 use self::weather::Weather;
 use self::world::World;
@@ -68,7 +69,7 @@ pub(crate) async fn one_seed_tells_one_story(bench: Bench) {
         return;
     }
     for _ in 0..3 {
-        let seed = seed().unwrap_or_else(|| fastrand::u64(..));
+        let seed = repeated().unwrap_or_else(|| fastrand::u64(..));
         let (first, second) =
             (run(&bench, Weather::EVERYTHING, seed).await, run(&bench, Weather::EVERYTHING, seed).await);
         let differ = first.iter().zip(&second).position(|(one, other)| one != other);
@@ -82,11 +83,7 @@ pub(crate) async fn one_seed_tells_one_story(bench: Bench) {
 
 /// Makes many runs, or the one that is to be repeated.
 async fn runs(bench: Bench, weather: Weather) {
-    let seeds: Vec<u64> = match seed() {
-        Some(seed) => vec![seed],
-        None => (0..bench.seeds()).map(|_| fastrand::u64(..)).collect(),
-    };
-    for seed in seeds {
+    for seed in seeds(bench.seeds()) {
         run(&bench, weather, seed).await;
     }
 }

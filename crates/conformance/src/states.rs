@@ -7,7 +7,7 @@ use crate::walk::Walk;
 
 pub(crate) async fn random_walk_agrees_with_the_model(bench: Bench) {
     let mut dice = crate::bench::dice();
-    for _ in 0..3 {
+    for _ in 0..3 * crate::seeds::times() {
         let mut settings = Settings::default();
         settings.keep_finished = crate::walk::UNIT * 2;
         settings.keep_dead = crate::walk::UNIT * 6;

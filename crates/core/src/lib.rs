@@ -84,7 +84,7 @@ pub use memory::Memory;
 pub use middleware::Next;
 pub use name::{Kind, Label, QueueName};
 pub use notifications::{
-    CancelSubscription, News, NewsSubscription, Notices, Notifications, Watched, Work, WorkSubscription,
+    CancelSubscription, News, NewsSubscription, Notices, Notifications, Reception, Watched, Work, WorkSubscription,
 };
 pub use observer::{Failed, Observer};
 pub use output::{Answer, Output, Stored};

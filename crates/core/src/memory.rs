@@ -2,7 +2,11 @@
 //!
 //! Plain on purpose. It is trusted because it passes the same suite as the others, and ends with its process.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod claim;
+mod push;
+mod upkeep;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,12 +14,12 @@ use async_trait::async_trait;
 
 use crate::state::{self, Event, Facts, Move};
 use crate::{
-    Acted, Action, Admission, Answers, BootTime, Capabilities, Claim, Claimed, Claims, Cursor, Death, Error, Failure,
-    FailureClass, Filter, Gone, Instead, JobId, Jobs, Kept, Kind, KindLimits, KnownKind, Label, Listed, Logs, Moved,
-    NewJob, News, Nonce, Notifications, Notifier, Outcome, Page, Progress, Pushed, QueueName, QueueState, QueueStats,
-    Queues, Reach, Reason, Renewal, Renewed, Reuse, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, State,
-    Status, Store, Stored, Survives, Timestamp, Token, Unique, UniqueScope, Upkeep, Work, WorkSubscription, WorkerId,
-    WorkerNote, WorkerSecret, WorkerSeen, Workers, admit, limits, millis, name::cut,
+    Acted, Action, Answers, BootTime, Capabilities, Claim, Claimed, Claims, Cursor, Death, Error, Failure,
+    FailureClass, Filter, Gone, JobId, Jobs, Kept, Kind, KindLimits, Label, Listed, Logs, Moved, NewJob, News, Nonce,
+    Notifications, Notifier, Outcome, Page, Progress, Pushed, QueueName, QueueStats, Queues, Reach, Renewal, Renewed,
+    Reuse, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, State, Status, Store, Stored, Survives,
+    Timestamp, Token, Unique, UniqueScope, Upkeep, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret,
+    WorkerSeen, Workers, limits, millis, name::cut,
 };
 
 /// A store in memory; it ends with its process.
@@ -167,43 +171,6 @@ impl Memory {
         if matches!(state, State::Ready | State::Scheduled) {
             let _ = self.notifications.notify_work(Work::new(row.job.queue.clone(), row.job.kind.clone(), 1)); // there are no others
         }
-    }
-
-    fn push_one(&self, tables: &mut Tables, new: NewJob) -> Pushed {
-        let now = self.now();
-        if tables.by_id.contains_key(&new.id) {
-            return Pushed::Created(new.id);
-        }
-        if let Some(answer) = tables.answered(&new, now) {
-            return answer;
-        }
-        let asked =
-            new.idempotency.clone().map(|idempotency| ((new.queue.clone(), idempotency.key), idempotency.fingerprint));
-        let answer = self.push_new(tables, new, now);
-        if let Some((key, fingerprint)) = asked {
-            let until = now.after(limits::IDEMPOTENCY);
-            tables.answers.insert(key, Answered { fingerprint, answer: answer.clone(), until });
-        }
-        answer
-    }
-
-    fn push_new(&self, tables: &mut Tables, new: NewJob, now: Timestamp) -> Pushed {
-        if let Some(id) = tables.reusable(&new, now) {
-            return Pushed::Existing { id, by: Instead::Reuse };
-        }
-        if let Some(id) = new.unique.as_ref().and_then(|unique| tables.holder(&new.queue, &unique.key, now)) {
-            return Pushed::Existing { id, by: Instead::Unique };
-        }
-        tables.last_seq += 1;
-        let (seq, id) = (tables.last_seq, new.id);
-        let work = Work::new(new.queue.clone(), new.kind.clone(), 1);
-        tables.hold_key(seq, &new.queue, new.unique.as_ref(), now);
-        tables.kinds.entry(new.kind.clone()).or_insert(now);
-        tables.queues.entry(new.queue.clone()).or_insert(Presence::NEVER);
-        tables.by_id.insert(id, seq);
-        tables.rows.insert(seq, Row::new(new, now));
-        let _ = self.notifications.notify_work(work); // there is no other process
-        Pushed::Created(id)
     }
 }
 
@@ -360,57 +327,9 @@ impl Tables {
         self.rows.get_mut(seq).filter(|row| row.holds(token))
     }
 
-    fn reusable(&self, new: &NewJob, now: Timestamp) -> Option<JobId> {
-        let reuse = new.reuse.as_ref()?;
-        let fits = |row: &&Row| {
-            let job = &row.job;
-            job.queue == new.queue
-                && job.state == State::Succeeded
-                && job.reuse_key.as_ref() == Some(&reuse.key)
-                && job.finished_at.is_some_and(|at| now.since(at) < reuse.within)
-        };
-        self.rows.values().rev().find(fits).map(|row| row.job.id)
-    }
-
-    /// Returns the answer to an earlier push with the same idempotency key.
-    fn answered(&self, new: &NewJob, now: Timestamp) -> Option<Pushed> {
-        let idempotency = new.idempotency.as_ref()?;
-        let earlier = self.answers.get(&(new.queue.clone(), idempotency.key.clone()))?;
-        let id = earlier.job()?;
-        let kept = earlier.until > now || self.by_id.contains_key(&id);
-        let same = earlier.fingerprint == idempotency.fingerprint;
-        kept.then(|| if same { earlier.answer.clone() } else { Pushed::Conflict(id) })
-    }
-
     /// Returns the rules of a queue.
     fn rules(&self, queue: &QueueName) -> Rules {
         self.rules.get(queue).cloned().unwrap_or_default()
-    }
-
-    fn holder(&self, queue: &QueueName, key: &Label, now: Timestamp) -> Option<JobId> {
-        let holder = self.unique.get(&(queue.clone(), key.clone()))?;
-        let live = holder.until.is_none_or(|until| until > now);
-        live.then(|| self.rows.get(&holder.seq).map(|row| row.job.id)).flatten()
-    }
-
-    fn hold_key(&mut self, seq: i64, queue: &QueueName, unique: Option<&Unique>, now: Timestamp) {
-        let Some(unique) = unique else { return };
-        let until = match unique.scope {
-            UniqueScope::For(period) => Some(now.after(period)),
-            UniqueScope::UntilStarted | UniqueScope::UntilFinished => None,
-        };
-        self.unique.insert((queue.clone(), unique.key.clone()), Holder { seq, until });
-    }
-
-    /// Returns a queue's ready jobs of these kinds, best first.
-    fn ready(&self, queue: &QueueName, kinds: &[KnownKind]) -> Vec<i64> {
-        let is_known = |kind: &Kind| kinds.iter().any(|known| known.kind == *kind);
-        let ready = self
-            .rows
-            .iter()
-            .filter(|(_, row)| row.job.state == State::Ready && row.job.queue == *queue && is_known(&row.job.kind));
-        let ranked: BTreeSet<_> = ready.map(|(seq, row)| (-row.job.priority, row.job.run_at, *seq)).collect();
-        ranked.into_iter().map(|(.., seq)| seq).collect()
     }
 
     fn seqs(&self, limit: usize, wanted: impl Fn(&Row) -> bool) -> Vec<i64> {
@@ -652,142 +571,6 @@ impl Store for Memory {
 }
 
 /// Claims: earlier answer, promote, pick, start.
-impl Tables {
-    fn claim(&mut self, store: &Memory, claim: &Claim) -> Result<Claims, Error> {
-        let now = store.now();
-        if let Some(earlier) = self.earlier(store, claim)? {
-            return Ok(earlier);
-        }
-        self.promote(store, &claim.queues);
-        for known in &claim.kinds {
-            self.kinds.insert(known.kind.clone(), now);
-        }
-        let first = self.last_claim + 1;
-        let mut claims = Claims::default();
-        for queue in &claim.queues {
-            self.queues.entry(queue.clone()).or_insert(Presence::NEVER).note(now);
-            let rules = self.rules(queue);
-            let admission = match rules.level() > claim.rules_level {
-                true => Admission::UNKNOWN,
-                false => admit(&rules, self.state_of(queue), now),
-            };
-            if let Some(why) = admission.why {
-                claims.hold_back(queue.clone(), why, admission.wait(now));
-            }
-            if admission.most > 0 {
-                self.pick(store, claim, queue, &mut claims);
-            }
-        }
-        if !claims.jobs.is_empty() {
-            let tokens = first..self.last_claim + 1;
-            self.workers.insert(claim.worker, Worker { nonce: claim.nonce, tokens, released: false });
-        }
-        let waits = |row: &&Row| row.job.state == State::Scheduled && claim.queues.contains(&row.job.queue);
-        claims.look_in(self.rows.values().filter(waits).map(|row| row.job.run_at.since(now)).min());
-        Ok(claims)
-    }
-
-    /// Returns what the same claim handed out before, as far as it is still held.
-    fn earlier(&mut self, store: &Memory, claim: &Claim) -> Result<Option<Claims>, Error> {
-        let Some(worker) = self.workers.get(&claim.worker) else { return Ok(None) };
-        if worker.released {
-            return Err(Error::new(crate::ErrorKind::Refused, format!("worker {} was released", claim.worker)));
-        }
-        if worker.nonce != claim.nonce {
-            return Ok(None);
-        }
-        let until = store.lease_until(claim.lease);
-        let again = |row: &mut Row| {
-            let (token, _) = row.lease.filter(|(token, _)| worker.tokens.contains(&token.number))?;
-            let held = row.job.worker == Some(claim.worker);
-            // The first answer may have been lost long ago: the lease begins anew.
-            held.then(|| {
-                row.lease = Some((token, until));
-                row.claimed(token, store.now())
-            })
-        };
-        let mut jobs: Vec<_> = self.rows.values_mut().filter_map(again).collect();
-        jobs.sort_by_key(|job| job.token.number);
-        Ok(Some(Claims { jobs, ..Claims::default() }))
-    }
-
-    /// Makes scheduled jobs of these queues ready whose time has come.
-    fn promote(&mut self, store: &Memory, queues: &[QueueName]) {
-        let now = store.now();
-        let due = self.seqs(usize::MAX, |row| {
-            row.job.state == State::Scheduled && row.job.run_at <= now && queues.contains(&row.job.queue)
-        });
-        for seq in due {
-            let next = state::step(self.rows[&seq].facts(), Event::Due).expect("a scheduled job can be due");
-            store.apply(self, seq, next, None);
-        }
-    }
-
-    /// Picks the best ready jobs of a queue and starts them.
-    fn pick(&mut self, store: &Memory, claim: &Claim, queue: &QueueName, claims: &mut Claims) {
-        let ready = self.ready(queue, &claim.kinds);
-        let alone = |seq: &i64| state::runs_alone(self.rows[seq].job.crashes);
-        let (alone, crowd): (Vec<i64>, Vec<i64>) = ready.into_iter().partition(alone);
-        claims.alone_waits |= !alone.is_empty();
-        // An idle worker is kept free for a job that must run alone, even while it wants none of its kind.
-        let goes_alone = claim.idle && claims.jobs.is_empty() && !alone.is_empty();
-        if !goes_alone || self.start_all(store, claim, alone, claims) {
-            self.start_all(store, claim, crowd, claims);
-        }
-    }
-
-    /// Starts those of these ready jobs that the claim wants; returns whether all of them are dead instead.
-    fn start_all(&mut self, store: &Memory, claim: &Claim, ready: Vec<i64>, claims: &mut Claims) -> bool {
-        let (now, all, before) = (store.now(), ready.len(), claims.buried.len());
-        for seq in ready {
-            if claims.jobs.len() >= claim.limit || claims.is_alone() {
-                break;
-            }
-            let job = &self.rows[&seq].job;
-            let known = claim.kinds.iter().find(|known| known.kind == job.kind).expect("only known kinds are ready");
-            if claims.jobs.iter().filter(|claimed| claimed.kind == job.kind).count() >= known.wanted {
-                continue;
-            }
-            if job.deadline.is_some_and(|deadline| deadline <= now) {
-                if claims.buried.len() == limits::UPKEEP_ROWS {
-                    claims.look_in(Some(Duration::ZERO));
-                    break;
-                }
-                let facts = self.rows[&seq].facts();
-                let next = state::step(facts, Event::Bury(Reason::Expired)).expect("a ready job can be buried");
-                store.apply(self, seq, next, None);
-                claims.buried.push(self.rows[&seq].moved());
-                continue;
-            }
-            claims.jobs.push(self.start(store, claim, known.limits, seq));
-        }
-        claims.buried.len() - before == all
-    }
-
-    /// Hands a ready job to a worker.
-    fn start(&mut self, store: &Memory, claim: &Claim, limits: KindLimits, seq: i64) -> Claimed {
-        let next = state::step(self.rows[&seq].facts(), Event::Claim).expect("a ready job can be claimed");
-        store.apply(self, seq, next, None);
-        self.last_claim += 1;
-        let (token, now) = (Token::new(self.last_claim), store.now());
-        let row = self.rows.get_mut(&seq).expect("the row was just read");
-        row.lease = Some((token, store.lease_until(claim.lease)));
-        row.claim = Some(token.number);
-        let (attempts, timeout) = row.asked;
-        row.job.max_attempts = limits.attempts(attempts);
-        row.job.timeout = limits.timeout(timeout);
-        row.job.worker = Some(claim.worker);
-        row.job.started_at = Some(now);
-        row.job.progress = None;
-        row.claimed(token, now)
-    }
-
-    fn state_of(&self, queue: &QueueName) -> QueueState {
-        let runs = |row: &&Row| row.job.state == State::Running && row.job.queue == *queue;
-        QueueState { running: self.rows.values().filter(runs).count() as u64 }
-    }
-}
-
 impl Memory {
     fn lease_until(&self, lease: Duration) -> BootTime {
         let boot = self.settings.clock.boot_time();
@@ -821,67 +604,6 @@ impl Memory {
         self.apply(tables, seq, next, failed);
         tables.rows[&seq].moved()
     }
-
-    /// Takes jobs from workers that are gone.
-    fn rescue(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
-        let boot = self.settings.clock.boot_time();
-        let lost = tables.seqs(upkeep.limit, |row| {
-            let known = tables.rules(&row.job.queue).level() <= upkeep.rules_level;
-            known && row.lease.is_some_and(|(_, until)| lease_is_over(until, boot))
-        });
-        for seq in &lost {
-            let (_, until) = tables.rows[seq].lease.expect("checked");
-            let gone = if until.boot == boot.boot { Gone::LEASE_ENDED } else { Death::Interrupted.into() };
-            kept.rescued.push(self.lose(tables, *seq, gone));
-        }
-        kept.more |= lost.len() == upkeep.limit;
-    }
-
-    /// Buries jobs whose deadline has passed.
-    fn expire(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
-        let now = self.now();
-        let waits = |row: &Row| matches!(row.job.state, State::Ready | State::Scheduled);
-        let expired = tables.seqs(upkeep.limit, |row| waits(row) && row.job.deadline.is_some_and(|at| at <= now));
-        self.bury_all(tables, &expired, Reason::Expired, upkeep, kept);
-    }
-
-    /// Buries jobs that no worker of their queue has known for a day.
-    fn bury_unknown_kinds(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
-        let now = self.now();
-        let unknown = tables.seqs(upkeep.limit, |row| {
-            row.job.state == State::Ready && {
-                let presence = tables.queues[&row.job.queue];
-                let known = row.job.run_at.max(tables.kinds[&row.job.kind]).max(presence.since);
-                now.since(known) > limits::UNKNOWN_KIND && now.since(presence.seen) < Duration::from_secs(3600)
-            }
-        });
-        self.bury_all(tables, &unknown, Reason::UnknownKind, upkeep, kept);
-    }
-
-    fn bury_all(&self, tables: &mut Tables, seqs: &[i64], reason: Reason, upkeep: Upkeep, kept: &mut Kept) {
-        for seq in seqs {
-            if let Some(next) = state::step(tables.rows[seq].facts(), Event::Bury(reason)) {
-                self.apply(tables, *seq, next, None);
-                kept.buried.push(tables.rows[seq].moved());
-            }
-        }
-        kept.more |= seqs.len() == upkeep.limit;
-    }
-
-    /// Deletes finished jobs and answers to pushes whose time is over.
-    fn prune(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
-        let now = self.now();
-        let old = tables.seqs(upkeep.limit, |row| row.keep_until.is_some_and(|until| until <= now));
-        kept.pruned = old.len();
-        for seq in &old {
-            let result = tables.delete(*seq).and_then(|row| row.job.result);
-            kept.artifacts.extend(artifact(result));
-        }
-        let by_id = &tables.by_id;
-        tables.answers.retain(|_, kept| kept.until > now || kept.job().is_some_and(|id| by_id.contains_key(&id)));
-        kept.more |= old.len() == upkeep.limit;
-        tables.seen.retain(|_, worker| now.since(worker.seen) < limits::WORKER_KEPT);
-    }
 }
 
 impl Row {
@@ -889,11 +611,6 @@ impl Row {
         self.job.progress = Some(progress);
         self.job.version += 1;
     }
-}
-
-/// Returns whether a lease is over: past its end, from before a reboot, or longer than a lease can be.
-fn lease_is_over(until: BootTime, now: BootTime) -> bool {
-    until.boot != now.boot || until.ms <= now.ms || until.ms > now.ms + millis(limits::LONGEST_LEASE)
 }
 
 fn artifact(result: Option<Stored>) -> Option<crate::ArtifactName> {

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use longshore_core::{Error, ErrorKind, JobId, Kind, News, Notices, Notifications, QueueName, Work};
+use longshore_core::{Error, ErrorKind, JobId, Kind, News, Notices, Notifications, QueueName, Reception, Work};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -234,7 +234,6 @@ async fn listen_once(
     let _ = notifications.notify(&Notices::of_everything()); // for what was told while nobody listened
 
     let mut watched = notifications.watched();
-    let mut news = Listening::default();
     let mut pace = Pace::default();
     let mut ping = Instant::now() + PING;
     loop {
@@ -258,11 +257,20 @@ async fn listen_once(
             }
             continue;
         }
-        if let Some(command) = news.next(watched.now(), now) {
-            bounded(pool, client.batch_execute(&format!("{command} \"{}\"", channels.news))).await?;
-            notifications.notify_news(&News::All); // for what was told before
+        match watched.next(now.into_std()) {
+            Some(Reception::Begin) => {
+                bounded(pool, client.batch_execute(&format!("LISTEN \"{}\"", channels.news))).await?;
+                notifications.notify_news(&News::All); // for what was told before
+            }
+            Some(Reception::End) => {
+                bounded(pool, client.batch_execute(&format!("UNLISTEN \"{}\"", channels.news))).await?;
+            }
+            None => {}
         }
-        let next = [pace.next(pending), news.stop_at].into_iter().flatten().fold(ping, Instant::min);
+        let next = [pace.next(pending), watched.end_at().map(Instant::from_std)]
+            .into_iter()
+            .flatten()
+            .fold(ping, Instant::min);
         tokio::select! {
             message = heard.recv() => match message {
                 Some(message) => hear(&message, &channels, notifications, outbox, &mut pace),
@@ -294,27 +302,6 @@ impl Channels {
             news: format!("longshore:{schema}:news"),
             work: format!("longshore:work:{process}"),
         }
-    }
-}
-
-/// Whether a process listens to news: while it has watchers, and for a while afterwards, since the next may come soon.
-#[derive(Default)]
-struct Listening {
-    listens: bool,
-    stop_at: Option<Instant>,
-}
-
-impl Listening {
-    /// Returns the command that is to be run now.
-    fn next(&mut self, watched: bool, now: Instant) -> Option<&'static str> {
-        let linger = || now + PING;
-        self.stop_at = if watched || !self.listens { None } else { Some(self.stop_at.unwrap_or_else(linger)) };
-        let listens = watched || self.listens && self.stop_at.is_some_and(|at| at > now);
-        if listens == self.listens {
-            return None;
-        }
-        (self.listens, self.stop_at) = (listens, None);
-        Some(if listens { "LISTEN" } else { "UNLISTEN" })
     }
 }
 
@@ -396,13 +383,7 @@ fn hear(message: &Notification, channels: &Channels, notifications: &Notificatio
     } else if channel == channels.news {
         notifications.notify_news(&read_news(payload));
     } else {
-        let (all_work, cancels) = (payload.contains('w'), payload.contains('c'));
-        if all_work {
-            notifications.notify_all_work();
-        }
-        if cancels {
-            notifications.notify_cancels();
-        }
+        let _ = notifications.notify(&Notices::without_names(payload.contains('w'), false, payload.contains('c')));
     }
 }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use longshore_core::{JobId, News, Notices, Notifications, Work};
+use longshore_core::{JobId, News, Notices, Notifications, Reception, Work};
 use redis::aio::{PubSubSink, PubSubStream};
 use redis::{Msg, RedisError};
 use tokio::task::JoinHandle;
@@ -25,8 +25,6 @@ use crate::shared::{TELLS_ALL_WORK, TELLS_CANCELS};
 
 /// A connection on which nothing was heard for this long is asked whether it still is one.
 const SILENCE: Duration = Duration::from_secs(10);
-/// A process listens to news for this long after its last watcher is gone: the next may come soon.
-const LINGER: Duration = Duration::from_secs(10);
 
 /// Tells workers that wait for such jobs. What goes wrong costs a delay.
 pub(crate) fn notify(base: &Arc<Base>, work: Vec<Work>) {
@@ -94,9 +92,6 @@ impl Listener {
 struct Subscribed {
     sink: PubSubSink,
     messages: PubSubStream,
-    /// Whether it hears news, and when it may stop.
-    news: bool,
-    stop_at: Option<Instant>,
 }
 
 impl Subscribed {
@@ -105,7 +100,7 @@ impl Subscribed {
             let mut pubsub = route.client(attempt).await?.get_async_pubsub().await?;
             pubsub.subscribe(&[&channels.all, &channels.work]).await?;
             let (sink, messages) = pubsub.split();
-            Ok(Subscribed { sink, messages, news: false, stop_at: None })
+            Ok(Subscribed { sink, messages })
         })
         .await
     }
@@ -119,8 +114,16 @@ impl Subscribed {
     ) -> Result<(), RedisError> {
         let mut watched = notifications.watched();
         loop {
-            self.look_at_watchers(watched.now(), channels, notifications).await?;
-            let patience = self.stop_at.map_or(SILENCE, |at| at.saturating_duration_since(Instant::now()).min(SILENCE));
+            let now = Instant::now();
+            match watched.next(now) {
+                Some(Reception::Begin) => {
+                    in_time(self.sink.subscribe(&channels.news)).await?;
+                    notifications.notify_news(&News::All); // for what came before
+                }
+                Some(Reception::End) => in_time(self.sink.unsubscribe(&channels.news)).await?,
+                None => {}
+            }
+            let patience = watched.end_at().map_or(SILENCE, |at| at.saturating_duration_since(now).min(SILENCE));
             tokio::select! {
                 message = self.messages.next() => match message {
                     Some(message) => tell(&message, channels, notifications, &tell_others),
@@ -132,30 +135,6 @@ impl Subscribed {
                 }
             }
         }
-    }
-
-    /// Listens to news while somebody watches, and for a while afterwards.
-    async fn look_at_watchers(
-        &mut self,
-        watched: bool,
-        channels: &Channels,
-        notifications: &Notifications,
-    ) -> Result<(), RedisError> {
-        match (watched, self.news, self.stop_at) {
-            (true, false, _) => {
-                in_time(self.sink.subscribe(&channels.news)).await?;
-                self.news = true;
-                notifications.notify_news(&News::All); // for what came before
-            }
-            (true, true, _) => self.stop_at = None,
-            (false, true, None) => self.stop_at = Some(Instant::now() + LINGER),
-            (false, true, Some(at)) if Instant::now() >= at => {
-                in_time(self.sink.unsubscribe(&channels.news)).await?;
-                (self.news, self.stop_at) = (false, None);
-            }
-            (false, ..) => {}
-        }
-        Ok(())
     }
 }
 
@@ -179,13 +158,7 @@ fn tell(message: &Msg, channels: &Channels, notifications: &Notifications, tell_
         notifications.notify_news(&if ids.is_empty() { News::All } else { named() });
     } else if let [told] = payload {
         let tells = |what: i64| i64::from(*told) & what != 0;
-        let (all_work, cancels) = (tells(TELLS_ALL_WORK), tells(TELLS_CANCELS));
-        if all_work {
-            notifications.notify_all_work();
-        }
-        if cancels {
-            notifications.notify_cancels();
-        }
+        let _ = notifications.notify(&Notices::without_names(tells(TELLS_ALL_WORK), false, tells(TELLS_CANCELS)));
     }
 }
 

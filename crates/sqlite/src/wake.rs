@@ -100,7 +100,7 @@ mod listener {
     use std::sync::Arc;
     use std::thread;
 
-    use longshore_core::{News, Notifications};
+    use longshore_core::{Notices, Notifications};
     use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
     use rustix::fs::inotify;
 
@@ -149,15 +149,7 @@ mod listener {
             while events.next().is_ok() {}
             let now = numbers(file)?;
             let told = |what: usize| now[what] != heard[what];
-            if told(0) {
-                notifications.notify_all_work();
-            }
-            if told(1) {
-                notifications.notify_news(&News::All);
-            }
-            if told(2) {
-                notifications.notify_cancels();
-            }
+            let _ = notifications.notify(&Notices::without_names(told(0), told(1), told(2)));
             heard = now;
         }
     }

@@ -4,11 +4,12 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use longshore_conformance::seeds::seeds;
 use longshore_core::Jobs;
 use longshore_sqlite::{Options, Sqlite, Synchronous};
 
+use crate::job;
 use crate::ledger::inspect_file;
-use crate::{job, seeds};
 
 /// Tells the child which database to push to, and how.
 const DATABASE: &str = "LONGSHORE_TEST_DATABASE";

@@ -1,6 +1,6 @@
 //! What is promised when the power fails, the disk is full, or the database is locked for long.
 //!
-//! `LONGSHORE_SEED` repeats one run of a test; `LONGSHORE_SEEDS` asks for more runs than usual. The seed decides when the
+//! `LONGSHORE_SEED` repeats one run of a test; `LONGSHORE_LONG=10` makes ten times as many as usual. The seed decides when the
 //! power fails and what the disk loses; how threads take turns until then is the scheduler's choice.
 
 mod full;
@@ -16,18 +16,6 @@ use std::sync::Arc;
 use longshore_core::{NewJob, Payload, Settings};
 use longshore_lossy::Lossy;
 use longshore_sqlite::{Options, Sqlite, Testing};
-
-/// Returns the seeds to run, and prints the first.
-fn seeds(usual: u64) -> Vec<u64> {
-    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
-    if let Some(seed) = number("LONGSHORE_SEED") {
-        return vec![seed];
-    }
-    let first = u64::from(fastrand::u32(..));
-    let many = number("LONGSHORE_SEEDS").unwrap_or(usual);
-    println!("LONGSHORE_SEED={first} and the {many} from there");
-    (first..first + many).collect()
-}
 
 /// A folder for the wake file; the database itself is on the machine's own disk.
 struct Place {

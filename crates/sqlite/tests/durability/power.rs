@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
+use longshore_conformance::seeds::seeds;
 use longshore_core::{Clock, Settings};
 use longshore_lossy::Lossy;
 use longshore_sqlite::{Options, Synchronous, Testing};
 
 use crate::ledger::{Ledger, Lost, inspect};
-use crate::{Place, seeds, workload};
+use crate::{Place, workload};
 
 #[derive(Clone, Copy)]
 enum Level {

@@ -1,0 +1,75 @@
+//! Upkeep: rescues, expires, buries and prunes.
+
+use std::time::Duration;
+
+use super::{Memory, Row, Tables, artifact};
+use crate::state::{self, Event};
+use crate::{BootTime, Death, Gone, Kept, Reason, State, Upkeep, limits, millis};
+
+impl Memory {
+    /// Takes jobs from workers that are gone.
+    pub(super) fn rescue(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
+        let boot = self.settings.clock.boot_time();
+        let lost = tables.seqs(upkeep.limit, |row| {
+            let known = tables.rules(&row.job.queue).level() <= upkeep.rules_level;
+            known && row.lease.is_some_and(|(_, until)| lease_is_over(until, boot))
+        });
+        for seq in &lost {
+            let (_, until) = tables.rows[seq].lease.expect("checked");
+            let gone = if until.boot == boot.boot { Gone::LEASE_ENDED } else { Death::Interrupted.into() };
+            kept.rescued.push(self.lose(tables, *seq, gone));
+        }
+        kept.more |= lost.len() == upkeep.limit;
+    }
+
+    /// Buries jobs whose deadline has passed.
+    pub(super) fn expire(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
+        let now = self.now();
+        let waits = |row: &Row| matches!(row.job.state, State::Ready | State::Scheduled);
+        let expired = tables.seqs(upkeep.limit, |row| waits(row) && row.job.deadline.is_some_and(|at| at <= now));
+        self.bury_all(tables, &expired, Reason::Expired, upkeep, kept);
+    }
+
+    /// Buries jobs that no worker of their queue has known for a day.
+    pub(super) fn bury_unknown_kinds(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
+        let now = self.now();
+        let unknown = tables.seqs(upkeep.limit, |row| {
+            row.job.state == State::Ready && {
+                let presence = tables.queues[&row.job.queue];
+                let known = row.job.run_at.max(tables.kinds[&row.job.kind]).max(presence.since);
+                now.since(known) > limits::UNKNOWN_KIND && now.since(presence.seen) < Duration::from_secs(3600)
+            }
+        });
+        self.bury_all(tables, &unknown, Reason::UnknownKind, upkeep, kept);
+    }
+
+    fn bury_all(&self, tables: &mut Tables, seqs: &[i64], reason: Reason, upkeep: Upkeep, kept: &mut Kept) {
+        for seq in seqs {
+            if let Some(next) = state::step(tables.rows[seq].facts(), Event::Bury(reason)) {
+                self.apply(tables, *seq, next, None);
+                kept.buried.push(tables.rows[seq].moved());
+            }
+        }
+        kept.more |= seqs.len() == upkeep.limit;
+    }
+
+    /// Deletes finished jobs and answers to pushes whose time is over.
+    pub(super) fn prune(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
+        let now = self.now();
+        let old = tables.seqs(upkeep.limit, |row| row.keep_until.is_some_and(|until| until <= now));
+        kept.pruned = old.len();
+        for seq in &old {
+            let result = tables.delete(*seq).and_then(|row| row.job.result);
+            kept.artifacts.extend(artifact(result));
+        }
+        let by_id = &tables.by_id;
+        tables.answers.retain(|_, kept| kept.until > now || kept.job().is_some_and(|id| by_id.contains_key(&id)));
+        kept.more |= old.len() == upkeep.limit;
+        tables.seen.retain(|_, worker| now.since(worker.seen) < limits::WORKER_KEPT);
+    }
+}
+
+/// Returns whether a lease is over: past its end, from before a reboot, or longer than a lease can be.
+fn lease_is_over(until: BootTime, now: BootTime) -> bool {
+    until.boot != now.boot || until.ms <= now.ms || until.ms > now.ms + millis(limits::LONGEST_LEASE)
+}

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use longshore_core::{Error, ErrorKind};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::layout::{self, APPLICATION_ID};
@@ -87,6 +88,8 @@ fn connect(place: &Place, options: &Options, create: OpenFlags) -> Result<Connec
     };
     let connection = connection.map_err(error::of)?;
     connection.set_prepared_statement_cache_capacity(128);
+    // Else a statement is compiled anew for every other `LIMIT`, and for other values that an index might hang on.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(error::of)?;
     match options.testing.patience {
         None => connection.busy_handler(Some(wait_for_the_lock)).map_err(error::of)?,
         Some(patience) => connection.busy_timeout(patience).map_err(error::of)?,

@@ -5,12 +5,12 @@ use std::fmt::Write;
 
 use longshore_core::state::Event;
 use longshore_core::{
-    Death, FailureClass, Gone, JobId, Moved, Outcome, Renewal, Renewed, Settled, Settlement, State, Stored, Token,
-    WorkerId, millis,
+    Death, FailureClass, Gone, JobId, Moved, Outcome, Output, Renewal, Renewed, Settled, Settlement, State, Stored,
+    Token, WorkerId, millis,
 };
 use rusqlite::{OptionalExtension, params};
+use serde_json::{Value, json};
 
-use crate::claim::array;
 use crate::tx::{Along, Found, Tx, blob};
 
 pub(crate) fn renew(tx: &mut Tx<'_>, renewal: &Renewal) -> rusqlite::Result<Renewed> {
@@ -74,27 +74,49 @@ fn settle_distinct(tx: &mut Tx<'_>, settlements: &[Settlement]) -> rusqlite::Res
             continue;
         }
         answers[place] = Settled::Done;
-        if let Outcome::Succeed { result: Some(result) } = &settlement.outcome {
-            keep_result(tx, found.seq, result)?;
-        }
         let simple = settlement.progress.is_none() && found.unique_scope.is_none();
-        match settlement.outcome {
-            Outcome::Succeed { .. } if simple => succeeded.push(found),
-            _ => settle_one(tx, &found, settlement)?,
+        match &settlement.outcome {
+            Outcome::Succeed { result: None } if simple => succeeded.push((found, None)),
+            Outcome::Succeed { result: Some(Stored::Inline(output)) } if simple => {
+                succeeded.push((found, Some(output)))
+            }
+            outcome => {
+                if let Outcome::Succeed { result: Some(result) } = outcome {
+                    keep_result(tx, found.seq, result)?;
+                }
+                settle_one(tx, &found, settlement)?;
+            }
         }
     }
     if !succeeded.is_empty() {
         let keep = tx.settings.keep_until(State::Succeeded, tx.now, None).since(tx.now);
+        let (jobs, results) = with_results(&succeeded);
         tx.connection.prepare_cached(include_str!("../sql/succeed.sql"))?.execute(params![
-            array(succeeded.iter().map(|found| found.seq)),
+            jobs,
             tx.now.as_millis(),
-            millis(keep)
+            millis(keep),
+            results
         ])?;
-        for found in succeeded {
+        for (found, _) in succeeded {
             tx.arrived(&found, State::Succeeded)?;
         }
     }
     Ok(answers)
+}
+
+/// Writes what succeed.sql takes: which jobs, and where their results are among all of them.
+fn with_results(succeeded: &[(Found, Option<&Output>)]) -> (String, Vec<u8>) {
+    let mut results = vec![0]; // never empty, since to SQLite a part of nothing is NULL
+    let mut job = |(found, output): &(Found, Option<&Output>)| match output {
+        None => json!([found.seq]),
+        Some(output) => {
+            let first = results.len() + 1;
+            results.extend_from_slice(&output.body);
+            json!([found.seq, output.content_type, first, output.body.len()])
+        }
+    };
+    let jobs: Vec<_> = succeeded.iter().map(&mut job).collect();
+    (Value::from(jobs).to_string(), results)
 }
 
 /// Reads the jobs that are to be settled, each with its place in the batch; unknown ones are left out.

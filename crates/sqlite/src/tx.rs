@@ -29,6 +29,8 @@ pub struct Tx<'a> {
     started: Vec<i64>,
     /// What is known of outages; `None` in a transaction of the application's own, where nobody is rescued.
     pub(crate) outage: Option<&'a Outage>,
+    /// Whether [`Tx::undone_where_it_fails`] makes savepoints; else what fails there ends the whole transaction.
+    pub(crate) savepoints: bool,
     /// Changes of the counters, written together at the end.
     counts: Vec<(i64, State, i64)>,
 }
@@ -88,6 +90,7 @@ impl<'a> Tx<'a> {
             woken: Vec::new(),
             started: Vec::new(),
             outage: None,
+            savepoints: true,
             counts: Vec::new(),
         }
     }
@@ -170,12 +173,15 @@ impl<'a> Tx<'a> {
         Ok(u64::try_from(sum).unwrap_or(0))
     }
 
-    /// Does a piece of work inside a savepoint. The inner error is that of the work alone, which is undone; the outer one, as that
-    /// of a full disk, ends the whole transaction.
+    /// Does a piece of work so that it can be undone alone. The inner error is that of the work, which is undone; the outer one, as that
+    /// of a full disk, ends the whole transaction, and so does every error without [savepoints](Tx::savepoints).
     pub(crate) fn undone_where_it_fails<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Result<T, Error>> {
+        if !self.savepoints {
+            return work(self).map(Ok);
+        }
         let connection = self.connection;
         let execute = |sql: &str| connection.prepare_cached(sql)?.execute([]).map(|_| ());
         execute("SAVEPOINT part")?;

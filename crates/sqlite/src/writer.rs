@@ -1,7 +1,8 @@
 //! The writer: one thread a process, which commits whatever waits as one transaction.
 //!
-//! There is no timer: while one commit is on its way to the disk, the next batch gathers. A piece of work runs inside a
-//! savepoint, so that one that fails takes nothing of its neighbours with it, and is answered after the commit.
+//! There is no timer: while one commit is on its way to the disk, the next batch gathers. A piece of work that fails takes nothing of
+//! its neighbours with it: the batch is undone and done again, each piece inside a savepoint. The first time there are none, because
+//! a savepoint copies every page that is changed inside it.
 //!
 //! When the disk is full, the batch is split: what asks for new room is refused, and the rest goes through, on the
 //! [reserve](crate::reserve) if need be.
@@ -133,6 +134,13 @@ impl Writer {
     }
 }
 
+/// A batch that was undone and is not answered.
+struct Undone {
+    batch: Vec<Box<dyn Work>>,
+    /// Whether there was no room; else a piece failed.
+    full: bool,
+}
+
 struct Thread {
     connection: Connection,
     settings: Settings,
@@ -218,13 +226,21 @@ impl Thread {
     /// Does a batch of work as one transaction and answers each piece; if there was no room, nothing is done, and what has no
     /// answer yet is given back.
     fn transact(&mut self, batch: Vec<Box<dyn Work>>) -> Result<(), Vec<Box<dyn Work>>> {
+        match self.transact_once(batch, false) {
+            Err(Undone { batch, full: false }) => self.transact_once(batch, true).map_err(|undone| undone.batch),
+            done => done.map_err(|undone| undone.batch),
+        }
+    }
+
+    /// As [`Thread::transact`], but without savepoints a piece that fails undoes the batch.
+    fn transact_once(&mut self, batch: Vec<Box<dyn Work>>, savepoints: bool) -> Result<(), Undone> {
         if batch.is_empty() {
             return Ok(());
         }
         let changes = self.connection.total_changes();
         if let Err(e) = self.execute("BEGIN IMMEDIATE").map_err(error::of) {
             if e.kind() == ErrorKind::Full {
-                return Err(batch);
+                return Err(Undone { batch, full: true });
             }
             answer_all(batch, &e);
             return Ok(());
@@ -235,7 +251,7 @@ impl Thread {
             return Ok(());
         }
         self.outage.locked(Moment::now(&self.settings.clock));
-        let answer = self.run_and_commit(batch);
+        let answer = self.run_and_commit(batch, savepoints);
         let now = Moment::now(&self.settings.clock);
         self.held_ms = self.outage.unlocked(now);
         if let Ok(true) = answer
@@ -246,20 +262,20 @@ impl Thread {
         answer.map(|_| ())
     }
 
-    /// Does what [`Thread::transact`] says, the lock being had; returns whether it was committed.
-    fn run_and_commit(&mut self, batch: Vec<Box<dyn Work>>) -> Result<bool, Vec<Box<dyn Work>>> {
+    /// Does what [`Thread::transact_once`] says, the lock being had; returns whether it was committed.
+    fn run_and_commit(&mut self, batch: Vec<Box<dyn Work>>, savepoints: bool) -> Result<bool, Undone> {
         let mut tx = Tx::new(&self.connection, &self.settings, &mut self.names);
-        tx.outage = Some(&self.outage);
+        (tx.outage, tx.savepoints) = (Some(&self.outage), savepoints);
         let mut done = Vec::with_capacity(batch.len());
         let mut waiting = batch.into_iter();
         while let Some(mut work) = waiting.next() {
             match attempt(&mut tx, &mut work) {
                 Ok(()) => done.push(work),
-                Err(e) if e.kind() == ErrorKind::Full => {
+                Err(e) if e.kind() == ErrorKind::Full || !savepoints => {
                     done.push(work);
                     done.extend(waiting);
                     self.roll_back();
-                    return Err(done);
+                    return Err(Undone { batch: done, full: e.kind() == ErrorKind::Full });
                 }
                 Err(e) => {
                     work.answer(Err(e));
@@ -281,7 +297,7 @@ impl Thread {
         if let Err(e) = committed {
             self.roll_back();
             if e.kind() == ErrorKind::Full {
-                return Err(done);
+                return Err(Undone { batch: done, full: true });
             }
             answer_all(done, &e);
             return Ok(false);
@@ -320,7 +336,7 @@ impl Thread {
     }
 }
 
-/// Does one piece of work inside a savepoint.
+/// Does one piece of work, so that it can be undone alone if the transaction makes savepoints.
 fn attempt(tx: &mut Tx<'_>, work: &mut Box<dyn Work>) -> Result<(), Error> {
     let mut panicked = false;
     let done = tx.undone_where_it_fails(|tx| {

@@ -44,7 +44,6 @@ DECLARE
     v_place    integer;
     v_kinds    text[];
     v_counts   bigint[];
-    v_row      record;
     v_promoted boolean;
 BEGIN
     PERFORM pg_advisory_xact_lock(p_lock);
@@ -140,7 +139,8 @@ BEGIN
             END IF;
             v_first := coalesce(v_first, nextval('longshore.claim_number'));
             v_got := 0;
-            FOR v_row IN
+            FOR id, token_number, token_bits, queue, kind, key, payload, attempt, max_attempts, crashes, timeout_ms, outages, outage_for,
+                waited IN
             WITH picked AS MATERIALIZED (
                 SELECT best.place, nextval('longshore.claim_number') AS number
                 FROM (SELECT j.* FROM unnest(v_kinds, v_counts) AS k (kind, n) CROSS JOIN LATERAL (
@@ -175,16 +175,14 @@ BEGIN
                                        array_agg(2::smallint), array_agg(g.n)) AS done
                 FROM (SELECT queue, kind, key, count(*) AS n FROM taken GROUP BY queue, kind, key) g
             )
-            SELECT t.* FROM taken t CROSS JOIN counted c -- which is one row
+            SELECT t.id, t.token_number, t.token_bits, t.queue, t.kind, t.key, coalesce(t.payload, longshore.large_payload(t.id)), t.attempt,
+                   t.granted_attempts, t.crashes, t.granted_timeout_ms, t.outages, coalesce(v_now - t.outage_since, 0), v_now - t.run_at
+            FROM taken t CROSS JOIN counted c -- which is one row
             LOOP
-                id := v_row.id; token_number := v_row.token_number; token_bits := v_row.token_bits; queue := v_row.queue;
-                kind := v_row.kind; key := v_row.key; payload := coalesce(v_row.payload, longshore.large_payload(v_row.id)); attempt := v_row.attempt;
-                max_attempts := v_row.granted_attempts; crashes := v_row.crashes; timeout_ms := v_row.granted_timeout_ms;
-                outages := v_row.outages; outage_for := coalesce(v_now - v_row.outage_since, 0); waited := v_now - v_row.run_at;
                 RETURN NEXT;
                 v_got := v_got + 1;
                 IF v_left <> '{}' THEN
-                    v_place := array_position(p_kinds, v_row.kind);
+                    v_place := array_position(p_kinds, kind);
                     v_left[v_place] := v_left[v_place] - 1;
                 END IF;
             END LOOP;

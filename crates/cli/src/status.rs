@@ -27,10 +27,11 @@ impl Status {
             println!("{}", serde_json::to_string(&job).map_err(Exit::failed)?);
         } else {
             print(&job);
-            if job.state == State::Ready
-                && let Some(why) = target.workers().await?.nobody_for(&job)
-            {
-                println!("{:>12}  {why}", "waits");
+            if job.state == State::Ready {
+                match target.workers().await {
+                    Ok(workers) => workers.nobody_for(&job).into_iter().for_each(|why| line("waits", &why)),
+                    Err(e) => eprintln!("note: cannot tell whether a worker takes it: {e}"),
+                }
             }
         }
         Ok(())
@@ -39,7 +40,6 @@ impl Status {
 
 /// Prints a job for a person.
 pub fn print(job: &Job) {
-    let line = |name: &str, value: &str| println!("{name:>12}  {value}");
     line("job", &job.id.to_string());
     line("kind", &job.kind);
     line("queue", &job.queue);
@@ -78,4 +78,8 @@ pub fn print(job: &Job) {
         line("failure", &format!("{} attempt {} ({}): {first}", failure.at, failure.attempt, failure.class));
         lines.for_each(|more| line("", &more.to_string()));
     }
+}
+
+fn line(name: &str, value: &str) {
+    println!("{name:>12}  {value}");
 }

@@ -38,7 +38,7 @@ pub(crate) async fn workers(store: &Postgres, after: Option<WorkerId>, limit: us
         .await?;
     let mut workers = Vec::with_capacity(rows.len());
     for row in &rows {
-        let Some(note) = WorkerNote::from_text(column(row, "note")?) else { continue };
+        let note = WorkerNote::from_text(column(row, "note")?);
         let id = WorkerId::from_bytes(column::<Uuid>(row, "id")?.into_bytes());
         let time = |name| column(row, name).map(Timestamp::from_millis);
         workers.push(WorkerSeen::new(id, time("since")?, time("seen")?, note));

@@ -9,9 +9,7 @@ local workers = redis.call('ZRANGEBYLEX', KEYS[1] .. K_REGISTRY_IDS, from, '+', 
 if not workers[1] then return workers end
 local listed = {}
 for at, note in ipairs(redis.call('HMGET', KEYS[1] .. K_REGISTRY, unpack(workers))) do
-  if note then
-    listed[#listed + 1] = workers[at]
-    listed[#listed + 1] = note
-  end
+  listed[#listed + 1] = workers[at]
+  listed[#listed + 1] = note or ''
 end
 return listed

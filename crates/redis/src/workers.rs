@@ -39,10 +39,11 @@ pub(crate) async fn workers(base: &Base, after: Option<WorkerId>, limit: usize) 
     Ok(workers)
 }
 
-/// Reads a worker; `None` where that makes no sense.
+/// Reads a worker; `None` where its id makes no sense.
 fn read_worker(id: &[u8], note: &[u8]) -> Option<WorkerSeen> {
     let mut from = Reader(note);
-    let (since, seen) = (Timestamp::from_millis(from.i64()?), Timestamp::from_millis(from.i64()?));
-    let note = WorkerNote::from_text(std::str::from_utf8(from.0).ok()?)?;
+    let mut time = || Timestamp::from_millis(from.i64().unwrap_or(0));
+    let (since, seen) = (time(), time());
+    let note = WorkerNote::from_text(&String::from_utf8_lossy(from.0));
     Some(WorkerSeen::new(WorkerId::from_bytes(id.try_into().ok()?), since, seen, note))
 }

@@ -241,24 +241,21 @@ pub(crate) fn read_rules(row: &Row<'_>, column: usize) -> rusqlite::Result<Rules
     Ok(Rules::from_text(version, &String::from_utf8_lossy(text)))
 }
 
-/// Returns a page of the registry of workers; those whose notes make no sense are left out.
+/// Returns a page of the registry of workers.
 pub(crate) fn workers(
     connection: &Connection,
     after: Option<WorkerId>,
     limit: usize,
 ) -> rusqlite::Result<Vec<WorkerSeen>> {
     let mut statement =
-        connection.prepare_cached("SELECT id, since, seen, note FROM worker_note WHERE id > ?1 ORDER BY id")?;
-    let mut rows = statement.query([after.map_or_else(Vec::new, |id| blob(id).to_vec())])?;
-    let mut workers = Vec::new();
-    while workers.len() < limit
-        && let Some(row) = rows.next()?
-    {
-        let Some(note) = text(row, "note")?.and_then(|text| WorkerNote::from_text(&text)) else { continue };
+        connection.prepare_cached("SELECT id, since, seen, note FROM worker_note WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+    let after = after.map_or_else(Vec::new, |id| blob(id).to_vec());
+    let workers = statement.query_map(params![after, limit as i64], |row| {
         let time = |column| row.get(column).map(Timestamp::from_millis);
-        workers.push(WorkerSeen::new(WorkerId::from_bytes(row.get(0)?), time(1)?, time(2)?, note));
-    }
-    Ok(workers)
+        let note = WorkerNote::from_text(&text(row, "note")?.unwrap_or_default());
+        Ok(WorkerSeen::new(WorkerId::from_bytes(row.get(0)?), time(1)?, time(2)?, note))
+    })?;
+    workers.collect()
 }
 
 /// Skips through the index of ready jobs, one seek a kind and priority in use.

@@ -59,7 +59,7 @@ pub use health::Health;
 pub use job::{FailedAttempt, Job, ResultInfo};
 pub use links::Links;
 pub use new_job::NewJob;
-pub use page::{Jobs, JobsQuery};
+pub use page::{Jobs, JobsQuery, PAGE_LIMIT};
 pub use pause::{NewPause, Pause};
 pub use problem::{CODES, Code, Problem};
 pub use pushed::{Pushed, existing};

@@ -58,10 +58,19 @@ pub struct JobsQuery {
     pub limit: Option<String>,
 }
 
-impl JobsQuery {
-    /// Jobs on a page whose size nobody named.
-    pub const LIMIT: usize = 50;
+/// Entries of a page whose size nobody named.
+pub const PAGE_LIMIT: usize = 50;
 
+/// Reads how many entries a page is to have.
+pub(crate) fn page_limit(text: &Option<String>) -> Result<usize, WrongField> {
+    let limit = parsed("limit", text)?.unwrap_or(PAGE_LIMIT);
+    if (1..=limits::PAGE).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(WrongField::new("limit", format!("{limit} is not within 1 and {}", limits::PAGE)))
+}
+
+impl JobsQuery {
     /// Writes a filter and a page as a query.
     pub fn of(filter: &Filter, page: Page) -> Self {
         // Without `..`: a new field must get into the query.
@@ -91,11 +100,7 @@ impl JobsQuery {
             tag: parsed("tag", tag)?,
             key: parsed("key", key)?,
         };
-        let limit = parsed("limit", limit)?.unwrap_or(JobsQuery::LIMIT);
-        if !(1..=limits::PAGE).contains(&limit) {
-            return Err(WrongField::new("limit", format!("{limit} is not within 1 and {}", limits::PAGE)));
-        }
-        Ok((filter, Page::new(parsed("after", after)?, limit)))
+        Ok((filter, Page::new(parsed("after", after)?, page_limit(limit)?)))
     }
 }
 
@@ -123,7 +128,7 @@ fn text(value: Option<&impl Display>) -> Option<String> {
     value.map(ToString::to_string)
 }
 
-fn parsed<T: FromStr<Err: Display>>(name: &str, text: &Option<String>) -> Result<Option<T>, WrongField> {
+pub(crate) fn parsed<T: FromStr<Err: Display>>(name: &str, text: &Option<String>) -> Result<Option<T>, WrongField> {
     text.as_deref().map(str::parse).transpose().map_err(WrongField::of(name))
 }
 
@@ -155,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_wrong_parameter_is_named_and_a_missing_limit_is_the_default() {
-        assert_eq!(JobsQuery::default().parse().unwrap().1.limit, JobsQuery::LIMIT);
+        assert_eq!(JobsQuery::default().parse().unwrap().1.limit, PAGE_LIMIT);
         for limit in ["0", "201", "many", "-1"] {
             let query = JobsQuery { limit: Some(limit.into()), ..JobsQuery::default() };
             assert_eq!(query.parse().unwrap_err().field, "limit");

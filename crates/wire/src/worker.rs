@@ -1,9 +1,10 @@
 //! The workers that are alive, and how to ask for them.
 
-use longshore_core::{JobId, Kind, QueueName, Timestamp, WorkerId, WorkerNote, WorkerSeen, limits};
+use longshore_core::{JobId, Kind, QueueName, Timestamp, WorkerId, WorkerNote, WorkerSeen};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::page::{page_limit, parsed};
 use crate::{Job, WrongField, schema, text};
 
 /// What `GET /v1/workers` answers: a page of the workers that were seen in the last hour, in the order of their ids.
@@ -127,10 +128,6 @@ impl WorkersQuery {
     /// Names the first parameter that is wrong.
     pub fn parse(&self) -> Result<(Option<WorkerId>, usize), WrongField> {
         let WorkersQuery { after, limit } = self;
-        let after = after.as_deref().map(str::parse::<WorkerId>).transpose().map_err(WrongField::of("after"))?;
-        let limit = limit.as_deref().map_or(Ok(50), str::parse::<usize>);
-        let limit = limit.ok().filter(|limit| (1..=limits::PAGE).contains(limit));
-        let limit = limit.ok_or_else(|| WrongField::new("limit", format!("is not within 1 and {}", limits::PAGE)))?;
-        Ok((after, limit))
+        Ok((parsed("after", after)?, page_limit(limit)?))
     }
 }

@@ -30,7 +30,7 @@ pub trait Workers: Send + Sync + 'static {
 ///
 /// let mut note = WorkerNote::of_this_process();
 /// note.slots = 10;
-/// assert_eq!(WorkerNote::from_text(&note.to_text()), Some(note));
+/// assert_eq!(WorkerNote::from_text(&note.to_text()), note);
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -127,21 +127,24 @@ impl WorkerNote {
         serde_json::to_string(&text).expect("strings and numbers are always JSON")
     }
 
-    /// Takes back what a store has kept; `None` where it makes no sense, and the worker is to be left out.
-    pub fn from_text(text: &str) -> Option<Self> {
-        let Text { host, pid, version, queues, kinds, slots, jobs, running, stuck, quiet } =
-            serde_json::from_str(text).ok()?;
-        Some(WorkerNote {
+    /// Takes back what a store has kept. What makes no sense is left out; a note that is no note at all is empty, so that people still see the worker.
+    pub fn from_text(text: &str) -> Self {
+        let Ok(Text { host, pid, version, queues, kinds, slots, jobs, running, stuck, quiet }) =
+            serde_json::from_str(text)
+        else {
+            return WorkerNote::default();
+        };
+        WorkerNote {
             host,
             pid,
             version,
-            queues: queues.iter().map(|name| name.parse().ok()).collect::<Option<_>>()?,
-            kinds: kinds.iter().map(|kind| kind.parse().ok()).collect::<Option<_>>()?,
+            queues: queues.iter().filter_map(|name| name.parse().ok()).collect(),
+            kinds: kinds.iter().filter_map(|kind| kind.parse().ok()).collect(),
             slots,
-            jobs: jobs.iter().map(|id| id.parse().ok()).collect::<Option<_>>()?,
+            jobs: jobs.iter().filter_map(|id| id.parse().ok()).collect(),
             running,
             stuck,
             quiet,
-        })
+        }
     }
 }

@@ -1,22 +1,8 @@
 //! The scripts' `step` says the same as Rust's, for every event in every state at every edge of the numbers.
 
-use std::time::Duration;
-
-use longshore_core::state::{Event, Facts, step};
-use longshore_core::{Death, Outcome, Reason, Settings, State, limits};
+use longshore_core::state::{Event, Facts, every_other_event, every_outcome, step};
+use longshore_core::{Settings, State, limits};
 use longshore_redis::{Redis, testing};
-
-fn outcomes() -> Vec<Outcome> {
-    let message = String::new();
-    let mut outcomes = vec![Outcome::Succeed { result: None }, Outcome::Release, Outcome::Cancel];
-    for delay in [Duration::ZERO, Duration::from_millis(1), Duration::from_secs(3_600), limits::AHEAD] {
-        outcomes.push(Outcome::Retry { delay, message: message.clone() });
-        outcomes.push(Outcome::Outage { delay, message: message.clone() });
-        outcomes.push(Outcome::Snooze { delay });
-    }
-    outcomes.extend(Reason::ALL.map(|reason| Outcome::Bury { reason, message: message.clone() }));
-    outcomes
-}
 
 fn all_facts() -> Vec<Facts> {
     let mut all = Vec::new();
@@ -38,11 +24,8 @@ fn all_facts() -> Vec<Facts> {
 async fn scripts_move_jobs_as_the_one_function_that_knows_every_move() {
     let url = format!("{}?prefix=step", longshore_testbed::Redis::shared().url());
     let store = Redis::open(&url, Settings::default()).await.unwrap();
-    let outcomes = outcomes();
-    let mut events: Vec<Event<'_>> = outcomes.iter().map(Event::Settle).collect();
-    events.extend([Event::Due, Event::Claim, Event::Cancel, Event::Retry]);
-    events.extend([Death::Interrupted, Death::Crashed].map(Event::Lose));
-    events.extend(Reason::ALL.map(Event::Bury));
+    let outcomes = every_outcome();
+    let events: Vec<Event<'_>> = outcomes.iter().map(Event::Settle).chain(every_other_event()).collect();
     let mut cases = Vec::new();
     for facts in all_facts() {
         cases.extend(events.iter().map(|event| (facts, event.clone())));

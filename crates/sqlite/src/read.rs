@@ -247,8 +247,8 @@ pub(crate) fn workers(
     after: Option<WorkerId>,
     limit: usize,
 ) -> rusqlite::Result<Vec<WorkerSeen>> {
-    let mut statement =
-        connection.prepare_cached("SELECT id, since, seen, note FROM worker_note WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+    let mut statement = connection
+        .prepare_cached("SELECT id, since, seen, note FROM worker_note WHERE id > ?1 ORDER BY id LIMIT ?2")?;
     let after = after.map_or_else(Vec::new, |id| blob(id).to_vec());
     let workers = statement.query_map(params![after, limit as i64], |row| {
         let time = |column| row.get(column).map(Timestamp::from_millis);

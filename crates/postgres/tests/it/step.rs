@@ -2,41 +2,41 @@
 
 use std::time::Duration;
 
-use longshore_core::state::{Event, Facts, step};
+use longshore_core::state::{Event, Facts, every_other_event, every_outcome, step};
 use longshore_core::{Death, Outcome, Reason, State};
 use longshore_postgres::tokio_postgres::types::Type;
 
 use crate::common::{Schema, connect};
 
-const SECOND: Duration = Duration::from_secs(1);
+/// An event, with its number, its delay and its reason as the schema takes them.
+type Case<'a> = (Event<'a>, i16, Option<i64>, Option<&'static str>);
 
-/// Every event, with its number, its delay and its reason as the schema takes them.
-fn events() -> Vec<(Event<'static>, i16, Option<i64>, Option<&'static str>)> {
-    let outcome = |outcome: Outcome| Event::Settle(Box::leak(Box::new(outcome)));
-    let retry = |delay| outcome(Outcome::Retry { delay, message: String::new() });
-    let outage = |delay| outcome(Outcome::Outage { delay, message: String::new() });
-    let snooze = |delay| outcome(Outcome::Snooze { delay });
-    let bury = outcome(Outcome::Bury { reason: Reason::Fatal, message: String::new() });
-    vec![
-        (outcome(Outcome::Succeed { result: None }), 0, None, None),
-        (retry(Duration::ZERO), 1, Some(0), None),
-        (retry(SECOND), 1, Some(1_000), None),
-        (snooze(Duration::ZERO), 2, Some(0), None),
-        (snooze(SECOND), 2, Some(1_000), None),
-        (outcome(Outcome::Release), 3, None, None),
-        (bury, 4, None, Some("fatal")),
-        (outcome(Outcome::Cancel), 5, None, None),
-        (outage(Duration::ZERO), 13, Some(0), None),
-        (outage(SECOND), 13, Some(1_000), None),
-        (Event::Lose(Death::Interrupted), 6, None, None),
-        (Event::Lose(Death::Crashed), 7, None, None),
-        (Event::Due, 8, None, None),
-        (Event::Claim, 9, None, None),
-        (Event::Cancel, 10, None, None),
-        (Event::Retry, 11, None, None),
-        (Event::Bury(Reason::Expired), 12, None, Some("expired")),
-        (Event::Bury(Reason::Corrupt), 12, None, Some("corrupt")),
-    ]
+fn settled(outcome: &Outcome) -> Case<'_> {
+    let ms = |delay: &Duration| Some(delay.as_millis() as i64);
+    let (number, delay, why) = match outcome {
+        Outcome::Succeed { .. } => (0, None, None),
+        Outcome::Retry { delay, .. } => (1, ms(delay), None),
+        Outcome::Snooze { delay } => (2, ms(delay), None),
+        Outcome::Release => (3, None, None),
+        Outcome::Bury { reason, .. } => (4, None, Some(reason.as_str())),
+        Outcome::Cancel => (5, None, None),
+        Outcome::Outage { delay, .. } => (13, ms(delay), None),
+    };
+    (Event::Settle(outcome), number, delay, why)
+}
+
+fn other(event: Event<'_>) -> Case<'_> {
+    let (number, why) = match event {
+        Event::Settle(_) => unreachable!("it is no other event"),
+        Event::Lose(Death::Interrupted) => (6, None),
+        Event::Lose(Death::Crashed) => (7, None),
+        Event::Due => (8, None),
+        Event::Claim => (9, None),
+        Event::Cancel => (10, None),
+        Event::Retry => (11, None),
+        Event::Bury(reason) => (12, Some(reason.as_str())),
+    };
+    (event, number, None, why)
 }
 
 fn every_facts() -> Vec<Facts> {
@@ -67,7 +67,8 @@ async fn every_event_takes_every_job_where_core_says() {
          CROSS JOIN LATERAL longshore.step(f.state, f.attempt, f.crashes, f.interruptions, f.outages, f.cancel_asked, $7, $8, $9) s",
     );
     let small = |value: fn(&Facts) -> u16| facts.iter().map(|facts| value(facts) as i16).collect::<Vec<_>>();
-    for (event, number, delay, why) in events() {
+    let outcomes = every_outcome();
+    for (event, number, delay, why) in outcomes.iter().map(settled).chain(every_other_event().into_iter().map(other)) {
         let params: [(&(dyn longshore_postgres::tokio_postgres::types::ToSql + Sync), Type); 9] = [
             (&small(|facts| facts.state as u16), Type::INT2_ARRAY),
             (&small(|facts| facts.attempt), Type::INT2_ARRAY),

@@ -42,10 +42,10 @@ pub struct Enqueue {
     /// A foreign id by which it can be looked up
     #[arg(long)]
     alias: Option<String>,
-    /// Attempts before it is dead [default: 20]
+    /// Attempts before it is dead; its kind may grant fewer [default: what its kind grants, or 20]
     #[arg(long, value_name = "N")]
     max_attempts: Option<u16>,
-    /// How long one attempt may take [default: 30m]
+    /// How long one attempt may take; its kind may grant less [default: what its kind grants, or 30m]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
     /// Do not start it, nor try it again, after this time

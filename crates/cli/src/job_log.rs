@@ -15,6 +15,7 @@ use crate::target::On;
 #[command(after_help = "Examples:
   longshore log 0199c0de-3f5a-8c1d-9b1e-5b1f0a7c2d3e
   longshore log my-own-id --attempt 2
+  longshore log my-own-id --claim 5117
   longshore log my-own-id --server http://127.0.0.1:8470")]
 pub struct Log {
     /// The job's id, or its alias
@@ -22,6 +23,9 @@ pub struct Log {
     /// The attempt that failed, as `longshore status` counts them [default: the newest that has a log]
     #[arg(long, value_name = "N")]
     attempt: Option<u16>,
+    /// The claim whose log it is, as `longshore status` shows it: outages and crashes cost no attempt, so that several may have one number
+    #[arg(long, value_name = "N", conflicts_with = "attempt")]
+    claim: Option<u64>,
     #[command(flatten)]
     on: On,
 }
@@ -30,7 +34,7 @@ impl Log {
     pub async fn run(self) -> Result<(), Exit> {
         let target = self.on.open().await?;
         let claim = match self.attempt {
-            None => None,
+            None => self.claim,
             Some(attempt) => {
                 let job = target.job(&self.id).await?;
                 let failure = job.failures.iter().rev().find(|failure| failure.attempt == attempt);

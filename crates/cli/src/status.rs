@@ -75,7 +75,8 @@ pub fn print(job: &Job) {
     for failure in &job.failures {
         let mut lines = failure.message.lines().map(str::escape_debug);
         let first = lines.next().unwrap_or_else(|| "".escape_debug());
-        line("failure", &format!("{} attempt {} ({}): {first}", failure.at, failure.attempt, failure.class));
+        let claim = failure.claim.map_or(String::new(), |claim| format!(", claim {claim}"));
+        line("failure", &format!("{} attempt {}{claim} ({}): {first}", failure.at, failure.attempt, failure.class));
         lines.for_each(|more| line("", &more.to_string()));
     }
 }

@@ -242,11 +242,13 @@ pub(crate) async fn what_a_store_moved_by_itself_is_told(bench: Bench) {
     let [rescued] = bench.upkeep().await.rescued.try_into().expect("one lease ended");
     assert_eq!((rescued.id, rescued.state, rescued.reason), (claimed.id, State::Ready, None));
     assert_eq!((rescued.worker, rescued.attempt, rescued.crashes), (Some(bench.worker.id()), 0, 1));
+    assert_eq!(rescued.death, Some(Death::Crashed));
 
     let again = bench.take_one().await;
     let released = bench.release(Death::Interrupted).await;
     let [released] = released.try_into().expect("one job was held");
     assert_eq!((released.id, released.state, released.crashes), (again.id, State::Ready, 1));
+    assert_eq!(released.death, Some(Death::Interrupted), "the crash before is not this one");
     assert_eq!(bench.release(Death::Interrupted).await, []);
 
     let missed = bench.push(NewJob { priority: 9, deadline: Some(longshore_core::When::In(secs(5))), ..job() }).await;

@@ -184,7 +184,7 @@ impl Backend {
         let (n, began) = (settlements.len(), Instant::now());
         let both = self.unnoted(|store| async move { Ok(store.settle_and_claim(settlements, claim).await) }).await;
         let (settled, claimed) = both.unwrap_or_else(|e| (fail_all(n, &e), Err(e)));
-        let settled = self.note_each(settled, "settle jobs", began.elapsed());
+        let settled = self.note_each(n, settled, "settle jobs", began.elapsed());
         self.note(&claimed, began.elapsed());
         let claimed = claimed.inspect(|claims| self.tell_buried(&claims.buried));
         (settled, claimed.map_err(|e| e.context("claim jobs")))
@@ -468,11 +468,15 @@ impl Backend {
             async move { Ok(call.await) }
         });
         let answers = answers.await.unwrap_or_else(|e| fail_all(n, &e));
-        self.note_each(answers, tried, began.elapsed())
+        self.note_each(n, answers, tried, began.elapsed())
     }
 
-    /// As [`Backend::note`], for the answers of one call; says of each that failed what was tried.
-    fn note_each<T>(&self, answers: Answers<T>, tried: &str, took: Duration) -> Answers<T> {
+    /// As [`Backend::note`], for the answers of one call about `n` items; says of each that failed what was tried.
+    fn note_each<T>(&self, n: usize, mut answers: Answers<T>, tried: &str, took: Duration) -> Answers<T> {
+        if answers.len() != n {
+            let text = format!("the store gave {} answers to a call about {n} items: a bug", answers.len());
+            answers = fail_all(n, &Error::new(ErrorKind::Unavailable, text).perhaps_done());
+        }
         self.note_all(answers.iter(), took);
         answers.into_iter().map(|answer| answer.map_err(|e| e.context(tried))).collect()
     }

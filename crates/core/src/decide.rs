@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::handler::{self, Then};
+use crate::name::cut;
 use crate::{Claimed, JobPolicy, Outcome, Reason, Retry, Stored, limits};
 
 /// How an attempt ended.
@@ -31,7 +32,7 @@ pub enum AttemptEnd {
 /// Returns what to write for an attempt that has ended. Stores write it and do not second-guess it.
 ///
 /// A failure is retried after the policy's backoff until the job's attempts are used up. An outage, a snooze and an interruption cost no attempt; after 24 hours of
-/// nothing but outages the job is dead. Pure: `jitter`, from 0 to 1, is the random part of the backoff.
+/// nothing but outages the job is dead. Messages are cut at 4 KiB. Pure: `jitter`, from 0 to 1, is the random part of the backoff.
 ///
 /// # Examples
 ///
@@ -45,7 +46,9 @@ pub enum AttemptEnd {
 /// }
 /// ```
 pub fn decide(job: &Claimed, policy: &JobPolicy, end: AttemptEnd, jitter: f64) -> Outcome {
+    let kept = |message: String| cut(&message, limits::FAILURE_BYTES).to_owned();
     let failed = |delay: Option<Duration>, message: String| {
+        let message = kept(message);
         if job.attempt >= job.max_attempts {
             return Outcome::Bury { reason: Reason::Exhausted, message };
         }
@@ -57,8 +60,8 @@ pub fn decide(job: &Claimed, policy: &JobPolicy, end: AttemptEnd, jitter: f64) -
         AttemptEnd::Failed(handler::Error { then, message }) => match then {
             Then::Retry => failed(None, message),
             Then::RetryIn(delay) => failed(Some(delay), message),
-            Then::Outage(delay) => outage(job, delay, message, jitter),
-            Then::Bury => Outcome::Bury { reason: Reason::Fatal, message },
+            Then::Outage(delay) => outage(job, delay, kept(message), jitter),
+            Then::Bury => Outcome::Bury { reason: Reason::Fatal, message: kept(message) },
             Then::Snooze(delay) => Outcome::Snooze { delay: delay.min(limits::AHEAD) },
             Then::Cancel => Outcome::Cancel,
         },

@@ -288,6 +288,7 @@ impl Row {
             crashes: job.crashes,
             state: job.state,
             reason: job.reason,
+            death: None,
         }
     }
 
@@ -602,7 +603,7 @@ impl Memory {
         let message = gone.to_string();
         let failed = (gone.death == Death::Crashed).then_some((FailureClass::Crash, message.as_str()));
         self.apply(tables, seq, next, failed);
-        tables.rows[&seq].moved()
+        Moved { death: Some(gone.death), ..tables.rows[&seq].moved() }
     }
 }
 

@@ -7,16 +7,20 @@ use std::sync::Arc;
 use crate::Output;
 use crate::handler::{self, Ctx};
 
-/// The rest of an attempt: the next middleware, and in the end the handler.
-pub struct Next(pub(crate) Attempted);
+/// The rest of an attempt: the next middleware, and in the end the handler. Nothing of it has begun.
+pub struct Next(Box<dyn FnOnce() -> Attempted + Send>);
 
 /// What an attempt returns once it has run.
 pub(crate) type Attempted = Pin<Box<dyn Future<Output = handler::Result<Output>> + Send>>;
 
 impl Next {
+    pub(crate) fn new(begin: impl FnOnce() -> Attempted + Send + 'static) -> Self {
+        Next(Box::new(begin))
+    }
+
     /// Runs it. One that is dropped instead never runs, and the middleware's own answer counts.
     pub async fn run(self) -> handler::Result<Output> {
-        self.0.await
+        (self.0)().await
     }
 }
 
@@ -40,7 +44,8 @@ impl Middleware {
     }
 
     pub(crate) fn around(&self, ctx: Ctx, next: Next) -> Next {
-        Next(self.0(ctx, next))
+        let around = Arc::clone(&self.0);
+        Next::new(move || around(ctx, next))
     }
 }
 

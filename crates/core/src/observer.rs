@@ -1,10 +1,11 @@
 //! Observers: what happens to jobs in this process, told as it happens. Logs, metrics and hooks hang here.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::{Claimed, Error, FailureClass, Kind, Moved, Outcome, Pushed, QueueName, State, WorkerId};
+use crate::{Claimed, Death, Error, FailureClass, Kind, Moved, Outcome, Pushed, QueueName, State, WorkerId};
 
 /// Something that happened, in this process, to a job or to the way to the store.
 #[derive(Clone, Copy, Debug)]
@@ -106,12 +107,12 @@ impl Failed {
                     crashes: job.crashes,
                     state,
                     reason,
+                    death: None,
                 };
                 Some(Failed { job: moved, class: Some(class), message: message.to_owned() })
             }
             Event::Rescued(moved) => {
-                let crashed = moved.crashes > 0;
-                let class = crashed.then_some(FailureClass::Crash);
+                let class = (moved.death == Some(Death::Crashed)).then_some(FailureClass::Crash);
                 Some(Failed { job: moved.clone(), class, message: String::new() })
             }
             Event::Buried(moved) => Some(Failed { job: moved.clone(), class: None, message: String::new() }),
@@ -131,8 +132,12 @@ impl Observers {
 
     pub(crate) fn tell(&self, event: Event<'_>) {
         log(event);
-        for observer in self.0.read().unwrap_or_else(PoisonError::into_inner).iter() {
-            observer.observe(event);
+        // Not under the lock: an observer may add another.
+        let observers = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for observer in observers {
+            if catch_unwind(AssertUnwindSafe(|| observer.observe(event))).is_err() {
+                tracing::error!("an observer or a hook panicked; what it was told of is not affected");
+            }
         }
     }
 }
@@ -157,7 +162,7 @@ fn log(event: Event<'_>) {
             let Claimed { id, kind, queue, attempt, .. } = job;
             tracing::warn!(job = %id, %kind, %queue, attempt, %worker, "job lost: its claim was taken from this worker");
         }
-        Event::Rescued(Moved { id, kind, queue, attempt, crashes, worker, state, reason }) => {
+        Event::Rescued(Moved { id, kind, queue, attempt, crashes, worker, state, reason, .. }) => {
             let held_by = worker.map(tracing::field::display);
             match reason {
                 Some(reason) => {
@@ -168,9 +173,9 @@ fn log(event: Event<'_>) {
                 }
             }
         }
-        Event::Buried(Moved { id, kind, queue, attempt, reason, .. }) => {
-            let reason = reason.map(tracing::field::display);
-            tracing::error!(job = %id, %kind, %queue, attempt, reason, "job is dead");
+        Event::Buried(Moved { id, kind, queue, attempt, worker, reason, .. }) => {
+            let (worker, reason) = (worker.map(tracing::field::display), reason.map(tracing::field::display));
+            tracing::error!(job = %id, %kind, %queue, attempt, worker, reason, "job is dead");
         }
         Event::Stuck { worker, slots } => {
             tracing::error!(%worker, slots, "worker is stuck: every slot is held by a handler that does not return");
@@ -192,7 +197,7 @@ fn log_finished(job: &Claimed, worker: WorkerId, outcome: &Outcome, ran: Duratio
         Outcome::Succeed { .. } => say!(debug, "job succeeded"),
         Outcome::Retry { delay, message } => say!(warn, error = %message, retry_in = ?delay, "attempt failed"),
         Outcome::Outage { delay, message } => {
-            say!(warn, error = %message, retry_in = ?delay, "attempt met an outage, and costs the job nothing");
+            say!(warn, error = %message, retry_in = ?delay, "attempt failed: outage; it costs no attempt");
         }
         Outcome::Bury { reason, message } => say!(error, error = %message, %reason, "job is dead"),
         Outcome::Snooze { delay } => say!(debug, ?delay, "job snoozed"),

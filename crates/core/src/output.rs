@@ -86,8 +86,9 @@ impl Answer for Output {
 }
 
 /// Where a finished job's result is.
+///
+/// Exhaustive on purpose: the compiler names every store that misses a new one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Stored {
     /// In the job's row.
     Inline(Output),

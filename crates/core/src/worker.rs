@@ -192,8 +192,8 @@ impl Worker {
     /// Runs at most this many jobs at a time. Defaults to 10.
     ///
     /// A job leaves its slot when it has finished; its outcome is held, and its lease renewed, until the store has taken it. Jobs that were
-    /// claimed and are not settled yet are never more than twice the slots, and none are claimed once a settle has failed, until one
-    /// succeeds.
+    /// claimed and are not settled yet are never more than twice the slots; once a settle has failed, and until one succeeds, a job that waits to be
+    /// settled takes a slot like one that runs.
     pub fn concurrency(mut self, slots: usize) -> Self {
         self.concurrency = slots;
         self
@@ -275,9 +275,10 @@ impl Worker {
     }
 
     /// Ends the worker when every slot was held for this long by handlers that do not return although their attempts are over. Defaults to 30 seconds. It
-    /// says so, and is taken out of the registry, after a third of that.
+    /// says so, and is taken out of the registry, after a third of that. At least 100 milliseconds. Outcomes that the store has not taken by then are tried
+    /// for 10 more seconds.
     pub fn stuck_after(mut self, stuck: Duration) -> Self {
-        self.stuck = stuck;
+        self.stuck = stuck.max(Duration::from_millis(100));
         self
     }
 

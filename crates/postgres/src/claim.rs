@@ -277,6 +277,7 @@ impl Ask {
             crashes: small(9),
             state: State::Dead,
             reason: Some(Reason::Corrupt),
+            death: None,
         })
     }
 

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use longshore_core::{
-    ArtifactName, Cursor, Error, ErrorKind, Failure, FailureClass, Filter, JobId, Kind, Label, Listed, Moved, Output,
-    Page, Payload, QueueName, QueueStats, Snapshot, State, Status, Stored, Timestamp, WorkerId, limits,
+    ArtifactName, Cursor, Death, Error, ErrorKind, Failure, FailureClass, Filter, JobId, Kind, Label, Listed, Moved,
+    Output, Page, Payload, QueueName, QueueStats, Snapshot, State, Status, Stored, Timestamp, WorkerId, limits,
 };
 use serde_json::Value;
 use tokio_postgres::Row;
@@ -109,6 +109,11 @@ pub(crate) fn moved(jobs: Option<Value>) -> Vec<Moved> {
     jobs.iter().filter_map(moved_one).collect()
 }
 
+/// As [`moved`], for jobs that were taken from workers that are gone.
+pub(crate) fn taken(jobs: Option<Value>, death: Death) -> Vec<Moved> {
+    moved(jobs).into_iter().map(|moved| Moved { death: Some(death), ..moved }).collect()
+}
+
 fn moved_one(job: &Value) -> Option<Moved> {
     let id = |name: &str| job[name].as_str().and_then(|id| id.parse::<Uuid>().ok());
     let count = |name: &str| u16::try_from(job[name].as_i64().unwrap_or_default().max(0)).ok();
@@ -121,6 +126,7 @@ fn moved_one(job: &Value) -> Option<Moved> {
         crashes: count("crashes")?,
         state: state(i16::try_from(job["state"].as_i64()?).ok()?),
         reason: job["reason"].as_str().and_then(|reason| reason.parse().ok()),
+        death: None,
     })
 }
 

@@ -14,7 +14,7 @@ use crate::Postgres;
 use crate::claim::{Ask, lock};
 use crate::pool::{Param, Statement};
 use crate::push::{bounded, column, uuid};
-use crate::read::moved;
+use crate::read;
 
 const RENEW: &str = "SELECT place, cancel_asked FROM longshore.renew($1, $2, $3, $4, $5, $6)";
 const SETTLE: &str = "SELECT longshore.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
@@ -151,7 +151,7 @@ impl<'a> Batch<'a> {
             numbers: of(|settlement| settlement.token.number as i64),
             bits: of(|settlement| settlement.token.bits as i64),
             outcomes: items.iter().map(|(_, settlement)| number(&settlement.outcome)).collect(),
-            delays: column(&items, |(_, settlement)| delay(&settlement.outcome)),
+            delays: column(&items, |(_, settlement)| settlement.outcome.delay().map(|delay| bounded(millis(delay)))),
             messages: column(&items, |(_, settlement)| message(&settlement.outcome)),
             whys: column(&items, |(_, settlement)| why(&settlement.outcome)),
             progresses: column(&items, |(_, settlement)| settlement.progress.as_ref().and_then(json)),
@@ -240,7 +240,7 @@ pub(crate) async fn release(store: &Postgres, worker: WorkerSecret, gone: Gone) 
         let error: Option<&str> = crate::read::column(&row, "error")?;
         tracing::warn!(jobs = failed, error, "cannot take some jobs from a worker that is gone; their leases will end");
     }
-    let taken = moved(taken);
+    let taken = read::taken(taken, gone.death);
     store.publisher.tell(notices_of(&taken));
     Ok(taken)
 }
@@ -303,15 +303,6 @@ pub(crate) fn number(outcome: &Outcome) -> i16 {
     }
 }
 
-fn delay(outcome: &Outcome) -> Option<i64> {
-    match outcome {
-        Outcome::Retry { delay, .. } | Outcome::Outage { delay, .. } | Outcome::Snooze { delay } => {
-            Some(bounded(millis(*delay)))
-        }
-        _ => None,
-    }
-}
-
 fn message(outcome: &Outcome) -> Option<String> {
     let (_, message) = outcome.failure()?;
     Some(cut(&clean(message), limits::FAILURE_BYTES).to_owned())
@@ -334,13 +325,13 @@ fn result(outcome: &Outcome) -> Option<&Stored> {
 fn inline(result: &Stored) -> Option<&[u8]> {
     match result {
         Stored::Inline(output) => Some(output.body.as_ref()),
-        _ => None,
+        Stored::Artifact { .. } => None,
     }
 }
 
 fn artifact(result: &Stored) -> Option<(i64, i64)> {
     match result {
         Stored::Artifact { name, bytes, .. } => Some((name.claim as i64, *bytes as i64)),
-        _ => None,
+        Stored::Inline(_) => None,
     }
 }

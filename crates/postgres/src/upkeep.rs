@@ -5,7 +5,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use longshore_core::{ArtifactName, Error, Gone, JobId, Kept, News, Upkeep, UpkeepFailure, limits, millis};
+use longshore_core::{ArtifactName, Death, Error, Gone, JobId, Kept, News, Upkeep, UpkeepFailure, limits, millis};
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::Postgres;
 use crate::error;
 use crate::pool::{Param, Pool};
-use crate::read::{column, moved};
+use crate::read::{column, moved, taken};
 use crate::settle::notices_of;
 
 /// A call that takes longer was held up, and whatever held it up has held up renewals, too.
@@ -117,7 +117,7 @@ impl Work<'_> {
             return Ok(None);
         };
         let done = length(&rescued);
-        self.kept.rescued = moved(Some(rescued));
+        self.kept.rescued = taken(Some(rescued), Death::Crashed);
         self.failed_rows(&row, done)
     }
 

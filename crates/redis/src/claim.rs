@@ -291,8 +291,17 @@ impl<'a> Claiming<'a> {
             }
         };
         let (queue, worker) = (queue.clone(), Some(self.claim.worker));
-        let dead =
-            Moved { id, queue, kind, worker, attempt, crashes, state: State::Dead, reason: Some(Reason::Corrupt) };
+        let dead = Moved {
+            id,
+            queue,
+            kind,
+            worker,
+            attempt,
+            crashes,
+            state: State::Dead,
+            reason: Some(Reason::Corrupt),
+            death: None,
+        };
         self.unfit.push((token, dead, why));
         Some(())
     }

@@ -173,7 +173,7 @@ impl<'a> Stream<'a> {
 
     /// Returns whether the set has jobs that do not fit.
     fn needs_records(&self) -> bool {
-        let Filter { kind, state, tag, key, .. } = self.filter;
+        let Filter { queue: _, kind, state, tag, key } = self.filter; // a set is of one queue
         let set_knows = match state {
             None => true,
             Some(State::Dead | State::Cancelled) => tag.is_none(),
@@ -208,10 +208,6 @@ impl<'a> Stream<'a> {
     fn fits(&self, record: Value) -> bool {
         let Some(bytes) = bytes(record) else { return false };
         let Some((record, _)) = Record::read(&bytes) else { return false };
-        let Filter { kind, state, tag, key, .. } = self.filter;
-        kind.as_ref().is_none_or(|kind| record.kind == *kind)
-            && state.is_none_or(|state| record.state == state)
-            && tag.as_ref().is_none_or(|tag| record.tags.contains(tag))
-            && key.as_ref().is_none_or(|key| record.key.as_ref() == Some(key))
+        self.filter.matches_parts(&self.queue, &record.kind, record.state, &record.tags, record.key.as_ref())
     }
 }

@@ -425,7 +425,7 @@ pub(crate) fn read_moved(bytes: &[u8]) -> Option<Moved> {
     let reason = Reason::from_number(*facts.0.last()?);
     let (worker, queue, kind) = (worker_of(from.array()?), from.text()?.parse().ok()?, from.text()?.parse().ok()?);
     let state = *State::ALL.get(usize::from(state))?;
-    Some(Moved { id, queue, kind, worker, attempt, crashes, state, reason })
+    Some(Moved { id, queue, kind, worker, attempt, crashes, state, reason, death: None })
 }
 
 fn worker_of(bytes: [u8; 16]) -> Option<WorkerId> {

@@ -199,7 +199,8 @@ async fn release_from(
         let call = call.arg(worker.as_bytes()).number(event).arg(cut(&failure, limits::FAILURE_BYTES));
         let mut answer = call.list().await?.into_iter();
         let more = answer.next().and_then(bytes).ok_or_else(|| error::unexpected("release"))?;
-        released.extend(moved(answer.next()).ok_or_else(|| error::unexpected("release"))?);
+        let taken = moved(answer.next()).ok_or_else(|| error::unexpected("release"))?;
+        released.extend(taken.into_iter().map(|moved| Moved { death: Some(gone.death), ..moved }));
         if more == [0] {
             return Ok(());
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use longshore_core::{Error, ErrorKind, Gone, Kept, QueueName, Upkeep, UpkeepFailure, limits, millis};
+use longshore_core::{Death, Error, ErrorKind, Gone, Kept, Moved, QueueName, Upkeep, UpkeepFailure, limits, millis};
 use redis::Value;
 
 use crate::base::{Base, bytes, list, moved, number};
@@ -197,7 +197,7 @@ fn note(answer: Vec<Value>, left: &mut Left, kept: &mut Kept) -> Option<(bool, V
     left.expire = left.expire.saturating_sub(buried.len());
     left.delete = left.delete.saturating_sub(deleted);
     left.forget = left.forget.saturating_sub(forgotten);
-    kept.rescued.extend(rescued);
+    kept.rescued.extend(rescued.into_iter().map(|moved| Moved { death: Some(Death::Crashed), ..moved }));
     kept.buried.extend(buried);
     kept.pruned += deleted;
     Some((more, doubtful))

@@ -135,7 +135,7 @@ fn find_all(tx: &Tx<'_>, settlements: &[Settlement]) -> rusqlite::Result<Vec<(us
 }
 
 fn settle_one(tx: &mut Tx<'_>, found: &Found, settlement: &Settlement) -> rusqlite::Result<()> {
-    let Settlement { token, outcome, progress, .. } = settlement;
+    let Settlement { id: _, token, outcome, progress } = settlement;
     let along = Along { failure: outcome.failure(), settled: Some(*token), progress: progress.as_ref() };
     tx.happen(found, Event::Settle(outcome), &along).map(|_| ())
 }
@@ -165,7 +165,6 @@ fn keep_result(tx: &Tx<'_>, seq: i64, result: &Stored) -> rusqlite::Result<()> {
     let (inline, artifact) = match result {
         Stored::Inline(output) => (Some(output.body.as_ref()), None),
         Stored::Artifact { name, bytes, .. } => (None, Some((name.claim as i64, *bytes as i64))),
-        other => unreachable!("a result that this store does not know: {other:?}"),
     };
     tx.connection
         .prepare_cached(

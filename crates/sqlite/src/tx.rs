@@ -263,8 +263,11 @@ impl<'a> Tx<'a> {
         failure: Option<(FailureClass, &str)>,
     ) -> rusqlite::Result<Option<Moved>> {
         let Some(found) = self.find(seq)? else { return Ok(None) };
-        let moved = self.happen(&found, event, &Along { failure, ..Along::default() })?;
-        if moved { self.tell(seq) } else { Ok(None) }
+        let death = if let Event::Lose(death) = event { Some(death) } else { None };
+        if !self.happen(&found, event, &Along { failure, ..Along::default() })? {
+            return Ok(None);
+        }
+        Ok(self.tell(seq)?.map(|moved| Moved { death, ..moved }))
     }
 
     /// Writes a move, with everything that goes along with it.
@@ -379,6 +382,7 @@ impl<'a> Tx<'a> {
                 crashes: small(row, 5)?,
                 state: state(row.get(6)?),
                 reason: text(row, 7)?.and_then(|reason| reason.parse().ok()),
+                death: None,
             }))
         });
         told.optional().map(Option::flatten)

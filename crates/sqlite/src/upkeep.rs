@@ -1,5 +1,5 @@
-//! Upkeep: each part looks by an index of its own and touches a bounded number of rows, so that none starves the others. Each works
-//! inside a savepoint, so that one that fails stops no other, and neither does a row that a part fails for.
+//! Upkeep: each part looks by an index of its own and touches a bounded number of rows, so that none starves the others. Each can be
+//! undone alone (`Tx::undone_where_it_fails`), so that one that fails stops no other, and neither does a row that a part fails for.
 
 use std::time::Duration;
 

@@ -77,11 +77,11 @@ pub struct NewJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = limits::LABEL_BYTES), extend("pattern" = schema::LABEL))]
     pub alias: Option<String>,
-    /// Attempts before it is dead. Defaults to 20.
+    /// Attempts before it is dead; its kind may grant fewer. Defaults to what its kind grants, and to 20 if that says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number::attempts")]
     #[schemars(range(min = 1, max = limits::ATTEMPTS))]
     pub max_attempts: Option<u16>,
-    /// How long one attempt may take. Defaults to 30 minutes.
+    /// How long one attempt may take; its kind may grant less. Defaults to what its kind grants, and to 30 minutes if that says nothing.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number::timeout_ms")]
     #[schemars(range(min = 1, max = schema::TIMEOUT_MS))]
     pub timeout_ms: Option<u64>,

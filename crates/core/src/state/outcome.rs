@@ -47,6 +47,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Returns how long the job is to wait, where the outcome says so.
+    pub fn delay(&self) -> Option<Duration> {
+        match self {
+            Outcome::Retry { delay, .. } | Outcome::Outage { delay, .. } | Outcome::Snooze { delay } => Some(*delay),
+            Outcome::Succeed { .. } | Outcome::Release | Outcome::Bury { .. } | Outcome::Cancel => None,
+        }
+    }
+
     /// Returns the class and the message of the failure that it records, where it records one.
     pub fn failure(&self) -> Option<(FailureClass, &str)> {
         match self {

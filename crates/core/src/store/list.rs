@@ -44,13 +44,25 @@ impl Filter {
     /// # }
     /// ```
     pub fn matches(&self, job: &Snapshot) -> bool {
+        self.matches_parts(&job.queue, &job.kind, job.state, &job.tags, job.key.as_ref())
+    }
+
+    /// As [`Filter::matches`], for a store that has not read the whole job.
+    pub fn matches_parts(
+        &self,
+        its_queue: &QueueName,
+        its_kind: &Kind,
+        its_state: State,
+        its_tags: &[Label],
+        its_key: Option<&Label>,
+    ) -> bool {
         // Without `..`: a new field of the filter must be looked at here.
         let Filter { queue, kind, state, tag, key } = self;
-        queue.as_ref().is_none_or(|queue| job.queue == *queue)
-            && kind.as_ref().is_none_or(|kind| job.kind == *kind)
-            && state.is_none_or(|state| job.state == state)
-            && tag.as_ref().is_none_or(|tag| job.tags.contains(tag))
-            && key.as_ref().is_none_or(|key| job.key.as_ref() == Some(key))
+        queue.as_ref().is_none_or(|queue| queue == its_queue)
+            && kind.as_ref().is_none_or(|kind| kind == its_kind)
+            && state.is_none_or(|state| state == its_state)
+            && tag.as_ref().is_none_or(|tag| its_tags.contains(tag))
+            && key.as_ref().is_none_or(|key| its_key == Some(key))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Jobs that a store moved by itself, for whoever tells people about it.
 
-use crate::{JobId, Kind, QueueName, Reason, State, WorkerId};
+use crate::{Death, JobId, Kind, QueueName, Reason, State, WorkerId};
 
 /// A job that was taken from its worker, or buried, and what it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,4 +21,6 @@ pub struct Moved {
     pub state: State,
     /// Why it is dead, where it is.
     pub reason: Option<Reason>,
+    /// Who died, where it was taken from its worker.
+    pub death: Option<Death>,
 }

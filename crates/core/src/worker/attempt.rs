@@ -110,7 +110,8 @@ fn start(
 ) -> JoinHandle<handler::Result<Output>> {
     let Claimed { id, kind, queue, attempt, .. } = job;
     let span = tracing::info_span!("job", job = %id, %kind, %queue, attempt, %worker);
-    let first = span.in_scope(|| Next((handler.run)(job.payload.clone(), ctx.clone(), slot)));
+    let (run, payload, its_ctx) = (Arc::clone(&handler.run), job.payload.clone(), ctx.clone());
+    let first = Next::new(move || run(payload, its_ctx, slot));
     let wrapped = middleware.iter().rev().fold(first, |next, middleware| middleware.around(ctx.clone(), next));
     tokio::spawn(wrapped.run().instrument(span))
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::handler::{self, Ctx, Latest, States};
@@ -125,6 +126,8 @@ pub(crate) struct Dispatcher {
     stuck_since: Option<Instant>,
     told_stuck: bool,
     note_at: Instant,
+    /// The newest note in the registry, on its way: the registry forgets the worker only after it.
+    noting: Option<JoinHandle<()>>,
     report: Report,
 }
 
@@ -156,6 +159,7 @@ impl Dispatcher {
             stuck_since: None,
             told_stuck: false,
             note_at: now,
+            noting: None,
             backend,
             registry,
             states,
@@ -192,9 +196,7 @@ impl Dispatcher {
             }
         };
         tracing::info!(worker = %self.worker, ?ended, settled = self.report.settled, "worker ended");
-        if let Err(e) = self.backend.forget_worker(self.worker).await {
-            tracing::debug!(worker = %self.worker, error = %e, "the registry forgets the worker by itself, later");
-        }
+        forget(self.backend, self.worker, self.noting.take()).await;
         ended
     }
 
@@ -267,7 +269,11 @@ impl Dispatcher {
             Phase::Working | Phase::Quiet => None,
         };
         let settle = self.settling.wake_at(now, self.holds_back_releases());
-        let stuck_for = if self.told_stuck { self.plan.stuck } else { self.plan.stuck / 3 };
+        let stuck_for = match (self.told_stuck, self.settling.is_empty()) {
+            (false, _) => self.plan.stuck / 3,
+            (true, true) => self.plan.stuck,
+            (true, false) => self.plan.stuck + LAST_TRIES,
+        };
         let stuck = self.stuck_since.map(|since| since + stuck_for);
         let note = self.is_alive().then_some(self.note_at);
         let all = [claim, phase, settle, stuck, note, self.fetch.repeat_at(now)];
@@ -291,7 +297,10 @@ impl Dispatcher {
             }
         }
         self.offer_room();
-        if let Some(claim) = self.fetch.repeat(Instant::now()) {
+        if let Some(mut claim) = self.fetch.repeat(Instant::now()) {
+            // Where the first try came to nothing, this one takes what there is room for by now.
+            claim.limit = claim.limit.min(self.fetch.appetite(Instant::now(), self.view()));
+            (claim.kinds, claim.idle) = (self.load.wanted(&self.plan.kinds), self.load.is_idle());
             self.report.claims += 1;
             self.cancels_pending = true; // a late answer's leases are old: they are renewed at once
             self.send_claim(claim);
@@ -300,8 +309,8 @@ impl Dispatcher {
 
     /// Says for how many jobs more there is room: others are told of the rest.
     fn offer_room(&self) {
-        // A claim under way has asked for all that there is room for; what comes meanwhile is for others, and looked for afterwards.
-        let room = if self.fetch.is_under_way() { 0 } else { self.fetch.appetite(Instant::now(), self.view()) };
+        // A fresh claim under way has asked for all that there is room for; what comes meanwhile is for others, and looked for afterwards.
+        let room = if self.fetch.is_fresh_under_way() { 0 } else { self.fetch.appetite(Instant::now(), self.view()) };
         self.work.set_capacity(room, self.load.room_of_bounded(&self.plan.kinds));
     }
 
@@ -390,11 +399,11 @@ impl Dispatcher {
         note.stuck = self.load.stuck();
         note.quiet = self.phase != Phase::Working;
         let (backend, worker) = (self.backend.clone(), self.worker);
-        tokio::spawn(async move {
+        self.noting = Some(tokio::spawn(async move {
             if let Err(e) = backend.note_worker(worker, note).await {
                 tracing::debug!(%worker, error = %e, "cannot note the worker in the registry; will try again");
             }
-        });
+        }));
     }
 
     /// Notes when every slot is held by a handler that should have returned: nothing more can be done here then. Says so when that lasts.
@@ -408,8 +417,7 @@ impl Dispatcher {
             self.told_stuck = true;
             let slots = self.plan.concurrency;
             self.backend.observers().tell(observer::Event::Stuck { worker: self.worker, slots });
-            let (backend, worker) = (self.backend.clone(), self.worker);
-            tokio::spawn(async move { backend.forget_worker(worker).await }); // it looks alive no longer
+            tokio::spawn(forget(self.backend.clone(), self.worker, self.noting.take())); // it looks alive no longer
         }
     }
 
@@ -439,7 +447,7 @@ impl Dispatcher {
     /// whose answer was lost: then other jobs may have taken the slots.
     fn may_start(&self, job: &Claimed) -> bool {
         let isolated = runs_alone(job.crashes) && !self.load.is_idle() || self.load.runs_alone();
-        self.phase == Phase::Working && self.load.has_room() && !isolated
+        self.phase == Phase::Working && self.load.has_room_for(&job.kind, &self.plan.kinds) && !isolated
     }
 
     fn hand_back(&mut self, job: Claimed) {
@@ -562,7 +570,10 @@ impl Dispatcher {
     // ---- ending ----
 
     fn ended(&self) -> Option<Ended> {
-        if self.stuck_since.is_some_and(|since| since.elapsed() >= self.plan.stuck) {
+        if let Some(stuck_for) = self.stuck_since.map(|since| since.elapsed())
+            && stuck_for >= self.plan.stuck
+            && (self.settling.is_empty() || stuck_for >= self.plan.stuck + LAST_TRIES)
+        {
             return Some(Ended::Stuck);
         }
         let (Phase::Draining(_) | Phase::Cancelling(_)) = self.phase else { return None };
@@ -571,5 +582,15 @@ impl Dispatcher {
         }
         let gives_up = matches!(self.phase, Phase::Cancelling(until) if Instant::now() >= until);
         gives_up.then_some(Ended::Left)
+    }
+}
+
+/// Takes a worker out of the registry, after its note that is on its way.
+async fn forget(backend: Backend, worker: WorkerId, noting: Option<JoinHandle<()>>) {
+    if let Some(noting) = noting {
+        let _ = noting.await; // one that panicked noted nothing
+    }
+    if let Err(e) = backend.forget_worker(worker).await {
+        tracing::debug!(%worker, error = %e, "the registry forgets the worker by itself, later");
     }
 }

@@ -102,6 +102,10 @@ impl Fetch {
         self.hungry |= self.yield_until.is_some();
     }
 
+    pub(super) fn is_fresh_under_way(&self) -> bool {
+        self.under_way
+    }
+
     pub(super) fn is_under_way(&self) -> bool {
         self.under_way || self.repeating
     }
@@ -181,7 +185,7 @@ impl Fetch {
     /// Takes note of an answer.
     pub(super) fn answered(&mut self, now: Instant, claim: &Claim, claims: &Claims) {
         let repeated = self.ended(claim);
-        self.retry = Backoff::default();
+        let fresh = repeated.is_none();
         let lost: Vec<_> = unreachable(claims).cloned().collect();
         if !lost.is_empty() {
             let limit = claim.limit.saturating_sub(claims.jobs.len());
@@ -189,24 +193,34 @@ impl Fetch {
         }
         // What was notified while the claim was under way counts as well.
         self.hungry |= claim.limit > 0 && claims.jobs.len() >= claim.limit;
+        self.hungry |= claims.look_again == Some(Duration::ZERO);
+        // A job may become due a little later than the store's rounded clock says.
+        let again = claims.look_again.map(|wait| wait + Duration::from_millis(1));
+        let due_at = again.map(|wait| now + wait.max(SHORTEST_LOOK));
+        if !fresh {
+            // A repeat asks a part of the queues, and says nothing of the others.
+            self.due_at = self.due_at.into_iter().chain(due_at).min();
+            self.look_at = again.map_or(self.look_at, |wait| self.look_at.min(now + wait));
+            return;
+        }
+        self.retry = Backoff::default();
         self.note_alone(now, claims);
         self.look_every = match claims.jobs.len() {
             0 if self.yield_until.is_some() => Duration::from_secs(1),
             0 => (self.look_every * 2).min(LONGEST_LOOK),
             _ => SHORTEST_LOOK,
         };
-        // A job may become due a little later than the store's rounded clock says.
-        let again = claims.look_again.map_or(self.look_every, |wait| wait + Duration::from_millis(1));
-        self.hungry |= claims.look_again == Some(Duration::ZERO);
-        self.due_at = claims.look_again.map(|wait| now + (wait + Duration::from_millis(1)).max(SHORTEST_LOOK));
-        self.look_at = now + again.min(self.look_every);
+        self.due_at = due_at;
+        self.look_at = now + again.map_or(self.look_every, |wait| wait.min(self.look_every));
     }
 
     /// Takes note of a claim that failed as a whole.
     pub(super) fn failed(&mut self, now: Instant, claim: &Claim, error: &Error) {
         let repeated = self.ended(claim);
-        self.hungry = true;
-        self.retry.failed(now);
+        if repeated.is_none() {
+            self.hungry = true;
+            self.retry.failed(now);
+        }
         // Once one try may have taken effect, only an answer under its nonce tells which jobs are the worker's.
         let perhaps_done = repeated.is_some() || error.effect() == Effect::PerhapsDone;
         if perhaps_done && error.kind() != ErrorKind::Refused {
@@ -360,9 +374,14 @@ mod tests {
         assert_eq!((again.nonce, &again.queues), (claim.nonce, &vec![b.clone()]));
         assert!(fetch.repeat(now + LONGEST_LOOK).is_none(), "one at a time");
         fetch.failed(now, &again, &Error::new(ErrorKind::Unavailable, "refused"));
+        fetch.notified();
+        assert_eq!(fetch.decide(now, IDLE), Next::Claim(3), "a repeat that fails puts no fresh claim off");
         let again = fetch.repeat(now + 3 * LONGEST_LOOK).expect("a repeat is repeated until it is answered");
+        let soon = Claims { look_again: Some(Duration::from_secs(1)), ..Claims::default() };
+        fetch.sent(now, 3);
+        fetch.answered(now, &Claim { nonce: crate::Nonce::new(), ..claim }, &soon);
         fetch.answered(now, &again, &Claims::default());
-        assert!(!fetch.owes_an_answer());
+        assert!(!fetch.owes_an_answer() && fetch.due_at.is_some(), "it says nothing of the other queues");
     }
 
     #[test]

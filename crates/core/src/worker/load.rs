@@ -80,9 +80,10 @@ impl Load {
         self.taken
     }
 
-    /// Returns whether one more handler may run.
-    pub(super) fn has_room(&self) -> bool {
-        self.taken < self.slots
+    /// Returns whether one more handler of that kind may run, given how many of each may run at a time.
+    pub(super) fn has_room_for(&self, kind: &Kind, kinds: &[(KnownKind, Option<usize>)]) -> bool {
+        let is_full = |(full, room): (Kind, usize)| full == *kind && room == 0;
+        self.taken < self.slots && !self.room_of_bounded(kinds).into_iter().any(is_full)
     }
 
     /// Returns how many slots are held by handlers that run on although their attempts are over.

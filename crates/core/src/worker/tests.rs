@@ -1,5 +1,6 @@
 //! What a worker does beside running jobs: hooks, middleware, spans, and its end when it is stuck.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -125,7 +126,51 @@ async fn middleware_is_around_the_handler_and_may_answer_instead() {
     worker.drain().await;
     let all = told.take();
     assert_eq!(all.iter().filter(|what| **what == "outer ends").count(), 2);
-    assert_eq!(all[..3], ["inner", "outer begins", "outer ends"]);
+    assert_eq!(all[..3], ["outer begins", "inner", "outer ends"]);
+    assert_eq!(all.iter().filter(|what| **what == "inner").count(), 1, "what is dropped never runs");
+}
+
+fn note(_: Task, Shared(ran): Shared<Noted<u16>>) -> handler::Result<u16> {
+    ran.note(1);
+    Ok(1)
+}
+
+#[tokio::test]
+async fn blocking_handler_begins_when_the_middleware_says_so() {
+    let (backend, client) = setup();
+    let (ran, calls) = (Noted::<u16>::default(), AtomicUsize::new(0));
+    let worker = Worker::new(backend)
+        .handle_blocking(note)
+        .state(ran.clone())
+        .wrap(move |_, next| {
+            let refuses = calls.fetch_add(1, Ordering::Relaxed) == 0;
+            async move { if refuses { Err(handler::Error::fatal("not this one")) } else { next.run().await } }
+        })
+        .start()
+        .unwrap();
+    let refused = client.enqueue(Task { fails: false }).await.unwrap();
+    assert!(matches!(refused.wait().await, Err(WaitError::Dead { reason: Reason::Fatal, .. })));
+    assert_eq!(client.enqueue(Task { fails: false }).await.unwrap().wait().await.unwrap(), 1);
+    worker.drain().await;
+    assert_eq!(ran.take(), [1], "the first never began");
+}
+
+#[tokio::test]
+async fn hook_that_panics_ends_neither_the_worker_nor_the_other_hooks() {
+    let (backend, client) = setup();
+    let dead = Noted::default();
+    let on_dead = dead.clone();
+    let worker = Worker::new(backend)
+        .handle(run)
+        .on_failed(|_| panic!("a bug in the hook"))
+        .on_dead(move |failed| on_dead.note(failed.job.id))
+        .start()
+        .unwrap();
+    let handle = client.enqueue(Task { fails: true }).await.unwrap();
+    assert!(matches!(handle.wait().await, Err(WaitError::Dead { .. })));
+    assert_eq!(client.enqueue(Task { fails: false }).await.unwrap().wait().await.unwrap(), 1, "the worker works on");
+    assert_eq!(worker.drain().await, Ended::Drained);
+    assert_eq!(dead.take(), [handle.id()]);
 }
 
 fn block(_: Task, Shared(gate): Shared<Arc<Mutex<Receiver<()>>>>) -> handler::Result<u16> {

@@ -113,7 +113,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "server",
         default: "",
-        doc: "The server that tools speak to, as in `http://127.0.0.1:8470`; nothing means that they use the store.",
+        doc: "The server that tools speak to, as in `http://127.0.0.1:8470`; if unset, they use the store.",
         set: |config, text| {
             if !text.is_empty() && !text.starts_with("http://") && !text.starts_with("https://") {
                 return Err("is no URL that starts with http:// or https://".into());
@@ -473,7 +473,7 @@ mod tests {
     fn render_page() -> String {
         let mut page = String::from(
             "# Configuration\n\nEvery key may stand in `longshore.toml` (or the file that `--config` or `LONGSHORE_CONFIG` names), in the \
-             environment, or, for the\ncommon ones, on the command line; the later of these goes before the earlier. `longshore check` \
+             environment, or, for the\ncommon ones, on the command line; later ones override earlier ones. `longshore check` \
              reports everything that is wrong\ntogether. This page is generated from the code.\n",
         );
         for key in KEYS {

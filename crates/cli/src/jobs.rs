@@ -2,7 +2,7 @@
 
 use clap::Args;
 use comfy_table::{Table, presets};
-use longshore::{Cursor, Filter, Page, State};
+use longshore::{Cursor, Filter, Page, State, one_line};
 
 use crate::Exit;
 use crate::target::On;
@@ -70,7 +70,7 @@ impl Jobs {
         for job in jobs {
             let tries = format!("{}/{}", job.attempt, job.max_attempts);
             let pushed = job.created_at.to_string();
-            let status = job.status.escape_debug().to_string();
+            let status = one_line(&job.status).to_string();
             table.add_row([job.id.to_string(), job.queue, job.kind, job.state.to_string(), tries, pushed, status]);
         }
         println!("{table}");

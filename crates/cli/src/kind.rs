@@ -112,13 +112,13 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "concurrency",
-        default: "",
-        doc: "How many jobs of this kind one worker runs at a time, from 1 to 1000, within the worker's own slots. Nothing bounds only the \
-              worker as a whole.",
+        default: "0",
+        doc: "How many jobs of this kind one worker runs at a time, from 1 to 1000, within the worker's own slots. 0: only `worker.concurrency` \
+              limits it.",
         set: |draft, value| {
             let slots = value.as_integer().and_then(|n| usize::try_from(n).ok());
-            draft.concurrency =
-                Some(slots.filter(|n| (1..=limits::BATCH).contains(n)).ok_or("is no number from 1 to 1000")?);
+            let slots = slots.filter(|n| *n <= limits::BATCH).ok_or("is not a number from 0 to 1000")?;
+            draft.concurrency = (slots > 0).then_some(slots);
             Ok(())
         },
     },
@@ -137,8 +137,8 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "result",
         default: "",
-        doc: "The media type of what the command prints, as in `image/png`; what is declared as JSON must be JSON. Nothing looks at \
-              the output: JSON, else text, else bytes.",
+        doc: "The media type of what the command prints, as in `image/png`; what is declared as JSON must be JSON. If unset, the \
+              type is detected: JSON, else text, else bytes.",
         set: |draft, value| {
             let media_type = text(value)?;
             if media_type.is_empty() {

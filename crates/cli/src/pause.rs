@@ -66,7 +66,7 @@ fn tell(queue: &wire::Queue, json: bool) -> Result<(), Exit> {
     }
     match &queue.paused {
         Some(pause) => println!("queue {} is paused {}", queue.queue, words(pause)),
-        None => println!("queue {} hands out its jobs", queue.queue),
+        None => println!("queue {} is not paused", queue.queue),
     }
     Ok(())
 }

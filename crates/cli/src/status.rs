@@ -1,7 +1,7 @@
 //! `longshore status`: everything about one job.
 
 use clap::Args;
-use longshore::State;
+use longshore::{State, one_line};
 use longshore_wire::Job;
 
 use crate::Exit;
@@ -73,11 +73,11 @@ pub fn print(job: &Job) {
         line("result", &format!("{}, {} bytes", result.content_type, result.bytes));
     }
     for failure in &job.failures {
-        let mut lines = failure.message.lines().map(str::escape_debug);
-        let first = lines.next().unwrap_or_else(|| "".escape_debug());
+        let mut lines = failure.message.lines();
+        let first = one_line(lines.next().unwrap_or_default());
         let claim = failure.claim.map_or(String::new(), |claim| format!(", claim {claim}"));
         line("failure", &format!("{} attempt {}{claim} ({}): {first}", failure.at, failure.attempt, failure.class));
-        lines.for_each(|more| line("", &more.to_string()));
+        lines.for_each(|more| line("", &one_line(more).to_string()));
     }
 }
 

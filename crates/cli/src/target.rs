@@ -154,7 +154,7 @@ impl Target {
                 match longshore.backend().act(self.id(id).await?, action).await? {
                     Acted::Done(_) => self.job(id).await,
                     Acted::Unknown => Err(unknown(id)),
-                    Acted::Not(state) => refused(format!("job {id} is {state}: it cannot be asked to {verb}")),
+                    Acted::Not(state) => refused(format!("job {id} is {state}: {verb} does nothing to it")),
                     Acted::Conflict(other) => refused(format!("job {other} holds the unique key of job {id} by now")),
                 }
             }
@@ -274,7 +274,10 @@ impl Target {
 }
 
 fn unknown(id: &str) -> Error {
-    Error::new(ErrorKind::Refused, format!("nobody knows a job `{id}` (any more)"))
+    Error::new(
+        ErrorKind::Refused,
+        format!("there is no job `{id}` (any more: finished jobs are deleted after a while)"),
+    )
 }
 
 /// Writes a text as one part of a URL.

@@ -82,7 +82,7 @@ fn outage(job: &Claimed, delay: Option<Duration>, message: String, jitter: f64) 
         return Outcome::Bury { reason: Reason::Outage, message };
     }
     let delay = delay.unwrap_or_else(|| BACKOFF.delay(job.outages.saturating_add(1), jitter));
-    Outcome::Outage { delay: delay.min(limits::AHEAD), message }
+    Outcome::Outage { delay: delay.clamp(limits::SHORTEST_OUTAGE_BACKOFF, limits::AHEAD), message }
 }
 
 #[cfg(test)]
@@ -134,6 +134,9 @@ mod tests {
         assert_eq!(decided(&nth(50, limits::OUTAGE - Duration::from_secs(1)), away()), outage(300));
         let dead = Outcome::Bury { reason: Reason::Outage, message: "away".into() };
         assert_eq!(decided(&nth(50, limits::OUTAGE), away()), dead);
+        let at_once = AttemptEnd::Failed(handler::Error::outage_for(Duration::ZERO, "away"));
+        let second = Duration::from_secs(1);
+        assert_eq!(decided(&job(1), at_once), Outcome::Outage { delay: second, message: "away".into() });
         let known = AttemptEnd::Failed(handler::Error::outage_for(Duration::from_secs(7), "away"));
         assert_eq!(decided(&nth(9, limits::RENEW), known), outage(7));
     }

@@ -93,7 +93,7 @@ impl Error {
         Error { then: Then::Outage(None), message: message.to_string() }
     }
 
-    /// As [`Error::outage`], where it is known when to try again.
+    /// As [`Error::outage`], where it is known when to try again; not sooner than after a second.
     pub fn outage_for(delay: Duration, message: impl fmt::Display) -> Self {
         Error { then: Then::Outage(Some(delay)), message: message.to_string() }
     }

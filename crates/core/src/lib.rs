@@ -57,6 +57,7 @@ pub mod backend;
 mod outage;
 pub mod artifact;
 pub mod notifications;
+mod one_line;
 pub mod gather;
 pub mod connections;
 pub mod watch;
@@ -87,6 +88,7 @@ pub use notifications::{
     CancelSubscription, News, NewsSubscription, Notices, Notifications, Reception, Watched, Work, WorkSubscription,
 };
 pub use observer::{Failed, Observer};
+pub use one_line::one_line;
 pub use output::{Answer, Output, Stored};
 pub use payload::Payload;
 pub use policy::{JobPolicy, KindLimits};

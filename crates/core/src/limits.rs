@@ -69,7 +69,9 @@ limits! {
     CRASH_BACKOFF: Duration = Duration::from_secs(30);
     /// Wait after the first attempt that ended in an outage; it doubles with each further one.
     OUTAGE_BACKOFF: Duration = Duration::from_secs(5);
-    /// Longest wait after an attempt that ended in an outage.
+    /// Shortest wait after an attempt that ended in an outage, whatever the handler asks for: it costs no attempt, and would otherwise go on for ever in a tight loop.
+    SHORTEST_OUTAGE_BACKOFF: Duration = Duration::from_secs(1);
+    /// Longest wait after an attempt that ended in an outage, unless the handler asks for another.
     LONGEST_OUTAGE_BACKOFF: Duration = Duration::from_secs(300);
     /// How long a job's attempts may all end in outages until it is dead.
     OUTAGE: Duration = Duration::from_secs(24 * 3600);

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::one_line;
 use crate::{Claimed, Death, Error, FailureClass, Kind, Moved, Outcome, Pushed, QueueName, State, WorkerId};
 
 /// Something that happened, in this process, to a job or to the way to the store.
@@ -195,11 +196,13 @@ fn log_finished(job: &Claimed, worker: WorkerId, outcome: &Outcome, ran: Duratio
     }
     match outcome {
         Outcome::Succeed { .. } => say!(debug, "job succeeded"),
-        Outcome::Retry { delay, message } => say!(warn, error = %message, retry_in = ?delay, "attempt failed"),
-        Outcome::Outage { delay, message } => {
-            say!(warn, error = %message, retry_in = ?delay, "attempt failed: outage; it costs no attempt");
+        Outcome::Retry { delay, message } => {
+            say!(warn, error = %one_line(message), retry_in = ?delay, "attempt failed")
         }
-        Outcome::Bury { reason, message } => say!(error, error = %message, %reason, "job is dead"),
+        Outcome::Outage { delay, message } => {
+            say!(warn, error = %one_line(message), retry_in = ?delay, "attempt failed: outage; it costs no attempt");
+        }
+        Outcome::Bury { reason, message } => say!(error, error = %one_line(message), %reason, "job is dead"),
         Outcome::Snooze { delay } => say!(debug, ?delay, "job snoozed"),
         Outcome::Release => say!(info, "job handed back unfinished"),
         Outcome::Cancel => say!(info, "job cancelled"),

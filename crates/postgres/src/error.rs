@@ -72,6 +72,10 @@ pub(crate) fn words(db: &DbError) -> String {
             db.message()
         );
     }
+    if *db.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST {
+        // Says which. Other details may hold values, which are nobody's business in a log.
+        return format!("{}: {}; drop these first", db.message(), db.detail().unwrap_or_default().replace('\n', ", "));
+    }
     let hint = db.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
     format!("{}{hint}", db.message())
 }

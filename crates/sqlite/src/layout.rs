@@ -80,7 +80,7 @@ fn bring_up(connection: &Connection, clock: &Clock) -> Result<(), Error> {
             run(include_str!("../sql/upgrade/001_aside.sql"))?;
             run(include_str!("../sql/schema.sql"))?;
             run(include_str!("../sql/upgrade/001_to_002.sql"))?;
-            tracing::info!("the database was upgraded from version 1 to 2");
+            tracing::warn!("the database was upgraded from version 1 to 2: there is no way back but a backup");
         }
         _ => return Ok(()), // another process was faster
     }

@@ -47,6 +47,8 @@ pub(crate) struct Reserve {
     disk: Arc<dyn Disk>,
     /// When this process last tried to make it.
     tried: Option<Instant>,
+    /// Why that failed.
+    failed: Option<io::Error>,
     /// Whether people were told that the disk is full.
     told: bool,
 }
@@ -57,7 +59,7 @@ impl Reserve {
         let mut path = database.as_os_str().to_owned();
         path.push("-reserve");
         let disk = disk.unwrap_or_else(|| Arc::new(Files));
-        let mut reserve = Reserve { path: path.into(), bytes, disk, tried: None, told: false };
+        let mut reserve = Reserve { path: path.into(), bytes, disk, tried: None, failed: None, told: false };
         if bytes == 0 {
             return None;
         }
@@ -108,6 +110,13 @@ impl Reserve {
     /// Says why a job is refused.
     pub(crate) fn refusal(&mut self) -> Error {
         self.tell();
+        if let Some(e) = self.failed.as_ref().filter(|e| !is_full(e)) {
+            let text = format!(
+                "new jobs are refused until `{}` can be made, which is set aside for running ones: {e}",
+                self.path.display()
+            );
+            return Error::new(ErrorKind::Full, text);
+        }
         let text = format!(
             "the disk is full: new jobs are refused until {} MiB are free beside the database; make room, and it goes on by itself",
             self.bytes.div_ceil(1 << 20)
@@ -117,11 +126,17 @@ impl Reserve {
 
     fn make(&mut self) -> bool {
         self.tried = Some(Instant::now());
-        self.disk.allocate(&self.path, self.bytes).is_ok()
+        self.failed = self.disk.allocate(&self.path, self.bytes).err();
+        self.failed.is_none()
     }
 
     fn tell(&mut self) {
-        if !std::mem::replace(&mut self.told, true) {
+        if std::mem::replace(&mut self.told, true) {
+            return;
+        }
+        if let Some(error) = self.failed.as_ref().filter(|e| !is_full(e)) {
+            tracing::warn!(reserve = %self.path.display(), %error, "cannot set room aside for running jobs: new ones are refused");
+        } else {
             tracing::warn!(
                 reserve = %self.path.display(),
                 "the disk is full: running jobs are settled on the reserve, new ones are refused until there is room"
@@ -134,6 +149,11 @@ impl Reserve {
             tracing::info!(reserve = %self.path.display(), "there is room on the disk again: jobs are accepted");
         }
     }
+}
+
+/// Returns whether an error says that there is no room.
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
 
 /// The file system.

@@ -3,7 +3,7 @@
 #   standard input   the payload, as JSON
 #   standard output  the result
 #   standard error   `::progress 1/2 a few words` is progress, everything else is log
-#   exit code        0 done, 65 never try again, 75 and all others try again
+#   exit code        0 done, 65 never try again, 69 what it needs is away (costs no attempt), 75 and all others try again
 payload=$(cat)
 
 echo "::progress 1/2 reading the name" >&2

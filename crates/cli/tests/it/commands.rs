@@ -81,7 +81,7 @@ fn a_paused_queue_is_left_alone_by_workers_of_other_processes_until_it_is_resume
     assert_eq!(home.json(&["status", waits.trim(), "--json"])["state"], "ready", "the worker had time, and left it");
     assert!(home.ok(&["queues"]).contains("by ada: the printer is on fire"));
 
-    assert_eq!(home.ok(&["resume", "default"]), "queue default hands out its jobs\n");
+    assert_eq!(home.ok(&["resume", "default"]), "queue default is not paused\n");
     home.ok(&["wait", waits.trim(), "--out", "waits.gif", "--timeout", "60s"]);
     assert_eq!(home.json(&["queues", "--json"])["queues"][0]["paused"], Value::Null);
 }
@@ -112,8 +112,8 @@ fn a_job_that_dies_says_why_and_can_be_retried(home: Home) {
 }
 
 fn what_cannot_be_done_is_told_with_its_exit_code(home: Home) {
-    assert!(home.fails(1, &["status", "0199c0de-0000-8000-8000-000000000000"]).contains("nobody knows a job"));
-    assert!(home.fails(1, &["status", "some-alias"]).contains("nobody knows a job `some-alias`"));
+    assert!(home.fails(1, &["status", "0199c0de-0000-8000-8000-000000000000"]).contains("there is no job"));
+    assert!(home.fails(1, &["status", "some-alias"]).contains("there is no job `some-alias`"));
     assert!(home.fails(2, &["enqueue", "image", "{"]).contains("no JSON"));
     assert!(home.fails(2, &["enqueue", "a b", "{}"]).contains("kind"));
     assert!(home.fails(2, &["enqueue", "image", "{}", "--priority", "500"]).contains("priority"));

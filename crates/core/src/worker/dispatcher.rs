@@ -219,6 +219,7 @@ impl Dispatcher {
     }
 
     fn obey(&mut self, command: Command) {
+        let before = self.phase;
         match (command, self.phase) {
             (Command::Quiet, Phase::Working) => self.phase = Phase::Quiet,
             (Command::Resume, Phase::Quiet) => {
@@ -236,6 +237,9 @@ impl Dispatcher {
         }
         if self.phase != Phase::Working {
             self.backend.pass_on(self.work.close());
+        }
+        if self.phase != before {
+            self.note_at = Instant::now(); // people see at once that it claims no more, or does again
         }
     }
 

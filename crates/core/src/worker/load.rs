@@ -163,5 +163,8 @@ mod tests {
         let kinds = |most| vec![(KnownKind::from(a.kind.clone()), most)];
         let wanted = |most| load.wanted(&kinds(most))[0].wanted;
         assert_eq!((wanted(Some(1)), wanted(Some(3)), wanted(None)), (0, 2, usize::MAX));
+        let has_room = |kind, most| load.has_room_for(kind, &kinds(most));
+        assert!(!has_room(&a.kind, Some(1)), "not even for one that a repeated claim brings");
+        assert!(has_room(&a.kind, Some(2)) && has_room(&a.kind, None) && has_room(&job("b", 2).kind, Some(1)));
     }
 }

@@ -52,7 +52,7 @@ fn name(signal: i32) -> Cow<'static, str> {
         (Signal::ABORT, "SIGABRT"),
         (Signal::BUS, "SIGBUS"),
         (Signal::FPE, "SIGFPE"),
-        (Signal::KILL, "SIGKILL, as by a lack of memory"),
+        (Signal::KILL, "SIGKILL, possibly for lack of memory"),
         (Signal::USR1, "SIGUSR1"),
         (Signal::SEGV, "SIGSEGV"),
         (Signal::USR2, "SIGUSR2"),

@@ -23,8 +23,9 @@ BEGIN
     RETURN true;
 END $$;
 
--- Tells workers of work: one a job, those first that were not told for longest. Those that have not looked for long are gone, and so
--- are those that have not looked since they were told.
+-- Tells workers of work: one a job, those first that were not told for longest. Those that have not looked for long are gone, so
+-- are those that have not looked since they were told, and those whose process does not hold the lock of its number any more: it
+-- listens no longer, and another is told instead.
 -- In:  queues and kinds of jobs, and how many there are of each; jobs that perhaps wait again; the process that tells, which is told
 --      nothing; queues and kinds of jobs that it was told of and has no room for
 CREATE FUNCTION longshore.notify_work(
@@ -33,7 +34,9 @@ CREATE FUNCTION longshore.notify_work(
 DECLARE
     v_clock   bigint := longshore.clock();
     v_work    record;
-    v_process text;
+    v_waiter  record;
+    v_left    bigint;               -- jobs of which nobody was told yet
+    v_gone    bigint;
 BEGIN
     UPDATE longshore.waiter w SET waits = false FROM unnest(p_full_queues, p_full_kinds) AS f (queue, kind)
     WHERE w.process = p_process AND f.queue = ANY (w.queues) AND f.kind = ANY (w.kinds);
@@ -45,15 +48,25 @@ BEGIN
               CROSS JOIN LATERAL (SELECT j.queue, j.kind FROM longshore.waiting j WHERE j.id = i.id LIMIT 1) j) a
         GROUP BY a.queue, a.kind
     LOOP
-        FOR v_process IN
-            UPDATE longshore.waiter w SET told = v_clock
-            FROM (SELECT o.worker FROM longshore.waiter o
-                  WHERE o.waits AND o.seen > v_clock - 30000 AND (o.told <= o.seen OR o.told > v_clock - 2000) AND o.process <> p_process AND v_work.queue = ANY (o.queues)
-                        AND v_work.kind = ANY (o.kinds)
-                  ORDER BY o.told LIMIT v_work.jobs FOR UPDATE SKIP LOCKED) next
-            WHERE w.worker = ANY (ARRAY[next.worker]) RETURNING w.process
-        LOOP
-            PERFORM pg_notify('longshore:work:' || v_process, v_work.queue || ' ' || v_work.kind);
+        v_left := v_work.jobs;
+        WHILE v_left > 0 LOOP
+            v_gone := 0;
+            FOR v_waiter IN
+                UPDATE longshore.waiter w SET told = v_clock
+                FROM (SELECT o.worker FROM longshore.waiter o
+                      WHERE o.waits AND o.seen > v_clock - 30000 AND (o.told <= o.seen OR o.told > v_clock - 2000) AND o.process <> p_process
+                            AND v_work.queue = ANY (o.queues) AND v_work.kind = ANY (o.kinds)
+                      ORDER BY o.told LIMIT v_left FOR UPDATE SKIP LOCKED) next
+                WHERE w.worker = ANY (ARRAY[next.worker]) RETURNING w.worker, w.process
+            LOOP
+                IF pg_try_advisory_xact_lock(('x' || v_waiter.process)::bit(64)::bigint) THEN
+                    v_gone := v_gone + 1;
+                    DELETE FROM longshore.waiter w WHERE w.worker = v_waiter.worker;
+                ELSE
+                    PERFORM pg_notify('longshore:work:' || v_waiter.process, v_work.queue || ' ' || v_work.kind);
+                END IF;
+            END LOOP;
+            v_left := v_gone;
         END LOOP;
     END LOOP;
 END $$;

@@ -161,7 +161,7 @@ impl Postgres {
             Ok((pool, found, steps))
         };
         let (pool, found, steps) = open.await.map_err(|e: Error| e.context(tried))?;
-        let (publisher, listener) = if pool.url().listen && !pool.is_pooled() {
+        let (publisher, listener) = if pool.url().listen {
             let (publisher, listener) = Publisher::across(pool.clone());
             (publisher, Some(listener))
         } else {

@@ -29,14 +29,16 @@ use crate::push::uuid;
 #[derive(Clone, Debug)]
 pub(crate) struct Publisher {
     notifications: Notifications,
-    /// `None` where nobody listens: behind a pooler, or because the URL says so.
+    /// `None` where nobody is told, because the URL says so.
     outbox: Option<Arc<Outbox>>,
 }
 
 /// What is to be told to others.
 #[derive(Debug)]
 struct Outbox {
-    /// Names this process among those that wait.
+    /// The number of this process, which names it among those that wait. Whoever listens for it holds a shared advisory lock of this number.
+    number: u64,
+    /// The same in hexadecimal digits.
     process: String,
     listens: AtomicBool,
     pending: Mutex<Pending>,
@@ -62,7 +64,7 @@ const MOST_HANDED_BACK: usize = 1_000;
 /// So many jobs are named in one piece of news, which has 8,000 bytes at most.
 const MOST_NAMED: usize = 200;
 
-/// The task that listens and notifies; ends with the store.
+/// The task that listens and notifies, or only notifies behind a pooler; ends with the store.
 #[derive(Debug)]
 pub(crate) struct Listener(JoinHandle<()>);
 
@@ -95,17 +97,21 @@ impl Publisher {
 
     /// Makes one that tells every process that listens on the same schema.
     pub(crate) fn across(pool: Pool) -> (Self, Listener) {
-        let process = format!("{:016x}", fastrand::u64(..));
+        let number = fastrand::u64(..);
         let outbox = Arc::new(Outbox {
-            process,
+            number,
+            process: format!("{number:016x}"),
             listens: AtomicBool::new(false),
             pending: Mutex::default(),
             pushes: AtomicU32::new(0),
             wake: Notify::new(),
         });
         let notifications = Notifications::default();
-        let listening = listen(pool.clone(), notifications.clone(), Arc::clone(&outbox));
-        let listener = Listener(pool.runtime().spawn(listening));
+        let (runtime, to_tell) = (pool.runtime().clone(), Arc::clone(&outbox));
+        let listener = Listener(match pool.is_pooled() {
+            true => runtime.spawn(tell(pool, to_tell)),
+            false => runtime.spawn(listen(pool, notifications.clone(), to_tell)),
+        });
         (Publisher { notifications, outbox: Some(outbox) }, listener)
     }
 
@@ -157,6 +163,12 @@ impl Publisher {
 impl Outbox {
     fn pending(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that anything may be pending: something was not told, and nobody knows what.
+    fn all_is_pending(&self) {
+        let mut pending = self.pending();
+        (pending.all_work, pending.cancels, pending.news) = (true, true, News::All);
     }
 
     fn queue(&self, what: impl FnOnce(&mut Pending)) {
@@ -215,6 +227,32 @@ async fn listen(pool: Pool, notifications: Notifications, outbox: Arc<Outbox>) {
     }
 }
 
+/// Tells others for ever, through the pool: behind a pooler nobody can listen, but others may listen elsewhere.
+async fn tell(pool: Pool, outbox: Arc<Outbox>) {
+    let channels = Channels::new(&pool, &outbox.process);
+    let mut pace = Pace::default();
+    loop {
+        let (pending, now) = (outbox.pending().bits(), Instant::now());
+        pace.count(outbox.pushes.swap(0, Ordering::Relaxed), now);
+        let due = pace.due(pending, now);
+        if due == 0 {
+            let next = pace.next(pending).unwrap_or(now + PING);
+            tokio::select! {
+                () = outbox.wake.notified() => {}
+                () = sleep_until(next) => {}
+            }
+            continue;
+        }
+        let taken = outbox.pending().take(due);
+        pace.sent(due, now);
+        if let Err(e) = notify(Way::Pool(&pool), &channels, &outbox, taken).await {
+            tracing::debug!(error = %e, "cannot notify other processes; will try again");
+            outbox.all_is_pending();
+            tokio::time::sleep(PING.mul_f64(0.1 + fastrand::f64() / 10.0)).await;
+        }
+    }
+}
+
 /// Listens until the connection breaks.
 async fn listen_once(
     pool: &Pool,
@@ -230,6 +268,8 @@ async fn listen_once(
     for channel in [&channels.all, &channels.work] {
         bounded(pool, client.batch_execute(&format!("LISTEN \"{channel}\""))).await?;
     }
+    let lock = format!("SELECT pg_advisory_lock_shared({})", outbox.number as i64);
+    bounded(pool, client.batch_execute(&lock)).await?;
     outbox.listens.store(true, Ordering::Release);
     let _ = notifications.notify(&Notices::of_everything()); // for what was told while nobody listened
 
@@ -245,11 +285,8 @@ async fn listen_once(
             let taken = outbox.pending().take(due);
             let passes_on = !taken.full.is_empty();
             pace.sent(due, now);
-            if let Err(e) = notify(pool, &client, &channels, outbox, taken).await {
-                // Whatever it was, it is told once we are connected again.
-                let mut pending = outbox.pending();
-                (pending.all_work, pending.cancels, pending.news) = (true, true, News::All);
-                drop(pending);
+            if let Err(e) = notify(Way::Own(pool, &client), &channels, outbox, taken).await {
+                outbox.all_is_pending(); // it is told once we are connected again
                 return Err(e);
             }
             if passes_on && notifications.has_room() {
@@ -325,10 +362,29 @@ async fn drive(mut driver: Driver, tell: mpsc::UnboundedSender<Notification>) {
     }
 }
 
+/// What others are told over.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    /// The connection that listens.
+    Own(&'a Pool, &'a Client),
+    /// Any connection.
+    Pool(&'a Pool),
+}
+
+impl Way<'_> {
+    async fn run(self, sql: &str, params: &[Param<'_>]) -> Result<(), Error> {
+        match self {
+            Way::Own(pool, client) => {
+                bounded(pool, client.query_typed(&pool.schema().in_sql(sql), params)).await.map(drop)
+            }
+            Way::Pool(pool) => pool.rows(sql, params).await.map(drop),
+        }
+    }
+}
+
 /// Tells others what is pending.
 async fn notify(
-    pool: &Pool,
-    client: &Client,
+    way: Way<'_>,
     channels: &Channels,
     outbox: &Outbox,
     Pending { work, handed_back, full, all_work, news, cancels }: Pending,
@@ -349,8 +405,7 @@ async fn notify(
             (&full_queues, Type::TEXT_ARRAY),
             (&full_kinds, Type::TEXT_ARRAY),
         ];
-        let sql = pool.schema().in_sql("SELECT longshore.notify_work($1, $2, $3, $4, $5, $6, $7)");
-        bounded(pool, client.query_typed(&sql, &params)).await?;
+        way.run("SELECT longshore.notify_work($1, $2, $3, $4, $5, $6, $7)", &params).await?;
     }
     let letters = [(all_work, 'w'), (cancels, 'c')].into_iter().filter_map(|(told, letter)| told.then_some(letter));
     let all = letters.collect::<String>();
@@ -363,7 +418,7 @@ async fn notify(
     for (channel, payload) in [(&channels.all, &all), (&channels.news, &named)] {
         if !payload.is_empty() {
             let params: [Param<'_>; 2] = [(channel, Type::TEXT), (payload, Type::TEXT)];
-            bounded(pool, client.query_typed("SELECT pg_notify($1, $2)", &params)).await?;
+            way.run("SELECT pg_notify($1, $2)", &params).await?;
         }
     }
     Ok(())

@@ -244,12 +244,31 @@ fn check(Version { version, oldest }: Version) -> Result<bool, Error> {
 
 fn refused(pool: &Pool, e: tokio_postgres::Error) -> Error {
     let name = pool.schema().as_str();
+    use tokio_postgres::error::SqlState;
+    let (lacks_rights, of_another) = match e.code() {
+        Some(&SqlState::INSUFFICIENT_PRIVILEGE | &SqlState::INVALID_SCHEMA_NAME) => (true, false),
+        Some(
+            &SqlState::DUPLICATE_TABLE
+            | &SqlState::DUPLICATE_OBJECT
+            | &SqlState::UNDEFINED_COLUMN
+            | &SqlState::UNDEFINED_TABLE
+            | &SqlState::WRONG_OBJECT_TYPE
+            | &SqlState::DATATYPE_MISMATCH,
+        ) => (false, true),
+        _ => (false, false),
+    };
     let ours = error::of(e);
-    if ours.kind() != ErrorKind::Refused {
+    if of_another {
+        let text = format!(
+            "{ours}; the schema `{name}` holds tables of another program, or damaged ones of ours: name another with `schema=`"
+        );
+        return Error::new(ErrorKind::Refused, text).caused_by(ours);
+    }
+    if !lacks_rights {
         return ours;
     }
     let hint = format!(
-        "{ours}; an administrator makes the schema with `CREATE SCHEMA {name} AUTHORIZATION <our role>`, or lets us use one that is \
+        "{ours}; to upgrade a schema, a role must own its tables; an administrator makes the schema with `CREATE SCHEMA {name} AUTHORIZATION <our role>`, or lets us use one that is \
          there with `GRANT USAGE ON SCHEMA {name} TO <our role>; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} \
          TO <our role>; GRANT USAGE ON ALL SEQUENCES IN SCHEMA {name} TO <our role>`"
     );

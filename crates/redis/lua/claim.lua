@@ -312,7 +312,11 @@ local function wait()
   end
   local group = sub(redis.sha1hex(concat(names, ' ')), 1, 16)
   local waiting = root .. K_WAITING .. queue .. ':' .. group
-  if redis.call('ZADD', waiting, text(ms), asker .. worker) == 1 then redis.call('EXPIRE', waiting, GROUP_KEPT / 1000) end
+  local is_new = redis.call('ZADD', waiting, text(ms), asker .. worker) == 1
+  redis.call('EXPIRE', waiting, GROUP_KEPT / 1000)
+  if is_new then
+    redis.call('ZREMRANGEBYSCORE', waiting, '-inf', text(ms - WAITING_KEPT)) -- these are gone
+  end
   if redis.call('SET', root .. K_GROUP .. queue .. ':' .. group, '', 'NX', 'EX', GROUP_NOTED / 1000) then
     for _, name in ipairs(names) do
       local groups = root .. K_GROUPS .. queue .. ':' .. name

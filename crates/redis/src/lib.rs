@@ -172,7 +172,14 @@ async fn check_layout(base: &Base) -> Result<(), Error> {
         Some(version) if version == LAYOUT.as_bytes() => Ok(()),
         version => {
             let version = String::from_utf8_lossy(&version.unwrap_or_default()).into_owned();
-            let text = format!("its jobs are laid out in version {version}, and this longshore knows version {LAYOUT}");
+            let number = |text: &str| text.parse::<u32>().ok();
+            let way_out = match (number(&version), number(LAYOUT)) {
+                (Some(theirs), Some(ours)) if theirs > ours => "use the newer longshore that wrote them",
+                _ => "work them off with the version that wrote them, then use another `prefix=`, or an empty server",
+            };
+            let text = format!(
+                "its jobs are laid out in version {version}, and this longshore knows version {LAYOUT}: {way_out} (docs/upgrading.md)"
+            );
             Err(Error::new(ErrorKind::Refused, text))
         }
     }

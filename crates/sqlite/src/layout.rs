@@ -99,13 +99,12 @@ fn check_unused(connection: &Connection, clock: &Clock) -> Result<(), Error> {
         .map_err(error::of)?;
     let seen: Option<i64> = connection
         .query_row(
-            "SELECT max(at) FROM (SELECT max(workers_seen) AS at FROM queue UNION ALL SELECT max(seen) FROM worker)",
-            [],
+            "SELECT max(at) FROM (SELECT workers_seen AS at FROM queue UNION ALL SELECT seen FROM worker) WHERE at < ?1",
+            [now.as_millis() + ALIVE_MS], // one seen in the far future is of a clock that was wrong then
             |row| row.get(0),
         )
         .map_err(error::of)?;
-    // One seen in the far future is of a clock that was wrong then.
-    let ago = seen.map(|at| now.as_millis() - at).filter(|ago| ago.abs() < ALIVE_MS).map(|ago| ago.max(0) / 1000);
+    let ago = seen.map(|at| now.as_millis() - at).filter(|ago| *ago < ALIVE_MS).map(|ago| ago.max(0) / 1000);
     let what = match (live, ago) {
         (0, None) => return Ok(()),
         (0, Some(ago)) => format!("a worker of it looked for jobs {ago} s ago"),

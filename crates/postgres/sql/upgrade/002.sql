@@ -7,14 +7,16 @@ DO $$
 DECLARE
     v_clock bigint := floor(date_part('epoch', clock_timestamp()) * 1000);
     v_live  bigint := (SELECT count(*) FROM longshore.running j WHERE j.lease_until > v_clock);
-    v_seen  bigint := greatest((SELECT max(q.workers_seen) FROM longshore.queue q), (SELECT max(w.seen) FROM longshore.worker w));
+    v_seen  bigint := greatest( -- one seen in the far future is of a clock that was wrong then
+        (SELECT max(q.workers_seen) FROM longshore.queue q WHERE q.workers_seen < v_clock + 180000),
+        (SELECT max(w.seen) FROM longshore.worker w WHERE w.seen < v_clock + 180000));
 BEGIN
     IF v_live > 0 THEN
         RAISE EXCEPTION 'longshore: % job(s) run under a live lease: stop all processes of the older version, then start this one again', v_live
             USING ERRCODE = 'feature_not_supported';
     ELSIF v_seen > v_clock - 180000 THEN
         RAISE EXCEPTION 'longshore: a worker of the older version looked for jobs % s ago: stop all its processes, and start this one again three minutes after that',
-            (v_clock - v_seen) / 1000 USING ERRCODE = 'feature_not_supported';
+            greatest(v_clock - v_seen, 0) / 1000 USING ERRCODE = 'feature_not_supported';
     END IF;
 END $$;
 

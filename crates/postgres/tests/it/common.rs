@@ -27,25 +27,26 @@ impl Schema {
     pub async fn on(server: String) -> Self {
         let name = format!("own_{:016x}", fastrand::u64(..));
         let settings = Settings::default();
-        let store = open(&server, &name, &settings).await;
+        let store = Schema::open(&server, &name, &settings).await;
         Schema { server, name, store, settings }
     }
 
     /// Opens it once more, as another process would.
     pub async fn another(&self) -> Arc<Postgres> {
-        open(&self.server, &self.name, &self.settings).await
+        Schema::open(&self.server, &self.name, &self.settings).await
+    }
+
+    /// Opens a schema on a server, or through a pooler.
+    pub async fn open(server: &str, name: &str, settings: &Settings) -> Arc<Postgres> {
+        let url = format!("{server}?schema={name}&fsync=accept");
+        let options = Options::with(settings.clone()).timeout(Duration::from_secs(10));
+        Arc::new(Postgres::open(&url, options).await.expect("the server takes us"))
     }
 
     /// Puts this schema where SQL says `longshore`.
     pub fn sql(&self, sql: &str) -> String {
         longshore_postgres::in_sql(&self.name, sql)
     }
-}
-
-async fn open(server: &str, name: &str, settings: &Settings) -> Arc<Postgres> {
-    let url = format!("{server}?schema={name}&fsync=accept");
-    let options = Options::with(settings.clone()).timeout(Duration::from_secs(10));
-    Arc::new(Postgres::open(&url, options).await.expect("the server takes us"))
 }
 
 /// Connects beside the store, as an application does.

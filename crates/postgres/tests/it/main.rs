@@ -5,6 +5,7 @@ mod claims;
 mod common;
 mod corrupt;
 mod enqueue_in_sql;
+mod notify;
 mod opening;
 mod outages;
 mod plans;

@@ -77,14 +77,73 @@ fn bring_up(connection: &Connection, clock: &Clock) -> Result<(), Error> {
         }
         1 => {
             check_unused(connection, clock)?;
+            let own = own_parts(connection)?;
             run(include_str!("../sql/upgrade/001_aside.sql"))?;
             run(include_str!("../sql/schema.sql"))?;
             run(include_str!("../sql/upgrade/001_to_002.sql"))?;
+            for (name, sql) in own {
+                run(&sql).map_err(|e| {
+                    let text = format!("`{name}` of your own does not fit the tables of version 2 ({e}): drop it, and start this program again");
+                    Error::new(ErrorKind::Refused, text).caused_by(e)
+                })?;
+            }
             tracing::warn!("the database was upgraded from version 1 to 2: there is no way back but a backup");
         }
         _ => return Ok(()), // another process was faster
     }
     connection.pragma_update(None, "user_version", VERSION).map_err(error::of)
+}
+
+/// The tables of version 1 and their columns.
+const TABLES_OF_1: [(&str, &str); 9] = [
+    ("store", "only last_claim"),
+    (
+        "queue",
+        "id name workers_since workers_seen paused_since paused_until paused_reason paused_by scheduled ready running succeeded dead \
+         cancelled",
+    ),
+    ("kind", "id name seen"),
+    ("worker", "id nonce first_claim last_claim released seen"),
+    (
+        "job",
+        "seq id queue kind state rank run_at created_at attempt max_attempts crashes interruptions cancel_asked version timeout_ms payload \
+         deadline key tags alias unique_key unique_scope reuse_key reuse_ms worker token_number token_bits lease_boot lease_until \
+         settled_number settled_bits started_at finished_at keep_until progress reason result_type result artifact artifact_bytes",
+    ),
+    ("unique_key", "queue key seq until"),
+    ("idempotency", "queue key fingerprint job instead until"),
+    ("log", "seq text"),
+    ("failure", "seq n at attempt worker message"),
+];
+
+/// Returns what the application has made on tables of version 1 that are made anew, triggers and indexes, each with its statement.
+///
+/// # Errors
+///
+/// If a table has a column that is none of ours: it would be lost.
+fn own_parts(connection: &Connection) -> Result<Vec<(String, String)>, Error> {
+    let aside = include_str!("../sql/upgrade/001_aside.sql"); // drops each index of ours
+    let mut own = Vec::new();
+    for (table, columns) in TABLES_OF_1 {
+        let mut found = connection.prepare("SELECT name FROM pragma_table_xinfo(?1)").map_err(error::of)?;
+        let found: Vec<String> =
+            found.query_map([table], |row| row.get(0)).and_then(Iterator::collect).map_err(error::of)?;
+        if let Some(column) = found.iter().find(|found| !columns.split_whitespace().any(|known| known == *found)) {
+            let text = format!(
+                "table `{table}` has a column `{column}` that is none of longshore's, and would be lost by the upgrade: move it to a table of your \
+                 own, drop it, and start this program again"
+            );
+            return Err(Error::new(ErrorKind::Refused, text));
+        }
+        let sql = "SELECT name, sql FROM sqlite_schema WHERE type IN ('trigger', 'index') AND tbl_name = ?1 AND sql IS NOT NULL";
+        let mut parts = connection.prepare(sql).map_err(error::of)?;
+        let parts: Vec<(String, String)> = parts
+            .query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))
+            .and_then(Iterator::collect)
+            .map_err(error::of)?;
+        own.extend(parts.into_iter().filter(|(name, _)| !aside.contains(&format!("DROP INDEX {name};"))));
+    }
+    Ok(own)
 }
 
 /// Refuses to upgrade under a worker of version 1, which knows nothing of the new layout.

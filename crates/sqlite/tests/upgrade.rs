@@ -241,6 +241,37 @@ async fn tables_of_the_application_outlive_an_upgrade() {
 }
 
 #[test]
+fn triggers_and_indexes_of_the_application_on_our_tables_are_kept_or_named() {
+    let old = Old::new("v1.db");
+    old.raw()
+        .execute_batch(
+            "CREATE TABLE audit (id BLOB);
+             CREATE TRIGGER my_trigger AFTER UPDATE OF state ON job BEGIN INSERT INTO audit VALUES (new.id); END;
+             CREATE INDEX my_index ON job (kind, state);",
+        )
+        .unwrap();
+    old.open().unwrap();
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name IN ('my_trigger', 'my_index') AND tbl_name = 'job'";
+    assert_eq!(old.one::<i64>(sql), 2);
+    old.raw().execute("UPDATE job SET state = state WHERE seq = (SELECT min(seq) FROM job)", []).unwrap();
+    assert_eq!(old.one::<i64>("SELECT count(*) FROM audit"), 1);
+
+    let old = Old::new("v1.db");
+    old.raw().execute_batch("CREATE INDEX on_what_goes ON job (max_attempts)").unwrap();
+    old.refused("`on_what_goes` of your own");
+    assert_eq!(old.one::<i64>("PRAGMA user_version"), 1);
+}
+
+#[test]
+fn column_of_the_application_is_not_lost() {
+    let old = Old::new("v1.db");
+    old.raw().execute_batch("ALTER TABLE job ADD COLUMN mine TEXT; UPDATE job SET mine = 'kept'").unwrap();
+    old.refused("table `job` has a column `mine`");
+    assert_eq!(old.one::<i64>("SELECT count(*) FROM job WHERE mine IS NULL"), 0);
+    assert_eq!(old.one::<i64>("PRAGMA user_version"), 1);
+}
+
+#[test]
 fn statements_of_a_program_of_version_1_that_went_on_change_nothing() {
     let old = Old::new("v1.db");
     drop(old.open().unwrap());

@@ -47,7 +47,13 @@ impl Queues {
             let mut row = vec![queue.queue];
             row.extend(numbers.map(|number| number.to_string()));
             row.push(oldest.map_or(String::new(), |oldest| humantime::format_duration(oldest).to_string()));
-            row.push(queue.paused.as_ref().map_or(String::new(), words));
+            row.push(match (&queue.paused, queue.held_back) {
+                (Some(pause), _) => words(pause),
+                (None, Some(why)) if why == "unknown_rule" => {
+                    "no, but held back by a rule of a newer version".to_owned()
+                }
+                (None, _) => String::new(),
+            });
             table.add_row(row);
         }
         table.column_iter_mut().skip(1).take(7).for_each(|column| column.set_cell_alignment(CellAlignment::Right));

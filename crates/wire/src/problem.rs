@@ -132,6 +132,8 @@ codes! {
     WrongState "wrong_state" 409 "The job's state does not allow that";
     /// Another job, named in `other`, holds the unique key by now; wait for it or cancel it.
     UniqueConflict "unique_conflict" 409 "Another job holds the unique key";
+    /// The queue has rules of a newer version: change them with that version. Its jobs are held back from this one meanwhile.
+    UnknownRule "unknown_rule" 409 "The queue has rules of a newer version";
     /// The idempotency key was used with another request, which made the job named in `other`; use a fresh key.
     IdempotencyConflict "idempotency_conflict" 422 "The idempotency key was used before";
     /// The job failed for good and has no result; `detail` says why.

@@ -1,6 +1,6 @@
 //! Queues in numbers.
 
-use longshore_core::{QueueStats, State, millis};
+use longshore_core::{HeldBackReason, QueueStats, Rules, State, millis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,9 +22,13 @@ pub struct Queue {
     pub counts: Counts,
     /// How long the job that has been ready longest has waited; null where none is ready.
     pub oldest_ready_ms: Option<i64>,
-    /// Why its jobs are not handed out; null where they are.
+    /// Its pause; null where it has none.
     #[serde(default)]
     pub paused: Option<Pause>,
+    /// Why its jobs are not handed out: `paused`, or `unknown_rule` where a newer version has set a rule that this one does not know; null where they
+    /// are.
+    #[serde(default)]
+    pub held_back: Option<String>,
 }
 
 /// How many jobs are in each state.
@@ -47,13 +51,25 @@ pub struct Counts {
 impl Queue {
     /// Returns a queue that has no jobs and is not paused.
     pub fn empty(name: &str) -> Self {
-        Queue { queue: name.to_owned(), counts: Counts::default(), oldest_ready_ms: None, paused: None }
+        Queue {
+            queue: name.to_owned(),
+            counts: Counts::default(),
+            oldest_ready_ms: None,
+            paused: None,
+            held_back: None,
+        }
     }
 }
 
 impl From<QueueStats> for Queue {
     fn from(stats: QueueStats) -> Self {
+        let held_back = match &stats.rules {
+            Rules { has_unknown: true, .. } => Some(HeldBackReason::UnknownRule),
+            Rules { pause: Some(_), .. } => Some(HeldBackReason::Paused),
+            Rules { pause: None, .. } => None,
+        };
         Queue {
+            held_back: held_back.map(|why| why.to_string()),
             queue: stats.queue.to_string(),
             counts: Counts {
                 scheduled: stats.count(State::Scheduled),

@@ -288,7 +288,7 @@ pub(super) const API: &[Operation] = &[
         parameters: &[QUEUE],
         takes: Body::JsonOrNone(of::<wire::NewPause>),
         answers: &[json(200, "The queue.", of::<wire::Queue>)],
-        fails: &[STORE, BODY, QUERY],
+        fails: &[STORE, BODY, QUERY, &[Code::UnknownRule]],
     },
     Operation {
         method: "post",
@@ -299,7 +299,7 @@ pub(super) const API: &[Operation] = &[
         parameters: &[QUEUE],
         takes: Body::JsonOrNone(nothing),
         answers: &[json(200, "The queue.", of::<wire::Queue>)],
-        fails: &[STORE, BODY, QUERY],
+        fails: &[STORE, BODY, QUERY, &[Code::UnknownRule]],
     },
     Operation {
         method: "get",

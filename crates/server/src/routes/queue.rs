@@ -4,7 +4,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use longshore_core::QueueName;
+use longshore_core::{Error, ErrorKind, QueueName};
 use longshore_wire as wire;
 
 use crate::app::App;
@@ -28,7 +28,8 @@ pub(crate) async fn pause(
     let pause = body::json_or_none::<wire::NewPause>(&app, &headers, body).await?;
     let queue = name(&queue)?;
     let pause = pause.into_new()?;
-    app.backend.pause(queue.clone(), pause).await?;
+    let paused = app.backend.pause(queue.clone(), pause).await;
+    known(&app, &queue, paused).await?;
     shown(&app, queue).await
 }
 
@@ -41,8 +42,21 @@ pub(crate) async fn resume(
 ) -> Result<Json<wire::Queue>, Problem> {
     body::none(&app, &headers, body).await?;
     let queue = name(&queue)?;
-    app.backend.resume(queue.clone()).await?;
+    let resumed = app.backend.resume(queue.clone()).await;
+    known(&app, &queue, resumed).await?;
     shown(&app, queue).await
+}
+
+/// Says of a change that was refused whether rules are in the way that this version does not know.
+async fn known<T>(app: &App, queue: &QueueName, changed: Result<T, Error>) -> Result<(), Problem> {
+    let Err(e) = changed else { return Ok(()) };
+    if e.kind() == ErrorKind::Refused {
+        let queues = app.backend.queues().await?;
+        if queues.iter().any(|stats| stats.queue == *queue && stats.rules.has_unknown) {
+            return Err(Problem::new(Code::UnknownRule, e.to_string()));
+        }
+    }
+    Err(e.into())
 }
 
 fn name(text: &str) -> Result<QueueName, Problem> {

@@ -1,8 +1,10 @@
 //! `GET /v1/queues`, `POST /v1/queues/{queue}/pause` and `/resume`.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use longshore_core::Timestamp;
+use longshore_core::artifact::InMemory;
+use longshore_core::{Memory, Queues, Rules, RulesChange, Timestamp};
 use serde_json::{Value, json};
 
 use crate::service::Service;
@@ -113,4 +115,20 @@ async fn a_pause_that_is_not_right_is_refused_and_named() {
         assert_eq!(problem["field"], "queue");
     }
     assert_eq!(service.get("/v1/queues").await.json()["queues"], json!([]));
+}
+
+#[tokio::test]
+async fn queue_with_a_rule_of_a_newer_version_says_so_and_is_not_changed() {
+    let store = Arc::new(Memory::default());
+    let service = Service::on(store.clone(), Arc::new(InMemory::default()), |_| {}).await;
+    let newer = Rules { has_unknown: true, ..Rules::default() };
+    assert_eq!(store.change_rules("default".parse().unwrap(), 0, newer).await.unwrap(), RulesChange::Changed(1));
+    let id = service.push(json!({"kind": "nothing"})).await;
+    let queue = service.get("/v1/queues").await.json()["queues"][0].clone();
+    assert_eq!((&queue["held_back"], &queue["paused"]), (&json!("unknown_rule"), &Value::Null));
+    for verb in ["pause", "resume"] {
+        let answer = service.post(&format!("/v1/queues/default/{verb}"), "{}".to_owned()).await;
+        answer.problem(409, "unknown_rule");
+    }
+    assert_eq!(service.get(&format!("/v1/jobs/{id}")).await.json()["state"], "ready");
 }

@@ -164,6 +164,15 @@ pub(crate) async fn migrate(pool: &Pool, client: &Client, is_there: bool) -> Res
     client.batch_execute(&begin).await.map_err(|e| refused(pool, e))?;
     let found = version(pool, client).await?;
     if !check(found)? {
+        if found.version > 0 {
+            let (from, schema) = (found.version, schema.as_str());
+            tracing::warn!(
+                schema,
+                from,
+                to = VERSION,
+                "upgrading the schema: this waits for open transactions that use its tables, others wait for it, and there is no way back but a backup"
+            );
+        }
         client.batch_execute(&schema.in_sql(&bring_up(found.version))).await.map_err(|e| refused(pool, e))?;
     }
     client.batch_execute("COMMIT").await.map_err(error::of)

@@ -10,7 +10,7 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, RowIndex, params};
 
 use crate::error;
-use crate::tx::{blob, duration, state};
+use crate::tx::{blob, duration, small, small_or_none, state, worker};
 
 pub(crate) fn job(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Snapshot>> {
     let seq = connection
@@ -32,10 +32,10 @@ fn snapshot(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Snapsh
             at: Timestamp::from_millis(row.get(0)?),
             started_at: row.get::<_, Option<i64>>(1)?.map(Timestamp::from_millis),
             class: FailureClass::from_number(row.get(2)?),
-            attempt: row.get(3)?,
+            attempt: small(row, 3)?,
             claim: row.get::<_, Option<i64>>(4)?.map(|claim| claim as u64),
-            worker: row.get::<_, Option<[u8; 16]>>(5)?.map(WorkerId::from_bytes),
-            message: row.get(6)?,
+            worker: worker(row, 5)?.map(WorkerId::from_bytes),
+            message: text(row, 6)?.unwrap_or_default(),
         })
     })?;
     job.failures = failures.collect::<Result<_, _>>()?;
@@ -61,19 +61,19 @@ fn read_snapshot(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
         reuse_key: label("reuse_key")?,
         alias: label("alias")?,
         tags: tags.iter().filter_map(|tag| tag.parse().ok()).collect(),
-        attempt: row.get("attempt")?,
-        max_attempts: KindLimits::default().attempts(row.get("max_attempts")?),
-        crashes: row.get("crashes")?,
-        interruptions: row.get("interruptions")?,
-        outages: row.get("outages")?,
+        attempt: small(row, "attempt")?,
+        max_attempts: KindLimits::default().attempts(small_or_none(row, "max_attempts")?),
+        crashes: small(row, "crashes")?,
+        interruptions: row.get::<_, i64>("interruptions")?.clamp(0, i64::from(u32::MAX)) as u32,
+        outages: small(row, "outages")?,
         timeout: KindLimits::default().timeout(row.get::<_, Option<i64>>("timeout_ms")?.map(duration)),
         deadline: time("deadline")?,
         created_at: Timestamp::from_millis(row.get("created_at")?),
         run_at: Timestamp::from_millis(row.get("run_at")?),
         started_at: time("started_at")?,
         finished_at: time("finished_at")?,
-        worker: row.get::<_, Option<[u8; 16]>>("worker")?.map(WorkerId::from_bytes),
-        cancel_asked: row.get("cancel_asked")?,
+        worker: worker(row, "worker")?.map(WorkerId::from_bytes),
+        cancel_asked: row.get::<_, i64>("cancel_asked")? != 0,
         progress: parsed(row, "progress")?,
         reason: text(row, "reason")?.and_then(|reason| reason.parse().ok()),
         result: result(row, id)?,
@@ -111,8 +111,8 @@ pub(crate) fn status(connection: &Connection, id: JobId) -> rusqlite::Result<Opt
             Ok(Status {
                 id,
                 state: state(row.get(0)?),
-                attempt: row.get(1)?,
-                max_attempts: KindLimits::default().attempts(row.get(2)?),
+                attempt: small(row, 1)?,
+                max_attempts: KindLimits::default().attempts(small_or_none(row, 2)?),
                 progress: parsed::<Progress>(row, "progress")?,
                 reason: text(row, "reason")?.and_then(|reason| reason.parse().ok()),
                 version: row.get::<_, i64>(5)? as u64,

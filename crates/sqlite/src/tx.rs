@@ -8,7 +8,7 @@ use longshore_core::{
     BootTime, Error, FailureClass, JobId, Kind, Moved, News, Notices, Progress, QueueName, Settings, State, Timestamp,
     Token, Work, WorkerId, limits, name::cut,
 };
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, RowIndex, params};
 
 use crate::error;
 use crate::outage::Outage;
@@ -454,12 +454,17 @@ pub(crate) fn state(number: i64) -> State {
 }
 
 /// Reads a small number; one out of range is taken for the nearest.
-pub(crate) fn small(row: &Row<'_>, column: usize) -> rusqlite::Result<u16> {
-    Ok(row.get::<_, i64>(column)?.clamp(0, i64::from(u16::MAX)) as u16)
+pub(crate) fn small(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<u16> {
+    Ok(small_or_none(row, column)?.unwrap_or(0))
+}
+
+/// As [`small`], where there may be none.
+pub(crate) fn small_or_none(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Option<u16>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(|number| number.clamp(0, i64::from(u16::MAX)) as u16))
 }
 
 /// Reads a worker's id; one that can be none is left out.
-fn worker(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<[u8; 16]>> {
+pub(crate) fn worker(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Option<[u8; 16]>> {
     Ok(row.get_ref(column)?.as_blob_or_null()?.and_then(|id| id.try_into().ok()))
 }
 

@@ -157,6 +157,21 @@ async fn job_with_a_damaged_key_tags_and_worker_is_claimed_rescued_and_deleted_l
 }
 
 #[tokio::test]
+async fn job_with_damaged_numbers_hides_no_other_from_a_list() {
+    let bench = Bench::open();
+    let ids = bench.push(vec![job(), job()]).await;
+    let damage =
+        "UPDATE job SET attempt = -1, asked_attempts = 99999999999, crashes = -2, interruptions = -3, outages = 70000,
+                                 cancel_asked = 5, worker = x'01' WHERE id = ?1";
+    assert_eq!(bench.by_hand.execute(damage, [ids[0].as_bytes()]).unwrap(), 1);
+    let listed =
+        bench.store.list(longshore_core::Filter::default(), longshore_core::Page::first(10)).await.unwrap().jobs;
+    assert_eq!(listed.iter().map(|job| job.id).collect::<Vec<_>>(), [ids[1], ids[0]]);
+    assert_eq!((listed[1].attempt, listed[1].max_attempts, listed[1].outages), (0, u16::MAX, u16::MAX));
+    assert!(bench.store.status(vec![ids[0]]).await.unwrap()[0].is_some());
+}
+
+#[tokio::test]
 async fn claim_that_finds_entries_of_jobs_that_are_not_there_says_that_the_database_is_damaged() {
     let bench = Bench::open();
     bench.push(vec![job()]).await;

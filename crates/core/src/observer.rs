@@ -65,7 +65,7 @@ pub enum Event<'a> {
 
 /// Is told what happens; see [`Backend::observe`](crate::Backend::observe).
 ///
-/// Called on the tasks that do the work, so it must not block. A panic in it is a bug of the observer, and fails what it was told of.
+/// Called on the tasks that do the work, so it must not block. A panic in it is logged, and affects nothing else.
 pub trait Observer: Send + Sync + 'static {
     /// Takes note of an event.
     fn observe(&self, event: Event<'_>);
@@ -129,6 +129,10 @@ pub(crate) struct Observers(RwLock<Vec<Arc<dyn Observer>>>);
 impl Observers {
     pub(crate) fn add(&self, observer: Arc<dyn Observer>) {
         self.0.write().unwrap_or_else(PoisonError::into_inner).push(observer);
+    }
+
+    pub(crate) fn remove(&self, observer: &Arc<dyn Observer>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).retain(|known| !Arc::ptr_eq(known, observer));
     }
 
     pub(crate) fn tell(&self, event: Event<'_>) {

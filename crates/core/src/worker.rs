@@ -7,6 +7,7 @@
 mod dispatcher;
 mod load;
 mod fetch;
+mod hooks;
 mod settling;
 mod attempt;
 mod keeper;
@@ -23,12 +24,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::handler::{self, BlockingHandler, Ctx, Handler, Provided, States};
 use crate::middleware::{Middleware, Next};
-use crate::observer::{self, Failed};
+use crate::observer::Failed;
 use crate::{
     Backend, Error, Job, JobPolicy, Kind, KnownKind, Output, Payload, QueueName, State, WorkerId, WorkerSecret, limits,
 };
 
 use dispatcher::{Command, Dispatcher};
+use hooks::Hooks;
 use registry::Registry;
 use turns::Turns;
 
@@ -71,6 +73,7 @@ pub struct Worker {
     secret: WorkerSecret,
     most_of_kind: Vec<(String, usize)>,
     middleware: Vec<Middleware>,
+    hooks: Hooks,
     wrong: Option<Error>,
 }
 
@@ -104,6 +107,7 @@ impl Worker {
             secret: WorkerSecret::new(),
             most_of_kind: Vec::new(),
             middleware: Vec::new(),
+            hooks: Hooks::default(),
             wrong: None,
         }
     }
@@ -244,27 +248,28 @@ impl Worker {
         self
     }
 
-    /// Calls the function for each attempt that failed in this process, and for each job that this process took from a worker that crashed.
-    /// It must not block.
-    pub fn on_failed(self, hook: impl Fn(&Failed) + Send + Sync + 'static) -> Self {
-        self.on(move |failed| failed.class.is_some(), hook)
+    /// Calls the function for each attempt of this worker that failed, and for each job that this process took from a worker that crashed, while
+    /// this worker runs. It must not block. A panic in it is logged, and affects nothing else.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use longshore_core::worker::Worker;
+    /// # use longshore_core::{Backend, Memory, artifact::InMemory};
+    /// # let backend = Backend::new(std::sync::Arc::new(Memory::default()), std::sync::Arc::new(InMemory::default()));
+    /// let worker = Worker::new(backend)
+    ///     .on_failed(|failed| println!("{} failed: {}", failed.job.id, failed.message))
+    ///     .on_dead(|failed| println!("{} is dead: {:?}", failed.job.id, failed.job.reason));
+    /// ```
+    pub fn on_failed(mut self, hook: impl Fn(&Failed) + Send + Sync + 'static) -> Self {
+        self.hooks.add(|failed| failed.class.is_some(), hook);
+        self
     }
 
-    /// Calls the function for each job that this process has made dead, or found to be. It must not block.
-    pub fn on_dead(self, hook: impl Fn(&Failed) + Send + Sync + 'static) -> Self {
-        self.on(|failed| failed.job.state == State::Dead, hook)
-    }
-
-    fn on(
-        self,
-        wanted: impl Fn(&Failed) -> bool + Send + Sync + 'static,
-        hook: impl Fn(&Failed) + Send + Sync + 'static,
-    ) -> Self {
-        self.backend.observe(move |event: observer::Event<'_>| {
-            if let Some(failed) = Failed::of(event).filter(&wanted) {
-                hook(&failed);
-            }
-        });
+    /// Calls the function for each job that this worker has made dead, and for each that this process has found to be, while this worker runs; see
+    /// [`Worker::on_failed`].
+    pub fn on_dead(mut self, hook: impl Fn(&Failed) + Send + Sync + 'static) -> Self {
+        self.hooks.add(|failed| failed.job.state == State::Dead, hook);
         self
     }
 
@@ -295,10 +300,12 @@ impl Worker {
         let (done, ended) = watch::channel(None);
         let id = secret.id();
         let upkeep = self.backend.keep_up();
+        let backend = self.backend.clone();
         let dispatcher = Dispatcher::new(self.backend, self.registry, Arc::new(self.states), plan, id, orders)?;
+        let hooks = self.hooks.start(&backend, id);
         tokio::spawn(async move {
             let end = dispatcher.run().await;
-            drop(upkeep);
+            drop((upkeep, hooks));
             done.send_replace(Some(end));
         });
         Ok(Running { id, secret, commands, ended })

@@ -72,7 +72,7 @@ pub fn step(facts: Facts, event: Event<'_>) -> Option<Move> {
         next.facts.interruptions = facts.interruptions.saturating_add(1);
         next
     };
-    // The handler could do its work, or said what it waits for: a row of outages is over.
+    // The handler could do its work, or said what it waits for: the series of outages ends.
     let reached = |mut next: Move| {
         next.facts.outages = 0;
         next

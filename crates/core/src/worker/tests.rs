@@ -60,7 +60,7 @@ async fn hooks_hear_of_each_failed_attempt_and_of_each_dead_job() {
     let (backend, client) = setup();
     let (failed, dead) = (Noted::default(), Noted::default());
     let (on_failed, on_dead) = (failed.clone(), dead.clone());
-    let worker = Worker::new(backend)
+    let worker = Worker::new(backend.clone())
         .handle(run)
         .on_failed(move |failed| on_failed.note((failed.job.attempt, failed.class, failed.message.clone())))
         .on_dead(move |failed| on_dead.note((failed.job.id, failed.job.reason)))
@@ -71,6 +71,12 @@ async fn hooks_hear_of_each_failed_attempt_and_of_each_dead_job() {
     let handle = client.enqueue(Task { fails: true }).await.unwrap();
     assert!(matches!(handle.wait().await, Err(WaitError::Dead { reason: Reason::Exhausted, .. })));
     worker.drain().await;
+
+    // Hooks end with their worker.
+    let other = Worker::new(backend).handle(run).start().unwrap();
+    let again = client.enqueue(Task { fails: true }).await.unwrap();
+    assert!(matches!(again.wait().await, Err(WaitError::Dead { .. })));
+    other.drain().await;
 
     let no_luck = |attempt| (attempt, Some(FailureClass::Retry), "no luck".to_owned());
     assert_eq!(failed.take(), [no_luck(1), no_luck(2)]);

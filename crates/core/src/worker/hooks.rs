@@ -1,0 +1,66 @@
+//! Hooks: what a worker calls for jobs that failed, or are dead.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::observer::{Event, Failed, Observer};
+use crate::{Backend, WorkerId};
+
+type Wanted = fn(&Failed) -> bool;
+type Hook = Box<dyn Fn(&Failed) + Send + Sync>;
+
+/// The hooks of a worker that does not run yet.
+#[derive(Default)]
+pub(super) struct Hooks(Vec<(Wanted, Hook)>);
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hooks({})", self.0.len())
+    }
+}
+
+impl Hooks {
+    pub(super) fn add(&mut self, wanted: Wanted, hook: impl Fn(&Failed) + Send + Sync + 'static) {
+        self.0.push((wanted, Box::new(hook)));
+    }
+
+    /// Calls them from now on, for as long as the answer is held.
+    pub(super) fn start(self, backend: &Backend, worker: WorkerId) -> Started {
+        let observers = self.0.into_iter().map(|(wanted, hook)| {
+            let observer: Arc<dyn Observer> = Arc::new(Calls { worker, wanted, hook });
+            backend.observers().add(Arc::clone(&observer));
+            observer
+        });
+        Started { observers: observers.collect(), backend: backend.clone() }
+    }
+}
+
+/// Hooks that are called; dropping it ends that.
+pub(super) struct Started {
+    observers: Vec<Arc<dyn Observer>>,
+    backend: Backend,
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        self.observers.iter().for_each(|observer| self.backend.observers().remove(observer));
+    }
+}
+
+/// Calls one hook. What other workers of the same backend settle is for their own hooks.
+struct Calls {
+    worker: WorkerId,
+    wanted: Wanted,
+    hook: Hook,
+}
+
+impl Observer for Calls {
+    fn observe(&self, event: Event<'_>) {
+        if matches!(event, Event::Finished { worker, .. } if worker != self.worker) {
+            return;
+        }
+        if let Some(failed) = Failed::of(event).filter(self.wanted) {
+            (self.hook)(&failed);
+        }
+    }
+}

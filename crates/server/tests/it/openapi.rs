@@ -21,3 +21,20 @@ async fn the_document_is_served() {
     assert_eq!(document["components"]["schemas"]["JobId"]["format"], "uuid");
     assert!(Service::start().await.get("/openapi.json").await.json()["paths"]["/image_queue"].is_null());
 }
+
+#[tokio::test]
+async fn every_parameter_of_a_list_is_in_the_document() {
+    let document = Service::start().await.get("/openapi.json").await.json();
+    let queries = [
+        ("/v1/jobs", json!(longshore_wire::JobsQuery::default())),
+        ("/v1/workers", json!(longshore_wire::WorkersQuery::default())),
+    ];
+    for (path, query) in queries {
+        let mut read: Vec<_> = query.as_object().unwrap().keys().cloned().collect();
+        let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+        let mut told: Vec<_> = parameters.iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect();
+        read.sort();
+        told.sort();
+        assert_eq!(read, told, "{path}");
+    }
+}

@@ -34,7 +34,7 @@ pub fn run<F: Fixture>(rule: &str, name: &str, fault: Option<Fault>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().enable_io().build();
     let done = runtime.expect("a runtime can be built").block_on(async {
         let bench = Bench::open(|settings| Box::pin(open::<F>(settings)), Settings::default(), fault).await;
-        tokio::time::timeout(PATIENCE, (case.run)(bench)).await
+        tokio::time::timeout(PATIENCE * crate::seeds::times() as u32, (case.run)(bench)).await
     });
     assert!(done.is_ok(), "{rule}::{name} has not ended within {PATIENCE:?}");
 }

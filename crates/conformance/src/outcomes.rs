@@ -171,7 +171,7 @@ pub(crate) async fn crash_says_how_the_worker_ended(bench: Bench) {
         let worker = longshore_core::WorkerSecret::new();
         bench.advance(limits::CRASH_BACKOFF);
         let claimed = bench.claim(bench.ask().worker(worker.id())).await.pop().expect("it is ready");
-        let gone = Gone { death: Death::Crashed, status };
+        let gone = status.map_or(Gone::LEASE_ENDED, Gone::crashed);
         assert_eq!(bench.backend.release(worker, gone).await.unwrap().len(), 1);
         let failure = bench.job(id).await.failures.pop().expect("a crash is a failure");
         assert_eq!((failure.class, failure.claim), (FailureClass::Crash, Some(claimed.token.number)));

@@ -7,7 +7,7 @@ use crate::bench::{Bench, label, queue, secs};
 fn paused_by(name: &str) -> Rules {
     let by: Option<Label> = Some(label(name));
     let pause = Pause { since: Timestamp::from_millis(1), until: None, reason: Some(label("\"why\" ü")), by };
-    Rules { pause: Some(pause), ..Rules::default() }
+    Rules::pausing(Some(pause))
 }
 
 async fn change(bench: &Bench, expected: u64, rules: &Rules) -> RulesChange {
@@ -18,19 +18,19 @@ pub(crate) async fn rules_read_as_they_were_written(bench: Bench) {
     assert_eq!(bench.backend.rules(queue("default")).await.unwrap(), Rules::default(), "a queue that nobody knows");
     assert_eq!(change(&bench, 0, &paused_by("ada")).await, RulesChange::Changed(1));
     for way in bench.ways().await {
-        assert_eq!(way.rules(queue("default")).await.unwrap(), Rules { version: 1, ..paused_by("ada") });
+        assert_eq!(way.rules(queue("default")).await.unwrap(), paused_by("ada").at_version(1));
         assert_eq!(way.rules(queue("other")).await.unwrap(), Rules::default());
     }
     let stats = bench.backend.queues().await.unwrap();
     let listed = stats.iter().find(|stats| stats.queue == queue("default")).expect("a queue with rules is listed");
-    assert_eq!(listed.rules, Rules { version: 1, ..paused_by("ada") });
+    assert_eq!(listed.rules, paused_by("ada").at_version(1));
     assert_eq!(change(&bench, 1, &Rules::default()).await, RulesChange::Changed(2));
-    assert_eq!(bench.backend.rules(queue("default")).await.unwrap(), Rules { version: 2, ..Rules::default() });
+    assert_eq!(bench.backend.rules(queue("default")).await.unwrap(), Rules::default().at_version(2));
 }
 
 pub(crate) async fn change_of_rules_that_comes_second_is_told_what_they_are(bench: Bench) {
     assert_eq!(change(&bench, 0, &paused_by("ada")).await, RulesChange::Changed(1));
-    let conflict = RulesChange::Conflict(Rules { version: 1, ..paused_by("ada") });
+    let conflict = RulesChange::Conflict(paused_by("ada").at_version(1));
     for expected in [0, 2, 9] {
         assert_eq!(change(&bench, expected, &paused_by("bob")).await, conflict);
     }

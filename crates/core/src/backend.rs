@@ -27,7 +27,8 @@ const SLOW_FAILURE: Duration = Duration::from_secs(1);
 /// A store and its artifacts, ready to use; cheap to clone.
 ///
 /// Every call runs to its end even if the caller's future is dropped, so that nothing is left half done. Calls may be made
-/// concurrently. Nothing is retried here: an [`Error`] says whether a repeat makes sense, and a repeat is always harmless.
+/// concurrently. Nothing is retried here: an [`Error`] says whether a repeat makes sense, and a repeat is always harmless. Where a method says
+/// nothing of errors, it fails only as its store does: when that cannot be reached, is full, refuses to work, or holds what makes no sense.
 #[derive(Clone)]
 pub struct Backend {
     inner: Arc<Inner>,
@@ -323,7 +324,12 @@ impl Backend {
         self.run(tried, |store| async move { store.change_rules(queue, expected, rules).await }).await
     }
 
-    /// Stops handing out jobs of a queue, until a time or until it is resumed; what runs goes on. Replaces an earlier pause.
+    /// Stops handing out jobs of a queue, until a time or until it is resumed; what runs goes on. Replaces an earlier pause. The queue need not
+    /// have had jobs yet.
+    ///
+    /// # Errors
+    ///
+    /// As the store; or if the queue has rules that this program does not know.
     pub async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
         let now = self.now().await.map_err(|e| e.context(format!("pause queue `{queue}`")))?;
         let pause = Pause::begin(pause, now);
@@ -332,6 +338,10 @@ impl Backend {
     }
 
     /// Hands out jobs of a queue again; answers whether it was paused.
+    ///
+    /// # Errors
+    ///
+    /// As [`Backend::pause`].
     pub async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
         let now = self.now().await.map_err(|e| e.context(format!("resume queue `{queue}`")))?;
         let before = self.update_rules(queue, |rules| rules.pause = None).await?;

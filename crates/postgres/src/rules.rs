@@ -53,7 +53,7 @@ pub(crate) async fn change(
 pub(crate) fn read(row: &Row) -> Result<Rules, Error> {
     let version = column::<i64>(row, "rules_version")?.unsigned_abs();
     let text: Option<&str> = column(row, "rules")?;
-    Ok(text.map_or_else(|| Rules { version, ..Rules::default() }, |text| Rules::from_text(version, text)))
+    Ok(text.map_or_else(|| Rules::default().at_version(version), |text| Rules::from_text(version, text)))
 }
 
 /// Returns when the pause ends, far enough from where sums overflow, but for the far end of time itself.

@@ -11,7 +11,9 @@ fn rules(random: &mut fastrand::Rng, now: Timestamp) -> Rules {
         _ => Some(Timestamp::from_millis(now.as_millis() + random.i64(-3..=3))),
     };
     let pause = random.bool().then_some(Pause { since: now, until, reason: None, by: None });
-    Rules { version: random.u64(..), pause, has_unknown: random.u8(0..5) == 0 }
+    let mut rules = Rules::pausing(pause).at_version(random.u64(..));
+    rules.has_unknown = random.u8(0..5) == 0;
+    rules
 }
 
 #[tokio::test]

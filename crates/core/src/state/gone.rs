@@ -16,13 +16,14 @@ pub enum Death {
 /// # Examples
 ///
 /// ```
-/// use longshore_core::{Death, ExitStatus, Gone};
+/// use longshore_core::{ExitStatus, Gone};
 ///
-/// let killed = Gone { death: Death::Crashed, status: Some(ExitStatus::Signal(9)) };
+/// let killed = Gone::crashed(ExitStatus::Signal(9));
 /// assert_eq!(killed.to_string(), "the worker process was killed by signal 9");
 /// assert_eq!(Gone::LEASE_ENDED.to_string(), "the worker process died, or could not renew its lease");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Gone {
     /// What kind of death it was, which decides what it costs the jobs.
     pub death: Death,
@@ -33,6 +34,11 @@ pub struct Gone {
 impl Gone {
     /// A worker whose lease ended and of which nothing else is known.
     pub const LEASE_ENDED: Gone = Gone { death: Death::Crashed, status: None };
+
+    /// A worker whose process crashed, and was seen to end like this.
+    pub fn crashed(status: ExitStatus) -> Self {
+        Gone { death: Death::Crashed, status: Some(status) }
+    }
 }
 
 impl From<Death> for Gone {

@@ -17,10 +17,11 @@ use crate::{Error, ErrorKind, Label, Timestamp, When};
 /// use longshore_core::{Pause, Rules, Timestamp};
 ///
 /// let pause = Pause { since: Timestamp::from_millis(7), until: None, reason: None, by: None };
-/// let rules = Rules { pause: Some(pause), ..Rules::default() };
-/// assert_eq!(Rules::from_text(3, &rules.to_text()), Rules { version: 3, ..rules });
+/// let rules = Rules::pausing(Some(pause));
+/// assert_eq!(Rules::from_text(3, &rules.to_text()), rules.at_version(3));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Rules {
     /// Counts the changes; 0 for rules that nobody has set.
     pub version: u64,
@@ -53,6 +54,16 @@ struct PauseText {
 impl Rules {
     /// The newest level that this program knows. Grows with each kind of rule that older programs would not keep.
     pub const LEVEL: u16 = 1;
+
+    /// Returns rules that nobody has set yet: a pause, or nothing.
+    pub fn pausing(pause: Option<Pause>) -> Self {
+        Rules { pause, ..Rules::default() }
+    }
+
+    /// Gives them that version.
+    pub fn at_version(self, version: u64) -> Self {
+        Rules { version, ..self }
+    }
 
     /// Returns the level that a program must know to keep these rules: 0 for none, 1 for a pause.
     pub fn level(&self) -> u16 {

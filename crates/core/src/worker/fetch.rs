@@ -199,6 +199,7 @@ impl Fetch {
         let due_at = again.map(|wait| now + wait.max(SHORTEST_LOOK));
         if !fresh {
             // A repeat asks a part of the queues, and says nothing of the others.
+            self.hungry = true; // nobody has looked at them for fresh jobs meanwhile
             self.due_at = self.due_at.into_iter().chain(due_at).min();
             self.look_at = again.map_or(self.look_at, |wait| self.look_at.min(now + wait));
             return;

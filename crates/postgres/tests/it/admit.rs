@@ -10,8 +10,8 @@ fn any_rules() -> Rules {
     let pause = Pause { since: near(), until: fastrand::bool().then(near), reason: None, by: None };
     match fastrand::u8(..4) {
         0 => Rules::from_text(1, r#"{"newer":1}"#),
-        1 => Rules { version: 1, ..Rules::default() },
-        _ => Rules { version: 1, pause: Some(pause), has_unknown: false },
+        1 => Rules::default().at_version(1),
+        _ => Rules::pausing(Some(pause)).at_version(1),
     }
 }
 

@@ -105,7 +105,7 @@ async fn long_transaction_holds_up_nobody() {
         let pause = Pause { since: store.now().await.unwrap(), until: None, reason: None, by: None };
         let before = store.rules(QueueName::default()).await.unwrap().version;
         for (n, pause) in [(0, Some(pause)), (1, None)] {
-            let rules = Rules { pause, ..Rules::default() };
+            let rules = Rules::pausing(pause);
             let changed = store.change_rules(QueueName::default(), before + n, rules).await.unwrap();
             assert_eq!(changed, RulesChange::Changed(before + n + 1));
         }

@@ -62,7 +62,7 @@ async fn everything_works_under_a_publication_of_all_tables() {
     settle(&dies, Outcome::Bury { reason: longshore_core::Reason::Fatal, message: "oh".into() }).await;
     let pause = Pause { since: store.now().await.unwrap(), until: None, reason: None, by: None };
     for (version, pause) in [(0, Some(pause)), (1, None)] {
-        let rules = Rules { pause, ..Rules::default() };
+        let rules = Rules::pausing(pause);
         let changed = store.change_rules("default".parse().unwrap(), version, rules).await.unwrap();
         assert_eq!(changed, RulesChange::Changed(version + 1));
     }

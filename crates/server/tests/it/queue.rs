@@ -121,7 +121,8 @@ async fn a_pause_that_is_not_right_is_refused_and_named() {
 async fn queue_with_a_rule_of_a_newer_version_says_so_and_is_not_changed() {
     let store = Arc::new(Memory::default());
     let service = Service::on(store.clone(), Arc::new(InMemory::default()), |_| {}).await;
-    let newer = Rules { has_unknown: true, ..Rules::default() };
+    let mut newer = Rules::default();
+    newer.has_unknown = true;
     assert_eq!(store.change_rules("default".parse().unwrap(), 0, newer).await.unwrap(), RulesChange::Changed(1));
     let id = service.push(json!({"kind": "nothing"})).await;
     let queue = service.get("/v1/queues").await.json()["queues"][0].clone();

@@ -148,7 +148,8 @@ impl Call for ResumeQueue {
 async fn change(store: &Arc<dyn Store>, queue: QueueName, pause: Option<Pause>) -> Result<Rules, Error> {
     let mut before = store.rules(queue.clone()).await?;
     loop {
-        let after = Rules { pause: pause.clone(), ..before.clone() };
+        let mut after = before.clone();
+        after.pause.clone_from(&pause);
         match store.change_rules(queue.clone(), before.version, after).await? {
             RulesChange::Changed(_) => return Ok(before),
             RulesChange::Conflict(now) => before = now,

@@ -31,7 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(300);
 #[doc(hidden)]
 pub fn run<F: Fixture>(rule: &str, name: &str, fault: Option<Fault>) {
     let case = CASES.iter().find(|case| case.rule == rule && case.name == name).expect("the list made this test");
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().enable_io().build();
+    // Threads are called as their test is, so that a panic says whose it is.
+    let test = std::thread::current().name().unwrap_or("case").to_owned();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).thread_name(test).enable_all().build();
     let done = runtime.expect("a runtime can be built").block_on(async {
         let bench = Bench::open(|settings| Box::pin(open::<F>(settings)), Settings::default(), fault).await;
         tokio::time::timeout(PATIENCE * crate::seeds::times() as u32, (case.run)(bench)).await

@@ -12,8 +12,10 @@ mod claims;
 mod pushes;
 mod moves;
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
-use std::sync::Once;
+use std::sync::{Mutex, Once, PoisonError};
+use std::thread;
 
 use self::sick::{Bug, Fine, Sick};
 use crate::{CASES, Fixture};
@@ -47,13 +49,17 @@ impl Mutant {
 /// Begins what is to be printed: what cases say of a mutant is not.
 const VERDICT: &str = "VERDICT";
 
-/// Keeps the panics of cases from being printed, by the hundred.
+/// Keeps the panics of cases from being printed, by the hundred, on the thread of this test and on those that are called like it; see `run`.
 fn silence() {
+    static SILENT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     static ONCE: Once = Once::new();
+    let silent = || SILENT.lock().unwrap_or_else(PoisonError::into_inner);
+    silent().extend(thread::current().name().map(str::to_owned));
     ONCE.call_once(|| {
         let print = take_hook();
         set_hook(Box::new(move |panic| {
-            if panic.payload_as_str().is_some_and(|text| text.starts_with(VERDICT)) {
+            let is_silent = thread::current().name().is_some_and(|name| silent().contains(name));
+            if !is_silent || panic.payload_as_str().is_some_and(|text| text.starts_with(VERDICT)) {
                 print(panic);
             }
         }));

@@ -24,7 +24,7 @@ BEGIN
 END $$;
 
 -- Tells workers of work: one a job, those first that were not told for longest. Those that have not looked for long are gone, so
--- are those that have not looked since they were told, and those whose process does not hold the lock of its number any more: it
+-- are those that have not looked since they were told, and those whose process does not hold the lock of its name any more: it
 -- listens no longer, and another is told instead.
 -- In:  queues and kinds of jobs, and how many there are of each; jobs that perhaps wait again; the process that tells, which is told
 --      nothing; queues and kinds of jobs that it was told of and has no room for
@@ -59,7 +59,7 @@ BEGIN
                       ORDER BY o.told LIMIT v_left FOR UPDATE SKIP LOCKED) next
                 WHERE w.worker = ANY (ARRAY[next.worker]) RETURNING w.worker, w.process
             LOOP
-                IF pg_try_advisory_xact_lock(('x' || v_waiter.process)::bit(64)::bigint) THEN
+                IF pg_try_advisory_xact_lock(hashtextextended(v_waiter.process, 0)) THEN
                     v_gone := v_gone + 1;
                     DELETE FROM longshore.waiter w WHERE w.worker = v_waiter.worker;
                 ELSE

@@ -36,9 +36,7 @@ pub(crate) struct Publisher {
 /// What is to be told to others.
 #[derive(Debug)]
 struct Outbox {
-    /// The number of this process, which names it among those that wait. Whoever listens for it holds a shared advisory lock of this number.
-    number: u64,
-    /// The same in hexadecimal digits.
+    /// Names this process among those that wait. Whoever listens for it holds a shared advisory lock of this name.
     process: String,
     listens: AtomicBool,
     pending: Mutex<Pending>,
@@ -97,10 +95,8 @@ impl Publisher {
 
     /// Makes one that tells every process that listens on the same schema.
     pub(crate) fn across(pool: Pool) -> (Self, Listener) {
-        let number = fastrand::u64(..);
         let outbox = Arc::new(Outbox {
-            number,
-            process: format!("{number:016x}"),
+            process: format!("{:016x}", fastrand::u64(..)),
             listens: AtomicBool::new(false),
             pending: Mutex::default(),
             pushes: AtomicU32::new(0),
@@ -268,7 +264,7 @@ async fn listen_once(
     for channel in [&channels.all, &channels.work] {
         bounded(pool, client.batch_execute(&format!("LISTEN \"{channel}\""))).await?;
     }
-    let lock = format!("SELECT pg_advisory_lock_shared({})", outbox.number as i64);
+    let lock = format!("SELECT pg_advisory_lock_shared(hashtextextended('{}', 0))", outbox.process);
     bounded(pool, client.batch_execute(&lock)).await?;
     outbox.listens.store(true, Ordering::Release);
     let _ = notifications.notify(&Notices::of_everything()); // for what was told while nobody listened

@@ -71,7 +71,7 @@ async fn process_that_is_gone_swallows_no_notification() {
     // The server ends their sessions in its own time.
     let listeners = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
                      WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND d.datname = current_database()
-                       AND (l.classid::bigint << 32 | l.objid::bigint) = ANY (SELECT ('x' || w.process)::bit(64)::bigint FROM longshore.waiter w)";
+                       AND (l.classid::bigint << 32 | l.objid::bigint) = ANY (SELECT hashtextextended(w.process, 0) FROM longshore.waiter w)";
     while client.query_one(&schema.sql(listeners), &[]).await.unwrap().get::<_, i64>(0) > 1 {
         tokio::task::yield_now().await;
     }

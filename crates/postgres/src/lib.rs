@@ -163,6 +163,9 @@ impl Postgres {
         let (pool, found, steps) = open.await.map_err(|e: Error| e.context(tried))?;
         let (publisher, listener) = if pool.url().listen {
             let (publisher, listener) = Publisher::across(pool.clone());
+            if !pool.is_pooled() {
+                publisher.ready().await; // nothing is missed from then on
+            }
             (publisher, Some(listener))
         } else {
             (Publisher::alone(), None)

@@ -43,6 +43,8 @@ struct Outbox {
     /// How often there was work since somebody looked.
     pushes: AtomicU32,
     wake: Notify,
+    /// That it listens, for whoever opens the store.
+    ready: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -84,6 +86,8 @@ const EVERY: Duration = Duration::from_millis(25);
 const BUSY: f64 = 600.0;
 /// How long they are counted.
 const BUSY_FOR: Duration = Duration::from_millis(100);
+/// So long a store that is opened waits for its listener.
+const READY: Duration = Duration::from_secs(2);
 /// How often an idle connection is looked after: a server that is gone without a word is noticed by this.
 const PING: Duration = Duration::from_secs(15);
 
@@ -101,6 +105,7 @@ impl Publisher {
             pending: Mutex::default(),
             pushes: AtomicU32::new(0),
             wake: Notify::new(),
+            ready: Notify::new(),
         });
         let notifications = Notifications::default();
         let (runtime, to_tell) = (pool.runtime().clone(), Arc::clone(&outbox));
@@ -113,6 +118,13 @@ impl Publisher {
 
     pub(crate) fn notifications(&self) -> &Notifications {
         &self.notifications
+    }
+
+    /// Waits until it listens, for a while: a listener that cannot connect keeps no store from being opened.
+    pub(crate) async fn ready(&self) {
+        if let Some(outbox) = &self.outbox {
+            let _ = timeout(READY, outbox.ready.notified()).await; // it goes on to try
+        }
     }
 
     /// Returns what this process is called where it waits for work; `None` while it does not listen.
@@ -268,6 +280,7 @@ async fn listen_once(
     bounded(pool, client.batch_execute(&lock)).await?;
     outbox.listens.store(true, Ordering::Release);
     let _ = notifications.notify(&Notices::of_everything()); // for what was told while nobody listened
+    outbox.ready.notify_one();
 
     let mut watched = notifications.watched();
     let mut pace = Pace::default();

@@ -198,7 +198,7 @@ impl Admission {
 ///
 /// let (now, later) = (Timestamp::from_millis(5), Timestamp::from_millis(9));
 /// let pause = Pause { since: now, until: Some(later), reason: None, by: None };
-/// let rules = Rules { pause: Some(pause), ..Rules::default() };
+/// let rules = Rules::pausing(Some(pause));
 /// assert_eq!(admit(&rules, QueueState::default(), now).most, 0);
 /// assert_eq!(admit(&rules, QueueState::default(), later).most, usize::MAX);
 /// ```

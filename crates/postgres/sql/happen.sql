@@ -13,7 +13,7 @@ CREATE FUNCTION longshore.with_failure(
                'at', at, 'attempt', attempt, 'worker', worker, 'message', message, 'class', class, 'started', started, 'claim', claim))
 $$;
 
--- Returns the class of the failure that goes with an event, see step.sql, and a reason: its place in FailureClass::ALL of core/src/state.rs.
+-- Returns the class of the failure that goes with an event, see step.sql, and a reason: its place in FailureClass::ALL of core/src/state/failure.rs.
 CREATE FUNCTION longshore.failure_class(event smallint, why text) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE
         WHEN event = 7 THEN 3

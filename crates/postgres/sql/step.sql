@@ -1,4 +1,4 @@
--- Says where an event takes a job. The same moves as `step` in core/src/state.rs, which a test compares with this one.
+-- Says where an event takes a job. The same moves as `step` in core/src/state/step.rs, which a test compares with this one.
 -- In:  the job's facts; what happens, and with it, for some events, how long to wait and why it ends
 --        settled by its worker   0 succeeded  1 failed, try again after `delay`  2 snoozed for `delay`  3 handed back
 --                                4 failed for good, `why`  5 called off  13 what it needs is away, try again after `delay`

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
+use longshore::HeldBackReason;
 
 use crate::Exit;
 use crate::pause::words;
@@ -49,7 +50,7 @@ impl Queues {
             row.push(oldest.map_or(String::new(), |oldest| humantime::format_duration(oldest).to_string()));
             row.push(match (&queue.paused, queue.held_back) {
                 (Some(pause), _) => words(pause),
-                (None, Some(why)) if why == "unknown_rule" => {
+                (None, Some(why)) if why == HeldBackReason::UnknownRule.as_str() => {
                     "no, but held back by a rule of a newer version".to_owned()
                 }
                 (None, _) => String::new(),

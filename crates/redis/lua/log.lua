@@ -1,15 +1,42 @@
-#!lua flags=no-writes
--- Reads a log of a job.
--- KEYS  1 what all keys of the slot begin with
--- ARGV  1 id  2 the number of the claim whose log it is; nothing for the newest claim that has one
--- Out:  nothing where the job is not found; else the log, empty where there is none
+-- Logs of jobs: one for each claim, in a hash a job, by the number of the claim.
 
-local id, claim = ARGV[1], ARGV[2]
-if redis.call('EXISTS', root .. K_RECORD .. id) == 0 then return false end
-local logs = root .. K_LOG .. id
-if claim == '' then
-  for _, other in ipairs(redis.call('HKEYS', logs)) do
-    if claim == '' or tonumber(other) > tonumber(claim) then claim = other end
+-- Replaces the log of a job's newest claim, only where the token is the job's newest; deletes the logs of earlier claims of which no
+-- failure is kept.
+-- In:  ARGV 1 id  2 token  3 the number of the claim, which is the field of the log  4 the log
+-- Out: 1 where it was written, else 0
+local function write_log(args)
+  begin_writes()
+  local id, claim, logs = args[1], args[3], root .. K_LOG .. args[1]
+  local job = read_jobs({ id })[1]
+  if not job or job.corrupt or job.state ~= RUNNING or job.token ~= args[2] then return 0 end
+  local claims = call('HKEYS', logs)
+  if #claims > 1 or claims[1] and claims[1] ~= claim then
+    local kept = { [claim] = true }
+    for _, failure in ipairs(call('LRANGE', root .. K_FAILURES .. id, 0, -1)) do
+      kept[text(unpacked('>I8', failure, FAILURE_CLAIM_FROM))] = true
+    end
+    for _, other in ipairs(claims) do
+      if not kept[other] then call('HDEL', logs, other) end
+    end
   end
+  call('HSET', logs, claim, args[4])
+  if not has(job, HAS_LOG) then
+    mark(job, HAS_LOG)
+    call('SET', job.key, write(job))
+  end
+  return 1
 end
-return redis.call('HGET', logs, claim) or ''
+
+-- In:  ARGV 1 id  2 the number of the claim whose log it is; nothing for the newest claim that has one
+-- Out: nothing where the job is not found; else the log, empty where there is none
+local function log(args)
+  local id, claim = args[1], args[2]
+  if call('EXISTS', root .. K_JOB .. id) == 0 then return false end
+  local logs = root .. K_LOG .. id
+  if claim == '' then
+    for _, other in ipairs(call('HKEYS', logs)) do
+      if claim == '' or tonumber(other) > tonumber(claim) then claim = other end
+    end
+  end
+  return call('HGET', logs, claim) or ''
+end

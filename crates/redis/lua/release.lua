@@ -1,19 +1,23 @@
-#!lua flags=allow-oom
--- Takes a bounded number of jobs from a worker that is gone, and refuses its later claims on this queue.
--- KEYS  1 what all keys of the slot begin with
--- ARGV  1 frame  2 queue  3 worker  4 the event that this is to its jobs  5 the failure to note, or nothing
--- Out:  1 whether there are more  2 the jobs that were taken, described
+-- Takes jobs from a worker that is gone.
 
-local queue, worker, crash = ARGV[2], ARGV[3], ARGV[5]
-if crash == '' then crash = nil end
-redis.call('HSET', root .. K_WORKERS .. queue, worker, pack('<Bc8i8I8I4B', 1, NOBODY, now, 0, 0, 0))
-redis.call('ZADD', root .. K_WORKERS_SEEN .. queue, text(now), worker)
-
-local held = root .. K_HELD .. queue .. ':' .. worker
-local entries = redis.call('ZRANGE', held, 0, ROWS - 1)
-local plan = plan_of(tonumber(ARGV[4]), nil, crash and HAS_FAILURES)
-local taken = lose(queue, worker, entries, plan, crash, ROWS)
-finish()
-local more = redis.call('EXISTS', held)
-if more == 0 then redis.call('ZREM', root .. K_LEASES .. queue, worker) end
-return { char(more), taken }
+-- In:  ARGV 1 frame  2 queue  3 worker  4 the event that this is to its jobs  5 the failure to note, or nothing
+-- Out: 1 whether there are more  2 the jobs that were taken, described
+local function release(args)
+  read_frame(args[1])
+  begin_writes()
+  local queue, worker, event, failure = args[2], args[3], tonumber(args[4]), args[5]
+  -- Its later claims are refused.
+  call('HSET', root .. K_QUEUE .. queue, 'claim:' .. worker, pack(EARLIER, 1, NOBODY, now, 0, 0, 0))
+  call('ZADD', root .. K_WORKERS_SEEN .. queue, text(now), worker)
+  local held, taken = root .. K_HELD .. queue .. ':' .. worker, {}
+  local members = call('SPOP', held, ROWS)
+  for at, job in ipairs(read_members(members)) do
+    if not job or job.corrupt then
+      clear(queue, root .. K_RUNNING .. queue, members[at], job)
+    elseif job.state == RUNNING and job.worker == worker then
+      taken[#taken + 1] = lose(job, event, failure)
+    end
+  end
+  finish()
+  return { char(call('EXISTS', held)), taken }
+end

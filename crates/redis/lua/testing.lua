@@ -1,17 +1,26 @@
-#!lua flags=no-writes
--- Asks where events take jobs, for the test that holds `step` to the one in Rust.
--- KEYS  1 anything
--- ARGV  1… facts and an event: state, attempt, crashes, interruptions, outages, whether a cancel is asked, event, what it carries
--- Out:  for each nothing; or the facts afterwards, how long it waits (-1: as before), the reason
+-- What only tests ask: where events take jobs, and what rules admit, to hold both to the functions in Rust.
 
-local answers = {}
-for at, case in ipairs(ARGV) do
-  local facts, event, with = {}, nil, nil
-  facts.state, facts.attempt, facts.crashes, facts.interruptions, facts.outages, facts.asked, event, with =
-    struct.unpack('<BHHI4HBBi8', case)
-  local next, wait, reason = step(facts, event, with)
-  answers[at] = next and struct.pack('<BHHI4HBi8B', next.state, next.attempt, next.crashes, next.interruptions, next.outages,
-    next.asked, wait or -1, reason or 0)
+-- In:  ARGV 1… facts and an event: state, attempt, crashes, interruptions, outages, whether a cancel is asked, event, what it carries
+-- Out: for each nothing; or the facts afterwards, how long it waits (-1: as before), the reason
+local function test_step(args)
+  local answers = {}
+  for at, case in ipairs(args) do
+    local job, event, with = {}, nil, nil
+    job.state, job.attempt, job.crashes, job.interruptions, job.outages, job.cancel_asked, event, with = unpacked('<BHHI4HBBi8', case)
+    local to, wait, reason = step(job, event, with)
+    answers[at] = to and pack('<BHHI4HBi8B', to, job.attempt, job.crashes, job.interruptions, job.outages, job.cancel_asked, wait or -1,
+      reason or 0) or false
+  end
+  return answers
 end
-for at = 1, #ARGV do answers[at] = answers[at] or false end
-return answers
+
+-- In:  ARGV 1… what `admit` takes: two levels (H each), until when the queue is paused, now (i8 each)
+-- Out: for each: most jobs, what is in the way, when that ends by itself (-1: it does not)
+local function test_admit(args)
+  local answers = {}
+  for at, case in ipairs(args) do
+    local most, why, till = admit(unpacked('<HHi8i8', case))
+    answers[at] = pack('<i8Bi8', most, why, till or -1)
+  end
+  return answers
+end

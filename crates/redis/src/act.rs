@@ -4,8 +4,8 @@ use longshore_core::{Acted, Action, Error, JobId, State};
 
 use crate::base::Base;
 use crate::error;
+use crate::library;
 use crate::record::Reader;
-use crate::script;
 use crate::shared::*;
 
 pub(crate) async fn act(base: &Base, id: JobId, action: Action) -> Result<Acted, Error> {
@@ -14,7 +14,7 @@ pub(crate) async fn act(base: &Base, id: JobId, action: Action) -> Result<Acted,
         Action::Retry => RETRY_BY_HAND,
         Action::Delete => DELETE,
     };
-    let call = base.framed(&script::ACT, &base.keys.of_tag(id.queue_tag())).arg(id.as_bytes()).number(asked);
+    let call = base.framed(&library::ACT, &base.keys.of_tag(id.queue_tag())).arg(id.as_bytes()).number(asked);
     let answer = call.bytes().await?;
     let read = || {
         let mut from = Reader(&answer);

@@ -10,11 +10,13 @@ use bytes::Bytes;
 use longshore_core::{ArtifactName, Artifacts, Error, JobId, millis};
 use redis::Value;
 
-use crate::base::{Base, bytes, list};
+use crate::base::Base;
+use crate::call::{bytes, list, number};
+use crate::copies::on_each;
 use crate::error;
 use crate::keys;
 use crate::record::Reader;
-use crate::{Redis, script};
+use crate::{Redis, library};
 
 /// Names that are looked at by one script.
 const PER_CALL: usize = 500;
@@ -42,14 +44,12 @@ impl Artifacts for Redis {
         let base = &self.base;
         let put = async {
             let tag = name.job.queue_tag();
-            let mut note_tag = redis::cmd("SADD");
-            note_tag.arg(format!("{}{}", base.keys.of_all(), keys::ARTIFACT_TAGS)).arg(tag);
-            base.link.send(&note_tag).await?;
-            let note = base.call(&script::NOTE_ARTIFACT, &base.keys.of_tag(tag)).arg(key(name));
-            note.number(base.settings.clock.shift().0).run().await?;
+            let root = base.keys.of_tag(tag);
+            on_each(base, |root| base.call(&library::NOTE_ARTIFACT_TAG, root).number(i64::from(tag))).await?;
+            base.framed(&library::NOTE_ARTIFACT, &root).arg(key(name)).run().await?;
             let mut write = redis::cmd("SET");
             write.arg(whole_key(base, name)).arg(&body[..]);
-            base.link.send(&write).await?;
+            base.link.send(&root, &write).await?;
             Ok(())
         };
         put.await.map_err(|e: Error| e.context(format!("write artifact {name}")))
@@ -58,14 +58,15 @@ impl Artifacts for Redis {
     async fn get(&self, name: ArtifactName) -> Result<Option<Bytes>, Error> {
         let mut read = redis::cmd("GET");
         read.arg(whole_key(&self.base, name));
-        let answer = self.base.link.send(&read).await.map_err(Error::from);
+        let root = self.base.keys.of_tag(name.job.queue_tag());
+        let answer = self.base.link.send(&root, &read).await.map_err(Error::from);
         let body = answer.map_err(|e| e.context(format!("read artifact {name}")))?;
         Ok(bytes(body).map(Bytes::from))
     }
 
     async fn delete(&self, name: ArtifactName) -> Result<(), Error> {
         let root = self.base.keys.of_tag(name.job.queue_tag());
-        let answer = self.base.call(&script::DELETE_ARTIFACT, &root).arg(key(name)).run().await;
+        let answer = self.base.call(&library::DELETE_ARTIFACT, &root).arg(key(name)).run().await;
         answer.map(|_| ()).map_err(|e| e.context(format!("delete artifact {name}")))
     }
 
@@ -86,19 +87,20 @@ async fn older_than(
     after: Option<ArtifactName>,
     limit: usize,
 ) -> Result<Vec<ArtifactName>, Error> {
-    let mut command = redis::cmd("SMEMBERS");
-    command.arg(format!("{}{}", base.keys.of_all(), keys::ARTIFACT_TAGS));
-    let tags = list(base.link.send(&command).await?).ok_or_else(|| error::unexpected("SMEMBERS"))?;
-    let mut tags: Vec<u16> =
-        tags.iter().filter_map(crate::base::number).filter_map(|tag| u16::try_from(tag).ok()).collect();
+    let mut tags: Vec<u16> = Vec::new();
+    for answer in on_each(base, |root| base.call(&library::LIST_ARTIFACT_TAGS, root)).await?.0 {
+        let its = list(answer).ok_or_else(|| error::unexpected("list_artifact_tags"))?;
+        tags.extend(its.iter().filter_map(number).filter_map(|tag| u16::try_from(tag).ok()));
+    }
     tags.sort_unstable();
+    tags.dedup();
     let first = after.map_or(0, |name| name.job.queue_tag());
     let mut names = Vec::new();
     for tag in tags.into_iter().filter(|tag| *tag >= first) {
         let mut from = after.filter(|_| tag == first).map(|name| key(name).to_vec()).unwrap_or_default();
         loop {
-            let call = base.call(&script::LIST_ARTIFACTS, &base.keys.of_tag(tag)).arg(&from);
-            let call = call.number(PER_CALL as i64).number(millis(age)).number(base.settings.clock.shift().0);
+            let call = base.framed(&library::LIST_ARTIFACTS, &base.keys.of_tag(tag)).arg(&from);
+            let call = call.number(PER_CALL as i64).number(millis(age));
             let answer = list(call.run().await?).ok_or_else(|| error::unexpected("list_artifacts"))?;
             let mut answer = answer.into_iter().map(|value: Value| bytes(value).unwrap_or_default());
             from = answer.next().unwrap_or_default();

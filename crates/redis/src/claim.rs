@@ -1,34 +1,35 @@
-//! Handing out ready jobs: a script a queue, in the order of the claim.
+//! Handing out ready jobs: a call a queue, in the order of the claim.
 //!
 //! Each queue remembers a worker's newest claim, so that one whose answer was lost is completed by its repeat: what was handed out
 //! comes again, and the queues after it are asked for what was still wanted then. A queue that cannot be asked is held back; it
 //! costs the others nothing.
 
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use longshore_core::{
-    Answers, Claim, Claimed, Claims, Effect, Error, ErrorKind, HeldBackReason, JobId, Kind, Moved, Payload, QueueName,
-    Reason, Settled, Settlement, State, Timestamp, Token, WorkerId, limits, millis,
+    Answers, Claim, Claimed, Claims, Effect, Error, ErrorKind, HeldBackReason, JobId, Moved, Outcome, Payload,
+    QueueName, Reason, Settled, Settlement, State, Timestamp, Token, WorkerId, limits, millis,
 };
 use redis::Value;
 
-use crate::base::{Base, Call, bytes, group, in_order, list, moved};
+use crate::base::Base;
+use crate::call::{Call, bytes, list, moved};
 use crate::error;
+use crate::groups::{group, in_order};
+use crate::library;
 use crate::link::STANDSTILL;
-use crate::read::read_member;
 use crate::record::{Reader, Record};
-use crate::script;
-use crate::settle::{self, bury, settle};
+use crate::settle::{self, settle};
 use crate::shared::*;
 
 pub(crate) async fn claim(base: &Base, claim: &Claim) -> Result<Claims, Error> {
-    let queues = register(base, claim).await?;
-    let claims = Claiming::new(base, claim, &queues).ask_all(&queues);
-    tokio::join!(claims, note_kinds(base, claim)).0
+    let queues = admitted(base, claim).await?;
+    Claiming::new(base, claim, &queues).ask_all(&queues).await
 }
 
-/// Settles, then claims. To one server, the scripts that settle and the one that asks the first queue go together.
+/// Settles, then claims. To one server, the calls that settle and the one that asks the first queue go together.
 pub(crate) async fn settle_and_claim(
     base: &Base,
     settlements: Vec<Settlement>,
@@ -38,11 +39,8 @@ pub(crate) async fn settle_and_claim(
         let settled = settle(base, settlements).await;
         return (settled, self::claim(base, claim).await);
     }
-    match register(base, claim).await {
-        Ok(queues) => {
-            let both = settle_and_claim_together(base, settlements, claim, &queues);
-            tokio::join!(both, note_kinds(base, claim)).0
-        }
+    match admitted(base, claim).await {
+        Ok(queues) => settle_and_claim_together(base, settlements, claim, &queues).await,
         Err(e) => (settle(base, settlements).await, Err(e)),
     }
 }
@@ -77,8 +75,8 @@ async fn settle_and_claim_together(
     (in_order(settled), claims)
 }
 
-/// Makes the queues of a claim known; returns them, each once.
-async fn register<'a>(base: &Base, claim: &'a Claim) -> Result<Vec<&'a QueueName>, Error> {
+/// Returns the queues of a claim, each once, where the worker may claim.
+async fn admitted<'a>(base: &Base, claim: &'a Claim) -> Result<Vec<&'a QueueName>, Error> {
     let mut queues: Vec<&QueueName> = Vec::with_capacity(claim.queues.len());
     for queue in &claim.queues {
         if !queues.contains(&queue) {
@@ -91,14 +89,6 @@ async fn register<'a>(base: &Base, claim: &'a Claim) -> Result<Vec<&'a QueueName
     }
 }
 
-/// Notes which kinds the worker knows. In a cluster that is another server's affair: where it fails the claim goes on, and the next
-/// one notes them.
-async fn note_kinds(base: &Base, claim: &Claim) {
-    if let Err(e) = base.note_kinds(claim.kinds.iter().map(|known| &known.kind)).await {
-        tracing::debug!(error = %e, "cannot note which kinds a worker knows");
-    }
-}
-
 fn released(worker: WorkerId) -> Error {
     Error::new(ErrorKind::Refused, format!("worker {worker} was released: its process was taken for gone"))
 }
@@ -107,6 +97,8 @@ fn released(worker: WorkerId) -> Error {
 struct Claiming<'a> {
     base: &'a Base,
     claim: &'a Claim,
+    /// Names the kinds of which it wants some.
+    group: String,
     /// Whether it asks several queues.
     several: bool,
     claims: Claims,
@@ -117,8 +109,8 @@ struct Claiming<'a> {
     /// Whether a queue has answered.
     answered: bool,
     failed: Option<Error>,
-    /// Jobs that were handed out and make no sense.
-    unfit: Vec<(Token, Moved, &'static str)>,
+    /// Jobs that were handed out and whose payload makes no sense.
+    unfit: Vec<(Moved, Token, &'static str)>,
 }
 
 impl<'a> Claiming<'a> {
@@ -126,6 +118,7 @@ impl<'a> Claiming<'a> {
         Claiming {
             base,
             claim,
+            group: group_of(claim),
             several: queues.len() > 1,
             claims: Claims::default(),
             handed: 0,
@@ -165,7 +158,7 @@ impl<'a> Claiming<'a> {
 
     /// Leaves out queues whose server did not answer lately; returns the others, or all where there are none.
     fn leave_out<'q>(&mut self, queues: &[&'q QueueName]) -> Vec<&'q QueueName> {
-        let rests = queues.iter().map(|queue| self.base.away.rest(queue)).collect::<Vec<_>>();
+        let rests = queues.iter().map(|queue| self.base.away.rest(&self.base.keys.of_queue(queue))).collect::<Vec<_>>();
         if !self.answered && rests.iter().all(Option::is_some) {
             return queues.to_vec();
         }
@@ -185,17 +178,18 @@ impl<'a> Claiming<'a> {
 
     /// Makes the call that asks a queue for so many jobs.
     fn call(&self, queue: &QueueName, wanted: usize) -> Call<'a> {
-        let Claiming { base, claim, .. } = *self;
+        let (base, claim) = (self.base, self.claim);
         let buries = limits::UPKEEP_ROWS.saturating_sub(self.claims.buried.len());
         let mut numbers = Vec::with_capacity(20);
         numbers.extend((wanted.min(limits::BATCH) as u32).to_le_bytes());
         numbers.extend(millis(claim.lease).min(FAR).to_le_bytes());
-        numbers.extend([u8::from(claim.idle && self.handed == 0), u8::from(self.several)]);
+        let notes = base.is_to_note(queue, &self.group);
+        numbers.extend([claim.idle && self.handed == 0, self.several, notes].map(u8::from));
         numbers.extend(claim.rules_level.to_le_bytes());
         numbers.extend((buries as u32).to_le_bytes());
-        let call = base.framed(&script::CLAIM, &base.keys.of_queue(queue)).arg(queue.as_str());
+        let call = base.framed(&library::CLAIM, &base.keys.of_queue(queue)).arg(queue.as_str());
         let call = call.arg(claim.worker.as_bytes()).arg(claim.nonce.0.to_le_bytes());
-        call.arg(Token::new(0).bits.to_be_bytes()).arg(numbers).args(self.kinds())
+        call.arg(Token::new(0).bits.to_be_bytes()).arg(numbers).arg(&self.group).args(self.kinds())
     }
 
     /// Writes the kinds as the script takes them: how many are still wanted of each, its limits, its name.
@@ -229,14 +223,17 @@ impl<'a> Claiming<'a> {
     fn take(&mut self, queue: &QueueName, answer: Result<Value, Error>) -> Result<(), Error> {
         let answer = answer.and_then(|answer| self.read(queue, answer).ok_or_else(|| error::unexpected("claim")));
         if self.several && self.base.link.is_cluster() {
-            self.base.away.note(queue, answer.as_ref().err());
+            self.base.away.note(&self.base.keys.of_queue(queue), answer.as_ref().err());
         }
         match answer {
             Ok(known) if known == RELEASED => {
                 let released = released(self.claim.worker);
                 return Err(if self.handed > 0 { released.perhaps_done() } else { released });
             }
-            Ok(_) => self.answered = true,
+            Ok(_) => {
+                self.answered = true;
+                self.base.note_noted(queue, &self.group);
+            }
             Err(e) => {
                 self.hold_back(queue, HeldBackReason::Unreachable, None);
                 let earlier = self.failed.as_ref().map(Error::effect);
@@ -263,57 +260,44 @@ impl<'a> Claiming<'a> {
             from.i64()?;
         }
         let now = Timestamp::from_millis(from.i64()?);
-        let members = parts.next().and_then(bytes)?;
+        let ids = parts.next().and_then(bytes)?;
         let jobs = parts.next().and_then(list)?.into_iter().map(bytes);
-        for (member, job) in members.chunks_exact(MEMBER as usize).zip(jobs) {
-            self.take_job(queue, member, &job?, now)?;
+        for (id, job) in ids.as_chunks::<16>().0.iter().zip(jobs) {
+            self.take_job(queue, JobId::from_bytes(*id), &job?, now)?;
         }
         self.claims.buried.extend(moved(parts.next())?);
         Some(known)
     }
 
-    /// Takes a job that was handed out. One that makes no sense is to be dead instead, and stops nobody.
-    fn take_job(&mut self, queue: &QueueName, member: &[u8], record: &[u8], now: Timestamp) -> Option<()> {
-        let (_, id) = read_member(member)?;
-        let mut its = Reader(record.get(TOKEN_FROM as usize - 1..)?);
-        let token = Token { number: u64::from_be_bytes(its.array()?), bits: u64::from_be_bytes(its.array()?) };
-        let (kind, attempt, crashes, why) = match Record::read(record) {
-            None => (unknown_kind(), 0, 0, "the job's record makes no sense"),
-            Some((record, beside)) => {
-                let (kind, attempt, crashes) = (record.kind.clone(), record.attempt, record.crashes);
-                match read_claimed(id, record, beside, now) {
-                    Ok(job) => {
-                        self.claims.jobs.push(job);
-                        return Some(());
-                    }
-                    Err(why) => (kind, attempt, crashes, why),
-                }
+    /// Takes a job that was handed out. One whose payload makes no sense is to be dead instead, and stops nobody.
+    fn take_job(&mut self, queue: &QueueName, id: JobId, record: &[u8], now: Timestamp) -> Option<()> {
+        let (record, beside) = Record::read(record)?;
+        let (token, kind, attempt, crashes) = (record.run.token, record.kind.clone(), record.attempt, record.crashes);
+        match read_claimed(id, record, beside, now) {
+            Ok(job) => self.claims.jobs.push(job),
+            Err(why) => {
+                let (queue, worker, reason) = (queue.clone(), Some(self.claim.worker), Some(Reason::Corrupt));
+                let (state, death) = (State::Dead, None);
+                let dead = Moved { id, queue, kind, worker, attempt, crashes, state, reason, death };
+                self.unfit.push((dead, token, why));
             }
-        };
-        let (queue, worker) = (queue.clone(), Some(self.claim.worker));
-        let dead = Moved {
-            id,
-            queue,
-            kind,
-            worker,
-            attempt,
-            crashes,
-            state: State::Dead,
-            reason: Some(Reason::Corrupt),
-            death: None,
-        };
-        self.unfit.push((token, dead, why));
+        }
         Some(())
     }
 
     /// Buries what makes no sense, and answers.
     async fn end(mut self) -> Result<Claims, Error> {
-        for (token, dead, why) in self.unfit {
-            match bury(self.base, dead.id, token, why).await {
+        let bury = |(dead, token, why): &(Moved, Token, &str)| {
+            let outcome = Outcome::Bury { reason: Reason::Corrupt, message: (*why).to_owned() };
+            Settlement::new(dead.id, *token, outcome)
+        };
+        let buried = settle(self.base, self.unfit.iter().map(bury).collect()).await;
+        for ((dead, ..), buried) in self.unfit.into_iter().zip(buried) {
+            match buried {
                 Ok(Settled::Done) => self.claims.buried.push(dead),
                 Ok(Settled::Lost) => {}
                 // Its lease ends.
-                Err(e) => tracing::warn!(error = %e, job = %dead.id, "cannot bury a job whose record makes no sense"),
+                Err(e) => tracing::warn!(error = %e, job = %dead.id, "cannot bury a job whose payload makes no sense"),
             }
         }
         match self.failed {
@@ -323,8 +307,13 @@ impl<'a> Claiming<'a> {
     }
 }
 
-fn unknown_kind() -> Kind {
-    "unknown".parse().expect("a valid name")
+/// Names the kinds that a claim wants: what waits for the same kinds has the same name.
+fn group_of(claim: &Claim) -> String {
+    let mut hasher = std::hash::DefaultHasher::new();
+    for known in claim.kinds.iter().filter(|known| known.wanted > 0) {
+        known.kind.as_str().hash(&mut hasher);
+    }
+    format!("{:016x}", hasher.finish())
 }
 
 /// Reads a job that was handed out, or says why it cannot be read.
@@ -337,7 +326,7 @@ fn read_claimed(id: JobId, record: Record, beside: &[u8], now: Timestamp) -> Res
     let since = |at: i64| Timestamp::from_millis(at);
     Ok(Claimed {
         id,
-        token: record.token,
+        token: record.run.token,
         max_attempts: record.max_attempts(),
         timeout: record.timeout(),
         queue: record.queue,
@@ -347,7 +336,11 @@ fn read_claimed(id: JobId, record: Record, beside: &[u8], now: Timestamp) -> Res
         attempt: record.attempt,
         crashes: record.crashes,
         outages: record.outages,
-        outage_for: if record.outage_since == 0 { Duration::ZERO } else { now.since(since(record.outage_since)) },
-        waited: since(record.started).since(since(record.run_at)),
+        outage_for: if record.run.outage_since == 0 {
+            Duration::ZERO
+        } else {
+            now.since(since(record.run.outage_since))
+        },
+        waited: since(record.run.started).since(since(record.run_at)),
     })
 }

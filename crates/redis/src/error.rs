@@ -3,6 +3,8 @@
 use longshore_core::{Error, ErrorKind};
 use redis::{RedisError, ServerErrorKind};
 
+use crate::library::LIBRARY;
+
 /// What people read when there is no room.
 const FULL: &str =
     "Redis has no memory left (`maxmemory`): give it more, or keep finished jobs shorter; what runs goes on meanwhile";
@@ -32,7 +34,7 @@ pub(crate) fn of(error: RedisError) -> Error {
             unavailable(words(&error))
         }
         (Kind::Server(ServerErrorKind::ResponseError | ServerErrorKind::CrossSlot), _) => {
-            new(ErrorKind::Corrupt, format!("a script failed: {}", words(&error))).perhaps_done()
+            new(ErrorKind::Corrupt, format!("a function failed: {}", LIBRARY.locate(&words(&error)))).perhaps_done()
         }
         (Kind::Server(_) | Kind::Extension, _) => unavailable(words(&error)),
         (Kind::Io, _) if error.is_connection_refusal() => unavailable(words(&error)),

@@ -3,13 +3,10 @@
 //! All keys of a queue lie in one slot of a cluster, because their names begin alike: `<prefix>:{<tag>}:`, where the tag is the
 //! queue's 16 bits as four hex digits. An id carries the same bits, so that it alone leads to its job. Queues that share a tag by
 //! chance are told apart by their name, which is part of every key that is theirs alone. What concerns all queues lies under
-//! `<prefix>:{all}:`.
+//! `<prefix>:{all}:`; in a cluster it is kept in several copies, see `copies.rs`.
 //!
 //! A *member* of a sorted set is 8 bytes of order (a big-endian number that grows with each push to the queue) and the 16 bytes of
 //! the id. Sets "by order" have one score, so that they are sorted by their members.
-//!
-//! A *grant* stands for the jobs of one claim until their lease is renewed: the first 7 bytes of the numbers of their tokens, which
-//! they have in common. So a claim of many jobs is one entry of its worker, and what settles them counts it down.
 
 use longshore_core::QueueName;
 
@@ -27,8 +24,8 @@ macro_rules! names {
 }
 
 names! {
-    /// `s:<id>`: a string, all that changes of a job, and what is needed to move it; see `record.rs`.
-    RECORD = "s:";
+    /// `j:<id>`: a string, the record of a job; see `record.rs`.
+    JOB = "j:";
     /// `d:<id>`: a string, the payload, where it is too large for the record.
     PAYLOAD = "d:";
     /// `r:<id>`: a string, the result or where it is, where it is too large for the record.
@@ -41,29 +38,25 @@ names! {
     LOG = "l:";
     /// `a:<id><claim>`: a string, an artifact.
     ARTIFACT = "a:";
-    /// `queue:<queue>`: a hash: counters, the newest order and token, presence of workers, the rules.
+    /// `queue:<queue>`: a hash: the newest token, presence of workers, the rules, each worker's newest claim (`claim:<worker>`).
     QUEUE = "queue:";
-    /// `kinds:<queue>`: a set, every kind that was ever ready in the queue.
+    /// `kinds:<queue>`: a set, kinds of jobs that were ready in the queue.
     KINDS = "kinds:";
-    /// `all:<queue>`: a sorted set, all jobs by order; those that were pushed together are one entry, their members one after the
-    /// other, so that entries do not overlap.
+    /// `kinds.known:<queue>`: a sorted set, kinds by when a worker that knows them last looked for jobs of the queue.
+    KINDS_SEEN = "kinds.known:";
+    /// `all:<queue>`: a stream, the ids of all jobs; an entry is named after the job's order.
     ALL = "all:";
     /// `scheduled:<queue>`: a sorted set, by when they are due.
     SCHEDULED = "scheduled:";
-    /// `ready:<queue>:<kind>`: a sorted set, the best first: by priority, then by when they were due; those that were pushed together
-    /// are one entry, but for those with a deadline.
+    /// `ready:<queue>:<kind>`: a sorted set, the best first: by priority, then by when they were due.
     READY = "ready:";
-    /// `alone:<queue>:<kind>`: the same, for those that must run alone.
-    ALONE = "alone:";
-    /// `held:<queue>:<worker>`: a sorted set, what a worker runs, by when the leases end: members, and grants.
+    /// `isolated:<queue>:<kind>`: the same, for those that must run alone.
+    ISOLATED = "isolated:";
+    /// `running:<queue>`: a sorted set, running jobs by when their leases end.
+    RUNNING = "running:";
+    /// `held:<queue>:<worker>`: a set, the running jobs of a worker.
     HELD = "held:";
-    /// `grants:<queue>`: a hash; for each grant the members that were handed out with it, and, with an `n` in front, how many of
-    /// them are still held by it.
-    GRANTS = "grants:";
-    /// `leases:<queue>`: a sorted set, workers that hold something, by when the first of their leases ends, or earlier.
-    LEASES = "leases:";
-    /// `final:<queue>`: a sorted set, finished jobs by when they may be deleted; those that succeeded together are one entry, their
-    /// members one after the other.
+    /// `final:<queue>`: a sorted set, finished jobs by when they may be deleted.
     FINAL = "final:";
     /// `dead:<queue>`: a sorted set, dead jobs by order.
     DEAD = "dead:";
@@ -83,25 +76,25 @@ names! {
     ANSWERS = "answers:";
     /// `answers.until:<queue>`: a sorted set, idempotency keys by when they may be forgotten.
     ANSWERS_UNTIL = "answers.until:";
-    /// `workers:<queue>`: a hash, each worker's newest claim, and whether it was released.
-    WORKERS = "workers:";
     /// `workers.seen:<queue>`: a sorted set, workers by when they were last noted.
     WORKERS_SEEN = "workers.seen:";
     /// `waiting:<queue>:<group>`: a sorted set, workers that wait for jobs of a group of kinds, each after its process, by when they last
     /// looked.
     WAITING = "waiting:";
-    /// `group:<queue>:<group>`: a string that expires: while it is there, the kinds of the group are noted in the sets that follow.
-    GROUP = "group:";
     /// `groups:<queue>:<kind>`: a sorted set, the groups that a kind is part of, by when that was noted.
     GROUPS = "groups:";
     /// `artifacts`: a sorted set, the names of the artifacts of a tag in order.
     ARTIFACTS = "artifacts";
     /// `artifacts.at`: a hash, when each of them was written.
     ARTIFACTS_AT = "artifacts.at";
-    /// `queues`, for all: a hash, every queue and its number.
+    /// `queues`, for all: a sorted set, every queue by name.
     QUEUES = "queues";
-    /// `kinds`, for all: a hash, when a worker that knows each kind last looked for jobs.
-    KINDS_SEEN = "kinds";
+    /// `queues.used`, for all: a sorted set, queues by when a process last began to use them.
+    QUEUES_USED = "queues.used";
+    /// `upkeep`, for all: a string that expires, while it is there a process does upkeep for all.
+    UPKEEP = "upkeep";
+    /// `upkeep.at`, for all: a string, the queue that upkeep came to last.
+    UPKEEP_AT = "upkeep.at";
     /// `released`, for all: a sorted set, workers that were released, by when.
     RELEASED = "released";
     /// `registry`, for all: a hash, when each worker noted itself first and last, and what it said.
@@ -127,19 +120,19 @@ impl Keys {
         Keys { prefix: prefix.to_owned() }
     }
 
+    /// Returns what all keys under a tag begin with.
+    pub(crate) fn under(&self, tag: &str) -> String {
+        format!("{}:{{{tag}}}:", self.prefix)
+    }
+
     /// Returns what all keys of the queues with that tag begin with.
     pub(crate) fn of_tag(&self, tag: u16) -> String {
-        format!("{}:{{{tag:04x}}}:", self.prefix)
+        self.under(&format!("{tag:04x}"))
     }
 
     /// Returns what all keys of a queue begin with.
     pub(crate) fn of_queue(&self, queue: &QueueName) -> String {
         self.of_tag(queue.tag())
-    }
-
-    /// Returns what the keys begin with that concern all queues.
-    pub(crate) fn of_all(&self) -> String {
-        format!("{}:{{all}}:", self.prefix)
     }
 
     /// Returns what the names of channels begin with.
@@ -180,6 +173,5 @@ mod tests {
         let id = longshore_core::JobId::new(&mail);
         assert_eq!(keys.of_queue(&mail), keys.of_tag(id.queue_tag()));
         assert_eq!(keys.of_tag(0xab), "longshore:{00ab}:");
-        assert_ne!(keys.of_all(), keys.of_tag(0xa11));
     }
 }

@@ -43,21 +43,25 @@ mod act;
 mod artifacts;
 mod away;
 mod base;
-mod notify;
+mod call;
 mod claim;
+mod copies;
 mod error;
+mod groups;
 pub mod keys;
+mod library;
 mod link;
 mod list;
+mod notify;
 mod push;
+mod queues;
 mod read;
 mod record;
+mod release;
 mod route;
-mod rules;
-mod script;
 mod settle;
 mod setup;
-mod shapes;
+mod shards;
 mod shared;
 mod target;
 #[cfg(feature = "testing")]
@@ -66,7 +70,6 @@ mod tls;
 mod upkeep;
 mod workers;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -78,7 +81,7 @@ use longshore_core::{
     Reach, Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status, Store, Timestamp,
     Token, Upkeep, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
 };
-use redis::{ProtocolVersion, Value};
+use redis::ProtocolVersion;
 
 use base::Base;
 use keys::Keys;
@@ -89,7 +92,7 @@ use setup::Setup;
 use target::Target;
 
 /// The version of the layout of keys and records. A store of another version is refused.
-const LAYOUT: &str = "6";
+const LAYOUT: &str = "7";
 /// Jobs that many producers push at the same time go to the server together, up to this many.
 const PUSHED_AT_ONCE: usize = 500;
 /// How many calls with pushed jobs are on their way at a time: while the server works on one, the next grows.
@@ -106,7 +109,6 @@ pub struct Redis {
     target: Target,
     setup: Setup,
     looked: Mutex<Instant>,
-    turn: AtomicUsize,
     _listener: Listener,
 }
 
@@ -138,8 +140,8 @@ impl Redis {
             let base = Arc::clone(&pushing);
             async move { Ok(push::push(&base, jobs).await) }
         });
-        let (looked, turn) = (Mutex::new(Instant::now()), AtomicUsize::new(0));
-        Ok(Redis { base, pushes, target, setup, looked, turn, _listener: listener })
+        let looked = Mutex::new(Instant::now());
+        Ok(Redis { base, pushes, target, setup, looked, _listener: listener })
     }
 
     /// Looks now and then whether jobs are still safe with the server; what is wrong is told in the log.
@@ -158,31 +160,19 @@ impl Redis {
 
 /// Refuses jobs that another version of longshore has written.
 async fn check_layout(base: &Base) -> Result<(), Error> {
-    let key = format!("{}{}", base.keys.of_all(), keys::LAYOUT);
-    let mut read = redis::cmd("GET");
-    read.arg(&key);
-    let mut version = base.link.send(&read).await?;
-    if version == Value::Nil {
-        let mut write = redis::cmd("SET");
-        write.arg(&key).arg(LAYOUT).arg("NX");
-        base.link.send(&write).await?;
-        version = base.link.send(&read).await?;
-    }
-    match base::bytes(version) {
-        Some(version) if version == LAYOUT.as_bytes() => Ok(()),
-        version => {
-            let version = String::from_utf8_lossy(&version.unwrap_or_default()).into_owned();
-            let number = |text: &str| text.parse::<u32>().ok();
-            let way_out = match (number(&version), number(LAYOUT)) {
-                (Some(theirs), Some(ours)) if theirs > ours => "use the newer longshore that wrote them",
-                _ => "work them off with the version that wrote them, then use another `prefix=`, or an empty server",
-            };
-            let text = format!(
-                "its jobs are laid out in version {version}, and this longshore knows version {LAYOUT}: {way_out} (docs/upgrading.md)"
-            );
-            Err(Error::new(ErrorKind::Refused, text))
-        }
-    }
+    let its = copies::on_each(base, |root| base.call(&library::LAYOUT_OF, root).arg(LAYOUT)).await?.0;
+    let other = its.into_iter().find(|version| call::bytes(version.clone()).as_deref() != Some(LAYOUT.as_bytes()));
+    let Some(version) = other else { return Ok(()) };
+    let version = String::from_utf8_lossy(&call::bytes(version).unwrap_or_default()).into_owned();
+    let number = |text: &str| text.parse::<u32>().ok();
+    let way_out = match (number(&version), number(LAYOUT)) {
+        (Some(theirs), Some(ours)) if theirs > ours => "use the newer longshore that wrote them",
+        _ => "work them off with the version that wrote them, then use another `prefix=`, or an empty server",
+    };
+    let text = format!(
+        "its jobs are laid out in version {version}, and this longshore knows version {LAYOUT}: {way_out} (docs/upgrading.md)"
+    );
+    Err(Error::new(ErrorKind::Refused, text))
 }
 
 impl std::fmt::Debug for Redis {
@@ -222,12 +212,12 @@ impl Jobs for Redis {
     }
 
     async fn release(&self, worker: WorkerSecret, gone: Gone) -> Result<Vec<Moved>, Error> {
-        settle::release(&self.base, worker.id(), gone).await
+        release::release(&self.base, worker.id(), gone).await
     }
 
     async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
         self.look_again().await?;
-        upkeep::upkeep(&self.base, upkeep, self.turn.fetch_add(1, Ordering::Relaxed)).await
+        upkeep::upkeep(&self.base, upkeep).await
     }
 
     async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
@@ -258,15 +248,15 @@ impl Queues for Redis {
     }
 
     async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
-        read::queues(&self.base).await
+        queues::stats(&self.base).await
     }
 
     async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {
-        rules::rules(&self.base, &queue).await
+        queues::rules(&self.base, &queue).await
     }
 
     async fn change_rules(&self, queue: QueueName, expected: u64, rules: Rules) -> Result<RulesChange, Error> {
-        rules::change(&self.base, &queue, expected, &rules).await
+        queues::change_rules(&self.base, &queue, expected, &rules).await
     }
 }
 

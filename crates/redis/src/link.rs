@@ -4,21 +4,21 @@
 //! slots that move, and connects anew by itself.
 
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use longshore_core::{Clock, Error, ErrorKind, limits, millis};
+use longshore_core::{Clock, Error, ErrorKind};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo};
+use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
 use redis::{AsyncConnectionConfig, Cmd, ProtocolVersion, PushInfo, PushKind, RedisError, TlsMode, Value};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 
 use crate::error;
 use crate::route::{self, CONNECT, Route};
+use crate::shards::Shards;
 use crate::target::{Servers, Target};
 use crate::tls;
 
@@ -34,9 +34,7 @@ const BUFFERED: usize = 1024;
 /// How calls reach the server, or the servers.
 pub(crate) struct Link {
     way: Way,
-    clock: Clock,
-    /// By the clock of leases: until then nobody is rescued, because the server stood still.
-    shaken_until: AtomicI64,
+    pub(crate) shards: Shards,
 }
 
 enum Way {
@@ -71,7 +69,9 @@ impl Link {
             Servers::Cluster(_) => Way::Cluster(cluster(target).await?),
             _ => Way::Node(Node::open(target).await?),
         };
-        Ok(Link { way, clock, shaken_until: AtomicI64::new(i64::MIN) })
+        let link = Link { way, shards: Shards::one(clock) };
+        link.learn_shards().await?;
+        Ok(link)
     }
 
     /// Returns whether there are several servers, each with a clock of its own.
@@ -79,8 +79,20 @@ impl Link {
         matches!(self.way, Way::Cluster(_))
     }
 
-    /// Sends a command and waits for its answer.
-    pub(crate) async fn send(&self, command: &Cmd) -> Result<Value, Failed> {
+    /// Asks a cluster which server has which slots.
+    pub(crate) async fn learn_shards(&self) -> Result<(), Failed> {
+        if let Way::Cluster(connection) = &self.way {
+            let mut command = redis::cmd("CLUSTER");
+            command.arg("SLOTS");
+            let any = RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random);
+            let answer = connection.clone().route_command(command, any).await.and_then(Value::extract_error);
+            self.shards.learn(answer.map_err(Failed::Told)?);
+        }
+        Ok(())
+    }
+
+    /// Sends a command on keys that begin like that, and waits for its answer.
+    pub(crate) async fn send(&self, root: &str, command: &Cmd) -> Result<Value, Failed> {
         let began = Instant::now();
         let answer = match &self.way {
             Way::Node(node) => node.send(command).await,
@@ -93,7 +105,7 @@ impl Link {
                 })
             }
         };
-        self.note_standstill(began);
+        self.note_standstill(root, began);
         answer
     }
 
@@ -102,26 +114,20 @@ impl Link {
         let Way::Node(node) = &self.way else { unreachable!("in a cluster there is no order between servers") };
         let began = Instant::now();
         let answers = node.send_in_order(commands).await;
-        self.note_standstill(began);
+        self.note_standstill("", began);
         answers
     }
 
     /// Notes where a call took so long that others could not renew either.
-    fn note_standstill(&self, began: Instant) {
+    fn note_standstill(&self, root: &str, began: Instant) {
         if began.elapsed() >= STANDSTILL {
-            self.note_away();
+            self.shards.note_away(root);
         }
-    }
-
-    /// Notes that a server could not be reached: others could not renew either, and get a lease's time to do so.
-    pub(crate) fn note_away(&self) {
-        let until = self.clock.boot_time().ms + millis(limits::LEASE);
-        self.shaken_until.fetch_max(until, Ordering::Relaxed);
     }
 
     /// Sends a command to the master, or to each where there are several; returns their answers.
     pub(crate) async fn send_to_masters(&self, command: Cmd) -> Result<Vec<Value>, Failed> {
-        let Way::Cluster(connection) = &self.way else { return Ok(vec![self.send(&command).await?]) };
+        let Way::Cluster(connection) = &self.way else { return Ok(vec![self.send("", &command).await?]) };
         let masters = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
         let answer = connection.clone().route_command(command, masters).await.and_then(Value::extract_error);
         match answer.map_err(Failed::Told)? {
@@ -129,11 +135,6 @@ impl Link {
             Value::Array(answers) => Ok(answers),
             answer => Ok(vec![answer]),
         }
-    }
-
-    /// Returns whether every call was answered promptly for the length of a lease, so that who did not renew could have.
-    pub(crate) fn is_prompt(&self) -> bool {
-        self.clock.boot_time().ms >= self.shaken_until.load(Ordering::Relaxed)
     }
 }
 

@@ -17,10 +17,10 @@ use tokio::task::JoinHandle;
 
 use crate::base::Base;
 use crate::keys::Channels;
+use crate::library;
 use crate::link::Backoff;
 use crate::record::Reader;
 use crate::route::{CONNECT, Route};
-use crate::script;
 use crate::shared::{TELLS_ALL_WORK, TELLS_CANCELS};
 
 /// A connection on which nothing was heard for this long is asked whether it still is one.
@@ -32,7 +32,7 @@ pub(crate) fn notify(base: &Arc<Base>, work: Vec<Work>) {
     let base = Arc::clone(base);
     runtime.spawn(async move {
         for Work { queue, kind, jobs, .. } in work {
-            let call = base.framed(&script::NOTIFY, &base.keys.of_queue(&queue)).arg(queue.as_str());
+            let call = base.framed(&library::NOTIFY, &base.keys.of_queue(&queue)).arg(queue.as_str());
             if let Err(e) = call.arg(kind.as_str()).number(jobs as i64).run().await {
                 tracing::debug!(error = %e, "cannot notify another process; it will look by itself");
             }

@@ -1,28 +1,32 @@
-//! A job's record: a string of numbers and names, laid out so that a script moves a job by one unpack and one pack.
+//! A job's record: a string of a head, a body, a run, and a small result.
 //!
-//! | bytes | what |
-//! |---|---|
-//! | 1 | the version of this layout |
-//! | 1 | state |
-//! | 2 | flags: see `HAS_…` in `shared.rs` |
-//! | 2, 2, 4 | attempt, crashes, interruptions |
-//! | 2 | outages in a row |
-//! | 4 | version of the job: how often it changed |
-//! | 1 | reason |
-//! | 8, 8 | when it finished, when its newest run began; 0: not yet |
-//! | 2, 4 | what its newest claim granted: attempts, time-out in ms; 0: not claimed yet |
-//! | 16, 16 | the newest token (8 bytes of number, big-endian, and 8 of random bits), the worker; zeros: none |
-//! | 8, 8, 8 | when it is due, when the first of the outages ended (0: none), until when it must be started (0: whenever) |
-//! | 2, 4 | what it asks for: attempts, time-out in ms; 0: nothing |
-//! | 8, 8 | when it was pushed, its order (big-endian) |
-//! | 1 + n, 1 + n, 1 | queue, kind, rank (the priority, negated) |
-//! | 1 + n, 8 | with `HAS_UNIQUE`: the unique key; 0 until started, 1 until finished, else 2 + the period in ms |
-//! | 1 + n, 8 | with `HAS_REUSE`: the reuse key, how old a result may be in ms |
-//! | 1 + n, 1 + n, 1, … | with `HAS_LABELS`: key, alias, number of tags, each tag with its length in front |
-//! | 2 + n | without `PAYLOAD_BESIDE`: the payload |
-//! | 2 + n | with `HAS_RESULT`, without `RESULT_BESIDE`: the result, as [`write_result`] makes it |
+//! | part | bytes | what |
+//! |---|---|---|
+//! | head | 1 | the version of this layout |
+//! | changes | 1 | state |
+//! | | 2 | flags: see `HAS_…` in `shared.rs` |
+//! | | 2, 2, 4 | attempt, crashes, interruptions |
+//! | | 2 | outages in a row |
+//! | | 4 | version of the job: how often it changed |
+//! | | 1 | reason |
+//! | | 2 | length of the body |
+//! | | 8 | when it is due |
+//! | body | 8, 8 | when it was pushed, until when it must be started (0: whenever) |
+//! | never changes | 8 | its order (big-endian) |
+//! | | 2, 4 | what it asks for: attempts, time-out in ms; 0: nothing |
+//! | | 1, 1 + n, 1 + n | rank (the priority, negated), queue, kind |
+//! | | 1 + n, 8 | with `HAS_UNIQUE`: the unique key; 0 until started, 1 until finished, else 2 + the period in ms |
+//! | | 1 + n, 8 | with `HAS_REUSE`: the reuse key, how old a result may be in ms |
+//! | | 1 + n, 1 + n, 1, … | with `HAS_LABELS`: key, alias, number of tags, each tag with its length in front |
+//! | | 2 + n | without `PAYLOAD_BESIDE`: the payload |
+//! | run | 8, 8 | when its newest run began, when it finished; 0: not yet |
+//! | once it has run | 8 | when the first of the outages ended; 0: none |
+//! | or is finished | 2, 4 | what its newest claim granted: attempts, time-out in ms; 0: not claimed yet |
+//! | | 16, 16 | the newest token (8 bytes of number, big-endian, and 8 of random bits), the worker; zeros: none |
+//! | result | 2 + n | with `HAS_RESULT`, without `RESULT_BESIDE`: the result, as [`write_result`] makes it |
 //!
-//! Numbers are little-endian and times in milliseconds, unless it says otherwise.
+//! Numbers are little-endian and times in milliseconds, unless it says otherwise. `lua/record.lua` reads and writes records; Rust writes the
+//! end of a new one's body, from its rank on, and reads them.
 //!
 //! A failure is a string, too: when it ended and started (8, 8), its class (1), its attempt (2), the number of its claim (8,
 //! big-endian), its worker (16), the message.
@@ -41,26 +45,20 @@ use crate::shared::*;
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) state: State,
-    pub(crate) flags: i64,
+    flags: i64,
     pub(crate) attempt: u16,
     pub(crate) crashes: u16,
     interruptions: u32,
     pub(crate) outages: u16,
     version: u32,
     reason: u8,
-    finished: i64,
-    pub(crate) started: i64,
-    granted: Limits,
-    pub(crate) token: Token,
-    worker: [u8; 16],
     pub(crate) run_at: i64,
-    pub(crate) outage_since: i64,
+    created: i64,
     deadline: i64,
     asked: Limits,
-    created: i64,
+    rank: i8,
     pub(crate) queue: QueueName,
     pub(crate) kind: Kind,
-    rank: i8,
     unique: Option<Label>,
     reuse: Option<Label>,
     pub(crate) key: Option<Label>,
@@ -68,7 +66,32 @@ pub(crate) struct Record {
     pub(crate) tags: Vec<Label>,
     /// Where it is small enough.
     pub(crate) payload: Option<Vec<u8>>,
+    pub(crate) run: Run,
     result: Option<Vec<u8>>,
+}
+
+/// The part of a record that runs are written in; zeros in a job that never ran.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) started: i64,
+    finished: i64,
+    pub(crate) outage_since: i64,
+    granted: Limits,
+    pub(crate) token: Token,
+    worker: [u8; 16],
+}
+
+impl Run {
+    fn read(from: &mut Reader<'_>) -> Option<Run> {
+        Some(Run {
+            started: from.i64()?,
+            finished: from.i64()?,
+            outage_since: from.i64()?,
+            granted: Limits::read(from)?,
+            token: Token { number: from.u64_be()?, bits: from.u64_be()? },
+            worker: from.array()?,
+        })
+    }
 }
 
 /// Attempts and a time-out, as far as somebody has said something.
@@ -139,6 +162,9 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Bytes of a run.
+const RUN_BYTES: usize = 3 * 8 + 6 + 2 * 16;
+
 impl Record {
     /// Reads a record and returns it with what comes after it; `None` where it makes no sense.
     pub(crate) fn read(bytes: &[u8]) -> Option<(Record, &[u8])> {
@@ -146,60 +172,61 @@ impl Record {
         if i64::from(from.u8()?) != RECORD_VERSION {
             return None;
         }
-        let mut record = Record {
-            state: *State::ALL.get(usize::from(from.u8()?))?,
-            flags: i64::from(from.u16()?),
-            attempt: from.u16()?,
-            crashes: from.u16()?,
-            interruptions: from.u32()?,
-            outages: from.u16()?,
-            version: from.u32()?,
-            reason: from.u8()?,
-            finished: from.i64()?,
-            started: from.i64()?,
-            granted: Limits::read(&mut from)?,
-            token: Token { number: from.u64_be()?, bits: from.u64_be()? },
-            worker: from.array()?,
-            run_at: from.i64()?,
-            outage_since: from.i64()?,
-            deadline: from.i64()?,
-            asked: Limits::read(&mut from)?,
-            created: from.i64()?,
-            queue: {
-                from.bytes(8)?; // the order
-                from.text()?.parse().ok()?
-            },
-            kind: from.text()?.parse().ok()?,
-            rank: i8::from_le_bytes(from.array()?),
-            unique: None,
-            reuse: None,
-            key: None,
-            alias: None,
-            tags: Vec::new(),
-            payload: None,
-            result: None,
+        let (state, flags) = (*State::ALL.get(usize::from(from.u8()?))?, i64::from(from.u16()?));
+        let (attempt, crashes, interruptions, outages) = (from.u16()?, from.u16()?, from.u32()?, from.u16()?);
+        let (version, reason) = (from.u32()?, from.u8()?);
+        let length = usize::from(from.u16()?);
+        let run_at = from.i64()?;
+        let mut body = Reader(from.bytes(length)?);
+        let (created, deadline, _order) = (body.i64()?, body.i64()?, body.bytes(8)?);
+        let asked = Limits::read(&mut body)?;
+        let rank = i8::from_le_bytes(body.array()?);
+        let (queue, kind) = (body.text()?.parse().ok()?, body.text()?.parse().ok()?);
+        let has = |flag: i64| flags & flag != 0;
+        let mut label = |flag: i64| -> Option<Option<Label>> {
+            if !has(flag) {
+                return Some(None);
+            }
+            let label = body.label()?;
+            body.i64()?;
+            Some(label)
         };
-        if record.has(HAS_UNIQUE) {
-            record.unique = from.label()?;
-            from.i64()?;
-        }
-        if record.has(HAS_REUSE) {
-            record.reuse = from.label()?;
-            from.i64()?;
-        }
-        if record.has(HAS_LABELS) {
-            record.key = from.label()?;
-            record.alias = from.label()?;
-            for _ in 0..from.u8()? {
-                record.tags.extend(from.label()?);
+        let (unique, reuse) = (label(HAS_UNIQUE)?, label(HAS_REUSE)?);
+        let (mut key, mut alias, mut tags) = (None, None, Vec::new());
+        if has(HAS_LABELS) {
+            (key, alias) = (body.label()?, body.label()?);
+            for _ in 0..body.u8()? {
+                tags.extend(body.label()?);
             }
         }
-        if !record.has(PAYLOAD_BESIDE) {
-            record.payload = Some(from.long()?.to_vec());
-        }
-        if record.has(HAS_RESULT) && !record.has(RESULT_BESIDE) {
-            record.result = Some(from.long()?.to_vec());
-        }
+        let payload = if has(PAYLOAD_BESIDE) { None } else { Some(body.long()?.to_vec()) };
+        let run = if has(HAS_RUN) { Run::read(&mut from)? } else { Run::read(&mut Reader(&[0; RUN_BYTES]))? };
+        let result = if has(HAS_RESULT) && !has(RESULT_BESIDE) { Some(from.long()?.to_vec()) } else { None };
+        let record = Record {
+            state,
+            flags,
+            attempt,
+            crashes,
+            interruptions,
+            outages,
+            version,
+            reason,
+            run_at,
+            created,
+            deadline,
+            asked,
+            rank,
+            queue,
+            kind,
+            unique,
+            reuse,
+            key,
+            alias,
+            tags,
+            payload,
+            run,
+            result,
+        };
         Some((record, from.0))
     }
 
@@ -213,12 +240,12 @@ impl Record {
 
     /// Returns the attempts that the newest claim granted; before the first, those that the job asks for, or the default.
     pub(crate) fn max_attempts(&self) -> u16 {
-        self.granted.attempts.unwrap_or_else(|| KindLimits::default().attempts(self.asked.attempts))
+        self.run.granted.attempts.unwrap_or_else(|| KindLimits::default().attempts(self.asked.attempts))
     }
 
     /// Returns the time-out, in the same way.
     pub(crate) fn timeout(&self) -> Duration {
-        self.granted.timeout.unwrap_or_else(|| KindLimits::default().timeout(self.asked.timeout))
+        self.run.granted.timeout.unwrap_or_else(|| KindLimits::default().timeout(self.asked.timeout))
     }
 
     /// Puts everything about a job together.
@@ -239,9 +266,9 @@ impl Record {
             deadline: deadline.then(|| Timestamp::from_millis(self.deadline)),
             created_at: Timestamp::from_millis(self.created),
             run_at: Timestamp::from_millis(self.run_at),
-            started_at: Record::moment(self.started),
-            finished_at: Record::moment(self.finished),
-            worker: worker_of(self.worker),
+            started_at: Record::moment(self.run.started),
+            finished_at: Record::moment(self.run.finished),
+            worker: worker_of(self.run.worker),
             cancel_asked,
             progress: parts.progress.and_then(|text| serde_json::from_slice(&text).ok()),
             reason: Reason::from_number(self.reason),
@@ -307,12 +334,12 @@ pub(crate) fn write_small(to: &mut Vec<u8>, bytes: &[u8]) {
     to.extend_from_slice(bytes);
 }
 
-/// Writes the end of a new job's record, to which only a result is added ever.
+/// Writes the end of the body of a new job's record, from its rank on: lower runs first.
 pub(crate) fn write_tail(tail: &mut Vec<u8>, new: &NewJob, flags: i64) {
     let has = |flag: i64| flags & flag != 0;
+    tail.push(-(new.priority.clamp(-100, 100) as i8) as u8);
     write_text(tail, new.queue.as_str());
     write_text(tail, new.kind.as_str());
-    tail.push(rank(new) as u8);
     if let Some(unique) = &new.unique {
         write_text(tail, unique.key.as_str());
         let scope = match unique.scope {
@@ -335,11 +362,6 @@ pub(crate) fn write_tail(tail: &mut Vec<u8>, new: &NewJob, flags: i64) {
     if !has(PAYLOAD_BESIDE) {
         write_small(tail, new.payload.as_str().as_bytes());
     }
-}
-
-/// Returns a job's rank: lower runs first.
-pub(crate) fn rank(new: &NewJob) -> i8 {
-    -(new.priority.clamp(-100, 100) as i8)
 }
 
 /// Writes a text with its length in front; names and labels are short enough.
@@ -384,12 +406,11 @@ fn read_result(id: JobId, bytes: Vec<u8>) -> Option<Stored> {
     Some(Stored::Inline(Output { content_type, body: Bytes::from(bytes).slice(body..) }))
 }
 
-/// Returns the artifact of a deleted job, of which upkeep returned the id and the record.
+/// Returns the artifact of a deleted job, of which upkeep returned the id and the result.
 pub(crate) fn artifact_of(bytes: &[u8]) -> Option<ArtifactName> {
     let mut from = Reader(bytes);
     let id = JobId::from_bytes(from.array()?);
-    let (record, _) = Record::read(from.0)?;
-    match read_result(id, record.result?)? {
+    match read_result(id, from.long()?.to_vec())? {
         Stored::Artifact { name, .. } => Some(name),
         _ => None,
     }
@@ -415,16 +436,13 @@ fn read_failure(bytes: &[u8]) -> Option<Failure> {
     })
 }
 
-/// Reads a job that a script moved, as `told` in `move.lua` describes it.
+/// Reads a job that was moved, as `describe` in `record.lua` writes it.
 pub(crate) fn read_moved(bytes: &[u8]) -> Option<Moved> {
     let mut from = Reader(bytes);
     let id = JobId::from_bytes(from.array()?);
-    let mut facts = Reader(from.bytes(FACTS_TO as usize)?);
-    let (_, state, _) = (facts.u8()?, facts.u8()?, facts.u16()?);
-    let (attempt, crashes) = (facts.u16()?, facts.u16()?);
-    let reason = Reason::from_number(*facts.0.last()?);
-    let (worker, queue, kind) = (worker_of(from.array()?), from.text()?.parse().ok()?, from.text()?.parse().ok()?);
-    let state = *State::ALL.get(usize::from(state))?;
+    let (state, attempt, crashes) = (*State::ALL.get(usize::from(from.u8()?))?, from.u16()?, from.u16()?);
+    let (reason, worker) = (Reason::from_number(from.u8()?), worker_of(from.array()?));
+    let (queue, kind) = (from.text()?.parse().ok()?, from.text()?.parse().ok()?);
     Some(Moved { id, queue, kind, worker, attempt, crashes, state, reason, death: None })
 }
 
@@ -437,20 +455,22 @@ mod tests {
     use super::*;
     use longshore_core::{Reuse, Unique};
 
-    /// Writes the record of a job as the script that pushes does.
+    /// Writes the record of a job as the function that pushes does.
     fn pushed(new: &NewJob, more: i64) -> Vec<u8> {
         let flags = flags(new) | more;
+        let mut body = [5i64, 0].map(i64::to_le_bytes).concat();
+        body.extend([0; 8]);
+        body.extend(write_limits(new.max_attempts, new.timeout));
+        write_tail(&mut body, new, flags);
         let mut bytes = vec![RECORD_VERSION as u8, State::Ready as u8];
         bytes.extend((flags as u16).to_le_bytes());
         bytes.extend([0; 10]);
         bytes.extend(1u32.to_le_bytes());
         bytes.push(0);
-        bytes.extend([0; 16 + 6 + 32]);
-        bytes.extend([5i64, 0, 0].iter().flat_map(|at| at.to_le_bytes()));
-        bytes.extend(write_limits(new.max_attempts, new.timeout));
-        bytes.extend([5i64, 9].iter().flat_map(|at| at.to_le_bytes()));
-        write_tail(&mut bytes, new, flags);
-        bytes
+        bytes.extend((body.len() as u16).to_le_bytes());
+        bytes.extend(5i64.to_le_bytes());
+        assert_eq!(bytes.len() as i64, HEAD_BYTES);
+        [bytes, body].concat()
     }
 
     fn new_job(payload: usize) -> NewJob {
@@ -516,7 +536,7 @@ mod tests {
             write_small(&mut record, &write_result(&stored));
             let (read, rest) = Record::read(&record).unwrap();
             assert!(rest.is_empty());
-            let gone = [&new.id.as_bytes()[..], &record].concat();
+            let gone = [&new.id.as_bytes()[..], &record[record.len() - write_result(&stored).len() - 2..]].concat();
             assert_eq!(artifact_of(&gone), matches!(stored, Stored::Artifact { .. }).then_some(name));
             assert_eq!(read.snapshot(new.id, Parts::default()).result, Some(stored));
         }

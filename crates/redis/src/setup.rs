@@ -6,7 +6,7 @@ use std::fmt;
 use longshore_core::{Error, ErrorKind, Survives};
 use redis::Value;
 
-use crate::base::{bytes, list};
+use crate::call::{bytes, list};
 use crate::error;
 use crate::link::{Failed, Link};
 use crate::target::Target;

@@ -9,8 +9,8 @@ macro_rules! shared {
         $($(#[doc = $meaning])* pub(crate) const $name: $type = $value;)+
 
         /// Returns the constants as scripts have them: the word, and what stands for it.
-        pub(crate) fn words() -> Vec<(&'static str, String)> {
-            vec![$((stringify!($name), $name.lua())),+]
+        pub(crate) fn words() -> Vec<(String, String)> {
+            vec![$((stringify!($name).to_owned(), $name.lua())),+]
         }
     };
 }
@@ -28,11 +28,13 @@ impl Lua for i64 {
 
 impl Lua for &str {
     fn lua(&self) -> String {
-        format!("'{self}'")
+        if self.starts_with('{') { (*self).to_owned() } else { format!("'{self}'") }
     }
 }
 
 shared! {
+    /// The names of states, as Lua writes a table.
+    STATES: &str = "{ 'scheduled', 'ready', 'running', 'succeeded', 'dead', 'cancelled' }";
     SCHEDULED: i64 = State::Scheduled as i64;
     READY: i64 = State::Ready as i64;
     RUNNING: i64 = State::Running as i64;
@@ -40,7 +42,7 @@ shared! {
     DEAD: i64 = State::Dead as i64;
     CANCELLED: i64 = State::Cancelled as i64;
 
-    // What can happen to a job; SUCCEED to CALL_OFF are what a worker says of it.
+    // What can happen to a job; SUCCEED to SETTLE_CANCEL are outcomes.
     DUE: i64 = 1;
     CLAIM: i64 = 2;
     SUCCEED: i64 = 3;
@@ -48,8 +50,8 @@ shared! {
     OUTAGE: i64 = 5;
     SNOOZE: i64 = 6;
     RELEASE: i64 = 7;
-    GIVE_UP: i64 = 8;
-    CALL_OFF: i64 = 9;
+    SETTLE_BURY: i64 = 8;
+    SETTLE_CANCEL: i64 = 9;
     INTERRUPT: i64 = 10;
     CRASH: i64 = 11;
     CANCEL: i64 = 12;
@@ -94,51 +96,24 @@ shared! {
     PAYLOAD_BESIDE: i64 = 2048;
     /// The result is large, and lies beside the record.
     RESULT_BESIDE: i64 = 4096;
-    /// The job is held by a grant, not by an entry of its own.
-    GRANTED: i64 = 8192;
+    /// The record has the part that runs are written in.
+    HAS_RUN: i64 = 8192;
 
     /// Sixteen zero bytes, as Lua writes them: no token, no worker.
     NOBODY: &str = "\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0\\0";
+    /// No limits, as Lua writes them.
+    NO_LIMITS: &str = "\\0\\0\\0\\0\\0\\0";
     /// The version of a record's layout, its first byte.
-    RECORD_VERSION: i64 = 1;
-    /// The beginning of a record, up to the reason why the job is dead; see `record.rs`. It is all that decides where an event
-    /// takes a job.
-    FACTS: &str = "<BBHHHI4HI4B";
-    /// The part of a record that moves change.
-    CHANGING: &str = "<BBHHHI4HI4Bi8i8HI4c16c16i8i8i8";
-    /// The whole of a record up to its rank.
-    WHOLE: &str = "<BBHHHI4HI4Bi8i8HI4c16c16i8i8i8HI4i8c8Bc0Bc0b";
-    /// Where in a failure the number of its claim is, counted from 1; see `move.lua`.
-    FAILURE_CLAIM_FROM: i64 = 20;
-    // Where the parts of a record are, counted from 1 as Lua does.
-    STATE_AT: i64 = 2;
+    RECORD_VERSION: i64 = 2;
+    // The parts of a record; see `record.rs`.
+    HEAD: &str = "<BBHHHI4HI4BHi8";
+    HEAD_BYTES: i64 = 29;
+    BODY: &str = "<i8i8c8c6bBc0Bc0";
+    RUN: &str = "<i8i8i8c6c16c16";
+    /// Where the flags of a record are, counted from 1.
     FLAGS_FROM: i64 = 3;
-    ATTEMPT_FROM: i64 = 5;
-    ATTEMPT_TO: i64 = 6;
-    FACTS_TO: i64 = 19;
-    STARTED_FROM: i64 = 28;
-    STARTED_TO: i64 = 35;
-    TOKEN_FROM: i64 = 42;
-    NUMBER_TO: i64 = 49;
-    TOKEN_TO: i64 = 57;
-    GRANT_TO: i64 = 48;
-    WORKER_FROM: i64 = 58;
-    WORKER_TO: i64 = 73;
-    RUN_AT_FROM: i64 = 74;
-    OUTAGE_SINCE_FROM: i64 = 82;
-    OUTAGE_SINCE_TO: i64 = 89;
-    DEADLINE_FROM: i64 = 90;
-    DEADLINE_TO: i64 = 97;
-    /// What never changes begins here: what the job asks for.
-    LIMITS_FROM: i64 = 98;
-    LIMITS_TO: i64 = 103;
-    ORDER_FROM: i64 = 112;
-    ORDER_TO: i64 = 119;
-    QUEUE_FROM: i64 = 120;
-    /// Queue and kind take no more bytes than these, with their lengths.
-    NAMES_BYTES: i64 = 2 * (1 + limits::NAME_BYTES as i64);
-    /// What is shorter is no record: queue and kind have a letter each at least.
-    SHORTEST: i64 = 124;
+    /// Where in a failure the number of its claim is, counted from 1; see `transition.lua`.
+    FAILURE_CLAIM_FROM: i64 = 20;
 
     // What all processes are told.
     TELLS_ALL_WORK: i64 = 1;
@@ -151,8 +126,6 @@ shared! {
     WAITING_KEPT: i64 = 30_000;
     /// Groups of kinds for which nobody has waited for so long are forgotten.
     GROUP_KEPT: i64 = 3_600_000;
-    /// How often the kinds of a group are noted.
-    GROUP_NOTED: i64 = 60_000;
 
     // What becomes of a pushed job.
     CREATED: i64 = 0;
@@ -193,18 +166,10 @@ shared! {
 
     /// Bytes of a member: its order and its id.
     MEMBER: i64 = 24;
-    /// Most jobs of one grant: the numbers of their tokens differ in the last byte.
-    GRANT: i64 = 256;
-    /// Most jobs that are one entry of a set together.
-    RUN: i64 = 32;
-    /// Sets up to this size are listed as a whole, where they are not sorted by order.
-    AT_ONCE: i64 = 5_000;
     /// Most values that one command is called with. Lua's stack holds more, but not as many as a call may have.
     CHUNK: i64 = 500;
     /// Work on so many rows, and no more, goes into one call: everybody waits meanwhile.
     ROWS: i64 = limits::UPKEEP_ROWS as i64;
-    /// Workers that one call rescues from; so that most of its rows are left for their jobs.
-    WORKERS: i64 = 100;
     /// Most bytes of payload that one claim hands out, give or take a job.
     CLAIM_BYTES: i64 = 16 << 20;
     /// Payloads and results up to so many bytes are part of the record: one string to read and write instead of three.
@@ -228,12 +193,12 @@ shared! {
     PRESENCE_GAP: i64 = 3_600_000;
     /// How long workers are remembered that have not claimed anything.
     WORKER_KEPT: i64 = 24 * 3_600_000;
+    /// How long a queue is remembered that nobody uses and that has nothing.
+    QUEUE_KEPT: i64 = 24 * 3_600_000;
     /// How long the registry keeps a worker that does not note itself any more.
     WORKER_NOTE_KEPT: i64 = limits::WORKER_KEPT.as_millis() as i64;
     /// Answers to pushes whose job is still known are looked at again after this.
     ANSWER_AGAIN: i64 = 3_600_000;
-    /// How far, in microseconds, an order may be from the server's clock.
-    ORDER_TRUSTED: i64 = 100_000;
 }
 
 /// Returns what holds a queue back, by its number; none where nothing does, or where it makes no sense.

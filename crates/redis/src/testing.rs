@@ -1,6 +1,5 @@
 //! What only tests ask (feature `testing`): where the scripts say that an event takes a job, and what they say that rules admit.
 
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use longshore_core::state::{Event, Facts, Move};
@@ -8,21 +7,12 @@ use longshore_core::{Admission, Death, Error, Reason, Rules, State, Timestamp};
 use redis::Value;
 
 use crate::Redis;
-use crate::base::{bytes, list};
+use crate::call::{bytes, list};
 use crate::error;
+use crate::library::{Function, TEST_ADMIT, TEST_STEP};
 use crate::record::Reader;
-use crate::script::{ADMIT, STEP, Script};
 use crate::settle;
 use crate::shared::*;
-
-static STEPS: LazyLock<Script> = LazyLock::new(|| script("testing", STEP, include_str!("../lua/testing.lua")));
-static ADMITS: LazyLock<Script> =
-    LazyLock::new(|| script("testing_admit", ADMIT, include_str!("../lua/testing_admit.lua")));
-
-fn script(name: &'static str, part: &str, text: &str) -> Script {
-    let (flags, body) = text.split_once('\n').expect("a script has lines");
-    Script::of(name, &format!("{flags}\n{part}{body}"))
-}
 
 /// Asks the scripts where each event takes a job with those facts, as [`longshore_core::state::step`] says for the stores that
 /// call it.
@@ -32,10 +22,10 @@ fn script(name: &'static str, part: &str, text: &str) -> Script {
 /// If the server cannot be reached.
 pub async fn steps(store: &Redis, cases: &[(Facts, Event<'_>)]) -> Result<Vec<Option<Move>>, Error> {
     let asked: Vec<_> = cases.iter().map(|(facts, event)| write(facts, event)).collect();
-    let answers = ask(store, &STEPS, &asked).await?;
+    let answers = ask(store, &TEST_STEP, &asked).await?;
     let read = |answer| match answer {
         Value::Nil => Ok(None),
-        answer => bytes(answer).and_then(|bytes| read(&bytes)).map(Some).ok_or_else(|| error::unexpected("testing")),
+        answer => bytes(answer).and_then(|bytes| read(&bytes)).map(Some).ok_or_else(|| error::unexpected("test_step")),
     };
     answers.into_iter().map(read).collect()
 }
@@ -53,7 +43,7 @@ pub async fn admissions(store: &Redis, cases: &[(Rules, Timestamp)]) -> Result<V
         [levels, times].concat()
     };
     let asked: Vec<_> = cases.iter().map(write).collect();
-    let answers = ask(store, &ADMITS, &asked).await?;
+    let answers = ask(store, &TEST_ADMIT, &asked).await?;
     let read = |answer| {
         let bytes = bytes(answer)?;
         let mut from = Reader(&bytes);
@@ -62,15 +52,15 @@ pub async fn admissions(store: &Redis, cases: &[(Rules, Timestamp)]) -> Result<V
         let (why, until) = (held_back_reason(from.u8()?), from.i64()?);
         Some(Admission::new(most, why, (until >= 0).then(|| Timestamp::from_millis(until))))
     };
-    answers.into_iter().map(|answer| read(answer).ok_or_else(|| error::unexpected("testing_admit"))).collect()
+    answers.into_iter().map(|answer| read(answer).ok_or_else(|| error::unexpected("test_admit"))).collect()
 }
 
-/// Asks a script all of these, a bounded number a call.
-async fn ask(store: &Redis, script: &'static LazyLock<Script>, cases: &[Vec<u8>]) -> Result<Vec<Value>, Error> {
+/// Asks a function all of these, a bounded number a call.
+async fn ask(store: &Redis, function: &'static Function, cases: &[Vec<u8>]) -> Result<Vec<Value>, Error> {
     let mut answers = Vec::with_capacity(cases.len());
     for cases in cases.chunks(CHUNK as usize) {
-        let call = store.base.call(script, &store.base.keys.of_all()).args(cases);
-        answers.extend(list(call.run().await?).ok_or_else(|| error::unexpected(script.name))?);
+        let call = store.base.call(function, &store.base.copies.roots[0]).args(cases);
+        answers.extend(list(call.run().await?).ok_or_else(|| error::unexpected(function.name))?);
     }
     Ok(answers)
 }

@@ -1,21 +1,31 @@
-//! Upkeep: queue by queue, each part bounded over all of them; whose turn is first changes, so that none is starved.
+//! Upkeep: by one elected process, queue by queue, each part bounded over all of them.
+//!
+//! A call looks at a bounded number of queues, behind those that the last call came to. It asks first, in a call for many queues where one
+//! server has them all, whether anything is due there; queues without anything that is due are kept up in turn, some each time.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use longshore_core::{Death, Error, ErrorKind, Gone, Kept, Moved, QueueName, Upkeep, UpkeepFailure, limits, millis};
 use redis::Value;
 
-use crate::base::{Base, bytes, list, moved, number};
+use crate::base::Base;
+use crate::call::{bytes, list, moved, names};
+use crate::copies::{on_each, on_first};
 use crate::error;
-use crate::keys;
+use crate::library;
 use crate::link::STANDSTILL;
 use crate::record::{Reader, artifact_of};
-use crate::script;
-use crate::shared::UNKNOWN_KIND_AFTER;
 use crate::workers;
 
+/// Most queues that one call looks at.
+const QUEUES: usize = 20_000;
+/// How many queues are asked together whether anything is due.
+const ASKED_AT_ONCE: usize = 500;
+/// How many queues without anything that is due are kept up in one call all the same.
+const IDLE: usize = 50;
 /// A look at a server's clock is good for this long.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -23,209 +33,244 @@ const LOOK: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy, Debug)]
 struct Left {
     rescue: usize,
-    expire: usize,
+    late: usize,
     unknown: usize,
-    delete: usize,
+    prune: usize,
     forget: usize,
 }
 
-/// The parts of the script, in the order of its numbers.
-const PARTS: [&str; 4] = ["rescue", "deadlines", "prune", "idempotency keys and workers"];
+/// The parts of the function, in the order of its numbers.
+const PARTS: [&str; 5] = ["rescue", "deadlines", "unknown kinds", "prune", "idempotency keys and workers"];
 
 /// What a server's clock said.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     at: Instant,
-    /// By the server's clock, in ms: a script that runs later than this was held up, and must rescue nobody.
+    /// By the server's clock, in ms: a call that runs later than this was held up, and must rescue nobody.
     good_until: i64,
-    now: i64,
     steady: bool,
 }
 
-/// Does a piece of upkeep; `turn` says which queue is first.
-pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep, turn: usize) -> Result<Kept, Error> {
-    let limit = upkeep.limit.min(limits::UPKEEP_ROWS);
-    let mut left = Left { rescue: limit, expire: limit, unknown: limit, delete: limit, forget: limit };
-    let mut queues: Vec<QueueName> = base.queues().await?.into_keys().collect();
-    let forgotten = workers::forget_old(base, limit).await?;
-    if !queues.is_empty() {
-        let first = turn % queues.len();
-        queues.rotate_left(first);
+/// Does a piece of upkeep, where this process is elected.
+pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep) -> Result<Kept, Error> {
+    let elected_for = millis(upkeep.elected_for);
+    let begin = |root: &str| base.framed(&library::BEGIN_UPKEEP, root).number(elected_for).number(QUEUES as i64);
+    let answer = on_first(base, begin).await?;
+    if answer == Value::Nil {
+        return Ok(Kept::default());
     }
-    let (mut kept, mut looks, mut failed, mut done) = (Kept::default(), BTreeMap::new(), None, 0);
-    for queue in &queues {
-        match keep_queue(base, queue, upkeep, &mut looks, &mut left, &mut kept).await {
-            Ok(()) => done += 1,
-            // In a cluster the queues of other servers go on.
-            Err(e) => {
-                base.link.note_away();
-                kept.failed.push(UpkeepFailure::new("queue", format!("queue `{queue}`: {e}")));
-                let is_away = !base.link.is_cluster() && e.is_retryable();
-                failed = Some(e);
-                if is_away {
-                    break; // it is the server of all queues
+    let queues: Vec<QueueName> = names(answer).ok_or_else(|| error::unexpected("begin_upkeep"))?;
+    base.link.learn_shards().await?;
+    let limit = upkeep.limit.min(limits::UPKEEP_ROWS);
+    let mut round = Round {
+        base,
+        upkeep,
+        looks: BTreeMap::new(),
+        left: Left { rescue: limit, late: limit, unknown: limit, prune: limit, forget: limit },
+        kept: Kept::default(),
+    };
+    let forgotten = workers::forget_old(base, limit).await?;
+    let result = round.keep_queues(queues).await;
+    let Left { rescue, late, unknown, prune, forget } = round.left;
+    round.kept.more = [rescue, late, unknown, prune, forget].contains(&0) || forgotten == limit;
+    result.map(|()| round.kept)
+}
+
+/// One call of upkeep.
+struct Round<'a> {
+    base: &'a Base,
+    upkeep: Upkeep,
+    /// Looks at clocks, by shard.
+    looks: BTreeMap<usize, Look>,
+    left: Left,
+    kept: Kept,
+}
+
+impl Round<'_> {
+    /// Keeps up queues.
+    ///
+    /// # Errors
+    ///
+    /// If that failed for each.
+    async fn keep_queues(&mut self, queues: Vec<QueueName>) -> Result<(), Error> {
+        let (mut done, mut failed, mut idle) = (0, None, Vec::new());
+        for some in queues.chunks(ASKED_AT_ONCE) {
+            for (queue, is_due) in some.iter().zip(self.due(some).await) {
+                let kept = match is_due {
+                    Ok(false) => {
+                        idle.push(queue);
+                        Ok(())
+                    }
+                    Ok(true) => self.keep_queue(queue).await,
+                    Err(e) => Err(e),
+                };
+                match kept {
+                    Ok(()) => done += 1,
+                    // In a cluster the queues of other servers go on.
+                    Err(e) => {
+                        self.base.link.shards.note_away(&self.base.keys.of_queue(queue));
+                        self.kept.failed.push(UpkeepFailure::new("queue", format!("queue `{queue}`: {e}")));
+                        if !self.base.link.is_cluster() && e.is_retryable() {
+                            return if done > 0 { Ok(()) } else { Err(e) }; // it is the server of all queues
+                        }
+                        failed = Some(e);
+                    }
                 }
             }
         }
+        self.keep_idle(idle).await;
+        match failed {
+            Some(e) if done == 0 => Err(e),
+            _ => Ok(()),
+        }
     }
-    if let (Some(error), 0) = (failed, done) {
-        return Err(error);
-    }
-    kept.more = [left.rescue, left.expire, left.unknown, left.delete, left.forget].contains(&0) || forgotten == limit;
-    Ok(kept)
-}
 
-/// Keeps up one queue.
-async fn keep_queue(
-    base: &Base,
-    queue: &QueueName,
-    upkeep: Upkeep,
-    looks: &mut BTreeMap<Option<u16>, Look>,
-    left: &mut Left,
-    kept: &mut Kept,
-) -> Result<(), Error> {
-    let look = look(base, queue, looks).await?;
-    let doubtful = match keep(base, queue, upkeep, look, None, left, kept).await {
-        Err(e) if is_of_the_script(&e) => {
-            // A script that fails ends there: each part by itself, so that one that fails stops no other.
-            let mut doubtful = Vec::new();
-            for (part, name) in PARTS.into_iter().enumerate() {
-                let done = keep(base, queue, upkeep, look, Some(part), left, kept).await;
-                note_failure(queue, name, done.map(|found| doubtful = found), kept)?;
+    /// Asks of each queue whether anything is due.
+    async fn due(&self, queues: &[QueueName]) -> Vec<Result<bool, Error>> {
+        let name = |queue: &QueueName| {
+            let root = self.base.keys.of_queue(queue);
+            [&[root.len() as u8], root.as_bytes(), queue.as_str().as_bytes()].concat()
+        };
+        let ask = |queues: Vec<&QueueName>| {
+            let call = self.base.framed(&library::DUE, &self.base.keys.of_queue(queues[0]));
+            call.args(queues.into_iter().map(name)).bytes()
+        };
+        if self.base.link.is_cluster() {
+            let one = |queue| async move {
+                let root = self.base.keys.of_queue(queue);
+                if self.base.away.rest(&root).is_some() {
+                    return Err(Error::new(ErrorKind::Unavailable, "its server did not answer a moment ago"));
+                }
+                let answer = tokio::time::timeout(STANDSTILL, ask(vec![queue])).await;
+                let answer = answer.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "no answer in time")));
+                self.base.away.note(&root, answer.as_ref().err().filter(|e| e.is_retryable()));
+                answer.map(|answer| answer == [1])
+            };
+            return join_all(queues.iter().map(one)).await;
+        }
+        match ask(queues.iter().collect()).await {
+            Ok(answer) => answer.iter().map(|due| Ok(*due == 1)).collect(),
+            // One with a key of a wrong type: each by itself, so that it stops no other.
+            Err(e) if e.kind() == ErrorKind::Corrupt => queues.iter().map(|_| Ok(true)).collect(),
+            Err(e) => queues.iter().map(|_| Err(e.shared())).collect(),
+        }
+    }
+
+    /// Keeps up one queue.
+    async fn keep_queue(&mut self, queue: &QueueName) -> Result<(), Error> {
+        let look = self.look(queue).await?;
+        match self.keep(queue, look, None).await {
+            // A function that fails ends there: each part by itself, so that one that fails stops no other.
+            Err(e) if e.kind() == ErrorKind::Corrupt => {
+                for (part, name) in PARTS.into_iter().enumerate() {
+                    match self.keep(queue, look, Some(part)).await {
+                        Err(e) if e.kind() == ErrorKind::Corrupt => {
+                            self.kept.failed.push(UpkeepFailure::new(name, format!("queue `{queue}`: {e}")));
+                        }
+                        done => done?,
+                    }
+                }
+                Ok(())
             }
-            doubtful
+            done => done,
         }
-        doubtful => doubtful?,
-    };
-    if !doubtful.is_empty() && left.unknown > 0 {
-        let buried = bury_unknown(base, queue, doubtful, look.now, left, kept).await;
-        note_failure(queue, "unknown kinds", buried, kept)?;
     }
-    Ok(())
-}
 
-/// Notes a part that failed for a queue, unless no part can be done.
-fn note_failure(queue: &QueueName, part: &'static str, done: Result<(), Error>, kept: &mut Kept) -> Result<(), Error> {
-    match done {
-        Err(e) if is_of_the_script(&e) => {
-            kept.failed.push(UpkeepFailure::new(part, format!("queue `{queue}`: {e}")));
-            Ok(())
+    /// Keeps up some of the queues in which nothing is due, at random, and forgets those that have nothing and that nobody uses.
+    async fn keep_idle(&mut self, mut idle: Vec<&QueueName>) {
+        fastrand::shuffle(&mut idle);
+        let mut unused = Vec::new();
+        for queue in idle.into_iter().take(IDLE) {
+            let root = self.base.keys.of_queue(queue);
+            let forget = async {
+                self.keep_queue(queue).await?;
+                self.base.call(&library::FORGET_QUEUE, &root).arg(queue.as_str()).run().await
+            };
+            match forget.await {
+                Ok(Value::Int(1)) => unused.push(queue.as_str()),
+                Ok(_) => {}
+                Err(e) => self.kept.failed.push(UpkeepFailure::new("queue", format!("queue `{queue}`: {e}"))),
+            }
         }
-        done => done,
+        if unused.is_empty() {
+            return;
+        }
+        let drop = |root: &str| self.base.framed(&library::DROP_QUEUES, root).args(&unused);
+        if let Err(e) = on_each(self.base, drop).await {
+            self.kept.failed.push(UpkeepFailure::new("unused queues", e));
+        }
+    }
+
+    /// Looks at the clock of the server that has a queue, unless that was done a moment ago.
+    async fn look(&mut self, queue: &QueueName) -> Result<Look, Error> {
+        let root = self.base.keys.of_queue(queue);
+        let shard = self.base.link.shards.of(&root).unwrap_or(usize::MAX);
+        if let Some(look) = self.looks.get(&shard).filter(|look| look.at.elapsed() < LOOK) {
+            return Ok(*look);
+        }
+        let look = look_at(self.base, &root, shard).await?;
+        self.looks.insert(shard, look);
+        Ok(look)
+    }
+
+    /// Does all parts for a queue, or only one of the [`PARTS`].
+    async fn keep(&mut self, queue: &QueueName, look: Look, only: Option<usize>) -> Result<(), Error> {
+        let root = self.base.keys.of_queue(queue);
+        loop {
+            // Rescued are only those who could have renewed: the clock ran, and the server answered.
+            let may_rescue = self.upkeep.rescue && look.steady && self.base.link.shards.is_prompt(&root);
+            let Left { rescue, late, unknown, prune, forget } = self.left;
+            let mut numbers = Vec::with_capacity(30);
+            let rescue = if may_rescue { rescue } else { 0 };
+            for (part, most) in [rescue, late, unknown, prune, forget].into_iter().enumerate() {
+                let most = if only.is_none_or(|only| only == part) { most } else { 0 };
+                numbers.extend((most as u32).to_le_bytes());
+            }
+            numbers.extend(look.good_until.to_le_bytes());
+            numbers.extend(self.upkeep.rules_level.to_le_bytes());
+            let call = self.base.framed(&library::UPKEEP, &root).arg(queue.as_str()).arg(numbers);
+            let answer = call.arg(Gone::LEASE_ENDED.to_string()).list().await.map_err(Error::perhaps_done)?;
+            if !self.note(answer).ok_or_else(|| error::unexpected("upkeep"))? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes down what a call did; returns whether its bound left something for another that may still be done.
+    fn note(&mut self, answer: Vec<Value>) -> Option<bool> {
+        let mut answer = answer.into_iter();
+        let head = answer.next().and_then(bytes)?;
+        let mut from = Reader(&head);
+        let (pruned, forgotten) = (from.u32()? as usize, from.u32()? as usize);
+        let more = from.u8()? == 1;
+        let artifacts = answer.next().and_then(list)?.into_iter().filter_map(bytes);
+        self.kept.artifacts.extend(artifacts.filter_map(|result| artifact_of(&result)));
+        let (rescued, late, unknown) = (moved(answer.next())?, moved(answer.next())?, moved(answer.next())?);
+        let left = &mut self.left;
+        left.rescue = left.rescue.saturating_sub(rescued.len());
+        left.late = left.late.saturating_sub(late.len());
+        left.unknown = left.unknown.saturating_sub(unknown.len());
+        left.prune = left.prune.saturating_sub(pruned);
+        left.forget = left.forget.saturating_sub(forgotten);
+        let did = pruned + forgotten + rescued.len() + late.len() + unknown.len() > 0;
+        self.kept.rescued.extend(rescued.into_iter().map(|moved| Moved { death: Some(Death::Crashed), ..moved }));
+        self.kept.buried.extend(late.into_iter().chain(unknown));
+        self.kept.pruned += pruned;
+        Some(more && did)
     }
 }
 
-/// Returns whether the server answers, and only the keys of this call make no sense to it.
-fn is_of_the_script(error: &Error) -> bool {
-    error.kind() == ErrorKind::Corrupt
-}
-
-/// Looks at the clock of the server that has a queue, unless that was done a moment ago.
-async fn look(base: &Base, queue: &QueueName, looks: &mut BTreeMap<Option<u16>, Look>) -> Result<Look, Error> {
-    // One server has one clock, whatever the queue.
-    let place = base.link.is_cluster().then(|| queue.tag());
-    if let Some(look) = looks.get(&place).filter(|look| look.at.elapsed() < LOOK) {
-        return Ok(*look);
-    }
-    let look = look_at(base, place).await?;
-    looks.insert(place, look);
-    Ok(look)
-}
-
-async fn look_at(base: &Base, place: Option<u16>) -> Result<Look, Error> {
-    let root = place.map_or_else(|| base.keys.of_all(), |tag| base.keys.of_tag(tag));
-    let asked = Instant::now();
-    let answer = base.call(&script::CLOCK, &root).run().await?;
+async fn look_at(base: &Base, root: &str, shard: usize) -> Result<Look, Error> {
+    let answer = base.call(&library::CLOCK, root).run().await?;
     let us = bytes(answer).and_then(|bytes| Reader(&bytes).i64()).ok_or_else(|| error::unexpected("clock"))?;
-    let ms = us / 1_000;
-    let (wall, lease) = base.settings.clock.shift();
+    let (ms, lease) = (us / 1_000, base.settings.clock.shift().1);
     let mut watches = base.watches.lock().unwrap_or_else(PoisonError::into_inner);
-    let steady = watches.entry(place).or_default().steady(ms + lease, &base.settings.clock);
-    base.order.lock().unwrap_or_else(PoisonError::into_inner).note(us, asked);
-    Ok(Look { at: Instant::now(), good_until: ms + millis(STANDSTILL), now: ms + wall, steady })
+    let steady = watches.entry(shard).or_default().steady(ms + lease, &base.settings.clock);
+    Ok(Look { at: Instant::now(), good_until: ms + millis(STANDSTILL), steady })
 }
 
-/// Begins to watch the servers' clocks and returns once the first look was taken.
+/// Begins to watch the servers' clocks; returns once the first look was taken.
 pub(crate) async fn begin(base: &Base) -> Result<(), Error> {
-    look_at(base, None).await.map(|_| ())
-}
-
-/// Does all of it but what concerns unknown kinds, or only one of the [`PARTS`]; returns kinds that perhaps nobody knows.
-async fn keep(
-    base: &Base,
-    queue: &QueueName,
-    upkeep: Upkeep,
-    look: Look,
-    only: Option<usize>,
-    left: &mut Left,
-    kept: &mut Kept,
-) -> Result<Vec<String>, Error> {
-    loop {
-        // Rescued are only those who could have renewed: the clock ran, and the server answered.
-        let may_rescue = upkeep.rescue && look.steady && base.link.is_prompt();
-        let rescue = if may_rescue { left.rescue } else { 0 };
-        let mut numbers = Vec::with_capacity(26);
-        for (part, most) in [rescue, left.expire, left.delete, left.forget].into_iter().enumerate() {
-            let most = if only.is_none_or(|only| only == part) { most } else { 0 };
-            numbers.extend((most as u32).to_le_bytes());
-        }
-        numbers.extend(look.good_until.to_le_bytes());
-        numbers.extend(upkeep.rules_level.to_le_bytes());
-        let call = base.framed(&script::UPKEEP, &base.keys.of_queue(queue)).arg(queue.as_str()).arg(numbers);
-        let call = call.arg(Gone::LEASE_ENDED.to_string());
-        let answer = call.list().await.map_err(Error::perhaps_done)?;
-        let (more, doubtful) = note(answer, left, kept).ok_or_else(|| error::unexpected("upkeep"))?;
-        if !more {
-            return Ok(doubtful);
-        }
-    }
-}
-
-/// Takes down what a call did; returns whether its bound left something for another.
-fn note(answer: Vec<Value>, left: &mut Left, kept: &mut Kept) -> Option<(bool, Vec<String>)> {
-    let mut answer = answer.into_iter();
-    let head = answer.next().and_then(bytes)?;
-    let mut from = Reader(&head);
-    let (deleted, forgotten) = (from.u32()? as usize, from.u32()? as usize);
-    let more = from.u8()? == 1;
-    let doubtful = answer.next().and_then(list)?.into_iter().filter_map(bytes);
-    let doubtful = doubtful.filter_map(|kind| String::from_utf8(kind).ok()).collect();
-    let results = answer.next().and_then(list)?.into_iter().filter_map(bytes);
-    kept.artifacts.extend(results.filter_map(|result| artifact_of(&result)));
-    let (rescued, buried) = (moved(answer.next())?, moved(answer.next())?);
-    left.rescue = left.rescue.saturating_sub(rescued.len());
-    left.expire = left.expire.saturating_sub(buried.len());
-    left.delete = left.delete.saturating_sub(deleted);
-    left.forget = left.forget.saturating_sub(forgotten);
-    kept.rescued.extend(rescued.into_iter().map(|moved| Moved { death: Some(Death::Crashed), ..moved }));
-    kept.buried.extend(buried);
-    kept.pruned += deleted;
-    Some((more, doubtful))
-}
-
-/// Makes those of the doubtful kinds dead that no worker has known for a day.
-async fn bury_unknown(
-    base: &Base,
-    queue: &QueueName,
-    doubtful: Vec<String>,
-    now: i64,
-    left: &mut Left,
-    kept: &mut Kept,
-) -> Result<(), Error> {
-    let mut command = redis::cmd("HMGET");
-    command.arg(format!("{}{}", base.keys.of_all(), keys::KINDS_SEEN)).arg(&doubtful);
-    let seen = list(base.link.send(&command).await?).ok_or_else(|| error::unexpected("HMGET"))?;
-    let is_old = |seen: &Value| number(seen).is_none_or(|at| now - at > UNKNOWN_KIND_AFTER);
-    let unknown: Vec<String> =
-        doubtful.into_iter().zip(&seen).filter(|(_, seen)| is_old(seen)).map(|(kind, _)| kind).collect();
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    let call = base.framed(&script::UNKNOWN, &base.keys.of_queue(queue)).arg(queue.as_str());
-    let call = call.number(left.unknown as i64).args(unknown);
-    let buried =
-        moved(Some(call.run().await.map_err(Error::perhaps_done)?)).ok_or_else(|| error::unexpected("unknown"))?;
-    left.unknown = left.unknown.saturating_sub(buried.len());
-    kept.buried.extend(buried);
-    Ok(())
+    let root = &base.copies.roots[0];
+    look_at(base, root, base.link.shards.of(root).unwrap_or(usize::MAX)).await.map(|_| ())
 }

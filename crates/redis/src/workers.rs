@@ -1,42 +1,47 @@
-//! The registry of workers: which are alive, for people and supervisors.
-//!
-//! It lies in the slot of what concerns all queues. While that one's server is away nobody can list workers or queues; jobs are not
-//! concerned.
+//! The registry of workers: which are alive, for people and supervisors. No lease depends on it.
+
+use std::collections::BTreeMap;
 
 use longshore_core::{Error, Timestamp, WorkerId, WorkerNote, WorkerSeen};
 
-use crate::base::{Base, bytes, list};
+use crate::base::Base;
+use crate::call::{bytes, list, number};
+use crate::copies::on_each;
 use crate::error;
+use crate::library;
 use crate::record::Reader;
-use crate::script;
 
 pub(crate) async fn note(base: &Base, id: WorkerId, note: &WorkerNote) -> Result<(), Error> {
-    let call = base.call(&script::NOTE_WORKER, &base.keys.of_all()).number(base.settings.clock.shift().0);
-    call.arg(id.as_bytes()).arg(note.to_text()).run().await.map(|_| ())
+    let text = note.to_text();
+    on_each(base, |root| base.framed(&library::NOTE_WORKER, root).arg(id.as_bytes()).arg(&text)).await.map(|_| ())
 }
 
 pub(crate) async fn forget(base: &Base, id: WorkerId) -> Result<(), Error> {
-    let call = base.call(&script::FORGET_WORKERS, &base.keys.of_all()).number(base.settings.clock.shift().0);
-    call.arg(id.as_bytes()).number(1).run().await.map(|_| ())
+    on_each(base, |root| base.framed(&library::DROP_WORKERS, root).arg(id.as_bytes()).number(1)).await.map(|_| ())
 }
 
 /// Forgets workers that have not noted themselves for long; returns how many.
 pub(crate) async fn forget_old(base: &Base, limit: usize) -> Result<usize, Error> {
-    let call = base.call(&script::FORGET_WORKERS, &base.keys.of_all()).number(base.settings.clock.shift().0);
-    let answer = call.arg("").number(limit as i64).run().await?;
-    let forgotten = crate::base::number(&answer).ok_or_else(|| error::unexpected("forget_workers"))?;
-    Ok(usize::try_from(forgotten).unwrap_or(0))
+    let call = |root: &str| base.framed(&library::DROP_WORKERS, root).arg("").number(limit as i64);
+    let dropped = on_each(base, call).await?.0.iter().filter_map(number).max().unwrap_or(0);
+    Ok(usize::try_from(dropped).unwrap_or(0))
 }
 
 pub(crate) async fn workers(base: &Base, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
     let after = after.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
-    let call = base.call(&script::LIST_WORKERS, &base.keys.of_all()).arg(after).number(limit as i64);
-    let mut values = list(call.run().await?).ok_or_else(|| error::unexpected("list_workers"))?.into_iter();
-    let mut workers = Vec::new();
-    while let (Some(id), Some(note)) = (values.next().and_then(bytes), values.next().and_then(bytes)) {
-        workers.extend(read_worker(&id, &note));
+    let call = |root: &str| base.call(&library::LIST_WORKERS, root).arg(&after).number(limit as i64);
+    let mut workers: BTreeMap<WorkerId, WorkerSeen> = BTreeMap::new();
+    for answer in on_each(base, call).await?.0 {
+        let mut values = list(answer).ok_or_else(|| error::unexpected("list_workers"))?.into_iter();
+        while let (Some(id), Some(note)) = (values.next().and_then(bytes), values.next().and_then(bytes)) {
+            let Some(worker) = read_worker(&id, &note) else { continue };
+            // A copy that was away may know less.
+            if workers.get(&worker.id).is_none_or(|other| other.seen < worker.seen) {
+                workers.insert(worker.id, worker);
+            }
+        }
     }
-    Ok(workers)
+    Ok(workers.into_values().take(limit).collect())
 }
 
 /// Reads a worker; `None` where its id makes no sense.

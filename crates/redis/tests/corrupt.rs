@@ -61,11 +61,11 @@ async fn corrupt_record_among_ready_jobs_is_dead_and_stops_nobody() {
         ("SET", &[b""]),
         ("SETRANGE", &[b"0", &[77]]),
         ("SETRANGE", &[b"1", &[77]]),
-        ("SETRANGE", &[b"119", &[255]]),
+        ("SETRANGE", &[b"19", &[255, 255]]),
     ] {
         let mut bench = Bench::open().await;
         let (bad, good) = (bench.push(job()).await, bench.push(job()).await);
-        bench.change(command, keys::RECORD, &bad, rest).await;
+        bench.change(command, keys::JOB, &bad, rest).await;
         let claims = bench.store.claim(ask(10)).await.unwrap();
         assert_eq!(claims.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [good.id]);
         let buried: Vec<_> = claims.buried.iter().map(|moved| (moved.id, moved.reason)).collect();
@@ -84,7 +84,7 @@ async fn corrupt_record_among_ready_jobs_is_dead_and_stops_nobody() {
 async fn corrupt_record_of_a_scheduled_job_is_dead_when_it_is_due() {
     let mut bench = Bench::open().await;
     let (bad, good) = (bench.push(later()).await, bench.push(later()).await);
-    bench.change("SET", keys::RECORD, &bad, &[b""]).await;
+    bench.change("SET", keys::JOB, &bad, &[b""]).await;
     bench.settings.clock.advance(limits::LEASE);
     assert_eq!(bench.take(10).await[0].id, good.id);
     bench.is_dead(&bad).await;
@@ -94,12 +94,11 @@ async fn corrupt_record_of_a_scheduled_job_is_dead_when_it_is_due() {
 async fn corrupt_record_of_a_running_job_is_dead_when_its_worker_is_gone() {
     for released in [true, false] {
         let mut bench = Bench::open().await;
-        // One that is claimed alone has an entry of its own; the others are in a grant.
         let jobs = [bench.push(job()).await, bench.push(job()).await, bench.push(job()).await];
         let worker = WorkerSecret::new();
         assert_eq!(bench.take_as(&worker, 1).await.len() + bench.take_as(&worker, 2).await.len(), 3);
         for bad in &jobs[..2] {
-            bench.change("SET", keys::RECORD, bad, &[b"nonsense"]).await;
+            bench.change("SET", keys::JOB, bad, &[b"nonsense"]).await;
         }
         if released {
             assert_eq!(bench.store.release(worker, Death::Interrupted.into()).await.unwrap().len(), 1);
@@ -137,7 +136,7 @@ async fn id_without_a_record_is_removed_from_its_set() {
     let lost =
         [bench.push(job()).await, bench.push(later()).await, bench.push(NewJob { deadline: due, ..job() }).await];
     for job in &lost {
-        bench.change("DEL", keys::RECORD, job, &[]).await;
+        bench.change("DEL", keys::JOB, job, &[]).await;
     }
     bench.settings.clock.advance(limits::LEASE);
     assert!(bench.take(10).await.is_empty());
@@ -148,7 +147,7 @@ async fn id_without_a_record_is_removed_from_its_set() {
     let ended = bench.push(job()).await;
     let claimed = bench.take(1).await.remove(0);
     let _settled = bench.store.settle(vec![success(&claimed)]).await.all().unwrap();
-    bench.change("DEL", keys::RECORD, &ended, &[]).await;
+    bench.change("DEL", keys::JOB, &ended, &[]).await;
     bench.settings.clock.advance(limits::KEEP_FINISHED);
     bench.upkeep().await;
     assert_eq!(bench.upkeep().await, longshore_core::Kept::default(), "nothing is left to do");

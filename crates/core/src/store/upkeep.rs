@@ -18,17 +18,25 @@ pub struct Upkeep {
     pub rescue: bool,
     /// The newest level of [rules](Rules) that this program knows: jobs of queues with newer ones are not rescued.
     pub rules_level: u16,
+    /// For how long the process that calls is elected to do upkeep for all others, where a store elects one: calls of others do nothing
+    /// meanwhile. Zero, the default, asks for no election: whoever calls does upkeep.
+    pub elected_for: Duration,
 }
 
 impl Upkeep {
     /// Asks for as much as one call may do, by a program that knows every rule of this version.
     pub fn new(limit: usize, rescue: bool) -> Self {
-        Upkeep { limit, rescue, rules_level: Rules::LEVEL }
+        Upkeep { limit, rescue, rules_level: Rules::LEVEL, elected_for: Duration::ZERO }
     }
 
     /// Says which level of rules the program knows.
     pub fn rules_level(self, rules_level: u16) -> Self {
         Upkeep { rules_level, ..self }
+    }
+
+    /// Leaves upkeep to one process, elected for so long.
+    pub fn elected_for(self, elected_for: Duration) -> Self {
+        Upkeep { elected_for, ..self }
     }
 }
 

@@ -1,0 +1,109 @@
+-- A job's record: a string of a head and a run, which change, and of a body between them, which never does; then its result, where
+-- that is small. `record.rs` has the table. As a member of sets a job is its order (8 bytes) and its id (16 bytes).
+
+-- Reads a record; an error where it makes no sense.
+local function parse(id, record)
+  local job = { id = id, key = root .. K_JOB .. id }
+  local version, length
+  version, job.state, job.flags, job.attempt, job.crashes, job.interruptions, job.outages, job.changes, job.reason, length,
+    job.run_at = unpacked(HEAD, record)
+  if version ~= RECORD_VERSION or job.state > CANCELLED then error('of no known layout') end
+  local run_from = HEAD_BYTES + length + 1
+  job.body = sub(record, HEAD_BYTES + 1, run_from - 1)
+  if #job.body ~= length then error('cut short') end
+  local order, asked_limits, label_from
+  job.created, job.deadline, order, asked_limits, job.rank, job.queue, job.kind, label_from = unpacked(BODY, job.body)
+  job.order, job.member, job.asked_limits, job.label_from = order, order .. id, asked_limits, label_from
+  job.cancel_asked = band(job.flags, ASKED)
+  if band(job.flags, HAS_RUN) ~= 0 then
+    local result_from
+    job.started, job.finished, job.outage_since, job.limits, job.token, job.worker, result_from = unpacked(RUN, record, run_from)
+    job.result = sub(record, result_from)
+  end
+  return job
+end
+
+-- Gives a job that never ran the part of its record that runs are written in.
+local function needs_run(job)
+  if not job.token then
+    job.flags = job.flags + HAS_RUN
+    job.started, job.finished, job.outage_since, job.limits, job.token, job.worker, job.result = 0, 0, 0, NO_LIMITS, NOBODY, NOBODY, ''
+  end
+end
+
+local function write(job)
+  local flags = job.flags - band(job.flags, ASKED) + job.cancel_asked
+  local head = pack(HEAD, RECORD_VERSION, job.state, flags, job.attempt, job.crashes, job.interruptions, job.outages,
+    job.changes, job.reason, #job.body, job.run_at)
+  if not job.token then return head .. job.body end
+  return head .. job.body
+    .. pack(RUN, job.started, job.finished, job.outage_since, job.limits, job.token, job.worker) .. job.result
+end
+
+local function has(job, flag)
+  return band(job.flags, flag) ~= 0
+end
+
+local function mark(job, flag)
+  job.flags = bit.bor(job.flags, flag)
+end
+
+local function unmark(job, flag)
+  job.flags = job.flags - band(job.flags, flag)
+end
+
+-- Reads jobs; for each false where there is no record, or the job, which is `{ id, corrupt = true }` where the record makes no sense.
+local function read_jobs(ids)
+  local keys, jobs = {}, {}
+  for at = 1, #ids do keys[at] = root .. K_JOB .. ids[at] end
+  local records = read_all(keys)
+  for at = 1, #ids do
+    local record = records[at]
+    if record then
+      local ok, job = pcall(parse, ids[at], record)
+      record = ok and job or { id = ids[at], key = keys[at], corrupt = true }
+    end
+    jobs[at] = record
+  end
+  return jobs
+end
+
+-- Reads the jobs that are these members of sets.
+local function read_members(members)
+  local ids = {}
+  for at = 1, #members do ids[at] = sub(members[at], 9) end
+  local jobs = read_jobs(ids)
+  for at = 1, #members do
+    if jobs[at] then jobs[at].member = members[at] end
+  end
+  return jobs
+end
+
+-- Describes a job that was moved, for whoever tells people: the worker is the one that held it.
+local function describe(job, worker)
+  return job.id .. pack('<BHHB', job.state, job.attempt, job.crashes, job.reason) .. (worker or job.worker or NOBODY)
+    .. char(#job.queue) .. job.queue .. char(#job.kind) .. job.kind
+end
+
+-- In:  ARGV 1 the id of a job as text  KEYS 1 what all keys of its slot begin with
+-- Out: the job's record in words, and the names of what lies beside it; for `redis-cli`
+local function show(args)
+  local id = args[1]:gsub('-', ''):gsub('%x%x', function(hex) return char(tonumber(hex, 16)) end)
+  local record = call('GET', root .. K_JOB .. id)
+  if not record then return redis.error_reply('ERR no such job in ' .. root) end
+  local job = parse(id, record)
+  local function hex(bytes)
+    return bytes and (bytes:gsub('.', function(one) return format('%02x', byte(one)) end)) or '-'
+  end
+  local lines = { 'state: ' .. (STATES)[job.state + 1] }
+  for _, name in ipairs({ 'queue', 'kind', 'rank', 'attempt', 'crashes', 'interruptions', 'outages', 'changes', 'reason', 'flags',
+    'created', 'run_at', 'deadline', 'started', 'finished', 'outage_since', 'cancel_asked' }) do
+    lines[#lines + 1] = name .. ': ' .. tostring(job[name] or '-')
+  end
+  lines[#lines + 1] = 'token: ' .. hex(job.token)
+  lines[#lines + 1] = 'worker: ' .. hex(job.worker)
+  for _, beside in ipairs({ K_PAYLOAD, K_RESULT, K_PROGRESS, K_FAILURES, K_LOG }) do
+    if call('EXISTS', root .. beside .. id) == 1 then lines[#lines + 1] = 'beside: ' .. root .. beside .. '<id>' end
+  end
+  return lines
+end

@@ -1,0 +1,125 @@
+-- What concerns the whole store: which queues and workers there are. A cluster has several copies of it; see `copies.rs`.
+
+-- In:  ARGV 1 frame  2… queues that a process begins to use
+-- Out: nothing
+local function note_queues(args)
+  read_frame(args[1])
+  for at = 2, #args do
+    call('ZADD', root .. K_QUEUES, '0', args[at])
+    call('ZADD', root .. K_QUEUES_USED, text(now), args[at])
+  end
+end
+
+-- In:  ARGV 1 the queue after which to begin, or nothing  2 how many
+-- Out: queues in the order of their names
+local function list_queues(args)
+  return call('ZRANGEBYLEX', root .. K_QUEUES, args[1] == '' and '-' or '(' .. args[1], '+', 'LIMIT', '0', args[2])
+end
+
+-- Drops queues that nobody has used for a day. Whoever uses one notes it every minute.
+-- In:  ARGV 1 frame  2… queues that have nothing
+-- Out: nothing
+local function drop_queues(args)
+  read_frame(args[1])
+  for at = 2, #args do
+    if tonumber(call('ZSCORE', root .. K_QUEUES_USED, args[at]) or 0) <= now - QUEUE_KEPT then
+      call('ZREM', root .. K_QUEUES, args[at])
+      call('ZREM', root .. K_QUEUES_USED, args[at])
+    end
+  end
+end
+
+-- Elects the process that does upkeep for all.
+-- In:  ARGV 1 frame  2 for how long it is elected (ms; 0: whoever asks does upkeep)  3 how many queues
+-- Out: nothing where another is elected; else queues in the order of names, behind those that upkeep came to last
+local function begin_upkeep(args)
+  read_frame(args[1])
+  if args[2] ~= '0' then
+    local elected = call('GET', root .. K_UPKEEP)
+    if elected and elected ~= asker then return false end
+    call('SET', root .. K_UPKEEP, asker, 'PX', args[2])
+  end
+  local queues, last = root .. K_QUEUES, call('GET', root .. K_UPKEEP_AT)
+  local found = last and call('ZRANGEBYLEX', queues, '(' .. last, '+', 'LIMIT', '0', args[3]) or {}
+  local left = tonumber(args[3]) - #found
+  if left > 0 then
+    -- From the beginning, up to where this began.
+    local end_at = last and '[' .. last or '+'
+    for _, queue in ipairs(call('ZRANGEBYLEX', queues, '-', end_at, 'LIMIT', '0', text(left))) do found[#found + 1] = queue end
+  end
+  if found[1] then call('SET', root .. K_UPKEEP_AT, found[#found]) end
+  return found
+end
+
+-- Marks a worker as gone before its jobs are taken, so that it cannot claim from a queue that is new meanwhile.
+-- In:  ARGV 1 frame  2 worker
+-- Out: nothing
+local function mark_released(args)
+  read_frame(args[1])
+  local released = root .. K_RELEASED
+  call('ZREMRANGEBYSCORE', released, '-inf', text(now - WORKER_KEPT))
+  call('ZADD', released, text(now), args[2])
+end
+
+-- In:  ARGV 1 worker
+-- Out: 1 where it was marked as gone, else 0
+local function is_released(args)
+  return call('ZSCORE', root .. K_RELEASED, args[1]) and 1 or 0
+end
+
+-- Notes in the registry that a worker is alive and what it does.
+-- In:  ARGV 1 frame  2 worker  3 what it says of itself
+-- Out: nothing
+local function note_worker(args)
+  read_frame(args[1])
+  local registry, worker = root .. K_REGISTRY, args[2]
+  local earlier = call('HGET', registry, worker)
+  local since = earlier and unpacked('<i8', earlier) or now
+  call('HSET', registry, worker, pack('<i8i8', since, now) .. args[3])
+  call('ZADD', root .. K_REGISTRY_IDS, '0', worker)
+  call('ZADD', root .. K_REGISTRY_SEEN, text(now), worker)
+end
+
+-- Takes workers out of the registry: one that has ended, or some that have not noted themselves for long.
+-- In:  ARGV 1 frame  2 the worker that has ended, or nothing  3 else how many at most
+-- Out: how many were dropped
+local function drop_workers(args)
+  read_frame(args[1])
+  local workers = { args[2] }
+  if args[2] == '' then
+    workers = call('ZRANGEBYSCORE', root .. K_REGISTRY_SEEN, '-inf', text(now - WORKER_NOTE_KEPT), 'LIMIT', '0', args[3])
+  end
+  if not workers[1] then return 0 end
+  call('HDEL', root .. K_REGISTRY, unpack(workers))
+  call('ZREM', root .. K_REGISTRY_IDS, unpack(workers))
+  call('ZREM', root .. K_REGISTRY_SEEN, unpack(workers))
+  return #workers
+end
+
+-- Lists workers of the registry in the order of their ids.
+-- In:  ARGV 1 the worker after which to begin, or nothing  2 how many
+-- Out: for each its id, and when it noted itself first and last (i8 each) with what it said
+local function list_workers(args)
+  local from = args[1] == '' and '-' or '(' .. args[1]
+  local workers, listed = call('ZRANGEBYLEX', root .. K_REGISTRY_IDS, from, '+', 'LIMIT', '0', args[2]), {}
+  if not workers[1] then return workers end
+  for at, note in ipairs(call('HMGET', root .. K_REGISTRY, unpack(workers))) do
+    listed[2 * at - 1], listed[2 * at] = workers[at], note or ''
+  end
+  return listed
+end
+
+-- Reads the clock of the server that has the slot.
+-- In:  nothing
+-- Out: its time in µs
+local function clock()
+  read_clock(0, 0)
+  return pack('<i8', us)
+end
+
+-- In:  ARGV 1 the version of the layout that is written where there is none
+-- Out: the version of the layout
+local function layout_of(args)
+  call('SET', root .. K_LAYOUT, args[1], 'NX')
+  return call('GET', root .. K_LAYOUT)
+end

@@ -1,0 +1,145 @@
+//! Calls of the library's functions, and what comes back.
+
+use longshore_core::{Error, Moved};
+use redis::{Cmd, Value};
+
+use crate::base::Base;
+use crate::error;
+use crate::library::{Function, LIBRARY};
+use crate::link::{Failed, Link};
+use crate::record::read_moved;
+
+/// A call on its way.
+pub(crate) struct Call<'a> {
+    base: &'a Base,
+    /// What the keys of the call begin with.
+    root: String,
+    function: &'static Function,
+    command: Cmd,
+}
+
+impl<'a> Call<'a> {
+    /// Begins a call on what those keys begin with.
+    pub(crate) fn new(base: &'a Base, function: &'static Function, root: &str) -> Self {
+        let mut command = redis::cmd(if function.is_read() { "FCALL_RO" } else { "FCALL" });
+        // A second key that is never there either: while a slot moves to another node, that one then takes no call until it has
+        // all keys (TRYAGAIN), rather than run on the few it has.
+        command.arg(function.full_name()).arg(2).arg(root).arg(format!("{root}-"));
+        Call { base, root: root.to_owned(), function, command }
+    }
+
+    pub(crate) fn arg(mut self, arg: impl AsRef<[u8]>) -> Self {
+        self.command.arg(arg.as_ref());
+        self
+    }
+
+    pub(crate) fn number(self, number: i64) -> Self {
+        self.arg(number.to_string())
+    }
+
+    pub(crate) fn args<T: AsRef<[u8]>>(mut self, args: impl IntoIterator<Item = T>) -> Self {
+        for arg in args {
+            self.command.arg(arg.as_ref());
+        }
+        self
+    }
+
+    /// Calls the function; where the server does not know it, the library is loaded first.
+    pub(crate) async fn run(self) -> Result<Value, Error> {
+        match self.base.link.send(&self.root, &self.command).await {
+            Err(failed) if is_unknown(&failed) => {
+                load(&self.base.link).await?;
+                Ok(self.base.link.send(&self.root, &self.command).await?)
+            }
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Calls functions on the one server, one after the other in one round trip; returns the answer of each.
+    ///
+    /// Where the server does not know them, none has run, and they are called again.
+    pub(crate) async fn run_in_order(calls: &[Call<'_>]) -> Vec<Result<Value, Error>> {
+        let Some(base) = calls.first().map(|call| call.base) else { return Vec::new() };
+        let commands = || calls.iter().map(|call| &call.command);
+        let mut answers = base.link.send_in_order(commands()).await;
+        if answers.iter().any(|answer| answer.as_ref().is_err_and(is_unknown)) {
+            if let Err(e) = load(&base.link).await {
+                return calls.iter().map(|_| Err(e.shared())).collect();
+            }
+            answers = base.link.send_in_order(commands()).await;
+        }
+        answers.into_iter().map(|answer| answer.map_err(Error::from)).collect()
+    }
+
+    /// Calls a function that answers with one string.
+    pub(crate) async fn bytes(self) -> Result<Vec<u8>, Error> {
+        let name = self.function.name;
+        bytes(self.run().await?).ok_or_else(|| error::unexpected(name))
+    }
+
+    /// Calls a function that answers with a list.
+    pub(crate) async fn list(self) -> Result<Vec<Value>, Error> {
+        let name = self.function.name;
+        list(self.run().await?).ok_or_else(|| error::unexpected(name))
+    }
+}
+
+fn is_unknown(failed: &Failed) -> bool {
+    matches!(failed, Failed::Told(e) if e.detail().is_some_and(|detail| detail.contains("Function not found")))
+}
+
+/// Loads the library where it is missing.
+///
+/// # Errors
+///
+/// If a server cannot be reached, or the user may not load functions.
+pub(crate) async fn load(link: &Link) -> Result<(), Error> {
+    let mut load = redis::cmd("FUNCTION");
+    load.arg("LOAD").arg(&LIBRARY.source);
+    match link.send_to_masters(load).await {
+        // One of several masters may have had it.
+        Err(Failed::Told(e)) if e.detail().is_some_and(|detail| detail.contains("already exists")) => Ok(()),
+        loaded => Ok(loaded.map(|_| ())?),
+    }
+}
+
+/// Returns an answer that is a string.
+pub(crate) fn bytes(value: Value) -> Option<Vec<u8>> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes),
+        Value::SimpleString(text) => Some(text.into_bytes()),
+        Value::Okay => Some(b"OK".to_vec()),
+        _ => None,
+    }
+}
+
+/// Returns an answer that is a list.
+pub(crate) fn list(value: Value) -> Option<Vec<Value>> {
+    match value {
+        Value::Array(values) | Value::Set(values) => Some(values),
+        Value::Map(pairs) => Some(pairs.into_iter().flat_map(|(key, value)| [key, value]).collect()),
+        Value::Nil => Some(Vec::new()),
+        _ => None,
+    }
+}
+
+/// Returns jobs that a function has moved.
+pub(crate) fn moved(value: Option<Value>) -> Option<Vec<Moved>> {
+    let jobs = list(value?)?.into_iter();
+    jobs.map(|job| bytes(job).and_then(|job| read_moved(&job))).collect()
+}
+
+/// Returns an answer that is a number, or one written as text.
+pub(crate) fn number(value: &Value) -> Option<i64> {
+    match value {
+        Value::Int(number) => Some(*number),
+        Value::BulkString(text) => std::str::from_utf8(text).ok()?.parse().ok(),
+        _ => None,
+    }
+}
+
+/// Returns an answer that is a list of names.
+pub(crate) fn names<T: std::str::FromStr>(value: Value) -> Option<Vec<T>> {
+    let names = list(value)?.into_iter().filter_map(bytes);
+    Some(names.filter_map(|name| std::str::from_utf8(&name).ok()?.parse().ok()).collect())
+}

@@ -1,0 +1,247 @@
+//! The scripts: one library of Redis functions, put together of the files in `lua/`, a verb a file.
+//!
+//! The server reads the library once, so that it costs a call nothing how many functions and files there are. Its name, and those of its
+//! functions, end in the hash of its text: two versions of longshore each have their own on one server. A server keeps its libraries with
+//! its data, and gives them to its replicas; where one is missing nevertheless (a new node, `FUNCTION FLUSH`), it is loaded again.
+//!
+//! Words in capitals are constants ([`shared`](crate::shared), [`keys`](crate::keys)), put in when the library is put together: what Lua
+//! has for constants costs each call more.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::{keys, shared};
+
+/// What a function may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// Writes, and is refused while memory is full.
+    Takes,
+    /// Writes, also while memory is full: it keeps or ends jobs.
+    Writes,
+    Reads,
+}
+
+/// A function of the library.
+#[derive(Debug)]
+pub(crate) struct Function {
+    /// What it is called in Lua and in errors.
+    pub(crate) name: &'static str,
+    access: Access,
+}
+
+impl Function {
+    pub(crate) fn is_read(&self) -> bool {
+        self.access == Access::Reads
+    }
+
+    /// Returns what the server calls it.
+    pub(crate) fn full_name(&self) -> String {
+        format!("longshore_{}_{}", self.name, LIBRARY.hash)
+    }
+}
+
+macro_rules! functions {
+    ($($name:ident = $lua:literal $access:ident;)+) => {
+        $(pub(crate) static $name: Function = Function { name: $lua, access: Access::$access };)+
+
+        static FUNCTIONS: &[&Function] = &[$(&$name),+];
+    };
+}
+
+functions! {
+    PUSH = "push" Takes;
+    CLAIM = "claim" Writes;
+    RENEW = "renew" Writes;
+    SETTLE = "settle" Writes;
+    RELEASE = "release" Writes;
+    UPKEEP = "upkeep" Writes;
+    DUE = "due" Reads;
+    FORGET_QUEUE = "forget_queue" Writes;
+    ACT = "act" Writes;
+    CHANGE_RULES = "change_rules" Writes;
+    NOTIFY = "notify" Writes;
+    WRITE_LOG = "write_log" Writes;
+    QUEUE = "queue" Reads;
+    GET = "get" Reads;
+    STATUS = "status" Reads;
+    LIST_BY_ORDER = "list_by_order" Reads;
+    LIST_FEW = "list_few" Reads;
+    LOG = "log" Reads;
+    SHOW = "show" Reads;
+    NOTE_QUEUES = "note_queues" Writes;
+    LIST_QUEUES = "list_queues" Reads;
+    DROP_QUEUES = "drop_queues" Writes;
+    BEGIN_UPKEEP = "begin_upkeep" Writes;
+    MARK_RELEASED = "mark_released" Writes;
+    IS_RELEASED = "is_released" Reads;
+    NOTE_WORKER = "note_worker" Writes;
+    DROP_WORKERS = "drop_workers" Writes;
+    LIST_WORKERS = "list_workers" Reads;
+    NOTE_ARTIFACT = "note_artifact" Takes;
+    DELETE_ARTIFACT = "delete_artifact" Writes;
+    LIST_ARTIFACTS = "list_artifacts" Reads;
+    NOTE_ARTIFACT_TAG = "note_artifact_tag" Takes;
+    LIST_ARTIFACT_TAGS = "list_artifact_tags" Reads;
+    LAYOUT_OF = "layout_of" Writes;
+    CLOCK = "clock" Reads;
+    TEST_STEP = "test_step" Reads;
+    TEST_ADMIT = "test_admit" Reads;
+}
+
+macro_rules! files {
+    ($($name:literal)+) => { &[$(($name, include_str!(concat!("../lua/", $name)))),+] };
+}
+
+/// The files, in the order in which they are read: each uses what those before it define.
+const FILES: &[(&str, &str)] = files! {
+    "call.lua" "record.lua" "writes.lua" "notify.lua" "step.lua" "admit.lua" "labels.lua" "transition.lua"
+    "push.lua" "claim.lua" "settle.lua" "renew.lua" "release.lua" "upkeep.lua" "act.lua" "rules.lua" "log.lua" "read.lua"
+    "registry.lua" "artifacts.lua" "testing.lua"
+};
+
+/// The library of this program.
+pub(crate) static LIBRARY: LazyLock<Library> = LazyLock::new(Library::new);
+
+/// A library, ready to be loaded.
+pub(crate) struct Library {
+    pub(crate) source: String,
+    hash: String,
+    /// Where each file begins: lines before it.
+    starts: Vec<(usize, &'static str)>,
+}
+
+impl Library {
+    fn new() -> Library {
+        let constants: HashMap<String, String> = keys::words().into_iter().chain(shared::words()).collect();
+        let (mut body, mut starts) = (String::new(), Vec::new());
+        for (name, text) in FILES {
+            starts.push((1 + body.lines().count(), *name));
+            body.push_str(&with_constants(text, &constants));
+        }
+        let hash = redis::Script::new(&body).get_hash()[..12].to_owned();
+        for function in FUNCTIONS {
+            let flags = match function.access {
+                Access::Takes => "",
+                Access::Writes => "'allow-oom'",
+                Access::Reads => "'no-writes'",
+            };
+            let (name, lua) = (format!("longshore_{}_{hash}", function.name), function.name);
+            body.push_str(&format!(
+                "redis.register_function({{ function_name = '{name}', flags = {{ {flags} }}, \
+                 callback = function(keys, args) if not call then prepare() end root = keys[1] return {lua}(args) end }})\n"
+            ));
+        }
+        Library { source: format!("#!lua name=longshore_{hash}\n{body}"), hash, starts }
+    }
+
+    /// Returns the text of an error with the file and the line in place of the line of the whole library.
+    pub(crate) fn locate(&self, error: &str) -> String {
+        let Some((before, line, after)) = line_in(error) else { return error.to_owned() };
+        match self.starts.iter().rev().find(|(start, _)| *start < line) {
+            Some((start, file)) => format!("{before}{file}:{}{after}", line - start),
+            None => error.to_owned(),
+        }
+    }
+}
+
+/// Finds the line of a library in an error; returns what comes before it, the line, and what comes after it.
+fn line_in(error: &str) -> Option<(&str, usize, &str)> {
+    const MARK: &str = "user_function:";
+    let (before, rest) = error.split_once(MARK)?;
+    let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    // The server repeats it with the name of the function.
+    let after = rest[digits..].split(" script: ").next().unwrap_or_default();
+    Some((before, rest[..digits].parse().ok()?, after))
+}
+
+/// Puts what constants stand for in their place, line by line. Comments go, so that no word in them is taken for one.
+fn with_constants(text: &str, constants: &HashMap<String, String>) -> String {
+    let mut source = String::with_capacity(text.len());
+    for line in text.lines() {
+        let (mut rest, mut quote) = (if line.trim_start().starts_with("--") { "" } else { line }, None);
+        while let Some(c) = rest.chars().next() {
+            let word = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+            if quote.is_none() && word > 0 {
+                source.push_str(constants.get(&rest[..word]).map_or(&rest[..word], String::as_str));
+                rest = &rest[word..];
+                continue;
+            }
+            match quote {
+                Some(open) if open == c => quote = None,
+                None if c == '\'' || c == '"' => quote = Some(c),
+                _ => {}
+            }
+            source.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+        source.push('\n');
+    }
+    source
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_in_capitals_is_known() {
+        let (_, body) = LIBRARY.source.split_once('\n').unwrap();
+        let unquoted: String = body.lines().map(|line| strip(line) + "\n").collect();
+        let words = unquoted.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        // Those that the library defines itself.
+        let known = ["EARLIER", "STATES"];
+        let unknown: Vec<_> = words
+            .filter(|word| word.len() > 1 && word.starts_with(|c: char| c.is_ascii_uppercase()))
+            .filter(|word| !known.contains(word))
+            .collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+    }
+
+    /// Returns a line without what is quoted, and without a comment at its end.
+    fn strip(line: &str) -> String {
+        let quoted: Vec<&str> = line.split('\'').step_by(2).collect();
+        quoted.join("").split("--").next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn only_pushes_and_artifacts_wait_for_memory() {
+        let waiting: Vec<_> = FUNCTIONS
+            .iter()
+            .filter(|function| function.access == Access::Takes)
+            .map(|function| function.name)
+            .collect();
+        assert_eq!(waiting, ["push", "note_artifact", "note_artifact_tag"]);
+    }
+
+    #[test]
+    fn each_function_says_what_goes_in_and_what_comes_out() {
+        for function in FUNCTIONS {
+            let opening = format!("local function {}(", function.name);
+            let lines: Vec<_> = FILES.iter().flat_map(|(_, text)| text.lines()).collect();
+            let at = lines.iter().position(|line| line.starts_with(&opening)).expect(function.name);
+            let head: Vec<_> = lines[..at].iter().rev().take_while(|line| line.starts_with("--")).collect();
+            assert!(
+                head.iter().any(|line| line.starts_with("-- In:") || line.starts_with("-- Out:")),
+                "{}",
+                function.name
+            );
+        }
+    }
+
+    #[test]
+    fn error_names_file_and_line() {
+        let (start, _) = LIBRARY.starts.iter().find(|(_, name)| *name == "step.lua").unwrap();
+        let error = format!(
+            "user_function:{}: attempt to index a nil value script: longshore_claim, on @user_function:9.",
+            start + 7
+        );
+        assert_eq!(LIBRARY.locate(&error), "step.lua:7: attempt to index a nil value");
+        assert_eq!(LIBRARY.locate("no line"), "no line");
+        assert_eq!(
+            LIBRARY.source.lines().nth(start + 2 - 1).unwrap().trim(),
+            "",
+            "the second line of each file is a comment's"
+        );
+    }
+}

@@ -333,6 +333,22 @@ impl Tables {
         self.rules.get(queue).cloned().unwrap_or_default()
     }
 
+    /// Returns the numbers of queues, in the order given.
+    fn stats<'a>(&self, queues: impl Iterator<Item = &'a QueueName>, now: Timestamp) -> Vec<QueueStats> {
+        let mut stats: Vec<QueueStats> =
+            queues.map(|queue| QueueStats::new(queue.clone(), [0; 6], None, self.rules(queue).at(now))).collect();
+        let places: HashMap<QueueName, usize> =
+            stats.iter().enumerate().map(|(n, stats)| (stats.queue.clone(), n)).collect();
+        for Row { job, .. } in self.rows.values() {
+            let Some(stats) = places.get(&job.queue).map(|place| &mut stats[*place]) else { continue };
+            stats.counts[job.state as usize] += 1;
+            if job.state == State::Ready {
+                stats.oldest_ready = stats.oldest_ready.max(Some(now.since(job.run_at)));
+            }
+        }
+        stats
+    }
+
     fn seqs(&self, limit: usize, wanted: impl Fn(&Row) -> bool) -> Vec<i64> {
         self.rows.iter().filter(|(_, row)| wanted(row)).map(|(seq, _)| *seq).take(limit).collect()
     }
@@ -478,24 +494,16 @@ impl Queues for Memory {
         Ok(self.settings.clock.now())
     }
 
-    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
+    async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
         let tables = self.tables();
-        let now = self.now();
-        let blank = |queue: &QueueName| QueueStats {
-            queue: queue.clone(),
-            counts: [0; 6],
-            oldest_ready: None,
-            rules: tables.rules(queue).at(now),
-        };
-        let mut stats: BTreeMap<_, _> = tables.queues.keys().map(|queue| (queue, blank(queue))).collect();
-        for Row { job, .. } in tables.rows.values() {
-            let stats = stats.get_mut(&job.queue).expect("a push notes its queue");
-            stats.counts[job.state as usize] += 1;
-            if job.state == State::Ready {
-                stats.oldest_ready = stats.oldest_ready.max(Some(now.since(job.run_at)));
-            }
-        }
-        Ok(stats.into_values().collect())
+        let page = tables.queues.keys().filter(|queue| after.as_ref().is_none_or(|after| *queue > after)).take(limit);
+        Ok(tables.stats(page, self.now()))
+    }
+
+    async fn queue(&self, queue: QueueName) -> Result<Option<QueueStats>, Error> {
+        let tables = self.tables();
+        let known = tables.queues.get_key_value(&queue).map(|(queue, _)| queue);
+        Ok(tables.stats(known.into_iter(), self.now()).pop())
     }
 
     async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {

@@ -257,8 +257,12 @@ impl Queues for Redis {
         read::now(&self.base).await
     }
 
-    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
-        read::queues(&self.base).await
+    async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
+        read::queues(&self.base, after, limit).await
+    }
+
+    async fn queue(&self, queue: QueueName) -> Result<Option<QueueStats>, Error> {
+        read::queue(&self.base, queue).await
     }
 
     async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {

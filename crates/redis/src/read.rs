@@ -96,15 +96,25 @@ pub(crate) async fn now(base: &Base) -> Result<Timestamp, Error> {
     Ok(Timestamp::from_millis(us / 1_000 + base.settings.clock.shift().0))
 }
 
-/// Returns every queue with its counters.
-pub(crate) async fn queues(base: &Base) -> Result<Vec<QueueStats>, Error> {
-    let names: Vec<QueueName> = base.queues().await?.into_keys().collect();
-    try_join_all(names.into_iter().map(|queue| async move {
-        let call = base.framed(&script::QUEUE, &base.keys.of_queue(&queue)).arg(queue.as_str());
-        let values = list(call.run().await?).ok_or_else(|| error::unexpected("queue"))?;
-        read_queue(queue, values).ok_or_else(|| error::unexpected("queue"))
-    }))
-    .await
+/// Returns a page of queues with their counters, in the order of their names.
+pub(crate) async fn queues(base: &Base, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
+    let names = base.queues().await?.into_keys();
+    let page = names.filter(|queue| after.as_ref().is_none_or(|after| queue > after)).take(limit);
+    try_join_all(page.map(|queue| stats(base, queue))).await
+}
+
+/// Returns one queue with its counters, if it is known.
+pub(crate) async fn queue(base: &Base, queue: QueueName) -> Result<Option<QueueStats>, Error> {
+    if !base.queues().await?.contains_key(&queue) {
+        return Ok(None);
+    }
+    stats(base, queue).await.map(Some)
+}
+
+async fn stats(base: &Base, queue: QueueName) -> Result<QueueStats, Error> {
+    let call = base.framed(&script::QUEUE, &base.keys.of_queue(&queue)).arg(queue.as_str());
+    let values = list(call.run().await?).ok_or_else(|| error::unexpected("queue"))?;
+    read_queue(queue, values).ok_or_else(|| error::unexpected("queue"))
 }
 
 fn read_queue(queue: QueueName, values: Vec<Value>) -> Option<QueueStats> {

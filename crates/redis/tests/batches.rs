@@ -55,7 +55,7 @@ impl Bench {
         for kind in [keys::RECORD, keys::ALL, keys::FINAL, keys::GRANTS, keys::HELD, keys::FAILURES] {
             assert!(self.keys(kind).await.is_empty(), "{kind}");
         }
-        let stats = self.store.queues().await.unwrap().remove(0);
+        let stats = self.store.queues(None, 10).await.unwrap().remove(0);
         assert_eq!(stats.counts, [0; 6]);
     }
 }
@@ -239,7 +239,7 @@ impl Walk {
                 assert_eq!(job.started_at.is_some(), ran);
             }
         }
-        if let Some(stats) = self.bench.store.queues().await.unwrap().first() {
+        if let Some(stats) = self.bench.store.queues(None, 10).await.unwrap().first() {
             assert_eq!(stats.counts, State::ALL.map(|state| self.count(state) as u64));
         }
     }

@@ -401,9 +401,14 @@ impl Queues for Sqlite {
         Ok(self.writer.clock().now())
     }
 
-    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
+    async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
         let clock = self.writer.clock().clone();
-        self.read(move |connection| read::queues(connection, clock.now())).await
+        self.read(move |connection| read::queues(connection, clock.now(), after.as_ref(), limit)).await
+    }
+
+    async fn queue(&self, queue: QueueName) -> Result<Option<QueueStats>, Error> {
+        let clock = self.writer.clock().clone();
+        self.read(move |connection| read::queue(connection, clock.now(), &queue)).await
     }
 
     async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {

@@ -91,7 +91,9 @@ const VERBS: &[(&str, &str)] = &[
     ("end of a worker", "SELECT longshore.forget_worker(gen_random_uuid())"),
     ("workers", "SELECT * FROM longshore.workers(gen_random_uuid(), 100)"),
     ("change of rules", "SELECT longshore.change_rules('elsewhere', 0, '{}', 0, 0)"),
-    ("queues", "SELECT * FROM longshore.queues(0)"),
+    ("queues", "SELECT * FROM longshore.queues('', 50, 0)"),
+    ("queues behind", "SELECT * FROM longshore.queues('default', 50, 0)"),
+    ("queue", "SELECT * FROM longshore.queue_stats('default', 0)"),
     ("log", "SELECT longshore.write_log($id, $number, 1, 'x'), longshore.read_log($id, NULL)"),
 ];
 

@@ -88,11 +88,12 @@ struct Worker {
     released: bool,
 }
 
-/// Since when, and until when, a queue has had workers.
+/// Since when, and until when, a queue has had workers; and when it was last pushed to, or its rules were changed.
 #[derive(Clone, Copy, Debug)]
 struct Presence {
     since: Timestamp,
     seen: Timestamp,
+    used: Timestamp,
 }
 
 impl Memory {
@@ -184,7 +185,8 @@ impl Answered {
 }
 
 impl Presence {
-    const NEVER: Presence = Presence { since: Timestamp::from_millis(0), seen: Timestamp::from_millis(0) };
+    const NEVER: Presence =
+        Presence { since: Timestamp::from_millis(0), seen: Timestamp::from_millis(0), used: Timestamp::from_millis(0) };
 
     /// Notes that a worker looked for jobs; an hour without one starts anew.
     fn note(&mut self, now: Timestamp) {
@@ -421,6 +423,7 @@ impl Jobs for Memory {
         self.expire(&mut tables, upkeep, &mut kept);
         self.bury_unknown_kinds(&mut tables, upkeep, &mut kept);
         self.prune(&mut tables, upkeep, &mut kept);
+        self.forget_unused(&mut tables, upkeep, &mut kept);
         Ok(kept)
     }
 
@@ -516,7 +519,7 @@ impl Queues for Memory {
         if before.version != expected {
             return Ok(RulesChange::Conflict(before));
         }
-        tables.queues.entry(queue.clone()).or_insert(Presence::NEVER);
+        tables.queues.entry(queue.clone()).or_insert(Presence::NEVER).used = self.now();
         tables.rules.insert(queue, Rules { version: expected + 1, ..rules });
         self.notifications.notify_all_work();
         Ok(RulesChange::Changed(expected + 1))

@@ -115,7 +115,7 @@ pub struct Postgres {
     found: Found,
     steps: StepWatch,
     noted: claim::Noted,
-    unknown: upkeep::Place,
+    searches: upkeep::Searches,
     vacuum: Arc<Vacuum>,
 }
 
@@ -183,7 +183,7 @@ impl Postgres {
             found,
             steps,
             noted: claim::Noted::default(),
-            unknown: upkeep::Place::default(),
+            searches: upkeep::Searches::default(),
             vacuum: Arc::default(),
         })
     }

@@ -9,6 +9,9 @@ use crate::{Error, QueueName, State, Timestamp};
 use super::{Pause, Rules, RulesChange};
 
 /// What people and their tools ask of queues.
+///
+/// A queue is there from the first push, claim or change of rules on. Upkeep forgets it once it has had no job and no
+/// [rules](Rules), and nobody has pushed to it or claimed from it, for [`UNUSED_KEPT`](crate::limits::UNUSED_KEPT); the next use makes it anew.
 #[async_trait]
 pub trait Queues: Send + Sync + 'static {
     /// Returns the store's time, by which pauses and schedules are written.

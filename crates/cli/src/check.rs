@@ -47,7 +47,7 @@ impl Check {
                     "store   {}: {} {}; an acknowledged job survives {}",
                     config.store, store.engine, store.version, store.survives
                 );
-                if let Err(e) = longshore.backend().queues().await {
+                if let Err(e) = longshore.backend().queues(None, 1).await {
                     problems.push(format!("store: {e}"));
                 }
             }
@@ -65,7 +65,8 @@ impl Check {
         }
         if let Some(server) = config.server.clone() {
             let remote = Remote::new(&server, config.token.clone());
-            let asked = tokio::task::spawn_blocking(move || remote.get::<serde_json::Value>("/v1/queues")).await;
+            let asked =
+                tokio::task::spawn_blocking(move || remote.get::<serde_json::Value>("/v1/queues?limit=1")).await;
             match asked.map_err(|e| e.to_string()).and_then(|answer| answer.map_err(|e| e.to_string())) {
                 Ok(_) => println!("server  {server}: answers"),
                 Err(e) => problems.push(format!("server: {e}")),

@@ -1,7 +1,9 @@
 //! What a tool works on: a store of its own, or a server. Both answer in the wire's types, so that output is the same.
 
 use clap::Args;
-use longshore::{Acted, Action, Error, ErrorKind, Filter, JobId, Label, Longshore, Output, Page, State, limits};
+use longshore::{
+    Acted, Action, Error, ErrorKind, Filter, JobId, Label, Longshore, Output, Page, QueueName, State, limits,
+};
 use longshore_wire as wire;
 
 use crate::config::{Config, Flags};
@@ -177,16 +179,15 @@ impl Target {
         }
     }
 
-    /// Returns every queue.
-    pub async fn queues(&self) -> Result<wire::Queues, Error> {
+    /// Returns a page of queues, by name.
+    pub async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<wire::Queues, Error> {
         match self {
-            Target::Store(longshore) => {
-                let queues = longshore.backend().queues().await?;
-                Ok(wire::Queues { queues: queues.into_iter().map(wire::Queue::from).collect() })
-            }
+            Target::Store(longshore) => Ok(wire::Queues::of(longshore.backend().queues(after, limit).await?, limit)),
             Target::Server(_) => {
-                let queues = self.remote(|remote| remote.get("/v1/queues")).await?;
-                queues.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the server has no list of queues"))
+                let after = after.map_or(String::new(), |after| format!("&after={after}")); // no name needs an escape
+                let path = format!("/v1/queues?limit={limit}{after}");
+                let page = self.remote(move |remote| remote.get(&path)).await?;
+                page.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the server has no list of queues"))
             }
         }
     }
@@ -223,7 +224,7 @@ impl Target {
         match self {
             Target::Store(longshore) => {
                 longshore.backend().pause(queue.parse()?, pause.into_new()?).await?;
-                self.queue(queue).await
+                shown(longshore, queue).await
             }
             Target::Server(_) => {
                 let path = format!("/v1/queues/{}/pause", segment(queue));
@@ -238,19 +239,13 @@ impl Target {
         match self {
             Target::Store(longshore) => {
                 longshore.backend().resume(queue.parse()?).await?;
-                self.queue(queue).await
+                shown(longshore, queue).await
             }
             Target::Server(_) => {
                 let path = format!("/v1/queues/{}/resume", segment(queue));
                 self.remote(move |remote| remote.post(&path, "{}")).await
             }
         }
-    }
-
-    /// Returns one queue, which is there because it was paused or resumed.
-    async fn queue(&self, name: &str) -> Result<wire::Queue, Error> {
-        let found = self.queues().await?.queues.into_iter().find(|queue| queue.queue == name);
-        Ok(found.unwrap_or_else(|| wire::Queue::empty(name)))
     }
 
     /// Turns an id or an alias into an id.
@@ -271,6 +266,12 @@ impl Target {
         let called = tokio::task::spawn_blocking(move || call(&remote)).await;
         called.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string())))
     }
+}
+
+/// Returns a queue as it is now, which is there because it was paused or resumed.
+async fn shown(longshore: &Longshore, name: &str) -> Result<wire::Queue, Error> {
+    let found = longshore.backend().queue(name.parse()?).await?;
+    Ok(found.map_or_else(|| wire::Queue::empty(name), wire::Queue::from))
 }
 
 fn unknown(id: &str) -> Error {

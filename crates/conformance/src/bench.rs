@@ -8,9 +8,9 @@ use std::time::Duration;
 use longshore_core::store::whole;
 use longshore_core::{
     Acted, Action, Answers, Artifacts, Backend, Claim, Claimed, Claims, Clock, Death, Error, Filter, JobId, Kept, Kind,
-    KnownKind, Label, Moved, NewJob, Outcome, Output, Page, Payload, Progress, Pushed, QueueName, Reach, Reason,
-    Renewal, Renewed, Settings, Settled, Settlement, Snapshot, State, Store, Stored, Token, Unique, UniqueScope,
-    Upkeep, WorkerId, WorkerSecret, limits,
+    KnownKind, Label, Moved, NewJob, Outcome, Output, Page, Payload, Progress, Pushed, QueueName, QueueStats, Reach,
+    Reason, Renewal, Renewed, Settings, Settled, Settlement, Snapshot, State, Store, Stored, Token, Unique,
+    UniqueScope, Upkeep, WorkerId, WorkerSecret, limits,
 };
 
 use crate::faults::borne;
@@ -66,6 +66,16 @@ impl Bench {
                 None
             }
         }
+    }
+
+    /// Returns whether upkeep forgets queues that nobody uses; prints why where it does not.
+    pub(crate) fn forgets(&self) -> bool {
+        let engine = self.store.capabilities().engine;
+        let forgets = engine != "redis";
+        if !forgets {
+            println!("{engine} keeps the names of all queues");
+        }
+        forgets
     }
 
     /// Returns one backend for each way to the same data: one, or two.
@@ -274,10 +284,22 @@ impl Bench {
         }
     }
 
+    /// Returns all queues, page by page.
+    pub(crate) async fn queues(&self) -> Vec<QueueStats> {
+        let (mut queues, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.backend.queues(after, limits::PAGE).await.unwrap();
+            after = page.last().filter(|_| page.len() == limits::PAGE).map(|last| last.queue.clone());
+            queues.extend(page);
+            if after.is_none() {
+                return queues;
+            }
+        }
+    }
+
     /// Returns how many jobs of the queue `default` are in that state, by the store's own count.
     pub(crate) async fn count(&self, state: State) -> u64 {
-        let queues = self.backend.queues().await.unwrap();
-        queues.iter().find(|stats| stats.queue == QueueName::default()).map_or(0, |stats| stats.count(state))
+        self.backend.queue(QueueName::default()).await.unwrap().map_or(0, |stats| stats.count(state))
     }
 }
 

@@ -124,6 +124,7 @@ rule_6_bounded once "the same calls as elsewhere, with many rows" {
     many_due_jobs_are_all_handed_out: "20,000 jobs that are due together are all handed out.",
     many_missed_deadlines_are_buried_in_steps: "20,000 missed deadlines are worked off in bounded steps.",
     many_jobs_that_missed_their_deadline_do_not_wedge_claims: "A job behind 20,000 expired ones is handed out.",
+    many_unused_queues_are_forgotten_in_steps: "A thousand and more unused queues are forgotten in bounded steps.",
     parts_of_upkeep_do_not_starve_each_other: "Rescue, expiry and pruning all get on in one step, whatever the others have to do.",
     worker_with_a_thousand_jobs_is_released_as_a_whole: "A release takes all of a worker's jobs, a thousand if need be.",
 }
@@ -178,6 +179,10 @@ rule_10_retention once "its calls are those of other rules, and upkeep" {
     upkeep_is_done_only_when_nothing_is_over: "Upkeep that met what was deleted before says that there is more.",
     deleted_jobs_take_their_artifacts_along: "Upkeep names the artifacts of deleted jobs, and they are deleted.",
     large_and_binary_results_are_kept_outside_the_row: "Small texts are kept in the row, all else as artifacts; both come back byte for byte.",
+    queue_that_nobody_uses_is_forgotten_after_a_day: "Upkeep forgets a queue that has had no jobs and no rules, no push and no claim, for a day; also one whose pause is over.",
+    queue_that_is_used_or_has_rules_is_kept: "A queue with a job in any state, with a rule, or with a push or a claim within a day, is kept.",
+    forgotten_queue_that_is_used_again_is_as_new: "A queue and a kind that were forgotten are there again with the next push, on every connection, and nothing is lost.",
+    push_at_the_moment_of_the_forgetting_is_kept: "Pushes and claims on one connection while upkeep on another forgets their queue: every job is counted, found and handed out once.",
     orphans_are_swept_and_nothing_else: "Old artifacts that no job points at are swept; young, used and unfinished ones stay.",
 }
 
@@ -237,6 +242,9 @@ reading once "reads change nothing" {
     page_has_two_hundred_jobs_at_most: "A page has at most 200 jobs, and its cursor survives being text.",
     rare_job_is_found_in_a_long_list: "A filter that fits one of 5,500 jobs finds it.",
     counts_are_what_lists_hold: "A queue's counts are what its lists hold, state by state, on every connection.",
+    queues_are_listed_in_pages: "Queues are listed in the order of their names, page by page, whatever the size of a page; and one is found by its name.",
+    queue_that_appears_between_two_pages_hides_none: "A queue that comes between two pages makes no other be left out or listed twice.",
+    page_has_two_hundred_queues_at_most: "A page has at most 200 queues.",
     oldest_ready_is_how_long_the_longest_has_waited: "A queue says how long its oldest ready job has waited.",
     newest_failures_are_kept_and_cut: "The newest 20 failures are kept, their messages cut at 4 KiB between characters.",
     failure_of_the_end_is_kept_too: "The failure that ended a job is kept.",

@@ -501,7 +501,7 @@ async fn worker_outlives_a_server_that_stood_still(net: Net) {
     net.backend.push(news).await.unwrap().unwrap_each();
     entered.acquire_many(4).await.unwrap().forget();
     let looks = net.straight.clone();
-    let _late = standstill(&net, async move { looks.queues().await }).await;
+    let _late = standstill(&net, async move { looks.queues(None, limits::PAGE).await }).await;
     go.add_permits(4);
     ends_well(&net, &ids).await;
     assert_eq!(worker.drain().await, Ended::Drained);

@@ -46,14 +46,14 @@ pub(crate) async fn pause_ends_by_itself_at_its_time(bench: Bench) {
 pub(crate) async fn pause_is_of_one_queue_and_seen_in_the_list(bench: Bench) {
     bench.push_all(vec![job(), job_of("other", "work")]).await;
     pause(&bench, Some(When::In(hours(1)))).await;
-    let stats = bench.backend.queues().await.expect("queues are listed");
+    let stats = bench.queues().await;
     let paused = |name| stats.iter().find(|stats| stats.queue == queue(name)).expect("it is listed").paused().cloned();
     let seen = paused("default").expect("it is paused");
     assert_eq!((seen.reason, seen.by), (Some(label("the service is down")), Some(label("ada"))));
     assert_eq!(seen.until, Some(seen.since.after(hours(1))));
     assert_eq!(paused("other"), None);
     bench.advance(hours(1));
-    let stats = bench.backend.queues().await.expect("queues are listed");
+    let stats = bench.queues().await;
     assert!(stats.iter().all(|stats| stats.paused().is_none()), "a pause that is over is none");
 }
 

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use longshore_core::{
-    Capabilities, Cursor, Filter, JobId, Listed, NewJob, Page, Progress, QueueName, Reach, Renewal, Renewed,
-    Settlement, Snapshot, State, When, limits,
+    Capabilities, Cursor, Filter, JobId, Listed, NewJob, Page, Progress, QueueName, QueueStats, Reach, Renewal,
+    Renewed, Settlement, Snapshot, State, When, limits,
 };
 
 use crate::bench::{Bench, UnwrapEach, fatal, job, job_of, kind, label, outcomes, queue, retry_in, secs, success};
@@ -191,7 +191,7 @@ pub(crate) async fn counts_are_what_lists_hold(bench: Bench) {
     mixed(&bench).await;
     bench.crash().await;
     for way in bench.ways().await {
-        let queues = way.queues().await.unwrap();
+        let queues = way.queues(None, limits::PAGE).await.unwrap();
         let names: Vec<String> = queues.iter().map(|stats| stats.queue.to_string()).collect();
         assert_eq!(names, ["default", "elsewhere"], "queues come by name");
         for stats in queues {
@@ -203,10 +203,69 @@ pub(crate) async fn counts_are_what_lists_hold(bench: Bench) {
     }
 }
 
+/// Returns names in an order that is not theirs: upper case comes first, and no number counts as one.
+const NAMES: [&str; 7] = ["b", "a-1", "a.10", "a_2", "A", "0", "a"];
+
+fn names(queues: &[QueueStats]) -> Vec<&str> {
+    queues.iter().map(|stats| stats.queue.as_str()).collect()
+}
+
+pub(crate) async fn queues_are_listed_in_pages(bench: Bench) {
+    assert_eq!(bench.store.queues(None, 10).await.unwrap(), []);
+    bench.push_all(NAMES.map(|name| job_of(name, "work")).to_vec()).await;
+    let mut sorted = NAMES;
+    sorted.sort();
+    for way in bench.stores().await {
+        for limit in [1, 2, 6, 7, 8, limits::PAGE, usize::MAX] {
+            let (mut listed, mut after) = (Vec::new(), None);
+            loop {
+                let page = way.queues(after, limit).await.unwrap();
+                assert!(page.len() <= limit && page.iter().all(|stats| stats.count(State::Ready) == 1));
+                after = page.last().map(|last| last.queue.clone());
+                let full = page.len() == limit;
+                listed.extend(page);
+                if !full {
+                    break;
+                }
+            }
+            assert_eq!(names(&listed), sorted, "in pages of {limit}");
+        }
+        assert_eq!(way.queues(None, 0).await.unwrap(), [], "a page of none is no error");
+        assert_eq!(
+            names(&way.queues(Some(queue("a-0")), 2).await.unwrap()),
+            ["a-1", "a.10"],
+            "nobody knows where it begins"
+        );
+        assert_eq!(way.queues(Some(queue("b")), 10).await.unwrap(), [], "behind the last");
+        for stats in way.queues(None, 10).await.unwrap() {
+            assert_eq!(way.queue(stats.queue.clone()).await.unwrap().map(|one| one.counts), Some(stats.counts));
+        }
+        assert_eq!(way.queue(queue("c")).await.unwrap(), None);
+    }
+}
+
+pub(crate) async fn queue_that_appears_between_two_pages_hides_none(bench: Bench) {
+    bench.push_all(["b", "d", "f", "h"].map(|name| job_of(name, "work")).to_vec()).await;
+    let first = bench.backend.queues(None, 2).await.unwrap();
+    assert_eq!(names(&first), ["b", "d"]);
+    bench.push_all(["a", "e", "g"].map(|name| job_of(name, "work")).to_vec()).await;
+    let second = bench.backend.queues(Some(queue("d")), 3).await.unwrap();
+    assert_eq!(names(&second), ["e", "f", "g"]);
+    assert_eq!(names(&bench.backend.queues(Some(queue("g")), 3).await.unwrap()), ["h"]);
+}
+
+pub(crate) async fn page_has_two_hundred_queues_at_most(bench: Bench) {
+    let all: Vec<String> = (0..limits::PAGE + 5).map(|n| format!("q{n:04}")).collect();
+    bench.push_all(all.iter().map(|name| job_of(name, "work")).collect()).await;
+    assert_eq!(bench.backend.queues(None, usize::MAX).await.unwrap().len(), limits::PAGE);
+    assert_eq!(bench.backend.queues(None, 0).await.unwrap().len(), 1, "a page has one at least");
+    assert_eq!(names(&bench.queues().await), all);
+}
+
 pub(crate) async fn oldest_ready_is_how_long_the_longest_has_waited(bench: Bench) {
     let oldest = async || {
-        let queues = bench.backend.queues().await.unwrap();
-        queues.into_iter().find(|stats| stats.queue == QueueName::default()).and_then(|stats| stats.oldest_ready)
+        let stats = bench.backend.queue(QueueName::default()).await.unwrap();
+        stats.and_then(|stats| stats.oldest_ready)
     };
     assert_eq!(oldest().await, None);
     bench.push(NewJob { when: When::In(secs(10_000)), ..job() }).await;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use longshore_core::{
-    Acted, Action, ArtifactName, Artifacts, Backend, Claimed, Error, NewJob, Outcome, Output, State, UniqueScope,
-    Upkeep, When,
+    Acted, Action, ArtifactName, Artifacts, Backend, Claimed, Error, NewJob, NewPause, Outcome, Output, Pushed, Rules,
+    State, UniqueScope, Upkeep, When, limits,
 };
 
-use crate::bench::{Bench, fatal, hours, job, retry_in, secs, success, unique};
+use crate::bench::{Bench, fatal, hours, job, job_of, queue, retry_in, secs, success, unique};
 
 const DAY: u64 = 24;
 
@@ -165,6 +165,132 @@ pub(crate) async fn large_and_binary_results_are_kept_outside_the_row(bench: Ben
         let result = bench.job(claimed.id).await.result.expect("it has a result");
         assert_eq!(result, stored);
         assert!(bench.backend.read(&result).await.unwrap() == Some(output), "it comes back byte for byte");
+    }
+}
+
+/// Longer than a queue is remembered that nobody uses, and than upkeep may take to notice.
+const LONG: Duration = hours(DAY + 1);
+
+async fn names(backend: &Backend) -> Vec<String> {
+    let queues = backend.queues(None, limits::PAGE).await.unwrap();
+    queues.into_iter().map(|stats| stats.queue.to_string()).collect()
+}
+
+pub(crate) async fn queue_that_nobody_uses_is_forgotten_after_a_day(bench: Bench) {
+    if !bench.forgets() {
+        return;
+    }
+    let bench = bench.keeping(Duration::ZERO, Duration::ZERO).await;
+    ended(&bench, success()).await;
+    let until = Some(When::In(hours(2)));
+    bench.backend.pause(queue("was.paused"), NewPause { until, ..NewPause::default() }).await.unwrap();
+    bench.backend.pause(queue("was.resumed"), NewPause::default()).await.unwrap();
+    bench.backend.resume(queue("was.resumed")).await.unwrap();
+    bench.claim(bench.ask().queues(vec![queue("only.claimed")])).await;
+    let all = ["default", "only.claimed", "was.paused", "was.resumed"];
+    assert_eq!(bench.upkeep().await.pruned, 1);
+    bench.advance(limits::UNUSED_KEPT - secs(60));
+    bench.upkeep().await;
+    for way in bench.ways().await {
+        assert_eq!(names(&way).await, all, "a day is not over");
+    }
+    bench.advance(hours(1));
+    bench.upkeep().await;
+    for way in bench.ways().await {
+        assert_eq!(names(&way).await, [] as [&str; 0]);
+        assert_eq!(way.queue(queue("default")).await.unwrap(), None);
+        assert_eq!(way.rules(queue("was.resumed")).await.unwrap(), Rules::default());
+    }
+}
+
+pub(crate) async fn queue_that_is_used_or_has_rules_is_kept(bench: Bench) {
+    if !bench.forgets() {
+        return;
+    }
+    let bench = bench.keeping(hours(1000), hours(1000)).await;
+    bench.push_all(vec![job_of("ready", "a"), NewJob { when: When::In(hours(500)), ..job_of("scheduled", "b") }]).await;
+    bench.push_all(["runs", "succeeded", "dead", "cancelled"].map(|name| job_of(name, "work")).to_vec()).await;
+    for (name, outcome) in [("succeeded", success()), ("dead", fatal()), ("cancelled", Outcome::Cancel)] {
+        let claimed = bench.claim(bench.ask().queues(vec![queue(name)])).await.remove(0);
+        bench.end(&claimed, outcome).await;
+    }
+    assert_eq!(bench.claim(bench.ask().queues(vec![queue("runs")])).await.len(), 1);
+    bench.backend.pause(queue("paused"), NewPause::default()).await.unwrap();
+    bench.backend.pause(queue("gone"), NewPause::default()).await.unwrap();
+    bench.backend.resume(queue("gone")).await.unwrap();
+    bench.claim(bench.ask().queues(vec![queue("claimed")])).await;
+    for _ in 0..3 {
+        bench.advance(limits::UNUSED_KEPT - secs(600));
+        bench.claim(bench.ask().queues(vec![queue("claimed")])).await;
+        let id = bench.push(job_of("pushed", "c")).await;
+        assert_eq!(bench.act(id, Action::Cancel).await, Acted::Done(State::Cancelled));
+        assert_eq!(bench.act(id, Action::Delete).await, Acted::Done(State::Cancelled));
+        bench.keep_up(false).await;
+        assert!(!bench.is_known(id).await);
+    }
+    let kept = ["cancelled", "claimed", "dead", "paused", "pushed", "ready", "runs", "scheduled", "succeeded"];
+    assert_eq!(names(&bench.backend).await, kept);
+}
+
+/// Works off the one job there must be, through that backend, and lets upkeep delete it.
+async fn work_off(bench: &Bench, way: &Backend, id: longshore_core::JobId) {
+    let claims = way.claim(bench.ask().limit(10)).await.unwrap();
+    assert_eq!(claims.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [id]);
+    bench.end(&claims.jobs[0], success()).await;
+    while bench.upkeep().await.more {}
+    assert!(!bench.is_known(id).await);
+}
+
+pub(crate) async fn forgotten_queue_that_is_used_again_is_as_new(bench: Bench) {
+    if !bench.forgets() {
+        return;
+    }
+    let bench = bench.keeping(Duration::ZERO, Duration::ZERO).await;
+    let ways = bench.ways().await;
+    for round in 0..4 {
+        for (pusher, worker) in [(0, ways.len() - 1), (ways.len() - 1, 0)] {
+            // Others take the numbers that the forgotten ones had, if anybody gives these away again.
+            let other =
+                ways[worker].push_one(job_of(&format!("other{round}.{pusher}"), &format!("k{round}.{pusher}"))).await;
+            let Pushed::Created(other) = other.unwrap() else { panic!("a new job") };
+            let id = job().id;
+            let new = NewJob { id, ..job() };
+            assert_eq!(ways[pusher].push_one(new).await.unwrap(), Pushed::Created(id));
+            for way in &ways {
+                let stats = way.queue(queue("default")).await.unwrap().expect("it is there again");
+                assert_eq!(stats.counts, [0, 1, 0, 0, 0, 0]);
+                let known = way.job(id).await.unwrap().expect("the job is known");
+                assert_eq!((known.queue.as_str(), known.kind.as_str()), ("default", "work"));
+            }
+            work_off(&bench, &ways[worker], id).await;
+            assert_eq!(ways[pusher].act(other, Action::Cancel).await.unwrap(), Acted::Done(State::Cancelled));
+            while bench.upkeep().await.more {}
+            bench.advance(LONG);
+            bench.upkeep().await;
+            assert_eq!(names(&ways[pusher]).await, [] as [&str; 0]);
+        }
+    }
+}
+
+pub(crate) async fn push_at_the_moment_of_the_forgetting_is_kept(bench: Bench) {
+    if !bench.forgets() {
+        return;
+    }
+    let bench = bench.keeping(Duration::ZERO, Duration::ZERO).await;
+    let ways = bench.ways().await;
+    let other = ways.last().expect("there is one way at least");
+    ended(&bench, success()).await;
+    bench.upkeep().await;
+    for _ in 0..10 {
+        bench.advance(LONG);
+        let new = job();
+        let (id, claim) = (new.id, bench.ask().limit(0));
+        let (kept, pushed, claims) = tokio::join!(bench.upkeep(), other.push_one(new), bench.backend.claim(claim));
+        assert_eq!((kept.pruned, pushed.unwrap(), claims.unwrap().jobs.len()), (0, Pushed::Created(id), 0));
+        for way in &ways {
+            assert_eq!(way.queue(queue("default")).await.unwrap().map(|stats| stats.counts), Some([0, 1, 0, 0, 0, 0]));
+        }
+        work_off(&bench, &bench.backend, id).await;
     }
 }
 

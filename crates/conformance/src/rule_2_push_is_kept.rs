@@ -188,6 +188,6 @@ pub(crate) async fn concurrent_pushes_are_all_kept(bench: Bench) {
     let listed: HashSet<_> = bench.list(Default::default()).await.into_iter().map(|job| job.id).collect();
     assert_eq!(listed, pushed);
     let default = QueueName::default();
-    let stats = bench.backend.queues().await.unwrap();
+    let stats = bench.queues().await;
     assert_eq!(stats.iter().find(|stats| stats.queue == default).unwrap().count(State::Ready), 200);
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use longshore_core::{Claimed, Death, NewJob, State, Upkeep, When, limits};
+use longshore_core::{Acted, Action, Claimed, Death, NewJob, State, Upkeep, When, limits};
 
-use crate::bench::{Bench, hours, job, secs};
+use crate::bench::{Bench, hours, job, job_of, secs};
 
 const LIMIT: usize = limits::UPKEEP_ROWS;
 
@@ -80,6 +80,31 @@ pub(crate) async fn many_missed_deadlines_are_buried_in_steps(bench: Bench) {
     bench.advance(secs(60));
     assert_eq!(work_off(&bench, |kept| kept.buried.len()).await, many);
     assert_eq!(bench.count(State::Dead).await, many as u64);
+}
+
+pub(crate) async fn many_unused_queues_are_forgotten_in_steps(bench: Bench) {
+    if !bench.forgets() {
+        return;
+    }
+    let bench = bench.keeping(Duration::ZERO, Duration::ZERO).await;
+    let used = bench.push(job()).await;
+    let names: Vec<String> = (0..2 * LIMIT + 20).map(|n| format!("q{n}")).collect();
+    let ids = bench.push_all(names.iter().map(|name| job_of(name, "work")).collect()).await;
+    for id in ids {
+        assert_eq!(bench.act(id, Action::Cancel).await, Acted::Done(State::Cancelled));
+    }
+    work_off(&bench, |kept| kept.pruned).await;
+    assert_eq!(bench.queues().await.len(), names.len() + 1);
+    bench.advance(hours(25));
+    let mut left = names.len() + 1;
+    while bench.upkeep().await.more {
+        let now = bench.queues().await.len();
+        assert!(now < left && left - now <= LIMIT, "{left} queues, and {now} after a step");
+        left = now;
+    }
+    let left: Vec<_> = bench.queues().await.into_iter().map(|stats| stats.queue).collect();
+    assert_eq!(left, [job().queue]);
+    assert!(bench.is_known(used).await);
 }
 
 pub(crate) async fn parts_of_upkeep_do_not_starve_each_other(bench: Bench) {

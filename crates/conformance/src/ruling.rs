@@ -21,7 +21,7 @@ pub(crate) async fn rules_read_as_they_were_written(bench: Bench) {
         assert_eq!(way.rules(queue("default")).await.unwrap(), paused_by("ada").at_version(1));
         assert_eq!(way.rules(queue("other")).await.unwrap(), Rules::default());
     }
-    let stats = bench.backend.queues().await.unwrap();
+    let stats = bench.queues().await;
     let listed = stats.iter().find(|stats| stats.queue == queue("default")).expect("a queue with rules is listed");
     assert_eq!(listed.rules, paused_by("ada").at_version(1));
     assert_eq!(change(&bench, 1, &Rules::default()).await, RulesChange::Changed(2));

@@ -168,8 +168,12 @@ impl<L: Layer> Queues for Through<L> {
         through!(self.now() as Read)
     }
 
-    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
-        through!(self.queues() as Read)
+    async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
+        through!(self.queues(after, limit) as Read)
+    }
+
+    async fn queue(&self, queue: QueueName) -> Result<Option<QueueStats>, Error> {
+        through!(self.queue(queue) as Read)
     }
 
     async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {

@@ -107,7 +107,7 @@ impl Said {
     ///
     /// Where one does not.
     pub async fn counts_and_pauses_are_kept(&self, store: &dyn Store) {
-        let queues = store.queues().await.unwrap();
+        let queues = store.queues(None, limits::PAGE).await.unwrap();
         let olds = self.0["queues"]["queues"].as_array().unwrap();
         assert_eq!(queues.len(), olds.len());
         for (stats, old) in queues.iter().zip(olds) {

@@ -320,7 +320,7 @@ impl Walk {
     /// Compares what the store counts with what it lists, and that with what the model lists.
     pub(crate) async fn count(&mut self) {
         let mut counted: BTreeMap<(String, State), u64> = BTreeMap::new();
-        for stats in self.bench.backend.queues().await.unwrap() {
+        for stats in self.bench.queues().await {
             for state in State::ALL.into_iter().filter(|state| stats.count(*state) > 0) {
                 counted.insert((stats.queue.to_string(), state), stats.count(state));
             }

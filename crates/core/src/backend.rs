@@ -293,9 +293,34 @@ impl Backend {
         self.run("list jobs", |store| async move { store.list(filter, page).await }).await
     }
 
-    /// Returns every queue with its counts, by name.
-    pub async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
-        self.run("list queues", |store| async move { store.queues().await }).await
+    /// Returns a page of the queues with their counts, in the order of their names, from the first one after `after`; at most 200 a page.
+    ///
+    /// A page of fewer than `limit` is the last.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use longshore_core::{Backend, Error, limits};
+    /// # async fn all(backend: &Backend) -> Result<(), Error> {
+    /// let mut after = None;
+    /// loop {
+    ///     let page = backend.queues(after, limits::PAGE).await?;
+    ///     after = page.last().filter(|_| page.len() == limits::PAGE).map(|last| last.queue.clone());
+    ///     page.iter().for_each(|stats| println!("{}", stats.queue));
+    ///     if after.is_none() {
+    ///         break;
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    pub async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
+        let limit = limit.clamp(1, limits::PAGE);
+        self.run("list queues", |store| async move { store.queues(after, limit).await }).await
+    }
+
+    /// Returns one queue with its counts; `None` where the store knows none of that name.
+    pub async fn queue(&self, queue: QueueName) -> Result<Option<QueueStats>, Error> {
+        self.run(format!("look up queue `{queue}`"), |store| async move { store.queue(queue).await }).await
     }
 
     /// Replaces a running job's log; see [`Logs::write_log`](crate::Logs::write_log).

@@ -57,6 +57,8 @@ limits! {
     WORKER_ALIVE: Duration = Duration::from_secs(60);
     /// How long the store remembers a worker that does not note itself any more.
     WORKER_KEPT: Duration = Duration::from_secs(3600);
+    /// How long a store remembers a queue that has no jobs and no rules, after the last push to it and the last claim from it; and a kind that no job has, after a worker last looked for it.
+    UNUSED_KEPT: Duration = Duration::from_secs(24 * 3600);
     /// Most jobs that a worker names when it notes what it does.
     WORKER_JOBS: usize = 100;
     /// Shortest time between two progress writes of one job.

@@ -88,11 +88,12 @@ struct Worker {
     released: bool,
 }
 
-/// Since when, and until when, a queue has had workers.
+/// Since when, and until when, a queue has had workers; and when it was last pushed to, or its rules were changed.
 #[derive(Clone, Copy, Debug)]
 struct Presence {
     since: Timestamp,
     seen: Timestamp,
+    used: Timestamp,
 }
 
 impl Memory {
@@ -184,7 +185,8 @@ impl Answered {
 }
 
 impl Presence {
-    const NEVER: Presence = Presence { since: Timestamp::from_millis(0), seen: Timestamp::from_millis(0) };
+    const NEVER: Presence =
+        Presence { since: Timestamp::from_millis(0), seen: Timestamp::from_millis(0), used: Timestamp::from_millis(0) };
 
     /// Notes that a worker looked for jobs; an hour without one starts anew.
     fn note(&mut self, now: Timestamp) {
@@ -333,6 +335,22 @@ impl Tables {
         self.rules.get(queue).cloned().unwrap_or_default()
     }
 
+    /// Returns the numbers of queues, in the order given.
+    fn stats<'a>(&self, queues: impl Iterator<Item = &'a QueueName>, now: Timestamp) -> Vec<QueueStats> {
+        let mut stats: Vec<QueueStats> =
+            queues.map(|queue| QueueStats::new(queue.clone(), [0; 6], None, self.rules(queue).at(now))).collect();
+        let places: HashMap<QueueName, usize> =
+            stats.iter().enumerate().map(|(n, stats)| (stats.queue.clone(), n)).collect();
+        for Row { job, .. } in self.rows.values() {
+            let Some(stats) = places.get(&job.queue).map(|place| &mut stats[*place]) else { continue };
+            stats.counts[job.state as usize] += 1;
+            if job.state == State::Ready {
+                stats.oldest_ready = stats.oldest_ready.max(Some(now.since(job.run_at)));
+            }
+        }
+        stats
+    }
+
     fn seqs(&self, limit: usize, wanted: impl Fn(&Row) -> bool) -> Vec<i64> {
         self.rows.iter().filter(|(_, row)| wanted(row)).map(|(seq, _)| *seq).take(limit).collect()
     }
@@ -405,6 +423,7 @@ impl Jobs for Memory {
         self.expire(&mut tables, upkeep, &mut kept);
         self.bury_unknown_kinds(&mut tables, upkeep, &mut kept);
         self.prune(&mut tables, upkeep, &mut kept);
+        self.forget_unused(&mut tables, upkeep, &mut kept);
         Ok(kept)
     }
 
@@ -478,24 +497,16 @@ impl Queues for Memory {
         Ok(self.settings.clock.now())
     }
 
-    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
+    async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
         let tables = self.tables();
-        let now = self.now();
-        let blank = |queue: &QueueName| QueueStats {
-            queue: queue.clone(),
-            counts: [0; 6],
-            oldest_ready: None,
-            rules: tables.rules(queue).at(now),
-        };
-        let mut stats: BTreeMap<_, _> = tables.queues.keys().map(|queue| (queue, blank(queue))).collect();
-        for Row { job, .. } in tables.rows.values() {
-            let stats = stats.get_mut(&job.queue).expect("a push notes its queue");
-            stats.counts[job.state as usize] += 1;
-            if job.state == State::Ready {
-                stats.oldest_ready = stats.oldest_ready.max(Some(now.since(job.run_at)));
-            }
-        }
-        Ok(stats.into_values().collect())
+        let page = tables.queues.keys().filter(|queue| after.as_ref().is_none_or(|after| *queue > after)).take(limit);
+        Ok(tables.stats(page, self.now()))
+    }
+
+    async fn queue(&self, queue: QueueName) -> Result<Option<QueueStats>, Error> {
+        let tables = self.tables();
+        let known = tables.queues.get_key_value(&queue).map(|(queue, _)| queue);
+        Ok(tables.stats(known.into_iter(), self.now()).pop())
     }
 
     async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {
@@ -508,7 +519,7 @@ impl Queues for Memory {
         if before.version != expected {
             return Ok(RulesChange::Conflict(before));
         }
-        tables.queues.entry(queue.clone()).or_insert(Presence::NEVER);
+        tables.queues.entry(queue.clone()).or_insert(Presence::NEVER).used = self.now();
         tables.rules.insert(queue, Rules { version: expected + 1, ..rules });
         self.notifications.notify_all_work();
         Ok(RulesChange::Changed(expected + 1))

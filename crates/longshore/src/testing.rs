@@ -124,7 +124,15 @@ impl Harness {
     }
 
     async fn queues(&self) -> Vec<QueueStats> {
-        self.longshore.backend().queues().await.expect("memory always answers")
+        let (mut queues, mut after) = (Vec::new(), None);
+        loop {
+            let page = self.longshore.backend().queues(after, limits::PAGE).await.expect("memory always answers");
+            after = page.last().filter(|_| page.len() == limits::PAGE).map(|last| last.queue.clone());
+            queues.extend(page);
+            if after.is_none() {
+                return queues;
+            }
+        }
     }
 }
 

@@ -98,10 +98,43 @@ BEGIN
     RETURN QUERY SELECT * FROM longshore.snapshot s WHERE s.seq = p_seq;
 END $$;
 
--- Every queue with its counts; adds up changes and never counts jobs.
--- In:  how far tests moved the wall clock
--- Out: by name; how long the job that has been ready longest has waited, in ms; its rules, NULL: none; and now
-CREATE FUNCTION longshore.queues(p_shift bigint) RETURNS TABLE (
+-- A page of the queues with their counts; adds up changes and never counts jobs.
+-- In:  the name it begins after; most queues; how far tests moved the wall clock
+-- Out: by name, see queue_stats
+CREATE FUNCTION longshore.queues(p_after text, p_limit integer, p_shift bigint) RETURNS TABLE (
+    name text, scheduled bigint, ready bigint, running bigint, succeeded bigint, dead bigint, cancelled bigint, oldest_ready bigint,
+    rules text, rules_version bigint, now bigint
+) LANGUAGE plpgsql /* steady */ STABLE AS $$
+#variable_conflict use_column
+DECLARE
+    v_now bigint := longshore.clock() + p_shift;
+BEGIN
+    RETURN QUERY
+    WITH named AS MATERIALIZED (
+        SELECT n.name FROM (
+            (SELECT q.name FROM longshore.queue q WHERE q.name > p_after ORDER BY q.name LIMIT p_limit)
+            UNION SELECT c.queue FROM longshore.count_change c WHERE c.queue > p_after -- not in `queue` yet, perhaps
+        ) n ORDER BY n.name LIMIT p_limit
+    ), changed AS MATERIALIZED (
+        SELECT c.queue AS name, sum(c.scheduled) AS scheduled, sum(c.ready) AS ready, sum(c.running) AS running,
+               sum(c.succeeded) AS succeeded, sum(c.dead) AS dead, sum(c.cancelled) AS cancelled
+        FROM longshore.count_change c WHERE c.queue > p_after AND c.queue <= (SELECT max(n.name) FROM named n) GROUP BY c.queue
+    )
+    SELECT n.name, (coalesce(q.scheduled, 0) + coalesce(c.scheduled, 0))::bigint, (coalesce(q.ready, 0) + coalesce(c.ready, 0))::bigint,
+           (coalesce(q.running, 0) + coalesce(c.running, 0))::bigint, (coalesce(q.succeeded, 0) + coalesce(c.succeeded, 0))::bigint,
+           (coalesce(q.dead, 0) + coalesce(c.dead, 0))::bigint, (coalesce(q.cancelled, 0) + coalesce(c.cancelled, 0))::bigint,
+           v_now - longshore.oldest_ready(n.name), q.rules, coalesce(q.rules_version, 0), v_now
+    FROM named n
+    LEFT JOIN changed c ON c.name = n.name
+    LEFT JOIN LATERAL (SELECT * FROM longshore.queue q WHERE q.name = n.name LIMIT 1) q ON true
+    ORDER BY n.name;
+END $$;
+
+-- One queue with its counts; adds up changes and never counts jobs.
+-- In:  its name; how far tests moved the wall clock
+-- Out: one row, none where nobody knows it: its counts; how long the job that has been ready longest has waited, in ms; its rules, NULL:
+--      none; and now
+CREATE FUNCTION longshore.queue_stats(p_queue text, p_shift bigint) RETURNS TABLE (
     name text, scheduled bigint, ready bigint, running bigint, succeeded bigint, dead bigint, cancelled bigint, oldest_ready bigint,
     rules text, rules_version bigint, now bigint
 ) LANGUAGE plpgsql /* steady */ STABLE AS $$
@@ -111,15 +144,15 @@ DECLARE
 BEGIN
     RETURN QUERY
     SELECT c.name, sum(c.scheduled)::bigint, sum(c.ready)::bigint, sum(c.running)::bigint, sum(c.succeeded)::bigint,
-           sum(c.dead)::bigint, sum(c.cancelled)::bigint, v_now - longshore.oldest_ready(c.name), q.rules, coalesce(q.rules_version, 0),
-           v_now
+           sum(c.dead)::bigint, sum(c.cancelled)::bigint, v_now - longshore.oldest_ready(p_queue), max(c.rules),
+           max(c.rules_version), v_now
     FROM (
-        SELECT queue AS name, scheduled, ready, running, succeeded, dead, cancelled FROM longshore.count_change
-        UNION ALL SELECT name, scheduled, ready, running, succeeded, dead, cancelled FROM longshore.queue
-    ) c
-    LEFT JOIN longshore.queue q ON q.name = c.name
-    GROUP BY c.name, q.rules, q.rules_version
-    ORDER BY c.name;
+        SELECT q.name, q.scheduled, q.ready, q.running, q.succeeded, q.dead, q.cancelled, q.rules, q.rules_version
+        FROM longshore.queue q WHERE q.name = p_queue
+        UNION ALL
+        SELECT c.queue, c.scheduled, c.ready, c.running, c.succeeded, c.dead, c.cancelled, NULL, 0
+        FROM longshore.count_change c WHERE c.queue = p_queue
+    ) c GROUP BY c.name;
 END $$;
 
 -- When the job was due that has been ready longest: from one kind and priority in use to the next, by one seek each.

@@ -164,10 +164,11 @@ BEGIN
     INTO pruned, jobs, claims FROM gone g CROSS JOIN counted c; -- which is one row
 END $$;
 
--- Adds up the changes of counts; one at a time, and nobody waits.
--- In:  the lock of those who do this
+-- Adds up the changes of counts, and notes which queues were pushed to; one at a time, and nobody waits.
+-- In:  the lock of those who do this; how far tests moved the wall clock
 -- Out: whether there is more to do
-CREATE FUNCTION longshore.fold_counts(p_lock bigint, OUT more boolean) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
+CREATE FUNCTION longshore.fold_counts(p_lock bigint, p_shift bigint, OUT more boolean)
+LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
 BEGIN
     more := false;
     IF NOT pg_try_advisory_xact_lock(p_lock) THEN RETURN; END IF;
@@ -176,15 +177,17 @@ BEGIN
         RETURNING c.*
     ), sums AS (
         SELECT queue, sum(scheduled) AS scheduled, sum(ready) AS ready, sum(running) AS running, sum(succeeded) AS succeeded,
-               sum(dead) AS dead, sum(cancelled) AS cancelled, count(*) AS changes
+               sum(dead) AS dead, sum(cancelled) AS cancelled, count(*) AS changes,
+               CASE WHEN bool_or(scheduled + ready + running + succeeded + dead + cancelled > 0) -- jobs came
+                    THEN longshore.clock() + p_shift ELSE 0 END AS used_at
         FROM gone GROUP BY queue
     ), folded AS (
-        INSERT INTO longshore.queue AS q (name, scheduled, ready, running, succeeded, dead, cancelled)
-        SELECT queue, scheduled, ready, running, succeeded, dead, cancelled FROM sums ORDER BY queue
+        INSERT INTO longshore.queue AS q (name, scheduled, ready, running, succeeded, dead, cancelled, used_at)
+        SELECT queue, scheduled, ready, running, succeeded, dead, cancelled, used_at FROM sums ORDER BY queue
         ON CONFLICT (name) DO UPDATE
         SET scheduled = q.scheduled + excluded.scheduled, ready = q.ready + excluded.ready, running = q.running + excluded.running,
             succeeded = q.succeeded + excluded.succeeded, dead = q.dead + excluded.dead,
-            cancelled = q.cancelled + excluded.cancelled
+            cancelled = q.cancelled + excluded.cancelled, used_at = greatest(q.used_at, excluded.used_at)
     )
     SELECT coalesce(sum(changes), 0) >= 20000 INTO more FROM sums;
 END $$;
@@ -228,6 +231,56 @@ BEGIN
     UPDATE longshore.idempotency a SET until = v_now + 3600000 FROM unnest(v_over) AS o
     WHERE a.queue = ANY (ARRAY[o.queue]) AND a.key = ANY (ARRAY[o.key]) AND longshore.is_known(o.job);
     more := cardinality(v_over) >= p_limit;
+END $$;
+
+-- Forgets queues that have no jobs and no rules, and that nobody has pushed to or claimed from for a while. A walk over all of them, by name;
+-- one at a time, and nobody waits. A push never needs the row: whatever it counts meanwhile makes a new one.
+-- In:  behind which queue the walk goes on; most queues that are looked at; the lock of those who do this; for how long an unused queue is
+--      kept, in ms; how far tests moved the wall clock
+-- Out: where the walk goes on, NULL at the end; how many were forgotten
+CREATE FUNCTION longshore.forget_queues(
+    p_after text, p_limit integer, p_lock bigint, p_kept bigint, p_shift bigint, OUT after text, OUT forgotten bigint
+) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
+DECLARE
+    v_now    bigint := longshore.clock() + p_shift;
+    v_names  text[];
+    v_unused text[];
+BEGIN
+    forgotten := 0;
+    IF NOT pg_try_advisory_xact_lock(p_lock) THEN RETURN; END IF;
+    v_names := ARRAY(SELECT q.name FROM longshore.queue q WHERE q.name > p_after ORDER BY q.name LIMIT p_limit);
+    after := v_names[p_limit];
+    -- As they are once they are locked. A level of 1 is a pause, and nothing else.
+    v_unused := ARRAY(
+        SELECT q.name FROM longshore.queue q
+        WHERE q.name > p_after AND q.name <= v_names[cardinality(v_names)]
+          AND greatest(q.used_at, q.workers_seen) <= v_now - p_kept
+          AND (q.rules_level = 0 OR q.rules_level = 1 AND q.paused_until <= v_now)
+          AND (q.scheduled, q.ready, q.running, q.succeeded, q.dead, q.cancelled) = (0, 0, 0, 0, 0, 0)
+        FOR UPDATE SKIP LOCKED);
+    DELETE FROM longshore.queue q USING unnest(v_unused) AS u (name) WHERE q.name = ANY (ARRAY[u.name]);
+    GET DIAGNOSTICS forgotten = ROW_COUNT;
+END $$;
+
+-- Forgets kinds that no worker has asked for in a while: a kind without a row counts as just as unknown. Walks as forget_queues does.
+-- In, out: as forget_queues
+CREATE FUNCTION longshore.forget_kinds(
+    p_after text, p_limit integer, p_lock bigint, p_kept bigint, p_shift bigint, OUT after text, OUT forgotten bigint
+) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
+DECLARE
+    v_now    bigint := longshore.clock() + p_shift;
+    v_names  text[];
+    v_unused text[];
+BEGIN
+    forgotten := 0;
+    IF NOT pg_try_advisory_xact_lock(p_lock) THEN RETURN; END IF;
+    v_names := ARRAY(SELECT k.name FROM longshore.kind k WHERE k.name > p_after ORDER BY k.name LIMIT p_limit);
+    after := v_names[p_limit];
+    v_unused := ARRAY(
+        SELECT k.name FROM longshore.kind k
+        WHERE k.name > p_after AND k.name <= v_names[cardinality(v_names)] AND k.seen <= v_now - p_kept FOR UPDATE SKIP LOCKED);
+    DELETE FROM longshore.kind k USING unnest(v_unused) AS u (name) WHERE k.name = ANY (ARRAY[u.name]);
+    GET DIAGNOSTICS forgotten = ROW_COUNT;
 END $$;
 
 -- Out: whether the tables of live jobs are to be vacuumed, by us: what claims walk over would cost more than that does, which reads

@@ -115,7 +115,7 @@ pub struct Postgres {
     found: Found,
     steps: StepWatch,
     noted: claim::Noted,
-    unknown: upkeep::Place,
+    searches: upkeep::Searches,
     vacuum: Arc<Vacuum>,
 }
 
@@ -183,7 +183,7 @@ impl Postgres {
             found,
             steps,
             noted: claim::Noted::default(),
-            unknown: upkeep::Place::default(),
+            searches: upkeep::Searches::default(),
             vacuum: Arc::default(),
         })
     }
@@ -265,8 +265,12 @@ impl Queues for Postgres {
         rules::now(self).await
     }
 
-    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
-        read::queues(self).await
+    async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
+        read::queues(self, after, limit).await
+    }
+
+    async fn queue(&self, queue: QueueName) -> Result<Option<QueueStats>, Error> {
+        read::queue(self, &queue).await
     }
 
     async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::Postgres;
 use crate::error;
+use crate::pool::Param;
 use crate::push::uuid;
 use crate::rules;
 
@@ -79,22 +80,45 @@ pub(crate) async fn list(store: &Postgres, filter: Filter, page: Page) -> Result
     Ok(Listed::new(known.filter_map(lenient).collect(), next.map(Cursor)))
 }
 
-pub(crate) async fn queues(store: &Postgres) -> Result<Vec<QueueStats>, Error> {
+/// Returns a page of queues. Names that make no sense are left out, and make no page shorter.
+pub(crate) async fn queues(store: &Postgres, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
     let (shift, _) = store.settings.clock.shift();
-    let rows = store.pool.rows("SELECT * FROM longshore.queues($1)", &[(&shift, Type::INT8)]).await?;
-    let mut stats = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let Ok(queue) = column::<&str>(row, "name")?.parse() else { continue };
-        let mut counts = [0; 6];
-        for (count, state) in counts.iter_mut().zip(State::ALL) {
-            *count = column::<i64>(row, state.as_str())?.max(0).unsigned_abs();
+    let mut after = after.map_or_else(String::new, |name| name.to_string());
+    let mut page = Vec::new();
+    loop {
+        let left = i32::try_from(limit - page.len()).unwrap_or(i32::MAX);
+        let params: [Param<'_>; 3] = [(&after, Type::TEXT), (&left, Type::INT4), (&shift, Type::INT8)];
+        let rows = store.pool.rows("SELECT * FROM longshore.queues($1, $2, $3)", &params).await?;
+        for row in &rows {
+            page.extend(stats(row)?);
         }
-        let oldest_ready =
-            column::<Option<i64>>(row, "oldest_ready")?.map(|ms| Duration::from_millis(ms.max(0).unsigned_abs()));
-        let rules = rules::read(row)?.at(Timestamp::from_millis(column(row, "now")?));
-        stats.push(QueueStats::new(queue, counts, oldest_ready, rules));
+        match rows.last() {
+            Some(last) if page.len() < limit && rows.len() == left as usize => {
+                after = column::<&str>(last, "name")?.to_owned();
+            }
+            _ => return Ok(page),
+        }
     }
-    Ok(stats)
+}
+
+pub(crate) async fn queue(store: &Postgres, queue: &QueueName) -> Result<Option<QueueStats>, Error> {
+    let (shift, _) = store.settings.clock.shift();
+    let params: [Param<'_>; 2] = [(&queue.as_str(), Type::TEXT), (&shift, Type::INT8)];
+    let rows = store.pool.rows("SELECT * FROM longshore.queue_stats($1, $2)", &params).await?;
+    rows.first().map_or(Ok(None), stats)
+}
+
+/// Reads a queue; `None` where its name makes no sense.
+fn stats(row: &Row) -> Result<Option<QueueStats>, Error> {
+    let Ok(queue) = column::<&str>(row, "name")?.parse() else { return Ok(None) };
+    let mut counts = [0; 6];
+    for (count, state) in counts.iter_mut().zip(State::ALL) {
+        *count = column::<i64>(row, state.as_str())?.max(0).unsigned_abs();
+    }
+    let oldest_ready =
+        column::<Option<i64>>(row, "oldest_ready")?.map(|ms| Duration::from_millis(ms.max(0).unsigned_abs()));
+    let rules = rules::read(row)?.at(Timestamp::from_millis(column(row, "now")?));
+    Ok(Some(QueueStats::new(queue, counts, oldest_ready, rules)))
 }
 
 pub(crate) async fn log(store: &Postgres, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error> {

@@ -29,16 +29,18 @@ pub(crate) async fn change(
     expected: u64,
     rules: Rules,
 ) -> Result<RulesChange, Error> {
+    let (shift, _) = store.settings.clock.shift();
     let row = store
         .pool
         .row(
-            "SELECT c.changed, c.version AS rules_version, c.rules FROM longshore.change_rules($1, $2, $3, $4, $5) c",
+            "SELECT c.changed, c.version AS rules_version, c.rules FROM longshore.change_rules($1, $2, $3, $4, $5, $6) c",
             &[
                 (&queue.as_str(), Type::TEXT),
                 (&i64::try_from(expected).unwrap_or(i64::MAX), Type::INT8),
                 (&clean(&rules.to_text()), Type::TEXT),
                 (&i32::from(rules.level()), Type::INT4),
                 (&paused_until(&rules), Type::INT8),
+                (&shift, Type::INT8),
             ],
         )
         .await?;

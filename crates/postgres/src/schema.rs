@@ -214,6 +214,7 @@ async fn version(pool: &Pool, client: &Client) -> Result<Version, Error> {
                       to_regclass('longshore.waiting') IS NOT NULL, to_regclass('longshore.worker_note') IS NOT NULL,
                       to_regclass('longshore.payload') IS NOT NULL AND to_regclass('longshore.waiter') IS NOT NULL
                       AND to_regclass('longshore.snapshot') IS NOT NULL
+                      AND EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = to_regclass('longshore.queue') AND a.attname = 'used_at')
                       AND EXISTS (SELECT 1 FROM pg_proc p WHERE p.proname = 'claim_vVERSION' AND p.pronamespace = to_regnamespace('SCHEMA'))
                FROM longshore.migration m";
     let sql = sql.replace("VERSION", &VERSION.to_string()).replace("SCHEMA", pool.schema().as_str());

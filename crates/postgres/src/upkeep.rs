@@ -20,15 +20,52 @@ use crate::settle::notices_of;
 /// A call that takes longer was held up, and whatever held it up has held up renewals, too.
 const STANDSTILL: Duration = Duration::from_secs(3);
 
-/// Where the search for kinds that nobody knows goes on.
+/// How long a process waits between two walks over all queues or kinds: a name may stay that much longer than it must.
+const WALK_EVERY: Duration = Duration::from_secs(600);
+
+/// Where the searches of this process go on with the next call.
 #[derive(Debug, Default)]
-pub(crate) struct Place(Mutex<Option<Vec<String>>>);
+pub(crate) struct Searches {
+    /// For jobs of kinds that nobody knows.
+    unknown: Mutex<Option<Vec<String>>>,
+    /// For queues and for kinds that nobody uses.
+    queues: Walk,
+    kinds: Walk,
+}
+
+/// A walk over names, in their order.
+#[derive(Debug, Default)]
+struct Walk(Mutex<Walking>);
+
+#[derive(Debug, Default)]
+struct Walking {
+    /// The name that was looked at last; `None` between two walks.
+    after: Option<String>,
+    /// When the next walk begins, in milliseconds of the server's time.
+    due: i64,
+}
+
+impl Walk {
+    /// Returns the name behind which to go on; `None` where the next walk is not due.
+    fn next(&self, now: i64) -> Option<String> {
+        let Walking { after, due } = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Where the clock was set back far, there is no wait until it has caught up.
+        let is_due = after.is_some() || now >= *due || due - now > millis(WALK_EVERY);
+        is_due.then(|| after.clone().unwrap_or_default())
+    }
+
+    fn went_to(&self, after: Option<String>, now: i64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Walking { after, due: now + millis(WALK_EVERY) };
+    }
+}
 
 /// A piece of upkeep: what it may touch, and what it did.
 struct Work<'a> {
     store: &'a Postgres,
     limit: usize,
     rules_level: u16,
+    /// The server's time, as far as tests moved it.
+    now: i64,
     /// How far tests moved the wall clock, and that of leases.
     shift: i64,
     lease_shift: i64,
@@ -38,9 +75,10 @@ struct Work<'a> {
 pub(crate) async fn upkeep(store: &Postgres, upkeep: Upkeep) -> Result<Kept, Error> {
     let limit = upkeep.limit.min(limits::UPKEEP_ROWS);
     let (shift, lease_shift) = store.settings.clock.shift();
-    let mut work = Work { store, limit, rules_level: upkeep.rules_level, shift, lease_shift, kept: Kept::default() };
     let asked = Instant::now();
     let now = clock(&store.pool).await?;
+    let (rules_level, kept) = (upkeep.rules_level, Kept::default());
+    let mut work = Work { store, limit, rules_level, now: now + shift, shift, lease_shift, kept };
     let steady = store.steps.steady(now + lease_shift, &store.settings.clock);
     if asked.elapsed() >= STANDSTILL {
         store.steps.stalled(&store.settings.clock);
@@ -75,14 +113,19 @@ impl Work<'_> {
         let pruned = self.prune().await;
         self.note("prune", pruned)?;
         let lock = self.store.pool.schema().lock(b"counts");
-        let folded = self.tidy("fold_counts($1)", &[(&lock, Type::INT8)]).await;
-        self.note("counts", folded)?;
         let (limit, shift) = (self.limit as i32, self.shift);
+        let folded = self.tidy("fold_counts($1, $2)", &[(&lock, Type::INT8), (&shift, Type::INT8)]).await;
+        self.note("counts", folded)?;
         let params: [Param<'_>; 2] = [(&limit, Type::INT4), (&shift, Type::INT8)];
         let workers = self.tidy("forget_workers($1, $2)", &params).await;
         self.note("workers", workers)?;
         let answers = self.tidy("forget_answers($1, $2)", &params).await;
-        self.note("idempotency keys", answers)
+        self.note("idempotency keys", answers)?;
+        let store = self.store;
+        let queues = self.walk(&store.searches.queues, "forget_queues", b"queues").await;
+        self.note("queues", queues)?;
+        let kinds = self.walk(&store.searches.kinds, "forget_kinds", b"kinds").await;
+        self.note("kinds", kinds)
     }
 
     /// Notes a part that failed, unless no part can be done.
@@ -133,7 +176,7 @@ impl Work<'_> {
     /// Buries what no worker knows.
     async fn bury_unknown(&mut self) -> Result<Option<String>, Error> {
         let store = self.store;
-        let after = store.unknown.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let after = store.searches.unknown.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let params: [Param<'_>; 4] = [
             (&(self.limit as i32), Type::INT4),
             (&after, Type::TEXT_ARRAY),
@@ -142,7 +185,7 @@ impl Work<'_> {
         ];
         let row = store.pool.row("SELECT * FROM longshore.bury_unknown($1, $2, $3, $4)", &params).await?;
         let done = self.note_buried(&row)?;
-        *store.unknown.0.lock().unwrap_or_else(PoisonError::into_inner) = column(&row, "after")?;
+        *store.searches.unknown.lock().unwrap_or_else(PoisonError::into_inner) = column(&row, "after")?;
         self.failed_rows(&row, done)
     }
 
@@ -167,6 +210,32 @@ impl Work<'_> {
             .map(|(job, claim)| ArtifactName { job: JobId::from_bytes(job.into_bytes()), claim: claim as u64 })
             .collect();
         self.failed_rows(&row, pruned as usize)
+    }
+
+    /// Looks at the next names of a walk, where it is time, and forgets those that nobody uses.
+    async fn walk(&mut self, walk: &Walk, function: &str, lock: &[u8]) -> Result<Option<String>, Error> {
+        let Some(after) = walk.next(self.now) else { return Ok(None) };
+        let lock = self.store.pool.schema().lock(lock);
+        let params: [Param<'_>; 5] = [
+            (&after, Type::TEXT),
+            (&(self.limit as i32), Type::INT4),
+            (&lock, Type::INT8),
+            (&millis(limits::UNUSED_KEPT), Type::INT8),
+            (&self.shift, Type::INT8),
+        ];
+        let sql = format!("SELECT * FROM longshore.{function}($1, $2, $3, $4, $5)");
+        let row = match self.store.pool.row(&sql, &params).await {
+            Ok(row) => row,
+            Err(e) => {
+                walk.went_to(None, self.now); // it comes back to this part later, as to any other
+                return Err(e);
+            }
+        };
+        let after: Option<String> = column(&row, "after")?;
+        // Where there was nothing to forget, the rest of the walk has time.
+        self.kept.more |= after.is_some() && column::<i64>(&row, "forgotten")? > 0;
+        walk.went_to(after, self.now);
+        Ok(None)
     }
 
     /// Runs a part that says nothing but whether there is more to do.

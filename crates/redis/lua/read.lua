@@ -43,11 +43,13 @@ end
 
 -- Reads what there is of a queue, and finds the job that has been ready longest by a seek for each kind and priority.
 -- In:  ARGV 1 frame  2 queue
--- Out: 1 now, how long the oldest ready job has waited (-1: none)  2 how many jobs there are in all, and scheduled, running, finished,
+-- Out: nothing where the queue is not known; else
+--      1 now, how long the oldest ready job has waited (-1: none)  2 how many jobs there are in all, and scheduled, running, finished,
 --        dead, cancelled  3 the version of the rules and their text, where there are any
 local function queue(args)
   read_frame(args[1])
   local queue, oldest = args[2], nil
+  if call('EXISTS', root .. K_QUEUE .. queue, root .. K_ALL .. queue) == 0 then return false end
   local total, counts = call('XLEN', root .. K_ALL .. queue), {}
   for at, set in ipairs({ K_SCHEDULED, K_RUNNING, K_FINAL, K_DEAD, K_CANCELLED }) do counts[at] = call('ZCARD', root .. set .. queue) end
   if total > counts[1] + counts[2] + counts[3] then

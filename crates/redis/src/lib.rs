@@ -247,8 +247,12 @@ impl Queues for Redis {
         read::now(&self.base).await
     }
 
-    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
-        queues::stats(&self.base).await
+    async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
+        queues::stats(&self.base, after, limit).await
+    }
+
+    async fn queue(&self, queue: QueueName) -> Result<Option<QueueStats>, Error> {
+        queues::of_queue(&self.base, &queue).await
     }
 
     async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {

@@ -43,13 +43,19 @@ pub(crate) async fn all(base: &Base) -> Result<Vec<QueueName>, Error> {
 const AT_ONCE: usize = 1_000;
 
 /// Returns a page of queues with their counters. One whose server does not answer is left out.
-pub(crate) async fn stats(base: &Base) -> Result<Vec<QueueStats>, Error> {
-    let names = all(base).await?;
-    let mut stats = Vec::with_capacity(names.len());
-    for some in names.chunks(AT_ONCE) {
-        for (queue, answer) in some.iter().zip(join_all(some.iter().map(|queue| of_queue(base, queue))).await) {
+pub(crate) async fn stats(
+    base: &Base,
+    mut after: Option<QueueName>,
+    limit: usize,
+) -> Result<Vec<QueueStats>, Error> {
+    let mut stats = Vec::new();
+    while stats.len() < limit {
+        let names = page(base, after.as_ref(), (limit - stats.len()).min(AT_ONCE)).await?;
+        let Some(last) = names.last() else { break };
+        after = Some(last.clone());
+        for (queue, answer) in names.iter().zip(join_all(names.iter().map(|queue| of_queue(base, queue))).await) {
             match answer {
-                Ok(its) => stats.push(its),
+                Ok(its) => stats.extend(its),
                 Err(e) if base.link.is_cluster() && e.is_retryable() => {
                     tracing::warn!(%queue, error = %e, "a queue is left out of the list: its server does not answer");
                 }
@@ -60,9 +66,14 @@ pub(crate) async fn stats(base: &Base) -> Result<Vec<QueueStats>, Error> {
     Ok(stats)
 }
 
-async fn of_queue(base: &Base, queue: &QueueName) -> Result<QueueStats, Error> {
-    let values = call(base, &library::QUEUE, queue).list().await?;
-    read_stats(queue.clone(), values).ok_or_else(|| error::unexpected("queue"))
+/// Returns a queue with its counters; `None` where nobody has used it lately.
+pub(crate) async fn of_queue(base: &Base, queue: &QueueName) -> Result<Option<QueueStats>, Error> {
+    let answer = call(base, &library::QUEUE, queue).run().await?;
+    if answer == Value::Nil {
+        return Ok(None);
+    }
+    let stats = list(answer).and_then(|values| read_stats(queue.clone(), values));
+    stats.map(Some).ok_or_else(|| error::unexpected("queue"))
 }
 
 fn call<'a>(base: &'a Base, function: &'static library::Function, queue: &QueueName) -> Call<'a> {

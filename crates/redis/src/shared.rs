@@ -194,7 +194,7 @@ shared! {
     /// How long workers are remembered that have not claimed anything.
     WORKER_KEPT: i64 = 24 * 3_600_000;
     /// How long a queue is remembered that nobody uses and that has nothing.
-    QUEUE_KEPT: i64 = 24 * 3_600_000;
+    QUEUE_KEPT: i64 = limits::UNUSED_KEPT.as_millis() as i64;
     /// How long the registry keeps a worker that does not note itself any more.
     WORKER_NOTE_KEPT: i64 = limits::WORKER_KEPT.as_millis() as i64;
     /// Answers to pushes whose job is still known are looked at again after this.

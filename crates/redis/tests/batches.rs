@@ -56,7 +56,7 @@ impl Bench {
             assert!(self.keys(kind).await.is_empty(), "{kind}");
         }
         // A queue that has nothing and that nobody used for a day is forgotten.
-        assert!(self.store.queues().await.unwrap().iter().all(|stats| stats.counts == [0; 6]));
+        assert!(self.store.queues(None, 10).await.unwrap().iter().all(|stats| stats.counts == [0; 6]));
     }
 }
 
@@ -239,7 +239,7 @@ impl Walk {
                 assert_eq!(job.started_at.is_some(), ran);
             }
         }
-        if let Some(stats) = self.bench.store.queues().await.unwrap().first() {
+        if let Some(stats) = self.bench.store.queues(None, 10).await.unwrap().first() {
             assert_eq!(stats.counts, State::ALL.map(|state| self.count(state) as u64));
         }
     }

@@ -127,7 +127,7 @@ async fn job_that_is_run_before_its_time_is_found_among_the_ready() {
     let id = new.id;
     store.push(vec![new]).await.all().unwrap();
     assert_eq!(store.act(id, Action::Retry).await.unwrap(), Acted::Done(State::Ready));
-    assert!(store.queues().await.unwrap()[0].oldest_ready.is_some());
+    assert!(store.queues(None, 10).await.unwrap()[0].oldest_ready.is_some());
     let filter = Filter { state: Some(State::Ready), ..Filter::default() };
     let listed = store.list(filter, Page::first(10)).await.unwrap().jobs;
     assert_eq!(listed.iter().map(|job| job.id).collect::<Vec<_>>(), [id]);

@@ -72,7 +72,7 @@ async fn corrupt_record_among_ready_jobs_is_dead_and_stops_nobody() {
         assert_eq!(buried, [(bad.id, Some(Reason::Corrupt))]);
         bench.is_dead(&bad).await;
         assert!(bench.take(10).await.is_empty());
-        let counts = bench.store.queues().await.unwrap().remove(0).counts;
+        let counts = bench.store.queues(None, 10).await.unwrap().remove(0).counts;
         assert_eq!(counts, [0, 0, 1, 0, 1, 0]);
         bench.settings.clock.advance(limits::KEEP_DEAD);
         bench.upkeep().await;
@@ -108,7 +108,7 @@ async fn corrupt_record_of_a_running_job_is_dead_when_its_worker_is_gone() {
         }
         bench.is_dead(&jobs[0]).await;
         bench.is_dead(&jobs[1]).await;
-        let counts = bench.store.queues().await.unwrap().remove(0).counts;
+        let counts = bench.store.queues(None, 10).await.unwrap().remove(0).counts;
         assert_eq!(counts, [0, 1, 0, 0, 2, 0]);
     }
 }
@@ -140,7 +140,7 @@ async fn id_without_a_record_is_removed_from_its_set() {
     }
     bench.settings.clock.advance(limits::LEASE);
     assert!(bench.take(10).await.is_empty());
-    let stats = bench.store.queues().await.unwrap().remove(0);
+    let stats = bench.store.queues(None, 10).await.unwrap().remove(0);
     assert_eq!((&stats.counts[..2], stats.oldest_ready), (&[0, 0][..], None));
     assert!(bench.store.list(Filter::default(), Page::first(10)).await.unwrap().jobs.is_empty());
 

@@ -155,7 +155,7 @@ async fn tls_leads_to_every_node_of_a_cluster() {
         let new = NewJob::new(queue.parse().unwrap(), "work".parse().unwrap(), Payload::parse("{}").unwrap());
         store.push(vec![new]).await.all().unwrap();
     }
-    assert_eq!(store.queues().await.unwrap().len(), 7, "they lie on all nodes");
+    assert_eq!(store.queues(None, 10).await.unwrap().len(), 7, "they lie on all nodes");
     let other = open(&format!("{url}?ca={authority}")).await.unwrap();
     let mut work = other.subscribe(vec![job().queue], vec![job().kind]);
     work.set_capacity(1, vec![]);
@@ -185,12 +185,12 @@ async fn socket_and_database_number_lead_to_the_same_server() {
     let socket = format!("unix:{}", server.folder().join("redis.sock").display());
     let (first, second) = (open(&socket).await.unwrap(), open(&format!("{}/3", server.url())).await.unwrap());
     works(&first).await;
-    assert!(second.queues().await.unwrap().is_empty(), "another database");
+    assert!(second.queues(None, 10).await.unwrap().is_empty(), "another database");
     works(&second).await;
     let same = open(&format!("{socket}?db=3")).await.unwrap();
-    assert_eq!(same.queues().await.unwrap().len(), 1);
+    assert_eq!(same.queues(None, 10).await.unwrap().len(), 1);
     let other = open(&format!("{socket}?prefix=other")).await.unwrap();
-    assert!(other.queues().await.unwrap().is_empty(), "another prefix");
+    assert!(other.queues(None, 10).await.unwrap().is_empty(), "another prefix");
 }
 
 #[tokio::test]
@@ -267,7 +267,7 @@ async fn full_server_refuses_pushes_and_lets_what_runs_end() {
     assert!(store.settle(settlements).await.all().unwrap().iter().all(|settled| *settled == Settled::Done));
     store.upkeep(Upkeep::new(500, true)).await.unwrap();
     let fresh = open(&server.url()).await.expect("a full server can be opened: work must go on");
-    assert_eq!(fresh.queues().await.unwrap()[0].count(State::Succeeded), 10);
+    assert_eq!(fresh.queues(None, 10).await.unwrap()[0].count(State::Succeeded), 10);
 
     assert_eq!(server.command(&["CONFIG", "SET", "maxmemory", "0"]), "+OK");
     store.push(vec![refused]).await.all().unwrap();
@@ -310,7 +310,7 @@ async fn queue_that_the_server_forgot_is_noted_again() {
     settings.clock.advance(Duration::from_secs(60));
     store.push(vec![job()]).await.all().unwrap();
     let other = open(&server.url()).await.unwrap();
-    assert_eq!(other.queues().await.unwrap()[0].count(State::Ready), 1);
+    assert_eq!(other.queues(None, 10).await.unwrap()[0].count(State::Ready), 1);
 }
 
 #[tokio::test]
@@ -337,7 +337,7 @@ async fn everything_can_be_read_after_real_traffic() {
         }
     }
     backend.claim(ask(5)).await.unwrap();
-    let stats = backend.queues().await.unwrap().remove(0);
+    let stats = backend.queues(None, 10).await.unwrap().remove(0);
     for state in State::ALL {
         for tag in [None, Some("tag 1".parse().unwrap())] {
             let filter = Filter { state: Some(state), tag: tag.clone(), ..Filter::default() };

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::store::whole;
-use longshore_core::{Backend, NewJob, Pushed, QueueName, QueueStats, State};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use longshore_core::{Backend, Error, NewJob, Pushed, QueueName, QueueStats, State, store::whole};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
@@ -17,6 +17,8 @@ use crate::problem::{Code, Problem};
 
 /// How long counted depths are believed; what we push meanwhile is added to them.
 const FRESH: Duration = Duration::from_millis(250);
+/// Queues of one push that are counted at a time.
+const COUNTED: usize = 8;
 
 /// Takes jobs over, within bounds.
 #[derive(Debug)]
@@ -26,17 +28,18 @@ pub(crate) struct Intake {
     depth: Option<Depth>,
 }
 
-/// How deep a queue may be, and how deep each is.
+/// How deep a queue may be, and how deep those are that were pushed to lately.
 #[derive(Debug)]
 struct Depth {
     allowed: u64,
-    known: Mutex<Known>,
+    known: Mutex<HashMap<QueueName, Known>>,
 }
 
-#[derive(Debug, Default)]
+/// How many jobs of a queue wait, and when they were counted.
+#[derive(Debug)]
 struct Known {
-    at: Option<Instant>,
-    waiting: HashMap<QueueName, u64>,
+    at: Instant,
+    waiting: u64,
 }
 
 impl Intake {
@@ -73,19 +76,23 @@ impl Intake {
 
 impl Depth {
     async fn admit(&self, backend: &Backend, jobs: &[NewJob]) -> Result<(), Problem> {
-        let mut known = self.known.lock().await;
-        if known.at.is_none_or(|at| at.elapsed() >= FRESH) {
-            let waiting = |stats: &QueueStats| stats.count(State::Scheduled) + stats.count(State::Ready);
-            let stats = backend.queues().await?;
-            known.waiting = stats.iter().map(|stats| (stats.queue.clone(), waiting(stats))).collect();
-            known.at = Some(Instant::now());
-        }
         let mut more: HashMap<&QueueName, u64> = HashMap::new();
         for job in jobs {
             *more.entry(&job.queue).or_default() += 1;
         }
+        let mut known = self.known.lock().await;
+        known.retain(|_, known| known.at.elapsed() < FRESH);
+        let unknown: Vec<QueueName> =
+            more.keys().filter(|queue| !known.contains_key(**queue)).map(|queue| (*queue).clone()).collect();
+        let at = Instant::now();
+        let waiting = |stats: QueueStats| stats.count(State::Scheduled) + stats.count(State::Ready);
+        let counts = stream::iter(unknown).map(|queue| async move {
+            let stats = backend.queue(queue.clone()).await?;
+            Ok::<_, Error>((queue, Known { at, waiting: stats.map_or(0, waiting) }))
+        });
+        known.extend(counts.buffer_unordered(COUNTED).try_collect::<Vec<_>>().await?);
         for (queue, more) in &more {
-            let waiting = known.waiting.get(*queue).copied().unwrap_or(0);
+            let waiting = known.get(*queue).map_or(0, |known| known.waiting);
             if waiting + more > self.allowed {
                 let detail = format!(
                     "{waiting} jobs wait in queue `{queue}`, which may hold {}; nothing was taken over",
@@ -95,7 +102,9 @@ impl Depth {
             }
         }
         for (queue, more) in more {
-            *known.waiting.entry(queue.clone()).or_default() += more;
+            if let Some(known) = known.get_mut(queue) {
+                known.waiting += more;
+            }
         }
         Ok(())
     }

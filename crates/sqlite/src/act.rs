@@ -50,8 +50,10 @@ pub(crate) fn change_rules(
     }
     let (queue, version) = (tx.queue(name)?, expected + 1);
     tx.connection
-        .prepare_cached("UPDATE queue SET rules_version = ?2, rules_level = ?3, rules = ?4 WHERE id = ?1")?
-        .execute(params![queue, version as i64, rules.level(), rules.to_text()])?;
+        .prepare_cached(
+            "UPDATE queue SET rules_version = ?2, rules_level = ?3, rules = ?4, used_at = ?5 WHERE id = ?1",
+        )?
+        .execute(params![queue, version as i64, rules.level(), rules.to_text(), tx.now.as_millis()])?;
     tx.notices.all_work = true;
     Ok(RulesChange::Changed(version))
 }

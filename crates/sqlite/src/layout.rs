@@ -30,6 +30,12 @@ pub(crate) fn check(connection: &Connection) -> Result<(), Error> {
             "its schema has version {found}, older than any that this program can upgrade: upgrade it with an older longshore first"
         ));
     }
+    if found == VERSION && !has_column(connection, "store", "forgotten").map_err(error::of)? {
+        return refused(
+            "an unreleased build of longshore made it, with an earlier form of this layout: name another file"
+                .to_owned(),
+        );
+    }
     // Whatever else a newer layout changes, it keeps this column.
     if found > VERSION && oldest_program(connection).unwrap_or(found) > VERSION {
         return refused(format!(
@@ -41,12 +47,17 @@ pub(crate) fn check(connection: &Connection) -> Result<(), Error> {
 
 /// Refuses to write where a newer program has changed the layout in the meantime. That is no end: once this process is replaced,
 /// what it could not write is done by its successor, and until then it keeps what it has.
-pub(crate) fn check_writer(connection: &Connection) -> Result<(), Error> {
-    if oldest_program(connection).map_err(error::of)? > VERSION {
+///
+/// Returns how often names were forgotten: numbers of names that were learned before the newest time may be void.
+pub(crate) fn check_writer(connection: &Connection) -> Result<i64, Error> {
+    let mut statement = connection.prepare_cached("SELECT oldest_program, forgotten FROM store").map_err(error::of)?;
+    let (oldest, forgotten): (i64, i64) =
+        statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(error::of)?;
+    if oldest > VERSION {
         let text = "the database was upgraded by a newer longshore and takes no writes from this version: restart with the newer one";
         return Err(Error::new(ErrorKind::Unavailable, text));
     }
-    Ok(())
+    Ok(forgotten)
 }
 
 /// Makes the layout, or upgrades it, in one transaction; of several processes that start at once, one does it and the others find
@@ -174,6 +185,10 @@ fn check_unused(connection: &Connection, clock: &Clock) -> Result<(), Error> {
         "it was written by an older longshore, and {what}: stop all processes of the older version, wait three minutes, and start this one again"
     );
     Err(Error::new(ErrorKind::Refused, text))
+}
+
+fn has_column(connection: &Connection, table: &str, column: &str) -> rusqlite::Result<bool> {
+    connection.prepare("SELECT 1 FROM pragma_table_info(?1) WHERE name = ?2")?.exists([table, column])
 }
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {

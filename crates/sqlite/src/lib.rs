@@ -41,6 +41,7 @@ mod settle;
 mod testing;
 mod transaction;
 mod tx;
+mod unused;
 mod upkeep;
 pub mod wake;
 mod workers;
@@ -67,6 +68,7 @@ use file::Place;
 use identity::Identity;
 use reserve::Reserve;
 use tx::Tx;
+use upkeep::Searches;
 use wake::{Publisher, WakeFile};
 use writer::{Need, Writer};
 
@@ -159,6 +161,7 @@ pub struct Sqlite {
     settings: Settings,
     survives: Survives,
     reach: Reach,
+    searches: Mutex<Searches>,
 }
 
 impl Sqlite {
@@ -202,7 +205,7 @@ impl Sqlite {
             };
             let (settings, reach, readers) = (options.settings, Reach::Machine, Some(readers));
             let writer = Writer::start(connection, settings.clone(), publisher.clone(), reserve, identity.clone())?;
-            Ok(Sqlite { writer, readers, identity, publisher, settings, survives, reach })
+            Ok(Sqlite { writer, readers, identity, publisher, settings, survives, reach, searches: Mutex::default() })
         };
         open().map_err(|e: Error| e.context(format!("open database `{}`", path.display())))
     }
@@ -220,7 +223,7 @@ impl Sqlite {
         let writer = Writer::start(connection, settings.clone(), publisher.clone(), None, Arc::clone(&identity))?;
         let survives = Survives::Nothing;
         let (readers, reach) = (None, Reach::Process);
-        Ok(Sqlite { writer, readers, identity, publisher, settings, survives, reach })
+        Ok(Sqlite { writer, readers, identity, publisher, settings, survives, reach, searches: Mutex::default() })
     }
 
     async fn write<T: Send + 'static>(
@@ -368,7 +371,14 @@ impl Jobs for Sqlite {
                 (false, None)
             });
         }
-        let mut kept = self.write(move |tx| upkeep::upkeep(tx, upkeep)).await?;
+        let searches = || self.searches.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = searches().clone();
+        let keep_up = move |tx: &mut Tx<'_>| {
+            let mut after = before.clone(); // a transaction may be undone, and done once more
+            Ok((upkeep::upkeep(tx, upkeep, &mut after)?, after))
+        };
+        let (mut kept, after) = self.write(keep_up).await?;
+        *searches() = after;
         kept.again = kept.again.or(again);
         Ok(kept)
     }
@@ -401,9 +411,14 @@ impl Queues for Sqlite {
         Ok(self.writer.clock().now())
     }
 
-    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
+    async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
         let clock = self.writer.clock().clone();
-        self.read(move |connection| read::queues(connection, clock.now())).await
+        self.read(move |connection| read::queues(connection, clock.now(), after.as_ref(), limit)).await
+    }
+
+    async fn queue(&self, queue: QueueName) -> Result<Option<QueueStats>, Error> {
+        let clock = self.writer.clock().clone();
+        self.read(move |connection| read::queue(connection, clock.now(), &queue)).await
     }
 
     async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {

@@ -202,27 +202,49 @@ fn number_of(connection: &Connection, table: &str, name: &str) -> rusqlite::Resu
         .optional()
 }
 
-/// Returns the counters, and the age of the oldest ready job: by index seeks, never by counting.
-pub(crate) fn queues(connection: &Connection, now: Timestamp) -> rusqlite::Result<Vec<QueueStats>> {
+/// Returns a page of queues in the order of their names. A damaged name is left out, and makes no page shorter.
+pub(crate) fn queues(
+    connection: &Connection,
+    now: Timestamp,
+    after: Option<&QueueName>,
+    limit: usize,
+) -> rusqlite::Result<Vec<QueueStats>> {
     let mut statement = connection.prepare_cached(
-        "SELECT id, name, scheduled, ready, running, succeeded, dead, cancelled, rules_version, rules FROM queue ORDER BY name",
+        "SELECT id, name, scheduled, ready, running, succeeded, dead, cancelled, rules_version, rules FROM queue
+         WHERE name > ?1 ORDER BY name",
     )?;
-    let rows = statement.query_map([], |row| {
-        let mut counts = [0; 6];
-        for (index, count) in counts.iter_mut().enumerate() {
-            *count = row.get::<_, i64>(index + 2)?.unsigned_abs();
-        }
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, counts, read_rules(row, 8)?))
-    })?;
-    let mut stats = Vec::new();
-    for row in rows {
-        let (id, name, counts, rules) = row?;
-        let oldest = oldest_ready(connection, id)?.map(|at| now.since(Timestamp::from_millis(at)));
-        if let Ok(queue) = name.parse() {
-            stats.push(QueueStats::new(queue, counts, oldest, rules.at(now)));
-        }
+    let mut rows = statement.query([after.map_or("", QueueName::as_str)])?;
+    let mut page = Vec::new();
+    while page.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        page.extend(stats(connection, row, now)?);
     }
-    Ok(stats)
+    Ok(page)
+}
+
+/// Returns one queue, if it is known.
+pub(crate) fn queue(
+    connection: &Connection,
+    now: Timestamp,
+    queue: &QueueName,
+) -> rusqlite::Result<Option<QueueStats>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, name, scheduled, ready, running, succeeded, dead, cancelled, rules_version, rules FROM queue WHERE name = ?1",
+    )?;
+    let found = statement.query_row([queue.as_str()], |row| stats(connection, row, now));
+    found.optional().map(Option::flatten)
+}
+
+/// Reads a queue's counters, and finds the age of its oldest ready job: by index seeks, never by counting.
+fn stats(connection: &Connection, row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Option<QueueStats>> {
+    let Some(Ok(queue)) = text(row, 1)?.map(|name| name.parse()) else { return Ok(None) };
+    let mut counts = [0; 6];
+    for (index, count) in counts.iter_mut().enumerate() {
+        *count = row.get::<_, i64>(index + 2)?.unsigned_abs();
+    }
+    let oldest = oldest_ready(connection, row.get(0)?)?.map(|at| now.since(Timestamp::from_millis(at)));
+    Ok(Some(QueueStats::new(queue, counts, oldest, read_rules(row, 8)?.at(now))))
 }
 
 /// Returns the rules of a queue; the default where nobody knows it.

@@ -33,11 +33,15 @@ pub struct Tx<'a> {
     pub(crate) savepoints: bool,
     /// Changes of the counters, written together at the end.
     counts: Vec<(i64, State, i64)>,
+    /// Jobs that were pushed, and those that were deleted, which are negative: queue, kind, how many. Written together at the end.
+    came: Vec<(i64, i64, i64)>,
 }
 
-/// Numbers of queues and kinds. They are never deleted, so what is known stays true, whatever other processes do.
+/// Numbers of queues and kinds. What is known stays true until some process forgets a name ([`Names::hold_since`]); no number is used again.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
+    /// How often names had been forgotten when these were learned.
+    forgotten: i64,
     queues: HashMap<QueueName, i64>,
     kinds: HashMap<Kind, i64>,
     /// When workers were last noted to look at a queue, or for a kind.
@@ -46,7 +50,14 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn forget(&mut self) {
-        *self = Names::default();
+        *self = Names { forgotten: self.forgotten, ..Names::default() };
+    }
+
+    /// Drops what was learned before names were forgotten for the last time; asked at the start of each transaction.
+    pub(crate) fn hold_since(&mut self, forgotten: i64) {
+        if self.forgotten != forgotten {
+            *self = Names { forgotten, ..Names::default() };
+        }
     }
 }
 
@@ -92,23 +103,33 @@ impl<'a> Tx<'a> {
             outage: None,
             savepoints: true,
             counts: Vec::new(),
+            came: Vec::new(),
         }
     }
 
     /// Remembers what was counted and woken before a piece of work, for [`Tx::rewind`].
-    fn mark(&self) -> [usize; 3] {
-        [self.counts.len(), self.woken.len(), self.started.len()]
+    fn mark(&self) -> [usize; 4] {
+        [self.counts.len(), self.came.len(), self.woken.len(), self.started.len()]
     }
 
     /// Forgets what a piece of work counted and woke, because it was undone.
-    fn rewind(&mut self, [counts, woken, started]: [usize; 3]) {
+    fn rewind(&mut self, [counts, came, woken, started]: [usize; 4]) {
         self.counts.truncate(counts);
+        self.came.truncate(came);
         self.woken.truncate(woken);
         self.started.truncate(started);
     }
 
     /// Writes the counters, and names the work; the last thing before the commit.
     pub(crate) fn finish(&mut self) -> rusqlite::Result<()> {
+        let pushed_to: HashSet<i64> = self.came.iter().filter(|(.., n)| *n > 0).map(|(queue, ..)| *queue).collect();
+        let mut kinds: HashMap<i64, i64> = HashMap::new();
+        for (_, kind, n) in self.came.drain(..) {
+            *kinds.entry(kind).or_default() += n;
+        }
+        for (kind, n) in kinds.into_iter().filter(|(_, n)| *n != 0) {
+            self.connection.prepare_cached("UPDATE kind SET jobs = jobs + ?2 WHERE id = ?1")?.execute([kind, n])?;
+        }
         let mut sums: HashMap<i64, [i64; 6]> = HashMap::new();
         for (queue, state, change) in self.counts.drain(..) {
             sums.entry(queue).or_default()[state as usize] += change;
@@ -117,9 +138,19 @@ impl<'a> Tx<'a> {
             self.connection
                 .prepare_cached(
                     "UPDATE queue SET scheduled = scheduled + ?2, ready = ready + ?3, running = running + ?4,
-                            succeeded = succeeded + ?5, dead = dead + ?6, cancelled = cancelled + ?7 WHERE id = ?1",
+                            succeeded = succeeded + ?5, dead = dead + ?6, cancelled = cancelled + ?7, used_at = coalesce(?8, used_at)
+                     WHERE id = ?1",
                 )?
-                .execute([queue, scheduled, ready, running, succeeded, dead, cancelled])?;
+                .execute(params![
+                    queue,
+                    scheduled,
+                    ready,
+                    running,
+                    succeeded,
+                    dead,
+                    cancelled,
+                    pushed_to.contains(&queue).then_some(self.now.as_millis())
+                ])?;
         }
         let started: HashSet<i64> = self.started.drain(..).collect();
         let mut woken: HashMap<(i64, i64), usize> = HashMap::new();
@@ -150,7 +181,7 @@ impl<'a> Tx<'a> {
     pub(crate) fn moved(
         &mut self,
         queue: i64,
-        _kind: i64,
+        kind: i64,
         _key: Option<&str>,
         from: Option<State>,
         to: Option<State>,
@@ -160,6 +191,17 @@ impl<'a> Tx<'a> {
             self.counts.extend(from.map(|state| (queue, state, -n)));
             self.counts.extend(to.map(|state| (queue, state, n)));
         }
+        match (from, to) {
+            (None, Some(_)) => self.came.push((queue, kind, n)),
+            (Some(_), None) => self.came.push((queue, kind, -n)),
+            _ => {}
+        }
+    }
+
+    /// Returns the queues and the kinds of jobs that this transaction has counted and not written yet.
+    pub(crate) fn counted(&self) -> (HashSet<i64>, HashSet<i64>) {
+        let queues = self.counts.iter().map(|(queue, ..)| *queue);
+        (queues.collect(), self.came.iter().map(|(_, kind, _)| *kind).collect())
     }
 
     /// Returns how many jobs of a queue run, those of this transaction included.
@@ -206,8 +248,8 @@ impl<'a> Tx<'a> {
             return Ok(*id);
         }
         self.connection
-            .prepare_cached("INSERT INTO queue (name) VALUES (?1) ON CONFLICT (name) DO NOTHING")?
-            .execute([name.as_str()])?;
+            .prepare_cached("INSERT INTO queue (name, used_at) VALUES (?1, ?2) ON CONFLICT (name) DO NOTHING")?
+            .execute(params![name.as_str(), self.now.as_millis()])?;
         let id = self
             .connection
             .prepare_cached("SELECT id FROM queue WHERE name = ?1")?

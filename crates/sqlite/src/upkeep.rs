@@ -14,6 +14,7 @@ use crate::outage::{Moment, look_again};
 use crate::read::text;
 use crate::settle::lose;
 use crate::tx::{Tx, state};
+use crate::unused::Unused;
 use crate::workers;
 
 /// Leases that are looked at for each that may be taken: some have ended and prove nothing yet.
@@ -22,7 +23,14 @@ const LOOKS: i64 = 10;
 /// Deletes a bounded number of rows that nobody needs any more; returns how many.
 type Forget = fn(&Tx<'_>, i64) -> rusqlite::Result<usize>;
 
-pub(crate) fn upkeep(tx: &mut Tx<'_>, upkeep: Upkeep) -> rusqlite::Result<Kept> {
+/// Where the searches of this process go on with the next call. What a call changes here holds once it is committed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Searches {
+    unknown_kinds: Place,
+    unused: Unused,
+}
+
+pub(crate) fn upkeep(tx: &mut Tx<'_>, upkeep: Upkeep, searches: &mut Searches) -> rusqlite::Result<Kept> {
     let limit = upkeep.limit.min(limits::UPKEEP_ROWS) as i64;
     let mut kept = Kept::default();
     if upkeep.rescue {
@@ -39,7 +47,8 @@ pub(crate) fn upkeep(tx: &mut Tx<'_>, upkeep: Upkeep) -> rusqlite::Result<Kept> 
     let bury_all = |tx: &mut Tx<'_>, seq: &i64| bury(tx, *seq, Reason::Expired, None);
     let late = rows(tx, "deadlines", limit, &mut kept, missed_deadlines, bury_all)?;
     let bury_all = |tx: &mut Tx<'_>, seq: &i64| bury(tx, *seq, Reason::UnknownKind, None);
-    let unknown = rows(tx, "unknown kinds", limit, &mut kept, unknown_kinds, bury_all)?;
+    let look = |tx: &Tx<'_>, limit| unknown_kinds(tx, limit, &mut searches.unknown_kinds);
+    let unknown = rows(tx, "unknown kinds", limit, &mut kept, look, bury_all)?;
     kept.buried = late.into_iter().chain(unknown).flatten().collect();
     let pruned = rows(tx, "prune", limit, &mut kept, old_jobs, |tx, seq| delete(tx, *seq))?;
     let pruned: Vec<Option<ArtifactName>> = pruned.into_iter().flatten().collect();
@@ -56,12 +65,13 @@ pub(crate) fn upkeep(tx: &mut Tx<'_>, upkeep: Upkeep) -> rusqlite::Result<Kept> 
             Err(e) => kept.failed.push(UpkeepFailure::new(part, e)),
         }
     }
+    searches.unused.forget(tx, limit, &mut kept)?;
     Ok(kept)
 }
 
 /// Does a part: looks for rows, and does something to each; returns what came of those that it went well for. Where that fails for
 /// all together, it is tried for one after the other.
-fn rows<R, T>(
+pub(crate) fn rows<R, T>(
     tx: &mut Tx<'_>,
     part: &'static str,
     limit: i64,
@@ -89,7 +99,8 @@ fn rows<R, T>(
                 }
             }
             if let Some(e) = first {
-                let message = format!("{} of {} jobs; the first: {e}", rows.len() - done.len(), rows.len());
+                let what = if matches!(part, "queues" | "kinds") { part } else { "jobs" };
+                let message = format!("{} of {} {what}; the first: {e}", rows.len() - done.len(), rows.len());
                 kept.failed.push(UpkeepFailure::new(part, message));
             }
             done
@@ -147,26 +158,66 @@ fn missed_deadlines(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<Vec<i64>> {
     )
 }
 
-/// Returns ready jobs that have waited a day for a worker that knows their kind, in queues that had workers all that time.
-fn unknown_kinds(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<Vec<i64>> {
+/// Pairs of queue and kind with ready jobs that one call looks at.
+const PAIRS: usize = 200;
+
+/// Where the search for jobs of unknown kinds goes on: whether among those that must run alone, and behind which queue and kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place(Option<(bool, i64, i64)>);
+
+/// Returns ready jobs that have waited a day for a worker that knows their kind, in queues that had workers all that time. Goes from one queue
+/// and kind with ready jobs to the next, by a seek each; many take turns.
+fn unknown_kinds(tx: &Tx<'_>, limit: i64, place: &mut Place) -> rusqlite::Result<Vec<i64>> {
     let now = tx.now.as_millis();
     let (day_ago, gap_ago) = (now - millis(limits::UNKNOWN_KIND), now - millis(PRESENCE_GAP));
-    let pairs: Vec<(i64, i64)> = tx
-        .connection
-        .prepare_cached(
-            "SELECT queue.id, kind.id FROM queue, kind
-             WHERE queue.ready > 0 AND workers_seen > ?1 AND workers_since < ?2 AND kind.seen < ?2
-             ORDER BY random() LIMIT 200", // many stale kinds take turns
-        )?
-        .query_map([gap_ago, day_ago], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
-    let mut unknown = Vec::new();
-    for (queue, kind) in pairs {
-        for crashes in ["crashes < 2", "crashes >= 2"] {
+    let mut old_news = tx.connection.prepare_cached(
+        "SELECT 1 FROM queue, kind WHERE queue.id = ?1 AND kind.id = ?2
+         AND workers_seen > ?3 AND workers_since < ?4 AND kind.seen < ?4",
+    )?;
+    let (began, mut wrapped, mut unknown) = (*place, false, Vec::new());
+    for _ in 0..PAIRS {
+        *place = next_pair(tx, *place)?;
+        let Some((alone, queue, kind)) = place.0 else {
+            if wrapped || began.0.is_none() {
+                break;
+            }
+            wrapped = true; // once around
+            continue;
+        };
+        if wrapped && *place > began {
+            *place = began;
+            break;
+        }
+        if old_news.exists([queue, kind, gap_ago, day_ago])? {
+            let crashes = if alone { ALONE } else { CROWD };
             waiting_since(tx, crashes, (queue, kind), day_ago, limit, &mut unknown)?;
+        }
+        if unknown.len() as i64 >= limit {
+            break;
         }
     }
     Ok(unknown)
+}
+
+const CROWD: &str = "crashes < 2";
+const ALONE: &str = "crashes >= 2";
+
+/// Returns the next queue and kind that have ready jobs; none at the end.
+fn next_pair(tx: &Tx<'_>, Place(place): Place) -> rusqlite::Result<Place> {
+    let (mut alone, mut queue, mut kind) = place.unwrap_or((false, i64::MIN, i64::MIN));
+    loop {
+        let crashes = if alone { ALONE } else { CROWD };
+        let sql = format!(
+            "SELECT queue, kind FROM job WHERE state = 1 AND {crashes} AND (queue, kind) > (?1, ?2) ORDER BY queue, kind LIMIT 1"
+        );
+        let next = tx.connection.prepare_cached(&sql)?.query_row([queue, kind], |row| Ok((row.get(0)?, row.get(1)?)));
+        match next.optional()? {
+            Some(next) if next <= (queue, kind) => return Err(error::index_is_damaged("ready jobs")),
+            Some((queue, kind)) => return Ok(Place(Some((alone, queue, kind)))),
+            None if alone => return Ok(Place(None)),
+            None => (alone, queue, kind) = (true, i64::MIN, i64::MIN),
+        }
+    }
 }
 
 /// Finds ready jobs of one kind that were due before then: a seek for each priority in use, so that younger ones cost nothing.

@@ -245,10 +245,13 @@ impl Thread {
             answer_all(batch, &e);
             return Ok(());
         }
-        if let Err(e) = layout::check_writer(&self.connection) {
-            self.roll_back();
-            answer_all(batch, &e);
-            return Ok(());
+        match layout::check_writer(&self.connection) {
+            Ok(forgotten) => self.names.hold_since(forgotten),
+            Err(e) => {
+                self.roll_back();
+                answer_all(batch, &e);
+                return Ok(());
+            }
         }
         self.outage.locked(Moment::now(&self.settings.clock));
         let answer = self.run_and_commit(batch, savepoints);

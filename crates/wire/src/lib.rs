@@ -63,7 +63,7 @@ pub use page::{Jobs, JobsQuery, PAGE_LIMIT};
 pub use pause::{NewPause, Pause};
 pub use problem::{CODES, Code, Problem};
 pub use pushed::{Pushed, existing};
-pub use queue::{Counts, Queue, Queues};
+pub use queue::{Counts, Queue, Queues, QueuesQuery};
 pub use reuse::Reuse;
 pub use unique::{Scope, Unique};
 pub use worker::{Worker, Workers, WorkersQuery};

@@ -1,16 +1,50 @@
 //! Queues in numbers.
 
-use longshore_core::{HeldBackReason, QueueStats, Rules, State, millis};
+use longshore_core::{HeldBackReason, QueueName, QueueStats, Rules, State, millis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::Pause;
+use crate::page::{page_limit, parsed};
+use crate::{Pause, WrongField};
 
-/// What `GET /v1/queues` answers.
+/// What `GET /v1/queues` answers: a page of the queues, in the order of their names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Queues {
-    /// The queues, by name.
+    /// The queues.
     pub queues: Vec<Queue>,
+    /// What to send as `after` for the next page; null at the end.
+    #[serde(default)]
+    pub next: Option<String>,
+}
+
+impl Queues {
+    /// Makes a page.
+    pub fn of(queues: Vec<QueueStats>, limit: usize) -> Self {
+        let next = queues.last().filter(|_| queues.len() == limit).map(|last| last.queue.to_string());
+        Queues { queues: queues.into_iter().map(Queue::from).collect(), next }
+    }
+}
+
+/// The query of `GET /v1/queues`, as text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueuesQuery {
+    /// Goes on where an earlier page ended: its `next`.
+    pub after: Option<String>,
+    /// Most queues, from 1 to 200. Defaults to 50.
+    pub limit: Option<String>,
+}
+
+impl QueuesQuery {
+    /// Returns which part of the list is asked for.
+    ///
+    /// # Errors
+    ///
+    /// Names the first parameter that is wrong.
+    pub fn parse(&self) -> Result<(Option<QueueName>, usize), WrongField> {
+        let QueuesQuery { after, limit } = self;
+        Ok((parsed("after", after)?, page_limit(limit)?))
+    }
 }
 
 /// A queue in numbers.

@@ -53,7 +53,15 @@ fn the_tools_say_the_same_over_a_server(home: Home) {
     remote = json(&["jobs", "--state", "scheduled"]);
     local = home.json(&["jobs", "--state", "scheduled", "--json"]);
     assert_eq!(remote, local);
+    for queue in ["c", "a", "b"] {
+        home.ok(&["enqueue", "image", r#"{"text":"hi"}"#, "--queue", queue, "--delay", "1h"]);
+    }
     assert_eq!(json(&["queues"]), home.json(&["queues", "--json"]));
+    let page = json(&["queues", "--limit", "2"]);
+    assert_eq!((&page["queues"][1]["queue"], &page["next"]), (&"b".into(), &"b".into()));
+    let rest = json(&["queues", "--after", "b"]);
+    assert_eq!((&rest["queues"][0]["queue"], &rest["next"]), (&"c".into(), &Value::Null));
+    assert!(home.ok(&["queues", "--limit", "1"]).contains("there are more: --after a"));
 
     assert_eq!(json(&["retry", "mine"])["state"], "ready");
     assert_eq!(json(&["cancel", "mine"])["state"], "cancelled");

@@ -229,8 +229,13 @@ impl<B: Bug> Queues for Mutated<B> {
         self.inside.store.now().await
     }
 
-    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
-        Ok(self.inside.store.queues().await?.into_iter().map(|stats| self.bug.count(stats)).collect())
+    async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
+        let page = self.inside.store.queues(after, limit).await?;
+        Ok(page.into_iter().map(|stats| self.bug.count(stats)).collect())
+    }
+
+    async fn queue(&self, queue: QueueName) -> Result<Option<QueueStats>, Error> {
+        Ok(self.inside.store.queue(queue).await?.map(|stats| self.bug.count(stats)))
     }
 
     async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {

@@ -141,7 +141,7 @@ impl Net {
                     break;
                 }
             }
-            let queues = store.queues().await.expect("reads are answered");
+            let queues = store.queues(None, limits::PAGE).await.expect("reads are answered");
             self.ledger.borrow_mut().audit(&jobs, &queues, self.clock.now());
         }
     }

@@ -34,7 +34,7 @@ impl Memory {
         let work = Work::new(new.queue.clone(), new.kind.clone(), 1);
         tables.hold_key(seq, &new.queue, new.unique.as_ref(), now);
         tables.kinds.entry(new.kind.clone()).or_insert(now);
-        tables.queues.entry(new.queue.clone()).or_insert(Presence::NEVER);
+        tables.queues.entry(new.queue.clone()).or_insert(Presence::NEVER).used = now;
         tables.by_id.insert(id, seq);
         tables.rows.insert(seq, Row::new(new, now));
         let _ = self.notifications.notify_work(work); // there is no other process

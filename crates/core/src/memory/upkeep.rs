@@ -1,10 +1,11 @@
 //! Upkeep: rescues, expires, buries and prunes.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Memory, Row, Tables, artifact};
 use crate::state::{self, Event};
-use crate::{BootTime, Death, Gone, Kept, Reason, State, Upkeep, limits, millis};
+use crate::{BootTime, Death, Gone, Kept, QueueName, Reason, State, Timestamp, Upkeep, limits, millis};
 
 impl Memory {
     /// Takes jobs from workers that are gone.
@@ -66,6 +67,29 @@ impl Memory {
         tables.answers.retain(|_, kept| kept.until > now || kept.job().is_some_and(|id| by_id.contains_key(&id)));
         kept.more |= old.len() == upkeep.limit;
         tables.seen.retain(|_, worker| now.since(worker.seen) < limits::WORKER_KEPT);
+    }
+
+    /// Forgets queues and kinds that nobody uses any more.
+    pub(super) fn forget_unused(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
+        let now = self.now();
+        let is_old = |used: Timestamp| now.since(used) >= limits::UNUSED_KEPT;
+        let (mut queues, mut kinds) = (BTreeSet::new(), BTreeSet::new());
+        for row in tables.rows.values() {
+            queues.insert(row.job.queue.clone());
+            kinds.insert(row.job.kind.clone());
+        }
+        let unused = tables.queues.iter().filter(|(queue, presence)| {
+            let ruled = tables.rules(queue).at(now).level() > 0;
+            is_old(presence.seen) && is_old(presence.used) && !ruled && !queues.contains(queue)
+        });
+        let unused: Vec<QueueName> = unused.map(|(queue, _)| queue.clone()).take(upkeep.limit).collect();
+        for queue in &unused {
+            tables.queues.remove(queue);
+            tables.rules.remove(queue);
+        }
+        tables.answers.retain(|(queue, _), _| !unused.contains(queue));
+        kept.more |= unused.len() == upkeep.limit;
+        tables.kinds.retain(|kind, seen| !is_old(*seen) || kinds.contains(kind));
     }
 }
 

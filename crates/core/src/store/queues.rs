@@ -9,13 +9,20 @@ use crate::{Error, QueueName, State, Timestamp};
 use super::{Pause, Rules, RulesChange};
 
 /// What people and their tools ask of queues.
+///
+/// A queue is there from the first push, claim or change of rules on. Upkeep forgets it once it has had no job and no
+/// [rules](Rules), and nobody has pushed to it or claimed from it, for [`UNUSED_KEPT`](crate::limits::UNUSED_KEPT); the next use makes it anew.
 #[async_trait]
 pub trait Queues: Send + Sync + 'static {
     /// Returns the store's time, by which pauses and schedules are written.
     async fn now(&self) -> Result<Timestamp, Error>;
 
-    /// Returns every queue with its counts, by name; never counts rows.
-    async fn queues(&self) -> Result<Vec<QueueStats>, Error>;
+    /// Returns up to `limit` queues with their counts, in the order of their names, from the first one after `after`; never counts rows. Fewer
+    /// than `limit` are the end of the list. `after` need not be there any more.
+    async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error>;
+
+    /// Returns one queue with its counts; `None` where the store knows none of that name.
+    async fn queue(&self, queue: QueueName) -> Result<Option<QueueStats>, Error>;
 
     /// Returns the rules of a queue; one without any, or not known, has [`Rules::default`].
     async fn rules(&self, queue: QueueName) -> Result<Rules, Error>;

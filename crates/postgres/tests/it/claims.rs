@@ -99,7 +99,7 @@ async fn claim_buries_no_more_than_one_call_may_and_says_that_there_is_more() {
     jobs.extend(last.jobs);
     assert_eq!(jobs.len(), 1, "the one behind all of them");
     assert!(buried.iter().all(|moved| (moved.state, moved.reason) == (State::Dead, Some(Reason::Expired))));
-    let dead: u64 = schema.store.queues().await.unwrap().iter().map(|queue| queue.count(State::Dead)).sum();
+    let dead: u64 = schema.store.queues(None, 10).await.unwrap().iter().map(|queue| queue.count(State::Dead)).sum();
     assert_eq!((dead, buried.len()), (1_201, 1_201));
 }
 

@@ -47,7 +47,11 @@ async fn push_in_is_kept_with_the_transaction_and_not_without() {
         .expect("work is told of when the guard is dropped");
     let claimed = take(&schema.store, &worker, 10).await;
     assert_eq!(claimed.iter().map(|job| job.id).collect::<Vec<_>>(), [new.id]);
-    assert_eq!(schema.store.queues().await.unwrap()[0].count(State::Running), 1, "it is counted like any other");
+    assert_eq!(
+        schema.store.queues(None, 10).await.unwrap()[0].count(State::Running),
+        1,
+        "it is counted like any other"
+    );
 
     let transaction = app.transaction().await.unwrap();
     let again = schema.store.push_in(&transaction, std::slice::from_ref(&new)).await.unwrap();
@@ -110,7 +114,7 @@ async fn long_transaction_holds_up_nobody() {
             assert_eq!(changed, RulesChange::Changed(before + n + 1));
         }
         let _kept = store.upkeep(longshore_core::Upkeep::new(500, true)).await.unwrap();
-        assert_eq!(store.queues().await.unwrap().len(), 2);
+        assert_eq!(store.queues(None, 10).await.unwrap().len(), 2);
     };
     tokio::time::timeout(Duration::from_secs(8), others).await.expect("nobody waits for the transaction");
     open.commit().await.unwrap();

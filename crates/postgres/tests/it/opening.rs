@@ -110,7 +110,7 @@ async fn role_that_may_make_nothing_can_use_a_schema_that_is_there() {
     let settlement = Settlement::new(claimed.id, claimed.token, outcome);
     assert_eq!(all(store.settle(vec![settlement]).await), [Settled::Done]);
     let _kept = store.upkeep(Upkeep::new(500, true)).await.expect("and for upkeep");
-    assert_eq!(store.queues().await.expect("and to look").len(), 1);
+    assert_eq!(store.queues(None, 10).await.expect("and to look").len(), 1);
 }
 
 #[tokio::test]
@@ -259,5 +259,5 @@ async fn schemas_do_not_see_each_other() {
     push(&one.store, job()).await;
     assert!(take(&other.store, &WorkerSecret::new(), 10).await.is_empty());
     let store: Arc<dyn Store> = one.another().await;
-    assert_eq!(store.queues().await.unwrap()[0].counts.iter().sum::<u64>(), 1);
+    assert_eq!(store.queues(None, 10).await.unwrap()[0].counts.iter().sum::<u64>(), 1);
 }

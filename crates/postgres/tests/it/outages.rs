@@ -71,7 +71,7 @@ async fn killed_server_comes_back_with_every_job() {
             assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
             let victim = Arc::clone(&server);
             tokio::task::spawn_blocking(move || victim.restart()).await.unwrap();
-            insist(async || schema.store.queues().await).await;
+            insist(async || schema.store.queues(None, 10).await).await;
         }
     }
     let known = schema.store.status(ids.clone()).await.unwrap();
@@ -101,10 +101,10 @@ async fn server_that_answers_nothing_is_noticed() {
     let error = one(store.push(vec![job()]).await).expect_err("there is no answer");
     assert_eq!((error.kind(), error.effect()), (ErrorKind::Unavailable, Effect::PerhapsDone), "{error:?}");
     assert!(error.to_string().contains("within 700ms"), "{error}");
-    let error = store.queues().await.expect_err("nor to a fresh connection");
+    let error = store.queues(None, 10).await.expect_err("nor to a fresh connection");
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
     proxy.healthy();
-    insist(async || store.queues().await).await;
+    insist(async || store.queues(None, 10).await).await;
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn connections_that_are_reset_are_made_again_and_notifications_come_again(
     hears(&store, &schema.store).await;
     for _ in 0..3 {
         proxy.reset_all();
-        insist(async || store.queues().await).await;
+        insist(async || store.queues(None, 10).await).await;
         hears(&store, &schema.store).await;
     }
 }
@@ -135,7 +135,7 @@ async fn sessions_that_an_administrator_ends_are_made_again() {
         );
         let ended: i64 = client.query_one(&sql, &[]).await.unwrap().get(0);
         assert!(ended > 0);
-        insist(async || schema.store.queues().await).await;
+        insist(async || schema.store.queues(None, 10).await).await;
     }
     assert_eq!(take(&schema.store, &WorkerSecret::new(), 10).await.len(), 3);
 }

@@ -67,7 +67,9 @@ const VERBS: &[(&str, &str)] = &[
     ("bury late", "SELECT longshore.bury_late(500, 0, 1000)"),
     ("bury unknown", "SELECT longshore.bury_unknown(500, NULL, 0, 1000)"),
     ("prune", "SELECT longshore.prune(500, 0)"),
-    ("fold counts", "SELECT longshore.fold_counts(8)"),
+    ("fold counts", "SELECT longshore.fold_counts(8, 0)"),
+    ("forget queues", "SELECT longshore.forget_queues('q3', 500, 9, 86400000, 0)"),
+    ("forget kinds", "SELECT longshore.forget_kinds('k3', 500, 9, 86400000, 0)"),
     ("forget workers", "SELECT longshore.forget_workers(500, 0)"),
     ("forget answers", "SELECT longshore.forget_answers(500, 0)"),
     ("cancel", "SELECT longshore.act($waiting, 'cancel', 0, 86400000, 86400000)"),
@@ -90,8 +92,10 @@ const VERBS: &[(&str, &str)] = &[
     ("note of a worker", "SELECT longshore.note_worker(gen_random_uuid(), '{}', 0)"),
     ("end of a worker", "SELECT longshore.forget_worker(gen_random_uuid())"),
     ("workers", "SELECT * FROM longshore.workers(gen_random_uuid(), 100)"),
-    ("change of rules", "SELECT longshore.change_rules('elsewhere', 0, '{}', 0, 0)"),
-    ("queues", "SELECT * FROM longshore.queues(0)"),
+    ("change of rules", "SELECT longshore.change_rules('elsewhere', 0, '{}', 0, 0, 0)"),
+    ("queues", "SELECT * FROM longshore.queues('', 50, 0)"),
+    ("queues behind", "SELECT * FROM longshore.queues('default', 50, 0)"),
+    ("queue", "SELECT * FROM longshore.queue_stats('default', 0)"),
     ("log", "SELECT longshore.write_log($id, $number, 1, 'x'), longshore.read_log($id, NULL)"),
 ];
 

@@ -34,7 +34,7 @@ async fn release_and_claim_race_and_leave_nothing_with_the_worker() {
             Ok(claims) => assert_eq!(claims.jobs.len(), taken, "the claim was first, and lost its jobs"),
             Err(e) => assert!(!e.is_retryable() && taken == 0, "the release was first: {e}"),
         }
-        let counts = schema.store.queues().await.unwrap()[0].counts;
+        let counts = schema.store.queues(None, 10).await.unwrap()[0].counts;
         assert_eq!((counts[State::Ready as usize], counts[State::Running as usize]), (3, 0));
         for job in take(&schema.store, &WorkerSecret::new(), 10).await {
             let _done = all(schema.store.settle(vec![settlement(job.id, job.token, Outcome::Cancel)]).await);
@@ -82,7 +82,7 @@ async fn overlapping_batches_do_not_dead_lock() {
         let rest: Vec<_> =
             claimed.iter().map(|job| settlement(job.id, job.token, Outcome::Succeed { result: None })).collect();
         assert!(all(schema.store.settle(rest).await).iter().all(|answer| *answer == Settled::Done));
-        let stats = schema.store.queues().await.unwrap().remove(0);
+        let stats = schema.store.queues(None, 10).await.unwrap().remove(0);
         assert_eq!((stats.count(State::Running), stats.count(State::Ready)), (0, 0));
     }
 }
@@ -142,7 +142,7 @@ async fn repeated_push_meets_the_settle_and_makes_no_second_job() {
         }
         assert!(take(&schema.store, &worker, 10).await.is_empty(), "round {round}: the job is finished and stays so");
     }
-    let counts = schema.store.queues().await.unwrap()[0].counts;
+    let counts = schema.store.queues(None, 10).await.unwrap()[0].counts;
     assert_eq!(counts, [0, 0, 0, 80, 0, 0]);
     push(
         &schema.store,
@@ -184,7 +184,7 @@ async fn repeated_push_meets_claims_and_failures_and_makes_no_second_job() {
         }
         assert!(take(&schema.store, &worker, 10).await.is_empty(), "round {round}: the job is finished and stays so");
     }
-    let counts = schema.store.queues().await.unwrap()[0].counts;
+    let counts = schema.store.queues(None, 10).await.unwrap()[0].counts;
     assert_eq!(counts, [0, 0, 0, 60, 0, 0]);
 }
 
@@ -215,7 +215,7 @@ async fn repeated_pushes_of_what_runs_do_not_dead_lock_in_any_order() {
     for pusher in pushers {
         pusher.await.unwrap();
     }
-    let stats = schema.store.queues().await.unwrap();
+    let stats = schema.store.queues(None, 10).await.unwrap();
     assert_eq!(stats.iter().map(|queue| queue.count(State::Running)).sum::<u64>(), 30);
     assert_eq!(stats.iter().map(|queue| queue.count(State::Ready)).sum::<u64>(), 0);
 }
@@ -291,7 +291,7 @@ async fn upkeep_of_many_processes_counts_every_job_once() {
     for _ in 0..3 {
         let _kept = schema.store.upkeep(Upkeep::new(500, true)).await.unwrap();
     }
-    let stats = schema.store.queues().await.unwrap().remove(0);
+    let stats = schema.store.queues(None, 10).await.unwrap().remove(0);
     assert_eq!(stats.counts.iter().sum::<u64>(), 6 * 15 * 7);
     assert_eq!(stats.count(State::Cancelled), 6 * 15 * 5);
     assert_eq!(stats.count(State::Running), 0);

@@ -223,7 +223,7 @@ async fn two_versions_work_side_by_side() {
     let beside = schema.another().await;
     let worker = longshore_core::WorkerSecret::new();
     assert_eq!(crate::common::take(&beside, &worker, 1).await[0].id, id);
-    let next = format!("SELECT running FROM {}.queues_v3(0)", schema.name);
+    let next = format!("SELECT running FROM {}.queues_v3('', 10, 0)", schema.name);
     assert_eq!(client.query_one(&next, &[]).await.unwrap().get::<_, i64>(0), 1);
     client.batch_execute(&schema.sql("SELECT longshore.push('work')")).await.unwrap();
     assert_eq!(crate::common::take(&schema.store, &worker, 1).await.len(), 1);

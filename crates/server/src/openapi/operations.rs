@@ -272,12 +272,19 @@ pub(super) const API: &[Operation] = &[
         method: "get",
         path: "/v1/queues",
         id: "queues",
-        summary: "Every queue with its counts and its pause",
+        summary: "A page of the queues with their counts and their pauses, by name",
         open: false,
-        parameters: &[],
+        parameters: &[
+            query("after", "Goes on here: the `next` of the page before.", name),
+            query(
+                "limit",
+                "Most queues on the page. Defaults to 50.",
+                |_| json!({ "type": "integer", "minimum": 1, "maximum": 200 }),
+            ),
+        ],
         takes: Body::None,
-        answers: &[json(200, "The queues.", of::<wire::Queues>)],
-        fails: &[STORE],
+        answers: &[json(200, "The page.", of::<wire::Queues>)],
+        fails: &[STORE, QUERY],
     },
     Operation {
         method: "post",

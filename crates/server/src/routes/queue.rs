@@ -9,13 +9,16 @@ use longshore_wire as wire;
 
 use crate::app::App;
 use crate::body;
-use crate::params::Id;
+use crate::params::{Id, Params};
 use crate::problem::{Code, Problem};
 
-/// Answers every queue with its counts.
-pub(crate) async fn queues(State(app): State<App>) -> Result<Json<wire::Queues>, Problem> {
-    let queues = app.backend.queues().await?.into_iter().map(wire::Queue::from).collect();
-    Ok(Json(wire::Queues { queues }))
+/// Answers a page of queues with their counts, by name.
+pub(crate) async fn queues(
+    State(app): State<App>,
+    Params(query): Params<wire::QueuesQuery>,
+) -> Result<Json<wire::Queues>, Problem> {
+    let (after, limit) = query.parse().map_err(|wrong| Problem::wrong(Code::InvalidQuery, &wrong))?;
+    Ok(Json(wire::Queues::of(app.backend.queues(after, limit).await?, limit)))
 }
 
 /// Stops handing out jobs of a queue; answers the queue. What runs goes on. A queue may be paused before its first job.
@@ -50,11 +53,8 @@ pub(crate) async fn resume(
 /// Says of a change that was refused whether rules are in the way that this version does not know.
 async fn known<T>(app: &App, queue: &QueueName, changed: Result<T, Error>) -> Result<(), Problem> {
     let Err(e) = changed else { return Ok(()) };
-    if e.kind() == ErrorKind::Refused {
-        let queues = app.backend.queues().await?;
-        if queues.iter().any(|stats| stats.queue == *queue && stats.rules.has_unknown) {
-            return Err(Problem::new(Code::UnknownRule, e.to_string()));
-        }
+    if e.kind() == ErrorKind::Refused && app.backend.rules(queue.clone()).await?.has_unknown {
+        return Err(Problem::new(Code::UnknownRule, e.to_string()));
     }
     Err(e.into())
 }
@@ -65,6 +65,6 @@ fn name(text: &str) -> Result<QueueName, Problem> {
 
 /// Returns a queue as it is now; one that never had a job has only zeros.
 async fn shown(app: &App, queue: QueueName) -> Result<Json<wire::Queue>, Problem> {
-    let stats = app.backend.queues().await?.into_iter().find(|stats| stats.queue == queue);
+    let stats = app.backend.queue(queue.clone()).await?;
     Ok(Json(stats.map_or_else(|| wire::Queue::empty(queue.as_str()), wire::Queue::from)))
 }

@@ -123,9 +123,14 @@ impl Queues for Faulty {
         self.store.now().await
     }
 
-    async fn queues(&self) -> Result<Vec<QueueStats>, Error> {
+    async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
         self.fit().await?;
-        self.store.queues().await
+        self.store.queues(after, limit).await
+    }
+
+    async fn queue(&self, queue: QueueName) -> Result<Option<QueueStats>, Error> {
+        self.fit().await?;
+        self.store.queue(queue).await
     }
 
     async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {

@@ -27,6 +27,7 @@ async fn every_parameter_of_a_list_is_in_the_document() {
     let document = Service::start().await.get("/openapi.json").await.json();
     let queries = [
         ("/v1/jobs", json!(longshore_wire::JobsQuery::default())),
+        ("/v1/queues", json!(longshore_wire::QueuesQuery::default())),
         ("/v1/workers", json!(longshore_wire::WorkersQuery::default())),
     ];
     for (path, query) in queries {

@@ -12,7 +12,7 @@ use crate::service::Service;
 #[tokio::test]
 async fn queues_are_counted() {
     let service = Service::start().await;
-    assert_eq!(service.get("/v1/queues").await.json(), json!({"queues": []}));
+    assert_eq!(service.get("/v1/queues").await.json(), json!({"queues": [], "next": null}));
     service.push(json!({"kind": "k", "queue": "mail", "delay_ms": 99_999})).await;
     let (_worker, _) = service.work();
     for (kind, payload) in [("nothing", json!({})), ("fail", json!({"message": "x"}))] {
@@ -29,6 +29,29 @@ async fn queues_are_counted() {
     assert!(queue("default")["oldest_ready_ms"].is_u64());
     assert_eq!(queue("mail")["counts"]["scheduled"], 1);
     assert_eq!(queue("mail")["oldest_ready_ms"], Value::Null);
+}
+
+#[tokio::test]
+async fn queues_come_in_pages() {
+    let service = Service::start().await;
+    for queue in ["c", "a", "e", "b", "d"] {
+        service.push(json!({"kind": "k", "queue": queue})).await;
+    }
+    let (mut names, mut sizes, mut path) = (Vec::new(), Vec::new(), "/v1/queues?limit=2".to_owned());
+    loop {
+        let page = service.get(&path).await.json();
+        let queues = page["queues"].as_array().unwrap();
+        sizes.push(queues.len());
+        names.extend(queues.iter().map(|queue| queue["queue"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/v1/queues?limit=2&after={next}");
+    }
+    assert_eq!((names.concat().as_str(), sizes), ("abcde", vec![2, 2, 1]));
+    assert_eq!(service.get("/v1/queues").await.json()["next"], Value::Null);
+    for (field, query) in [("limit", "limit=0"), ("limit", "limit=201"), ("after", "after=.."), ("aftr", "aftr=a")] {
+        let problem = service.get(&format!("/v1/queues?{query}")).await.problem(400, "invalid_query");
+        assert!(problem.to_string().contains(field), "{problem}");
+    }
 }
 
 fn time(value: &Value) -> Timestamp {

@@ -54,7 +54,7 @@ async fn a_request_under_way_is_finished() {
     let answer = push.rest().await;
     assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
     soon(service.running).await.unwrap();
-    assert_eq!(backend.queues().await.unwrap()[0].counts.iter().sum::<u64>(), 1);
+    assert_eq!(backend.queues(None, 10).await.unwrap()[0].counts.iter().sum::<u64>(), 1);
 }
 
 #[tokio::test]

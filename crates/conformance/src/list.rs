@@ -181,6 +181,15 @@ rule_10_retention once "its calls are those of other rules, and upkeep" {
     orphans_are_swept_and_nothing_else: "Old artifacts that no job points at are swept; young, used and unfinished ones stay.",
 }
 
+artifacts once "calls of artifacts do not go through the faults" {
+    artifact_comes_back_in_chunks: "Whatever pieces an artifact is written in, of whatever length it is, it comes back byte for byte, in chunks of bounded length.",
+    artifact_is_read_from_any_place: "An artifact is read from any byte on, up to its last; at its end and beyond there is nothing.",
+    artifact_is_there_whole_or_not_at_all: "While an artifact is written nobody sees any of it, under its name there is nothing, or what was there before.",
+    writer_that_fails_leaves_nothing: "A writer whose source fails, or that is dropped, leaves nothing that is served, and nothing that is found once its name is deleted.",
+    writers_of_one_name_do_not_mix: "Of writers of one name at the same time the last to end counts, and readers see the bytes of one.",
+    deleted_artifact_is_read_whole_or_fails: "A reader goes on with what it has opened or fails when that is deleted, and never goes on with another.",
+}
+
 rule_11_unknown_and_expired once "its calls are those of other rules, and upkeep" {
     unknown_kind_waits_while_there_are_no_workers: "A kind nobody knows waits for as long as nobody works.",
     unknown_kind_is_dead_after_a_day_among_workers: "A kind that the workers of its queue don't know is dead after 24 hours.",

@@ -1,5 +1,5 @@
 #!lua flags=no-writes
--- Lists artifacts in order of their names.
+-- Lists artifacts in order of their names, and after each the uploads of it that have not ended.
 -- KEYS  1 what all keys of the slot begin with
 -- ARGV  1 the name after which to begin, or nothing  2 how many to look at  3 at least how old, in ms
 --       4 how far tests moved the wall clock, in ms

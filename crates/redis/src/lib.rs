@@ -9,7 +9,7 @@
 //!   answers before they have it.
 //! - When the server has no memory left pushes are refused, and what runs goes on to its end.
 //! - One connection carries all calls, and comes back by itself; meanwhile calls fail at once. A second one hears what other
-//!   processes tell; in a cluster, from one of the nodes that the URL names.
+//!   processes tell; in a cluster, from one of the nodes that the URL names. A third one, made with need, carries large results.
 //!
 //! # URLs
 //!
@@ -80,6 +80,7 @@ use longshore_core::{
 };
 use redis::{ProtocolVersion, Value};
 
+use artifacts::Transfers;
 use base::Base;
 use keys::Keys;
 use link::Link;
@@ -107,6 +108,7 @@ pub struct Redis {
     setup: Setup,
     looked: Mutex<Instant>,
     turn: AtomicUsize,
+    transfers: Arc<Transfers>,
     _listener: Listener,
 }
 
@@ -139,7 +141,8 @@ impl Redis {
             async move { Ok(push::push(&base, jobs).await) }
         });
         let (looked, turn) = (Mutex::new(Instant::now()), AtomicUsize::new(0));
-        Ok(Redis { base, pushes, target, setup, looked, turn, _listener: listener })
+        let transfers = Transfers::new(&target, &base.settings);
+        Ok(Redis { base, pushes, target, setup, looked, turn, transfers, _listener: listener })
     }
 
     /// Looks now and then whether jobs are still safe with the server; what is wrong is told in the log.

@@ -58,7 +58,10 @@ scripts! {
     NOTE_WORKER = "note_worker" [];
     FORGET_WORKERS = "forget_workers" [];
     LIST_WORKERS = "list_workers" [];
-    NOTE_ARTIFACT = "note_artifact" [];
+    BEGIN_ARTIFACT = "begin_artifact" [];
+    WRITE_ARTIFACT = "write_artifact" [];
+    FINISH_ARTIFACT = "finish_artifact" [];
+    OPEN_ARTIFACT = "open_artifact" [];
     DELETE_ARTIFACT = "delete_artifact" [];
     LIST_ARTIFACTS = "list_artifacts" [];
 }
@@ -149,7 +152,7 @@ mod tests {
     fn only_pushes_and_artifacts_wait_for_memory() {
         for script in all() {
             let flags = script.source.lines().next().unwrap();
-            let waits = matches!(script.name, "push" | "note_artifact");
+            let waits = matches!(script.name, "push" | "begin_artifact" | "write_artifact");
             assert_eq!(flags == "#!lua", waits, "{}: {flags}", script.name);
         }
     }

@@ -1,7 +1,7 @@
 #!lua
--- Notes that an artifact is about to be written, so that it can be found if nothing ever points at it.
+-- Notes that an artifact is about to be written, so that what is left of it can be found if it never is to its end.
 -- KEYS  1 what all keys of the slot begin with
--- ARGV  1 its name (id and claim)  2 how far tests moved the wall clock, in ms
+-- ARGV  1 the name of the upload: that of the artifact (id and claim), and 8 bytes  2 how far tests moved the wall clock, in ms
 -- Out:  nothing
 
 local time = redis.call('TIME')

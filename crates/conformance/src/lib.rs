@@ -117,6 +117,7 @@ mod running;
 mod stopping;
 
 mod network;
+mod transfers;
 mod upgraded;
 mod through;
 mod faults;

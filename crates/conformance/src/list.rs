@@ -310,6 +310,7 @@ running once "rule 12 runs workers over a bad connection" {
     payload_that_does_not_fit_is_dead_and_stops_nobody: "A payload that does not fit makes one job dead, and stops nobody.",
     kind_without_handler_is_left_alone: "A worker leaves kinds alone that it has no handler for.",
     large_result_goes_through_the_artifacts: "A large result comes back through the artifacts.",
+    file_that_a_handler_returns_is_its_result: "The bytes of a file that a handler returns are its job's result, small or large.",
     progress_is_seen_by_a_watcher: "Progress is seen while the job runs, and its last word is kept.",
     as_many_run_at_a_time_as_there_are_slots: "As many jobs run at a time as there are slots: no more, no fewer.",
     thousand_jobs_succeed_once_each: "A thousand jobs run once each.",

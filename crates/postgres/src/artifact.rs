@@ -1,7 +1,7 @@
 //! Large and binary results in tables beside the jobs, so that one database is all that many machines need.
 //!
-//! They go through connections of their own, a chunk a statement: no claim, renewal or upkeep waits for one, and between two chunks
-//! nobody holds a connection.
+//! Their bytes go through connections of their own, a chunk a statement: no claim, renewal or upkeep waits for them, and between two
+//! chunks nobody holds a connection.
 
 use std::time::Duration;
 
@@ -18,14 +18,24 @@ use crate::pool::Pool;
 use crate::push::{bounded, uuid};
 
 /// How many connections large results have.
-pub(crate) const CONNECTIONS: usize = 2;
+const CONNECTIONS: usize = 2;
 
 /// Artifacts in the tables `artifact_…` of the store's schema; see [`Postgres::artifacts`](crate::Postgres::artifacts).
 ///
 /// A chunk takes as long as a call may take ([`Options::timeout`](crate::Options::timeout)) at most, waiting for its turn included.
 #[derive(Clone, Debug)]
 pub struct ArtifactTable {
-    pub(crate) pool: Pool,
+    /// For bytes.
+    pool: Pool,
+    /// That of the store's other calls, for upkeep: it must not wait for chunks.
+    others: Pool,
+}
+
+impl ArtifactTable {
+    /// Uses connections of its own beside those of that pool.
+    pub(crate) fn beside(others: &Pool) -> Self {
+        ArtifactTable { pool: others.apart(CONNECTIONS), others: others.clone() }
+    }
 }
 
 #[async_trait]
@@ -62,7 +72,7 @@ impl Artifacts for ArtifactTable {
 
     async fn delete(&self, name: ArtifactName) -> Result<(), Error> {
         let sql = "SELECT longshore.delete_artifact($1, $2)";
-        let deleted = self.pool.rows(sql, &params(&uuid(name.job), &(name.claim as i64))).await;
+        let deleted = self.others.rows(sql, &params(&uuid(name.job), &(name.claim as i64))).await;
         deleted.map(|_| ()).map_err(|e| e.context(format!("delete artifact {name}")))
     }
 
@@ -73,7 +83,7 @@ impl Artifacts for ArtifactTable {
         limit: usize,
     ) -> Result<Vec<ArtifactName>, Error> {
         let rows = self
-            .pool
+            .others
             .rows(
                 "SELECT * FROM longshore.old_artifacts($1, $2, $3, $4)",
                 &[

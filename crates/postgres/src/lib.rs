@@ -176,7 +176,7 @@ impl Postgres {
         let push = move |jobs| push::push(pushing.clone(), telling.clone(), clock.shift().0, jobs);
         let pushes = Gather::new(limits::BATCH, PUSHES_AT_ONCE, push);
         Ok(Postgres {
-            artifacts: ArtifactTable { pool: pool.apart(artifact::CONNECTIONS) },
+            artifacts: ArtifactTable::beside(&pool),
             pool,
             pushes,
             publisher,

@@ -24,7 +24,7 @@ use crate::bench::{UnwrapEach, ask, job, success};
 use crate::transfers::{
     download_from_a_black_hole_ends_in_an_error, download_that_is_cut_goes_on_or_fails,
     slow_download_delays_no_renewal_and_no_rescue, slow_upload_delays_no_renewal_and_no_rescue,
-    upload_into_a_black_hole_ends_in_an_error, upload_that_is_cut_leaves_nothing,
+    upload_into_a_black_hole_ends_in_an_error, upload_is_never_in_memory_as_a_whole, upload_that_is_cut_leaves_nothing,
 };
 
 /// A store on a server of its own, reached through a proxy.
@@ -77,6 +77,7 @@ server_that_stood_still_rescues_nobody: "When a server stood still for longer th
 worker_outlives_a_server_that_stood_still: "A worker whose server stood still longer than its leases ends its jobs as if nothing had been.",
 slow_upload_delays_no_renewal_and_no_rescue: "While a large result is written over a slow line, leases are renewed in time, and a dead worker's job is rescued.",
 slow_download_delays_no_renewal_and_no_rescue: "While a large result is read over a slow line, leases are renewed in time, and a dead worker's job is rescued.",
+upload_is_never_in_memory_as_a_whole: "Of a large result that is written no more than a few chunks are in memory.",
 upload_that_is_cut_leaves_nothing: "A large result whose connection is cut while it is written ends in an error, is not there, and can be written again.",
 upload_into_a_black_hole_ends_in_an_error: "A large result from whose server nothing comes back any more ends in an error, is not there, and can be written again.",
 download_that_is_cut_goes_on_or_fails: "A large result whose connection is cut while it is read ends in an error, or is read on; never with other bytes.",

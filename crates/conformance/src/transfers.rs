@@ -1,6 +1,7 @@
 //! Large results over connections that are slow, or break.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -115,6 +116,52 @@ pub(crate) async fn slow_download_delays_no_renewal_and_no_rescue(net: Net) {
     lives_go_on_while(&net, &download).await;
     net.proxy().healthy();
     download.await.unwrap();
+}
+
+/// Yields chunks that count themselves.
+struct Counted {
+    left: usize,
+    alive: Arc<AtomicUsize>,
+    most: usize,
+}
+
+struct Chunk(Vec<u8>, Arc<AtomicUsize>);
+
+impl AsRef<[u8]> for Chunk {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        self.1.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Source for Counted {
+    async fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        self.most = self.most.max(self.alive.fetch_add(1, Ordering::SeqCst) + 1);
+        Ok(Some(Bytes::from_owner(Chunk(vec![self.left as u8; FULL], Arc::clone(&self.alive)))))
+    }
+}
+
+pub(crate) async fn upload_is_never_in_memory_as_a_whole(net: Net) {
+    let artifacts = net.fixture.artifacts();
+    let (name, chunks) = (fresh_name(), 64);
+    let mut source = Counted { left: chunks, alive: Arc::default(), most: 0 };
+    assert_eq!(artifacts.write(name, &mut source).await.unwrap(), (chunks * FULL) as u64);
+    assert!(source.most <= 3, "{} chunks were in memory", source.most);
+    assert_eq!(source.alive.load(Ordering::SeqCst), 0);
+    let reader = artifacts.open(name).await.unwrap().unwrap();
+    for n in 0..chunks {
+        assert!(reader.read((n * FULL) as u64).await.unwrap() == vec![(chunks - 1 - n) as u8; FULL]);
+    }
 }
 
 /// Breaks the way while an upload is half-way, and mends it again.

@@ -80,7 +80,10 @@ impl Transfers {
                 let link = Link::open(&target, settings.clock.clone()).await?;
                 Ok(Base::new(link, Keys::new(&target.prefix), settings))
             });
-            connecting.await.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)))
+            let connected = connecting.await;
+            let connected =
+                connected.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)));
+            connected.map_err(|e| e.context(format!("connect to Redis at {} for large results", self.target)))
         };
         self.base.get_or_try_init(connect).await
     }

@@ -258,6 +258,12 @@ pub const KEYS: &[Key] = &[
         set: |config, text| set_count(&mut config.http.waits, text),
     },
     Key {
+        name: "http.results",
+        default: "256",
+        doc: "Results of more than 256 KiB that are sent at a time; one more is answered 503.",
+        set: |config, text| set_count(&mut config.http.results, text),
+    },
+    Key {
         name: "http.pushes",
         default: "512",
         doc: "Pushes under way at a time; one more is answered 503 at once, so that a flood cannot pile up.",

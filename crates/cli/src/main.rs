@@ -9,6 +9,7 @@ mod sweeper;
 mod exit;
 mod signals;
 mod target;
+mod out;
 mod remote;
 mod bar;
 mod log;

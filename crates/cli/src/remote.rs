@@ -1,6 +1,6 @@
 //! Speaking to a longshore server, as any client would.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::time::Duration;
 
 use longshore::{Error, ErrorKind, Output};
@@ -64,6 +64,27 @@ impl Remote {
         let limit = longshore::limits::RESULT_BYTES as u64 + 1;
         let body = answer.into_body().into_with_config().limit(limit).read_to_vec();
         Ok(Output::new(content_type, body.map_err(|e| self.lost(e))?))
+    }
+
+    /// GETs that many bytes, and writes them as they come.
+    pub fn copy(&self, path: &str, bytes: u64, out: &mut dyn Write) -> Result<(), Error> {
+        let answer = self.checked(self.send("GET", path, None)?)?;
+        let mut body = answer.into_body().into_with_config().limit(bytes.saturating_add(1)).reader();
+        let unwritten = |e: io::Error| Error::new(ErrorKind::Refused, format!("write the result: {e}")).caused_by(e);
+        let mut chunk = vec![0; 64 * 1024];
+        let mut written = 0;
+        loop {
+            let read = body.read(&mut chunk).map_err(|e| self.lost(e))?;
+            if read == 0 {
+                break;
+            }
+            out.write_all(&chunk[..read]).map_err(unwritten)?;
+            written += read as u64;
+        }
+        if written != bytes {
+            return Err(self.lost(io::Error::other(format!("{written} of {bytes} bytes have come"))));
+        }
+        out.flush().map_err(unwritten)
     }
 
     /// Follows a job's event stream: tells each status, until `tell` says that it is enough or the stream ends.

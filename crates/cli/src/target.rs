@@ -1,5 +1,7 @@
 //! What a tool works on: a store of its own, or a server. Both answer in the wire's types, so that output is the same.
 
+use std::io::{self, Write};
+
 use clap::Args;
 use longshore::{
     Acted, Action, Error, ErrorKind, Filter, JobId, Label, Longshore, Output, Page, QueueName, State, limits,
@@ -129,6 +131,35 @@ impl Target {
             Target::Server(_) => {
                 let path = job.links.result.clone();
                 self.remote(move |remote| remote.bytes(&path)).await.map(Some)
+            }
+        }
+    }
+
+    /// Writes what a finished job gave back, in chunks, and returns what it was written to.
+    ///
+    /// # Errors
+    ///
+    /// If it is gone, cannot be read to its end, or cannot be written.
+    pub async fn write_result<W: Write + Send + 'static>(&self, job: &wire::Job, mut out: W) -> Result<W, Error> {
+        let Some(result) = &job.result else { return Ok(out) };
+        let gone = || Error::new(ErrorKind::Refused, format!("the result of job {} is gone", job.id));
+        let unwritten = |e: io::Error| Error::new(ErrorKind::Refused, format!("write the result: {e}")).caused_by(e);
+        match self {
+            Target::Store(longshore) => {
+                let found = longshore.backend().job(job.id).await?.and_then(|job| job.result).ok_or_else(gone)?;
+                let reader = longshore.backend().open(&found).await?.ok_or_else(gone)?;
+                let mut at = 0;
+                while at < reader.size() {
+                    let chunk = reader.read(at).await?;
+                    out.write_all(&chunk).map_err(unwritten)?;
+                    at += chunk.len() as u64;
+                }
+                out.flush().map_err(unwritten)?;
+                Ok(out)
+            }
+            Target::Server(_) => {
+                let (path, bytes) = (job.links.result.clone(), result.bytes);
+                self.remote(move |remote| remote.copy(&path, bytes, &mut out).map(|()| out)).await
             }
         }
     }

@@ -1,16 +1,16 @@
 //! `longshore wait`: wait for a job, with a progress bar, and write its result.
 
-use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
 use longshore::State;
+use longshore_wire as wire;
 
 use crate::Exit;
 use crate::bar::Bar;
-use crate::target::On;
+use crate::out::Out;
+use crate::target::{On, Target};
 
 /// Wait until a job is finished, and print its result or write it to a file
 #[derive(Debug, Args)]
@@ -49,12 +49,18 @@ impl Wait {
         if job.state != State::Succeeded {
             return Err(Exit::failed(anyhow::anyhow!("job {} is {}: {}", job.id, job.state, job.status)));
         }
-        let Some(output) = target.result(&job).await? else { return Ok(()) };
         match &self.out {
-            Some(path) => std::fs::write(path, &output.body).with_context(|| format!("write `{}`", path.display())),
+            Some(path) if job.result.is_some() => self.write(&target, &job, path).await,
+            Some(_) => Ok(()),
             None if self.on.json => Ok(()),
-            None => std::io::stdout().write_all(&output.body).context("write the result"),
+            None => target.write_result(&job, std::io::stdout()).await.map(|_| ()).map_err(Exit::from),
         }
-        .map_err(Exit::failed)
+    }
+
+    async fn write(&self, target: &Target, job: &wire::Job, path: &Path) -> Result<(), Exit> {
+        let failed =
+            |e: std::io::Error| Exit::failed(anyhow::Error::new(e).context(format!("write `{}`", path.display())));
+        let out = Out::create(path).map_err(failed)?;
+        target.write_result(job, out).await?.finish().map_err(failed)
     }
 }

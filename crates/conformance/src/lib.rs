@@ -101,6 +101,7 @@ mod rule_7_repeats;
 mod rule_8_keys;
 mod rule_8_idempotency;
 mod rule_10_retention;
+mod artifacts;
 mod rule_11_unknown_and_expired;
 mod rule_12_outages;
 mod rule_14_notifications;
@@ -116,6 +117,7 @@ mod running;
 mod stopping;
 
 mod network;
+mod transfers;
 mod upgraded;
 mod through;
 mod faults;

@@ -186,6 +186,15 @@ rule_10_retention once "its calls are those of other rules, and upkeep" {
     orphans_are_swept_and_nothing_else: "Old artifacts that no job points at are swept; young, used and unfinished ones stay.",
 }
 
+artifacts once "calls of artifacts do not go through the faults" {
+    artifact_comes_back_in_chunks: "Whatever pieces an artifact is written in, of whatever length it is, it comes back byte for byte, in chunks of bounded length.",
+    artifact_is_read_from_any_place: "An artifact is read from any byte on, up to its last; at its end and beyond there is nothing.",
+    artifact_is_there_whole_or_not_at_all: "While an artifact is written nobody sees any of it, under its name there is nothing, or what was there before.",
+    writer_that_fails_leaves_nothing: "A writer whose source fails, or that is dropped, leaves nothing that is served, and nothing that is found once its name is deleted.",
+    writers_of_one_name_do_not_mix: "Of writers of one name at the same time the last to end counts, and readers see the bytes of one.",
+    deleted_artifact_is_read_whole_or_fails: "A reader goes on with what it has opened or fails when that is deleted, and never goes on with another.",
+}
+
 rule_11_unknown_and_expired once "its calls are those of other rules, and upkeep" {
     unknown_kind_waits_while_there_are_no_workers: "A kind nobody knows waits for as long as nobody works.",
     unknown_kind_is_dead_after_a_day_among_workers: "A kind that the workers of its queue don't know is dead after 24 hours.",
@@ -309,6 +318,7 @@ running once "rule 12 runs workers over a bad connection" {
     payload_that_does_not_fit_is_dead_and_stops_nobody: "A payload that does not fit makes one job dead, and stops nobody.",
     kind_without_handler_is_left_alone: "A worker leaves kinds alone that it has no handler for.",
     large_result_goes_through_the_artifacts: "A large result comes back through the artifacts.",
+    file_that_a_handler_returns_is_its_result: "The bytes of a file that a handler returns are its job's result, small or large.",
     progress_is_seen_by_a_watcher: "Progress is seen while the job runs, and its last word is kept.",
     as_many_run_at_a_time_as_there_are_slots: "As many jobs run at a time as there are slots: no more, no fewer.",
     thousand_jobs_succeed_once_each: "A thousand jobs run once each.",

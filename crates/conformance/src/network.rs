@@ -21,6 +21,11 @@ use longshore_testbed::{Proxy, Server};
 use serde::{Deserialize, Serialize};
 
 use crate::bench::{UnwrapEach, ask, job, success};
+use crate::transfers::{
+    download_from_a_black_hole_ends_in_an_error, download_that_is_cut_goes_on_or_fails,
+    slow_download_delays_no_renewal_and_no_rescue, slow_upload_delays_no_renewal_and_no_rescue,
+    upload_into_a_black_hole_ends_in_an_error, upload_is_never_in_memory_as_a_whole, upload_that_is_cut_leaves_nothing,
+};
 
 /// A store on a server of its own, reached through a proxy.
 #[async_trait]
@@ -70,6 +75,13 @@ killed_server_comes_back_with_every_job: "Producers and a worker go on by themse
 stale_settle_is_lost_after_a_kill: "A claim that was rescued is still void when the server has been killed and started again.",
 server_that_stood_still_rescues_nobody: "When a server stood still for longer than a lease, those who could not renew keep their jobs.",
 worker_outlives_a_server_that_stood_still: "A worker whose server stood still longer than its leases ends its jobs as if nothing had been.",
+slow_upload_delays_no_renewal_and_no_rescue: "While a large result is written over a slow line, leases are renewed in time, and a dead worker's job is rescued.",
+slow_download_delays_no_renewal_and_no_rescue: "While a large result is read over a slow line, leases are renewed in time, and a dead worker's job is rescued.",
+upload_is_never_in_memory_as_a_whole: "Of a large result that is written no more than a few chunks are in memory.",
+upload_that_is_cut_leaves_nothing: "A large result whose connection is cut while it is written ends in an error, is not there, and can be written again.",
+upload_into_a_black_hole_ends_in_an_error: "A large result from whose server nothing comes back any more ends in an error, is not there, and can be written again.",
+download_that_is_cut_goes_on_or_fails: "A large result whose connection is cut while it is read ends in an error, or is read on; never with other bytes.",
+download_from_a_black_hole_ends_in_an_error: "A large result from whose server nothing comes back any more ends in an error, and can be read on when the way is free.",
 
     } };
 }
@@ -118,11 +130,11 @@ pub fn run_networked<F: Networked>(name: &str) {
 }
 
 /// What a case works with.
-struct Net {
-    fixture: Arc<dyn Networked>,
+pub(crate) struct Net {
+    pub(crate) fixture: Arc<dyn Networked>,
     clock: Clock,
     /// Through the proxy.
-    backend: Backend,
+    pub(crate) backend: Backend,
     /// Straight to the server, to look.
     straight: Backend,
 }
@@ -137,7 +149,7 @@ impl Net {
         Net { fixture, clock, backend, straight }
     }
 
-    fn proxy(&self) -> &Proxy {
+    pub(crate) fn proxy(&self) -> &Proxy {
         self.fixture.proxy()
     }
 
@@ -175,7 +187,7 @@ impl Net {
 }
 
 /// Makes a call until it is answered; how long that may take is bounded by the case.
-async fn insist<T, F: Future<Output = Result<T, Error>>>(call: impl Fn() -> F) -> T {
+pub(crate) async fn insist<T, F: Future<Output = Result<T, Error>>>(call: impl Fn() -> F) -> T {
     loop {
         match call().await {
             Ok(answer) => return answer,
@@ -189,7 +201,7 @@ fn settlement(claimed: &Claimed, outcome: Outcome) -> Vec<Settlement> {
     vec![Settlement::new(claimed.id, claimed.token, outcome)]
 }
 
-fn renewal(claimed: &Claimed, lease: Duration) -> Vec<Renewal> {
+pub(crate) fn renewal(claimed: &Claimed, lease: Duration) -> Vec<Renewal> {
     vec![Renewal::new(claimed.id, claimed.token, lease)]
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use longshore_core::artifact::{Reader, Source};
 use longshore_core::{
     Acted, Action, ArtifactName, Artifacts, Backend, Claimed, Error, NewJob, NewPause, Outcome, Output, Pushed, Rules,
     State, UniqueScope, Upkeep, When, limits,
@@ -299,12 +300,12 @@ struct Aged(Arc<dyn Artifacts>);
 
 #[async_trait]
 impl Artifacts for Aged {
-    async fn put(&self, name: ArtifactName, body: Bytes) -> Result<(), Error> {
-        self.0.put(name, body).await
+    async fn write(&self, name: ArtifactName, source: &mut dyn Source) -> Result<u64, Error> {
+        self.0.write(name, source).await
     }
 
-    async fn get(&self, name: ArtifactName) -> Result<Option<Bytes>, Error> {
-        self.0.get(name).await
+    async fn open(&self, name: ArtifactName) -> Result<Option<Box<dyn Reader>>, Error> {
+        self.0.open(name).await
     }
 
     async fn delete(&self, name: ArtifactName) -> Result<(), Error> {

@@ -1,6 +1,7 @@
 //! Workers over the store: jobs run, results come back, failures are what the design says.
 
 use std::collections::{HashMap, HashSet};
+use std::io::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -253,6 +254,38 @@ pub(crate) async fn workers_share_the_work_and_run_nothing_twice(bench: Bench) {
         assert_eq!(worker.drain().await, Ended::Drained);
     }
     assert!(counts.lock().unwrap().values().all(|runs| *runs == 1), "a job ran twice");
+}
+
+#[derive(Serialize, Deserialize)]
+struct Report {
+    bytes: usize,
+    content_type: String,
+}
+
+impl Job for Report {
+    const KIND: &'static str = "report";
+    type Output = Output;
+}
+
+pub(crate) async fn file_that_a_handler_returns_is_its_result(bench: Bench) {
+    let report = |job: Report| {
+        let mut file = tempfile::tempfile()?;
+        file.write_all(&vec![b'x'; job.bytes])?;
+        Ok(Output::file(job.content_type, file)?)
+    };
+    let worker = Worker::new(bench.backend.clone()).handle_blocking(report).start().unwrap();
+    let client = Client::new(bench.backend.clone());
+    for (bytes, content_type, inline) in
+        [(0, "text/plain", true), (9, "text/plain", true), (9, "image/gif", false), (700_000, "text/plain", false)]
+    {
+        let handle = client.enqueue(Report { bytes, content_type: content_type.into() }).await.unwrap();
+        let output = handle.wait().await.unwrap();
+        assert_eq!(output.content_type, content_type);
+        assert!(output.body == vec![b'x'; bytes], "{bytes} bytes of {content_type}");
+        let stored = bench.job(handle.id()).await.result.unwrap();
+        assert_eq!(matches!(stored, Stored::Inline(_)), inline, "{bytes} bytes of {content_type}");
+    }
+    assert_eq!(worker.drain().await, Ended::Drained);
 }
 
 pub(crate) async fn two_workers_run_side_by_side(bench: Bench) {

@@ -266,6 +266,8 @@ fn assert_same(job: &Snapshot, old: &Value) {
         assert_eq!(failure.at.to_string(), text(&old["at"]));
         assert_eq!(Some(u64::from(failure.attempt)), old["attempt"].as_u64());
         assert_eq!(failure.message, text(&old["message"]));
-        assert_eq!((failure.started_at, failure.claim), (None, None));
+        // Version 1 knew neither.
+        assert_eq!(failure.started_at.map(|at| at.to_string()).as_deref(), old["started_at"].as_str());
+        assert_eq!(failure.claim, old["claim"].as_u64());
     }
 }

@@ -2,21 +2,26 @@
 //!
 //! An artifact is written before the settle that points at it, so that nobody sees a row without its bytes; it is named by
 //! job and claim, so that a stale worker never overwrites another's. Only upkeep deletes.
+//!
+//! Bytes go in and come out in chunks, so that nobody holds a whole artifact. In reading order: [`ArtifactName`], [`Artifacts`] (the
+//! contract), `source` (what is written), [`Folder`], [`InMemory`].
 
-use std::collections::BTreeMap;
+mod source;
+mod folder;
+mod memory;
+
 use std::fmt;
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Mutex;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use crate::{Error, ErrorKind, JobId, limits};
+
+pub use folder::Folder;
+pub use memory::InMemory;
+pub use source::{Chunks, Source};
 
 /// The name of an artifact: the job it belongs to and the number of the claim that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,16 +50,28 @@ impl FromStr for ArtifactName {
 
 /// Keeps results outside the store. Every process that works or serves must see the same artifacts.
 ///
-/// All calls may be made concurrently and repeated without harm; callers retry.
+/// All calls may be made concurrently and repeated without harm; callers retry. A call that is dropped half-way is given up.
 #[async_trait]
 pub trait Artifacts: Send + Sync + 'static {
-    /// Keeps the bytes; when it returns they survive whatever the store's own rows survive.
-    async fn put(&self, name: ArtifactName, body: Bytes) -> Result<(), Error>;
+    /// Keeps what the source yields, to its end, and returns how many bytes that was.
+    ///
+    /// The artifact is there once this returns, whole, and survives whatever the store's own rows survive; before that nobody sees any
+    /// of it. What a call leaves behind that fails or is dropped is never served; the next [`delete`](Artifacts::delete) of that name takes it
+    /// away, and [`older_than`](Artifacts::older_than) names it, unless the store clears it away by itself. Where two write the same
+    /// artifact at the same time, the last one to end counts. Holds a few chunks of [`ARTIFACT_CHUNK_BYTES`] at a time, and takes as
+    /// long as the source does.
+    ///
+    /// # Errors
+    ///
+    /// What the source says; or that the place cannot be reached, made no way for too long, or is full.
+    ///
+    /// [`ARTIFACT_CHUNK_BYTES`]: crate::limits::ARTIFACT_CHUNK_BYTES
+    async fn write(&self, name: ArtifactName, source: &mut dyn Source) -> Result<u64, Error>;
 
-    /// Returns the bytes, or `None` where there is no such artifact.
-    async fn get(&self, name: ArtifactName) -> Result<Option<Bytes>, Error>;
+    /// Opens an artifact to be read; `None` where there is no such artifact.
+    async fn open(&self, name: ArtifactName) -> Result<Option<Box<dyn Reader>>, Error>;
 
-    /// Deletes the artifact; one that is not there is fine.
+    /// Deletes the artifact, and what writers of it left behind that never ended; one that is not there is fine.
     async fn delete(&self, name: ArtifactName) -> Result<(), Error>;
 
     /// Returns up to `limit` names of artifacts older than `age`, in order, from the first one after `after`.
@@ -64,173 +81,72 @@ pub trait Artifacts: Send + Sync + 'static {
         after: Option<ArtifactName>,
         limit: usize,
     ) -> Result<Vec<ArtifactName>, Error>;
-}
 
-/// Artifacts as files in a folder: written under another name, synced, then renamed.
-#[derive(Debug)]
-pub struct Folder {
-    path: PathBuf,
-}
-
-impl Folder {
-    /// Uses that folder; it is made with the first artifact.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Folder { path: path.into() }
+    /// Keeps bytes that are in memory; see [`write`](Artifacts::write).
+    async fn put(&self, name: ArtifactName, mut body: Bytes) -> Result<(), Error> {
+        self.write(name, &mut body).await.map(|_| ())
     }
 
-    /// Returns the file an artifact is kept in. Files are spread over 256 folders by the id's last, random, byte.
-    fn file(&self, name: ArtifactName) -> PathBuf {
-        self.path.join(format!("{:02x}", name.job.as_bytes()[15])).join(name.to_string())
-    }
-}
-
-#[async_trait]
-impl Artifacts for Folder {
-    async fn put(&self, name: ArtifactName, body: Bytes) -> Result<(), Error> {
-        let file = self.file(name);
-        blocking("write", name, move || write_durably(&file, &body)).await
-    }
-
+    /// Returns the whole artifact, for callers that have room for it; `None` where there is none.
     async fn get(&self, name: ArtifactName) -> Result<Option<Bytes>, Error> {
-        let file = self.file(name);
-        blocking("read", name, move || absent_is_none(fs::read(file).map(Bytes::from))).await
-    }
-
-    async fn delete(&self, name: ArtifactName) -> Result<(), Error> {
-        let file = self.file(name);
-        blocking("delete", name, move || absent_is_none(fs::remove_file(file)).map(|_| ())).await
-    }
-
-    async fn older_than(
-        &self,
-        age: Duration,
-        after: Option<ArtifactName>,
-        limit: usize,
-    ) -> Result<Vec<ArtifactName>, Error> {
-        let path = self.path.clone();
-        let list = move || list_folder(&path, age, after, limit);
-        tokio::task::spawn_blocking(list)
-            .await
-            .map_err(|e| failed("list artifacts", io::Error::other(e)))?
-            .map_err(|e| failed("list artifacts", e))
+        let Some(reader) = self.open(name).await? else { return Ok(None) };
+        whole(&*reader).await.map(Some)
     }
 }
 
-async fn blocking<T: Send + 'static>(
-    verb: &str,
-    name: ArtifactName,
-    work: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> Result<T, Error> {
-    let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(io::Error::other(e)));
-    done.map_err(|e| failed(&format!("{verb} artifact {name}"), e))
-}
-
-fn failed(tried: &str, error: io::Error) -> Error {
-    let kind = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
-        _ => ErrorKind::Unavailable,
-    };
-    Error::new(kind, error.to_string()).caused_by(error).context(tried)
-}
-
-fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(e),
-    }
-}
-
-fn write_durably(file: &Path, body: &[u8]) -> io::Result<()> {
-    let folder = file.parent().expect("an artifact lies in a folder");
-    // For its owner alone, as the database: results may be secrets.
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    // A name of its own for each try: a stale attempt and its heir may write at the same time.
-    let mut unfinished = file.as_os_str().to_owned();
-    unfinished.push(format!(".{:016x}{UNFINISHED}", fastrand::u64(..)));
-    let unfinished = PathBuf::from(unfinished);
-    let mut out = fs::File::create(&unfinished)?;
-    out.write_all(body)?;
-    out.sync_all()?;
-    fs::rename(&unfinished, file)?;
-    // The rename, and the folder itself where it is new, are durable only once the folders above are synced.
-    fs::File::open(folder)?.sync_all()?;
-    folder.parent().map_or(Ok(()), |root| fs::File::open(root)?.sync_all())
-}
-
-/// What the names of files end in that are not written to their end.
-const UNFINISHED: &str = ".unfinished";
-
-/// Lists folder by folder, and clears away what was never finished; other files that are no artifacts are never touched.
-fn list_folder(root: &Path, age: Duration, after: Option<ArtifactName>, limit: usize) -> io::Result<Vec<ArtifactName>> {
-    let shard = |name: ArtifactName| (name.job.as_bytes()[15], name);
-    let mut names = Vec::new();
-    for index in after.map_or(0, |name| name.job.as_bytes()[15])..=u8::MAX {
-        let Some(folder) = absent_is_none(fs::read_dir(root.join(format!("{index:02x}"))))? else { continue };
-        for entry in folder {
-            let entry = entry?;
-            let file_name = entry.file_name();
-            let Some(text) = file_name.to_str() else { continue };
-            let Some(written) = absent_is_none(entry.metadata())?.and_then(|data| data.modified().ok()) else {
-                continue;
-            };
-            let old = SystemTime::now().duration_since(written).is_ok_and(|passed| passed >= age);
-            if old && age >= limits::ORPHAN_AGE && text.ends_with(UNFINISHED) {
-                absent_is_none(fs::remove_file(entry.path()))?;
-            }
-            let Ok(name) = text.parse() else { continue };
-            if old && after.is_none_or(|after| shard(name) > shard(after)) {
-                names.push(name);
-            }
-        }
-        if names.len() >= limit {
-            break;
-        }
-    }
-    names.sort_by_key(|name| shard(*name));
-    names.truncate(limit);
-    Ok(names)
-}
-
-/// Artifacts in memory, for the memory store and for SQLite in memory.
-#[derive(Debug, Default)]
-pub struct InMemory {
-    kept: Mutex<BTreeMap<ArtifactName, (SystemTime, Bytes)>>,
-}
-
-impl InMemory {
-    fn kept(&self) -> std::sync::MutexGuard<'_, BTreeMap<ArtifactName, (SystemTime, Bytes)>> {
-        self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-}
-
+/// An artifact that is being read. It may be kept open for long: between two reads it holds no connection.
 #[async_trait]
-impl Artifacts for InMemory {
-    async fn put(&self, name: ArtifactName, body: Bytes) -> Result<(), Error> {
-        self.kept().insert(name, (SystemTime::now(), body));
-        Ok(())
+pub trait Reader: Send + Sync {
+    /// Returns how many bytes there are.
+    fn size(&self) -> u64;
+
+    /// Returns the bytes from there on: at least one and at most [`ARTIFACT_CHUNK_BYTES`], none only at the end and after it.
+    ///
+    /// All that one reader returns is of the artifact that it has opened, whatever becomes of its name meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// If the place cannot be reached; [`ErrorKind::Unavailable`] also where the artifact was deleted since it was opened.
+    ///
+    /// [`ARTIFACT_CHUNK_BYTES`]: crate::limits::ARTIFACT_CHUNK_BYTES
+    async fn read(&self, from: u64) -> Result<Bytes, Error>;
+}
+
+/// Bytes in memory, such as those of a result in a job's row.
+#[async_trait]
+impl Reader for Bytes {
+    fn size(&self) -> u64 {
+        self.len() as u64
     }
 
-    async fn get(&self, name: ArtifactName) -> Result<Option<Bytes>, Error> {
-        Ok(self.kept().get(&name).map(|(_, body)| body.clone()))
+    async fn read(&self, from: u64) -> Result<Bytes, Error> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX).min(self.len());
+        Ok(self.slice(from..self.len().min(from + limits::ARTIFACT_CHUNK_BYTES)))
     }
+}
 
-    async fn delete(&self, name: ArtifactName) -> Result<(), Error> {
-        self.kept().remove(&name);
-        Ok(())
+/// Reads to the end, into memory.
+async fn whole(reader: &dyn Reader) -> Result<Bytes, Error> {
+    let first = reader.read(0).await?;
+    if first.len() as u64 == reader.size() {
+        return Ok(first);
     }
+    let size = usize::try_from(reader.size()).map_err(|_| Error::invalid("an artifact is larger than memory"))?;
+    let mut all = BytesMut::with_capacity(size);
+    all.extend_from_slice(&first);
+    while all.len() < size {
+        let chunk = reader.read(all.len() as u64).await?;
+        if chunk.is_empty() {
+            return Err(cut_short(all.len() as u64, size as u64));
+        }
+        all.extend_from_slice(&chunk);
+    }
+    Ok(all.freeze())
+}
 
-    async fn older_than(
-        &self,
-        age: Duration,
-        after: Option<ArtifactName>,
-        limit: usize,
-    ) -> Result<Vec<ArtifactName>, Error> {
-        let old = |written: &SystemTime| written.elapsed().is_ok_and(|passed| passed >= age);
-        let kept = self.kept();
-        let later = kept.iter().filter(|(name, (written, _))| after.is_none_or(|after| **name > after) && old(written));
-        Ok(later.take(limit).map(|(name, _)| *name).collect())
-    }
+/// Makes the error of an artifact that ends too early.
+fn cut_short(at: u64, size: u64) -> Error {
+    Error::new(ErrorKind::Corrupt, format!("an artifact of {size} bytes ends after {at}"))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
+use crate::artifact::Reader;
 use crate::observer::{Event, Observer, Observers};
 use crate::outage::{Outage, Reached};
 use crate::store::fail_all;
@@ -436,7 +437,7 @@ impl Backend {
         self.inner.watcher.watch(id)
     }
 
-    /// Returns a result's bytes, or `None` where the artifact is gone.
+    /// Returns a result's bytes, or `None` where the artifact is gone. They are all in memory: see [`Backend::open`] for large ones.
     pub async fn read(&self, stored: &Stored) -> Result<Option<Output>, Error> {
         match stored {
             Stored::Inline(output) => Ok(Some(output.clone())),
@@ -447,13 +448,30 @@ impl Backend {
         }
     }
 
-    /// Keeps a result where it belongs, for the settle that will point at it.
+    /// Opens a result to read it in chunks, from any place; `None` where the artifact is gone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use longshore_core::{Backend, Error, Stored};
+    /// async fn last_bytes(backend: &Backend, result: &Stored) -> Result<Option<bytes::Bytes>, Error> {
+    ///     let Some(reader) = backend.open(result).await? else { return Ok(None) };
+    ///     reader.read(reader.size().saturating_sub(100)).await.map(Some)
+    /// }
+    /// ```
+    pub async fn open(&self, stored: &Stored) -> Result<Option<Box<dyn Reader>>, Error> {
+        match stored {
+            Stored::Inline(output) => Ok(Some(Box::new(output.body.clone()))),
+            Stored::Artifact { name, .. } => self.inner.artifacts.open(*name).await,
+        }
+    }
+
+    /// Keeps a result where it belongs, for the settle that will point at it. A call that is dropped half-way is given up.
     pub async fn keep(&self, name: ArtifactName, output: Output) -> Result<Stored, Error> {
         if output.fits_inline() {
-            return Ok(Stored::Inline(output));
+            return output.into_memory().await.map(Stored::Inline);
         }
-        let bytes = output.body.len() as u64;
-        self.inner.artifacts.put(name, output.body).await?;
+        let bytes = self.inner.artifacts.write(name, &mut *output.source()).await?;
         Ok(Stored::Artifact { name, content_type: output.content_type, bytes })
     }
 
@@ -616,12 +634,12 @@ mod tests {
 
     #[async_trait::async_trait]
     impl Artifacts for Undeletable {
-        async fn put(&self, name: ArtifactName, body: bytes::Bytes) -> Result<(), Error> {
-            self.0.put(name, body).await
+        async fn write(&self, name: ArtifactName, source: &mut dyn crate::artifact::Source) -> Result<u64, Error> {
+            self.0.write(name, source).await
         }
 
-        async fn get(&self, name: ArtifactName) -> Result<Option<bytes::Bytes>, Error> {
-            self.0.get(name).await
+        async fn open(&self, name: ArtifactName) -> Result<Option<Box<dyn Reader>>, Error> {
+            self.0.open(name).await
         }
 
         async fn delete(&self, name: ArtifactName) -> Result<(), Error> {

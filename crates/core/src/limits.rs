@@ -81,6 +81,8 @@ limits! {
     INLINE_RESULT_BYTES: usize = 64 * 1024;
     /// Largest result of all, in bytes.
     RESULT_BYTES: usize = 64 * 1024 * 1024;
+    /// Bytes of a large result that go to its place, or come from there, at a time.
+    ARTIFACT_CHUNK_BYTES: usize = 256 * 1024;
     /// Failures kept for one job: the newest.
     FAILURES_KEPT: usize = 20;
     /// Most that is kept of the log of one attempt, in bytes: its end.

@@ -2,11 +2,12 @@
 //!
 //! [docs/commands.md](https://github.com/longshore/longshore/blob/main/docs/commands.md) is the protocol as those see it who write
 //! such programs. In reading order: [`Command`] (what is run, and how one attempt goes), `program` (where it is), `talk` (the
-//! three pipes), `directive` and `log` (what standard error says), `tree` and `processes` (ending it with all its offspring),
+//! three pipes), `spool` (standard output, in memory or in a file), `directive` and `log` (what standard error says), `tree` and `processes` (ending it with all its offspring),
 //! `ending` (what exit codes mean), `answer` (what standard output is).
 
 mod program;
 mod talk;
+mod spool;
 mod directive;
 mod log;
 mod tree;
@@ -172,7 +173,9 @@ impl Command {
             }
         }
         let declared = self.result.clone();
-        let answer = tokio::task::spawn_blocking(move || answer::of(heard.output, declared.as_deref())).await?;
+        let read = move || answer::of(heard.output.finish()?, declared.as_deref());
+        let answer = tokio::task::spawn_blocking(read).await?;
+        let answer = answer.map_err(|e| handler::Error::retry(format!("cannot keep its standard output: {e}")))?;
         answer.map_err(handler::Error::fatal)
     }
 

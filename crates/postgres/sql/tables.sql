@@ -175,8 +175,7 @@ CREATE TABLE longshore.queue (
     running         bigint   NOT NULL DEFAULT 0,
     succeeded       bigint   NOT NULL DEFAULT 0,
     dead            bigint   NOT NULL DEFAULT 0,
-    cancelled       bigint   NOT NULL DEFAULT 0,
-    used_at         bigint   NOT NULL DEFAULT 0     -- when its rules were changed, or counts were added up that tell of a push
+    cancelled       bigint   NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 CREATE INDEX queue_rules ON longshore.queue (rules_level) WHERE rules_level > 0;
 

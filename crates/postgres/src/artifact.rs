@@ -1,10 +1,15 @@
-//! Large and binary results in a table beside the jobs, so that one database is all that many machines need.
+//! Large and binary results in tables beside the jobs, so that one database is all that many machines need.
+//!
+//! Their bytes go through connections of their own, a chunk a statement: no claim, renewal or upkeep waits for them, and between two
+//! chunks nobody holds a connection.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use longshore_core::{ArtifactName, Artifacts, Error, millis};
+use longshore_core::artifact::{Chunks, Reader, Source};
+use longshore_core::{ArtifactName, Artifacts, Error, ErrorKind, JobId, limits, millis};
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -12,40 +17,63 @@ use crate::error;
 use crate::pool::Pool;
 use crate::push::{bounded, uuid};
 
-/// Artifacts in the table `artifact` of the store's schema; see [`Postgres::artifacts`](crate::Postgres::artifacts).
+/// How many connections large results have.
+const CONNECTIONS: usize = 2;
+
+/// Artifacts in the tables `artifact_…` of the store's schema; see [`Postgres::artifacts`](crate::Postgres::artifacts).
 ///
-/// An artifact is one value of a row: at most 64 MiB, read and written as a whole.
+/// A chunk takes as long as a call may take ([`Options::timeout`](crate::Options::timeout)) at most, waiting for its turn included.
 #[derive(Clone, Debug)]
 pub struct ArtifactTable {
-    pub(crate) pool: Pool,
+    /// For bytes.
+    pool: Pool,
+    /// That of the store's other calls, for upkeep: it must not wait for chunks.
+    others: Pool,
+}
+
+impl ArtifactTable {
+    /// Uses connections of its own beside those of that pool.
+    pub(crate) fn beside(others: &Pool) -> Self {
+        ArtifactTable { pool: others.apart(CONNECTIONS), others: others.clone() }
+    }
 }
 
 #[async_trait]
 impl Artifacts for ArtifactTable {
-    async fn put(&self, name: ArtifactName, body: Bytes) -> Result<(), Error> {
-        let tried = || format!("write artifact {name}");
-        let params = [
-            (&uuid(name.job) as _, Type::UUID),
-            (&(name.claim as i64) as _, Type::INT8),
-            (&body.as_ref() as _, Type::BYTEA),
-        ];
-        self.pool.rows("SELECT longshore.keep_artifact($1, $2, $3)", &params).await.map_err(|e| e.context(tried()))?;
-        Ok(())
+    async fn write(&self, name: ArtifactName, source: &mut dyn Source) -> Result<u64, Error> {
+        let tried = |e: Error| e.context(format!("write artifact {name}"));
+        let upload = Upload::begin(&self.pool, name).await.map_err(tried)?;
+        let (mut chunks, mut n, mut size) = (Chunks::new(source), 0, 0);
+        while let Some(chunk) = chunks.next().await? {
+            upload.write(n, &chunk).await.map_err(tried)?;
+            n += 1;
+            size += chunk.len() as u64;
+        }
+        upload.finish(size).await.map_err(tried)?;
+        Ok(size)
     }
 
-    async fn get(&self, name: ArtifactName) -> Result<Option<Bytes>, Error> {
-        let params = [(&uuid(name.job) as _, Type::UUID), (&(name.claim as i64) as _, Type::INT8)];
-        let sql = "SELECT body FROM longshore.artifact WHERE job = $1 AND claim = $2";
-        let rows = self.pool.rows(sql, &params).await.map_err(|e| e.context(format!("read artifact {name}")))?;
-        let body = rows.first().map(|row| row.try_get::<_, Vec<u8>>(0)).transpose().map_err(error::of)?;
-        Ok(body.map(Bytes::from))
+    async fn open(&self, name: ArtifactName) -> Result<Option<Box<dyn Reader>>, Error> {
+        let sql = "SELECT upload, chunk_bytes, coalesce(bytes, octet_length(body)::bigint) FROM longshore.artifact_head
+                   WHERE job = $1 AND claim = $2";
+        let rows = self.pool.rows(sql, &params(&uuid(name.job), &(name.claim as i64))).await;
+        let rows = rows.map_err(|e| e.context(format!("read artifact {name}")))?;
+        let Some(row) = rows.first() else { return Ok(None) };
+        let upload: Option<i64> = row.try_get(0).map_err(error::of)?;
+        let chunk_bytes: Option<i32> = row.try_get(1).map_err(error::of)?;
+        let size: i64 = row.try_get(2).map_err(error::of)?;
+        let body = match (upload, chunk_bytes) {
+            (Some(upload), Some(chunk_bytes @ 1..)) => Body::Chunks { upload, chunk_bytes: chunk_bytes as u64 },
+            _ => Body::Whole,
+        };
+        let artifact = Artifact { pool: self.pool.clone(), name, body, size: size.unsigned_abs() };
+        Ok(Some(Box::new(artifact)))
     }
 
     async fn delete(&self, name: ArtifactName) -> Result<(), Error> {
-        let params = [(&uuid(name.job) as _, Type::UUID), (&(name.claim as i64) as _, Type::INT8)];
-        let sql = "DELETE FROM longshore.artifact WHERE job = $1 AND claim = $2";
-        self.pool.rows(sql, &params).await.map_err(|e| e.context(format!("delete artifact {name}")))?;
-        Ok(())
+        let sql = "SELECT longshore.delete_artifact($1, $2)";
+        let deleted = self.others.rows(sql, &params(&uuid(name.job), &(name.claim as i64))).await;
+        deleted.map(|_| ()).map_err(|e| e.context(format!("delete artifact {name}")))
     }
 
     async fn older_than(
@@ -55,7 +83,7 @@ impl Artifacts for ArtifactTable {
         limit: usize,
     ) -> Result<Vec<ArtifactName>, Error> {
         let rows = self
-            .pool
+            .others
             .rows(
                 "SELECT * FROM longshore.old_artifacts($1, $2, $3, $4)",
                 &[
@@ -67,11 +95,122 @@ impl Artifacts for ArtifactTable {
             )
             .await
             .map_err(|e| e.context("list artifacts"))?;
-        let read = |row: &tokio_postgres::Row| Ok((row.try_get::<_, Uuid>(0)?, row.try_get::<_, i64>(1)?));
+        let read = |row: &Row| Ok((row.try_get::<_, Uuid>(0)?, row.try_get::<_, i64>(1)?));
         let names = rows.iter().map(|row| {
             let (job, claim) = read(row).map_err(error::of)?;
-            Ok(ArtifactName { job: longshore_core::JobId::from_bytes(job.into_bytes()), claim: claim as u64 })
+            Ok(ArtifactName { job: JobId::from_bytes(job.into_bytes()), claim: claim as u64 })
         });
         names.collect()
     }
+}
+
+fn params<'a>(job: &'a Uuid, claim: &'a i64) -> [crate::pool::Param<'a>; 2] {
+    [(job, Type::UUID), (claim, Type::INT8)]
+}
+
+/// An artifact that is being written; deleted when it is given up.
+struct Upload {
+    pool: Pool,
+    id: i64,
+    finished: bool,
+}
+
+impl Upload {
+    async fn begin(pool: &Pool, name: ArtifactName) -> Result<Self, Error> {
+        let (job, claim) = (uuid(name.job), name.claim as i64);
+        let row = pool.row("SELECT longshore.begin_artifact($1, $2)", &params(&job, &claim)).await?;
+        Ok(Upload { pool: pool.clone(), id: row.try_get(0).map_err(error::of)?, finished: false })
+    }
+
+    async fn write(&self, n: i32, chunk: &Bytes) -> Result<(), Error> {
+        let params = [(&self.id as _, Type::INT8), (&n as _, Type::INT4), (&chunk.as_ref() as _, Type::BYTEA)];
+        self.pool.rows("SELECT longshore.write_artifact($1, $2, $3)", &params).await.map(|_| ())
+    }
+
+    async fn finish(mut self, size: u64) -> Result<(), Error> {
+        let (size, chunk_bytes) = (i64::try_from(size).unwrap_or(i64::MAX), limits::ARTIFACT_CHUNK_BYTES as i32);
+        let params = [(&self.id as _, Type::INT8), (&size as _, Type::INT8), (&chunk_bytes as _, Type::INT4)];
+        self.pool.rows("SELECT longshore.finish_artifact($1, $2, $3)", &params).await?;
+        self.finished = true;
+        Ok(())
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        let (pool, id) = (self.pool.clone(), self.id);
+        // What cannot be deleted now is found by the search for orphans.
+        self.pool.runtime().spawn(async move {
+            let _ = pool.rows("SELECT longshore.drop_upload($1)", &[(&id, Type::INT8)]).await;
+        });
+    }
+}
+
+/// An artifact that is being read.
+struct Artifact {
+    pool: Pool,
+    name: ArtifactName,
+    body: Body,
+    size: u64,
+}
+
+/// How an artifact is kept.
+enum Body {
+    /// As version 2 wrote it: in one value.
+    Whole,
+    Chunks {
+        upload: i64,
+        chunk_bytes: u64,
+    },
+}
+
+#[async_trait]
+impl Reader for Artifact {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    async fn read(&self, from: u64) -> Result<Bytes, Error> {
+        if from >= self.size {
+            return Ok(Bytes::new());
+        }
+        let read = async {
+            let body = match self.body {
+                Body::Chunks { upload, chunk_bytes } => self.chunk(upload, chunk_bytes, from).await?,
+                Body::Whole => self.part(from).await?,
+            };
+            body.filter(|body| !body.is_empty() && body.len() as u64 <= self.size - from)
+                .ok_or_else(|| Error::new(ErrorKind::Unavailable, "it was deleted while it was read"))
+        };
+        read.await.map_err(|e: Error| e.context(format!("read artifact {}", self.name)))
+    }
+}
+
+impl Artifact {
+    async fn chunk(&self, upload: i64, chunk_bytes: u64, from: u64) -> Result<Option<Bytes>, Error> {
+        let n = i32::try_from(from / chunk_bytes).unwrap_or(i32::MAX);
+        let sql = "SELECT body FROM longshore.artifact_chunk WHERE upload = $1 AND n = $2";
+        let rows = self.pool.rows(sql, &[(&upload, Type::INT8), (&n, Type::INT4)]).await?;
+        let skipped = (from % chunk_bytes) as usize;
+        Ok(body_of(&rows)?.filter(|body| body.len() > skipped).map(|body| body.slice(skipped..)))
+    }
+
+    async fn part(&self, from: u64) -> Result<Option<Bytes>, Error> {
+        // No larger than a value can be, so that these fit.
+        let (from, most) = (from as i32 + 1, limits::ARTIFACT_CHUNK_BYTES as i32);
+        let sql = "SELECT substring(body FROM $3 FOR $4) FROM longshore.artifact_head
+                   WHERE job = $1 AND claim = $2 AND octet_length(body) = $5";
+        let (job, claim, size) = (uuid(self.name.job), self.name.claim as i64, self.size as i32);
+        let [job, claim] = params(&job, &claim);
+        let params = [job, claim, (&from, Type::INT4), (&most, Type::INT4), (&size, Type::INT4)];
+        body_of(&self.pool.rows(sql, &params).await?)
+    }
+}
+
+fn body_of(rows: &[Row]) -> Result<Option<Bytes>, Error> {
+    let body = rows.first().map(|row| row.try_get::<_, Vec<u8>>(0)).transpose().map_err(error::of)?;
+    Ok(body.map(Bytes::from))
 }

@@ -108,6 +108,7 @@ impl Options {
 #[derive(Debug)]
 pub struct Postgres {
     pool: Pool,
+    artifacts: ArtifactTable,
     pushes: Gather<NewJob, Pushed>,
     publisher: Publisher,
     _listener: Option<Listener>,
@@ -133,7 +134,7 @@ impl Postgres {
     /// | `schema=name` | another schema than `longshore` |
     /// | `sslmode=` | `disable`, `prefer` (default), `require`, `verify-ca`, `verify-full` |
     /// | `sslrootcert=path` | trusts these authorities beside the system's |
-    /// | `pool=n` | at most so many connections, and one that listens; defaults to 10 |
+    /// | `pool=n` | at most so many connections, one that listens, and two for large results; defaults to 10 |
     /// | `listen=off` | neither listens nor notifies; what a pooler in between makes impossible is found out without being told |
     /// | `synchronous_commit=accept` | takes a server whose crash may lose jobs that were acknowledged |
     /// | `fsync=accept` | takes a server that a power loss may damage |
@@ -175,6 +176,7 @@ impl Postgres {
         let push = move |jobs| push::push(pushing.clone(), telling.clone(), clock.shift().0, jobs);
         let pushes = Gather::new(limits::BATCH, PUSHES_AT_ONCE, push);
         Ok(Postgres {
+            artifacts: ArtifactTable::beside(&pool),
             pool,
             pushes,
             publisher,
@@ -188,9 +190,9 @@ impl Postgres {
         })
     }
 
-    /// Returns a place for large and binary results in the same database.
+    /// Returns a place for large and binary results in the same database, reached by connections of its own.
     pub fn artifacts(&self) -> ArtifactTable {
-        ArtifactTable { pool: self.pool.clone() }
+        self.artifacts.clone()
     }
 
     /// Returns how long finished jobs are kept, in milliseconds.

@@ -56,6 +56,8 @@ struct Inner {
     slots: Semaphore,
     /// A pooler is in between: what is said at the start of a session is not kept, and a session may be another's tomorrow.
     pooled: AtomicBool,
+    /// How many connections there may be.
+    size: usize,
 }
 
 /// A connection whose driver has still to be run.
@@ -75,9 +77,25 @@ impl Pool {
             idle: Mutex::default(),
             slots: Semaphore::new(url.pool),
             pooled: AtomicBool::new(false),
+            size: url.pool,
             url,
         };
         Ok(Pool { inner: Arc::new(inner) })
+    }
+
+    /// Returns a pool of so many other connections to the same server, made with need.
+    pub(crate) fn apart(&self, size: usize) -> Self {
+        let inner = Inner {
+            url: self.inner.url.clone(),
+            tls: self.inner.tls.clone(),
+            runtime: self.inner.runtime.clone(),
+            patience: self.inner.patience,
+            idle: Mutex::default(),
+            slots: Semaphore::new(size),
+            pooled: AtomicBool::new(self.is_pooled()),
+            size,
+        };
+        Pool { inner: Arc::new(inner) }
     }
 
     pub(crate) fn url(&self) -> &Url {
@@ -201,7 +219,7 @@ impl Pool {
     pub(crate) async fn take(&self) -> Result<Taken<'_>, Error> {
         let until = Instant::now() + self.inner.patience;
         let busy = |_| {
-            let text = format!("all {} connections are in use for {:?}", self.inner.url.pool, self.inner.patience);
+            let text = format!("all {} connections are in use for {:?}", self.inner.size, self.inner.patience);
             Error::new(ErrorKind::Unavailable, text)
         };
         let slot = timeout_at(until, self.inner.slots.acquire()).await.map_err(busy)?.expect("it is never closed");

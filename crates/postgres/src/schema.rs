@@ -11,20 +11,27 @@ use crate::error;
 use crate::pool::Pool;
 
 /// The version of the schema that this program works with.
-pub(crate) const VERSION: i32 = 2;
+pub(crate) const VERSION: i32 = 3;
 
 /// The oldest version of which programs may write to such a schema. Functions have the version of their program in their names
 /// ([`in_sql`]), so that two versions work side by side; those of a program that is too old are gone.
 const OLDEST: i32 = 2;
 
 /// Tables, in the order they are made where there are none.
-const TABLES: &[&str] = &[include_str!("../sql/tables.sql"), include_str!("../sql/tables_since_2.sql")];
+const TABLES: &[&str] = &[
+    include_str!("../sql/tables.sql"),
+    include_str!("../sql/tables_since_2.sql"),
+    include_str!("../sql/upgrade/003.sql"),
+];
 
 /// What leads from each version to the next, from the first on: what comes before views and functions are made anew, and what comes after.
-const STEPS: &[(&[&str], &str)] = &[(
-    &[include_str!("../sql/upgrade/002.sql"), include_str!("../sql/tables_since_2.sql")],
-    include_str!("../sql/upgrade/002_tags.sql"),
-)];
+const STEPS: &[(&[&str], &str)] = &[
+    (
+        &[include_str!("../sql/upgrade/002.sql"), include_str!("../sql/tables_since_2.sql")],
+        include_str!("../sql/upgrade/002_tags.sql"),
+    ),
+    (&[include_str!("../sql/upgrade/003.sql")], ""),
+];
 
 /// Views and functions.
 const FUNCTIONS: &[&str] = &[
@@ -213,9 +220,8 @@ async fn version(pool: &Pool, client: &Client) -> Result<Version, Error> {
     let sql = "SELECT coalesce(max(m.version), 0), coalesce(max((to_jsonb(m) ->> 'oldest')::integer), 0),
                       to_regclass('longshore.waiting') IS NOT NULL, to_regclass('longshore.worker_note') IS NOT NULL,
                       to_regclass('longshore.payload') IS NOT NULL AND to_regclass('longshore.waiter') IS NOT NULL
-                      AND to_regclass('longshore.snapshot') IS NOT NULL
-                      AND EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = to_regclass('longshore.queue') AND a.attname = 'used_at')
-                      AND EXISTS (SELECT 1 FROM pg_proc p WHERE p.proname = 'claim_vVERSION' AND p.pronamespace = to_regnamespace('SCHEMA'))
+                      AND to_regclass(format('%I.snapshot_v%s', 'SCHEMA', least(max(m.version), VERSION))) IS NOT NULL
+                      AND EXISTS (SELECT 1 FROM pg_proc p WHERE p.proname = 'claim_v' || least(max(m.version), VERSION) AND p.pronamespace = to_regnamespace('SCHEMA'))
                FROM longshore.migration m";
     let sql = sql.replace("VERSION", &VERSION.to_string()).replace("SCHEMA", pool.schema().as_str());
     let sql = pool.schema().in_sql(&sql);

@@ -1,25 +1,35 @@
 //! Results that don't fit a record, kept in Redis, so that it alone is enough for workers on many machines.
 //!
-//! They are kept as durably as jobs, and cost the server's memory: many large results are better off elsewhere. An artifact is
-//! noted before it is written, so that the search for orphans finds it whatever happens in between.
+//! They are kept as durably as jobs, and cost the server's memory: many large results are better off elsewhere. They travel on a
+//! connection of their own, a chunk a call, and a few calls at a time: a claim or a renewal waits for one chunk at most, and a slow
+//! transfer says nothing of the server. An upload is noted before it begins, so that the search for orphans finds what is left of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use longshore_core::{ArtifactName, Artifacts, Error, JobId, millis};
-use redis::Value;
+use longshore_core::artifact::{Chunks, Reader as ArtifactReader, Source};
+use longshore_core::{ArtifactName, Artifacts, Error, ErrorKind, JobId, Settings, limits, millis};
+use redis::{Cmd, Value};
+use tokio::runtime::Handle;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::base::Base;
-use crate::call::{bytes, list, number};
+use crate::call::{Call, bytes, list, number};
 use crate::copies::on_each;
 use crate::error;
-use crate::keys;
+use crate::keys::{self, Keys};
+use crate::library;
+use crate::link::Link;
 use crate::record::Reader;
-use crate::{Redis, library};
+use crate::target::Target;
+use crate::Redis;
 
-/// Names that are looked at by one script.
+/// Names that are looked at by one call.
 const PER_CALL: usize = 500;
+/// How many chunks are on their way at a time, so that each is answered in time over a slow line, too.
+const CHUNKS_AT_ONCE: usize = 2;
 
 /// Returns a name as it is kept: sorted by job.
 fn key(name: ArtifactName) -> [u8; 24] {
@@ -27,6 +37,11 @@ fn key(name: ArtifactName) -> [u8; 24] {
     key[..16].copy_from_slice(name.job.as_bytes());
     key[16..].copy_from_slice(&name.claim.to_be_bytes());
     key
+}
+
+/// Returns what sorts behind a name and all its uploads.
+fn behind(name: ArtifactName) -> Vec<u8> {
+    [&key(name)[..], &[0xff; 9]].concat()
 }
 
 fn read_key(key: &[u8]) -> Option<ArtifactName> {
@@ -38,30 +53,225 @@ fn whole_key(base: &Base, name: ArtifactName) -> Vec<u8> {
     [base.keys.of_tag(name.job.queue_tag()).as_bytes(), keys::ARTIFACT.as_bytes(), &key(name)].concat()
 }
 
-#[async_trait]
-impl Artifacts for Redis {
-    async fn put(&self, name: ArtifactName, body: Bytes) -> Result<(), Error> {
-        let base = &self.base;
-        let put = async {
-            let tag = name.job.queue_tag();
-            let root = base.keys.of_tag(tag);
-            on_each(base, |root| base.call(&library::NOTE_ARTIFACT_TAG, root).number(i64::from(tag))).await?;
-            base.framed(&library::NOTE_ARTIFACT, &root).arg(key(name)).run().await?;
-            let mut write = redis::cmd("SET");
-            write.arg(whole_key(base, name)).arg(&body[..]);
-            base.link.send(&root, &write).await?;
-            Ok(())
-        };
-        put.await.map_err(|e: Error| e.context(format!("write artifact {name}")))
+/// The connection that artifacts travel on, made when the first one does.
+pub(crate) struct Transfers {
+    target: Target,
+    settings: Settings,
+    /// That of the store's other connections.
+    runtime: Handle,
+    base: OnceCell<Base>,
+    turns: Semaphore,
+}
+
+impl Transfers {
+    /// Prepares it, on the present runtime.
+    pub(crate) fn new(target: &Target, settings: &Settings) -> Arc<Self> {
+        Arc::new(Transfers {
+            target: target.clone(),
+            settings: settings.clone(),
+            runtime: Handle::current(),
+            base: OnceCell::new(),
+            turns: Semaphore::new(CHUNKS_AT_ONCE),
+        })
     }
 
-    async fn get(&self, name: ArtifactName) -> Result<Option<Bytes>, Error> {
-        let mut read = redis::cmd("GET");
-        read.arg(whole_key(&self.base, name));
-        let root = self.base.keys.of_tag(name.job.queue_tag());
-        let answer = self.base.link.send(&root, &read).await.map_err(Error::from);
-        let body = answer.map_err(|e| e.context(format!("read artifact {name}")))?;
-        Ok(bytes(body).map(Bytes::from))
+    async fn base(&self) -> Result<&Base, Error> {
+        let connect = || async {
+            let (target, settings) = (self.target.clone(), self.settings.clone());
+            let connecting = self.runtime.spawn(async move {
+                let link = Link::open(&target, settings.clock.clone()).await?;
+                Ok(Base::new(link, Keys::new(&target.prefix), settings))
+            });
+            let connected = connecting.await;
+            let connected =
+                connected.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)));
+            connected.map_err(|e| e.context(format!("connect to Redis at {} for large results", self.target)))
+        };
+        self.base.get_or_try_init(connect).await
+    }
+
+    /// Sends a command that carries a chunk, when it is its turn.
+    async fn send(&self, name: ArtifactName, command: impl FnOnce(&Base) -> Cmd) -> Result<Value, Error> {
+        let base = self.base().await?;
+        let _turn = self.turns.acquire().await.expect("it is never closed");
+        Ok(base.link.send(&base.keys.of_tag(name.job.queue_tag()), &command(base)).await?)
+    }
+
+    /// Calls a function on what belongs to an artifact, when it is its turn.
+    async fn run<'a>(
+        &'a self,
+        name: ArtifactName,
+        call: impl FnOnce(&'a Base, &str) -> Call<'a>,
+    ) -> Result<Value, Error> {
+        let base = self.base().await?;
+        let _turn = self.turns.acquire().await.expect("it is never closed");
+        call(base, &base.keys.of_tag(name.job.queue_tag())).run().await
+    }
+}
+
+/// An artifact that is being written; deleted when it is given up.
+struct Upload {
+    transfers: Arc<Transfers>,
+    name: ArtifactName,
+    /// The name, and 8 bytes at random: a stale attempt and its heir may write at the same time.
+    key: Vec<u8>,
+    finished: bool,
+}
+
+impl Upload {
+    async fn begin(transfers: &Arc<Transfers>, name: ArtifactName) -> Result<Self, Error> {
+        let (base, tag) = (transfers.base().await?, i64::from(name.job.queue_tag()));
+        on_each(base, |root| base.call(&library::NOTE_ARTIFACT_TAG, root).number(tag)).await?;
+        let key = [&key(name)[..], &fastrand::u64(..).to_be_bytes()].concat();
+        let upload = Upload { transfers: Arc::clone(transfers), name, key, finished: false };
+        transfers.run(name, |base, root| base.framed(&library::BEGIN_ARTIFACT, root).arg(&upload.key)).await?;
+        Ok(upload)
+    }
+
+    async fn write(&self, n: i64, chunk: &Bytes) -> Result<(), Error> {
+        let answer = self.transfers.run(self.name, |base, root| {
+            base.call(&library::WRITE_ARTIFACT, root).arg(&self.key).number(n).arg(chunk)
+        });
+        still_there(&answer.await?)
+    }
+
+    async fn finish(mut self, chunks: i64, size: u64) -> Result<(), Error> {
+        let chunk_bytes = limits::ARTIFACT_CHUNK_BYTES as i64;
+        let answer = self.transfers.run(self.name, |base, root| {
+            let call = base.framed(&library::FINISH_ARTIFACT, root).arg(&self.key);
+            call.number(chunks).number(size as i64).number(chunk_bytes)
+        });
+        still_there(&answer.await?)?;
+        self.finished = true;
+        Ok(())
+    }
+}
+
+/// Takes the answer of a function that finds an upload, or does not any more.
+fn still_there(answer: &Value) -> Result<(), Error> {
+    if number(answer) == Some(1) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Unavailable, "it was deleted while it was written"))
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        let (transfers, name, key) = (Arc::clone(&self.transfers), self.name, std::mem::take(&mut self.key));
+        // What cannot be deleted now is found by the search for orphans.
+        self.transfers.runtime.spawn(async move {
+            let _ = transfers.run(name, |base, root| base.call(&library::DELETE_ARTIFACT, root).arg(&key)).await;
+        });
+    }
+}
+
+/// An artifact that is being read.
+struct Artifact {
+    transfers: Arc<Transfers>,
+    name: ArtifactName,
+    size: u64,
+    body: Body,
+}
+
+/// How an artifact is kept.
+enum Body {
+    /// As one string.
+    Whole,
+    Chunks {
+        chunk_bytes: u64,
+        id: Vec<u8>,
+    },
+}
+
+impl Artifact {
+    async fn open(transfers: &Arc<Transfers>, name: ArtifactName) -> Result<Option<Self>, Error> {
+        let answer = transfers.run(name, |base, root| base.call(&library::OPEN_ARTIFACT, root).arg(key(name))).await?;
+        let mut answer = list(answer).ok_or_else(|| error::unexpected("open_artifact"))?.into_iter();
+        let Some(size) = answer.next() else { return Ok(None) };
+        let body = match (answer.next(), answer.next()) {
+            (None, None) => Some(Body::Whole),
+            (Some(chunk_bytes), Some(id)) => number(&chunk_bytes)
+                .filter(|chunk_bytes| *chunk_bytes > 0)
+                .zip(bytes(id))
+                .map(|(chunk_bytes, id)| Body::Chunks { chunk_bytes: chunk_bytes.unsigned_abs(), id }),
+            _ => None,
+        };
+        let (Some(size), Some(body)) = (number(&size).and_then(|size| u64::try_from(size).ok()), body) else {
+            return Err(error::unexpected("open_artifact"));
+        };
+        Ok(Some(Artifact { transfers: Arc::clone(transfers), name, size, body }))
+    }
+
+    /// Returns bytes from there on, or `None` where they are not there any more.
+    async fn part(&self, from: u64) -> Result<Option<Bytes>, Error> {
+        match &self.body {
+            Body::Whole => {
+                let to = self.size.min(from + limits::ARTIFACT_CHUNK_BYTES as u64) - 1;
+                let read = |base: &Base| {
+                    let mut read = redis::cmd("GETRANGE");
+                    read.arg(whole_key(base, self.name)).arg(from).arg(to);
+                    read
+                };
+                Ok(bytes(self.transfers.send(self.name, read).await?).map(Bytes::from))
+            }
+            Body::Chunks { chunk_bytes, id } => {
+                let read = |base: &Base| {
+                    let mut read = redis::cmd("HMGET");
+                    read.arg(whole_key(base, self.name)).arg("id").arg(from / chunk_bytes);
+                    read
+                };
+                let answer = list(self.transfers.send(self.name, read).await?).ok_or_else(|| error::unexpected("HMGET"))?;
+                let mut answer = answer.into_iter().map(bytes);
+                let same = answer.next().flatten().is_some_and(|found| found == *id);
+                let chunk = answer.next().flatten().filter(|_| same).map(Bytes::from);
+                let skipped = (from % chunk_bytes) as usize;
+                Ok(chunk.filter(|chunk| chunk.len() > skipped).map(|chunk| chunk.slice(skipped..)))
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl ArtifactReader for Artifact {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    async fn read(&self, from: u64) -> Result<Bytes, Error> {
+        if from >= self.size {
+            return Ok(Bytes::new());
+        }
+        let read = async {
+            let part = self.part(from).await?;
+            part.filter(|part| !part.is_empty() && part.len() as u64 <= self.size - from)
+                .ok_or_else(|| Error::new(ErrorKind::Unavailable, "it was deleted while it was read"))
+        };
+        read.await.map_err(|e: Error| e.context(format!("read artifact {}", self.name)))
+    }
+}
+
+#[async_trait]
+impl Artifacts for Redis {
+    async fn write(&self, name: ArtifactName, source: &mut dyn Source) -> Result<u64, Error> {
+        let tried = |e: Error| e.context(format!("write artifact {name}"));
+        let upload = Upload::begin(&self.transfers, name).await.map_err(tried)?;
+        let (mut chunks, mut n, mut size) = (Chunks::new(source), 0, 0);
+        while let Some(chunk) = chunks.next().await? {
+            upload.write(n, &chunk).await.map_err(tried)?;
+            n += 1;
+            size += chunk.len() as u64;
+        }
+        upload.finish(n, size).await.map_err(tried)?;
+        Ok(size)
+    }
+
+    async fn open(&self, name: ArtifactName) -> Result<Option<Box<dyn ArtifactReader>>, Error> {
+        let opened = Artifact::open(&self.transfers, name).await;
+        let opened = opened.map_err(|e| e.context(format!("read artifact {name}")))?;
+        Ok(opened.map(|artifact| Box::new(artifact) as _))
     }
 
     async fn delete(&self, name: ArtifactName) -> Result<(), Error> {
@@ -97,7 +307,7 @@ async fn older_than(
     let first = after.map_or(0, |name| name.job.queue_tag());
     let mut names = Vec::new();
     for tag in tags.into_iter().filter(|tag| *tag >= first) {
-        let mut from = after.filter(|_| tag == first).map(|name| key(name).to_vec()).unwrap_or_default();
+        let mut from = after.filter(|_| tag == first).map(behind).unwrap_or_default();
         loop {
             let call = base.framed(&library::LIST_ARTIFACTS, &base.keys.of_tag(tag)).arg(&from);
             let call = call.number(PER_CALL as i64).number(millis(age));
@@ -105,6 +315,7 @@ async fn older_than(
             let mut answer = answer.into_iter().map(|value: Value| bytes(value).unwrap_or_default());
             from = answer.next().unwrap_or_default();
             names.extend(answer.filter_map(|name| read_key(&name)));
+            names.dedup(); // of an artifact and its uploads
             if names.len() >= limit {
                 names.truncate(limit);
                 return Ok(names);

@@ -36,7 +36,8 @@ names! {
     FAILURES = "f:";
     /// `l:<id>`: a hash, the log of each claim by its number: that of the newest, and those whose failures are kept.
     LOG = "l:";
-    /// `a:<id><claim>`: a string, an artifact.
+    /// `a:<id><claim>`: a hash, an artifact: its chunks by number, and `size`, `chunk` (the length of all but the last) and `id` (8 bytes); or a
+    /// string, the whole of one that was written before there were chunks. `a:<id><claim><8 bytes>`: a hash, the chunks of an upload.
     ARTIFACT = "a:";
     /// `queue:<queue>`: a hash: the newest token, presence of workers, the rules, each worker's newest claim (`claim:<worker>`).
     QUEUE = "queue:";
@@ -83,7 +84,7 @@ names! {
     WAITING = "waiting:";
     /// `groups:<queue>:<kind>`: a sorted set, the groups that a kind is part of, by when that was noted.
     GROUPS = "groups:";
-    /// `artifacts`: a sorted set, the names of the artifacts of a tag in order.
+    /// `artifacts`: a sorted set, the names of the artifacts and uploads of a tag in order.
     ARTIFACTS = "artifacts";
     /// `artifacts.at`: a hash, when each of them was written.
     ARTIFACTS_AT = "artifacts.at";

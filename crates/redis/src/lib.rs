@@ -9,7 +9,7 @@
 //!   answers before they have it.
 //! - When the server has no memory left pushes are refused, and what runs goes on to its end.
 //! - One connection carries all calls, and comes back by itself; meanwhile calls fail at once. A second one hears what other
-//!   processes tell; in a cluster, from one of the nodes that the URL names.
+//!   processes tell; in a cluster, from one of the nodes that the URL names. A third one, made with need, carries large results.
 //!
 //! # URLs
 //!
@@ -83,6 +83,7 @@ use longshore_core::{
 };
 use redis::ProtocolVersion;
 
+use artifacts::Transfers;
 use base::Base;
 use keys::Keys;
 use link::Link;
@@ -109,6 +110,7 @@ pub struct Redis {
     target: Target,
     setup: Setup,
     looked: Mutex<Instant>,
+    transfers: Arc<Transfers>,
     _listener: Listener,
 }
 
@@ -141,7 +143,8 @@ impl Redis {
             async move { Ok(push::push(&base, jobs).await) }
         });
         let looked = Mutex::new(Instant::now());
-        Ok(Redis { base, pushes, target, setup, looked, _listener: listener })
+        let transfers = Transfers::new(&target, &base.settings);
+        Ok(Redis { base, pushes, target, setup, looked, transfers, _listener: listener })
     }
 
     /// Looks now and then whether jobs are still safe with the server; what is wrong is told in the log.

@@ -78,7 +78,10 @@ functions! {
     NOTE_WORKER = "note_worker" Writes;
     DROP_WORKERS = "drop_workers" Writes;
     LIST_WORKERS = "list_workers" Reads;
-    NOTE_ARTIFACT = "note_artifact" Takes;
+    BEGIN_ARTIFACT = "begin_artifact" Takes;
+    WRITE_ARTIFACT = "write_artifact" Takes;
+    FINISH_ARTIFACT = "finish_artifact" Writes;
+    OPEN_ARTIFACT = "open_artifact" Reads;
     DELETE_ARTIFACT = "delete_artifact" Writes;
     LIST_ARTIFACTS = "list_artifacts" Reads;
     NOTE_ARTIFACT_TAG = "note_artifact_tag" Takes;
@@ -211,7 +214,7 @@ mod tests {
             .filter(|function| function.access == Access::Takes)
             .map(|function| function.name)
             .collect();
-        assert_eq!(waiting, ["push", "note_artifact", "note_artifact_tag"]);
+        assert_eq!(waiting, ["push", "begin_artifact", "write_artifact", "note_artifact_tag"]);
     }
 
     #[test]

@@ -403,7 +403,7 @@ fn read_result(id: JobId, bytes: Vec<u8>) -> Option<Stored> {
         return Some(Stored::Artifact { name, content_type, bytes: u64::from_le_bytes(from.array()?) });
     }
     let body = bytes.len() - from.0.len();
-    Some(Stored::Inline(Output { content_type, body: Bytes::from(bytes).slice(body..) }))
+    Some(Stored::Inline(Output::new(content_type, Bytes::from(bytes).slice(body..))))
 }
 
 /// Returns the artifact of a deleted job, of which upkeep returned the id and the result.

@@ -28,6 +28,8 @@ pub(crate) struct App {
     pub(crate) streams: Arc<Streams>,
     /// One permit for each request that may wait for a job.
     pub(crate) waits: Arc<Semaphore>,
+    /// One permit for each large result that is being sent.
+    pub(crate) results: Arc<Semaphore>,
     /// Takes jobs over, within bounds.
     pub(crate) intake: Arc<Intake>,
     /// Room for large bodies; see `body`.
@@ -45,6 +47,7 @@ impl App {
             draining: CancellationToken::new(),
             streams: Arc::new(Streams::new(&config)),
             waits: Arc::new(Semaphore::new(config.waits)),
+            results: Arc::new(Semaphore::new(config.results)),
             intake: Arc::new(Intake::new(&config)),
             room: Arc::new(body::room(config.bodies_bytes)),
             strikes: Arc::new(Strikes::new(config.wrong_tokens)),

@@ -32,6 +32,9 @@ pub struct Config {
     pub stream_lifetime: Duration,
     /// Most requests at a time that wait for a job to finish; one more is answered 503. Defaults to 1,024.
     pub waits: usize,
+    /// Most results of more than 256 KiB that are sent at a time, each of which holds two chunks of 256 KiB at most; one more is answered 503.
+    /// Defaults to 256.
+    pub results: usize,
     /// Most pushes at a time that wait for the store; one more is answered 503 at once. Defaults to 512.
     pub pushes: usize,
     /// Most jobs that may wait, scheduled or ready, in one queue; a push over that is answered 429. Counted anew every quarter of a
@@ -71,6 +74,7 @@ impl Default for Config {
             streams_per_caller: 20,
             stream_lifetime: Duration::from_secs(3600),
             waits: 1_024,
+            results: 256,
             pushes: 512,
             queue_depth: None,
             wrong_tokens: 10,

@@ -56,6 +56,8 @@ mod idempotency;
 mod lookup;
 mod intake;
 mod streams;
+mod range;
+mod sending;
 mod routes;
 mod problem;
 pub mod openapi;

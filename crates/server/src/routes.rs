@@ -21,5 +21,5 @@ pub(crate) use list::list;
 pub(crate) use log::log;
 pub(crate) use push::push;
 pub(crate) use queue::{pause, queues, resume};
-pub(crate) use result::{Matching, result};
+pub(crate) use result::{Matching, answer, result};
 pub(crate) use workers::workers;

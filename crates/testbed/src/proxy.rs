@@ -31,6 +31,7 @@ enum Mode {
     BlackHole,
     Down,
     Slow(Duration),
+    Throttled(u32),
     CutAnswers,
 }
 
@@ -68,6 +69,11 @@ impl Proxy {
     /// Brings every piece late by that much, each way.
     pub fn slow(&self, by: Duration) {
         self.set(Mode::Slow(by));
+    }
+
+    /// Carries that many bytes a second, on each connection and each way.
+    pub fn throttle(&self, bytes_per_second: u32) {
+        self.set(Mode::Throttled(bytes_per_second));
     }
 
     /// Brings requests to the server, and resets the connection in place of the first byte of an answer.
@@ -155,6 +161,10 @@ async fn one_way(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, answers: bool,
                     tokio::time::sleep(by).await;
                     break;
                 }
+                Mode::Throttled(rate) => {
+                    tokio::time::sleep(Duration::from_secs_f64(count as f64 / f64::from(rate))).await;
+                    break;
+                }
                 Mode::Healthy | Mode::CutAnswers | Mode::Down => break,
             }
         }
@@ -208,6 +218,17 @@ mod tests {
         let began = Instant::now();
         assert_eq!(ask(&mut client, 2).unwrap(), 3);
         assert!(began.elapsed() >= Duration::from_millis(60));
+    }
+
+    #[test]
+    fn throttled_takes_its_time_each_way() {
+        let (proxy, mut client, _arrivals) = counting();
+        proxy.throttle(20);
+        let began = Instant::now();
+        assert_eq!(ask(&mut client, 1).unwrap(), 2);
+        assert!(began.elapsed() >= Duration::from_millis(100));
+        proxy.healthy();
+        assert_eq!(ask(&mut client, 2).unwrap(), 3);
     }
 
     #[test]

@@ -148,6 +148,8 @@ codes! {
     BodyTooLarge "body_too_large" 413 "The body is too large";
     /// The body is of another media type than the route takes, mostly `application/json`.
     UnsupportedMediaType "unsupported_media_type" 415 "The media type is not supported";
+    /// The result has no bytes in the range that was asked for (`Range`); `Content-Range` says how many it has.
+    RangeNotSatisfiable "range_not_satisfiable" 416 "The range lies behind the end";
     /// Too many wrong tokens came from this address; it is heard again after `Retry-After`.
     TooManyWrongTokens "too_many_wrong_tokens" 429 "Too many wrong tokens";
     /// As many event streams are open as one caller may have; close one, or ask with `wait` instead.
@@ -164,6 +166,8 @@ codes! {
     TooManyStreams "too_many_streams" 503 "Too many event streams are open";
     /// As many requests wait for jobs as the server allows; ask without `wait`, or try again after `Retry-After`.
     TooManyWaits "too_many_waits" 503 "Too many requests wait";
+    /// As many large results are being sent as the server allows; try again after `Retry-After`.
+    TooManyResults "too_many_results" 503 "Too many large results are being sent";
     /// More is pushed than the server can take over right now; nothing was taken over; try again after `Retry-After`.
     TooBusy "too_busy" 503 "The server is too busy";
     /// As many connections are open as the server allows; try again after `Retry-After`.

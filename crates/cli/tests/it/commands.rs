@@ -75,6 +75,8 @@ fn waiting_over_a_server_brings_the_picture(home: Home) {
     let id = home.ok(&["enqueue", "image", r#"{"text":"over_there"}"#, "--server", &url]);
     home.ok(&["wait", id.trim(), "--server", &url, "--out", "over.gif"]);
     assert!(std::fs::read(home.path().join("over.gif")).unwrap().starts_with(b"GIF89a"));
+    let names = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.starts_with("over.gif")).collect::<Vec<_>>(), ["over.gif"]);
 }
 
 fn a_paused_queue_is_left_alone_by_workers_of_other_processes_until_it_is_resumed(home: Home) {

@@ -222,6 +222,25 @@ fn a_flood_is_bounded_and_closed_pipes_do_no_harm() {
 }
 
 #[test]
+fn a_large_output_comes_back_whole_and_in_its_kind() {
+    let home = setup(&[("text", "", "seq 500000"), ("json", "", "echo \"[\"; seq -s, 500000; echo \"]\"; echo")]);
+    let (_up, url) = home.serve(&["up"]);
+    for (kind, media) in [("text", "text/plain; charset=utf-8"), ("json", "application/json")] {
+        let id = push(&home, kind, "{}");
+        home.ok(&["wait", &id, "--out", "store"]);
+        home.ok(&["wait", &id, "--server", &url, "--out", "server"]);
+        let [out, over_http] = ["store", "server"].map(|name| fs::read_to_string(home.path().join(name)).unwrap());
+        assert!(out == over_http && out == home.ok(&["wait", &id]), "{kind}");
+        let numbers: Vec<usize> = match kind {
+            "text" => out.lines().map(|line| line.parse().unwrap()).collect(),
+            _ => serde_json::from_str(&out).unwrap(),
+        };
+        assert!(numbers.into_iter().eq(1..=500_000), "{kind}");
+        assert_eq!(job(&home, &id)["result"]["content_type"], media);
+    }
+}
+
+#[test]
 fn a_time_out_kills_the_whole_family_and_keeps_the_log() {
     let family = format!("echo so far so good >&2\n{FAMILY}");
     let home = setup(&[("family", "timeout = '3s'\nmax_attempts = 1", &family)]);

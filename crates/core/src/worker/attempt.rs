@@ -191,11 +191,11 @@ fn panic_message(panic: Box<dyn Any + Send>) -> String {
 ///
 /// The handler's work is not thrown away because a disk is full or a share is away for a moment.
 async fn keep(backend: &Backend, job: &Claimed, output: Output) -> AttemptEnd {
-    if output.content_type == "application/json" && output.body == "null" {
+    if output.is_nothing() {
         return AttemptEnd::Returned(None);
     }
-    if output.body.len() > limits::RESULT_BYTES {
-        let message = format!("result has {} bytes, more than {}", output.body.len(), limits::RESULT_BYTES);
+    if output.size() > limits::RESULT_BYTES as u64 {
+        let message = format!("result has {} bytes, more than {}", output.size(), limits::RESULT_BYTES);
         return AttemptEnd::Failed(handler::Error::fatal(message));
     }
     let name = ArtifactName { job: job.id, claim: job.token.number };

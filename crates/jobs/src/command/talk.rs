@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
 use super::log::Log;
+use super::spool::Spool;
 
 /// Our ends of the pipes.
 pub(super) struct Pipes {
@@ -19,7 +20,7 @@ pub(super) struct Pipes {
 /// What a command has written.
 #[derive(Default)]
 pub(super) struct Heard {
-    pub(super) output: Vec<u8>,
+    pub(super) output: Spool,
     pub(super) log: Log,
 }
 
@@ -53,13 +54,13 @@ async fn hand_over(mut stdin: ChildStdin, payload: &str) {
     let _ = stdin.write_all(b"\n").await;
 }
 
-async fn collect(mut stdout: ChildStdout, output: &mut Vec<u8>) -> Result<(), Flood> {
+async fn collect(mut stdout: ChildStdout, output: &mut Spool) -> Result<(), Flood> {
     let mut piece = vec![0; 32 * 1024];
     while let Ok(read @ 1..) = stdout.read(&mut piece).await {
-        if output.len() + read > limits::RESULT_BYTES {
+        if output.size() + read as u64 > limits::RESULT_BYTES as u64 {
             return Err(Flood);
         }
-        output.extend_from_slice(&piece[..read]);
+        output.take(&piece[..read]).await;
     }
     Ok(())
 }

@@ -144,9 +144,6 @@ UPDATE longshore.queue SET paused_until = CASE WHEN paused_since IS NULL THEN 0 
 ALTER TABLE longshore.queue
     ALTER COLUMN paused_until SET DEFAULT 0, ALTER COLUMN paused_until SET NOT NULL,
     DROP COLUMN paused_since, DROP COLUMN paused_reason, DROP COLUMN paused_by;
--- Nothing says when a queue was last pushed to: now, at the latest.
-ALTER TABLE longshore.queue ADD COLUMN used_at bigint NOT NULL DEFAULT 0;
-UPDATE longshore.queue SET used_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
 CREATE INDEX queue_rules ON longshore.queue (rules_level) WHERE rules_level > 0;
 
 ALTER TABLE longshore.count_change ADD COLUMN number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY;

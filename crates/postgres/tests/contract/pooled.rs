@@ -64,6 +64,7 @@ rules! {
     outages_are_borne: "rule_12_outages" "rule_14_notifications";
     people_read_and_act: "reading" "acting" "pausing" "ruling" "registry";
     workers_run_and_stop: "running" "stopping" "outcomes";
+    large_results_stream: "artifacts";
     model_agrees: "states";
     simulator: "simulator";
 }

@@ -1,6 +1,7 @@
 //! What the suite does not ask of a store, because only PostgreSQL has it.
 
 mod admit;
+mod artifacts;
 mod claims;
 mod common;
 mod corrupt;

@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use bytes::Bytes;
 use longshore_conformance::Said;
 use longshore_core::{
-    Error, ErrorKind, Idempotency, JobId, Jobs, NewJob, Outcome, Payload, Pushed, Settings, Settled, Settlement, Token,
+    ArtifactName, Artifacts, Error, ErrorKind, Idempotency, JobId, Jobs, NewJob, Outcome, Payload, Pushed, Settings,
+    Settled, Settlement, Token,
 };
 use longshore_postgres::tokio_postgres::Client;
 use longshore_postgres::{Options, Postgres};
@@ -20,10 +23,14 @@ fn beside(name: &str) -> PathBuf {
 
 /// What the older program said.
 fn said() -> Said {
-    Said::read(&beside("v1.json"))
+    said_by(1)
 }
 
-/// A schema of version 1 out of the dump, on a clock a few minutes after that was made.
+fn said_by(version: u32) -> Said {
+    Said::read(&beside(&format!("v{version}.json")))
+}
+
+/// A schema of an older version out of the dump, on a clock a few minutes after that was made.
 struct Old {
     name: String,
     settings: Settings,
@@ -31,12 +38,17 @@ struct Old {
 }
 
 impl Old {
+    /// Makes one of version 1.
     async fn new() -> Self {
+        Old::of(1).await
+    }
+
+    async fn of(version: u32) -> Self {
         let name = format!("old_{:016x}", fastrand::u64(..));
         let settings = Settings::default();
-        settings.clock.step_wall(said().at().as_millis() + 240_000 - settings.clock.now().as_millis());
+        settings.clock.step_wall(said_by(version).at().as_millis() + 240_000 - settings.clock.now().as_millis());
         let client = connect(&Server::shared().url()).await;
-        let dump = std::fs::read_to_string(beside("v1.sql")).unwrap();
+        let dump = std::fs::read_to_string(beside(&format!("v{version}.sql"))).unwrap();
         // Functions come before their tables.
         client.batch_execute("SET check_function_bodies = off").await.unwrap();
         client.batch_execute(&dump.replace("longshore", &name)).await.unwrap();
@@ -48,7 +60,7 @@ impl Old {
         Postgres::open(&url, Options::with(self.settings.clone())).await.map(Arc::new)
     }
 
-    /// Returns SQL as it is for this schema, with the functions of version 1.
+    /// Returns SQL as it is for this schema, with functions as they are named in it.
     fn sql(&self, sql: &str) -> String {
         sql.replace("longshore.", &format!("{}.", self.name))
     }
@@ -130,6 +142,89 @@ async fn claim_of_version_1_may_be_settled_after_the_upgrade() {
     for _ in 0..2 {
         assert_eq!(store.settle(vec![settlement.clone()]).await.remove(0).unwrap(), Settled::Done);
     }
+}
+
+#[tokio::test]
+async fn jobs_of_version_2_read_as_before() {
+    let old = Old::of(2).await;
+    let store = old.open().await.unwrap();
+    said_by(2).jobs_read_as_before(&*store).await;
+    said_by(2).counts_and_pauses_are_kept(&*store).await;
+}
+
+/// Returns the name and the bytes of an artifact that version 2 wrote.
+async fn artifact_of_version_2(old: &Old) -> (ArtifactName, Bytes) {
+    let sql = old.sql("SELECT job, claim, body FROM longshore.artifact WHERE octet_length(body) = 100000");
+    let row = old.client.query_one(&sql, &[]).await.unwrap();
+    let job = JobId::from_bytes(row.get::<_, Uuid>(0).into_bytes());
+    (ArtifactName { job, claim: row.get::<_, i64>(1) as u64 }, Bytes::from(row.get::<_, Vec<u8>>(2)))
+}
+
+#[tokio::test]
+async fn artifacts_of_version_2_are_read_as_before() {
+    let old = Old::of(2).await;
+    let (name, body) = artifact_of_version_2(&old).await;
+    let large = ArtifactName { claim: name.claim + 1, ..name };
+    let put = old.sql("SELECT longshore.keep_artifact_v2($1, $2, $3)");
+    let large_body: Bytes = (0..700_001).map(|at| (at % 251) as u8).collect();
+    let job = Uuid::from_bytes(*name.job.as_bytes());
+    old.client.query_one(&put, &[&job, &(large.claim as i64), &&large_body[..]]).await.unwrap();
+
+    let artifacts = old.open().await.unwrap().artifacts();
+
+    for (name, body) in [(name, &body), (large, &large_body)] {
+        assert!(artifacts.get(name).await.unwrap().as_ref() == Some(body));
+        let reader = artifacts.open(name).await.unwrap().unwrap();
+        assert_eq!(reader.size(), body.len() as u64);
+        assert!(reader.read(99_990).await.unwrap() == body[99_990..body.len().min(99_990 + 256 * 1024)]);
+        assert!(artifacts.older_than(Duration::ZERO, None, 100).await.unwrap().contains(&name));
+        artifacts.delete(name).await.unwrap();
+        assert!(artifacts.open(name).await.unwrap().is_none());
+        assert_eq!(reader.read(0).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    }
+}
+
+#[tokio::test]
+async fn version_2_goes_on_beside_this_one() {
+    let old = Old::of(2).await;
+    let role = format!("role_{}", old.name);
+    old.run(&format!(
+        "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA {0} TO {role};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {0} TO {role}; GRANT USAGE ON ALL SEQUENCES IN SCHEMA {0} TO {role}",
+        old.name
+    ))
+    .await;
+    drop(old.open().await.unwrap());
+    let url = Server::shared().url().replace("postgres://postgres@", &format!("postgres://{role}@"));
+    let own = format!("{url}?schema={}&fsync=accept", old.name);
+    let store = Postgres::open(&own, Options::with(old.settings.clone())).await;
+    let artifacts = store.expect("whoever might use the older schema may use this one").artifacts();
+    let [ours, theirs] = [1, 2].map(|claim| ArtifactName { job: crate::common::job().id, claim });
+    let body: Bytes = (0..700_001).map(|at| (at % 251) as u8).collect();
+    artifacts.put(ours, body.clone()).await.unwrap();
+
+    // What a program of version 2 says.
+    let of_2 = connect(&url).await;
+    let params = |name: ArtifactName| (Uuid::from_bytes(*name.job.as_bytes()), name.claim as i64);
+    let ((job, claim), (their_job, their_claim)) = (params(ours), params(theirs));
+    let read = old.sql("SELECT body FROM longshore.artifact WHERE job = $1 AND claim = $2");
+    assert!(of_2.query_one(&read, &[&job, &claim]).await.unwrap().get::<_, Vec<u8>>(0) == body);
+    let put = old.sql("SELECT longshore.keep_artifact_v2($1, $2, $3)");
+    for text in ["once", "again"] {
+        of_2.query_one(&put, &[&their_job, &their_claim, &text.as_bytes()]).await.unwrap();
+    }
+    let list = old.sql("SELECT job FROM longshore.old_artifacts_v2(0, NULL, NULL, 100)");
+    assert_eq!(
+        of_2.query(&list, &[]).await.unwrap().iter().filter(|row| [job, their_job].contains(&row.get(0))).count(),
+        2
+    );
+    assert_eq!(artifacts.get(theirs).await.unwrap().unwrap(), "again");
+    let delete = old.sql("DELETE FROM longshore.artifact WHERE job = $1 AND claim = $2");
+    of_2.execute(&delete, &[&job, &claim]).await.unwrap();
+
+    assert!(artifacts.open(ours).await.unwrap().is_none());
+    assert_eq!(old.count("SELECT count(*) FROM longshore.artifact_chunk").await, 0);
+    assert!(old.count("SELECT count(*) FROM longshore.queues_v2(0)").await > 0);
 }
 
 /// Returns what a schema is made of: columns, constraints, indexes, functions and views, without their order.
@@ -223,7 +318,7 @@ async fn two_versions_work_side_by_side() {
     let beside = schema.another().await;
     let worker = longshore_core::WorkerSecret::new();
     assert_eq!(crate::common::take(&beside, &worker, 1).await[0].id, id);
-    let next = format!("SELECT running FROM {}.queues_v3('', 10, 0)", schema.name);
+    let next = format!("SELECT running FROM {}.queues_v4('', 10, 0)", schema.name);
     assert_eq!(client.query_one(&next, &[]).await.unwrap().get::<_, i64>(0), 1);
     client.batch_execute(&schema.sql("SELECT longshore.push('work')")).await.unwrap();
     assert_eq!(crate::common::take(&schema.store, &worker, 1).await.len(), 1);

@@ -4,8 +4,8 @@
 PROGRAM is an older `longshore`; VERSION is the version of its schema. Needs Debian's `postgresql`, and starts a server of its own. Writes
 beside this file:
 
-- vVERSION.sql: jobs in all states, with everything that a job can have, but for the bytes of artifacts. Its worker was killed while it ran
-  a job.
+- vVERSION.sql: jobs in all states, with everything that a job can have; that of version 1 lacks the bytes of artifacts. Its worker was killed
+  while it ran a job.
 - vVERSION.json: what the older program says of the jobs, queues and logs in it.
 """
 
@@ -46,7 +46,7 @@ class Server:
         return subprocess.run(command, user=self.user, cwd="/", check=True, stdout=subprocess.PIPE, **options).stdout
 
     def dump(self, to):
-        options = ["--no-owner", "--inserts", "--schema=longshore", "--exclude-table-data=longshore.artifact"]
+        options = ["--no-owner", "--inserts", "--schema=longshore"]
         text = self.run("pg_dump", *options, self.url).decode()
         # Settings of pg_dump's session, which servers of other versions may not know.
         settings = ("\\", "SET ", "SELECT pg_catalog.set_config")

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use longshore_core::{Instead, Job, Pushed, State as JobState};
 use longshore_jobs::image::{Image, id_of};
@@ -16,7 +16,7 @@ use crate::body::{self, Media};
 use crate::lookup;
 use crate::params::Params;
 use crate::problem::Problem;
-use crate::routes::Matching;
+use crate::routes::{self, Matching};
 
 /// Takes a text over, as a form or as JSON, and answers at once.
 pub(super) async fn queue(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
@@ -68,6 +68,7 @@ pub(super) async fn status(State(app): State<App>, Params(query): Params<Query>)
 /// Answers the picture `<id>.gif` of the newest job with that id, if that job succeeded.
 pub(super) async fn file(
     State(app): State<App>,
+    method: Method,
     crate::params::Id(file): crate::params::Id,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -81,13 +82,12 @@ pub(super) async fn file(
     if matching.is_known_to(&headers) {
         return Ok(matching.not_modified());
     }
-    let Some(picture) = app.backend.read(stored).await? else { return Ok(not_found()) };
-    let headers = [
+    let Some(reader) = app.backend.open(stored).await? else { return Ok(not_found()) };
+    let with = [
         (header::CONTENT_TYPE, HeaderValue::from_static("image/gif")),
         (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600")),
-        (header::ETAG, matching.etag),
     ];
-    Ok((headers, picture.body).into_response())
+    routes::answer(&app, &method, &headers, reader, matching, with).await
 }
 
 #[cfg(test)]

@@ -19,6 +19,22 @@ const ID: Parameter = Parameter {
     schema: |_| json!({ "type": "string", "minLength": 1 }),
     example: "my-own-id",
 };
+const RANGE: Parameter = Parameter {
+    name: "Range",
+    place: Place::Header,
+    required: false,
+    says: "One range of bytes. Several, or what makes no sense, count as if they were not there.",
+    schema: |_| json!({ "type": "string" }),
+    example: "bytes=0-1023",
+};
+const IF_RANGE: Parameter = Parameter {
+    name: "If-Range",
+    place: Place::Header,
+    required: false,
+    says: "The `ETag` of the bytes of which the caller has a part; the whole is answered where these are others.",
+    schema: |_| json!({ "type": "string" }),
+    example: "",
+};
 const QUEUE: Parameter = Parameter {
     name: "queue",
     place: Place::Path,
@@ -86,10 +102,20 @@ const BODY: &[Code] = &[
 const UNKNOWN: &[Code] = &[Code::UnknownJob, Code::InvalidQuery];
 const QUERY: &[Code] = &[Code::InvalidQuery];
 const PUSH: &[Code] = &[Code::QueueFull, Code::TooBusy, Code::InvalidHeader];
+const SEND: &[Code] = &[Code::RangeNotSatisfiable, Code::TooManyResults];
 const ACT: &[Code] = &[Code::WrongState];
 
 const fn json(status: u16, says: &'static str, schema: Schema) -> Answer {
     Answer { status, says, content: Content::Json(schema), headers: &[] }
+}
+
+/// The answer to `Range`.
+const fn part(media: &'static str) -> Answer {
+    let headers: &[_] = &[
+        ("ETag", "Names the bytes that these are a part of."),
+        ("Content-Range", "Which of them these are, and how many there are."),
+    ];
+    Answer { status: 206, says: "The range that was asked for.", content: Content::Bytes(media), headers }
 }
 
 const fn empty(status: u16, says: &'static str) -> Answer {
@@ -209,19 +235,20 @@ pub(super) const API: &[Operation] = &[
         id: "result",
         summary: "What the job gave back, byte for byte",
         open: false,
-        parameters: &[ID],
+        parameters: &[ID, RANGE, IF_RANGE],
         takes: Body::None,
         answers: &[
             Answer {
                 status: 200,
                 says: "The bytes, of the type that the handler named.",
                 content: Content::Bytes("*/*"),
-                headers: &[("ETag", "Names these bytes.")],
+                headers: &[("ETag", "Names these bytes."), ("Accept-Ranges", "Always `bytes`.")],
             },
+            part("*/*"),
             empty(204, "The job succeeded and gave nothing back."),
             empty(304, "The caller has these very bytes (`If-None-Match`)."),
         ],
-        fails: &[STORE, UNKNOWN, &[Code::NotReady, Code::JobDead, Code::JobCancelled, Code::ResultGone]],
+        fails: &[STORE, UNKNOWN, &[Code::NotReady, Code::JobDead, Code::JobCancelled, Code::ResultGone], SEND],
     },
     Operation {
         method: "get",
@@ -482,25 +509,30 @@ pub(super) const DEMO: &[Operation] = &[
         id: "image",
         summary: "The picture",
         open: false,
-        parameters: &[Parameter {
-            name: "file",
-            place: Place::Path,
-            required: true,
-            says: "The id, with `.gif` behind it.",
-            schema: |_| json!({ "type": "string", "minLength": 1 }),
-            example: "bd8c1ea4e94b6f87a38ba6e3a1c5a4bfa8d0ca8e0f3a7b4bb4ed8bd6a5f0ab77.gif",
-        }],
+        parameters: &[
+            Parameter {
+                name: "file",
+                place: Place::Path,
+                required: true,
+                says: "The id, with `.gif` behind it.",
+                schema: |_| json!({ "type": "string", "minLength": 1 }),
+                example: "bd8c1ea4e94b6f87a38ba6e3a1c5a4bfa8d0ca8e0f3a7b4bb4ed8bd6a5f0ab77.gif",
+            },
+            RANGE,
+            IF_RANGE,
+        ],
         takes: Body::None,
         answers: &[
             Answer {
                 status: 200,
                 says: "An animated GIF.",
                 content: Content::Bytes("image/gif"),
-                headers: &[("ETag", "Names these bytes.")],
+                headers: &[("ETag", "Names these bytes."), ("Accept-Ranges", "Always `bytes`.")],
             },
+            part("image/gif"),
             empty(304, "The browser has it."),
             json(404, "There is no such picture, or not yet.", sorry),
         ],
-        fails: &[STORE, QUERY],
+        fails: &[STORE, QUERY, SEND],
     },
 ];

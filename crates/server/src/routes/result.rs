@@ -1,20 +1,29 @@
-//! `GET /v1/jobs/{id}/result`: what a job gave back, byte for byte.
+//! `GET /v1/jobs/{id}/result`: what a job gave back, byte for byte, or a part of it.
 
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use longshore_core::{Output, Snapshot, State as JobState};
+use longshore_core::artifact::Reader;
+use longshore_core::{Snapshot, State as JobState, Stored};
 
 use crate::app::App;
 use crate::lookup;
 use crate::params::Id;
 use crate::problem::{Code, Problem};
+use crate::range::{self, Part};
+use crate::sending::Sending;
 
 /// What a browser may do with a result: show it, and nothing else. A result is whatever a handler made of foreign input.
 const CAGE: &str = "sandbox; default-src 'none'";
 
-/// Answers the result with its media type; 204 where the job succeeded without one, 202 while it is not finished.
-pub(crate) async fn result(State(app): State<App>, Id(id): Id, headers: HeaderMap) -> Result<Response, Problem> {
+/// Answers the result, or the range of it that is asked for, with its media type; 204 where the job succeeded without one, 202 while it is not finished.
+pub(crate) async fn result(
+    State(app): State<App>,
+    method: Method,
+    Id(id): Id,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     let job = lookup::job(&app.backend, &id).await?.ok_or_else(|| Problem::unknown_job(&id))?;
     let message = || job.failures.last().map_or("no attempt was made", |failure| failure.message.as_str());
     match job.state {
@@ -38,22 +47,51 @@ pub(crate) async fn result(State(app): State<App>, Id(id): Id, headers: HeaderMa
     if matching.is_known_to(&headers) {
         return Ok(matching.not_modified());
     }
-    let output = app.backend.read(stored).await?;
-    let output = output.ok_or_else(|| {
+    let reader = app.backend.open(stored).await?;
+    let reader = reader.ok_or_else(|| {
         Problem::new(Code::ResultGone, format!("the result of job {} was deleted", job.id)).state(job.state)
     })?;
-    Ok(answer(output, matching))
+    let unknown = HeaderValue::from_static("application/octet-stream");
+    let content_type = HeaderValue::from_str(stored.content_type()).unwrap_or(unknown);
+    let with =
+        [(header::CONTENT_TYPE, content_type), (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CAGE))];
+    answer(&app, &method, &headers, reader, matching, with).await
 }
 
-fn answer(output: Output, matching: Matching) -> Response {
-    let unknown = HeaderValue::from_static("application/octet-stream");
-    let content_type = HeaderValue::from_str(&output.content_type).unwrap_or(unknown);
-    let headers = [
-        (header::CONTENT_TYPE, content_type),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CAGE)),
+/// Answers bytes, or the part of them that is asked for, in chunks; to HEAD what GET would, without reading any.
+pub(crate) async fn answer<const N: usize>(
+    app: &App,
+    method: &Method,
+    headers: &HeaderMap,
+    reader: Box<dyn Reader>,
+    matching: Matching,
+    with: [(HeaderName, HeaderValue); N],
+) -> Result<Response, Problem> {
+    let size = reader.size();
+    let (status, range) = match range::of(headers, matching.etag.as_bytes(), size) {
+        Part::Whole => (StatusCode::OK, 0..size),
+        Part::Range(range) => (StatusCode::PARTIAL_CONTENT, range),
+        Part::None => {
+            let detail = format!("the result has {size} bytes, and none of them are in the range that was asked for");
+            let problem = Problem::new(Code::RangeNotSatisfiable, detail);
+            return Ok(([(header::CONTENT_RANGE, format!("bytes */{size}"))], problem).into_response());
+        }
+    };
+    let length = range.end - range.start;
+    let part = (status == StatusCode::PARTIAL_CONTENT)
+        .then(|| [(header::CONTENT_RANGE, format!("bytes {}-{}/{size}", range.start, range.end - 1))]);
+    let body =
+        if method == Method::HEAD { Body::empty() } else { Sending::begin(app, reader, range).await?.into_body() };
+    let ours = [
         (header::ETAG, matching.etag),
+        (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
+        (header::CONTENT_LENGTH, HeaderValue::from(length)),
     ];
-    (headers, output.body).into_response()
+    let mut response = (status, with, ours, body).into_response();
+    if let Some([(name, value)]) = part {
+        response.headers_mut().insert(name, HeaderValue::from_str(&value).expect("numbers are header text"));
+    }
+    Ok(response)
 }
 
 /// The `ETag` of a job's result. A result never changes once it is there.
@@ -62,8 +100,12 @@ pub(crate) struct Matching {
 }
 
 impl Matching {
+    /// Names an artifact as it is named; and a result in the job's row by the version of the job that it came with.
     pub(crate) fn of(job: &Snapshot) -> Self {
-        let etag = format!("\"{}.{}\"", job.id, job.version);
+        let etag = match &job.result {
+            Some(Stored::Artifact { name, .. }) => format!("\"{name}\""),
+            _ => format!("\"{}.v{}\"", job.id, job.version),
+        };
         Matching { etag: HeaderValue::from_str(&etag).expect("an id and a number are header text") }
     }
 

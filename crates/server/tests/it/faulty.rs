@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
+use longshore_core::artifact::{Reader, Source};
 use longshore_core::store::fail_all;
 use longshore_core::*;
 
@@ -200,11 +200,11 @@ pub struct Buggy;
 
 #[async_trait]
 impl Artifacts for Buggy {
-    async fn put(&self, _: ArtifactName, _: Bytes) -> Result<(), Error> {
-        Ok(())
+    async fn write(&self, _: ArtifactName, _: &mut dyn Source) -> Result<u64, Error> {
+        Ok(0)
     }
 
-    async fn get(&self, _: ArtifactName) -> Result<Option<Bytes>, Error> {
+    async fn open(&self, _: ArtifactName) -> Result<Option<Box<dyn Reader>>, Error> {
         panic!("a bug, on purpose")
     }
 

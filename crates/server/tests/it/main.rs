@@ -12,6 +12,7 @@ mod idempotency;
 mod get;
 mod events;
 mod result;
+mod sending;
 mod act;
 mod list;
 mod queue;

@@ -1,7 +1,7 @@
 //! `GET /v1/jobs/{id}/result`.
 
 use axum::http::Request;
-use longshore_core::{Claim, Kind, Outcome, Settled, Settlement, Stored, WorkerSecret, limits};
+use longshore_core::{ArtifactName, Claim, Kind, Outcome, Output, Settled, Settlement, Stored, WorkerSecret, limits};
 use serde_json::json;
 
 use crate::service::Service;
@@ -53,6 +53,104 @@ async fn a_large_result_comes_whole_and_not_again_to_who_has_it() {
     let head = service.send(Request::head(&path), "").await;
     assert_eq!((head.status.as_u16(), head.body.len()), (200, 0));
     assert_eq!(head.header("content-length"), bytes.to_string());
+}
+
+/// Settles a job with a result that nobody worked for.
+async fn succeeded(service: &Service, output: Output) -> String {
+    let id = service.push(json!({"kind": "nothing"})).await;
+    let kind: Kind = "nothing".parse().unwrap();
+    let claim = Claim::new(WorkerSecret::new().id(), vec!["default".parse().unwrap()], vec![kind.into()]);
+    let claimed = service.backend.claim(claim).await.unwrap().jobs.remove(0);
+    let name = ArtifactName { job: claimed.id, claim: claimed.token.number };
+    let stored = service.backend.keep(name, output).await.unwrap();
+    let settlement = Settlement::new(claimed.id, claimed.token, Outcome::Succeed { result: Some(stored) });
+    assert_eq!(*service.backend.settle(vec![settlement]).await[0].as_ref().unwrap(), Settled::Done);
+    id
+}
+
+fn counting(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at % 251) as u8).collect()
+}
+
+#[tokio::test]
+async fn a_range_is_a_part_of_the_same_bytes() {
+    let service = Service::start().await;
+    let large = counting(600_000);
+    let results = [
+        (succeeded(&service, Output::new("image/gif", large.clone())).await, large),
+        (succeeded(&service, Output::new("text/plain", "in the row")).await, b"in the row".to_vec()),
+    ];
+    for (id, body) in &results {
+        let path = format!("/v1/jobs/{id}/result");
+        let size = body.len();
+        let whole = service.get(&path).await;
+        assert_eq!((whole.status.as_u16(), whole.header("accept-ranges")), (200, "bytes"));
+        assert!(whole.body == *body);
+        let etag = whole.header("etag").to_owned();
+        let ask = async |range: &str| service.send(Request::get(&path).header("range", range), "").await;
+        for (range, first, last) in [
+            ("bytes=0-0".to_owned(), 0, 0),
+            ("bytes=3-7".to_owned(), 3, 7),
+            ("bytes=1-".to_owned(), 1, size - 1),
+            (format!("bytes={}-{}", size / 2, size * 2), size / 2, size - 1),
+            ("bytes=-1".to_owned(), size - 1, size - 1),
+            (format!("bytes=-{}", size * 2), 0, size - 1),
+        ] {
+            let part = ask(&range).await;
+            assert_eq!((part.status.as_u16(), part.header("etag")), (206, &etag[..]), "{range}");
+            assert_eq!(part.header("content-range"), format!("bytes {first}-{last}/{size}"));
+            assert_eq!(part.header("content-length"), (last - first + 1).to_string());
+            assert!(part.body == body[first..=last], "{range}");
+        }
+        for nothing in [format!("bytes={size}-"), "bytes=-0".to_owned()] {
+            let none = ask(&nothing).await;
+            none.problem(416, "range_not_satisfiable");
+            assert_eq!(none.header("content-range"), format!("bytes */{size}"));
+        }
+        for ignored in ["bytes=0-0,2-2", "bytes=5-1", "lines=0-1", "nonsense"] {
+            let all = ask(ignored).await;
+            assert_eq!((all.status.as_u16(), all.header("content-range")), (200, ""), "{ignored}");
+            assert!(all.body == *body, "{ignored}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_range_of_other_bytes_is_not_mixed_with_those_the_client_has() {
+    let service = Service::start().await;
+    let id = succeeded(&service, Output::new("image/gif", counting(600_000))).await;
+    let path = format!("/v1/jobs/{id}/result");
+    let head = service.send(Request::head(&path).header("range", "bytes=10-19"), "").await;
+    assert_eq!((head.status.as_u16(), head.header("content-length"), head.body.len()), (206, "10", 0));
+    let etag = head.header("etag").to_owned();
+    let Some(Stored::Artifact { name, .. }) = service.backend.job(id.parse().unwrap()).await.unwrap().unwrap().result
+    else {
+        panic!("it is an artifact")
+    };
+    assert_eq!(etag, format!("\"{name}\""));
+
+    let ask = async |known: &str| {
+        service.send(Request::get(&path).header("range", "bytes=10-19").header("if-range", known), "").await
+    };
+    assert_eq!(ask(&etag).await.status, 206);
+    for other in ["\"x\"".to_owned(), format!("W/{etag}"), "Sat, 29 Oct 1994 19:43:31 GMT".to_owned()] {
+        let whole = ask(&other).await;
+        assert_eq!((whole.status.as_u16(), whole.body.len()), (200, 600_000), "{other}");
+    }
+    let known = Request::get(&path).header("range", "bytes=10-19").header("if-none-match", &etag);
+    assert_eq!(service.send(known, "").await.status, 304);
+}
+
+#[tokio::test]
+async fn an_empty_result_has_no_range() {
+    let service = Service::start().await;
+    let id = succeeded(&service, Output::new("image/gif", "")).await;
+    let path = format!("/v1/jobs/{id}/result");
+    let whole = service.get(&path).await;
+    assert_eq!((whole.status.as_u16(), whole.header("content-length"), whole.body.len()), (200, "0", 0));
+    let none = service.send(Request::get(&path).header("range", "bytes=0-"), "").await;
+    none.problem(416, "range_not_satisfiable");
+    assert_eq!(none.header("content-range"), "bytes */0");
 }
 
 #[tokio::test]

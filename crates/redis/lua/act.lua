@@ -20,6 +20,7 @@ local function act(args)
     if other and other ~= job.member and state ~= SUCCEEDED then return pack('<BBc16', KEY_TAKEN, state, sub(other, 9)) end
   end
   if not transition(job, asked) then return pack('<BB', CANNOT, state) end
+  save(job)
   if state >= SUCCEEDED and unique then hold(job.queue, unique, scope, job.member) end
   finish()
   if asked == CANCEL and job.state == RUNNING then tell_all(TELLS_CANCELS) end

@@ -33,9 +33,11 @@ local function read_frame(frame)
   read_clock(wall_shift, lease_shift)
 end
 
--- Writes a whole number as text. A command takes a text faster than a number.
+local last_number, last_text
+-- Writes a whole number as text, which a command takes faster than a number; batches repeat the same one.
 local function text(number)
-  return format('%.0f', number)
+  if number ~= last_number then last_number, last_text = number, format('%.0f', number) end
+  return last_text
 end
 
 -- Calls a command with many values, a bounded number at a time: Lua's stack holds no more.

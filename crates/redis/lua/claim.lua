@@ -5,8 +5,7 @@
 local EARLIER = '<Bc8i8I8I4B'
 
 -- Returns a job as it is answered: its record, with the payload where that is not part of it.
-local function answer_of(job)
-  local record = write(job)
+local function answer_of(job, record)
   return has(job, PAYLOAD_BESIDE) and record .. (call('GET', root .. K_PAYLOAD .. job.id) or '') or record
 end
 
@@ -14,7 +13,7 @@ end
 -- first answer may have been lost long ago.
 local function repeat_claim(ask, first, handed, isolated)
   local held = {}
-  for _, job in ipairs(read_members(call('SMEMBERS', root .. K_HELD .. ask.queue .. ':' .. ask.worker))) do
+  for _, job in ipairs(read_members(call('SMEMBERS', ask.held))) do
     if job and not job.corrupt and job.state == RUNNING and job.worker == ask.worker then
       job.number = unpacked('>I8', job.token)
       if job.number >= first and job.number < first + handed then held[#held + 1] = job end
@@ -23,8 +22,8 @@ local function repeat_claim(ask, first, handed, isolated)
   table.sort(held, function(one, other) return one.number < other.number end)
   local jobs, ids = {}, {}
   for at, job in ipairs(held) do
-    zadd(root .. K_RUNNING .. ask.queue, text(min(lease_now + ask.lease, FAR)), job.member)
-    jobs[at], ids[at] = answer_of(job), job.id
+    zadd(ask.running, ask.lease_end, job.member)
+    jobs[at], ids[at] = answer_of(job, write(job)), job.id
   end
   finish()
   return { pack('<Bi8BI4BBi8i8', REPEATED, -1, 0, handed, isolated, NOTHING, -1, now), concat(ids), jobs, {} }
@@ -37,7 +36,7 @@ local function promote(queue)
   if head and tonumber(due) <= now then
     local members = call('ZRANGEBYSCORE', scheduled, '-inf', text(now), 'LIMIT', '0', ROWS)
     for at, job in ipairs(read_members(members)) do
-      if job and not job.corrupt then transition(job, DUE) else clear(queue, scheduled, members[at], job) end
+      if job and not job.corrupt and transition(job, DUE) then save(job) else clear(queue, scheduled, members[at], job) end
       promoted[members[at]] = true
     end
     flush()
@@ -46,35 +45,49 @@ local function promote(queue)
   return head and max(tonumber(due) - now, 0), promoted
 end
 
+-- Returns the best of some lists of members and scores, each sorted, from where each has come to.
+local function best_of(lists, places)
+  local best, score, order
+  for at = 1, #lists do
+    local list, place = lists[at], places[at]
+    if list[place] then
+      local its = tonumber(list[place + 1])
+      local comes_first = not best or its < score
+      if best and its == score then
+        order = order or unpacked('>I8', lists[best][places[best]])
+        comes_first = unpacked('>I8', list[place]) < order
+      end
+      if comes_first then best, score, order = at, its, nil end
+    end
+  end
+  return best
+end
+
 -- Finds the best ready jobs, up to n and no more of a kind than is wanted, among those that must run alone or among the others. Each
 -- set gives up its best, which stay where they are. Returns their members, the kind of each, and whether there may be more.
 local function pick(ask, isolated, n)
-  local found, full, more = {}, {}, false
+  local lists, kinds_of, places, full, more = {}, {}, {}, {}, false
   local stretch = min(n, max(8, floor(2 * n / #ask.kinds)))
   for _, kind in ipairs(ask.kinds) do
     local many = min(stretch, kind.wanted)
     if many > 0 then
       local read = call('ZRANGE', ready_set(ask.queue, kind.name, isolated and 2 or 0), '0', text(many - 1), 'WITHSCORES')
-      for at = 1, #read, 2 do
-        local order = unpacked('>I8', read[at])
-        found[#found + 1] = { member = read[at], score = tonumber(read[at + 1]), order = order, kind = kind }
-      end
-      if #read == 2 * many then
-        more = true
-        -- Behind the last of a stretch there may be better ones than those of other kinds.
-        if many < kind.wanted then full[read[#read - 1]] = true end
-      end
+      local at = #lists + 1
+      lists[at], kinds_of[at], places[at] = read, kind, 1
+      -- Behind the last of a stretch there may be better ones than those of other kinds.
+      full[at] = #read == 2 * many and many < kind.wanted
+      more = more or #read == 2 * many
     end
   end
-  table.sort(found, function(one, other)
-    return one.score < other.score or one.score == other.score and one.order < other.order
-  end)
   local members, kinds = {}, {}
-  for at = 1, min(n, #found) do
-    members[at], kinds[at] = found[at].member, found[at].kind
-    if full[members[at]] then return members, kinds, true end
+  for at = 1, n do
+    local best = best_of(lists, places)
+    if not best then return members, kinds, more end
+    members[at], kinds[at] = lists[best][places[best]], kinds_of[best]
+    places[best] = places[best] + 2
+    if full[best] and not lists[best][places[best]] then break end
   end
-  return members, kinds, more or #found > n
+  return members, kinds, true
 end
 
 -- Returns what is granted of a limit: `longshore_core::KindLimits`.
@@ -83,10 +96,15 @@ local function granted(asked, most, default)
   return min(asked, most)
 end
 
--- Returns the limits that a job of that kind runs under.
+-- Returns the limits that a job of that kind runs under; most jobs of a kind ask for the same.
 local function limits_of(job, kind)
-  local attempts, timeout = unpacked('<HI4', job.asked_limits)
-  return pack('<HI4', granted(attempts, kind.max_attempts, DEFAULT_ATTEMPTS), granted(timeout, kind.max_timeout, DEFAULT_TIMEOUT))
+  local known = kind.granted[job.asked_limits]
+  if not known then
+    local attempts, timeout = unpacked('<HI4', job.asked_limits)
+    known = pack('<HI4', granted(attempts, kind.max_attempts, DEFAULT_ATTEMPTS), granted(timeout, kind.max_timeout, DEFAULT_TIMEOUT))
+    kind.granted[job.asked_limits] = known
+  end
+  return known
 end
 
 -- Hands a ready job to the worker.
@@ -96,11 +114,11 @@ local function start(ask, given, job, kind)
   unmark(job, SETTLED + HAS_PROGRESS)
   job.limits, job.started, job.worker = limits_of(job, kind), now, ask.worker
   job.token = pack('>I8', given.next) .. ask.bits
-  zadd(root .. K_RUNNING .. ask.queue, ask.lease_end, job.member)
-  sadd(root .. K_HELD .. ask.queue .. ':' .. ask.worker, job.member)
+  zadd(ask.running, ask.lease_end, job.member)
+  sadd(ask.held, job.member)
   -- One that became ready just now is nobody else's work.
   if given.promoted[job.member] then woke(ask.queue, job.kind, -1) end
-  local answer, n = answer_of(job), #given.jobs + 1
+  local answer, n = answer_of(job, save(job)), #given.jobs + 1
   given.jobs[n], given.ids[n] = answer, job.id
   given.next, given.bytes, kind.wanted = given.next + 1, given.bytes + #answer, kind.wanted - 1
 end
@@ -119,8 +137,7 @@ local function hand_out(ask, given, isolated, n)
     if not job or job.corrupt then
       given.buried[#given.buried + 1] = clear(ask.queue, set, members[at], job)
     elseif has(job, HAS_DEADLINE) and job.deadline <= now then
-      transition(job, BURY, EXPIRED, true)
-      given.buried[#given.buried + 1] = describe(job)
+      given.buried[#given.buried + 1] = bury(job, EXPIRED, true)
     else
       start(ask, given, job, kinds[at])
     end
@@ -165,8 +182,9 @@ local function read_ask(args)
   ask.limit, ask.lease, is_idle, several, notes, ask.level, ask.bury_most = unpacked('<I4i8BBBHI4', args[6])
   ask.is_idle, ask.several, ask.notes = is_idle == 1, several == 1, notes == 1
   ask.lease_end = text(min(lease_now + ask.lease, FAR))
+  ask.running, ask.held = root .. K_RUNNING .. ask.queue, root .. K_HELD .. ask.queue .. ':' .. ask.worker
   for at = 8, #args do
-    local kind = { name = sub(args[at], 11) }
+    local kind = { name = sub(args[at], 11), granted = {} }
     kind.wanted, kind.max_attempts, kind.max_timeout = unpacked('<I4HI4', args[at])
     ask.kinds[at - 7] = kind
   end

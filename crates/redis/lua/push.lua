@@ -58,72 +58,76 @@ local function stands_for(queue, known, unique, reuse, within)
   if member then return STANDS_FOR_UNIQUE, sub(member, 9) end
 end
 
--- Creates a job, unless another stands for it; returns the answer, and the id of the other.
-local function create(queue, known, order, new)
+-- Gives a new job what it is found by beside its id: holds its unique key, and notes alias and tags.
+local function label(job, unique, scope, alias, tags)
+  if unique then hold(job.queue, unique, scope, job.member) end
+  if alias ~= '' then zadd(root .. K_ALIAS .. job.queue .. ':' .. alias, '0', job.member) end
+  for _, tag in ipairs(tags) do zadd(root .. K_TAG .. job.queue .. ':' .. tag, '0', job.member) end
+end
+
+-- Creates a job, unless another stands for it; returns the answer, the id of the other, and the order of the next one.
+local function create(queue, known, order, head, tail, payload)
+  local id, _, flags, when_how, when, deadline_how, deadline, limits = unpacked(NEW_JOB, head)
+  local rank, _, kind, label_from = unpacked('<bBc0Bc0', tail)
   local unique, scope, reuse, within, alias, tags
-  local rank, _, kind, label_from = unpacked('<bBc0Bc0', new.tail)
-  if has(new, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) then
-    unique, scope, reuse, within, alias, tags = labels_in(new.flags, new.tail, label_from)
+  local is_labelled = band(flags, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) ~= 0
+  if is_labelled then
+    unique, scope, reuse, within, alias, tags = labels_in(flags, tail, label_from)
     local code, other = stands_for(queue, known, unique, reuse, within)
     if code then return code, other, order end
   end
-  order = append(queue, order, new.id)
-  local order8 = pack('>I8', order)
-  local run_at, member = max(new.run_at, now), order8 .. new.id
+  order = append(queue, order, id)
+  local order8, run_at, deadline = pack('>I8', order), max(moment(when_how, when), now), moment(deadline_how, deadline)
   local state = run_at > now and SCHEDULED or READY
   local job = {
-    id = new.id, key = root .. K_JOB .. new.id, state = state, flags = new.flags, attempt = 0, crashes = 0, interruptions = 0, outages = 0,
-    changes = 1, reason = 0, run_at = run_at, body = pack('<i8i8', now, new.deadline) .. order8 .. new.limits .. new.tail,
-    cancel_asked = 0, queue = queue, kind = kind, rank = rank, member = member,
+    id = id, key = root .. K_JOB .. id, member = order8 .. id, state = state, flags = flags, cancel_asked = 0, attempt = 0, crashes = 0,
+    interruptions = 0, outages = 0, changes = 1, reason = 0, run_at = run_at, queue = queue, kind = kind, rank = rank,
+    body = pack('<i8i8', now, deadline) .. order8 .. limits .. tail,
   }
   enter(job, state, 0)
-  changed[#changed + 1] = job
-  if new.payload then put(root .. K_PAYLOAD .. new.id, new.payload) end
-  if has(job, HAS_DEADLINE) then zadd(root .. K_DEADLINE .. queue, text(new.deadline), member) end
-  if unique then hold(queue, unique, scope, member) end
-  if alias and alias ~= '' then zadd(root .. K_ALIAS .. queue .. ':' .. alias, '0', member) end
-  for _, tag in ipairs(tags or {}) do zadd(root .. K_TAG .. queue .. ':' .. tag, '0', member) end
-  news[#news + 1] = new.id
+  save(job)
+  if payload then put(root .. K_PAYLOAD .. id, payload) end
+  if band(flags, HAS_DEADLINE) ~= 0 then zadd(root .. K_DEADLINE .. queue, text(deadline), job.member) end
+  if is_labelled then label(job, unique, scope, alias, tags) end
+  news[#news + 1] = id
   woke(queue, kind, 1)
   return CREATED, nil, order + 1
 end
 
 -- In:  ARGV 1 frame  2 queue; then for each job
 --           its id, what comes along (B: 1 a large payload, 2 an idempotency key), flags, when it is due and until when it must be
---           started (each how it is given, and ms), the limits that it asks for (c16 B H B i8 B i8 c6)
+--           started (each how it is given, and ms), the limits that it asks for (NEW_JOB)
 --           the end of the body of its record, from its rank on
 --           what comes along: a payload; a fingerprint (32 bytes) with a key
 -- Out: for each job a number, followed by the id of the job that stands for it where another does; nothing where all were created
 local function push(args)
   read_frame(args[1])
   begin_writes()
-  local queue, jobs, ids, at = args[2], {}, {}, 3
+  local queue, ids, heads, at = args[2], {}, {}, 3
   while args[at] do
-    local new, along, when_how, when, deadline_how, deadline = {}, nil, nil, nil, nil, nil
-    new.id, along, new.flags, when_how, when, deadline_how, deadline, new.limits = unpacked('<c16BHBi8Bi8c6', args[at])
-    new.run_at, new.deadline, new.tail = moment(when_how, when), moment(deadline_how, deadline), args[at + 1]
-    at = at + 2
-    if along % 2 == 1 then new.payload, at = args[at], at + 1 end
-    if along >= 2 then new.answer, at = args[at], at + 1 end
-    jobs[#jobs + 1], ids[#ids + 1] = new, new.id
+    local along = byte(args[at], 17)
+    ids[#ids + 1], heads[#heads + 1] = sub(args[at], 1, 16), at
+    at = at + 2 + along % 2 + floor(along / 2)
   end
   local known, order, answers, all_created = known_of(ids), us, {}, true
-  for place, new in ipairs(jobs) do
+  for place, id in ipairs(ids) do
     local code, other
-    if not known[new.id] then
-      local fingerprint, key
-      if new.answer then
-        fingerprint, key = sub(new.answer, 1, 32), sub(new.answer, 33)
+    if not known[id] then
+      local head = heads[place]
+      local along, fingerprint, key = byte(args[head], 17), nil, nil
+      if along >= 2 then
+        local answer = args[head + 2 + along % 2]
+        fingerprint, key = sub(answer, 1, 32), sub(answer, 33)
         code, other = answered(queue, known, fingerprint, key)
       end
       if not code then
-        code, other, order = create(queue, known, order, new)
-        if code == CREATED then known[new.id] = true end
-        if key then keep_answer(queue, fingerprint, key, code == CREATED and CREATED_BEFORE or code, other or new.id) end
+        code, other, order = create(queue, known, order, args[head], args[head + 1], along % 2 == 1 and args[head + 2])
+        if code == CREATED then known[id] = true end
+        if key then keep_answer(queue, fingerprint, key, code == CREATED and CREATED_BEFORE or code, other or id) end
       end
     end
     -- An earlier request made this very job: it is the same push.
-    if not code or code == CREATED or code == CREATED_BEFORE and other == new.id then
+    if not code or code == CREATED or code == CREATED_BEFORE and other == id then
       answers[place] = char(CREATED)
     else
       answers[place], all_created = char(code) .. other, false

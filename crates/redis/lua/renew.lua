@@ -23,7 +23,8 @@ local function renew(args)
         put(root .. K_PROGRESS .. id, args[head + 1])
         mark(job, HAS_PROGRESS)
         job.changes = (job.changes + 1) % 2 ^ 32
-        changed[#changed + 1], news[#news + 1] = job, id
+        news[#news + 1] = id
+        save(job)
       end
     end
     answers[place] = char(answer)

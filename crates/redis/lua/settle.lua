@@ -54,6 +54,7 @@ local function settle(args)
         local worker, started, attempt = job.worker, job.started, job.attempt
         transition(job, event, with)
         if message then keep_failure(job, class, started, attempt, token, worker, message) end
+        save(job)
         answer = DONE
       elseif has(job, SETTLED) then
         answer = DONE

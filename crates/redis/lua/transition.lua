@@ -59,7 +59,7 @@ local function labels_moved(job, to)
 end
 
 -- Moves a job where an event takes it; `with` is what the event carries, `taken` says that its claim took it out of the ready ones.
--- Returns whether it did; then the caller may change the job until `finish` writes it.
+-- Returns whether it did; then the caller saves the job.
 local function transition(job, event, with, taken)
   local state, outages = job.state, job.outages
   local to, wait, reason = step(job, event, with)
@@ -84,7 +84,6 @@ local function transition(job, event, with, taken)
   end
   if to < RUNNING then woke(job.queue, job.kind, 1) end
   news[#news + 1] = job.id
-  changed[#changed + 1] = job
   return true
 end
 
@@ -102,6 +101,7 @@ local function lose(job, event, failure)
   local worker, token, started, attempt = job.worker, job.token, job.started, job.attempt
   transition(job, event)
   if failure ~= '' then keep_failure(job, CRASH_CLASS, started, attempt, token, worker, failure) end
+  save(job)
   return describe(job, worker)
 end
 
@@ -117,7 +117,14 @@ local function bury_corrupt(job, queue)
   keep_failure(job, CORRUPT_CLASS, 0, 0, NOBODY, NOBODY, "the job's record makes no sense")
   enter(job, DEAD, 0)
   news[#news + 1] = job.id
-  changed[#changed + 1] = job
+  save(job)
+  return describe(job)
+end
+
+-- Buries a job that waits; returns it described.
+local function bury(job, reason, taken)
+  if not transition(job, BURY, reason, taken) then return nil end
+  save(job)
   return describe(job)
 end
 

@@ -32,7 +32,8 @@ local function bury_late(queue, most, buried, left)
   local found = due_members(set, '-inf', text(now), most, left)
   for at, job in ipairs(read_members(found)) do
     -- One without a record is removed where it waits.
-    if job and not job.corrupt and transition(job, BURY, EXPIRED) then buried[#buried + 1] = describe(job) else zrem(set, found[at]) end
+    local dead = job and not job.corrupt and bury(job, EXPIRED)
+    if dead then buried[#buried + 1] = dead else zrem(set, found[at]) end
   end
   flush()
 end
@@ -122,12 +123,8 @@ local function bury_waiting(queue, set, day_ago, most, buried, left)
   each_rank(set, function(rank)
     local found = due_members(set, text(rank * RANK), '(' .. text(rank * RANK + day_ago), most - #buried, left)
     for at, job in ipairs(read_members(found)) do
-      if job and not job.corrupt then
-        transition(job, BURY, UNKNOWN_KIND)
-        buried[#buried + 1] = describe(job)
-      else
-        buried[#buried + 1] = clear(queue, set, found[at], job)
-      end
+      local is_job = job and not job.corrupt
+      buried[#buried + 1] = is_job and bury(job, UNKNOWN_KIND) or clear(queue, set, found[at], job)
     end
   end)
   flush()

@@ -1,12 +1,12 @@
 -- Gathers what a call writes: one command a set, however many jobs it concerns. A function checks first, then gathers; what it
 -- gathered is written by `finish`, or by `flush` where it reads again what it has changed.
 
-local changed, values, doomed, scores, lost_scores, members, lost_members
+local values, doomed, scores, lost_scores, members, lost_members
 -- Whom it concerns: how many jobs of which queue and kind may be claimed; which jobs changed.
 local work, news
 
 local function begin_writes()
-  changed, values, doomed, scores, lost_scores, members, lost_members = {}, {}, {}, {}, {}, {}, {}
+  values, doomed, scores, lost_scores, members, lost_members = {}, {}, {}, {}, {}, {}
   work, news = {}, {}
 end
 
@@ -49,16 +49,22 @@ local function delete(key)
   doomed[#doomed + 1] = key
 end
 
--- Writes what was gathered so far, and the records of jobs that were moved.
+-- Writes a job's record anew; returns it.
+local function save(job)
+  local record = write(job)
+  put(job.key, record)
+  return record
+end
+
+-- Writes what was gathered so far.
 local function flush()
-  for at = 1, #changed do put(changed[at].key, write(changed[at])) end
   for set, its in pairs(lost_scores) do in_chunks('ZREM', set, its) end
   for set, its in pairs(lost_members) do in_chunks('SREM', set, its) end
   for set, its in pairs(scores) do in_chunks('ZADD', set, its) end
   for set, its in pairs(members) do in_chunks('SADD', set, its) end
   if values[1] then in_chunks('MSET', nil, values) end
   if doomed[1] then in_chunks('DEL', nil, doomed) end
-  changed, values, doomed, scores, lost_scores, members, lost_members = {}, {}, {}, {}, {}, {}, {}
+  values, doomed, scores, lost_scores, members, lost_members = {}, {}, {}, {}, {}, {}
 end
 
 -- Notes jobs that may be claimed, or will be due.

@@ -110,6 +110,8 @@ shared! {
     HEAD_BYTES: i64 = 29;
     BODY: &str = "<i8i8c8c6bBc0Bc0";
     RUN: &str = "<i8i8i8c6c16c16";
+    /// What is told of a new job; see `push.lua`.
+    NEW_JOB: &str = "<c16BHBi8Bi8c6";
     /// Where the flags of a record are, counted from 1.
     FLAGS_FROM: i64 = 3;
     /// Where in a failure the number of its claim is, counted from 1; see `transition.lua`.

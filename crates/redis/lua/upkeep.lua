@@ -199,6 +199,6 @@ local function forget_queue(args)
   local meta = root .. K_QUEUE .. queue
   if call('XLEN', root .. K_ALL .. queue) > 0 or (call('HGET', meta, 'rules') or '{}') ~= '{}' then return 0 end
   if call('EXISTS', root .. K_ANSWERS .. queue, root .. K_WORKERS_SEEN .. queue) > 0 then return 0 end
-  call('DEL', meta, root .. K_ALL .. queue, root .. K_KINDS .. queue, root .. K_KINDS_SEEN .. queue)
+  call('DEL', meta, root .. K_ALL .. queue, root .. K_KINDS .. queue, root .. K_KINDS_SEEN .. queue, root .. 'queue:' .. queue)
   return 1
 end

@@ -39,8 +39,8 @@ names! {
     /// `a:<id><claim>`: a hash, an artifact: its chunks by number, and `size`, `chunk` (the length of all but the last) and `id` (8 bytes); or a
     /// string, the whole of one that was written before there were chunks. `a:<id><claim><8 bytes>`: a hash, the chunks of an upload.
     ARTIFACT = "a:";
-    /// `queue:<queue>`: a hash: the newest token, presence of workers, the rules, each worker's newest claim (`claim:<worker>`).
-    QUEUE = "queue:";
+    /// `meta:<queue>`: a hash: the newest token, presence of workers, the rules, each worker's newest claim (`claim:<worker>`).
+    QUEUE = "meta:";
     /// `kinds:<queue>`: a set, kinds of jobs that were ready in the queue.
     KINDS = "kinds:";
     /// `kinds.known:<queue>`: a sorted set, kinds by when a worker that knows them last looked for jobs of the queue.

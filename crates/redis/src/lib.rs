@@ -67,6 +67,7 @@ mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tls;
+mod upgrade;
 mod upkeep;
 mod workers;
 
@@ -161,12 +162,20 @@ impl Redis {
     }
 }
 
-/// Refuses jobs that another version of longshore has written.
+/// Upgrades jobs of the layout before, and refuses those of any other.
 async fn check_layout(base: &Base) -> Result<(), Error> {
+    let version = match upgrade::old_version(base).await? {
+        Some(version) if version == LAYOUT => None,
+        Some(version) if [upgrade::FROM, upgrade::UNDER_WAY].contains(&version.as_str()) => {
+            upgrade::upgrade(base, &version).await?;
+            None
+        }
+        version => version,
+    };
     let its = copies::on_each(base, |root| base.call(&library::LAYOUT_OF, root).arg(LAYOUT)).await?.0;
-    let other = its.into_iter().find(|version| call::bytes(version.clone()).as_deref() != Some(LAYOUT.as_bytes()));
-    let Some(version) = other else { return Ok(()) };
-    let version = String::from_utf8_lossy(&call::bytes(version).unwrap_or_default()).into_owned();
+    let its =
+        its.into_iter().map(|version| String::from_utf8_lossy(&call::bytes(version).unwrap_or_default()).into_owned());
+    let Some(version) = version.into_iter().chain(its).find(|version| version != LAYOUT) else { return Ok(()) };
     let number = |text: &str| text.parse::<u32>().ok();
     let way_out = match (number(&version), number(LAYOUT)) {
         (Some(theirs), Some(ours)) if theirs > ours => "use the newer longshore that wrote them",

@@ -110,6 +110,8 @@ shared! {
     HEAD_BYTES: i64 = 29;
     BODY: &str = "<i8i8c8c6bBc0Bc0";
     RUN: &str = "<i8i8i8c6c16c16";
+    /// A record of layout 6, up to its rank.
+    RECORD_6: &str = "<BBHHHI4HI4Bi8i8c6c16c16i8i8i8c6i8c8Bc0Bc0b";
     /// What is told of a new job; see `push.lua`.
     NEW_JOB: &str = "<c16BHBi8Bi8c6";
     /// Where the flags of a record are, counted from 1.

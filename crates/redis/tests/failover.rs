@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use longshore_core::{
-    Claimed, Error, ErrorKind, HeldBackReason, Jobs, NewJob, QueueName, Settings, Settled, State, WorkerSecret,
+    Claimed, Error, ErrorKind, Filter, HeldBackReason, Jobs, NewJob, Page, QueueName, Queues, Settings, Settled, State,
+    Upkeep, WorkerSecret, Workers, limits,
 };
 use longshore_redis::Redis;
 use longshore_testbed::{Redis as Server, RedisCluster, Sentinel};
@@ -99,25 +100,30 @@ fn queue_on(cluster: &RedisCluster, node: usize) -> QueueName {
     names.find(|queue| node_of(cluster, &format!("{:04x}", queue.tag())) == node).expect("there is one")
 }
 
+/// Opens a store on a cluster of three masters without replicas, which go on without each other.
+async fn three_masters(settings: &Settings) -> (RedisCluster, Redis) {
+    let cluster = RedisCluster::start(&[("cluster-require-full-coverage", "no"), ("cluster-node-timeout", "1000")]);
+    let addrs: Vec<_> = cluster.addrs().iter().map(ToString::to_string).collect();
+    let store = Redis::open(&format!("redis+cluster://{}", addrs.join(",")), settings.clone()).await.unwrap();
+    (cluster, store)
+}
+
+fn to(queue: &QueueName) -> NewJob {
+    let mut new = job();
+    new.move_to(queue.clone());
+    new
+}
+
 #[tokio::test]
 async fn node_of_a_cluster_that_is_away_stops_its_own_queues_only() {
-    // The other nodes go on without it.
-    let cluster = RedisCluster::start(&[("cluster-require-full-coverage", "no"), ("cluster-node-timeout", "1000")]);
-    let shared = node_of(&cluster, "all");
-    let (away, alive) = (queue_on(&cluster, (shared + 1) % 3), queue_on(&cluster, (shared + 2) % 3));
-    let addrs: Vec<_> = cluster.addrs().iter().map(ToString::to_string).collect();
-    let store = Redis::open(&format!("redis+cluster://{}", addrs.join(",")), Settings::default()).await.unwrap();
-    let to = |queue: &QueueName| {
-        let mut new = job();
-        new.move_to(queue.clone());
-        new
-    };
+    let (cluster, store) = three_masters(&Settings::default()).await;
+    let (away, alive) = (queue_on(&cluster, 0), queue_on(&cluster, 1));
     store.push(vec![to(&away), to(&alive), to(&away), to(&alive)]).await.all().unwrap();
     let ask = || ask(2).queues(vec![away.clone(), alive.clone()]);
     let of_each = [away.clone(), alive.clone()].map(|queue| ask().queues(vec![queue]).limit(1));
     let [from_away, from_alive] = of_each.map(async |claim| store.claim(claim).await.unwrap().jobs.remove(0));
     let held = [from_away.await, from_alive.await];
-    cluster.nodes()[(shared + 1) % 3].kill();
+    cluster.nodes()[0].kill();
 
     let settled = store.settle(held.iter().map(success).collect()).await;
     assert_eq!(settled[0].as_ref().unwrap_err().kind(), ErrorKind::Unavailable);
@@ -144,4 +150,38 @@ async fn node_of_a_cluster_that_is_away_stops_its_own_queues_only() {
     assert_eq!(error.effect(), longshore_core::Effect::PerhapsDone);
     let released = store.get(vec![claimed[0].id]).await.unwrap().remove(0).expect("it is there");
     assert_eq!(released.state, State::Ready);
+}
+
+#[tokio::test]
+async fn nothing_that_concerns_all_queues_depends_on_one_node() {
+    for node in 0..3 {
+        let settings = Settings::default();
+        let (cluster, store) = three_masters(&settings).await;
+        let (alive, new) = (queue_on(&cluster, (node + 1) % 3), queue_on(&cluster, (node + 2) % 3));
+        store.push(vec![to(&queue_on(&cluster, node)), to(&alive)]).await.all().unwrap();
+        let held = store.claim(ask(1).queues(vec![alive.clone()])).await.unwrap().jobs.remove(0);
+        cluster.nodes()[node].kill();
+
+        let worker = WorkerSecret::new().id();
+        let note = longshore_core::WorkerNote::of_this_process();
+        store.note_worker(worker, note).await.unwrap();
+        assert_eq!(store.workers(None, 10).await.unwrap().iter().map(|seen| seen.id).collect::<Vec<_>>(), [worker]);
+        // A queue that nobody knew, for a worker that nobody knew.
+        store.push(vec![to(&new)]).await.all().unwrap();
+        assert_eq!(store.claim(ask(1).worker(worker).queues(vec![new.clone()])).await.unwrap().jobs.len(), 1);
+        let names: Vec<_> = store.queues(None, 10).await.unwrap().into_iter().map(|stats| stats.queue).collect();
+        assert!(names.len() == 2 && names.contains(&alive) && names.contains(&new), "{names:?}");
+        assert_eq!(store.list(Filter::default(), Page::first(10)).await.unwrap().jobs.len(), 2);
+        assert!(store.now().await.is_ok());
+        settings.clock.advance(limits::LEASE);
+        let rescued = until_answered(async || {
+            let kept = store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await?;
+            match kept.rescued.is_empty() {
+                true => Err(Error::new(ErrorKind::Unavailable, "nobody was rescued yet")),
+                false => Ok(kept.rescued),
+            }
+        })
+        .await;
+        assert!(rescued.iter().any(|moved| moved.id == held.id), "its node is alive");
+    }
 }

@@ -284,6 +284,48 @@ async fn library_that_the_server_forgot_is_loaded_again() {
 }
 
 #[tokio::test]
+async fn node_that_is_new_to_a_cluster_gets_the_library() {
+    let cluster = RedisCluster::start(&[]);
+    let addrs: Vec<_> = cluster.addrs().iter().map(ToString::to_string).collect();
+    let store = open(&format!("redis+cluster://{}", addrs.join(","))).await.unwrap();
+    for node in cluster.nodes() {
+        assert_eq!(node.command(&["FUNCTION", "FLUSH"]), "+OK");
+        for n in 0..20 {
+            let mut new = job();
+            new.move_to(format!("q{n}").parse().unwrap());
+            store.push(vec![new]).await.all().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn library_of_another_version_stays_beside_ours() {
+    let server = Server::start(&[]);
+    let other = "#!lua name=longshore_0123456789ab\nredis.register_function('longshore_push_0123456789ab', function() return 1 end)";
+    let client = redis::Client::open(server.url()).unwrap();
+    let mut raw = client.get_multiplexed_async_connection().await.unwrap();
+    redis::cmd("FUNCTION").arg("LOAD").arg(other).exec_async(&mut raw).await.unwrap();
+    let store = open(&server.url()).await.unwrap();
+    works(&store).await;
+    let answer: i64 =
+        redis::cmd("FCALL").arg("longshore_push_0123456789ab").arg(0).query_async(&mut raw).await.unwrap();
+    assert_eq!(answer, 1);
+}
+
+#[tokio::test]
+async fn user_that_may_not_load_the_library_uses_one_that_is_there() {
+    let server = Server::start(&[]);
+    let rights = ["~longshore:*", "&longshore:*", "+@all", "-@dangerous", "+info", "-function|load"];
+    let words = [&["ACL", "SETUSER", "app", "on", ">pw"][..], &rights].concat();
+    assert_eq!(server.command(&words), "+OK");
+    let url = format!("redis://app:pw@{}", server.addr());
+    let said = refused(open(&url).await);
+    assert!(said.contains("function|load"), "{said}");
+    works(&open(&server.url()).await.unwrap()).await;
+    works(&open(&url).await.unwrap()).await;
+}
+
+#[tokio::test]
 async fn claim_sees_what_the_settles_before_it_freed_also_where_the_server_forgot_the_library() {
     let server = Server::start(&[]);
     let store = open(&server.url()).await.unwrap();

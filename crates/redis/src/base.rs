@@ -25,6 +25,8 @@ const CLAIMED_KEPT: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Base {
     pub(crate) link: Link,
+    /// Where pushes are answered when replicas have them.
+    pub(crate) replicated: Option<Replicated>,
     pub(crate) keys: Keys,
     pub(crate) copies: Copies,
     pub(crate) settings: Settings,
@@ -43,11 +45,19 @@ pub(crate) struct Base {
     pub(crate) away: Away,
 }
 
+/// A connection for pushes alone, because whoever waits for replicas there holds up what comes after; and how many must have a push.
+#[derive(Debug)]
+pub(crate) struct Replicated {
+    pub(crate) link: Link,
+    pub(crate) replicas: u8,
+}
+
 impl Base {
     pub(crate) fn new(link: Link, keys: Keys, settings: Settings) -> Self {
         Base {
             copies: Copies::new(&keys, link.is_cluster()),
             link,
+            replicated: None,
             keys,
             settings,
             notifications: Notifications::default(),

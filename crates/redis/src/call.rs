@@ -1,6 +1,6 @@
 //! Calls of the library's functions, and what comes back.
 
-use longshore_core::{Error, Moved};
+use longshore_core::{Error, ErrorKind, Moved};
 use redis::{Cmd, Value};
 
 use crate::base::Base;
@@ -53,6 +53,29 @@ impl<'a> Call<'a> {
             }
             answer => Ok(answer?),
         }
+    }
+
+    /// Calls the function; answered when as many replicas have what it wrote as the URL asks for.
+    ///
+    /// # Errors
+    ///
+    /// Also if they do not have it in time: then it is perhaps done, and may be repeated.
+    pub(crate) async fn run_replicated(self) -> Result<Value, Error> {
+        let Some(replicated) = &self.base.replicated else { return self.run().await };
+        let send = || replicated.link.send_and_wait(&self.root, &self.command, replicated.replicas);
+        let (answer, replicas) = match send().await {
+            Err(failed) if is_unknown(&failed) => {
+                load(&self.base.link).await?;
+                send().await?
+            }
+            answer => answer?,
+        };
+        let wanted = replicated.replicas;
+        if replicas < i64::from(wanted) {
+            let text = format!("{replicas} of the {wanted} replicas that the URL asks for have it in time");
+            return Err(Error::new(ErrorKind::Unavailable, text).perhaps_done());
+        }
+        Ok(answer)
     }
 
     /// Calls functions on the one server, one after the other in one round trip; returns the answer of each.

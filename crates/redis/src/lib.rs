@@ -21,7 +21,7 @@
 //! | `redis+sentinel://host:port,host:port/name[/db]` | the master that sentinels know by that name; `rediss+sentinel:` with TLS |
 //!
 //! Options: `?prefix=` names the keys (default `longshore`); `persistence=accept` and `eviction=accept` open a server that may lose
-//! jobs; `ca=FILE` trusts certificates of that authority beside the system's.
+//! jobs; `replicas=N` answers a push when N replicas have it; `ca=FILE` trusts certificates of that authority beside the system's.
 //!
 //! # Examples
 //!
@@ -85,7 +85,7 @@ use longshore_core::{
 use redis::ProtocolVersion;
 
 use artifacts::Transfers;
-use base::Base;
+use base::{Base, Replicated};
 use keys::Keys;
 use link::Link;
 use notify::Listener;
@@ -134,7 +134,12 @@ impl Redis {
         let link = Link::open(&target, settings.clock.clone()).await?;
         let setup = setup::look(&link).await?;
         setup::check(&setup, &target)?;
-        let base = Arc::new(Base::new(link, Keys::new(&target.prefix), settings));
+        let mut base = Base::new(link, Keys::new(&target.prefix), settings);
+        if target.replicas > 0 {
+            let link = Link::open(&target, base.settings.clock.clone()).await?;
+            base.replicated = Some(Replicated { link, replicas: target.replicas });
+        }
+        let base = Arc::new(base);
         check_layout(&base).await?;
         upkeep::begin(&base).await?;
         let listener = Listener::start(Route::new(&target, ProtocolVersion::RESP2)?, &base).await.map_err(error::of)?;

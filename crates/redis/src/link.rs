@@ -11,7 +11,7 @@ use longshore_core::{Clock, Error, ErrorKind};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo};
+use redis::cluster_routing::{self, MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::{AsyncConnectionConfig, Cmd, ProtocolVersion, PushInfo, PushKind, RedisError, TlsMode, Value};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -26,6 +26,8 @@ use crate::tls;
 const ANSWER: Duration = Duration::from_secs(10);
 /// A call that took so long has met a server that stood still, and others could not renew either.
 pub(crate) const STANDSTILL: Duration = Duration::from_secs(3);
+/// How long replicas may take to have what was pushed.
+const REPLICATED: Duration = Duration::from_secs(1);
 /// How long a call waits for an attempt to connect.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(1);
 /// How many commands wait for room on the connection before callers do.
@@ -116,6 +118,33 @@ impl Link {
         let answers = node.send_in_order(commands).await;
         self.note_standstill("", began);
         answers
+    }
+
+    /// Sends a command and waits until so many replicas have what it wrote, for a second at most; returns the answer, and how many have it.
+    pub(crate) async fn send_and_wait(&self, root: &str, command: &Cmd, replicas: u8) -> Result<(Value, i64), Failed> {
+        let mut wait = redis::cmd("WAIT");
+        wait.arg(replicas).arg(REPLICATED.as_millis() as u64);
+        let answers = match &self.way {
+            Way::Node(node) => {
+                node.send_in_order([command, &wait].into_iter()).await.into_iter().collect::<Result<_, _>>()?
+            }
+            Way::Cluster(connection) => {
+                let mut both = redis::pipe();
+                both.add_command(command.clone()).add_command(wait);
+                let route =
+                    SingleNodeRoutingInfo::SpecificNode(cluster_routing::Route::with_key(root, SlotAddr::Master));
+                let answers = connection.clone().route_pipeline(both, 0, 2, route).await.map_err(Failed::Told)?;
+                answers
+                    .into_iter()
+                    .map(|answer| answer.extract_error().map_err(Failed::Told))
+                    .collect::<Result<_, _>>()?
+            }
+        };
+        let answers: Vec<Value> = answers;
+        match <[Value; 2]>::try_from(answers) {
+            Ok([answer, Value::Int(have)]) => Ok((answer, have)),
+            _ => Err(Failed::Away(error::unexpected("WAIT"))),
+        }
     }
 
     /// Notes where a call took so long that others could not renew either.

@@ -4,6 +4,7 @@ use longshore_core::store::fail_all;
 use longshore_core::{Answers, Error, Instead, JobId, NewJob, Pushed, QueueName, Timestamp, When};
 
 use crate::base::Base;
+use crate::call::bytes;
 use crate::error;
 use crate::groups::{each_group, group};
 use crate::library;
@@ -33,7 +34,7 @@ async fn push_to(base: &Base, queue: QueueName, jobs: Vec<NewJob>) -> Result<Vec
             call = call.arg([&idempotency.fingerprint[..], idempotency.key.as_str().as_bytes()].concat());
         }
     }
-    let answer = call.bytes().await?;
+    let answer = bytes(call.run_replicated().await?).ok_or_else(|| error::unexpected("push"))?;
     if answer.is_empty() {
         return Ok(jobs.iter().map(|job| Pushed::Created(job.id)).collect());
     }

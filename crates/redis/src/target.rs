@@ -21,6 +21,8 @@ pub(crate) struct Target {
     pub(crate) accept_persistence: bool,
     /// Whether a server may be used that deletes keys when memory is short.
     pub(crate) accept_eviction: bool,
+    /// How many replicas must have a pushed job before the push is answered.
+    pub(crate) replicas: u8,
 }
 
 /// Which servers there are to ask.
@@ -163,6 +165,7 @@ impl Target {
             ca: None,
             accept_persistence: false,
             accept_eviction: false,
+            replicas: 0,
         }
     }
 
@@ -175,6 +178,7 @@ impl Target {
                 ("prefix", _) => self.prefix = parse_prefix(value)?,
                 ("persistence", "accept") => self.accept_persistence = true,
                 ("eviction", "accept") => self.accept_eviction = true,
+                ("replicas", _) => self.replicas = parse_replicas(&value)?,
                 ("ca", _) if self.tls && !value.is_empty() => self.ca = Some(PathBuf::from(value)),
                 ("ca", _) => return Err(Error::invalid("`ca=` names a file, and needs `rediss:`")),
                 ("persistence" | "eviction", _) => {
@@ -186,7 +190,7 @@ impl Target {
                 _ => {
                     let more = if socket { ", `db`, `user` and `password`" } else { " and `ca`" };
                     let text = format!(
-                        "`{name}` is no option of a Redis URL; there are `prefix`, `persistence`, `eviction`{more}"
+                        "`{name}` is no option of a Redis URL; there are `prefix`, `persistence`, `eviction`, `replicas`{more}"
                     );
                     return Err(Error::invalid(text));
                 }
@@ -221,6 +225,11 @@ fn parse_database(text: &str) -> Result<i64, Error> {
     }
     let number = text.parse().ok().filter(|number| (0..=1_000_000).contains(number));
     number.ok_or_else(|| Error::invalid(format!("`{text}` is no database number")))
+}
+
+fn parse_replicas(text: &str) -> Result<u8, Error> {
+    let number = text.parse().ok().filter(|number| *number <= 100);
+    number.ok_or_else(|| Error::invalid(format!("`replicas={text}` is no number of replicas from 0 to 100")))
 }
 
 /// Checks a prefix: braces and colons would lead keys astray.
@@ -272,13 +281,14 @@ mod tests {
         assert_eq!((plain.tls, plain.database, plain.prefix.as_str()), (false, 0, "longshore"));
         assert_eq!((plain.user, plain.password), (None, None));
 
-        let all =
-            parsed("rediss://app:s%40cret@[::1]:7000/3?prefix=jobs&persistence=accept&eviction=accept&ca=/etc/ca.pem");
+        let all = parsed(
+            "rediss://app:s%40cret@[::1]:7000/3?prefix=jobs&persistence=accept&eviction=accept&replicas=2&ca=/etc/ca.pem",
+        );
         assert_eq!(all.servers, Servers::One(host("::1", 7000)));
         assert_eq!((all.tls, all.database, all.prefix.as_str()), (true, 3, "jobs"));
         assert_eq!((all.user.as_deref(), all.password.as_deref()), (Some("app"), Some("s@cret")));
         assert_eq!(all.ca, Some(PathBuf::from("/etc/ca.pem")));
-        assert!(all.accept_persistence && all.accept_eviction);
+        assert!(all.accept_persistence && all.accept_eviction && all.replicas == 2);
 
         let odd = parsed("redis://:p@s?s/w%@h:6379/1");
         assert_eq!((odd.user, odd.password.as_deref(), odd.database), (None, Some("p@s?s/w%"), 1));
@@ -311,6 +321,7 @@ mod tests {
             ("redis://host?prefix=a{b}", "a{b}"),
             ("redis://host?prefix=", "prefix"),
             ("redis://host?persistence=yes", "persistence"),
+            ("redis://host?replicas=all", "replicas=all"),
             ("redis://host?ca=/x", "rediss"),
             ("redis://host?db=1", "`db`"),
             ("redis+cluster://a/1", "/1"),

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use longshore_core::{
-    Claimed, Error, ErrorKind, Filter, HeldBackReason, Jobs, NewJob, Page, QueueName, Queues, Settings, Settled, State,
-    Upkeep, WorkerSecret, Workers, limits,
+    Claimed, Effect, Error, ErrorKind, Filter, HeldBackReason, Jobs, NewJob, Page, QueueName, Queues, Settings,
+    Settled, State, Upkeep, WorkerSecret, Workers, limits,
 };
 use longshore_redis::Redis;
 use longshore_testbed::{Redis as Server, RedisCluster, Sentinel};
@@ -71,6 +71,26 @@ async fn sentinels_put_a_replica_in_place_of_a_dead_master() {
         master.kill();
     })
     .await;
+}
+
+#[tokio::test]
+async fn push_is_answered_when_a_replica_has_it() {
+    let master = Server::start(&[]);
+    let replica = master.replica();
+    replica.catch_up(&master);
+    let store = Redis::open(&format!("{}?replicas=1", master.url()), Settings::default()).await.unwrap();
+    store.push(vec![job()]).await.all().unwrap();
+    let held = claim(&store, 1).await;
+    replica.kill();
+
+    let late = job();
+    let error = store.push(vec![late.clone()]).await.all().unwrap_err();
+    assert_eq!((error.kind(), error.effect()), (ErrorKind::Unavailable, Effect::PerhapsDone), "{error}");
+    assert!(error.to_string().contains("0 of the 1 replicas"), "{error}");
+    assert_eq!(store.settle(vec![success(&held[0])]).await.all().unwrap(), [Settled::Done], "what runs goes on");
+    let _another = master.replica();
+    until_answered(async || store.push(vec![late.clone()]).await.all()).await;
+    assert_eq!(claim(&store, 10).await.len(), 1, "it was pushed once");
 }
 
 /// Returns which node of three has the keys with that tag.

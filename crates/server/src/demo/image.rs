@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use longshore_core::{Instead, Job, Pushed, State as JobState};
-use longshore_jobs::image::{Image, id_of};
+use longshore_demo::{Image, id_of};
 use longshore_wire as wire;
 use longshore_wire::demo::{JobStatus, Queued, Refused};
 use serde::Deserialize;

@@ -8,7 +8,7 @@ use longshore_core::handler::{self, Ctx, Fatal, State};
 use longshore_core::{Error, Job, NewJob, Output, Progress, Reuse, Unique, UniqueScope};
 use serde::{Deserialize, Serialize};
 
-use super::{Refused, Step, Text, id_of, render};
+use crate::{Refused, Step, Text, id_of, render};
 
 /// How long a finished picture is served to whoever asks for the same text.
 pub const REUSE: Duration = Duration::from_secs(24 * 3600);
@@ -18,11 +18,11 @@ pub const REUSE: Duration = Duration::from_secs(24 * 3600);
 /// # Examples
 ///
 /// ```
-/// use longshore_jobs::image::Image;
+/// use longshore_demo::Image;
 ///
 /// let job = Image::parse("hello_world").unwrap().to_new().unwrap();
 /// assert_eq!(job.payload.as_str(), r#"{"text":"hello_world"}"#);
-/// assert_eq!(job.alias.unwrap().as_str(), longshore_jobs::image::id_of("hello_world"));
+/// assert_eq!(job.alias.unwrap().as_str(), longshore_demo::id_of("hello_world"));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {

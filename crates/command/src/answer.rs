@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 
 /// Returns the output as what it was declared to be; or, if it was not, as JSON where it is that, else text where it is UTF-8,
 /// else bytes. No output at all is no result.
-pub(super) fn of(output: Vec<u8>, declared: Option<&str>) -> Result<Output, String> {
+pub(crate) fn of(output: Vec<u8>, declared: Option<&str>) -> Result<Output, String> {
     if output.is_empty() {
         return Ok(Output::new("application/json", "null"));
     }

@@ -5,7 +5,7 @@
 
 use tiny_skia::{Path, PathSegment, Point};
 
-use super::{HEIGHT, WIDTH};
+use crate::{HEIGHT, WIDTH};
 
 /// How far a straight piece may lie from the curve it stands for, in pixels.
 const TOLERANCE: f32 = 0.05;
@@ -13,7 +13,7 @@ const TOLERANCE: f32 = 0.05;
 /// Measures for every pixel, row by row, how far its middle is from the nearest outline, in pixels.
 ///
 /// A pixel farther away than `limit` may be given any distance beyond `limit`.
-pub(super) fn measure(letters: &[Path], limit: f32) -> Vec<f32> {
+pub(crate) fn measure(letters: &[Path], limit: f32) -> Vec<f32> {
     let mut field = Field::new(limit);
     for letter in letters {
         trace(letter, |from, to| field.add(from, to));

@@ -7,32 +7,32 @@ use longshore_core::limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
-use super::log::Log;
+use crate::log::Log;
 
 /// Our ends of the pipes.
-pub(super) struct Pipes {
-    pub(super) stdin: ChildStdin,
-    pub(super) stdout: ChildStdout,
-    pub(super) stderr: ChildStderr,
+pub(crate) struct Pipes {
+    pub(crate) stdin: ChildStdin,
+    pub(crate) stdout: ChildStdout,
+    pub(crate) stderr: ChildStderr,
 }
 
 /// What a command has written.
 #[derive(Default)]
-pub(super) struct Heard {
-    pub(super) output: Vec<u8>,
-    pub(super) log: Log,
+pub(crate) struct Heard {
+    pub(crate) output: Vec<u8>,
+    pub(crate) log: Log,
 }
 
 /// The command writes more than a result may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Flood;
+pub(crate) struct Flood;
 
 /// A talk under way; over when nobody holds the other ends of the output pipes any more.
-pub(super) type Talk<'a> = Pin<Box<dyn Future<Output = Result<(), Flood>> + Send + 'a>>;
+pub(crate) type Talk<'a> = Pin<Box<dyn Future<Output = Result<(), Flood>> + Send + 'a>>;
 
 impl Pipes {
     /// Hands the payload over, and hears what is said meanwhile.
-    pub(super) async fn talk(self, payload: &str, ctx: &Ctx, heard: &mut Heard) -> Result<(), Flood> {
+    pub(crate) async fn talk(self, payload: &str, ctx: &Ctx, heard: &mut Heard) -> Result<(), Flood> {
         let Pipes { stdin, stdout, stderr } = self;
         let Heard { output, log } = heard;
         let hand_over = async {

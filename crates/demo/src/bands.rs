@@ -2,16 +2,16 @@
 
 use tiny_skia::{FillRule, Mask, Path, Transform};
 
-use super::distance;
-use super::lettering::Lettering;
-use super::palette::{self, BANDS};
-use super::{HEIGHT, WIDTH};
+use crate::distance;
+use crate::lettering::Lettering;
+use crate::palette::{self, BANDS};
+use crate::{HEIGHT, WIDTH};
 
 /// Draws a map of the picture: for every pixel, row by row, its index in the palette.
 ///
 /// A pixel at a soft edge lies in several bands at once. It is given the mean of the bands by the part each
 /// has of the pixel: neighbours have neighbouring hues, so the mean is a blend.
-pub(super) fn draw(lettering: &Lettering) -> Vec<u8> {
+pub(crate) fn draw(lettering: &Lettering) -> Vec<u8> {
     let distances = distance::measure(&lettering.letters, lettering.reach + 1.0);
     let letters = fill(&lettering.letters);
     distances
@@ -69,7 +69,7 @@ impl Pixel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::Text;
+    use crate::Text;
 
     fn map_of(text: &str) -> Vec<u8> {
         draw(&Lettering::set(&Text::parse(text).unwrap()))

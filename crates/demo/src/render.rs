@@ -10,25 +10,12 @@
 //!                            palette × 20 ──┘
 //! ```
 
-mod animation;
-mod bands;
-mod distance;
-mod font;
-mod id;
-mod job;
-mod lettering;
-mod palette;
-mod text;
-
 use std::ops::ControlFlow;
 
-use animation::Animation;
-use lettering::Lettering;
-
-pub use animation::FRAMES;
-pub use id::{id_of, php_json};
-pub use job::{Image, Pace, REUSE, draw};
-pub use text::{MAX_LINE_CHARS, MAX_LINES, Refused, Text};
+use crate::animation::{Animation, FRAMES};
+use crate::bands;
+use crate::lettering::Lettering;
+use crate::text::Text;
 
 /// The width of a picture, in pixels.
 pub const WIDTH: u16 = 433;
@@ -65,12 +52,12 @@ pub enum Step {
 ///
 /// ```
 /// use std::ops::ControlFlow;
-/// use longshore_jobs::image::{Text, render};
+/// use longshore_demo::{Text, render};
 ///
 /// let text = Text::parse("hello_world")?;
 /// let gif = render(&text, &mut |_| ControlFlow::Continue(())).expect("nobody stopped it");
 /// assert!(gif.starts_with(b"GIF89a"));
-/// # Ok::<(), longshore_jobs::image::Refused>(())
+/// # Ok::<(), longshore_demo::Refused>(())
 /// ```
 #[must_use]
 pub fn render(text: &Text, on_step: &mut dyn FnMut(Step) -> ControlFlow<()>) -> Option<Vec<u8>> {

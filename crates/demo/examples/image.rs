@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fs;
 use std::ops::ControlFlow;
 
-use longshore_jobs::image::{Text, id_of, render};
+use longshore_demo::{Text, id_of, render};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let text = env::args().nth(1).unwrap_or_else(|| "hello_world".to_owned());

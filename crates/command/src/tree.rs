@@ -10,11 +10,11 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{self, SignalKind};
 
-use super::processes::{Marks, Relatives};
-use super::talk::Pipes;
+use crate::processes::{Marks, Relatives};
+use crate::talk::Pipes;
 
 /// A command that was started; killed with its offspring when it is dropped.
-pub(super) struct Tree {
+pub(crate) struct Tree {
     child: Child,
     /// The command, and its group. Both belong to us until it is reaped: the system gives the number to nobody else before.
     root: Pid,
@@ -26,7 +26,7 @@ pub(super) struct Tree {
 
 impl Tree {
     /// Starts a command; `marks` are variables of its environment that no other attempt's processes have.
-    pub(super) fn spawn(mut command: Command, marks: Marks) -> io::Result<(Self, Pipes)> {
+    pub(crate) fn spawn(mut command: Command, marks: Marks) -> io::Result<(Self, Pipes)> {
         let changes = unix::signal(SignalKind::child())?;
         let mut child = command.process_group(0).spawn()?;
         let root = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
@@ -40,7 +40,7 @@ impl Tree {
     }
 
     /// Waits until the command itself has exited, without reaping it, so that its number stays ours.
-    pub(super) async fn exited(&mut self) {
+    pub(crate) async fn exited(&mut self) {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         while let Ok(None) = waitid(WaitId::Pid(self.root), options) {
             if self.changes.recv().await.is_none() {
@@ -50,19 +50,19 @@ impl Tree {
     }
 
     /// Asks all to end.
-    pub(super) fn terminate(&mut self) {
+    pub(crate) fn terminate(&mut self) {
         let strayed = self.relatives.find();
         let _ = kill_process_group(self.root, Signal::TERM); // nobody may be left to hear it
         strayed.iter().filter(|process| !process.in_group).for_each(|process| process.signal(Signal::TERM));
     }
 
     /// Kills what is left of the group.
-    pub(super) fn kill_group(&self) {
+    pub(crate) fn kill_group(&self) {
         let _ = kill_process_group(self.root, Signal::KILL); // nobody may be left to kill
     }
 
     /// Kills all of them, wherever they went.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let strayed = self.relatives.find(); // before their parents die: after that, ancestry tells nothing
         self.kill_group();
         strayed.iter().for_each(|process| process.signal(Signal::KILL));
@@ -70,7 +70,7 @@ impl Tree {
     }
 
     /// Returns how the command has ended. After that, nothing of it is signalled any more.
-    pub(super) async fn reap(mut self) -> io::Result<ExitStatus> {
+    pub(crate) async fn reap(mut self) -> io::Result<ExitStatus> {
         let status = self.child.wait().await;
         self.reaped = status.is_ok();
         status

@@ -5,7 +5,7 @@ use std::time::Duration;
 use longshore_core::handler::Ctx;
 use longshore_core::{Progress, limits};
 
-use super::directive::Directive;
+use crate::directive::Directive;
 
 /// How much is kept: what fits into the message of a failure, with room for the reason in front of it.
 const KEPT_BYTES: usize = limits::FAILURE_BYTES - 512;
@@ -13,7 +13,7 @@ const KEPT_BYTES: usize = limits::FAILURE_BYTES - 512;
 const LINE_BYTES: usize = 2 * 1024;
 
 /// Something that a command said.
-pub(super) enum Said<'a> {
+pub(crate) enum Said<'a> {
     Progress(Progress),
     /// A line of its log, without what could steer a terminal.
     Line(&'a str),
@@ -21,7 +21,7 @@ pub(super) enum Said<'a> {
 
 impl Said<'_> {
     /// Hands it on to whom it may concern.
-    pub(super) fn tell(self, ctx: &Ctx) {
+    pub(crate) fn tell(self, ctx: &Ctx) {
         match self {
             Said::Progress(progress) => ctx.progress(progress),
             Said::Line(line) => {
@@ -34,7 +34,7 @@ impl Said<'_> {
 
 /// The log of one attempt.
 #[derive(Debug, Default)]
-pub(super) struct Log {
+pub(crate) struct Log {
     /// The beginning of a line whose end is not there yet.
     unfinished: Vec<u8>,
     /// Whether the beginning of that line was taken as a piece of its own.
@@ -46,7 +46,7 @@ pub(super) struct Log {
 
 impl Log {
     /// Takes a few bytes, in any portion, and tells what is in them.
-    pub(super) fn take(&mut self, bytes: &[u8], tell: &mut dyn FnMut(Said<'_>)) {
+    pub(crate) fn take(&mut self, bytes: &[u8], tell: &mut dyn FnMut(Said<'_>)) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             match piece.strip_suffix(b"\n") {
                 Some(rest) => {
@@ -64,19 +64,19 @@ impl Log {
     }
 
     /// Takes what came last, even without a line feed.
-    pub(super) fn end(&mut self, tell: &mut dyn FnMut(Said<'_>)) {
+    pub(crate) fn end(&mut self, tell: &mut dyn FnMut(Said<'_>)) {
         if !self.unfinished.is_empty() {
             self.line(tell);
         }
     }
 
     /// Returns the delay it asked for last.
-    pub(super) fn retry_in(&self) -> Option<Duration> {
+    pub(crate) fn retry_in(&self) -> Option<Duration> {
         self.retry_in
     }
 
     /// Returns a message with what is kept below it, or behind it where that is one line.
-    pub(super) fn below(&self, head: &str) -> String {
+    pub(crate) fn below(&self, head: &str) -> String {
         let from = self.kept.ceil_char_boundary(self.kept.len().saturating_sub(KEPT_BYTES));
         let kept = &self.kept[from..];
         match kept.trim() {

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 /// # Examples
 ///
 /// ```
-/// let id = longshore_jobs::image::id_of("hello_world");
+/// let id = longshore_demo::id_of("hello_world");
 /// assert_eq!(id, "98575dd2166e9d2872db80dd64552782fa23e608e4df08a90e78e2a66ac9de0d");
 /// ```
 #[must_use]
@@ -31,7 +31,7 @@ pub fn id_of(text: &str) -> String {
 /// # Examples
 ///
 /// ```
-/// let json = longshore_jobs::image::php_json("a/é");
+/// let json = longshore_demo::php_json("a/é");
 /// assert_eq!(json, r#"{"text":"a\/\u00e9"}"#);
 /// ```
 #[must_use]

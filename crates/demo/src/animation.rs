@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use gif::{DisposalMethod, Encoder, EncodingError, Frame, Repeat};
 
-use super::{HEIGHT, WIDTH, palette};
+use crate::{HEIGHT, WIDTH, palette};
 
 /// How many frames a picture has.
 pub const FRAMES: usize = 20;
@@ -13,7 +13,7 @@ pub const FRAMES: usize = 20;
 const DELAY_CS: u16 = 5;
 
 /// Frames that share one map of pixels and differ in their palettes.
-pub(super) struct Animation {
+pub(crate) struct Animation {
     /// The map as the file has it: compressed, once for all frames.
     pixels: Vec<u8>,
     palettes: Vec<Vec<u8>>,
@@ -21,19 +21,19 @@ pub(super) struct Animation {
 
 impl Animation {
     /// Starts without a frame; `pixels` are indices in a palette, row by row.
-    pub(super) fn new(pixels: Vec<u8>) -> Self {
+    pub(crate) fn new(pixels: Vec<u8>) -> Self {
         let mut frame = Frame { buffer: Cow::Owned(pixels), ..Frame::default() };
         frame.make_lzw_pre_encoded();
         Self { pixels: frame.buffer.into_owned(), palettes: Vec::with_capacity(FRAMES) }
     }
 
     /// Adds the next frame.
-    pub(super) fn push_frame(&mut self) {
+    pub(crate) fn push_frame(&mut self) {
         self.palettes.push(palette::of_frame(self.palettes.len()));
     }
 
     /// Returns the file.
-    pub(super) fn into_gif(self) -> Vec<u8> {
+    pub(crate) fn into_gif(self) -> Vec<u8> {
         self.write().expect("a buffer takes what is written")
     }
 
@@ -65,7 +65,7 @@ mod tests {
 
     use gif::{ColorOutput, DecodeOptions, Decoder};
 
-    use crate::image::{Text, render};
+    use crate::{Text, render};
 
     fn file(text: &str) -> Vec<u8> {
         render(&Text::parse(text).unwrap(), &mut |_| ControlFlow::Continue(())).unwrap()

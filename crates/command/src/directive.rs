@@ -6,7 +6,7 @@ use longshore_core::Progress;
 
 /// One thing said.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Directive {
+pub(crate) enum Directive {
     /// `::progress 3/20 message`, `::progress 3/20` or `::progress message`.
     Progress(Progress),
     /// `::retry-in 30s`, which counts with exit code 75 or 69.
@@ -15,7 +15,7 @@ pub(super) enum Directive {
 
 impl Directive {
     /// Reads a line; `None` for all that is log.
-    pub(super) fn parse(line: &str) -> Option<Self> {
+    pub(crate) fn parse(line: &str) -> Option<Self> {
         let (name, rest) = line.strip_prefix("::")?.split_once([' ', '\t'])?;
         let rest = rest.trim();
         match name {

@@ -6,7 +6,7 @@ use std::process::ExitStatus;
 
 use longshore_core::handler::{Error, Result};
 
-use super::log::Log;
+use crate::log::Log;
 
 /// `EX_DATAERR`: the payload is no good, and never will be.
 const FATAL: i32 = 65;
@@ -16,7 +16,7 @@ const OUTAGE: i32 = 69;
 const TRY_AGAIN: i32 = 75;
 
 /// Returns nothing for an end that makes the output the job's result.
-pub(super) fn judge(status: ExitStatus, log: &Log) -> Result<()> {
+pub(crate) fn judge(status: ExitStatus, log: &Log) -> Result<()> {
     match status.code() {
         Some(0) => Ok(()),
         Some(FATAL) => Err(Error::fatal(log.below("exit code 65 (fatal)"))),

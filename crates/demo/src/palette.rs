@@ -10,13 +10,13 @@
 
 use std::f32::consts::TAU;
 
-use super::FRAMES;
+use crate::FRAMES;
 
 /// How often the letters are stroked.
-pub(super) const BANDS: usize = 25;
+pub(crate) const BANDS: usize = 25;
 
 /// The index of the pixels where nothing is drawn.
-pub(super) const TRANSPARENT: u8 = 0;
+pub(crate) const TRANSPARENT: u8 = 0;
 
 /// In how many shades a band goes over to the next.
 const SHADES: usize = 2;
@@ -36,13 +36,13 @@ const COLOURS: usize = 1 + BAND_COLOURS + INK_STEPS;
 const _: () = assert!(COLOURS <= 64);
 
 /// Returns the index of a band's colour; a fraction is a shade between two bands.
-pub(super) fn band(band: f32) -> u8 {
+pub(crate) fn band(band: f32) -> u8 {
     let shade = (band * SHADES as f32).round() as usize;
     (1 + shade.min(BAND_COLOURS - 1)) as u8
 }
 
 /// Returns the index for a pixel of which a letter covers a part, 0 to 1; `None` if it is too little to see.
-pub(super) fn ink(part: f32) -> Option<u8> {
+pub(crate) fn ink(part: f32) -> Option<u8> {
     let step = (part * INK_STEPS as f32).round() as usize;
     (step > 0).then_some((BAND_COLOURS + step) as u8)
 }
@@ -51,7 +51,7 @@ pub(super) fn ink(part: f32) -> Option<u8> {
 ///
 /// The hue goes once around the circle from the widest band to the narrowest, and once with the frames, so
 /// that the last frame leads to the first.
-pub(super) fn of_frame(frame: usize) -> Vec<u8> {
+pub(crate) fn of_frame(frame: usize) -> Vec<u8> {
     let turn = frame as f32 / FRAMES as f32;
     let band_hue = |band: f32| band / BANDS as f32 + turn;
     let transparent = [0; 3];

@@ -1,6 +1,6 @@
 //! A text that can be drawn.
 
-use super::font::Font;
+use crate::font::Font;
 
 /// The most lines a [`Text`] may have.
 pub const MAX_LINES: usize = 4;
@@ -26,11 +26,11 @@ impl Text {
     /// # Examples
     ///
     /// ```
-    /// use longshore_jobs::image::Text;
+    /// use longshore_demo::Text;
     ///
     /// let text = Text::parse("hello_world")?;
     /// assert_eq!(text.lines(), ["hello", "world"]);
-    /// # Ok::<(), longshore_jobs::image::Refused>(())
+    /// # Ok::<(), longshore_demo::Refused>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self, Refused> {
         if text.chars().all(|c| c == '_' || c.is_whitespace()) {

@@ -2,8 +2,8 @@
 
 use tiny_skia::{Path, Rect, Transform};
 
-use super::font::{EM, Font};
-use super::{HEIGHT, Text, WIDTH};
+use crate::font::{EM, Font};
+use crate::{HEIGHT, Text, WIDTH};
 
 /// How far the widest stroke reaches beyond the letters, in font units.
 const REACH: f32 = 0.24 * EM;
@@ -18,16 +18,16 @@ const LINE_HEIGHT: f32 = 0.95 * EM;
 const MARGIN: f32 = 1.0;
 
 /// A text set in type, in its place on the picture.
-pub(super) struct Lettering {
+pub(crate) struct Lettering {
     /// The outlines of the letters, in pixels.
-    pub(super) letters: Vec<Path>,
+    pub(crate) letters: Vec<Path>,
     /// How far the widest stroke reaches beyond the letters, in pixels.
-    pub(super) reach: f32,
+    pub(crate) reach: f32,
 }
 
 impl Lettering {
     /// Sets a text as large as fits, with its widest stroke, in the middle of the picture.
-    pub(super) fn set(text: &Text) -> Self {
+    pub(crate) fn set(text: &Text) -> Self {
         let letters = set_lines(text.lines());
         let all = bounds(&letters).outset(REACH, REACH).expect("letters are not infinite");
         let fit = fit(all);

@@ -1,19 +1,3 @@
-//! Any program as a handler: payload on its standard input, result on its standard output, progress and log on its standard error.
-//!
-//! [docs/commands.md](https://github.com/longshore/longshore/blob/main/docs/commands.md) is the protocol as those see it who write
-//! such programs. In reading order: [`Command`] (what is run, and how one attempt goes), `program` (where it is), `talk` (the
-//! three pipes), `directive` and `log` (what standard error says), `tree` and `processes` (ending it with all its offspring),
-//! `ending` (what exit codes mean), `answer` (what standard output is).
-
-mod program;
-mod talk;
-mod directive;
-mod log;
-mod tree;
-mod processes;
-mod ending;
-mod answer;
-
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,12 +10,11 @@ use longshore_core::handler::{self, Ctx};
 use longshore_core::{Output, Payload, limits};
 use tracing::Instrument;
 
-use processes::Marks;
-use talk::{Flood, Heard, Talk};
-use tree::Tree;
-
-pub use processes::end_marked;
-pub use program::NotRunnable;
+use crate::processes::Marks;
+use crate::program::{self, NotRunnable};
+use crate::talk::{Flood, Heard, Pipes, Talk};
+use crate::tree::Tree;
+use crate::{answer, ending};
 
 /// Variables of the worker's environment that a command gets unless told otherwise.
 pub const INHERITED: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
@@ -66,7 +49,7 @@ const LAST_LINGER: Duration = Duration::from_secs(5);
 /// use longshore_core::JobPolicy;
 /// use longshore_core::worker::Worker;
 /// use longshore_core::{Backend, Client, Memory, NewJob, Payload, Pushed, artifact::InMemory};
-/// use longshore_jobs::command::Command;
+/// use longshore_command::Command;
 /// use std::sync::Arc;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -176,7 +159,7 @@ impl Command {
         answer.map_err(handler::Error::fatal)
     }
 
-    fn start(&self, ctx: &Ctx) -> handler::Result<(Tree, talk::Pipes)> {
+    fn start(&self, ctx: &Ctx) -> handler::Result<(Tree, Pipes)> {
         let name = self.argv.first().map_or("", String::as_str);
         let program = self.find().map_err(|e| handler::Error::retry(format!("cannot start `{name}`: {e}")))?;
         let given = given(ctx);

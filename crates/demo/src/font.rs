@@ -6,37 +6,37 @@ use skrifa::{FontRef, MetadataProvider};
 use tiny_skia::{Path, PathBuilder};
 
 /// Kablammo, cut down to ASCII; its licence lies beside it.
-static FILE: &[u8] = include_bytes!("../../assets/kablammo-ascii.ttf");
+static FILE: &[u8] = include_bytes!("../assets/kablammo-ascii.ttf");
 
 /// The side of the square on which the letters are designed, in font units.
-pub(super) const EM: f32 = 2000.0;
+pub(crate) const EM: f32 = 2000.0;
 
 /// Where on the font's `MORF` axis, 0 to 60, the letters are taken.
 const MORF: f32 = 0.0;
 
 /// The font, open for reading.
-pub(super) struct Font {
+pub(crate) struct Font {
     file: FontRef<'static>,
     location: Location,
 }
 
 impl Font {
     /// Opens the font inside the program; cheap, as nothing is copied.
-    pub(super) fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let file = FontRef::new(FILE).expect("the font in the program is sound");
         let location = file.axes().location([("MORF", MORF)]);
         Self { file, location }
     }
 
     /// Says whether the font has a picture of a character.
-    pub(super) fn has(&self, character: char) -> bool {
+    pub(crate) fn has(&self, character: char) -> bool {
         self.file.charmap().map(character).is_some()
     }
 
     /// Returns how far a character moves the next one to the right, in font units.
     ///
     /// Zero for a character the font lacks.
-    pub(super) fn advance(&self, character: char) -> f32 {
+    pub(crate) fn advance(&self, character: char) -> f32 {
         let glyph = self.file.charmap().map(character).unwrap_or_default();
         let metrics = self.file.glyph_metrics(Size::unscaled(), &self.location);
         metrics.advance_width(glyph).unwrap_or(0.0)
@@ -45,7 +45,7 @@ impl Font {
     /// Returns the outline of a character with its origin at `x` and `baseline`, and y downwards.
     ///
     /// `None` for a blank and for a character the font lacks.
-    pub(super) fn outline(&self, character: char, x: f32, baseline: f32) -> Option<Path> {
+    pub(crate) fn outline(&self, character: char, x: f32, baseline: f32) -> Option<Path> {
         let glyph = self.file.charmap().map(character)?;
         let outline = self.file.outline_glyphs().get(glyph)?;
         let settings = DrawSettings::unhinted(Size::unscaled(), LocationRef::from(&self.location));

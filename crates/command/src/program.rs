@@ -27,7 +27,7 @@ pub enum NotRunnable {
 }
 
 /// Returns the file of a program: in one of the folders of `path`, or, if its name has a slash, beginning at `directory`.
-pub(super) fn find(program: &str, directory: &Path, path: Option<&OsStr>) -> Result<PathBuf, NotRunnable> {
+pub(crate) fn find(program: &str, directory: &Path, path: Option<&OsStr>) -> Result<PathBuf, NotRunnable> {
     let directory = std::path::absolute(directory).map_err(|_| NotRunnable::NoFolder(directory.to_owned()))?;
     if !directory.is_dir() {
         return Err(NotRunnable::NoFolder(directory));

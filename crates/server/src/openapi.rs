@@ -227,6 +227,18 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_the_document_is_fresh() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+        let document = document(&Config { demo: true, ..Config::default() });
+        let page = serde_json::to_string_pretty(&document).unwrap() + "\n";
+        if std::env::var_os("LONGSHORE_UPDATE_DOCS").is_some() {
+            std::fs::write(path, &page).unwrap();
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(kept == page, "docs/openapi.json is stale: run the tests once with LONGSHORE_UPDATE_DOCS=1");
+    }
+
+    #[test]
     fn every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_own() {
         let config = Config { demo: true, ..Config::default() };
         let document = document(&config);

@@ -9,14 +9,50 @@ use longshore_wire as wire;
 
 use crate::app::App;
 use crate::body;
+use crate::openapi::{Answer, Operation, Parameter, Place, Takes, fails, name_schema, of};
 use crate::params::Id;
 use crate::problem::{Code, Problem};
+
+const QUEUE: Parameter = Parameter {
+    name: "queue",
+    place: Place::Path,
+    required: true,
+    says: "The queue's name.",
+    schema: name_schema,
+    example: "default",
+};
+
+/// What the API's document says of [`queues`].
+pub(crate) const QUEUES: Operation = Operation {
+    method: "get",
+    path: "/v1/queues",
+    id: "queues",
+    summary: "Every queue with its counts and its pause",
+    open: false,
+    parameters: &[],
+    takes: Takes::None,
+    answers: &[Answer::json(200, "The queues.", of::<wire::Queues>)],
+    fails: &[fails::STORE],
+};
 
 /// Answers every queue with its counts.
 pub(crate) async fn queues(State(app): State<App>) -> Result<Json<wire::Queues>, Problem> {
     let queues = app.backend.queues().await?.into_iter().map(wire::Queue::from).collect();
     Ok(Json(wire::Queues { queues }))
 }
+
+/// What the API's document says of [`pause`].
+pub(crate) const PAUSE: Operation = Operation {
+    method: "post",
+    path: "/v1/queues/{queue}/pause",
+    id: "pause",
+    summary: "Stop handing out jobs of a queue; what runs goes on",
+    open: false,
+    parameters: &[QUEUE],
+    takes: Takes::JsonOrNone(of::<wire::NewPause>),
+    answers: &[Answer::json(200, "The queue.", of::<wire::Queue>)],
+    fails: &[fails::STORE, fails::BODY, fails::QUERY, &[Code::UnknownRule]],
+};
 
 /// Stops handing out jobs of a queue; answers the queue. What runs goes on. A queue may be paused before its first job.
 pub(crate) async fn pause(
@@ -32,6 +68,19 @@ pub(crate) async fn pause(
     known(&app, &queue, paused).await?;
     shown(&app, queue).await
 }
+
+/// What the API's document says of [`resume`].
+pub(crate) const RESUME: Operation = Operation {
+    method: "post",
+    path: "/v1/queues/{queue}/resume",
+    id: "resume",
+    summary: "Hand out jobs of a queue again",
+    open: false,
+    parameters: &[QUEUE],
+    takes: Takes::NOTHING,
+    answers: &[Answer::json(200, "The queue.", of::<wire::Queue>)],
+    fails: &[fails::STORE, fails::BODY, fails::QUERY, &[Code::UnknownRule]],
+};
 
 /// Hands out jobs of a queue again, also where it is not paused; answers the queue.
 pub(crate) async fn resume(

@@ -7,11 +7,34 @@ use longshore_core::{Output, Snapshot, State as JobState};
 
 use crate::app::App;
 use crate::lookup;
+use crate::openapi::{Answer, Content, ID, Operation, Takes, fails};
 use crate::params::Id;
 use crate::problem::{Code, Problem};
 
 /// What a browser may do with a result: show it, and nothing else. A result is whatever a handler made of foreign input.
 const CAGE: &str = "sandbox; default-src 'none'";
+
+/// What the API's document says of [`result`].
+pub(crate) const RESULT: Operation = Operation {
+    method: "get",
+    path: "/v1/jobs/{id}/result",
+    id: "result",
+    summary: "What the job gave back, byte for byte",
+    open: false,
+    parameters: &[ID],
+    takes: Takes::None,
+    answers: &[
+        Answer {
+            status: 200,
+            says: "The bytes, of the type that the handler named.",
+            content: Content::Bytes("*/*"),
+            headers: &[("ETag", "Names these bytes.")],
+        },
+        Answer::empty(204, "The job succeeded and gave nothing back."),
+        Answer::empty(304, "The caller has these very bytes (`If-None-Match`)."),
+    ],
+    fails: &[fails::STORE, fails::UNKNOWN, &[Code::NotReady, Code::JobDead, Code::JobCancelled, Code::ResultGone]],
+};
 
 /// Answers the result with its media type; 204 where the job succeeded without one, 202 while it is not finished.
 pub(crate) async fn result(State(app): State<App>, Id(id): Id, headers: HeaderMap) -> Result<Response, Problem> {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Memory, Row, Tables, artifact};
+use super::{Memory, Row, Tables};
 use crate::state::{self, Event};
-use crate::{BootTime, Death, Gone, Kept, Reason, State, Upkeep, limits, millis};
+use crate::{ArtifactName, BootTime, Death, Gone, Kept, Reason, State, Stored, Upkeep, limits, millis};
 
 impl Memory {
     /// Takes jobs from workers that are gone.
@@ -72,4 +72,11 @@ impl Memory {
 /// Returns whether a lease is over: past its end, from before a reboot, or longer than a lease can be.
 fn lease_is_over(until: BootTime, now: BootTime) -> bool {
     until.boot != now.boot || until.ms <= now.ms || until.ms > now.ms + millis(limits::LONGEST_LEASE)
+}
+
+fn artifact(result: Option<Stored>) -> Option<ArtifactName> {
+    match result {
+        Some(Stored::Artifact { name, .. }) => Some(name),
+        _ => None,
+    }
 }

@@ -12,6 +12,7 @@ mod plans;
 mod races;
 mod replication;
 mod step;
+mod unique;
 mod upgrade;
 mod upkeep;
 mod vacuums;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use longshore::{QueueName, Settings, StoreUrl};
-use longshore_jobs::image::Pace;
+use longshore_demo::Pace;
 use longshore_server::Secret;
 
 use crate::kind::{self, CommandKind};
@@ -40,8 +40,8 @@ pub struct Config {
     pub grace: Duration,
     /// How long a job is held without being renewed.
     pub lease: Duration,
-    /// How long to dwell on each step of a picture.
-    pub pace: Pace,
+    /// Whether workers run the demo's kind `image`, and how long it dwells on each step of a picture.
+    pub image: Option<Pace>,
     /// Commands that run jobs.
     pub kinds: Vec<CommandKind>,
     /// Retention.
@@ -211,9 +211,16 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "image.pace",
-        default: "0s",
-        doc: "How long to dwell on each step of a picture, so that a person can see the progress.",
-        set: |config, text| set_duration(&mut config.pace.0, text),
+        default: "",
+        doc: "How long to dwell on each step of a picture, so that a person can see the progress; 0s does not dwell. If unset, only \
+              `longshore up` and `longshore demo` run jobs of the demo's kind `image`, and do not dwell; if set, `longshore work` runs them too.",
+        set: |config, text| {
+            config.image = None;
+            if !text.is_empty() {
+                set_duration(&mut config.image.insert(Pace::default()).0, text)?;
+            }
+            Ok(())
+        },
     },
     Key {
         name: "retention.finished",
@@ -351,7 +358,7 @@ impl Config {
             concurrency: 1,
             grace: Duration::ZERO,
             lease: Duration::ZERO,
-            pace: Pace::default(),
+            image: None,
             kinds: Vec::new(),
             settings: Settings::default(),
             http: longshore_server::Config::default(),

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use longshore::worker::Running;
 use longshore::{Error, ErrorKind, Job, State};
-use longshore_jobs::image::{Image, id_of};
+use longshore_demo::{Image, id_of};
 use longshore_wire as wire;
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +55,7 @@ impl Demo {
         let mut config = self.common.load(flags)?;
         config.log = "warn".into(); // this command tells by itself what happens
         config.queues = vec![(Image::QUEUE.parse()?, 1)];
+        config.image.get_or_insert_default();
         config.kinds.clear(); // whatever is wrong with a command, the demo needs none
         if self.place.listen.is_none() && !self.serve {
             config.listen = SocketAddr::from(([127, 0, 0, 1], 0));

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use longshore::{Job, JobPolicy, Kind, Retry, limits};
-use longshore_jobs::command::{Command, GIVEN, NotRunnable};
-use longshore_jobs::image::Image;
+use longshore_command::{Command, GIVEN, NotRunnable};
+use longshore_demo::Image;
 use toml::Value;
 
 use crate::Exit;
@@ -60,7 +60,7 @@ pub const KEYS: &[Key] = &[
         set: |draft, value| {
             let name: Kind = text(value)?.parse().map_err(|e: longshore::Error| format!("is no kind: {e}"))?;
             if name.as_str() == Image::KIND {
-                return Err(format!("= `{name}` is a built-in kind; take another name"));
+                return Err(format!("= `{name}` is the demo's kind; take another name"));
             }
             draft.name = Some(name);
             Ok(())
@@ -285,7 +285,7 @@ fn check_variable(name: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use longshore_jobs::command::INHERITED;
+    use longshore_command::INHERITED;
 
     use super::*;
 
@@ -333,7 +333,7 @@ mod tests {
             "[[kind]] number 2: `command` must be a list like [\"php\", \"resize.php\"]: there is no shell\n",
             "[[kind]] number 2: unknown key `retry.bas`, did you mean `retry.base`?\n",
             "[[kind]] number 2: `name` is missing\n",
-            "kind `image`: `name` = `image` is a built-in kind",
+            "kind `image`: `name` = `image` is the demo's kind",
             "kind `image`: `command` names no program\n",
             "kind `image`: `timeout` is not from 1ms to 24h\n",
             "kind `image`: `max_attempts` is no number from 1 to 1000\n",

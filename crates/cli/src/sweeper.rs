@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use clap::Args;
 use longshore::Nonce;
-use longshore_jobs::command::end_marked;
+use longshore_command::end_marked;
 
 use crate::Exit;
 use crate::config::Config;

@@ -29,6 +29,7 @@ impl Up {
         let mut flags = self.how.flags();
         flags.set("listen", self.place.listen);
         let mut config = self.common.load(flags)?;
+        config.image.get_or_insert_default(); // the demo page asks for pictures
         log::start(&config);
         kind::check(&config.kinds)?;
         let longshore = open(&config).await?;

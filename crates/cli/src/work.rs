@@ -10,7 +10,7 @@ use crate::signals::Signals;
 use crate::sweeper::Sweeper;
 use crate::{Common, Exit, exit, log};
 
-/// Run a worker: claim jobs of the built-in kinds, and of those the configuration names commands for, and run them until asked to end
+/// Run a worker: claim jobs of the kinds that the configuration names commands for, and run them until asked to end
 ///
 /// TERM, INT, QUIT, HUP or USR1 drains: nothing more is claimed, running jobs have the grace period, the rest is handed back. A
 /// second signal cancels what runs, a third ends at once. TSTP pauses claiming, CONT goes on, USR2 logs what the worker does.
@@ -44,7 +44,7 @@ pub struct How {
     /// How long a job is held without a sign of life [default: 30s]
     #[arg(long, value_name = "DURATION")]
     lease: Option<String>,
-    /// Dwell on each step of a picture, so that the progress can be seen [default when given: 150ms]
+    /// Run the demo's kind `image`, and dwell on each step of a picture, so that the progress can be seen [default when given: 150ms]
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "150ms")]
     pace: Option<String>,
 }
@@ -63,11 +63,17 @@ impl How {
     }
 }
 
+const NO_KIND: &str = "this worker would run nothing: name a command under `[[kind]]` in longshore.toml (`longshore init` writes one), \
+                       or give `--pace` to run the demo's kind `image`";
+
 impl Work {
     pub async fn run(self) -> Result<(), Exit> {
         let mut config = self.common.load(self.how.flags())?;
         log::start(&config);
         kind::check(&config.kinds)?;
+        if config.kinds.is_empty() && config.image.is_none() {
+            return Err(Exit::usage(NO_KIND));
+        }
         let longshore = open(&config).await?;
         let _sweeper = Sweeper::start(&mut config);
         let mut signals = Signals::listen()?;
@@ -85,14 +91,13 @@ pub async fn open(config: &Config) -> Result<Longshore, Exit> {
     Ok(longshore)
 }
 
-/// Makes a worker of the built-in kinds and the configured ones.
+/// Makes a worker of the configured kinds, and of the demo's where that is configured.
 pub fn worker(backend: Backend, config: &Config) -> Worker {
-    let worker = Worker::new(backend)
-        .state(config.pace)
-        .handle_blocking(longshore_jobs::image::draw)
-        .concurrency(config.concurrency)
-        .grace(config.grace)
-        .lease(config.lease);
+    let worker = Worker::new(backend).concurrency(config.concurrency).grace(config.grace).lease(config.lease);
+    let worker = match config.image {
+        Some(pace) => worker.state(pace).handle_blocking(longshore_demo::draw),
+        None => worker,
+    };
     let worker = config.kinds.iter().cloned().fold(worker, |worker, kind| {
         let name = kind.name.to_string();
         let worker = worker.handle_kind(kind.name, kind.policy, kind.command.handler());

@@ -1,29 +1,23 @@
 //! The backend that users hold: a store and its artifacts, with bounds, context and patience written once.
 
-use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+mod call;
+mod queues;
+mod upkeep;
 
-use tokio::task::JoinHandle;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use crate::artifact::Reader;
 use crate::observer::{Event, Observer, Observers};
-use crate::outage::{Outage, Reached};
+use crate::outage::Outage;
 use crate::store::fail_all;
-use crate::upkeep;
 use crate::watch::Watcher;
 use crate::{
     Acted, Action, Answers, ArtifactName, Artifacts, Capabilities, Claim, Claims, Error, ErrorKind, Filter, Gone,
-    JobId, Kept, Kind, Label, Listed, Moved, NewJob, NewPause, Notifications, Output, Page, Pause, Pushed, QueueName,
-    QueueStats, Renewal, Renewed, Rules, RulesChange, Settled, Settlement, Snapshot, Status, Store, Stored, Timestamp,
-    Token, Upkeep, UpkeepFailure, Watch, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen,
-    limits,
+    JobId, Kind, Label, Listed, Moved, NewJob, Notifications, Output, Page, Pushed, QueueName, Renewal, Renewed,
+    Settled, Settlement, Snapshot, Status, Store, Stored, Timestamp, Token, Watch, Work, WorkSubscription, WorkerId,
+    WorkerNote, WorkerSecret, WorkerSeen, limits,
 };
-
-/// The part of upkeep that deletes the artifacts of deleted jobs.
-const DELETE_ARTIFACTS: &str = "delete artifacts";
-/// A deletion that fails after so long was not answered.
-const SLOW_FAILURE: Duration = Duration::from_secs(1);
 
 /// A store and its artifacts, ready to use; cheap to clone.
 ///
@@ -40,7 +34,7 @@ struct Inner {
     artifacts: Arc<dyn Artifacts>,
     watcher: Watcher,
     outage: Mutex<Outage>,
-    upkeep: upkeep::Shared,
+    upkeep: crate::upkeep::Shared,
     observers: Observers,
 }
 
@@ -54,7 +48,7 @@ impl Backend {
                 artifacts,
                 watcher,
                 outage: Mutex::default(),
-                upkeep: upkeep::Shared::default(),
+                upkeep: crate::upkeep::Shared::default(),
                 observers: Observers::default(),
             }),
         }
@@ -199,75 +193,6 @@ impl Backend {
         moved.inspect(|moved| self.tell_rescued(moved))
     }
 
-    /// Does a bounded piece of upkeep, artifacts included; says whether there is more to do, and which parts failed.
-    ///
-    /// Nobody's job is rescued before the store has been reachable again for a whole lease. A part that failed is no outage of the
-    /// store: rescues go on.
-    ///
-    /// # Errors
-    ///
-    /// If the store could do no part.
-    pub async fn upkeep(&self) -> Result<Kept, Error> {
-        let rescue = self.outage().may_rescue();
-        let upkeep = Upkeep::new(limits::UPKEEP_ROWS, rescue);
-        let mut kept = self.run("do upkeep", |store| async move { store.upkeep(upkeep).await }).await?;
-        self.tell_rescued(&kept.rescued);
-        self.tell_buried(&kept.buried);
-        if let Err(e) = self.delete_artifacts(&kept.artifacts).await {
-            kept.failed.push(UpkeepFailure::new(DELETE_ARTIFACTS, e));
-        }
-        Ok(kept)
-    }
-
-    /// Deletes artifacts. One that cannot be deleted stops no other; the sweep for orphans comes back to it.
-    async fn delete_artifacts(&self, names: &[ArtifactName]) -> Result<(), Error> {
-        let (mut failed, mut first) = (0, None);
-        for name in names {
-            let began = Instant::now();
-            let Err(e) = self.inner.artifacts.delete(*name).await else { continue };
-            failed += 1;
-            first.get_or_insert_with(|| e.context(format!("delete artifact {name}")));
-            if began.elapsed() >= SLOW_FAILURE {
-                break; // the others would fail as slowly, and hold up the next rescue
-            }
-        }
-        match first {
-            None => Ok(()),
-            Some(e) if failed == 1 => Err(e),
-            Some(e) => Err(e.context(format!("{failed} of {} artifacts cannot be deleted", names.len()))),
-        }
-    }
-
-    /// Starts doing upkeep by itself for as long as the answer is held; workers and servers of a process share one task.
-    pub fn keep_up(&self) -> Arc<upkeep::Running> {
-        self.inner.upkeep.start(|| self.clone())
-    }
-
-    /// Rescues nobody for as long as live workers need to renew: at the start, when nothing is known of what went before, and
-    /// after this process stood still.
-    pub(crate) fn bear_with_others(&self) {
-        self.outage().begin_anew();
-    }
-
-    /// Deletes artifacts that no job points at: those of attempts that died, or were settled by another. Looks at up to 500,
-    /// going on after `after`; returns where to go on, `None` at the end.
-    pub async fn sweep_artifacts(&self, after: Option<ArtifactName>) -> Result<Option<ArtifactName>, Error> {
-        let names = self.inner.artifacts.older_than(limits::ORPHAN_AGE, after, limits::UPKEEP_ROWS).await?;
-        let jobs = self.get(names.iter().map(|name| name.job).collect()).await?;
-        let is_orphan = |name: &ArtifactName, job: Option<Snapshot>| {
-            let running = job.as_ref().is_some_and(|job| !job.state.is_final());
-            let result = job.and_then(|job| job.result);
-            let used = matches!(&result, Some(Stored::Artifact { name: used, .. }) if used == name);
-            !used && !running
-        };
-        let orphans: Vec<ArtifactName> =
-            names.iter().zip(jobs).filter_map(|(name, job)| is_orphan(name, job).then_some(*name)).collect();
-        if let Err(e) = self.delete_artifacts(&orphans).await {
-            tracing::warn!(error = %e, "cannot delete orphaned artifacts; the next sweep tries again");
-        }
-        Ok(names.last().copied().filter(|_| names.len() == limits::UPKEEP_ROWS))
-    }
-
     /// Returns jobs by id, in order; `None` for one that is not found.
     pub async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
         self.run("look up jobs", |store| async move { store.get(ids).await }).await
@@ -294,36 +219,6 @@ impl Backend {
         self.run("list jobs", |store| async move { store.list(filter, page).await }).await
     }
 
-    /// Returns a page of the queues with their counts, in the order of their names, from the first one after `after`; at most 200 a page.
-    ///
-    /// A page of fewer than `limit` is the last.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # use longshore_core::{Backend, Error, limits};
-    /// # async fn all(backend: &Backend) -> Result<(), Error> {
-    /// let mut after = None;
-    /// loop {
-    ///     let page = backend.queues(after, limits::PAGE).await?;
-    ///     after = page.last().filter(|_| page.len() == limits::PAGE).map(|last| last.queue.clone());
-    ///     page.iter().for_each(|stats| println!("{}", stats.queue));
-    ///     if after.is_none() {
-    ///         break;
-    ///     }
-    /// }
-    /// # Ok(()) }
-    /// ```
-    pub async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
-        let limit = limit.clamp(1, limits::PAGE);
-        self.run("list queues", |store| async move { store.queues(after, limit).await }).await
-    }
-
-    /// Returns one queue with its counts; `None` where the store knows none of that name.
-    pub async fn queue(&self, queue: QueueName) -> Result<Option<QueueStats>, Error> {
-        self.run(format!("look up queue `{queue}`"), |store| async move { store.queue(queue).await }).await
-    }
-
     /// Replaces a running job's log; see [`Logs::write_log`](crate::Logs::write_log).
     pub async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
         self.run("write a log", |store| async move { store.write_log(id, token, text).await }).await
@@ -332,62 +227,6 @@ impl Backend {
     /// Returns the log of a claim, or of the newest that has one; see [`Logs::log`](crate::Logs::log).
     pub async fn log(&self, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error> {
         self.run(format!("read the log of job {id}"), |store| async move { store.log(id, claim).await }).await
-    }
-
-    /// Returns the rules of a queue.
-    pub async fn rules(&self, queue: QueueName) -> Result<Rules, Error> {
-        self.run(format!("read the rules of queue `{queue}`"), |store| async move { store.rules(queue).await }).await
-    }
-
-    /// Replaces the rules of a queue if they still have that version; see [`Queues::change_rules`](crate::Queues::change_rules).
-    ///
-    /// # Errors
-    ///
-    /// As any call; or if the new rules are none that this program knows.
-    pub async fn change_rules(&self, queue: QueueName, expected: u64, rules: Rules) -> Result<RulesChange, Error> {
-        let tried = format!("change the rules of queue `{queue}`");
-        rules.check_known().map_err(|e| e.context(&tried))?;
-        self.run(tried, |store| async move { store.change_rules(queue, expected, rules).await }).await
-    }
-
-    /// Stops handing out jobs of a queue, until a time or until it is resumed; what runs goes on. Replaces an earlier pause. The queue need not
-    /// have had jobs yet.
-    ///
-    /// # Errors
-    ///
-    /// As the store; or if the queue has rules that this program does not know.
-    pub async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
-        let now = self.now().await.map_err(|e| e.context(format!("pause queue `{queue}`")))?;
-        let pause = Pause::begin(pause, now);
-        self.update_rules(queue, |rules| rules.pause = Some(pause.clone())).await?;
-        Ok(pause)
-    }
-
-    /// Hands out jobs of a queue again; answers whether it was paused.
-    ///
-    /// # Errors
-    ///
-    /// As [`Backend::pause`].
-    pub async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
-        let now = self.now().await.map_err(|e| e.context(format!("resume queue `{queue}`")))?;
-        let before = self.update_rules(queue, |rules| rules.pause = None).await?;
-        Ok(before.pause.is_some_and(|pause| pause.holds(now)))
-    }
-
-    /// Changes the rules of a queue, whoever else changes them at the same time; returns what they were before.
-    async fn update_rules(&self, queue: QueueName, change: impl Fn(&mut Rules)) -> Result<Rules, Error> {
-        let mut before = self.rules(queue.clone()).await?;
-        // Each turn but the last means that somebody else has changed them: a loop without end is a bug of the store.
-        for _ in 0..100 {
-            before.check_known().map_err(|e| e.context(format!("change the rules of queue `{queue}`")))?;
-            let mut after = before.clone();
-            change(&mut after);
-            match self.change_rules(queue.clone(), before.version, after).await? {
-                RulesChange::Changed(_) => return Ok(before),
-                RulesChange::Conflict(now) => before = now,
-            }
-        }
-        Err(Error::new(ErrorKind::Unavailable, format!("the rules of queue `{queue}` change all the time")))
     }
 
     /// Returns the store's time, by which everything of a job is written.
@@ -415,19 +254,7 @@ impl Backend {
     pub async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
         let acted = self.run(format!("change job {id}"), |store| async move { store.act(id, action).await }).await?;
         if action == Action::Delete && matches!(acted, Acted::Done(_)) {
-            // Nobody but upkeep deletes; the job is at the end of a line of others whose time is over.
-            loop {
-                let kept = self.upkeep().await?;
-                let is_gone = self.job(id).await?.is_none();
-                let failure = kept.failed.into_iter().find(|failure| !is_gone || failure.part == DELETE_ARTIFACTS);
-                if let Some(failure) = failure {
-                    let error = Error::new(ErrorKind::Unavailable, failure.to_string()).perhaps_done();
-                    return Err(error.context(format!("delete job {id}")));
-                }
-                if is_gone || !kept.more {
-                    break;
-                }
-            }
+            self.delete_now(id).await?;
         }
         Ok(acted)
     }
@@ -496,72 +323,6 @@ impl Backend {
     pub fn capabilities(&self) -> Capabilities {
         self.inner.store.capabilities()
     }
-
-    /// Runs a store call as a task of its own, so that it ends whatever happens to the caller.
-    async fn run<T, F>(&self, tried: impl std::fmt::Display, call: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, Error>> + Send + 'static,
-    {
-        let began = Instant::now();
-        let result = self.unnoted(call).await;
-        self.note(&result, began.elapsed());
-        result.map_err(|e| e.context(tried))
-    }
-
-    /// As [`Backend::run`], for a call that answers each of `n` items.
-    async fn run_each<T, F>(&self, n: usize, tried: &str, call: impl FnOnce(Arc<dyn Store>) -> F) -> Answers<T>
-    where
-        T: Send + 'static,
-        F: Future<Output = Answers<T>> + Send + 'static,
-    {
-        let began = Instant::now();
-        let answers = self.unnoted(|store| {
-            let call = call(store);
-            async move { Ok(call.await) }
-        });
-        let answers = answers.await.unwrap_or_else(|e| fail_all(n, &e));
-        self.note_each(n, answers, tried, began.elapsed())
-    }
-
-    /// As [`Backend::note`], for the answers of one call about `n` items; says of each that failed what was tried.
-    fn note_each<T>(&self, n: usize, mut answers: Answers<T>, tried: &str, took: Duration) -> Answers<T> {
-        if answers.len() != n {
-            let text = format!("the store gave {} answers to a call about {n} items: a bug", answers.len());
-            answers = fail_all(n, &Error::new(ErrorKind::Unavailable, text).perhaps_done());
-        }
-        self.note_all(answers.iter(), took);
-        answers.into_iter().map(|answer| answer.map_err(|e| e.context(tried))).collect()
-    }
-
-    async fn unnoted<T, F>(&self, call: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T, Error>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, Error>> + Send + 'static,
-    {
-        let task: JoinHandle<_> = tokio::spawn(call(Arc::clone(&self.inner.store)));
-        task.await.unwrap_or_else(|e| Err(broken_off(&e)))
-    }
-
-    /// Notes what the answers of one call say of the store. One item that could not reach it is enough: others' renewals may have gone the same way.
-    fn note_all<'a, T: 'a>(&self, mut answers: impl Iterator<Item = &'a Result<T, Error>>, took: Duration) {
-        let failed = answers.find_map(|answer| answer.as_ref().err().filter(|e| e.is_retryable()));
-        self.note(&failed.map_or(Ok(()), |e| Err(e.shared())), took);
-    }
-
-    /// Notes what a call says of the way to the store, and tells of it where that has changed.
-    fn note<T>(&self, result: &Result<T, Error>, took: Duration) {
-        let change = self.outage().note(result, took);
-        match (change, result) {
-            (Some(Reached::Away), Err(error)) => self.observers().tell(Event::StoreAway(error)),
-            (Some(Reached::Back), _) => self.observers().tell(Event::StoreBack),
-            _ => {}
-        }
-    }
-
-    fn outage(&self) -> std::sync::MutexGuard<'_, Outage> {
-        self.inner.outage.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl std::fmt::Debug for Backend {
@@ -570,21 +331,17 @@ impl std::fmt::Debug for Backend {
     }
 }
 
-/// A store's call that panicked is a bug of the store, and no outage.
-fn broken_off(error: &tokio::task::JoinError) -> Error {
-    let kind = if error.is_panic() { ErrorKind::Corrupt } else { ErrorKind::Unavailable };
-    Error::new(kind, format!("the call broke off: {error}")).perhaps_done()
-}
-
 fn count(n: usize, noun: &str) -> String {
     if n == 1 { format!("a {noun}") } else { format!("{n} {noun}s") }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::artifact::InMemory;
-    use crate::{Kind, Memory, Outcome, Payload, Settings};
+    use crate::{Kind, Memory, Payload};
 
     #[tokio::test]
     async fn a_lease_out_of_bounds_is_refused_before_the_store_is_asked() {
@@ -611,82 +368,5 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::Invalid, "{lease:?}");
         }
         assert_eq!(*backend.renew(vec![renewal(*limits::LEASES.end())]).await[0].as_ref().unwrap(), Renewed::Held);
-    }
-
-    #[tokio::test]
-    async fn push_that_succeeds_ends_an_outage() {
-        let backend = Backend::new(Arc::new(Memory::default()), Arc::new(InMemory::default()));
-        let told = Arc::new(Mutex::new(0));
-        let observer = Arc::clone(&told);
-        backend.observe(move |event: Event<'_>| {
-            if matches!(event, Event::StoreBack) {
-                *observer.lock().unwrap() += 1;
-            }
-        });
-        backend.note(&Err::<(), _>(Error::new(ErrorKind::Unavailable, "gone")), Duration::ZERO);
-        let new = NewJob::new(QueueName::default(), "work".parse().unwrap(), Payload::parse("{}").unwrap());
-        let _ = backend.push_one(new).await.unwrap();
-        assert_eq!(*told.lock().unwrap(), 1, "a process that only pushes hears of it, too");
-    }
-
-    /// Artifacts in memory that cannot be deleted where their job's id is the first of two.
-    struct Undeletable(InMemory, JobId);
-
-    #[async_trait::async_trait]
-    impl Artifacts for Undeletable {
-        async fn write(&self, name: ArtifactName, source: &mut dyn crate::artifact::Source) -> Result<u64, Error> {
-            self.0.write(name, source).await
-        }
-
-        async fn open(&self, name: ArtifactName) -> Result<Option<Box<dyn Reader>>, Error> {
-            self.0.open(name).await
-        }
-
-        async fn delete(&self, name: ArtifactName) -> Result<(), Error> {
-            if name.job == self.1 {
-                return Err(Error::new(ErrorKind::Unavailable, "permission denied"));
-            }
-            self.0.delete(name).await
-        }
-
-        async fn older_than(
-            &self,
-            _age: Duration,
-            after: Option<ArtifactName>,
-            limit: usize,
-        ) -> Result<Vec<ArtifactName>, Error> {
-            self.0.older_than(Duration::ZERO, after, limit).await
-        }
-    }
-
-    #[tokio::test]
-    async fn artifact_that_cannot_be_deleted_stops_no_other_and_no_rescue() {
-        let settings = Settings { keep_finished: Duration::ZERO, ..Settings::default() };
-        let jobs =
-            [(); 2].map(|()| NewJob::new(QueueName::default(), "work".parse().unwrap(), Payload::parse("1").unwrap()));
-        let [stays, goes] = [jobs[0].id, jobs[1].id].map(|job| ArtifactName { job, claim: 1 });
-        let artifacts = Arc::new(Undeletable(InMemory::default(), stays.job));
-        let backend = Backend::new(Arc::new(Memory::new(settings)), artifacts.clone());
-        assert_eq!(backend.push(jobs.to_vec()).await.unwrap().len(), 2);
-        let work = "work".parse::<Kind>().unwrap();
-        let claim = Claim::new(WorkerSecret::new().id(), vec![QueueName::default()], vec![work.into()]);
-        let claim = claim.limit(2);
-        for job in backend.claim(claim).await.unwrap().jobs {
-            let name = ArtifactName { job: job.id, claim: 1 };
-            let result = backend.keep(name, Output::new("image/png", vec![0xff; 10])).await.unwrap();
-            let outcome = Outcome::Succeed { result: Some(result) };
-            let settlement = Settlement::new(job.id, job.token, outcome);
-            assert_eq!(*backend.settle(vec![settlement]).await[0].as_ref().unwrap(), Settled::Done);
-        }
-        let kept = backend.upkeep().await.unwrap();
-        assert_eq!((kept.pruned, kept.artifacts.len()), (2, 2));
-        assert_eq!(kept.failed.iter().map(|failure| failure.part).collect::<Vec<_>>(), [DELETE_ARTIFACTS]);
-        assert!(kept.failed[0].message.contains("permission denied"), "{}", kept.failed[0]);
-        assert!(artifacts.get(goes).await.unwrap().is_none() && artifacts.get(stays).await.unwrap().is_some());
-        assert!(backend.outage().may_rescue(), "a part that fails is no outage");
-
-        artifacts.put(goes, bytes::Bytes::new()).await.unwrap();
-        assert_eq!(backend.sweep_artifacts(None).await.unwrap(), None);
-        assert!(artifacts.get(goes).await.unwrap().is_none(), "the sweep deletes the others, too");
     }
 }

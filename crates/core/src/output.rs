@@ -67,7 +67,7 @@ impl Output {
     ///     writeln!(file, "{row},{}", row * row)?;
     /// }
     /// let output = longshore_core::Output::file("text/csv", std::fs::File::open(&path)?)?;
-    /// assert_eq!(output.size(), 9_409);
+    /// assert_eq!(output.size(), 10_427);
     /// # Ok(()) }
     /// ```
     pub fn file(content_type: impl Into<String>, file: File) -> io::Result<Self> {

@@ -13,6 +13,7 @@ mod failure;
 mod gone;
 mod outcome;
 mod step;
+mod unique;
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,6 +24,9 @@ pub use self::outcome::Outcome;
 pub use self::step::{Event, Facts, Move, runs_alone, step};
 #[cfg(any(test, feature = "testing"))]
 pub use self::step::{every_other_event, every_outcome};
+#[cfg(any(test, feature = "testing"))]
+pub use self::unique::every_scope;
+pub use self::unique::{gives_key_back, holds_key, kept_for_key, key_until};
 use crate::Error;
 
 /// Where a job is in its life.

@@ -1,14 +1,21 @@
 //! The worker runtime: claims jobs, runs their handlers, keeps their leases, settles them, and stops well.
 //!
-//! In reading order: [`Worker`] (what a user sets up), `dispatcher` (one event loop, one owner of all state), `load` (what runs), `fetch`
-//! (when to claim next), `settling` (outcomes on their way), `attempt` (one attempt as a pipeline), `keeper` (leases and progress, on a
-//! thread of its own), `registry` (handlers by kind), `turns` (whose queue is first).
+//! In reading order: [`Worker`] (what a user sets up), `plan` (the same, checked), [`Running`] (what may be asked of it then), `dispatcher`
+//! (one event loop, one owner of all state), `event` (what it hears), `outbox` (its calls), `load` (what runs), `fetch` (when to claim next), `settling`
+//! (outcomes on their way), `stuck` (handlers that do not return), `presence` (its note in the registry), `attempt` (one attempt as a
+//! pipeline), `keeper` (leases and progress, on a thread of its own), `registry` (handlers by kind), `turns` (whose queue is first).
 
+mod plan;
+mod running;
 mod dispatcher;
+mod event;
+mod outbox;
 mod load;
 mod fetch;
 mod hooks;
 mod settling;
+mod stuck;
+mod presence;
 mod attempt;
 mod keeper;
 mod registry;
@@ -20,19 +27,18 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use crate::handler::{self, BlockingHandler, Ctx, Handler, Provided, States};
 use crate::middleware::{Middleware, Next};
 use crate::observer::Failed;
-use crate::{
-    Backend, Error, Job, JobPolicy, Kind, KnownKind, Output, Payload, QueueName, State, WorkerId, WorkerSecret, limits,
-};
+use crate::{Backend, Error, Job, JobPolicy, Kind, Output, Payload, State, WorkerSecret, limits};
 
-use dispatcher::{Command, Dispatcher};
+use dispatcher::Dispatcher;
 use hooks::Hooks;
 use registry::Registry;
-use turns::Turns;
+
+pub use running::{Ended, Report, Running};
 
 /// A worker in the making: handlers, queues and limits; then [`Worker::run_until`] or [`Worker::start`].
 ///
@@ -75,19 +81,6 @@ pub struct Worker {
     middleware: Vec<Middleware>,
     hooks: Hooks,
     wrong: Option<Error>,
-}
-
-/// What a dispatcher runs by, after everything was checked.
-#[derive(Debug)]
-struct Plan {
-    turns: Turns,
-    /// What it has handlers for, and how many of each may run at a time.
-    kinds: Vec<(KnownKind, Option<usize>)>,
-    concurrency: usize,
-    lease: Duration,
-    grace: Duration,
-    stuck: Duration,
-    middleware: Arc<[Middleware]>,
 }
 
 impl Worker {
@@ -308,7 +301,7 @@ impl Worker {
             drop((upkeep, hooks));
             done.send_replace(Some(end));
         });
-        Ok(Running { id, secret, commands, ended })
+        Ok(Running::new(id, secret, commands, ended))
     }
 
     /// Works until the future is ready, then drains; see [`Running::drain`]. What signals mean is up to the program.
@@ -323,165 +316,4 @@ impl Worker {
             ended = running.ended() => Ok(ended),
         }
     }
-
-    fn check(&self) -> Result<Plan, Error> {
-        if let Some(wrong) = &self.wrong {
-            return Err(Error::invalid(wrong.to_string()));
-        }
-        let kinds = self.kinds()?;
-        if kinds.is_empty() {
-            return Err(Error::invalid("a worker without handlers: give it some with `.handle(…)`"));
-        }
-        for (kind, lacks) in &self.registry.needs {
-            if let Some(lack) = lacks(&Provided(&self.states)) {
-                return Err(Error::invalid(format!("handler of kind `{kind}` needs {lack}")));
-            }
-        }
-        if self.concurrency == 0 || self.concurrency > limits::BATCH {
-            return Err(Error::invalid(format!("a concurrency of {} is not within 1 and 1,000", self.concurrency)));
-        }
-        limits::check_lease(self.lease)?;
-        let named = self.queues.iter().map(|(name, weight)| (name.as_str(), *weight));
-        let own = self.kind_queues.iter().map(|name| (*name, 1));
-        let mut queues: Vec<(QueueName, u32)> = Vec::new();
-        for (name, weight) in if self.queues.is_empty() { own.collect() } else { named.collect::<Vec<_>>() } {
-            let name = name.parse()?;
-            if !queues.iter().any(|(known, _)| *known == name) {
-                queues.push((name, weight.max(1)));
-            }
-        }
-        let turns = Turns::new(queues, self.strict);
-        let middleware = self.middleware.as_slice().into();
-        let Worker { concurrency, lease, grace, stuck, .. } = *self;
-        Ok(Plan { turns, kinds, concurrency, lease, grace, stuck, middleware })
-    }
-
-    /// Returns the kinds that it has handlers for, and how many of each may run at a time.
-    fn kinds(&self) -> Result<Vec<(KnownKind, Option<usize>)>, Error> {
-        for (kind, most) in &self.most_of_kind {
-            if *most == 0 || !self.registry.has(kind) {
-                let wrong = if *most == 0 { "is not at least 1" } else { "is for a kind without a handler here" };
-                return Err(Error::invalid(format!("the concurrency of kind `{kind}` {wrong}")));
-            }
-        }
-        let with_most = |known: KnownKind| {
-            let mut of_kind = self.most_of_kind.iter().filter(|(kind, _)| kind == known.kind.as_str());
-            let most = of_kind.next_back().map(|(_, most)| *most);
-            (known, most)
-        };
-        Ok(self.registry.kinds()?.into_iter().map(with_most).collect())
-    }
-}
-
-/// A worker at work. Dropping it lets the worker go on; ask it to end with [`Running::drain`] or [`Running::cancel`].
-#[derive(Debug)]
-pub struct Running {
-    id: WorkerId,
-    secret: WorkerSecret,
-    commands: mpsc::UnboundedSender<Command>,
-    ended: watch::Receiver<Option<Ended>>,
-}
-
-impl Running {
-    /// Returns the worker's id.
-    pub fn id(&self) -> WorkerId {
-        self.id
-    }
-
-    /// Returns the secret with which a supervisor may release the worker's jobs once its process is gone.
-    pub fn secret(&self) -> &WorkerSecret {
-        &self.secret
-    }
-
-    /// Stops claiming, hands back what has not started, and waits for running jobs as long as the grace period; what runs on
-    /// after that is cancelled and handed back. May be called again, and after [`Running::cancel`].
-    pub async fn drain(&self) -> Ended {
-        self.send(Command::Drain);
-        self.ended().await
-    }
-
-    /// Stops claiming, cancels what runs, and hands it back.
-    pub async fn cancel(&self) -> Ended {
-        self.send(Command::Cancel);
-        self.ended().await
-    }
-
-    /// Stops claiming until [`Running::resume`]; what runs goes on.
-    pub fn quiet(&self) {
-        self.send(Command::Quiet);
-    }
-
-    /// Claims again after [`Running::quiet`].
-    pub fn resume(&self) {
-        self.send(Command::Resume);
-    }
-
-    /// Returns what the worker does at this moment; `None` once it has ended.
-    pub async fn report(&self) -> Option<Report> {
-        let (answer, report) = oneshot::channel();
-        self.send(Command::Report(answer));
-        report.await.ok()
-    }
-
-    /// Waits until the worker has ended, for whatever reason.
-    pub async fn ended(&self) -> Ended {
-        let mut ended = self.ended.clone();
-        match ended.wait_for(Option::is_some).await {
-            Ok(ended) => ended.expect("waited for it"),
-            Err(_) => Ended::Left, // the dispatcher's task was torn down with its runtime
-        }
-    }
-
-    fn send(&self, command: Command) {
-        let _ = self.commands.send(command); // a worker that has ended needs no more orders
-    }
-}
-
-/// How a worker ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    /// Everything it had begun was finished and settled.
-    Drained,
-    /// Some jobs were cut short and handed back.
-    Released,
-    /// Some jobs could not be settled or handed back: they wait for their leases to end.
-    Left,
-    /// Every slot was held for [as long as was said](Worker::stuck_after) by handlers that do not return although their attempts are over. The process should end: nothing
-    /// else stops them.
-    Stuck,
-}
-
-impl Ended {
-    /// Returns the exit code for a process that ended so: 0, 10, 11 or 12.
-    pub fn exit_code(self) -> i32 {
-        match self {
-            Ended::Drained => 0,
-            Ended::Released => 10,
-            Ended::Left => 11,
-            Ended::Stuck => 12,
-        }
-    }
-}
-
-/// What a worker does at one moment, and has done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Jobs that run.
-    pub running: Vec<crate::JobId>,
-    /// Slots taken: running jobs, and blocking handlers that run on after their time-out.
-    pub slots_used: usize,
-    /// Slots in all.
-    pub slots: usize,
-    /// Blocking handlers that run on although their attempt is over.
-    pub stuck: usize,
-    /// Finished jobs whose outcome is not written yet.
-    pub unsettled: usize,
-    /// Jobs started since the start.
-    pub claimed: u64,
-    /// Jobs settled since the start.
-    pub settled: u64,
-    /// Jobs lost to another worker since the start: their late outcomes changed nothing.
-    pub lost: u64,
-    /// Calls of `claim` since the start, empty ones included.
-    pub claims: u64,
 }

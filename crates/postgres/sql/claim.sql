@@ -19,107 +19,111 @@ CREATE FUNCTION longshore.claim(
 ) LANGUAGE plpgsql /* steady, and bare */ AS $$
 #variable_conflict use_column
 DECLARE
-    v_clock    bigint;
-    v_now      bigint;
-    v_until    bigint;
-    v_known    longshore.worker;
-    v_first    bigint;
-    v_queue    text;
-    v_look     record;
-    v_again bigint;
-    v_taken    integer := 0;
-    v_waits    boolean := false;    -- some job waits that must run alone
-    v_stirred  boolean := false;
-    v_solo     boolean := false;    -- the one taken must run alone
-    v_alone    boolean;
-    v_want     integer;
-    v_got      integer;
-    v_late     jsonb;
-    v_buried   jsonb := '[]';
-    v_held     jsonb := '[]';
-    v_woken    jsonb := '[]';       -- what became ready
-    v_woke     jsonb;
-    v_open     text[] := '{}';      -- queues that are not held back
-    v_left     integer[] := p_wanted; -- how many more of each kind; empty: no bound
-    v_place    integer;
-    v_kinds    text[];
-    v_counts   bigint[];
-    v_promoted boolean;
+    v_clock bigint;
+    v_now   bigint;
+    v_until bigint;
+    v_known longshore.worker;
 BEGIN
     PERFORM pg_advisory_xact_lock(p_lock);
     v_clock := longshore.clock();
     v_now := v_clock + p_shift;
     v_until := v_clock + p_lease_shift + p_lease;
-
     SELECT * INTO v_known FROM longshore.worker w WHERE w.id = p_worker;
     IF v_known.released THEN
         released := true;
         RETURN NEXT;
-        RETURN;
     ELSIF v_known.nonce = p_nonce THEN
-        -- The first answer may have been lost long ago: the lease begins anew.
-        RETURN QUERY
-        WITH held AS MATERIALIZED (
-            SELECT j.id FROM unnest(longshore.held_by(p_worker)) AS its (id) CROSS JOIN LATERAL (
-                SELECT j.id FROM longshore.running j
-                WHERE j.id = its.id AND j.worker = p_worker AND j.token_number >= v_known.first_claim FOR UPDATE
-            ) j
-        )
-        UPDATE longshore.running j SET lease_until = v_until FROM held h
-        WHERE j.id = ANY (ARRAY[h.id]) AND j.worker = p_worker AND j.token_number >= v_known.first_claim
-        RETURNING j.id, j.token_number, j.token_bits, j.queue, j.kind, j.key, coalesce(j.payload, longshore.large_payload(j.id)), j.attempt, j.granted_attempts, j.crashes,
-                  j.granted_timeout_ms, j.outages, coalesce(v_now - j.outage_since, 0), j.started_at - j.run_at,
-                  NULL::boolean, NULL::bigint, NULL::boolean, NULL::boolean, NULL::jsonb, NULL::jsonb, NULL::boolean, NULL::jsonb;
-        RETURN;
-    END IF;
-    IF p_note THEN
-        PERFORM longshore.note_workers(p_queues, p_kinds || p_others, v_now);
-    END IF;
-
-    FOREACH v_queue IN ARRAY p_queues LOOP
-        SELECT (SELECT j.run_at FROM longshore.waiting j WHERE j.state = 0 AND j.queue = v_queue ORDER BY j.run_at LIMIT 1) AS due,
-               EXISTS (SELECT 1 FROM longshore.waiting j WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = 1) AS suspects,
-               EXISTS (SELECT 1 FROM longshore.waiting j WHERE j.deadline <= v_now) AS late,
-               a.most, a.why, a.until
-        INTO v_look FROM (SELECT) one LEFT JOIN longshore.queue q ON q.name = v_queue
-        CROSS JOIN LATERAL longshore.admit(q.rules_level, p_rules_level, q.paused_until, v_now) a;
-
-        IF v_look.due <= v_now THEN
-            WITH due AS MATERIALIZED (
-                SELECT j.id FROM longshore.waiting j WHERE j.state = 0 AND j.queue = v_queue AND j.run_at <= v_now
-                ORDER BY j.run_at LIMIT 500 FOR UPDATE SKIP LOCKED
-            ), promoted AS (
-                UPDATE longshore.waiting j SET state = 1, version = j.version + 1 FROM due d WHERE j.id = ANY (ARRAY[d.id])
-                RETURNING j.queue, j.kind, j.key
-            )
-            SELECT coalesce(longshore.moved(
-                array_agg(g.queue), array_agg(g.kind), array_agg(g.key), array_agg(0::smallint), array_agg(1::smallint), array_agg(g.n)
-            ), false), jsonb_agg(jsonb_build_object('queue', g.queue, 'kind', g.kind, 'jobs', g.n)) INTO v_promoted, v_woke
-            FROM (SELECT queue, kind, key, count(*) AS n FROM promoted GROUP BY queue, kind, key) g;
-            v_stirred := v_promoted OR v_stirred;
-            v_woken := v_woken || coalesce(v_woke, '[]');
-            v_look.suspects := v_look.suspects OR v_promoted; -- perhaps; it is asked more closely below
-            v_look.due := (SELECT j.run_at FROM longshore.waiting j WHERE j.state = 0 AND j.queue = v_queue ORDER BY j.run_at LIMIT 1);
+        RETURN QUERY SELECT a.*, NULL::boolean, NULL::bigint, NULL::boolean, NULL::boolean, NULL::jsonb, NULL::jsonb, NULL::boolean, NULL::jsonb
+        FROM longshore.claim_again(p_worker, v_known.first_claim, v_now, v_until) a;
+    ELSE
+        IF p_note THEN
+            PERFORM longshore.note_workers(p_queues, p_kinds || p_others, v_now);
         END IF;
-        v_again := least(v_again, v_look.due);
+        RETURN QUERY SELECT * FROM longshore.claim_anew(
+            p_worker, p_nonce, p_queues, p_kinds, p_wanted, p_attempts, p_timeouts, p_others, p_limit, p_idle, p_rules_level, p_bits,
+            v_clock, v_now, v_until, p_keep_dead, p_process);
+    END IF;
+END $$;
+
+-- Returns what the worker's newest claim handed out, as far as it is still held. The first answer may have been lost long ago: the lease
+-- begins anew.
+-- In:  the worker; the lowest number of that claim's tokens; now, and when a lease ends that begins now
+-- Out: the jobs, see claim
+CREATE FUNCTION longshore.claim_again(p_worker uuid, p_first bigint, p_now bigint, p_until bigint) RETURNS TABLE (
+    id uuid, token_number bigint, token_bits bigint, queue text, kind text, key text, payload text, attempt smallint,
+    max_attempts smallint, crashes smallint, timeout_ms integer, outages smallint, outage_for bigint, waited bigint
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH held AS MATERIALIZED (
+        SELECT j.id FROM unnest(longshore.held_by(p_worker)) AS its (id) CROSS JOIN LATERAL (
+            SELECT j.id FROM longshore.running j
+            WHERE j.id = its.id AND j.worker = p_worker AND j.token_number >= p_first FOR UPDATE
+        ) j
+    )
+    UPDATE longshore.running j SET lease_until = p_until FROM held h
+    WHERE j.id = ANY (ARRAY[h.id]) AND j.worker = p_worker AND j.token_number >= p_first
+    RETURNING j.id, j.token_number, j.token_bits, j.queue, j.kind, j.key, coalesce(j.payload, longshore.large_payload(j.id)), j.attempt,
+              j.granted_attempts, j.crashes, j.granted_timeout_ms, j.outages, coalesce(p_now - j.outage_since, 0), j.started_at - j.run_at;
+END $$;
+
+-- Hands out the best jobs of some queues, one queue after the other.
+-- In, out: as claim; now, by the server's clock and as tests moved it, and when a lease ends that begins now
+CREATE FUNCTION longshore.claim_anew(
+    p_worker uuid, p_nonce bigint, p_queues text[], p_kinds text[], p_wanted integer[], p_attempts smallint[], p_timeouts integer[],
+    p_others text[], p_limit integer, p_idle boolean, p_rules_level integer, p_bits bigint, p_clock bigint, p_now bigint,
+    p_until bigint, p_keep_dead bigint, p_process text
+) RETURNS TABLE (
+    id uuid, token_number bigint, token_bits bigint, queue text, kind text, key text, payload text, attempt smallint,
+    max_attempts smallint, crashes smallint, timeout_ms integer, outages smallint, outage_for bigint, waited bigint, released boolean,
+    look_again bigint, alone_waits boolean, stirred boolean, held_back jsonb, buried jsonb, waits_anew boolean, woken jsonb
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_first  bigint;
+    v_queue  text;
+    v_look   record;
+    v_due    record;
+    v_again  bigint;
+    v_taken  integer := 0;
+    v_waits  boolean := false;      -- some job waits that must run alone
+    v_stirred boolean := false;
+    v_solo   boolean := false;      -- the one taken must run alone
+    v_alone  boolean;
+    v_want   integer;
+    v_got    integer;
+    v_late   jsonb;
+    v_buried jsonb := '[]';
+    v_held   jsonb := '[]';
+    v_woken  jsonb := '[]';         -- what became ready
+    v_open   text[] := '{}';        -- queues that are not held back
+    v_left   integer[] := p_wanted; -- how many more of each kind; empty: no bound
+    v_place  integer;
+    v_kinds  text[];
+    v_counts bigint[];
+BEGIN
+    FOREACH v_queue IN ARRAY p_queues LOOP
+        SELECT * INTO v_look FROM longshore.look_at(v_queue, p_rules_level, p_now);
+        IF v_look.due <= p_now THEN
+            SELECT * INTO v_due FROM longshore.promote(v_queue, p_now);
+            v_stirred := v_stirred OR v_due.promoted;
+            v_woken := v_woken || v_due.woken;
+            v_look.suspects := v_look.suspects OR v_due.promoted; -- perhaps; it is asked more closely below
+            v_look.due := v_due.next_due;
+        END IF;
+        v_again := least(v_again, v_look.due, v_look.until);
         IF v_look.why IS NOT NULL THEN
-            v_again := least(v_again, v_look.until);
-            v_held := v_held || jsonb_build_object('queue', v_queue, 'why', v_look.why, 'until', v_look.until - v_now);
+            v_held := v_held || jsonb_build_object('queue', v_queue, 'why', v_look.why, 'until', v_look.until - p_now);
         END IF;
         CONTINUE WHEN v_look.most = 0;
         v_open := v_open || v_queue;
 
-        v_alone := v_look.suspects AND EXISTS (
-            SELECT 1 FROM unnest(p_kinds || p_others) AS k (kind) CROSS JOIN LATERAL (
-                SELECT 1 FROM longshore.waiting j WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = 1 AND j.kind = k.kind LIMIT 1
-            ) suspect);
+        v_alone := v_look.suspects AND longshore.has_suspect(v_queue, p_kinds || p_others);
         v_waits := v_waits OR v_alone;
         v_alone := v_alone AND p_idle AND v_taken = 0;
         -- A worker is kept free for a job that must run alone, even while it wants none of that kind.
-        CONTINUE WHEN v_alone AND p_others <> '{}' AND NOT EXISTS (
-            SELECT 1 FROM unnest(p_kinds) AS k (kind) CROSS JOIN LATERAL (
-                SELECT 1 FROM longshore.waiting j WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = 1 AND j.kind = k.kind LIMIT 1
-            ) suspect);
+        CONTINUE WHEN v_alone AND p_others <> '{}' AND NOT longshore.has_suspect(v_queue, p_kinds);
         LOOP
             v_want := CASE WHEN v_solo THEN 0 WHEN v_alone THEN least(p_limit, 1) ELSE p_limit - v_taken END;
             EXIT WHEN v_want <= 0;
@@ -127,57 +131,14 @@ BEGIN
                 v_kinds := p_kinds;
                 v_counts := ARRAY[least(v_want, v_left[1])];
             ELSE
-                -- How many of the best are of which kind: no more than these are locked below, so that others miss none.
-                SELECT array_agg(best.kind), array_agg(best.n) INTO v_kinds, v_counts
-                FROM (SELECT c.kind, count(*) AS n
-                      FROM (SELECT j.* FROM unnest(p_kinds, v_left) AS k (kind, n) CROSS JOIN LATERAL (
-                                SELECT j.kind, j.rank, j.run_at, j.seq FROM longshore.waiting j
-                                WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = v_alone::integer AND j.kind = k.kind
-                                ORDER BY j.rank, j.run_at, j.seq LIMIT least(v_want, k.n)) j
-                            ORDER BY j.rank, j.run_at, j.seq LIMIT v_want) c
-                      GROUP BY c.kind) best;
+                SELECT b.kinds, b.counts INTO v_kinds, v_counts FROM longshore.best_of(v_queue, v_alone::integer, p_kinds, v_left, v_want) b;
             END IF;
             v_first := coalesce(v_first, nextval('longshore.claim_number'));
             v_got := 0;
             FOR id, token_number, token_bits, queue, kind, key, payload, attempt, max_attempts, crashes, timeout_ms, outages, outage_for,
                 waited IN
-            WITH picked AS MATERIALIZED (
-                SELECT best.place, nextval('longshore.claim_number') AS number
-                FROM (SELECT j.* FROM unnest(v_kinds, v_counts) AS k (kind, n) CROSS JOIN LATERAL (
-                          SELECT j.ctid AS place, j.rank, j.run_at, j.seq FROM longshore.waiting j
-                          WHERE j.state = 1 AND j.queue = v_queue AND j.crashes / 2 = v_alone::integer AND j.kind = k.kind
-                          ORDER BY j.rank, j.run_at, j.seq LIMIT k.n FOR UPDATE SKIP LOCKED) j
-                      ORDER BY j.rank, j.run_at, j.seq) best
-            ), left_waiting AS (
-                DELETE FROM longshore.waiting j USING picked p
-                WHERE j.ctid = p.place AND (j.deadline IS NULL OR j.deadline > v_now) RETURNING j.*, p.number
-            ), taken AS (
-                INSERT INTO longshore.running (
-                    seq, run_at, created_at, version, deadline, unique_scope, reuse_ms, started_at, settled_number, settled_bits,
-                    token_number, token_bits, lease_until, outage_since, timeout_ms, granted_timeout_ms, interruptions, rank, attempt,
-                    max_attempts, granted_attempts, crashes, outages, id, worker, queue, kind, payload, key, tags, alias, unique_key,
-                    reuse_key, failures)
-                SELECT j.seq, j.run_at, j.created_at, j.version + 1, j.deadline, j.unique_scope, j.reuse_ms, v_now, j.settled_number,
-                       j.settled_bits, j.number, p_bits, v_until, j.outage_since, j.timeout_ms,
-                       -- What the job asks for, but no more than the kind grants; `least` ignores NULLs.
-                       coalesce(least(j.timeout_ms, p_timeouts[array_position(p_kinds, j.kind)]), 1800000), j.interruptions, j.rank,
-                       least(j.attempt + 1, 32767), j.max_attempts,
-                       coalesce(least(j.max_attempts, p_attempts[array_position(p_kinds, j.kind)]), 20), j.crashes, j.outages, j.id,
-                       p_worker, j.queue, j.kind, j.payload, j.key, j.tags, j.alias, j.unique_key, j.reuse_key, j.failures
-                FROM left_waiting j
-                RETURNING id, token_number, token_bits, queue, kind, key, payload, attempt, granted_attempts, crashes,
-                          granted_timeout_ms, outages, outage_since, run_at, unique_scope, unique_key
-            ), freed AS (
-                DELETE FROM longshore.unique_key u USING taken t
-                WHERE t.unique_scope = 0 AND u.queue = ANY (ARRAY[t.queue]) AND u.key = ANY (ARRAY[t.unique_key]) AND u.job = t.id
-            ), counted AS MATERIALIZED (
-                SELECT longshore.moved(array_agg(g.queue), array_agg(g.kind), array_agg(g.key), array_agg(1::smallint),
-                                       array_agg(2::smallint), array_agg(g.n)) AS done
-                FROM (SELECT queue, kind, key, count(*) AS n FROM taken GROUP BY queue, kind, key) g
-            )
-            SELECT t.id, t.token_number, t.token_bits, t.queue, t.kind, t.key, coalesce(t.payload, longshore.large_payload(t.id)), t.attempt,
-                   t.granted_attempts, t.crashes, t.granted_timeout_ms, t.outages, coalesce(v_now - t.outage_since, 0), v_now - t.run_at
-            FROM taken t CROSS JOIN counted c -- which is one row
+                SELECT * FROM longshore.start(
+                    p_worker, v_queue, v_alone::integer, v_kinds, v_counts, p_kinds, p_attempts, p_timeouts, p_bits, p_now, p_until)
             LOOP
                 RETURN NEXT;
                 v_got := v_got + 1;
@@ -191,14 +152,12 @@ BEGIN
             CONTINUE WHEN v_solo; -- to the end of the loop
             IF v_got < v_want AND v_look.late THEN
                 IF jsonb_array_length(v_buried) >= 500 THEN
-                    v_again := v_now; -- enough for one call; look again at once
+                    v_again := p_now; -- enough for one call; look again at once
                     EXIT;
                 END IF;
                 v_late := longshore.bury_late_first(
-                    v_queue, v_alone::integer,
-                    CASE WHEN v_left = '{}' THEN p_kinds
-                         ELSE ARRAY(SELECT k.kind FROM unnest(p_kinds, v_left) AS k (kind, n) WHERE k.n > 0) END,
-                    500 - jsonb_array_length(v_buried), v_now, p_keep_dead);
+                    v_queue, v_alone::integer, longshore.still_wanted(p_kinds, v_left), 500 - jsonb_array_length(v_buried), p_now,
+                    p_keep_dead);
                 v_buried := v_buried || v_late;
                 CONTINUE WHEN v_late <> '[]';
             END IF;
@@ -208,21 +167,140 @@ BEGIN
     END LOOP;
 
     IF v_taken > 0 THEN
-        INSERT INTO longshore.worker AS w (id, nonce, first_claim, released, seen) VALUES (p_worker, p_nonce, v_first, false, v_now)
+        INSERT INTO longshore.worker AS w (id, nonce, first_claim, released, seen) VALUES (p_worker, p_nonce, v_first, false, p_now)
         ON CONFLICT (id) DO UPDATE SET nonce = excluded.nonce, first_claim = excluded.first_claim, seen = excluded.seen;
     END IF;
     -- Whoever waits is told of the next job.
     waits_anew := v_taken < p_limit AND NOT v_solo AND v_open <> '{}' AND longshore.wait_for_work(
-        p_worker, p_process, v_open,
-        CASE WHEN v_left = '{}' THEN p_kinds ELSE ARRAY(SELECT k.kind FROM unnest(p_kinds, v_left) AS k (kind, n) WHERE k.n > 0) END, v_clock);
+        p_worker, p_process, v_open, longshore.still_wanted(p_kinds, v_left), p_clock);
     id := NULL; token_number := NULL; token_bits := NULL; queue := NULL; kind := NULL; key := NULL; payload := NULL; -- it is no job
-    look_again := CASE WHEN v_again IS NOT NULL THEN greatest(v_again - v_now, 0) END;
+    look_again := CASE WHEN v_again IS NOT NULL THEN greatest(v_again - p_now, 0) END;
     alone_waits := v_waits;
     stirred := v_stirred OR v_buried <> '[]';
     held_back := nullif(v_held, '[]');
     buried := nullif(v_buried, '[]');
     woken := nullif(v_woken, '[]');
     RETURN NEXT;
+END $$;
+
+-- Looks at a queue before a claim. As a function of one SELECT it costs nothing: the planner puts that where it is called.
+-- In:  the queue; the level of rules that the program knows; now
+-- Out: one row: when its next scheduled job is due; whether a job is ready that must run alone, of whatever kind; whether a job of any queue
+--      has missed its deadline; what its rules admit, see admit
+CREATE FUNCTION longshore.look_at(p_queue text, p_rules_level integer, p_now bigint)
+RETURNS TABLE (due bigint, suspects boolean, late boolean, most bigint, why text, until bigint) LANGUAGE sql STABLE AS $$
+    SELECT (SELECT j.run_at FROM longshore.waiting j WHERE j.state = 0 AND j.queue = p_queue ORDER BY j.run_at LIMIT 1),
+           EXISTS (SELECT 1 FROM longshore.waiting j WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = 1),
+           EXISTS (SELECT 1 FROM longshore.waiting j WHERE j.deadline <= p_now),
+           a.most, a.why, a.until
+    FROM (SELECT) one LEFT JOIN longshore.queue q ON q.name = p_queue
+    CROSS JOIN LATERAL longshore.admit(q.rules_level, p_rules_level, q.paused_until, p_now) a
+$$;
+
+-- Makes scheduled jobs of a queue ready whose time has come, at most 500.
+-- Out: whether there were some; of which kinds, and how many; when the next is due
+CREATE FUNCTION longshore.promote(p_queue text, p_now bigint, OUT promoted boolean, OUT woken jsonb, OUT next_due bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+    WITH due AS MATERIALIZED (
+        SELECT j.id FROM longshore.waiting j WHERE j.state = 0 AND j.queue = p_queue AND j.run_at <= p_now
+        ORDER BY j.run_at LIMIT 500 FOR UPDATE SKIP LOCKED
+    ), changed AS (
+        UPDATE longshore.waiting j SET state = 1, version = j.version + 1 FROM due d WHERE j.id = ANY (ARRAY[d.id])
+        RETURNING j.queue, j.kind, j.key
+    )
+    SELECT coalesce(longshore.moved(
+               array_agg(g.queue), array_agg(g.kind), array_agg(g.key), array_agg(0::smallint), array_agg(1::smallint), array_agg(g.n)
+           ), false),
+           coalesce(jsonb_agg(jsonb_build_object('queue', g.queue, 'kind', g.kind, 'jobs', g.n)), '[]')
+    INTO promoted, woken FROM (SELECT queue, kind, key, count(*) AS n FROM changed GROUP BY queue, kind, key) g;
+    next_due := (SELECT j.run_at FROM longshore.waiting j WHERE j.state = 0 AND j.queue = p_queue ORDER BY j.run_at LIMIT 1);
+END $$;
+
+-- Returns whether a job of one of these kinds is ready that must run alone.
+CREATE FUNCTION longshore.has_suspect(p_queue text, p_kinds text[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT 1 FROM unnest(p_kinds) AS k (kind) CROSS JOIN LATERAL (
+            SELECT 1 FROM longshore.waiting j WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = 1 AND j.kind = k.kind LIMIT 1
+        ) suspect);
+END $$;
+
+-- Returns those of the kinds of which more are wanted.
+CREATE FUNCTION longshore.still_wanted(p_kinds text[], p_left integer[]) RETURNS text[] LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+    IF p_left = '{}' THEN RETURN p_kinds; END IF;
+    RETURN ARRAY(SELECT k.kind FROM unnest(p_kinds, p_left) AS k (kind, n) WHERE k.n > 0);
+END $$;
+
+-- Counts how many of the best ready jobs of a queue are of which kind: no more than these are locked by start, so that others miss none.
+-- In:  the queue; whether of those that must run alone (1) or the others (0); kinds; most of each, or an empty array; most jobs
+-- Out: one row; both NULL where no job is ready
+CREATE FUNCTION longshore.best_of(p_queue text, p_alone integer, p_kinds text[], p_left integer[], p_want integer)
+RETURNS TABLE (kinds text[], counts bigint[]) LANGUAGE sql STABLE AS $$
+    SELECT array_agg(best.kind), array_agg(best.n)
+    FROM (SELECT c.kind, count(*) AS n
+          FROM (SELECT j.* FROM unnest(p_kinds, p_left) AS k (kind, n) CROSS JOIN LATERAL (
+                    SELECT j.kind, j.rank, j.run_at, j.seq FROM longshore.waiting j
+                    WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_alone AND j.kind = k.kind
+                    ORDER BY j.rank, j.run_at, j.seq LIMIT least(p_want, k.n)) j
+                ORDER BY j.rank, j.run_at, j.seq LIMIT p_want) c
+          GROUP BY c.kind) best
+$$;
+
+-- Picks the best ready jobs of a queue that nobody else is about to take, and starts them. Those that missed their deadline are left where
+-- they are.
+-- In:  the worker; the queue; whether of those that must run alone (1) or the others (0); which kinds, and most of each; the kinds
+--      that are wanted, and what each grants, see claim; the random bits of the tokens; now, and when the leases end
+-- Out: the jobs, see claim
+CREATE FUNCTION longshore.start(
+    p_worker uuid, p_queue text, p_alone integer, p_picked text[], p_counts bigint[], p_kinds text[], p_attempts smallint[],
+    p_timeouts integer[], p_bits bigint, p_now bigint, p_until bigint
+) RETURNS TABLE (
+    id uuid, token_number bigint, token_bits bigint, queue text, kind text, key text, payload text, attempt smallint,
+    max_attempts smallint, crashes smallint, timeout_ms integer, outages smallint, outage_for bigint, waited bigint
+) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    WITH picked AS MATERIALIZED (
+        SELECT best.place, nextval('longshore.claim_number') AS number
+        FROM (SELECT j.* FROM unnest(p_picked, p_counts) AS k (kind, n) CROSS JOIN LATERAL (
+                  SELECT j.ctid AS place, j.rank, j.run_at, j.seq FROM longshore.waiting j
+                  WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_alone AND j.kind = k.kind
+                  ORDER BY j.rank, j.run_at, j.seq LIMIT k.n FOR UPDATE SKIP LOCKED) j
+              ORDER BY j.rank, j.run_at, j.seq) best
+    ), left_waiting AS (
+        DELETE FROM longshore.waiting j USING picked p
+        WHERE j.ctid = p.place AND (j.deadline IS NULL OR j.deadline > p_now) RETURNING j.*, p.number
+    ), taken AS (
+        INSERT INTO longshore.running (
+            seq, run_at, created_at, version, deadline, unique_scope, reuse_ms, started_at, settled_number, settled_bits,
+            token_number, token_bits, lease_until, outage_since, timeout_ms, granted_timeout_ms, interruptions, rank, attempt,
+            max_attempts, granted_attempts, crashes, outages, id, worker, queue, kind, payload, key, tags, alias, unique_key,
+            reuse_key, failures)
+        SELECT j.seq, j.run_at, j.created_at, j.version + 1, j.deadline, j.unique_scope, j.reuse_ms, p_now, j.settled_number,
+               j.settled_bits, j.number, p_bits, p_until, j.outage_since, j.timeout_ms,
+               -- What the job asks for, but no more than the kind grants; `least` ignores NULLs.
+               coalesce(least(j.timeout_ms, p_timeouts[array_position(p_kinds, j.kind)]), 1800000), j.interruptions, j.rank,
+               least(j.attempt + 1, 32767), j.max_attempts,
+               coalesce(least(j.max_attempts, p_attempts[array_position(p_kinds, j.kind)]), 20), j.crashes, j.outages, j.id,
+               p_worker, j.queue, j.kind, j.payload, j.key, j.tags, j.alias, j.unique_key, j.reuse_key, j.failures
+        FROM left_waiting j
+        RETURNING id, token_number, token_bits, queue, kind, key, payload, attempt, granted_attempts, crashes,
+                  granted_timeout_ms, outages, outage_since, run_at, unique_scope, unique_key
+    ), freed AS (
+        DELETE FROM longshore.unique_key u USING taken t
+        WHERE longshore.gives_key_back(t.unique_scope, 2::smallint)
+          AND u.queue = ANY (ARRAY[t.queue]) AND u.key = ANY (ARRAY[t.unique_key]) AND u.job = t.id
+    ), counted AS MATERIALIZED (
+        SELECT longshore.moved(array_agg(g.queue), array_agg(g.kind), array_agg(g.key), array_agg(1::smallint),
+                               array_agg(2::smallint), array_agg(g.n)) AS done
+        FROM (SELECT queue, kind, key, count(*) AS n FROM taken GROUP BY queue, kind, key) g
+    )
+    SELECT t.id, t.token_number, t.token_bits, t.queue, t.kind, t.key, coalesce(t.payload, longshore.large_payload(t.id)), t.attempt,
+           t.granted_attempts, t.crashes, t.granted_timeout_ms, t.outages, coalesce(p_now - t.outage_since, 0), p_now - t.run_at
+    FROM taken t CROSS JOIN counted c; -- which is one row
 END $$;
 
 -- Returns the payload of a job where that is large.

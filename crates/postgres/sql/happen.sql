@@ -1,49 +1,3 @@
--- Adds a failure to those that are kept, of which there are at most 20: the newest.
--- In:  those; what went wrong; when it ended; which attempt; by which worker; its class, see failure_class; when it started, and the
---      number of its claim, NULL where it never ran
-CREATE FUNCTION longshore.with_failure(
-    failures jsonb, message text, at bigint, attempt smallint, worker uuid, class integer, started bigint, claim bigint
-) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE
-               WHEN jsonb_typeof(failures) IS DISTINCT FROM 'array' THEN '[]' -- or somebody has put something else there
-               WHEN jsonb_array_length(failures) >= 20 THEN failures - 0
-               ELSE failures
-           END
-           || jsonb_build_array(jsonb_build_object(
-               'at', at, 'attempt', attempt, 'worker', worker, 'message', message, 'class', class, 'started', started, 'claim', claim))
-$$;
-
--- Returns the class of the failure that goes with an event, see step.sql, and a reason: its place in FailureClass::ALL of core/src/state/failure.rs.
-CREATE FUNCTION longshore.failure_class(event smallint, why text) RETURNS integer LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE
-        WHEN event = 7 THEN 3
-        WHEN event = 13 THEN 2
-        WHEN event NOT IN (4, 12) THEN 0
-        ELSE CASE why WHEN 'exhausted' THEN 0 WHEN 'outage' THEN 2 WHEN 'crashed' THEN 3 WHEN 'corrupt' THEN 4 ELSE 1 END
-    END
-$$;
-
--- The ledger: every path that moves jobs from one state to another calls this, and all counters hang here.
--- In:  one array a column: queue, kind and key of some jobs, the state they leave (NULL: they are new), the one they come into (NULL:
---      they are deleted), how many
-CREATE FUNCTION longshore.moved(
-    p_queues text[], p_kinds text[], p_keys text[], p_from smallint[], p_to smallint[], p_n bigint[]
-) RETURNS boolean LANGUAGE plpgsql STRICT AS $$
-BEGIN
-    INSERT INTO longshore.count_change (queue, scheduled, ready, running, succeeded, dead, cancelled)
-    SELECT m.queue,
-           sum(CASE 0 WHEN m.becomes THEN m.n WHEN m.was THEN -m.n ELSE 0 END),
-           sum(CASE 1 WHEN m.becomes THEN m.n WHEN m.was THEN -m.n ELSE 0 END),
-           sum(CASE 2 WHEN m.becomes THEN m.n WHEN m.was THEN -m.n ELSE 0 END),
-           sum(CASE 3 WHEN m.becomes THEN m.n WHEN m.was THEN -m.n ELSE 0 END),
-           sum(CASE 4 WHEN m.becomes THEN m.n WHEN m.was THEN -m.n ELSE 0 END),
-           sum(CASE 5 WHEN m.becomes THEN m.n WHEN m.was THEN -m.n ELSE 0 END)
-    FROM unnest(p_queues, p_kinds, p_keys, p_from, p_to, p_n) AS m (queue, kind, key, was, becomes, n)
-    WHERE m.was IS DISTINCT FROM m.becomes
-    GROUP BY m.queue;
-    RETURN true;
-END $$;
-
 -- Lets something happen to each of some waiting or running jobs: the one place where a job is moved by `step`. What is bound to
 -- end jobs in bulk (settle.sql), and the claim (claim.sql), write the same moves in one pass.
 -- In:  job ids, in order of id, each once; for those that a token must hold, its number and bits, else NULL; an event each, see
@@ -127,7 +81,8 @@ BEGIN
             SELECT k.queue, k.key FROM longshore.unique_key k
             WHERE k.queue = m.queue AND k.key = m.unique_key AND k.job = m.id FOR UPDATE SKIP LOCKED
         ) held
-        WHERE m.to_state > 2 AND m.unique_key IS NOT NULL AND u.queue = ANY (ARRAY[held.queue]) AND u.key = ANY (ARRAY[held.key])
+        WHERE m.to_state > 2 AND m.unique_key IS NOT NULL AND longshore.gives_key_back(m.unique_scope, m.to_state)
+          AND u.queue = ANY (ARRAY[held.queue]) AND u.key = ANY (ARRAY[held.key])
     ), counted AS MATERIALIZED (
         SELECT longshore.moved(array_agg(g.queue), array_agg(g.kind), array_agg(g.key), array_agg(g.state), array_agg(g.to_state),
                                array_agg(g.n)) AS done

@@ -12,6 +12,29 @@ BEGIN
         LIMIT 1) found;
 END $$;
 
+-- The rules of unique keys: the same answers as core/src/state/unique.rs gives, which a test compares with these. A scope is a number, see
+-- job.unique_scope. As functions of one expression they cost nothing: the planner puts that where they are called.
+
+-- Returns whether a job that comes into that state gives its unique key back.
+CREATE FUNCTION longshore.gives_key_back(scope bigint, to_state smallint) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE scope WHEN 0 THEN to_state >= 2 WHEN 1 THEN to_state > 2 ELSE to_state > 3 END
+$$;
+
+-- Returns until when a job holds a key that it takes now, unless it gives it back earlier; NULL where nothing else ends it.
+CREATE FUNCTION longshore.key_until(scope bigint, now bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE WHEN scope >= 2 THEN now + scope - 2 END
+$$;
+
+-- Returns whether a key is still held that was taken until then and not given back.
+CREATE FUNCTION longshore.holds_key(until bigint, now bigint) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT until IS NULL OR until > now
+$$;
+
+-- Returns until when a finished job is kept that still holds its key until then: the row holds the key, so it stays at least as long.
+CREATE FUNCTION longshore.kept_for_key(keep_until bigint, until bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT greatest(keep_until, until)
+$$;
+
 -- Takes a unique key for a job, unless another holds it. Never locks the row of a holder: whoever pushes in a long transaction
 -- would keep that job from ending.
 -- In:  queue and key; the job; how long it holds the key, see job.unique_scope; now
@@ -19,7 +42,7 @@ END $$;
 CREATE FUNCTION longshore.take_key(p_queue text, p_key text, p_job uuid, p_scope bigint, p_now bigint, OUT holder uuid, OUT taken boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
-    v_until bigint := CASE WHEN p_scope >= 2 THEN p_now + p_scope - 2 END;
+    v_until bigint := longshore.key_until(p_scope, p_now);
     v_held  longshore.unique_key;
 BEGIN
     LOOP
@@ -28,7 +51,7 @@ BEGIN
         INSERT INTO longshore.unique_key (queue, key, job, until) VALUES (p_queue, p_key, p_job, v_until) ON CONFLICT DO NOTHING;
         IF FOUND THEN RETURN; END IF;
         SELECT * INTO v_held FROM longshore.unique_key WHERE queue = p_queue AND key = p_key;
-        IF FOUND AND (v_held.until IS NULL OR v_held.until > p_now) THEN
+        IF FOUND AND longshore.holds_key(v_held.until, p_now) THEN
             holder := v_held.job;
             taken := false;
             RETURN;

@@ -19,8 +19,6 @@ DECLARE
     v_inserted uuid[];
     v_counted  boolean;
     v_known    uuid[] := '{}';
-    v_answer   record;
-    v_new      record;
 BEGIN
     IF NOT p_fresh AND current_setting('transaction_isolation') <> 'read committed' THEN
         -- In an older snapshot a job that has finished meanwhile would be pushed once more.
@@ -29,25 +27,13 @@ BEGIN
     END IF;
     IF cardinality(p_unique_keys) > 0 OR cardinality(p_reuse_keys) > 0 OR cardinality(p_idempotency_keys) > 0 THEN
         v_stood := array_fill(false, ARRAY[cardinality(p_ids)]);
-        -- In one order for all, so that batches with the same keys wait for each other instead of dead-locking.
-        FOR v_new IN
-            SELECT * FROM unnest(p_ids, p_queues, p_unique_keys, p_unique_scopes, p_reuse_keys, p_reuse_ms, p_idempotency_keys,
-                                 p_fingerprints) WITH ORDINALITY
-                          AS n (id, queue, unique_key, unique_scope, reuse_key, reuse_ms, idempotency_key, fingerprint, place)
-            WHERE n.unique_key IS NOT NULL OR n.reuse_key IS NOT NULL OR n.idempotency_key IS NOT NULL
-            ORDER BY n.queue, n.unique_key, CASE WHEN n.unique_key IS NULL THEN n.idempotency_key END, n.place
+        FOR place, instead, other IN
+            SELECT * FROM longshore.stand_back_all(
+                p_ids, p_queues, p_unique_keys, p_unique_scopes, p_reuse_keys, p_reuse_ms, p_idempotency_keys, p_fingerprints, v_now)
         LOOP
-            SELECT * INTO v_answer FROM longshore.stand_back(
-                v_new.id, v_new.queue, v_new.unique_key, v_new.unique_scope, v_new.reuse_key, v_new.reuse_ms, v_new.idempotency_key,
-                v_new.fingerprint, v_now);
-            IF v_answer.other IS NOT NULL THEN
-                v_stood[v_new.place] := true;
-                IF v_answer.instead <> 0 OR v_answer.other <> v_new.id THEN
-                    place := v_new.place;
-                    instead := v_answer.instead;
-                    other := v_answer.other;
-                    RETURN NEXT;
-                END IF;
+            v_stood[place] := true;
+            IF instead <> 0 OR other <> p_ids[place] THEN
+                RETURN NEXT;
             END IF;
         END LOOP;
     END IF;
@@ -91,28 +77,75 @@ BEGIN
         IF p_within AND v_known <> '{}' THEN
             RAISE EXCEPTION USING ERRCODE = 'LS001';
         ELSIF v_known <> '{}' THEN
-            WITH undone AS (
-                DELETE FROM longshore.waiting j USING unnest(v_known) AS f (id) WHERE j.id = ANY (ARRAY[f.id])
-                RETURNING j.queue, j.kind, j.key, j.state, j.seq, j.tags
-            ), its AS MATERIALIZED (
-                SELECT t.tag, u.seq FROM undone u CROSS JOIN LATERAL longshore.tags_of(u.tags) AS t (tag)
-            ), untagged AS (
-                DELETE FROM longshore.job_tag t USING its WHERE t.tag = ANY (ARRAY[its.tag]) AND t.seq = ANY (ARRAY[its.seq])
-            )
-            SELECT longshore.moved(array_agg(queue), array_agg(kind), array_agg(key), array_agg(state), array_agg(NULL::smallint),
-                                   array_agg(1::bigint)) INTO v_counted
-            FROM undone;
+            PERFORM longshore.undo_push(v_known);
         END IF;
     END IF;
 
     -- Only now: a payload that was there before may be one that a deletion was taking away. Nobody else pushes or deletes these jobs.
     IF (SELECT max(octet_length(n.text)) FROM unnest(p_payloads) AS n (text)) > 1024 THEN
-        INSERT INTO longshore.payload (job, text)
-        SELECT DISTINCT ON (n.id) n.id, n.text FROM unnest(p_ids, p_payloads) WITH ORDINALITY AS n (id, text, place)
-        WHERE octet_length(n.text) > 1024 AND n.id = ANY (v_inserted) AND n.id <> ALL (v_known)
-        ORDER BY n.id, n.place
-        ON CONFLICT (job) DO UPDATE SET text = excluded.text;
+        PERFORM longshore.keep_payloads(p_ids, p_payloads, v_inserted, v_known);
     END IF;
+END $$;
+
+-- Finds what stands for those new jobs that have keys, see stand_back, and takes the keys of the others.
+-- In:  the jobs, see push_batch; now
+-- Out: those for which another job stands, or they themselves, because they were pushed before: the place, how, and that job
+CREATE FUNCTION longshore.stand_back_all(
+    p_ids uuid[], p_queues text[], p_unique_keys text[], p_unique_scopes bigint[], p_reuse_keys text[], p_reuse_ms bigint[],
+    p_idempotency_keys text[], p_fingerprints bytea[], p_now bigint
+) RETURNS TABLE (place integer, instead smallint, other uuid) LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_answer record;
+    v_new    record;
+BEGIN
+    -- In one order for all, so that batches with the same keys wait for each other instead of dead-locking.
+    FOR v_new IN
+        SELECT * FROM unnest(p_ids, p_queues, p_unique_keys, p_unique_scopes, p_reuse_keys, p_reuse_ms, p_idempotency_keys,
+                             p_fingerprints) WITH ORDINALITY
+                      AS n (id, queue, unique_key, unique_scope, reuse_key, reuse_ms, idempotency_key, fingerprint, place)
+        WHERE n.unique_key IS NOT NULL OR n.reuse_key IS NOT NULL OR n.idempotency_key IS NOT NULL
+        ORDER BY n.queue, n.unique_key, CASE WHEN n.unique_key IS NULL THEN n.idempotency_key END, n.place
+    LOOP
+        SELECT * INTO v_answer FROM longshore.stand_back(
+            v_new.id, v_new.queue, v_new.unique_key, v_new.unique_scope, v_new.reuse_key, v_new.reuse_ms, v_new.idempotency_key,
+            v_new.fingerprint, p_now);
+        IF v_answer.other IS NOT NULL THEN
+            place := v_new.place;
+            instead := v_answer.instead;
+            other := v_answer.other;
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END $$;
+
+-- Deletes jobs again that this transaction has pushed, because they had begun before.
+CREATE FUNCTION longshore.undo_push(p_ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    v_counted boolean;
+BEGIN
+    WITH undone AS (
+        DELETE FROM longshore.waiting j USING unnest(p_ids) AS f (id) WHERE j.id = ANY (ARRAY[f.id])
+        RETURNING j.queue, j.kind, j.key, j.state, j.seq, j.tags
+    ), its AS MATERIALIZED (
+        SELECT t.tag, u.seq FROM undone u CROSS JOIN LATERAL longshore.tags_of(u.tags) AS t (tag)
+    ), untagged AS (
+        DELETE FROM longshore.job_tag t USING its WHERE t.tag = ANY (ARRAY[its.tag]) AND t.seq = ANY (ARRAY[its.seq])
+    )
+    SELECT longshore.moved(array_agg(queue), array_agg(kind), array_agg(key), array_agg(state), array_agg(NULL::smallint),
+                           array_agg(1::bigint)) INTO v_counted
+    FROM undone;
+END $$;
+
+-- Keeps the large payloads of those jobs that were inserted and are not known from before.
+CREATE FUNCTION longshore.keep_payloads(p_ids uuid[], p_payloads text[], p_inserted uuid[], p_known uuid[]) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO longshore.payload (job, text)
+    SELECT DISTINCT ON (n.id) n.id, n.text FROM unnest(p_ids, p_payloads) WITH ORDINALITY AS n (id, text, place)
+    WHERE octet_length(n.text) > 1024 AND n.id = ANY (p_inserted) AND n.id <> ALL (p_known)
+    ORDER BY n.id, n.place
+    ON CONFLICT (job) DO UPDATE SET text = excluded.text;
 END $$;
 
 -- Takes jobs over inside a transaction of the caller's, which may stay open. A row of a job that has begun meanwhile is not just deleted

@@ -23,7 +23,7 @@ BEGIN
                      p_artifact_bytes) WITH ORDINALITY
               AS a (id, number, bits, outcome, message, why, said, result_type, result, artifact, artifact_bytes, place)
         WHERE j.id = ANY (ARRAY[a.id]) AND j.token_number = a.number AND j.token_bits = a.bits AND a.place <= p_certain
-        RETURNING j.*, a.outcome, a.message, a.why, a.said, a.result_type, a.result, a.artifact, a.artifact_bytes, a.place
+        RETURNING j.*, a.outcome, CASE a.outcome WHEN 0 THEN 3::smallint ELSE a.outcome END AS state, a.message, a.why, a.said, a.result_type, a.result, a.artifact, a.artifact_bytes, a.place
     ), kept AS (
         INSERT INTO longshore.history (
             seq, run_at, created_at, version, finished_at, keep_until, deadline, unique_scope, reuse_ms, started_at, settled_number,
@@ -34,12 +34,14 @@ BEGIN
                CASE e.outcome
                    WHEN 4 THEN v_now + p_keep_dead
                    WHEN 5 THEN v_now + p_keep_finished
-                   -- A key held for a period is held by the row, which must therefore stay as long; other ends give it back.
-                   ELSE greatest(v_now + p_keep_finished, CASE WHEN e.reuse_ms <= 1000000000000000 THEN v_now + e.reuse_ms END, CASE WHEN e.unique_scope >= 2 THEN (
-                       SELECT u.until FROM longshore.unique_key u WHERE u.queue = e.queue AND u.key = e.unique_key AND u.job = e.id) END)
+                   -- What succeeded may hold its key for a period; other ends give it back.
+                   ELSE longshore.kept_for_key(
+                       greatest(v_now + p_keep_finished, CASE WHEN e.reuse_ms <= 1000000000000000 THEN v_now + e.reuse_ms END),
+                       CASE WHEN e.unique_key IS NOT NULL AND NOT longshore.gives_key_back(e.unique_scope, 3::smallint) THEN (
+                           SELECT u.until FROM longshore.unique_key u WHERE u.queue = e.queue AND u.key = e.unique_key AND u.job = e.id) END)
                END,
                e.deadline, e.unique_scope, e.reuse_ms, e.started_at, e.token_number, e.token_bits, e.artifact, e.artifact_bytes,
-               e.outage_since, e.timeout_ms, e.granted_timeout_ms, e.interruptions, CASE e.outcome WHEN 0 THEN 3 ELSE e.outcome END,
+               e.outage_since, e.timeout_ms, e.granted_timeout_ms, e.interruptions, e.state,
                e.rank, e.attempt, e.max_attempts, e.granted_attempts, e.crashes, e.outages, e.cancel_asked, e.id, e.worker, e.queue, e.kind, e.payload, e.key, e.tags, e.alias, e.unique_key, e.reuse_key,
                coalesce(e.said, e.progress), CASE WHEN e.message IS NULL THEN e.failures ELSE longshore.with_failure(
                    e.failures, e.message, v_now, e.attempt, e.worker, longshore.failure_class(e.outcome, e.why), e.started_at,
@@ -51,11 +53,13 @@ BEGIN
             SELECT k.queue, k.key FROM longshore.unique_key k
             WHERE k.queue = e.queue AND k.key = e.unique_key AND k.job = e.id FOR UPDATE SKIP LOCKED
         ) held
-        WHERE e.unique_key IS NOT NULL AND (e.outcome <> 0 OR e.unique_scope < 2) AND u.queue = ANY (ARRAY[held.queue]) AND u.key = ANY (ARRAY[held.key])
+        WHERE e.unique_key IS NOT NULL
+          AND longshore.gives_key_back(e.unique_scope, e.state)
+          AND u.queue = ANY (ARRAY[held.queue]) AND u.key = ANY (ARRAY[held.key])
     ), counted AS (
         SELECT longshore.moved(array_agg(g.queue), array_agg(g.kind), array_agg(g.key), array_agg(2::smallint), array_agg(g.state),
                                array_agg(g.n)) AS done
-        FROM (SELECT e.queue, e.kind, e.key, CASE e.outcome WHEN 0 THEN 3::smallint ELSE e.outcome END AS state, count(*) AS n
+        FROM (SELECT e.queue, e.kind, e.key, e.state, count(*) AS n
               FROM ended e GROUP BY 1, 2, 3, 4) g
     )
     SELECT (SELECT array_agg(e.place) FROM ended e), (SELECT c.done FROM counted c) INTO v_ended, v_counted;

@@ -179,7 +179,7 @@ CREATE TABLE longshore.queue (
 ) WITH (fillfactor = 50);
 CREATE INDEX queue_rules ON longshore.queue (rules_level) WHERE rules_level > 0;
 
--- Changes of counts: every transaction appends, nobody waits for anybody; upkeep adds them up (upkeep.sql).
+-- Changes of counts: every transaction appends, nobody waits for anybody; upkeep adds them up (counts.sql).
 CREATE TABLE longshore.count_change (
     queue           text     COLLATE "C" NOT NULL,
     scheduled       bigint   NOT NULL DEFAULT 0,

@@ -64,7 +64,6 @@ DECLARE
     v_found  uuid[] := '{}';
     v_place  record;
     v_queue  longshore.queue;
-    v_rank   smallint;
 BEGIN
     after := p_after;
     -- From one pair of queue and kind that has ready jobs to the next, by one seek each; many take turns.
@@ -77,19 +76,7 @@ BEGIN
         SELECT * INTO v_queue FROM longshore.queue q WHERE q.name = v_place.queue;
         CONTINUE WHEN v_queue.workers_seen IS NULL OR v_queue.workers_seen <= v_now - 3600000 OR v_queue.workers_since >= v_day
             OR EXISTS (SELECT 1 FROM longshore.kind k WHERE k.name = v_place.kind AND k.seen >= v_day);
-        v_rank := -32768;
-        LOOP -- from one priority in use to the next
-            v_rank := (SELECT min(r.rank) FROM (
-                SELECT j.rank FROM longshore.waiting j
-                WHERE j.state = 1 AND j.queue = v_place.queue AND j.crashes / 2 = v_place.alone AND j.kind = v_place.kind AND j.rank > v_rank
-                ORDER BY j.rank LIMIT 1) r);
-            EXIT WHEN v_rank IS NULL;
-            v_found := v_found || ARRAY(
-                SELECT j.id FROM longshore.waiting j
-                WHERE j.state = 1 AND j.queue = v_place.queue AND j.crashes / 2 = v_place.alone AND j.kind = v_place.kind
-                  AND j.rank = v_rank AND j.run_at < v_day
-                ORDER BY j.run_at LIMIT p_limit - cardinality(v_found) FOR UPDATE SKIP LOCKED);
-        END LOOP;
+        v_found := v_found || longshore.ready_before(v_place.queue, v_place.alone, v_place.kind, v_day, p_limit - cardinality(v_found));
         EXIT WHEN cardinality(v_found) >= p_limit;
     END LOOP;
     v_found := ARRAY(SELECT f FROM unnest(v_found) AS f ORDER BY f);
@@ -97,99 +84,27 @@ BEGIN
         v_found, 12::smallint, NULL, 'unknown_kind', v_now, 0, p_keep_dead) h;
 END $$;
 
--- Deletes finished jobs whose time is over. Where that fails for all together, it is tried for one after the other.
--- In:  most jobs; how far tests moved the wall clock
--- Out: how many; those that had artifacts, and the claims that made these; how many could not be, and why the first of them could not
-CREATE FUNCTION longshore.prune(
-    p_limit integer, p_shift bigint, OUT pruned bigint, OUT jobs uuid[], OUT claims bigint[], OUT failed bigint, OUT error text
-) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
+-- Locks ready jobs of a queue and a kind that were due before some moment, and returns them.
+-- In:  the queue; whether of those that must run alone (1) or the others (0); the kind; that moment; most jobs
+CREATE FUNCTION longshore.ready_before(p_queue text, p_alone integer, p_kind text, p_before bigint, p_limit integer) RETURNS uuid[]
+LANGUAGE plpgsql AS $$
 DECLARE
-    v_now  bigint := longshore.clock() + p_shift;
-    v_old  uuid[];
-    v_id   uuid;
-    v_gone record;
+    v_found uuid[] := '{}';
+    v_rank  smallint := -32768;
 BEGIN
-    failed := 0;
-    v_old := ARRAY(
-        SELECT h.id FROM longshore.history h WHERE h.keep_until <= v_now ORDER BY h.keep_until LIMIT p_limit FOR UPDATE SKIP LOCKED);
-    BEGIN
-        SELECT d.pruned, d.jobs, d.claims INTO pruned, jobs, claims FROM longshore.delete_finished(v_old) d;
-        RETURN;
-    EXCEPTION
-        WHEN transaction_rollback OR insufficient_resources OR lock_not_available THEN RAISE; -- says nothing of a row
-        WHEN OTHERS THEN pruned := 0; jobs := '{}'; claims := '{}';
-    END;
-    FOREACH v_id IN ARRAY v_old LOOP
-        BEGIN
-            SELECT d.pruned, d.jobs, d.claims INTO v_gone FROM longshore.delete_finished(ARRAY[v_id]) d;
-            pruned := pruned + v_gone.pruned;
-            jobs := jobs || v_gone.jobs;
-            claims := claims || v_gone.claims;
-        EXCEPTION
-            WHEN transaction_rollback OR insufficient_resources OR lock_not_available THEN RAISE;
-            WHEN OTHERS THEN
-                failed := failed + 1;
-                error := coalesce(error, format('job %s: %s', v_id, SQLERRM));
-        END;
+    LOOP -- from one priority in use to the next
+        v_rank := (SELECT min(r.rank) FROM (
+            SELECT j.rank FROM longshore.waiting j
+            WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_alone AND j.kind = p_kind AND j.rank > v_rank
+            ORDER BY j.rank LIMIT 1) r);
+        EXIT WHEN v_rank IS NULL;
+        v_found := v_found || ARRAY(
+            SELECT j.id FROM longshore.waiting j
+            WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_alone AND j.kind = p_kind
+              AND j.rank = v_rank AND j.run_at < p_before
+            ORDER BY j.run_at LIMIT p_limit - cardinality(v_found) FOR UPDATE SKIP LOCKED);
     END LOOP;
-END $$;
-
--- Deletes finished jobs, which this transaction has locked, with all that belongs to them.
-CREATE FUNCTION longshore.delete_finished(p_ids uuid[], OUT pruned bigint, OUT jobs uuid[], OUT claims bigint[]) LANGUAGE plpgsql AS $$
-BEGIN
-    WITH gone AS (
-        DELETE FROM longshore.history h USING unnest(p_ids) AS o (id) WHERE h.id = ANY (ARRAY[o.id]) RETURNING h.*
-    ), freed AS ( -- a key that is locked is being taken over, because its period has passed
-        DELETE FROM longshore.unique_key u
-        USING gone g CROSS JOIN LATERAL (
-            SELECT k.queue, k.key FROM longshore.unique_key k
-            WHERE k.queue = g.queue AND k.key = g.unique_key AND k.job = g.id FOR UPDATE SKIP LOCKED
-        ) held
-        WHERE g.unique_key IS NOT NULL AND u.queue = ANY (ARRAY[held.queue]) AND u.key = ANY (ARRAY[held.key])
-    ), logs AS (
-        DELETE FROM longshore.log l USING gone g WHERE l.job = ANY (ARRAY[g.id])
-    ), payloads AS (
-        DELETE FROM longshore.payload p USING gone g WHERE p.job = ANY (ARRAY[g.id])
-    ), its AS MATERIALIZED (
-        SELECT t.tag, g.seq FROM gone g CROSS JOIN LATERAL longshore.tags_of(g.tags) AS t (tag)
-    ), untagged AS (
-        DELETE FROM longshore.job_tag t USING its WHERE t.tag = ANY (ARRAY[its.tag]) AND t.seq = ANY (ARRAY[its.seq])
-    ), counted AS MATERIALIZED (
-        SELECT longshore.moved(array_agg(m.queue), array_agg(m.kind), array_agg(m.key), array_agg(m.state), array_agg(NULL::smallint),
-                               array_agg(m.n)) AS done
-        FROM (SELECT queue, kind, key, state, count(*) AS n FROM gone GROUP BY queue, kind, key, state) m
-    )
-    SELECT count(*), coalesce(array_agg(g.id) FILTER (WHERE g.artifact IS NOT NULL), '{}'),
-           coalesce(array_agg(g.artifact) FILTER (WHERE g.artifact IS NOT NULL), '{}')
-    INTO pruned, jobs, claims FROM gone g CROSS JOIN counted c; -- which is one row
-END $$;
-
--- Adds up the changes of counts, and notes which queues were pushed to; one at a time, and nobody waits.
--- In:  the lock of those who do this; how far tests moved the wall clock
--- Out: whether there is more to do
-CREATE FUNCTION longshore.fold_counts(p_lock bigint, p_shift bigint, OUT more boolean)
-LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
-BEGIN
-    more := false;
-    IF NOT pg_try_advisory_xact_lock(p_lock) THEN RETURN; END IF;
-    WITH gone AS (
-        DELETE FROM longshore.count_change c WHERE c.ctid = ANY (ARRAY(SELECT c.ctid FROM longshore.count_change c LIMIT 20000))
-        RETURNING c.*
-    ), sums AS (
-        SELECT queue, sum(scheduled) AS scheduled, sum(ready) AS ready, sum(running) AS running, sum(succeeded) AS succeeded,
-               sum(dead) AS dead, sum(cancelled) AS cancelled, count(*) AS changes,
-               CASE WHEN bool_or(scheduled + ready + running + succeeded + dead + cancelled > 0) -- jobs came
-                    THEN longshore.clock() + p_shift ELSE 0 END AS used_at
-        FROM gone GROUP BY queue
-    ), folded AS (
-        INSERT INTO longshore.queue AS q (name, scheduled, ready, running, succeeded, dead, cancelled, used_at)
-        SELECT queue, scheduled, ready, running, succeeded, dead, cancelled, used_at FROM sums ORDER BY queue
-        ON CONFLICT (name) DO UPDATE
-        SET scheduled = q.scheduled + excluded.scheduled, ready = q.ready + excluded.ready, running = q.running + excluded.running,
-            succeeded = q.succeeded + excluded.succeeded, dead = q.dead + excluded.dead,
-            cancelled = q.cancelled + excluded.cancelled, used_at = greatest(q.used_at, excluded.used_at)
-    )
-    SELECT coalesce(sum(changes), 0) >= 20000 INTO more FROM sums;
+    RETURN v_found;
 END $$;
 
 -- Forgets workers that have not claimed anything for a day and hold nothing, and those that have not noted themselves for an hour.
@@ -281,13 +196,4 @@ BEGIN
         WHERE k.name > p_after AND k.name <= v_names[cardinality(v_names)] AND k.seen <= v_now - p_kept FOR UPDATE SKIP LOCKED);
     DELETE FROM longshore.kind k USING unnest(v_unused) AS u (name) WHERE k.name = ANY (ARRAY[u.name]);
     GET DIAGNOSTICS forgotten = ROW_COUNT;
-END $$;
-
--- Out: whether the tables of live jobs are to be vacuumed, by us: what claims walk over would cost more than that does, which reads
---      all indexes
-CREATE FUNCTION longshore.dusty() RETURNS boolean LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN (SELECT bool_or(s.n_dead_tup > greatest(20000, s.n_live_tup / 10) AND pg_has_role(c.relowner, 'USAGE')) -- others may not
-            FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid
-            WHERE s.relid = ANY (ARRAY['longshore.waiting'::regclass, 'longshore.running'::regclass]));
 END $$;

@@ -38,18 +38,22 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/views.sql"),
     include_str!("../sql/clock.sql"),
     include_str!("../sql/step.sql"),
+    include_str!("../sql/failure.sql"),
+    include_str!("../sql/counts.sql"),
     include_str!("../sql/happen.sql"),
     include_str!("../sql/keys.sql"),
     include_str!("../sql/notify.sql"),
     include_str!("../sql/push.sql"),
     include_str!("../sql/enqueue.sql"),
+    include_str!("../sql/rules.sql"),
     include_str!("../sql/claim.sql"),
     include_str!("../sql/renew.sql"),
     include_str!("../sql/settle.sql"),
     include_str!("../sql/release.sql"),
     include_str!("../sql/upkeep.sql"),
+    include_str!("../sql/prune.sql"),
+    include_str!("../sql/vacuum.sql"),
     include_str!("../sql/act.sql"),
-    include_str!("../sql/rules.sql"),
     include_str!("../sql/workers.sql"),
     include_str!("../sql/log.sql"),
     include_str!("../sql/read.sql"),
@@ -221,7 +225,9 @@ async fn version(pool: &Pool, client: &Client) -> Result<Version, Error> {
                       to_regclass('longshore.waiting') IS NOT NULL, to_regclass('longshore.worker_note') IS NOT NULL,
                       to_regclass('longshore.payload') IS NOT NULL AND to_regclass('longshore.waiter') IS NOT NULL
                       AND to_regclass(format('%I.snapshot_v%s', 'SCHEMA', least(max(m.version), VERSION))) IS NOT NULL
-                      AND EXISTS (SELECT 1 FROM pg_proc p WHERE p.proname = 'claim_v' || least(max(m.version), VERSION) AND p.pronamespace = to_regnamespace('SCHEMA'))
+                      AND EXISTS (SELECT 1 FROM pg_proc p
+                                  WHERE p.proname = CASE WHEN max(m.version) < VERSION THEN 'claim_v' || max(m.version) ELSE 'claim_anew_vVERSION' END
+                                    AND p.pronamespace = to_regnamespace('SCHEMA'))
                FROM longshore.migration m";
     let sql = sql.replace("VERSION", &VERSION.to_string()).replace("SCHEMA", pool.schema().as_str());
     let sql = pool.schema().in_sql(&sql);

@@ -9,6 +9,11 @@ mod page;
 use axum::routing::{MethodRouter, get, post};
 
 use crate::app::App;
+use crate::openapi::Operation;
+
+/// What the API's document says of the demo's routes, in the order of their table.
+pub(crate) const OPERATIONS: &[Operation] =
+    &[page::HTML, page::CSS, page::JS, page::ICON, page::NO_ICON, image::QUEUE, image::STATUS, image::FILE];
 
 /// Returns the demo's routes.
 pub(crate) fn table() -> Vec<(&'static str, MethodRouter<App>)> {

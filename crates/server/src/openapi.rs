@@ -1,10 +1,12 @@
-//! The API as a document for programs: OpenAPI 3.1, made of the table of operations and the wire's types.
+//! The API as a document for programs: OpenAPI 3.1, made of what stands beside each handler (its `Operation`) and the wire's types.
 //!
 //! The document is made from what this server is told: the demo's routes are in it where they are there, and a token is asked
 //! for where there is one. Tests compare it with the router and with every answer that the test suite sees.
 
+mod answer;
+pub(crate) mod fails;
 mod operation;
-mod operations;
+mod parameter;
 
 use std::collections::BTreeMap;
 
@@ -16,10 +18,27 @@ use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::Config;
 use crate::app::App;
+use crate::{Config, demo, routes};
 
-use operation::{Body, Content, Operation, Schema};
+use operation::Schema;
+
+pub(crate) use answer::{Answer, Content};
+pub(crate) use operation::{Operation, Takes, of};
+pub(crate) use parameter::{ID, IF_RANGE, Parameter, Place, RANGE, name_schema};
+
+/// What the API's document says of [`get`].
+const OPENAPI: Operation = Operation {
+    method: "get",
+    path: "/openapi.json",
+    id: "openapi",
+    summary: "This document",
+    open: false,
+    parameters: &[],
+    takes: Takes::None,
+    answers: &[Answer::json(200, "An OpenAPI 3.1 document.", |_| json!({ "type": "object" }))],
+    fails: &[],
+};
 
 /// Answers the document.
 pub(crate) async fn get(State(app): State<App>) -> Response {
@@ -38,8 +57,8 @@ pub(crate) async fn get(State(app): State<App>) -> Response {
 pub fn document(config: &Config) -> Value {
     let mut schemas = Schemas::new();
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    let demo = if config.demo { operations::DEMO } else { &[] };
-    for operation in operations::API.iter().chain(demo) {
+    let demo = if config.demo { demo::OPERATIONS } else { &[] };
+    for operation in routes::OPERATIONS.iter().chain([&OPENAPI]).chain(demo) {
         let written = schemas.operation(operation, config);
         paths.entry(operation.path).or_default().insert(operation.method.to_owned(), written);
     }
@@ -100,12 +119,12 @@ impl Schemas {
         written
     }
 
-    fn body(&mut self, body: Body) -> Option<Value> {
+    fn body(&mut self, body: Takes) -> Option<Value> {
         let (required, media, schema): (_, &[&str], _) = match body {
-            Body::None => return None,
-            Body::Json(schema) => (true, &["application/json"], schema),
-            Body::JsonOrNone(schema) => (false, &["application/json"], schema),
-            Body::Either(schema) => (true, &["application/json", "application/x-www-form-urlencoded"], schema),
+            Takes::None => return None,
+            Takes::Json(schema) => (true, &["application/json"], schema),
+            Takes::JsonOrNone(schema) => (false, &["application/json"], schema),
+            Takes::Either(schema) => (true, &["application/json", "application/x-www-form-urlencoded"], schema),
         };
         let schema = schema(&mut self.taken);
         let content: Map<_, _> = media.iter().map(|media| ((*media).to_owned(), json!({ "schema": schema }))).collect();
@@ -227,6 +246,18 @@ mod tests {
     }
 
     #[test]
+    fn the_page_of_the_document_is_fresh() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/openapi.json");
+        let document = document(&Config { demo: true, ..Config::default() });
+        let page = serde_json::to_string_pretty(&document).unwrap() + "\n";
+        if std::env::var_os("LONGSHORE_UPDATE_DOCS").is_some() {
+            std::fs::write(path, &page).unwrap();
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(kept == page, "docs/openapi.json is stale: run the tests once with LONGSHORE_UPDATE_DOCS=1");
+    }
+
+    #[test]
     fn every_reference_leads_somewhere_and_every_operation_has_a_name_of_its_own() {
         let config = Config { demo: true, ..Config::default() };
         let document = document(&config);
@@ -235,7 +266,7 @@ mod tests {
             let pointer = reference.split('"').next().unwrap();
             assert!(document.pointer(pointer).is_some(), "{pointer} leads nowhere");
         }
-        let operations = operations::API.iter().chain(operations::DEMO);
+        let operations = routes::OPERATIONS.iter().chain([&OPENAPI]).chain(demo::OPERATIONS);
         let names: Vec<_> = operations.map(|operation| operation.id).collect();
         assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len());
     }

@@ -12,6 +12,8 @@ mod queue;
 mod result;
 mod workers;
 
+use crate::openapi::Operation;
+
 pub(crate) use act::{cancel, delete, retry};
 pub(crate) use batch::batch;
 pub(crate) use events::events;
@@ -23,3 +25,23 @@ pub(crate) use push::push;
 pub(crate) use queue::{pause, queues, resume};
 pub(crate) use result::{Matching, answer, result};
 pub(crate) use workers::workers;
+
+/// What the API's document says of them, in the order of the router's table.
+pub(crate) const OPERATIONS: &[Operation] = &[
+    list::LIST,
+    push::PUSH,
+    batch::BATCH,
+    get::GET,
+    act::DELETE,
+    events::EVENTS,
+    result::RESULT,
+    log::LOG,
+    act::CANCEL,
+    act::RETRY,
+    queue::QUEUES,
+    queue::PAUSE,
+    queue::RESUME,
+    workers::WORKERS,
+    health::HEALTHZ,
+    health::READYZ,
+];

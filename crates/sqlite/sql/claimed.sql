@@ -1,6 +1,6 @@
 -- Finds what a worker still holds of one claim, for a claim whose answer was lost.
 -- In:  1 worker  2 first token  3 last token
--- Out: see Brief in claim.rs, then token_number, token_bits, started_at, queue name, kind name
+-- Out: see Brief in claim/brief.rs, then token_number, token_bits, started_at, queue name, kind name
 SELECT job.id, coalesce(payload, (SELECT text FROM job_payload AS large WHERE large.seq = job.seq)), attempt, crashes, outages,
        outage_since, job.key, run_at, asked_attempts, asked_timeout_ms, granted_attempts, granted_timeout_ms,
        token_number, token_bits, started_at, queue.name, kind.name

@@ -4,9 +4,10 @@ use longshore_core::state::{Event, step};
 use longshore_core::{Acted, Action, JobId, Label, QueueName, Rules, RulesChange};
 use rusqlite::params;
 
-use crate::push::{hold_key, holder};
+use crate::moves::{Along, Found};
 use crate::read;
-use crate::tx::{Along, Found, Tx};
+use crate::tx::Tx;
+use crate::unique::{self, hold_key, holder};
 
 pub(crate) fn act(tx: &mut Tx<'_>, id: JobId, action: Action) -> rusqlite::Result<Acted> {
     let Some(seq) = tx.seq(id)? else { return Ok(Acted::Unknown) };
@@ -62,11 +63,11 @@ pub(crate) fn change_rules(
 fn take_key_again(tx: &Tx<'_>, found: &Found, id: JobId) -> rusqlite::Result<Option<JobId>> {
     let (Some(key), Some(scope)) = (&found.unique_key, found.unique_scope) else { return Ok(None) };
     let other = match key.parse::<Label>() {
-        Ok(label) => holder(tx, found.queue, &label)?.map(|(_, holder)| holder).filter(|holder| *holder != id),
+        Ok(label) => holder(tx, found.queue, &label)?.filter(|holder| *holder != id),
         Err(_) => None,
     };
     if other.is_none() {
-        hold_key(tx, found.queue, key, found.seq, scope)?;
+        hold_key(tx, found.queue, key, found.seq, unique::scope(scope))?;
     }
     Ok(other)
 }

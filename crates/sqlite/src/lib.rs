@@ -29,10 +29,14 @@
 
 mod act;
 mod claim;
+mod column;
+mod counts;
 mod error;
 mod file;
 mod identity;
 mod layout;
+mod moves;
+mod names;
 mod outage;
 mod push;
 mod read;
@@ -41,6 +45,7 @@ mod settle;
 mod testing;
 mod transaction;
 mod tx;
+mod unique;
 mod unused;
 mod upkeep;
 pub mod wake;

@@ -1,11 +1,10 @@
 //! Taking jobs over.
 
-use longshore_core::{
-    Idempotency, Instead, JobId, Label, NewJob, Pushed, State, Timestamp, Unique, UniqueScope, limits, millis,
-};
+use longshore_core::{Idempotency, Instead, JobId, Label, NewJob, Pushed, State, Unique, limits, millis};
 use rusqlite::{OptionalExtension, params};
 
 use crate::tx::Tx;
+use crate::unique::{hold_key, holder, scope_number};
 
 /// Longer payloads have a table of their own, so that later changes of the job do not write them again.
 const SMALL_PAYLOAD_BYTES: usize = 1024;
@@ -32,7 +31,7 @@ fn push_new(tx: &mut Tx<'_>, queue: i64, new: &NewJob) -> rusqlite::Result<Pushe
         return Ok(Pushed::Existing { id, by: Instead::Reuse });
     }
     if let Some(unique) = &new.unique
-        && let Some((_, id)) = holder(tx, queue, &unique.key)?
+        && let Some(id) = holder(tx, queue, &unique.key)?
     {
         return Ok(Pushed::Existing { id, by: Instead::Unique });
     }
@@ -75,7 +74,7 @@ fn push_new(tx: &mut Tx<'_>, queue: i64, new: &NewJob) -> rusqlite::Result<Pushe
                 .execute(params![tag, seq])?;
         }
         if let Some(Unique { key, scope }) = &new.unique {
-            hold_key(tx, queue, key.as_str(), seq, scope_number(*scope))?;
+            hold_key(tx, queue, key.as_str(), seq, *scope)?;
         }
         tx.moved(queue, kind, new.key.as_ref().map(Label::as_str), None, Some(state), 1);
         tx.woke(seq, queue, kind);
@@ -134,35 +133,4 @@ fn reusable(tx: &Tx<'_>, queue: i64, new: &NewJob) -> rusqlite::Result<Option<Jo
         )?
         .query_row(params![queue, reuse.key.as_str(), since], |row| row.get(0).map(JobId::from_bytes))
         .optional()
-}
-
-/// Returns the job that holds a unique key now.
-pub(crate) fn holder(tx: &Tx<'_>, queue: i64, key: &Label) -> rusqlite::Result<Option<(i64, JobId)>> {
-    tx.connection
-        .prepare_cached(
-            "SELECT job.seq, job.id FROM unique_key JOIN job ON job.seq = unique_key.seq
-             WHERE unique_key.queue = ?1 AND unique_key.key = ?2 AND (until IS NULL OR until > ?3)",
-        )?
-        .query_row(params![queue, key.as_str(), tx.now.as_millis()], |row| {
-            Ok((row.get(0)?, JobId::from_bytes(row.get(1)?)))
-        })
-        .optional()
-}
-
-/// Gives a unique key to a job, in place of a holder whose period is over.
-pub(crate) fn hold_key(tx: &Tx<'_>, queue: i64, key: &str, seq: i64, scope: i64) -> rusqlite::Result<()> {
-    let until = (scope >= 2).then(|| Timestamp::from_millis(tx.now.as_millis().saturating_add(scope - 2)));
-    tx.connection
-        .prepare_cached("INSERT OR REPLACE INTO unique_key (queue, key, seq, until) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![queue, key, seq, until.map(Timestamp::as_millis)])?;
-    Ok(())
-}
-
-/// Turns a scope into the number that the schema keeps.
-fn scope_number(scope: UniqueScope) -> i64 {
-    match scope {
-        UniqueScope::UntilStarted => 0,
-        UniqueScope::UntilFinished => 1,
-        UniqueScope::For(period) => millis(period).saturating_add(2),
-    }
 }

@@ -7,10 +7,10 @@ use longshore_core::{
     QueueName, QueueStats, Rules, Snapshot, State, Status, Stored, Timestamp, WorkerId, WorkerNote, WorkerSeen, limits,
 };
 use rusqlite::types::FromSql;
-use rusqlite::{Connection, OptionalExtension, Row, RowIndex, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use crate::column::{blob, duration, small, small_or_none, state, text, worker};
 use crate::error;
-use crate::tx::{blob, duration, small, small_or_none, state, worker};
 
 pub(crate) fn job(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Snapshot>> {
     let seq = connection
@@ -92,12 +92,6 @@ fn result(row: &Row<'_>, id: JobId) -> rusqlite::Result<Option<Stored>> {
         },
         None => Stored::Inline(Output::new(content_type, row.get::<_, Option<Vec<u8>>>("result")?.unwrap_or_default())),
     }))
-}
-
-/// Reads text as it is, and what is no UTF-8 as far as it can be read.
-pub(crate) fn text(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Option<String>> {
-    let value = row.get_ref(column)?;
-    Ok(value.as_bytes_or_null()?.map(|bytes| String::from_utf8_lossy(bytes).into_owned()))
 }
 
 fn parsed<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<T>> {

@@ -11,7 +11,9 @@ use longshore_core::{
 use rusqlite::{OptionalExtension, params};
 use serde_json::{Value, json};
 
-use crate::tx::{Along, Found, Tx, blob};
+use crate::column::blob;
+use crate::moves::{Along, Found};
+use crate::tx::Tx;
 
 pub(crate) fn renew(tx: &mut Tx<'_>, renewal: &Renewal) -> rusqlite::Result<Renewed> {
     let progress = renewal.progress.as_ref().and_then(|progress| serde_json::to_string(progress).ok());

@@ -3,7 +3,8 @@
 use longshore_core::{Error, NewJob, Notices, Pushed};
 use rusqlite::Transaction;
 
-use crate::tx::{Names, Tx};
+use crate::names::Names;
+use crate::tx::Tx;
 use crate::wake::Publisher;
 use crate::{Sqlite, error, layout, push};
 

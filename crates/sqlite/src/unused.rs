@@ -1,6 +1,6 @@
 //! Queues and kinds that nobody uses any more are forgotten: their rows go, and no number is used again.
 //!
-//! Other processes, and this one, have numbers of names in mind ([`Names`](crate::tx::Names)). Whoever forgets a name counts that up in `store`, in
+//! Other processes, and this one, have numbers of names in mind ([`Names`](crate::names::Names)). Whoever forgets a name counts that up in `store`, in
 //! the same transaction, and each write transaction looks at that count first: a push or a claim that comes afterwards finds the name anew.
 
 use longshore_core::{Kept, Timestamp, limits, millis};
@@ -78,7 +78,7 @@ impl Walk {
 
 /// Looks for queues without jobs, rules and idempotency keys, that nobody uses. One that this very transaction has moved jobs of is used.
 fn unused_queues(tx: &Tx<'_>, after: i64, limit: i64) -> rusqlite::Result<Step> {
-    let (busy, _) = tx.counted();
+    let (busy, _) = tx.counts.names();
     let mut statement = tx.connection.prepare_cached(
         "SELECT id, max(used_at, workers_seen) <= ?3 AND (scheduled, ready, running, succeeded, dead, cancelled) = (0, 0, 0, 0, 0, 0)
                     AND NOT EXISTS (SELECT 1 FROM idempotency WHERE idempotency.queue = queue.id),
@@ -101,7 +101,7 @@ fn unused_queues(tx: &Tx<'_>, after: i64, limit: i64) -> rusqlite::Result<Step> 
 
 /// Looks for kinds that no job has and no worker asks for.
 fn unused_kinds(tx: &Tx<'_>, after: i64, limit: i64) -> rusqlite::Result<Step> {
-    let (_, busy) = tx.counted();
+    let (_, busy) = tx.counts.names();
     let mut statement = tx
         .connection
         .prepare_cached("SELECT id, jobs = 0 AND seen <= ?3 FROM kind WHERE id > ?1 ORDER BY id LIMIT ?2")?;

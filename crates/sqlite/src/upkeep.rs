@@ -9,11 +9,11 @@ use longshore_core::{
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
 use crate::claim::{PRESENCE_GAP, bury, reserve};
+use crate::column::{state, text};
 use crate::error;
 use crate::outage::{Moment, look_again};
-use crate::read::text;
 use crate::settle::lose;
-use crate::tx::{Tx, state};
+use crate::tx::Tx;
 use crate::unused::Unused;
 use crate::workers;
 

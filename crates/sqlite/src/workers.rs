@@ -3,7 +3,8 @@
 use longshore_core::{WorkerId, WorkerNote, limits, millis};
 use rusqlite::params;
 
-use crate::tx::{Tx, blob};
+use crate::column::blob;
+use crate::tx::Tx;
 
 /// Notes that a worker is alive and what it does.
 pub(crate) fn note(tx: &Tx<'_>, id: WorkerId, note: &WorkerNote) -> rusqlite::Result<()> {

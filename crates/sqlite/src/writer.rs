@@ -19,9 +19,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::error;
 use crate::identity::Identity;
 use crate::layout;
+use crate::names::Names;
 use crate::outage::{Moment, Outage};
 use crate::reserve::Reserve;
-use crate::tx::{Names, Tx};
+use crate::tx::Tx;
 use crate::wake::Publisher;
 
 /// Most pieces of work that share one commit.

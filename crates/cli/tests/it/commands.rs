@@ -20,7 +20,7 @@ fn a_job_goes_from_enqueue_to_its_result(home: Home) {
     let id = id.trim();
     assert_eq!(home.json(&["status", id, "--json"])["state"], "ready");
 
-    let _worker = home.start(&["work"]);
+    let _worker = home.start(&["work", "--pace", "0s"]);
     home.ok(&["wait", "mine", "--out", "hi.gif", "--timeout", "60s"]);
 
     assert!(std::fs::read(home.path().join("hi.gif")).unwrap().starts_with(b"GIF89a"));
@@ -80,7 +80,7 @@ fn waiting_over_a_server_brings_the_picture(home: Home) {
 }
 
 fn a_paused_queue_is_left_alone_by_workers_of_other_processes_until_it_is_resumed(home: Home) {
-    let _worker = home.start(&["work", "--queue", "default", "--queue", "other"]);
+    let _worker = home.start(&["work", "--pace", "0s", "--queue", "default", "--queue", "other"]);
     assert_eq!(
         home.ok(&["pause", "default", "--by", "ada", "--reason", "the printer is on fire"]),
         "queue default is paused until it is resumed, by ada: the printer is on fire\n"
@@ -111,7 +111,7 @@ fn a_pause_over_a_server_ends_by_itself(home: Home) {
 }
 
 fn a_job_that_dies_says_why_and_can_be_retried(home: Home) {
-    let worker = home.start(&["work"]);
+    let worker = home.start(&["work", "--pace", "0s"]);
     let id = home.ok(&["enqueue", "image", r#"{"text":""}"#]);
     let complaint = home.fails(1, &["wait", id.trim()]);
     assert!(complaint.contains("is dead"), "{complaint}");

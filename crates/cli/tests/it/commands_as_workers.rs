@@ -403,7 +403,7 @@ fn commands_that_cannot_be_run_are_refused_at_the_start() {
         for part in [
             "4 problems",
             "kind `twice`: there are two of that name",
-            "kind `image`: `name` = `image` is a built-in kind",
+            "kind `image`: `name` = `image` is the demo's kind",
             "kind `image`: unknown key `comand`, did you mean `command`?",
             "worker.concurrency",
         ] {

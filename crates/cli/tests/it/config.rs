@@ -42,6 +42,18 @@ fn flags_go_before_the_environment_and_that_before_the_file() {
 }
 
 #[test]
+fn a_worker_without_a_kind_is_refused_and_a_pace_in_the_configuration_gives_it_the_demos() {
+    let home = Home::new();
+    let complaint = home.fails(2, &["work"]);
+    assert!(complaint.contains("`[[kind]]`") && complaint.contains("`--pace`"), "{complaint}");
+
+    fs::write(home.path().join("longshore.toml"), "[image]\npace = \"0s\"\n").unwrap();
+    let _worker = home.start(&["work"]);
+    let id = home.ok(&["enqueue", "image", r#"{"text":"hi"}"#]);
+    home.ok(&["wait", id.trim(), "--out", "hi.gif"]);
+}
+
+#[test]
 fn an_unknown_store_is_refused_with_those_built_in() {
     let complaint = Home::new().fails(2, &["queues", "--store", "mysql://localhost"]);
     assert!(complaint.contains("`mysql`") && complaint.contains("`sqlite:longshore.db`"), "{complaint}");

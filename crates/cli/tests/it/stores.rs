@@ -64,7 +64,9 @@ fn check_says_what_the_store_promises(home: Home) {
 fn store_that_cannot_be_reached_is_told_without_its_password() {
     let home = Home::new();
     for url in ["redis://app:s3cret@127.0.0.1:1", "postgres://app:s3cret@127.0.0.1:1/jobs"] {
-        for command in [&["work", "--store", url][..], &["serve", "--store", url], &["queues", "--store", url]] {
+        for command in
+            [&["work", "--pace", "0s", "--store", url][..], &["serve", "--store", url], &["queues", "--store", url]]
+        {
             let complaint = home.fails(69, command);
             assert!(complaint.contains("127.0.0.1:1"), "{complaint}");
             assert!(!complaint.contains("s3cret"), "{complaint}");

@@ -26,13 +26,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("longshore-redis", &["longshore-core"]),
     ("longshore-postgres", &["longshore-core"]),
     ("longshore-sqlite", &["longshore-core"]),
-    ("longshore-jobs", &["longshore-core"]),
+    ("longshore-command", &["longshore-core"]),
+    ("longshore-demo", &["longshore-core"]),
     ("longshore-wire", &["longshore-core"]),
-    ("longshore-server", &["longshore-core", "longshore-jobs", "longshore-wire"]),
+    ("longshore-server", &["longshore-core", "longshore-demo", "longshore-wire"]),
     ("longshore", &["longshore-core", "longshore-derive", "longshore-postgres", "longshore-redis", "longshore-sqlite"]),
     ("longshore-bench", &["longshore", "longshore-testbed"]),
     ("longshore-examples", &["longshore"]),
-    ("longshore-cli", &["longshore", "longshore-jobs", "longshore-server", "longshore-wire"]),
+    ("longshore-cli", &["longshore", "longshore-command", "longshore-demo", "longshore-server", "longshore-wire"]),
 ];
 
 #[test]

@@ -1,7 +1,25 @@
 //! Pushes, and the answers that are not a new job.
 
-use super::{Answered, Holder, Memory, Presence, Row, Tables};
-use crate::{Instead, JobId, Label, NewJob, Pushed, QueueName, State, Timestamp, Unique, UniqueScope, Work, limits};
+use super::{Memory, Presence, Row, Tables};
+use crate::{Instead, JobId, NewJob, Pushed, State, Timestamp, Work, limits};
+
+/// The answer to a push with an idempotency key.
+#[derive(Debug)]
+pub(super) struct Answered {
+    fingerprint: [u8; 32],
+    answer: Pushed,
+    pub(super) until: Timestamp,
+}
+
+impl Answered {
+    /// Returns the job that it names.
+    pub(super) fn job(&self) -> Option<JobId> {
+        match self.answer {
+            Pushed::Created(id) | Pushed::Existing { id, .. } => Some(id),
+            Pushed::Conflict(_) | Pushed::Refused(_) => None,
+        }
+    }
+}
 
 impl Memory {
     pub(super) fn push_one(&self, tables: &mut Tables, new: NewJob) -> Pushed {
@@ -63,20 +81,5 @@ impl Tables {
         let kept = earlier.until > now || self.by_id.contains_key(&id);
         let same = earlier.fingerprint == idempotency.fingerprint;
         kept.then(|| if same { earlier.answer.clone() } else { Pushed::Conflict(id) })
-    }
-
-    pub(super) fn holder(&self, queue: &QueueName, key: &Label, now: Timestamp) -> Option<JobId> {
-        let holder = self.unique.get(&(queue.clone(), key.clone()))?;
-        let live = holder.until.is_none_or(|until| until > now);
-        live.then(|| self.rows.get(&holder.seq).map(|row| row.job.id)).flatten()
-    }
-
-    pub(super) fn hold_key(&mut self, seq: i64, queue: &QueueName, unique: Option<&Unique>, now: Timestamp) {
-        let Some(unique) = unique else { return };
-        let until = match unique.scope {
-            UniqueScope::For(period) => Some(now.after(period)),
-            UniqueScope::UntilStarted | UniqueScope::UntilFinished => None,
-        };
-        self.unique.insert((queue.clone(), unique.key.clone()), Holder { seq, until });
     }
 }

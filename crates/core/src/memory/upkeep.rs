@@ -1,11 +1,13 @@
-//! Upkeep: rescues, expires, buries and prunes.
+//! Upkeep: rescues, expires, buries, prunes and forgets.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Memory, Row, Tables, artifact};
+use super::{Memory, Row, Tables};
 use crate::state::{self, Event};
-use crate::{BootTime, Death, Gone, Kept, QueueName, Reason, State, Timestamp, Upkeep, limits, millis};
+use crate::{
+    ArtifactName, BootTime, Death, Gone, Kept, QueueName, Reason, State, Stored, Timestamp, Upkeep, limits, millis,
+};
 
 impl Memory {
     /// Takes jobs from workers that are gone.
@@ -96,4 +98,11 @@ impl Memory {
 /// Returns whether a lease is over: past its end, from before a reboot, or longer than a lease can be.
 fn lease_is_over(until: BootTime, now: BootTime) -> bool {
     until.boot != now.boot || until.ms <= now.ms || until.ms > now.ms + millis(limits::LONGEST_LEASE)
+}
+
+fn artifact(result: Option<Stored>) -> Option<ArtifactName> {
+    match result {
+        Some(Stored::Artifact { name, .. }) => Some(name),
+        _ => None,
+    }
 }

@@ -13,7 +13,7 @@ use crate::middleware::{Middleware, Next};
 use crate::observer::Event;
 use crate::{ArtifactName, AttemptEnd, Backend, Claimed, Output, Settlement, WorkerId, decide, limits};
 
-use super::dispatcher::Slot;
+use super::event::Slot;
 use super::registry::Registered;
 
 /// Why an attempt is to stop before its handler is done.

@@ -7,90 +7,31 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::handler::{self, Ctx, Latest, States};
+use crate::handler::{Ctx, Latest, States};
 use crate::observer;
 use crate::state::runs_alone;
 use crate::{
-    Answers, AttemptEnd, Backend, CancelSubscription, Claim, Claimed, Claims, Error, ErrorKind, JobPolicy, Kind,
-    Outcome, Settled, Settlement, Token, WorkSubscription, WorkerId, WorkerNote, decide, limits,
+    Answers, Backend, CancelSubscription, Claim, Claimed, Claims, Error, ErrorKind, Kind, Outcome, Settled, Settlement,
+    Token, WorkSubscription, WorkerId, WorkerNote, limits,
 };
 
 use super::attempt::{Attempt, Stop};
+use super::event::{Command, Event, Over, Slot};
 use super::fetch::{Fetch, LONGEST_LOOK, Next, View};
 use super::keeper::{Hold, Keeper};
 use super::load::Load;
+use super::outbox::Outbox;
+use super::plan::Plan;
+use super::presence::Presence;
 use super::registry::Registry;
 use super::settling::{Done, Settling, Verdict};
-use super::{Ended, Plan, Report};
-
-/// How long a worker that is to end goes on trying to settle with a store that does not answer.
-const LAST_TRIES: Duration = Duration::from_secs(10);
+use super::stuck::{LAST_TRIES, Stuck};
+use super::{Ended, Report};
 
 /// So many outcomes at most go in one call with the next claim.
 const TOGETHER: usize = 4;
-
-/// What a [`Running`](super::Running) worker is told.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Drain,
-    Cancel,
-    Quiet,
-    Resume,
-    Report(oneshot::Sender<Report>),
-}
-
-/// What happens to a worker.
-pub(crate) enum Event {
-    Claimed(Claim, Result<Claims, Error>),
-    /// An attempt is over, with what is to be settled.
-    Over(Token, Option<Settlement>),
-    /// A handler of this kind has returned, and its slot is free.
-    Freed(Kind),
-    /// The store says that another has the job.
-    Lost(Token),
-    /// The store could not be reached for a whole lease, and the kind asks to stop then.
-    LeaseEnded(Token),
-    CancelAsked(Token),
-    Settled(Answers<Settled>),
-}
-
-/// A place to run one job in; says so when it is dropped.
-pub(crate) struct Slot {
-    inbox: mpsc::UnboundedSender<Event>,
-    kind: Kind,
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let _ = self.inbox.send(Event::Freed(self.kind.clone())); // a dispatcher that is gone counts no slots
-    }
-}
-
-/// Says that an attempt is over, whatever became of the task that ran it: a panic outside the handler must not keep the job.
-struct Over {
-    inbox: mpsc::UnboundedSender<Event>,
-    token: Token,
-    settlement: Option<Settlement>,
-}
-
-impl Over {
-    fn unless_told(inbox: mpsc::UnboundedSender<Event>, job: &Claimed, policy: &JobPolicy) -> Self {
-        let message = "the attempt broke off outside its handler: a bug, or no more threads to be had";
-        let end = AttemptEnd::Failed(handler::Error::retry_in(LONGEST_LOOK, message));
-        let outcome = decide(job, policy, end, fastrand::f64());
-        let settlement = Settlement::new(job.id, job.token, outcome);
-        Over { inbox, token: job.token, settlement: Some(settlement) }
-    }
-}
-
-impl Drop for Over {
-    fn drop(&mut self) {
-        let _ = self.inbox.send(Event::Over(self.token, self.settlement.take())); // a gone dispatcher's jobs fall to their leases
-    }
-}
 
 /// Whether the worker claims, and how it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,6 +54,7 @@ pub(crate) struct Dispatcher {
     commands: mpsc::UnboundedReceiver<Command>,
     events: mpsc::UnboundedReceiver<Event>,
     inbox: mpsc::UnboundedSender<Event>,
+    outbox: Outbox,
     work: WorkSubscription,
     cancels: CancelSubscription,
     phase: Phase,
@@ -122,12 +64,8 @@ pub(crate) struct Dispatcher {
     /// Whether a running job was called off since the claim under way was sent.
     cancels_pending: bool,
     cut_short: bool,
-    /// Since when every slot is held by a handler that should have returned.
-    stuck_since: Option<Instant>,
-    told_stuck: bool,
-    note_at: Instant,
-    /// The newest note in the registry, on its way: the registry forgets the worker only after it.
-    noting: Option<JoinHandle<()>>,
+    stuck: Stuck,
+    presence: Presence,
     report: Report,
 }
 
@@ -156,10 +94,9 @@ impl Dispatcher {
             settling: Settling::new(),
             cancels_pending: false,
             cut_short: false,
-            stuck_since: None,
-            told_stuck: false,
-            note_at: now,
-            noting: None,
+            stuck: Stuck::new(plan.stuck),
+            outbox: Outbox::new(backend.clone(), inbox.clone()),
+            presence: Presence::new(),
             backend,
             registry,
             states,
@@ -196,7 +133,7 @@ impl Dispatcher {
             }
         };
         tracing::info!(worker = %self.worker, ?ended, settled = self.report.settled, "worker ended");
-        forget(self.backend, self.worker, self.noting.take()).await;
+        self.presence.forget(self.backend, self.worker).await;
         ended
     }
 
@@ -239,7 +176,7 @@ impl Dispatcher {
             self.backend.pass_on(self.work.close());
         }
         if self.phase != before {
-            self.note_at = Instant::now(); // people see at once that it claims no more, or does again
+            self.presence.hurry(); // people see at once that it claims no more, or does again
         }
     }
 
@@ -273,13 +210,8 @@ impl Dispatcher {
             Phase::Working | Phase::Quiet => None,
         };
         let settle = self.settling.wake_at(now, self.holds_back_releases());
-        let stuck_for = match (self.told_stuck, self.settling.is_empty()) {
-            (false, _) => self.plan.stuck / 3,
-            (true, true) => self.plan.stuck,
-            (true, false) => self.plan.stuck + LAST_TRIES,
-        };
-        let stuck = self.stuck_since.map(|since| since + stuck_for);
-        let note = self.is_alive().then_some(self.note_at);
+        let stuck = self.stuck.wake_at(!self.settling.is_empty());
+        let note = self.is_alive().then_some(self.presence.at());
         let all = [claim, phase, settle, stuck, note, self.fetch.repeat_at(now)];
         all.into_iter().flatten().min().unwrap_or(now + LONGEST_LOOK)
     }
@@ -294,10 +226,12 @@ impl Dispatcher {
         let claim = self.next_claim();
         match claim {
             // A few outcomes and the claim cost less in one call. Many are better written while the claim is under way.
-            Some(claim) if (1..=TOGETHER).contains(&settlements.len()) => self.send_both(settlements, claim),
+            Some(claim) if (1..=TOGETHER).contains(&settlements.len()) => {
+                self.outbox.settle_and_claim(settlements, claim)
+            }
             claim => {
-                self.send_settlements(settlements);
-                claim.into_iter().for_each(|claim| self.send_claim(claim));
+                self.outbox.settle(settlements);
+                claim.into_iter().for_each(|claim| self.outbox.claim(claim));
             }
         }
         self.offer_room();
@@ -307,7 +241,7 @@ impl Dispatcher {
             (claim.kinds, claim.idle) = (self.load.wanted(&self.plan.kinds), self.load.is_idle());
             self.report.claims += 1;
             self.cancels_pending = true; // a late answer's leases are old: they are renewed at once
-            self.send_claim(claim);
+            self.outbox.claim(claim);
         }
     }
 
@@ -316,33 +250,6 @@ impl Dispatcher {
         // A fresh claim under way has asked for all that there is room for; what comes meanwhile is for others, and looked for afterwards.
         let room = if self.fetch.is_fresh_under_way() { 0 } else { self.fetch.appetite(Instant::now(), self.view()) };
         self.work.set_capacity(room, self.load.room_of_bounded(&self.plan.kinds));
-    }
-
-    // A dispatcher that is gone hears no answers: its jobs fall to their leases.
-
-    fn send_settlements(&self, settlements: Vec<Settlement>) {
-        if settlements.is_empty() {
-            return;
-        }
-        let (backend, inbox) = (self.backend.clone(), self.inbox.clone());
-        tokio::spawn(async move { inbox.send(Event::Settled(backend.settle(settlements).await)) });
-    }
-
-    fn send_claim(&self, claim: Claim) {
-        let (backend, inbox) = (self.backend.clone(), self.inbox.clone());
-        tokio::spawn(async move {
-            let answer = backend.claim(claim.clone()).await;
-            inbox.send(Event::Claimed(claim, answer))
-        });
-    }
-
-    fn send_both(&self, settlements: Vec<Settlement>, claim: Claim) {
-        let (backend, inbox) = (self.backend.clone(), self.inbox.clone());
-        tokio::spawn(async move {
-            let (settled, claims) = backend.settle_and_claim(settlements, claim.clone()).await;
-            let _ = inbox.send(Event::Settled(settled));
-            inbox.send(Event::Claimed(claim, claims))
-        });
     }
 
     /// Returns the fresh claim that is to be sent now.
@@ -367,8 +274,8 @@ impl Dispatcher {
         // Finished jobs may wait to be settled beside as many that run, but not while the store does not take them.
         let may_wait = if self.settling.has_failed() { 0 } else { self.plan.concurrency };
         View {
-            works: self.phase == Phase::Working && self.stuck_since.is_none(),
-            may_show: matches!(self.phase, Phase::Working | Phase::Quiet) && self.stuck_since.is_none(),
+            works: self.phase == Phase::Working && !self.stuck.is_so(),
+            may_show: matches!(self.phase, Phase::Working | Phase::Quiet) && !self.stuck.is_so(),
             free_slots: self.load.free_slots(self.settling.len(), may_wait),
             is_idle: self.load.is_idle(),
             runs_alone: self.load.runs_alone(),
@@ -383,16 +290,14 @@ impl Dispatcher {
 
     /// Returns whether the worker can do something, or will be able to.
     fn is_alive(&self) -> bool {
-        !self.told_stuck
+        !self.stuck.is_told()
     }
 
     /// Notes in the store that the worker is alive, and what it does.
     fn note_worker(&mut self) {
-        let now = Instant::now();
-        if !self.is_alive() || now < self.note_at {
+        if !self.is_alive() || Instant::now() < self.presence.at() {
             return;
         }
-        self.note_at = now + limits::WORKER_NOTE;
         let mut note = WorkerNote::of_this_process();
         note.queues = self.plan.turns.names();
         note.kinds = self.plan.kinds.iter().map(|(known, _)| known.kind.clone()).collect();
@@ -402,26 +307,15 @@ impl Dispatcher {
         note.jobs.truncate(limits::WORKER_JOBS);
         note.stuck = self.load.stuck();
         note.quiet = self.phase != Phase::Working;
-        let (backend, worker) = (self.backend.clone(), self.worker);
-        self.noting = Some(tokio::spawn(async move {
-            if let Err(e) = backend.note_worker(worker, note).await {
-                tracing::debug!(%worker, error = %e, "cannot note the worker in the registry; will try again");
-            }
-        }));
+        self.presence.note(self.backend.clone(), self.worker, note);
     }
 
     /// Notes when every slot is held by a handler that should have returned: nothing more can be done here then. Says so when that lasts.
     fn note_stuck(&mut self) {
-        if !self.load.is_all_stuck() {
-            (self.stuck_since, self.told_stuck) = (None, false);
-            return;
-        }
-        let since = *self.stuck_since.get_or_insert_with(Instant::now);
-        if since.elapsed() >= self.plan.stuck / 3 && !self.told_stuck {
-            self.told_stuck = true;
+        if self.stuck.look(self.load.is_all_stuck(), Instant::now()) {
             let slots = self.plan.concurrency;
             self.backend.observers().tell(observer::Event::Stuck { worker: self.worker, slots });
-            tokio::spawn(forget(self.backend.clone(), self.worker, self.noting.take())); // it looks alive no longer
+            tokio::spawn(self.presence.forget(self.backend.clone(), self.worker)); // it looks alive no longer
         }
     }
 
@@ -495,7 +389,7 @@ impl Dispatcher {
             },
             handler,
             middleware: Arc::clone(&self.plan.middleware),
-            slot: Slot { inbox: self.inbox.clone(), kind: job.kind.clone() },
+            slot: Slot::new(self.inbox.clone(), job.kind.clone()),
             stop: stopped,
             job,
         };
@@ -574,10 +468,7 @@ impl Dispatcher {
     // ---- ending ----
 
     fn ended(&self) -> Option<Ended> {
-        if let Some(stuck_for) = self.stuck_since.map(|since| since.elapsed())
-            && stuck_for >= self.plan.stuck
-            && (self.settling.is_empty() || stuck_for >= self.plan.stuck + LAST_TRIES)
-        {
+        if self.stuck.is_over(!self.settling.is_empty(), Instant::now()) {
             return Some(Ended::Stuck);
         }
         let (Phase::Draining(_) | Phase::Cancelling(_)) = self.phase else { return None };
@@ -586,15 +477,5 @@ impl Dispatcher {
         }
         let gives_up = matches!(self.phase, Phase::Cancelling(until) if Instant::now() >= until);
         gives_up.then_some(Ended::Left)
-    }
-}
-
-/// Takes a worker out of the registry, after its note that is on its way.
-async fn forget(backend: Backend, worker: WorkerId, noting: Option<JoinHandle<()>>) {
-    if let Some(noting) = noting {
-        let _ = noting.await; // one that panicked noted nothing
-    }
-    if let Err(e) = backend.forget_worker(worker).await {
-        tracing::debug!(%worker, error = %e, "the registry forgets the worker by itself, later");
     }
 }

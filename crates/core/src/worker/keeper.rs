@@ -13,7 +13,7 @@ use crate::handler::Latest;
 use crate::store::fail_all;
 use crate::{Backend, Error, ErrorKind, JobId, Renewal, Renewed, Token, limits};
 
-use super::dispatcher::Event;
+use super::event::Event;
 
 /// The jobs whose leases are kept. Dropping it ends the thread.
 pub(crate) struct Keeper {

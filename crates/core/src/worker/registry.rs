@@ -12,7 +12,7 @@ use tokio::runtime::{self, Runtime};
 use crate::handler::{self, BlockingHandler, Ctx, Handler, Provided};
 use crate::{Answer, Error, Job, JobPolicy, Kind, KnownKind, Output, Payload};
 
-use super::dispatcher::Slot;
+use super::event::Slot;
 
 /// One attempt under way: what the handler returns, as bytes.
 pub(crate) type Attempt = Pin<Box<dyn Future<Output = handler::Result<Output>> + Send>>;

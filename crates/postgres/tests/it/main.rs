@@ -13,6 +13,7 @@ mod plans;
 mod races;
 mod replication;
 mod step;
+mod unique;
 mod unused;
 mod upgrade;
 mod upkeep;

@@ -6,17 +6,43 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use longshore_core::{Instead, Job, Pushed, State as JobState};
-use longshore_jobs::image::{Image, id_of};
+use longshore_demo::{Image, id_of};
 use longshore_wire as wire;
 use longshore_wire::demo::{JobStatus, Queued, Refused};
+use schemars::SchemaGenerator;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::body::{self, Media};
 use crate::lookup;
+use crate::openapi::{Answer, Content, IF_RANGE, Operation, Parameter, Place, RANGE, Takes, fails};
 use crate::params::Params;
 use crate::problem::Problem;
 use crate::routes::{self, Matching};
+
+/// What the API's document says of [`queue`].
+pub(crate) const QUEUE: Operation = Operation {
+    method: "post",
+    path: "/image_queue",
+    id: "imageQueue",
+    summary: "Hand a text over, to be drawn",
+    open: false,
+    parameters: &[],
+    takes: Takes::Either(|_| {
+        let text = json!({ "type": "string", "minLength": 1, "maxLength": 64 });
+        json!({ "type": "object", "properties": { "text": text }, "required": ["text"] })
+    }),
+    answers: &[
+        Answer::json(200, "The id of the job.", |_| {
+            let text = json!({ "type": "string" });
+            let properties = json!({ "job_status": { "enum": ["queued", "done"] }, "id": text, "filename": text });
+            json!({ "type": "object", "properties": properties, "required": ["job_status", "filename"] })
+        }),
+        Answer::json(422, "The text cannot be drawn.", refusal),
+    ],
+    fails: &[fails::STORE, fails::BODY, fails::PUSH],
+};
 
 /// Takes a text over, as a form or as JSON, and answers at once.
 pub(super) async fn queue(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
@@ -46,6 +72,11 @@ fn field(name: &str, form: &[u8]) -> Option<String> {
     fields.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
 }
 
+/// The schema of the demo's own errors.
+fn refusal(_: &mut SchemaGenerator) -> Value {
+    json!({ "type": "object", "properties": { "error": { "type": "string" } }, "required": ["error"] })
+}
+
 fn sorry(status: StatusCode, why: &impl ToString) -> Response {
     (status, Json(Refused { error: why.to_string() })).into_response()
 }
@@ -54,6 +85,32 @@ fn sorry(status: StatusCode, why: &impl ToString) -> Response {
 pub(super) struct Query {
     job_id: Option<String>,
 }
+
+/// What the API's document says of [`status`].
+pub(crate) const STATUS: Operation = Operation {
+    method: "get",
+    path: "/image_status",
+    id: "imageStatus",
+    summary: "How far the drawing has come, in words",
+    open: false,
+    parameters: &[Parameter {
+        required: true,
+        ..Parameter::query(
+            "job_id",
+            "The id that `/image_queue` answered.",
+            |_| json!({ "type": "string", "minLength": 1 }),
+        )
+    }],
+    takes: Takes::None,
+    answers: &[
+        Answer::json(200, "The words.", |_| {
+            let properties = json!({ "job_status": { "type": "string" } });
+            json!({ "type": "object", "properties": properties, "required": ["job_status"] })
+        }),
+        Answer::json(400, "The id is missing.", refusal),
+    ],
+    fails: &[fails::STORE, fails::QUERY],
+};
 
 /// Answers a job's status in words.
 pub(super) async fn status(State(app): State<App>, Params(query): Params<Query>) -> Result<Response, Problem> {
@@ -64,6 +121,40 @@ pub(super) async fn status(State(app): State<App>, Params(query): Params<Query>)
     let job_status = job.map_or_else(|| "Unknown".to_owned(), |job| longshore_core::Status::from(&job).words());
     Ok(Json(JobStatus { job_status }).into_response())
 }
+
+/// What the API's document says of [`file`].
+pub(crate) const FILE: Operation = Operation {
+    method: "get",
+    path: "/image/{file}",
+    id: "image",
+    summary: "The picture",
+    open: false,
+    parameters: &[
+        Parameter {
+            name: "file",
+            place: Place::Path,
+            required: true,
+            says: "The id, with `.gif` behind it.",
+            schema: |_| json!({ "type": "string", "minLength": 1 }),
+            example: "bd8c1ea4e94b6f87a38ba6e3a1c5a4bfa8d0ca8e0f3a7b4bb4ed8bd6a5f0ab77.gif",
+        },
+        RANGE,
+        IF_RANGE,
+    ],
+    takes: Takes::None,
+    answers: &[
+        Answer {
+            status: 200,
+            says: "An animated GIF; to `HEAD`, the headers alone.",
+            content: Content::Bytes("image/gif"),
+            headers: &[("ETag", "Names these bytes."), ("Accept-Ranges", "Always `bytes`.")],
+        },
+        Answer::part("image/gif"),
+        Answer::empty(304, "The browser has it."),
+        Answer::json(404, "There is no such picture, or not yet.", refusal),
+    ],
+    fails: &[fails::STORE, fails::QUERY, fails::SEND],
+};
 
 /// Answers the picture `<id>.gif` of the newest job with that id, if that job succeeded.
 pub(super) async fn file(

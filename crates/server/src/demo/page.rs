@@ -4,25 +4,104 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
+use crate::openapi::{Answer, Content, Operation, Takes};
+
 /// Everything the page needs comes from here, and nothing of it is inline.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What the API's document says of [`html`].
+pub(crate) const HTML: Operation = Operation {
+    method: "get",
+    path: "/",
+    id: "demo",
+    summary: "The demo page",
+    open: false,
+    parameters: &[],
+    takes: Takes::None,
+    answers: &[
+        Answer { status: 200, says: "The page.", content: Content::Text("text/html"), headers: &[] },
+        Answer::empty(304, "The browser has it."),
+    ],
+    fails: &[],
+};
 
 pub(super) async fn html(headers: HeaderMap) -> Response {
     asset(&headers, "text/html; charset=utf-8", include_bytes!("../../assets/demo.html"))
 }
 
+/// What the API's document says of [`css`].
+pub(crate) const CSS: Operation = Operation {
+    method: "get",
+    path: "/assets/demo.css",
+    id: "demoCss",
+    summary: "Its style",
+    open: false,
+    parameters: &[],
+    takes: Takes::None,
+    answers: &[
+        Answer { status: 200, says: "The page.", content: Content::Text("text/css"), headers: &[] },
+        Answer::empty(304, "The browser has it."),
+    ],
+    fails: &[],
+};
+
 pub(super) async fn css(headers: HeaderMap) -> Response {
     asset(&headers, "text/css; charset=utf-8", include_bytes!("../../assets/demo.css"))
 }
+
+/// What the API's document says of [`js`].
+pub(crate) const JS: Operation = Operation {
+    method: "get",
+    path: "/assets/demo.js",
+    id: "demoJs",
+    summary: "Its script",
+    open: false,
+    parameters: &[],
+    takes: Takes::None,
+    answers: &[
+        Answer { status: 200, says: "The page.", content: Content::Text("text/javascript"), headers: &[] },
+        Answer::empty(304, "The browser has it."),
+    ],
+    fails: &[],
+};
 
 pub(super) async fn js(headers: HeaderMap) -> Response {
     asset(&headers, "text/javascript; charset=utf-8", include_bytes!("../../assets/demo.js"))
 }
 
+/// What the API's document says of [`icon`].
+pub(crate) const ICON: Operation = Operation {
+    method: "get",
+    path: "/assets/favicon.svg",
+    id: "demoIcon",
+    summary: "Its icon",
+    open: false,
+    parameters: &[],
+    takes: Takes::None,
+    answers: &[
+        Answer { status: 200, says: "The page.", content: Content::Text("image/svg+xml"), headers: &[] },
+        Answer::empty(304, "The browser has it."),
+    ],
+    fails: &[],
+};
+
 pub(super) async fn icon(headers: HeaderMap) -> Response {
     asset(&headers, "image/svg+xml", include_bytes!("../../assets/favicon.svg"))
 }
+
+/// What the API's document says of [`no_icon`].
+pub(crate) const NO_ICON: Operation = Operation {
+    method: "get",
+    path: "/favicon.ico",
+    id: "noIcon",
+    summary: "Nothing, for browsers that ask by habit",
+    open: false,
+    parameters: &[],
+    takes: Takes::None,
+    answers: &[Answer::empty(204, "Nothing.")],
+    fails: &[],
+};
 
 /// Answers browsers that ask for an icon by habit.
 pub(super) async fn no_icon() -> Response {

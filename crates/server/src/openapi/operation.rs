@@ -1,50 +1,34 @@
-//! What the document says of one operation.
+//! What the document says of one operation. Each stands beside its handler.
 
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 
+use super::answer::Answer;
+use super::parameter::Parameter;
 use crate::problem::Code;
 
 /// Makes a schema; types that have a name of their own are noted in the generator.
-pub(super) type Schema = fn(&mut SchemaGenerator) -> Value;
+pub(crate) type Schema = fn(&mut SchemaGenerator) -> Value;
 
 /// A method of a path.
-pub(super) struct Operation {
-    pub(super) method: &'static str,
-    pub(super) path: &'static str,
+pub(crate) struct Operation {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
     /// Its name in generated clients.
-    pub(super) id: &'static str,
-    pub(super) summary: &'static str,
+    pub(crate) id: &'static str,
+    pub(crate) summary: &'static str,
     /// Whether it needs no token.
-    pub(super) open: bool,
-    pub(super) parameters: &'static [Parameter],
-    pub(super) takes: Body,
-    pub(super) answers: &'static [Answer],
-    /// The problems that are its own, in groups.
-    pub(super) fails: &'static [&'static [Code]],
-}
-
-/// A part of a request's address or head.
-pub(super) struct Parameter {
-    pub(super) name: &'static str,
-    pub(super) place: Place,
-    pub(super) required: bool,
-    pub(super) says: &'static str,
-    pub(super) schema: Schema,
-    pub(super) example: &'static str,
-}
-
-/// Where a parameter stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    Path,
-    Query,
-    Header,
+    pub(crate) open: bool,
+    pub(crate) parameters: &'static [Parameter],
+    pub(crate) takes: Takes,
+    pub(crate) answers: &'static [Answer],
+    /// The problems that are its own, in groups; see `fails`.
+    pub(crate) fails: &'static [&'static [Code]],
 }
 
 /// What a request carries.
 #[derive(Clone, Copy)]
-pub(super) enum Body {
+pub(crate) enum Takes {
     None,
     Json(Schema),
     JsonOrNone(Schema),
@@ -52,40 +36,12 @@ pub(super) enum Body {
     Either(Schema),
 }
 
-/// One answer that is no error.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) says: &'static str,
-    pub(super) content: Content,
-    pub(super) headers: &'static [(&'static str, &'static str)],
+impl Takes {
+    /// An object without fields, or no body, for routes that need none.
+    pub(crate) const NOTHING: Takes = Takes::JsonOrNone(|_| json!({ "type": "object", "additionalProperties": false }));
 }
 
-/// What an answer carries.
-#[derive(Clone, Copy)]
-pub(super) enum Content {
-    None,
-    Json(Schema),
-    Text(&'static str),
-    Bytes(&'static str),
-}
-
-impl Parameter {
-    pub(super) fn write(&self, schemas: &mut SchemaGenerator) -> Value {
-        let place = match self.place {
-            Place::Path => "path",
-            Place::Query => "query",
-            Place::Header => "header",
-        };
-        let mut written = json!({
-            "name": self.name,
-            "in": place,
-            "required": self.required,
-            "description": self.says,
-            "schema": (self.schema)(schemas),
-        });
-        if !self.example.is_empty() {
-            written["example"] = self.example.into();
-        }
-        written
-    }
+/// Returns the schema of a type.
+pub(crate) fn of<T: schemars::JsonSchema>(schemas: &mut SchemaGenerator) -> Value {
+    schemas.subschema_for::<T>().to_value()
 }

@@ -8,9 +8,23 @@ use longshore_core::{Acted, Action, JobId};
 use longshore_wire as wire;
 
 use crate::app::App;
+use crate::openapi::{Answer, ID, Operation, Takes, fails, of};
 use crate::params::Id;
 use crate::problem::{Code, Problem};
 use crate::{body, lookup};
+
+/// What the API's document says of [`cancel`].
+pub(crate) const CANCEL: Operation = Operation {
+    method: "post",
+    path: "/v1/jobs/{id}/cancel",
+    id: "cancel",
+    summary: "Call a job off: at once if it waits, by asking its handler if it runs",
+    open: false,
+    parameters: &[ID],
+    takes: Takes::NOTHING,
+    answers: &[Answer::json(200, "The job.", of::<wire::Job>)],
+    fails: &[fails::STORE, fails::UNKNOWN, fails::BODY, fails::ACT],
+};
 
 /// Calls a job off; answers the job, which is cancelled, or will be once its handler has noticed.
 pub(crate) async fn cancel(
@@ -22,6 +36,19 @@ pub(crate) async fn cancel(
     act_and_show(&app, &id, &headers, body, Action::Cancel).await
 }
 
+/// What the API's document says of [`retry`].
+pub(crate) const RETRY: Operation = Operation {
+    method: "post",
+    path: "/v1/jobs/{id}/retry",
+    id: "retry",
+    summary: "Try a dead or cancelled job again, or a scheduled one now",
+    open: false,
+    parameters: &[ID],
+    takes: Takes::NOTHING,
+    answers: &[Answer::json(200, "The job.", of::<wire::Job>)],
+    fails: &[fails::STORE, fails::UNKNOWN, fails::BODY, fails::ACT, &[Code::UniqueConflict]],
+};
+
 /// Tries a dead or cancelled job again, or a scheduled one now; answers the job.
 pub(crate) async fn retry(
     State(app): State<App>,
@@ -31,6 +58,19 @@ pub(crate) async fn retry(
 ) -> Result<Json<wire::Job>, Problem> {
     act_and_show(&app, &id, &headers, body, Action::Retry).await
 }
+
+/// What the API's document says of [`delete`].
+pub(crate) const DELETE: Operation = Operation {
+    method: "delete",
+    path: "/v1/jobs/{id}",
+    id: "delete",
+    summary: "Delete a finished job",
+    open: false,
+    parameters: &[ID],
+    takes: Takes::None,
+    answers: &[Answer::empty(204, "The job is gone.")],
+    fails: &[fails::STORE, fails::UNKNOWN, fails::BODY, fails::ACT],
+};
 
 /// Deletes a finished job, with its result.
 pub(crate) async fn delete(

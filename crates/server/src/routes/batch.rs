@@ -8,9 +8,23 @@ use longshore_core::{Pushed, limits};
 use longshore_wire as wire;
 
 use crate::app::App;
+use crate::openapi::{Answer, Operation, Takes, fails, of};
 use crate::problem::{Code, Problem};
 use crate::routes::push::first_state;
 use crate::{body, idempotency};
+
+/// What the API's document says of [`batch`].
+pub(crate) const BATCH: Operation = Operation {
+    method: "post",
+    path: "/v1/jobs/batch",
+    id: "pushBatch",
+    summary: "Push up to 1,000 jobs, all or none",
+    open: false,
+    parameters: &[],
+    takes: Takes::Json(of::<wire::Batch>),
+    answers: &[Answer::json(202, "The jobs are taken over, durably.", of::<wire::BatchAnswer>)],
+    fails: &[fails::STORE, fails::BODY, fails::PUSH],
+};
 
 /// Answers 202 once all jobs are durable, in their order. A single wrong one refuses the whole batch, so that a program never
 /// has to find out which half of its jobs there is.

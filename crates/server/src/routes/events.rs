@@ -16,12 +16,34 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::lookup;
+use crate::openapi::{Answer, Content, ID, Operation, Takes, fails};
 use crate::params::Id;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 use crate::streams::Stream;
 
 /// How long a browser waits before it opens a stream again that broke off.
 const AGAIN: Duration = Duration::from_secs(2);
+
+/// What the API's document says of [`events`].
+pub(crate) const EVENTS: Operation = Operation {
+    method: "get",
+    path: "/v1/jobs/{id}/events",
+    id: "follow",
+    summary: "Server-sent events: `status` at once and with each change, until the job is finished",
+    open: false,
+    parameters: &[ID],
+    takes: Takes::None,
+    answers: &[
+        Answer {
+            status: 200,
+            says: "The stream; the data of each event `status` is an `Event`.",
+            content: Content::Text("text/event-stream"),
+            headers: &[],
+        },
+        Answer::empty(204, "The job is finished, and the caller has heard so (`Last-Event-ID`)."),
+    ],
+    fails: &[fails::STORE, fails::UNKNOWN, &[Code::TooManyStreams, Code::TooManyOfYourStreams, Code::Draining]],
+};
 
 /// Opens a stream: an event `status` at once, one with each change, the last with the final state.
 ///

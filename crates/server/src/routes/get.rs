@@ -7,9 +7,11 @@ use axum::extract::State;
 use longshore_core::Snapshot;
 use longshore_wire as wire;
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::app::App;
 use crate::lookup;
+use crate::openapi::{Answer, ID, Operation, Parameter, Place, Takes, fails, of};
 use crate::params::{Id, Params};
 use crate::problem::{Code, Problem};
 
@@ -18,6 +20,28 @@ use crate::problem::{Code, Problem};
 pub(crate) struct Query {
     wait: Option<String>,
 }
+
+const WAIT: Parameter = Parameter {
+    name: "wait",
+    place: Place::Query,
+    required: false,
+    says: "Answers when the job is finished, or this time is over: `500ms`, `30s`, at most a minute.",
+    schema: |_| json!({ "type": "string", "pattern": "^([1-5]?[0-9]s|[1-9]?[0-9]{1,3}ms)$" }),
+    example: "1s",
+};
+
+/// What the API's document says of [`get`].
+pub(crate) const GET: Operation = Operation {
+    method: "get",
+    path: "/v1/jobs/{id}",
+    id: "get",
+    summary: "Everything about a job",
+    open: false,
+    parameters: &[ID, WAIT],
+    takes: Takes::None,
+    answers: &[Answer::json(200, "The job.", of::<wire::Job>)],
+    fails: &[fails::STORE, fails::UNKNOWN, &[Code::TooManyWaits]],
+};
 
 /// Answers the job; with `wait`, when it is finished or the time is over, whichever comes first.
 pub(crate) async fn get(

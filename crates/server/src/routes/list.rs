@@ -3,10 +3,42 @@
 use axum::Json;
 use axum::extract::State;
 use longshore_wire as wire;
+use schemars::SchemaGenerator;
+use serde_json::{Value, json};
 
 use crate::app::App;
+use crate::openapi::{Answer, Operation, Parameter, Takes, fails, name_schema, of};
 use crate::params::Params;
 use crate::problem::{Code, Problem};
+
+/// What the API's document says of [`list`].
+pub(crate) const LIST: Operation = Operation {
+    method: "get",
+    path: "/v1/jobs",
+    id: "list",
+    summary: "A page of jobs, newest first",
+    open: false,
+    parameters: &[
+        Parameter::query("queue", "Only of this queue.", name_schema),
+        Parameter::query("kind", "Only of this kind.", name_schema),
+        Parameter::query("state", "Only in this state.", wire::schema::state),
+        Parameter::query("tag", "Only with this tag.", label),
+        Parameter::query("key", "Only with this key.", label),
+        Parameter::query(
+            "after",
+            "Goes on here: the `next` of the page before.",
+            |_| json!({ "type": "integer", "format": "int64", "minimum": i64::MIN, "maximum": i64::MAX }),
+        ),
+        Parameter::query(
+            "limit",
+            "Most jobs on the page. Defaults to 50.",
+            |_| json!({ "type": "integer", "minimum": 1, "maximum": 200 }),
+        ),
+    ],
+    takes: Takes::None,
+    answers: &[Answer::json(200, "The page.", of::<wire::Jobs>)],
+    fails: &[fails::STORE, fails::QUERY],
+};
 
 /// Answers a page of jobs, the newest first.
 pub(crate) async fn list(
@@ -15,4 +47,9 @@ pub(crate) async fn list(
 ) -> Result<Json<wire::Jobs>, Problem> {
     let (filter, page) = query.parse().map_err(|wrong| Problem::wrong(Code::InvalidQuery, &wrong))?;
     Ok(Json(app.backend.list(filter, page).await?.into()))
+}
+
+/// The schema of a tag or a key.
+fn label(_: &mut SchemaGenerator) -> Value {
+    json!({ "type": "string", "pattern": wire::schema::LABEL, "minLength": 1, "maxLength": longshore_core::limits::LABEL_BYTES })
 }

@@ -4,9 +4,11 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use serde_json::json;
 
 use crate::app::App;
 use crate::lookup;
+use crate::openapi::{Answer, Content, ID, Operation, Parameter, Takes, fails};
 use crate::params::{Id, Params};
 use crate::problem::{Code, Problem};
 
@@ -15,6 +17,31 @@ use crate::problem::{Code, Problem};
 pub(crate) struct Query {
     claim: Option<String>,
 }
+
+/// What the API's document says of [`log`].
+pub(crate) const LOG: Operation = Operation {
+    method: "get",
+    path: "/v1/jobs/{id}/log",
+    id: "log",
+    summary: "What an attempt had to say, for people",
+    open: false,
+    parameters: &[
+        ID,
+        Parameter::query(
+            "claim",
+            "The attempt's claim, as a failure names it. Defaults to the newest that has a log.",
+            |_| json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX }),
+        ),
+    ],
+    takes: Takes::None,
+    answers: &[Answer {
+        status: 200,
+        says: "The end of the log, at most 64 KiB; empty where there is none.",
+        content: Content::Text("text/plain"),
+        headers: &[],
+    }],
+    fails: &[fails::STORE, fails::UNKNOWN],
+};
 
 /// Answers the log of the newest attempt that has one, or of the claim that is named; nothing where there is none.
 pub(crate) async fn log(State(app): State<App>, Id(id): Id, Params(query): Params<Query>) -> Result<Response, Problem> {

@@ -7,10 +7,42 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use longshore_core::{Instead, JobId, Pushed, State as JobState, Timestamp, When};
 use longshore_wire as wire;
+use serde_json::json;
 
 use crate::app::App;
+use crate::openapi::{Answer, Operation, Parameter, Place, Takes, fails, of};
 use crate::problem::{Code, Problem};
 use crate::{body, idempotency};
+
+/// A string in quotes, or a bare word.
+const KEY_PATTERN: &str = r#"^("[ !#-\[\]-~]{1,255}"|[A-Za-z0-9!#$%&'*+.^_`|~:/=-]{1,255})$"#;
+const KEY: Parameter = Parameter {
+    name: "Idempotency-Key",
+    place: Place::Header,
+    required: false,
+    says: "Gives a repeat of this very request the first answer again, for 24 hours and at least as long as the job is known: a \
+           string in quotes that the caller makes up, such as a UUID.",
+    schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": 257, "pattern": KEY_PATTERN }),
+    example: "",
+};
+
+const LOCATION: &[(&str, &str)] = &[("Location", "The job.")];
+
+/// What the API's document says of [`push`].
+pub(crate) const PUSH: Operation = Operation {
+    method: "post",
+    path: "/v1/jobs",
+    id: "push",
+    summary: "Push a job",
+    open: false,
+    parameters: &[KEY],
+    takes: Takes::Json(of::<wire::NewJob>),
+    answers: &[
+        Answer::json(202, "The job is taken over, durably.", of::<wire::Pushed>).with(LOCATION),
+        Answer::json(200, "An older job stands for it.", of::<wire::Pushed>).with(LOCATION),
+    ],
+    fails: &[fails::STORE, fails::BODY, fails::PUSH, &[Code::IdempotencyConflict, Code::UnknownJob]],
+};
 
 /// Answers 202 once the job is durable; 200 where an older job stands for it. A repeat with the same `Idempotency-Key` is
 /// answered as the first request was.

@@ -6,11 +6,42 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use longshore_core::{Error, ErrorKind, QueueName};
 use longshore_wire as wire;
+use serde_json::json;
 
 use crate::app::App;
 use crate::body;
+use crate::openapi::{Answer, Operation, Parameter, Place, Takes, fails, name_schema, of};
 use crate::params::{Id, Params};
 use crate::problem::{Code, Problem};
+
+const QUEUE: Parameter = Parameter {
+    name: "queue",
+    place: Place::Path,
+    required: true,
+    says: "The queue's name.",
+    schema: name_schema,
+    example: "default",
+};
+
+/// What the API's document says of [`queues`].
+pub(crate) const QUEUES: Operation = Operation {
+    method: "get",
+    path: "/v1/queues",
+    id: "queues",
+    summary: "A page of the queues with their counts and their pauses, by name",
+    open: false,
+    parameters: &[
+        Parameter::query("after", "Goes on here: the `next` of the page before.", name_schema),
+        Parameter::query(
+            "limit",
+            "Most queues on the page. Defaults to 50.",
+            |_| json!({ "type": "integer", "minimum": 1, "maximum": 200 }),
+        ),
+    ],
+    takes: Takes::None,
+    answers: &[Answer::json(200, "The page.", of::<wire::Queues>)],
+    fails: &[fails::STORE, fails::QUERY],
+};
 
 /// Answers a page of queues with their counts, by name.
 pub(crate) async fn queues(
@@ -20,6 +51,19 @@ pub(crate) async fn queues(
     let (after, limit) = query.parse().map_err(|wrong| Problem::wrong(Code::InvalidQuery, &wrong))?;
     Ok(Json(wire::Queues::of(app.backend.queues(after, limit).await?, limit)))
 }
+
+/// What the API's document says of [`pause`].
+pub(crate) const PAUSE: Operation = Operation {
+    method: "post",
+    path: "/v1/queues/{queue}/pause",
+    id: "pause",
+    summary: "Stop handing out jobs of a queue; what runs goes on",
+    open: false,
+    parameters: &[QUEUE],
+    takes: Takes::JsonOrNone(of::<wire::NewPause>),
+    answers: &[Answer::json(200, "The queue.", of::<wire::Queue>)],
+    fails: &[fails::STORE, fails::BODY, fails::QUERY, &[Code::UnknownRule]],
+};
 
 /// Stops handing out jobs of a queue; answers the queue. What runs goes on. A queue may be paused before its first job.
 pub(crate) async fn pause(
@@ -35,6 +79,19 @@ pub(crate) async fn pause(
     known(&app, &queue, paused).await?;
     shown(&app, queue).await
 }
+
+/// What the API's document says of [`resume`].
+pub(crate) const RESUME: Operation = Operation {
+    method: "post",
+    path: "/v1/queues/{queue}/resume",
+    id: "resume",
+    summary: "Hand out jobs of a queue again",
+    open: false,
+    parameters: &[QUEUE],
+    takes: Takes::NOTHING,
+    answers: &[Answer::json(200, "The queue.", of::<wire::Queue>)],
+    fails: &[fails::STORE, fails::BODY, fails::QUERY, &[Code::UnknownRule]],
+};
 
 /// Hands out jobs of a queue again, also where it is not paused; answers the queue.
 pub(crate) async fn resume(

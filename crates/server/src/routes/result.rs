@@ -9,6 +9,7 @@ use longshore_core::{Snapshot, State as JobState, Stored};
 
 use crate::app::App;
 use crate::lookup;
+use crate::openapi::{Answer, Content, ID, IF_RANGE, Operation, RANGE, Takes, fails};
 use crate::params::Id;
 use crate::problem::{Code, Problem};
 use crate::range::{self, Part};
@@ -16,6 +17,34 @@ use crate::sending::Sending;
 
 /// What a browser may do with a result: show it, and nothing else. A result is whatever a handler made of foreign input.
 const CAGE: &str = "sandbox; default-src 'none'";
+
+/// What the API's document says of [`result`].
+pub(crate) const RESULT: Operation = Operation {
+    method: "get",
+    path: "/v1/jobs/{id}/result",
+    id: "result",
+    summary: "What the job gave back, byte for byte",
+    open: false,
+    parameters: &[ID, RANGE, IF_RANGE],
+    takes: Takes::None,
+    answers: &[
+        Answer {
+            status: 200,
+            says: "The bytes, of the type that the handler named; to `HEAD`, the headers alone.",
+            content: Content::Bytes("*/*"),
+            headers: &[("ETag", "Names these bytes."), ("Accept-Ranges", "Always `bytes`.")],
+        },
+        Answer::part("*/*"),
+        Answer::empty(204, "The job succeeded and gave nothing back."),
+        Answer::empty(304, "The caller has these very bytes (`If-None-Match`)."),
+    ],
+    fails: &[
+        fails::STORE,
+        fails::UNKNOWN,
+        &[Code::NotReady, Code::JobDead, Code::JobCancelled, Code::ResultGone],
+        fails::SEND,
+    ],
+};
 
 /// Answers the result, or the range of it that is asked for, with its media type; 204 where the job succeeded without one, 202 while it is not finished.
 pub(crate) async fn result(

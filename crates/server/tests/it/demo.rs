@@ -6,7 +6,7 @@ use axum::http::Request;
 use longshore_core::ErrorKind;
 use longshore_core::artifact::InMemory;
 use longshore_core::worker::Worker;
-use longshore_jobs::image::Pace;
+use longshore_demo::Pace;
 use serde_json::json;
 
 use crate::faulty::{Faulty, Mood};
@@ -79,8 +79,7 @@ async fn a_text_becomes_a_picture_step_by_step() {
 #[tokio::test]
 async fn the_real_painter_paints() {
     let service = demo().await;
-    let painter =
-        Worker::new(service.backend.clone()).state(Pace::default()).handle_blocking(longshore_jobs::image::draw);
+    let painter = Worker::new(service.backend.clone()).state(Pace::default()).handle_blocking(longshore_demo::draw);
     let _worker = painter.start().unwrap();
     submit(&service, "text=hello_world").await;
     service.finished(HELLO).await;

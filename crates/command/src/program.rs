@@ -1,0 +1,107 @@
+//! Finding a program the way a shell does, before it is started, so that a mistake is told in words.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access};
+
+/// Where a program is looked for if the command gets no `PATH`.
+const NO_PATH: &str = "/usr/bin:/bin";
+
+/// Why a command cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotRunnable {
+    /// There is no such program in the folders of `PATH`.
+    #[error("there is no such program in PATH ({0})")]
+    NotInPath(String),
+    /// There is no such file.
+    #[error("there is no file `{}`", .0.display())]
+    NoFile(PathBuf),
+    /// The file may not be executed.
+    #[error("`{}` is not executable; `chmod +x` makes it so", .0.display())]
+    NotExecutable(PathBuf),
+    /// There is no such folder to run it in.
+    #[error("there is no folder `{}` to run it in", .0.display())]
+    NoFolder(PathBuf),
+}
+
+/// Returns the file of a program: in one of the folders of `path`, or, if its name has a slash, beginning at `directory`.
+pub(crate) fn find(program: &str, directory: &Path, path: Option<&OsStr>) -> Result<PathBuf, NotRunnable> {
+    let directory = std::path::absolute(directory).map_err(|_| NotRunnable::NoFolder(directory.to_owned()))?;
+    if !directory.is_dir() {
+        return Err(NotRunnable::NoFolder(directory));
+    }
+    if program.contains('/') {
+        let file = directory.join(program);
+        return match kind_of(&file) {
+            File::Executable => Ok(file),
+            File::Other => Err(NotRunnable::NotExecutable(file)),
+            File::None => Err(NotRunnable::NoFile(file)),
+        };
+    }
+    let path = path.unwrap_or(OsStr::new(NO_PATH));
+    let mut other = None;
+    for folder in std::env::split_paths(path).filter(|_| !program.is_empty()) {
+        let file = directory.join(folder).join(program);
+        match kind_of(&file) {
+            File::Executable => return Ok(file),
+            File::Other => other = other.or(Some(file)),
+            File::None => {}
+        }
+    }
+    Err(other.map_or_else(|| NotRunnable::NotInPath(path.to_string_lossy().into_owned()), NotRunnable::NotExecutable))
+}
+
+enum File {
+    Executable,
+    Other,
+    None,
+}
+
+fn kind_of(path: &Path) -> File {
+    match path.metadata() {
+        Err(_) => File::None,
+        Ok(found) if found.is_file() && access(path, Access::EXEC_OK).is_ok() => File::Executable,
+        Ok(_) => File::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn setup() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, mode) in [("tool", 0o755), ("data", 0o644)] {
+            fs::write(folder.path().join(name), "#!/bin/sh\n").unwrap();
+            fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn a_name_is_looked_for_in_path_and_a_path_in_the_folder() {
+        let folder = setup();
+        let here = folder.path();
+        assert_eq!(find("./tool", here, None).unwrap(), here.join("./tool"));
+        assert_eq!(find("tool", here, Some(here.as_os_str())).unwrap(), here.join("tool"));
+        assert_eq!(find("sh", here, None).unwrap().file_name().unwrap(), "sh");
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_told_apart() {
+        let folder = setup();
+        let here = folder.path();
+        assert_eq!(find("./data", here, None), Err(NotRunnable::NotExecutable(here.join("./data"))));
+        assert_eq!(find("./none", here, None), Err(NotRunnable::NoFile(here.join("./none"))));
+        assert_eq!(find("data", here, Some(here.as_os_str())), Err(NotRunnable::NotExecutable(here.join("data"))));
+        assert_eq!(find("tool", here, Some(OsStr::new("/none"))), Err(NotRunnable::NotInPath("/none".into())));
+        assert_eq!(find("", here, None), Err(NotRunnable::NotInPath(NO_PATH.into())));
+        let gone = here.join("gone");
+        assert_eq!(find("sh", &gone, None), Err(NotRunnable::NoFolder(gone)));
+    }
+}

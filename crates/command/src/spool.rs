@@ -1,0 +1,127 @@
+//! What a command writes to its standard output: in memory while it is small, in a file of no name when it is not.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use longshore_core::limits;
+
+/// Bytes that are held in memory at most, beside the piece that was read last.
+const HELD: usize = limits::ARTIFACT_CHUNK_BYTES;
+
+/// Output that is being collected.
+#[derive(Debug, Default)]
+pub(crate) struct Spool {
+    held: Vec<u8>,
+    file: Option<File>,
+    size: u64,
+    /// Why the file could not be written. What comes afterwards is not kept.
+    failed: Option<io::Error>,
+}
+
+/// Output that is complete.
+#[derive(Debug)]
+pub(crate) enum Spooled {
+    Held(Vec<u8>),
+    /// A file of that size, which nobody else can open.
+    File(File, u64),
+}
+
+impl Spool {
+    /// Returns how many bytes there are.
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Takes a piece. One that is dropped half-way leaves output that is of no use.
+    pub(crate) async fn take(&mut self, piece: &[u8]) {
+        self.size += piece.len() as u64;
+        if self.failed.is_some() {
+            return;
+        }
+        if self.held.len() + piece.len() > HELD {
+            let (held, file) = (std::mem::take(&mut self.held), self.file.take());
+            // A disk may take its time.
+            let written = tokio::task::spawn_blocking(move || write(held, file)).await;
+            match written.unwrap_or_else(|e| Err(io::Error::other(e))) {
+                Ok((held, file)) => (self.held, self.file) = (held, Some(file)),
+                Err(e) => {
+                    self.failed = Some(e);
+                    return;
+                }
+            }
+        }
+        self.held.extend_from_slice(piece);
+    }
+
+    /// Returns all of it. Blocks where there is a file.
+    ///
+    /// # Errors
+    ///
+    /// If it could not be kept, mostly because there is no room for temporary files.
+    pub(crate) fn finish(self) -> io::Result<Spooled> {
+        if let Some(e) = self.failed {
+            return Err(e);
+        }
+        match self.file {
+            None => Ok(Spooled::Held(self.held)),
+            file => write(self.held, file).map(|(_, file)| Spooled::File(file, self.size)),
+        }
+    }
+}
+
+/// Appends the bytes to the file, and returns the room that they took, to be used again.
+fn write(mut held: Vec<u8>, file: Option<File>) -> io::Result<(Vec<u8>, File)> {
+    let mut file = file.map_or_else(create, Ok)?;
+    file.write_all(&held)?;
+    held.clear();
+    Ok((held, file))
+}
+
+/// Makes a file in the folder of temporary files (`TMPDIR`) that is gone with whoever has it open.
+fn create() -> io::Result<File> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let folder = std::env::temp_dir();
+    loop {
+        let name = format!("longshore-output-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = folder.join(name);
+        match File::options().read(true).write(true).create_new(true).mode(0o600).open(&path) {
+            Ok(file) => return fs::remove_file(&path).map(|()| file),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {} // of another process with that number
+            Err(e) => {
+                let text = format!("make a temporary file in `{}`: {e}", folder.display());
+                return Err(io::Error::new(e.kind(), text));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::FileExt;
+
+    #[tokio::test]
+    async fn small_output_is_held_and_large_output_is_in_a_file() {
+        for size in [0, 1, HELD, HELD + 1, 5 * HELD + 17] {
+            let all: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
+            let mut spool = Spool::default();
+            for piece in all.chunks(30_000) {
+                spool.take(piece).await;
+                assert!(spool.held.len() <= HELD);
+            }
+            assert_eq!(spool.size(), size as u64);
+            let kept = match spool.finish().unwrap() {
+                Spooled::Held(held) => held,
+                Spooled::File(file, told) => {
+                    assert!(size > HELD && told == size as u64 && file.metadata().unwrap().len() == told);
+                    let mut kept = vec![0; size];
+                    file.read_exact_at(&mut kept, 0).unwrap();
+                    kept
+                }
+            };
+            assert!(kept == all, "{size} bytes");
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The demo's kind, `image`: a text goes in, an animated GIF comes out, black letters in a moving rainbow.
+//!
+//! In reading order: [`Image`] (the job, and [`draw`], its handler), [`render`] (the picture, frame by frame), [`Text`] (what may
+//! be drawn), `font` and `lettering` (its outlines), `distance` and `bands` (the map of palette indices), `palette` (the hues of a
+//! frame), `animation` (the file), [`id_of`] (the name that equal texts share). Nothing here does I/O.
+
+mod job;
+mod render;
+mod text;
+mod font;
+mod lettering;
+mod distance;
+mod bands;
+mod palette;
+mod animation;
+mod id;
+
+pub use animation::FRAMES;
+pub use id::{id_of, php_json};
+pub use job::{Image, Pace, REUSE, draw};
+pub use render::{HEIGHT, Step, WIDTH, render};
+pub use text::{MAX_LINE_CHARS, MAX_LINES, Refused, Text};

@@ -42,6 +42,7 @@ mod testing;
 mod transaction;
 mod tx;
 mod unused;
+mod upgrade;
 mod upkeep;
 pub mod wake;
 mod workers;

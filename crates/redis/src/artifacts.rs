@@ -15,6 +15,7 @@ use redis::{Cmd, Value};
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, Semaphore};
 
+use crate::Redis;
 use crate::base::Base;
 use crate::call::{Call, bytes, list, number};
 use crate::copies::on_each;
@@ -24,7 +25,6 @@ use crate::library;
 use crate::link::Link;
 use crate::record::Reader;
 use crate::target::Target;
-use crate::Redis;
 
 /// Names that are looked at by one call.
 const PER_CALL: usize = 500;
@@ -129,9 +129,9 @@ impl Upload {
     }
 
     async fn write(&self, n: i64, chunk: &Bytes) -> Result<(), Error> {
-        let answer = self.transfers.run(self.name, |base, root| {
-            base.call(&library::WRITE_ARTIFACT, root).arg(&self.key).number(n).arg(chunk)
-        });
+        let answer = self
+            .transfers
+            .run(self.name, |base, root| base.call(&library::WRITE_ARTIFACT, root).arg(&self.key).number(n).arg(chunk));
         still_there(&answer.await?)
     }
 
@@ -223,7 +223,8 @@ impl Artifact {
                     read.arg(whole_key(base, self.name)).arg("id").arg(from / chunk_bytes);
                     read
                 };
-                let answer = list(self.transfers.send(self.name, read).await?).ok_or_else(|| error::unexpected("HMGET"))?;
+                let answer =
+                    list(self.transfers.send(self.name, read).await?).ok_or_else(|| error::unexpected("HMGET"))?;
                 let mut answer = answer.into_iter().map(bytes);
                 let same = answer.next().flatten().is_some_and(|found| found == *id);
                 let chunk = answer.next().flatten().filter(|_| same).map(Bytes::from);

@@ -43,11 +43,7 @@ pub(crate) async fn all(base: &Base) -> Result<Vec<QueueName>, Error> {
 const AT_ONCE: usize = 1_000;
 
 /// Returns a page of queues with their counters. One whose server does not answer is left out.
-pub(crate) async fn stats(
-    base: &Base,
-    mut after: Option<QueueName>,
-    limit: usize,
-) -> Result<Vec<QueueStats>, Error> {
+pub(crate) async fn stats(base: &Base, mut after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
     let mut stats = Vec::new();
     while stats.len() < limit {
         let names = page(base, after.as_ref(), (limit - stats.len()).min(AT_ONCE)).await?;

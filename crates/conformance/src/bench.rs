@@ -68,16 +68,6 @@ impl Bench {
         }
     }
 
-    /// Returns whether upkeep forgets queues that nobody uses; prints why where it does not.
-    pub(crate) fn forgets(&self) -> bool {
-        let engine = self.store.capabilities().engine;
-        let forgets = engine != "redis";
-        if !forgets {
-            println!("{engine} keeps the names of all queues");
-        }
-        forgets
-    }
-
     /// Returns one backend for each way to the same data: one, or two.
     pub(crate) async fn ways(&self) -> Vec<Backend> {
         std::iter::once(self.backend.clone()).chain(self.second().await).collect()

@@ -178,9 +178,6 @@ async fn names(backend: &Backend) -> Vec<String> {
 }
 
 pub(crate) async fn queue_that_nobody_uses_is_forgotten_after_a_day(bench: Bench) {
-    if !bench.forgets() {
-        return;
-    }
     let bench = bench.keeping(Duration::ZERO, Duration::ZERO).await;
     ended(&bench, success()).await;
     let until = Some(When::In(hours(2)));
@@ -205,9 +202,6 @@ pub(crate) async fn queue_that_nobody_uses_is_forgotten_after_a_day(bench: Bench
 }
 
 pub(crate) async fn queue_that_is_used_or_has_rules_is_kept(bench: Bench) {
-    if !bench.forgets() {
-        return;
-    }
     let bench = bench.keeping(hours(1000), hours(1000)).await;
     bench.push_all(vec![job_of("ready", "a"), NewJob { when: When::In(hours(500)), ..job_of("scheduled", "b") }]).await;
     bench.push_all(["runs", "succeeded", "dead", "cancelled"].map(|name| job_of(name, "work")).to_vec()).await;
@@ -243,9 +237,6 @@ async fn work_off(bench: &Bench, way: &Backend, id: longshore_core::JobId) {
 }
 
 pub(crate) async fn forgotten_queue_that_is_used_again_is_as_new(bench: Bench) {
-    if !bench.forgets() {
-        return;
-    }
     let bench = bench.keeping(Duration::ZERO, Duration::ZERO).await;
     let ways = bench.ways().await;
     for round in 0..4 {
@@ -274,9 +265,6 @@ pub(crate) async fn forgotten_queue_that_is_used_again_is_as_new(bench: Bench) {
 }
 
 pub(crate) async fn push_at_the_moment_of_the_forgetting_is_kept(bench: Bench) {
-    if !bench.forgets() {
-        return;
-    }
     let bench = bench.keeping(Duration::ZERO, Duration::ZERO).await;
     let ways = bench.ways().await;
     let other = ways.last().expect("there is one way at least");

@@ -83,9 +83,6 @@ pub(crate) async fn many_missed_deadlines_are_buried_in_steps(bench: Bench) {
 }
 
 pub(crate) async fn many_unused_queues_are_forgotten_in_steps(bench: Bench) {
-    if !bench.forgets() {
-        return;
-    }
     let bench = bench.keeping(Duration::ZERO, Duration::ZERO).await;
     let used = bench.push(job()).await;
     let names: Vec<String> = (0..2 * LIMIT + 20).map(|n| format!("q{n}")).collect();

@@ -16,13 +16,29 @@ local function list_queues(args)
   return call('ZRANGEBYLEX', root .. K_QUEUES, args[1] == '' and '-' or '(' .. args[1], '+', 'LIMIT', '0', args[2])
 end
 
--- Drops queues that nobody has used for a day. Whoever uses one notes it every minute.
+-- Returns whether nobody has used a queue for a day. Whoever uses one notes it every minute.
+local function is_unused(queue)
+  return tonumber(call('ZSCORE', root .. K_QUEUES_USED, queue) or 0) <= now - QUEUE_KEPT
+end
+
+-- In:  ARGV 1 frame  2… queues
+-- Out: those that nobody has used for a day
+local function unused_queues(args)
+  read_frame(args[1])
+  local unused = {}
+  for at = 2, #args do
+    if is_unused(args[at]) then unused[#unused + 1] = args[at] end
+  end
+  return unused
+end
+
+-- Drops queues that nobody has used for a day.
 -- In:  ARGV 1 frame  2… queues that have nothing
 -- Out: nothing
 local function drop_queues(args)
   read_frame(args[1])
   for at = 2, #args do
-    if tonumber(call('ZSCORE', root .. K_QUEUES_USED, args[at]) or 0) <= now - QUEUE_KEPT then
+    if is_unused(args[at]) then
       call('ZREM', root .. K_QUEUES, args[at])
       call('ZREM', root .. K_QUEUES_USED, args[at])
     end

@@ -191,13 +191,18 @@ local function due(args)
   return concat(answers)
 end
 
--- Forgets what is kept of a queue without jobs, rules, answers to pushes, and workers of the last day.
--- In:  ARGV 1 queue
+-- Forgets what is kept of a queue without jobs, rules, answers to pushes, and workers of the last day. Asked for queues that nobody has
+-- used for a day alone: their rules would begin anew, and so would the time for which they have had workers.
+-- In:  ARGV 1 frame  2 queue
 -- Out: 1 where that is so, else 0
 local function forget_queue(args)
-  local queue = args[1]
+  read_frame(args[1])
+  local queue = args[2]
   local meta = root .. K_QUEUE .. queue
-  if call('XLEN', root .. K_ALL .. queue) > 0 or (call('HGET', meta, 'rules') or '{}') ~= '{}' then return 0 end
+  local rules, level, paused_until = unpack(call('HMGET', meta, 'rules', 'rules_level', 'paused_until'))
+  -- A level of 1 is a pause, and nothing else.
+  local is_over = level == '1' and tonumber(paused_until or FAR) <= now
+  if call('XLEN', root .. K_ALL .. queue) > 0 or (rules or '{}') ~= '{}' and not is_over then return 0 end
   if call('EXISTS', root .. K_ANSWERS .. queue, root .. K_WORKERS_SEEN .. queue) > 0 then return 0 end
   call('DEL', meta, root .. K_ALL .. queue, root .. K_KINDS .. queue, root .. K_KINDS_SEEN .. queue, root .. 'queue:' .. queue)
   return 1

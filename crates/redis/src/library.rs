@@ -71,6 +71,7 @@ functions! {
     SHOW = "show" Reads;
     NOTE_QUEUES = "note_queues" Writes;
     LIST_QUEUES = "list_queues" Reads;
+    UNUSED_QUEUES = "unused_queues" Reads;
     DROP_QUEUES = "drop_queues" Writes;
     BEGIN_UPKEEP = "begin_upkeep" Writes;
     MARK_RELEASED = "mark_released" Writes;

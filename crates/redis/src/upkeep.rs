@@ -3,7 +3,7 @@
 //! A call looks at a bounded number of queues, behind those that the last call came to. It asks first, in a call for many queues where one
 //! server has them all, whether anything is due there; queues without anything that is due are kept up in turn, some each time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
@@ -67,12 +67,13 @@ pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep) -> Result<Kept, Error> {
         upkeep,
         looks: BTreeMap::new(),
         left: Left { rescue: limit, late: limit, unknown: limit, prune: limit, forget: limit },
+        more_unused: false,
         kept: Kept::default(),
     };
     let forgotten = workers::forget_old(base, limit).await?;
     let result = round.keep_queues(queues).await;
     let Left { rescue, late, unknown, prune, forget } = round.left;
-    round.kept.more = [rescue, late, unknown, prune, forget].contains(&0) || forgotten == limit;
+    round.kept.more = [rescue, late, unknown, prune, forget].contains(&0) || forgotten == limit || round.more_unused;
     result.map(|()| round.kept)
 }
 
@@ -83,6 +84,8 @@ struct Round<'a> {
     /// Looks at clocks, by shard.
     looks: BTreeMap<usize, Look>,
     left: Left,
+    /// Queues were forgotten, and others in which nothing is due were not looked at.
+    more_unused: bool,
     kept: Kept,
 }
 
@@ -179,26 +182,54 @@ impl Round<'_> {
     /// Keeps up some of the queues in which nothing is due, at random, and forgets those that have nothing and that nobody uses.
     async fn keep_idle(&mut self, mut idle: Vec<&QueueName>) {
         fastrand::shuffle(&mut idle);
-        let mut unused = Vec::new();
-        for queue in idle.into_iter().take(IDLE) {
+        let are_more = idle.len() > IDLE;
+        idle.truncate(IDLE);
+        let unused = self.unused(&idle).await.unwrap_or_else(|e| {
+            self.kept.failed.push(UpkeepFailure::new("unused queues", e));
+            BTreeSet::new()
+        });
+        let mut forgotten = Vec::new();
+        for queue in idle {
             let root = self.base.keys.of_queue(queue);
             let forget = async {
                 self.keep_queue(queue).await?;
-                self.base.call(&library::FORGET_QUEUE, &root).arg(queue.as_str()).run().await
+                if !unused.contains(queue) {
+                    return Ok(Value::Nil);
+                }
+                self.base.framed(&library::FORGET_QUEUE, &root).arg(queue.as_str()).run().await
             };
             match forget.await {
-                Ok(Value::Int(1)) => unused.push(queue.as_str()),
+                Ok(Value::Int(1)) => forgotten.push(queue.as_str()),
                 Ok(_) => {}
                 Err(e) => self.kept.failed.push(UpkeepFailure::new("queue", format!("queue `{queue}`: {e}"))),
             }
         }
-        if unused.is_empty() {
+        if forgotten.is_empty() {
             return;
         }
-        let drop = |root: &str| self.base.framed(&library::DROP_QUEUES, root).args(&unused);
+        self.more_unused = are_more;
+        let drop = |root: &str| self.base.framed(&library::DROP_QUEUES, root).args(&forgotten);
         if let Err(e) = on_each(self.base, drop).await {
             self.kept.failed.push(UpkeepFailure::new("unused queues", e));
         }
+    }
+
+    /// Returns the queues that nobody has used for a day, as far as any copy knows.
+    async fn unused(&self, queues: &[&QueueName]) -> Result<BTreeSet<QueueName>, Error> {
+        if queues.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let ask = |root: &str| {
+            let call = self.base.framed(&library::UNUSED_QUEUES, root);
+            call.args(queues.iter().map(|queue| queue.as_str()))
+        };
+        let mut unused: BTreeSet<QueueName> = queues.iter().map(|queue| (*queue).clone()).collect();
+        for answer in on_each(self.base, ask).await?.0 {
+            let its: BTreeSet<QueueName> =
+                names(answer).ok_or_else(|| error::unexpected("unused_queues"))?.into_iter().collect();
+            unused.retain(|queue| its.contains(queue));
+        }
+        Ok(unused)
     }
 
     /// Looks at the clock of the server that has a queue, unless that was done a moment ago.

@@ -47,6 +47,7 @@ mod transaction;
 mod tx;
 mod unique;
 mod unused;
+mod upgrade;
 mod upkeep;
 pub mod wake;
 mod workers;

@@ -31,7 +31,7 @@ CREATE TABLE longshore.artifact_chunk (
 );
 ALTER TABLE longshore.artifact_chunk ALTER COLUMN body SET STORAGE EXTERNAL; -- pictures do not get smaller
 
--- Programs of version 2 go on beside this one: they read and delete through a view, and write as before.
+-- Programs of version 2 go on beside this one: they read and delete large results through a view, and write as before.
 DO $$
 DECLARE
     v_grant record;
@@ -55,6 +55,20 @@ BEGIN
         BEGIN
             INSERT INTO longshore.artifact_head (job, claim, body) VALUES (p_job, p_claim, p_body)
             ON CONFLICT (job, claim) DO UPDATE SET body = excluded.body, bytes = NULL, chunk_bytes = NULL, upload = NULL;
+        END $f$;
+
+    -- They note, as newer ones do, when a queue is used, and find it anew where it is forgotten at that moment: its pause would be lost.
+    CREATE OR REPLACE FUNCTION longshore.fold_counts_v2(p_lock bigint, OUT more boolean) LANGUAGE plpgsql AS $f$
+        BEGIN
+            more := longshore.fold_counts(p_lock, 0);
+        END $f$;
+    CREATE OR REPLACE FUNCTION longshore.change_rules_v2(
+        p_queue text, p_expected bigint, p_rules text, p_level integer, p_paused_until bigint,
+        OUT changed boolean, OUT version bigint, OUT rules text
+    ) LANGUAGE plpgsql AS $f$
+        BEGIN
+            SELECT c.changed, c.version, c.rules INTO changed, version, rules
+            FROM longshore.change_rules(p_queue, p_expected, p_rules, p_level, p_paused_until, 0) c;
         END $f$;
 
     -- Whoever might use the table that was there may use what has taken its place.

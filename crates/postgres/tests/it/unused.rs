@@ -12,8 +12,8 @@ use crate::common::{Schema, ask, connect, job, push, take};
 
 /// Longer than a name is kept, and than the walks over all names are apart.
 const LONG: Duration = Duration::from_secs(25 * 3600);
-/// Forgets as upkeep does at a time in the far future, under a lock that nobody else takes.
-const FORGET: &str = "SELECT forgotten FROM longshore.forget_queues('', 500, 77, 86400000, 90000000)";
+/// Forgets as upkeep does at a time in the far future, under a lock of its schema: locks are the database's, and other tests use it.
+const FORGET: &str = "SELECT forgotten FROM longshore.forget_queues('', 500, hashtextextended('longshore.queues', 0), 86400000, 90000000)";
 
 /// Returns a schema whose queue `default` is known, and unused.
 async fn unused() -> Schema {

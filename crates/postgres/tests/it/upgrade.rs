@@ -227,6 +227,94 @@ async fn version_2_goes_on_beside_this_one() {
     assert!(old.count("SELECT count(*) FROM longshore.queues_v2(0)").await > 0);
 }
 
+/// What a program of version 2 says to push a job, and later to cancel it and to delete it.
+const PUSH_OF_2: &str = "SELECT count(*) FROM longshore.push_within_v2(
+    ARRAY[$1]::uuid[], ARRAY['used'], ARRAY['fine'], ARRAY['{}'], ARRAY[0]::smallint[], ARRAY[0]::bigint[], ARRAY[NULL]::bigint[],
+    ARRAY[NULL]::smallint[], ARRAY[NULL]::integer[], ARRAY[NULL]::bigint[], ARRAY[NULL]::bigint[], ARRAY[NULL]::text[], ARRAY[NULL]::text[],
+    ARRAY[NULL]::text[], ARRAY[NULL]::text[], ARRAY[NULL]::bigint[], ARRAY[NULL]::text[], ARRAY[NULL]::bigint[], ARRAY[NULL]::text[],
+    ARRAY[NULL]::bytea[], 0)";
+const DELETE_OF_2: [&str; 2] = ["cancel", "delete"];
+const PAUSE: &str = r#"{"pause":{"since":1}}"#;
+/// Forgets queues without a use in the last day, so many ms from now. Locks are the database's, and other tests use it.
+const FORGET: &str =
+    "SELECT forgotten FROM longshore.forget_queues_v3('', 500, hashtextextended('longshore.queues', 0), 86400000, $1)";
+
+/// Has a program of version 2 push a job to the queue `used`, delete it, and count both.
+async fn use_queue_as_version_2(old: &Old) {
+    let job = Uuid::from_bytes(*crate::common::job().id.as_bytes());
+    old.client.query(&old.sql(PUSH_OF_2), &[&job]).await.unwrap();
+    for action in DELETE_OF_2 {
+        let act = old.sql("SELECT answer FROM longshore.act_v2($1, $2, 0, 0, 0)");
+        assert_eq!(old.client.query_one(&act, &[&job, &action]).await.unwrap().get::<_, &str>(0), "done");
+    }
+    old.run(
+        "SELECT longshore.prune_v2(100, 0); SELECT longshore.fold_counts_v2(hashtextextended('longshore.counts', 0))",
+    )
+    .await;
+    assert_eq!(old.count("SELECT count(*) FROM longshore.history WHERE queue = 'used'").await, 0);
+}
+
+async fn forgotten(old: &Old, client: &Client, in_ms: i64) -> i64 {
+    client.query_one(&old.sql(FORGET), &[&in_ms]).await.unwrap().get(0)
+}
+
+#[tokio::test]
+async fn queue_that_version_2_alone_uses_is_kept_for_a_day() {
+    let old = Old::of(2).await;
+    let before = old.count("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint").await;
+    drop(old.open().await.unwrap());
+    assert!(old.count("SELECT min(used_at) FROM longshore.queue").await >= before, "all count as used at the upgrade");
+    use_queue_as_version_2(&old).await;
+    let change = "SELECT changed FROM longshore.change_rules_v2('ruled', $1, $2, $3, 9223372036854775807)";
+    let change = async |version: i64, rules: &str, level: i32| {
+        let row = old.client.query_one(&old.sql(change), &[&version, &rules, &level]).await.unwrap();
+        assert!(row.get::<_, bool>(0));
+    };
+    change(0, PAUSE, 1).await;
+    // Two days later they are used once more.
+    old.run("UPDATE longshore.queue SET used_at = used_at - 172800000 WHERE name IN ('used', 'ruled')").await;
+    use_queue_as_version_2(&old).await;
+    change(1, "{}", 0).await;
+
+    assert_eq!(forgotten(&old, &old.client, 0).await, 0);
+    assert_eq!(forgotten(&old, &old.client, 90_000_000).await, 2);
+    assert_eq!(old.count("SELECT count(*) FROM longshore.queue WHERE name IN ('used', 'ruled')").await, 0);
+    assert_eq!(old.count("SELECT count(*) FROM longshore.queue").await, 3, "those of the dump have jobs");
+
+    // What version 2 pushes to a queue that was forgotten is counted and handed out.
+    let job = crate::common::job().id;
+    old.client.query(&old.sql(PUSH_OF_2), &[&Uuid::from_bytes(*job.as_bytes())]).await.unwrap();
+    assert_eq!(old.count("SELECT ready FROM longshore.queues_v2(0) WHERE name = 'used'").await, 1);
+    old.run("SELECT longshore.fold_counts_v2(hashtextextended('longshore.counts', 0))").await;
+    assert_eq!(old.count("SELECT ready FROM longshore.queues_v2(0) WHERE name = 'used'").await, 1);
+    assert_eq!(forgotten(&old, &old.client, 90_000_000).await, 0);
+    let worker = longshore_core::WorkerSecret::new();
+    let claim = crate::common::ask(&worker, 1).queues(vec!["used".parse().unwrap()]);
+    let claim = claim.kinds(vec!["fine".parse::<longshore_core::Kind>().unwrap().into()]);
+    let store = old.open().await.unwrap();
+    assert_eq!(store.claim(claim).await.unwrap().jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [job]);
+}
+
+#[tokio::test]
+async fn pause_that_version_2_makes_while_its_queue_is_forgotten_holds() {
+    let old = Old::of(2).await;
+    drop(old.open().await.unwrap());
+    use_queue_as_version_2(&old).await;
+    let [keeper, of_2] = [connect(&Server::shared().url()).await, connect(&Server::shared().url()).await];
+    let find = "BEGIN; SELECT FROM longshore.queue WHERE name = 'used' FOR UPDATE";
+    keeper.batch_execute(&old.sql(find)).await.unwrap();
+    let pause = old.sql("SELECT changed FROM longshore.change_rules_v2('used', 0, $1, 1, 9223372036854775807)");
+    let pause = tokio::spawn(async move { of_2.query_one(&pause, &[&PAUSE]).await.unwrap().get::<_, bool>(0) });
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%longshore.change_rules_v2(%'";
+    while old.count(waits).await == 0 {
+        assert!(!pause.is_finished(), "it did not wait for the row");
+    }
+    assert_eq!(forgotten(&old, &keeper, 90_000_000).await, 1);
+    keeper.batch_execute("COMMIT").await.unwrap();
+    assert!(pause.await.unwrap());
+    assert_eq!(old.count("SELECT count(*) FROM longshore.queue WHERE name = 'used' AND rules_level = 1").await, 1);
+}
+
 /// Returns what a schema is made of: columns, constraints, indexes, functions and views, without their order.
 async fn layout(client: &Client, schema: &str) -> Vec<String> {
     let sql = "SELECT format('%s.%s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity)

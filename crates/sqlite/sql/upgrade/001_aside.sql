@@ -1,4 +1,4 @@
--- From version 1 to 2, first part: moves the tables of version 1 aside. Then schema.sql makes those of version 2.
+-- From version 1 to 2, first part: moves the tables of version 1 aside. Then 002_names.sql and schema.sql make those of version 2.
 -- References that tables, views and triggers of the application have to ours keep their names.
 PRAGMA legacy_alter_table = ON;
 DROP INDEX job_scheduled;

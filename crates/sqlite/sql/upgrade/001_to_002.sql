@@ -4,17 +4,15 @@
 
 UPDATE store SET last_claim = (SELECT last_claim FROM longshore_1_store);
 
-INSERT INTO kind (id, name, seen, jobs)
-SELECT id, name, seen, coalesce(counted.jobs, 0) FROM longshore_1_kind
-LEFT JOIN (SELECT kind, count(*) AS jobs FROM longshore_1_job GROUP BY kind) AS counted ON counted.kind = id;
+INSERT INTO kind (id, name, seen) SELECT id, name, seen FROM longshore_1_kind;
 
 INSERT INTO worker (id, nonce, first_claim, last_claim, released, seen)
 SELECT id, nonce, first_claim, last_claim, released, seen FROM longshore_1_worker;
 
--- A pause is a rule now. The patch leaves out what is NULL. Nothing says when a queue was last pushed to: now, at the latest.
-INSERT INTO queue (id, name, workers_since, workers_seen, used_at, scheduled, ready, running, succeeded, dead, cancelled,
+-- A pause is a rule now. The patch leaves out what is NULL.
+INSERT INTO queue (id, name, workers_since, workers_seen, scheduled, ready, running, succeeded, dead, cancelled,
                    rules_version, rules_level, rules)
-SELECT id, name, workers_since, workers_seen, unixepoch() * 1000, scheduled, ready, running, succeeded, dead, cancelled,
+SELECT id, name, workers_since, workers_seen, scheduled, ready, running, succeeded, dead, cancelled,
        paused_since IS NOT NULL, paused_since IS NOT NULL,
        iif(paused_since IS NULL, '{}', json_patch('{}', json_object('pause', json_object(
            'since', paused_since, 'until', paused_until, 'reason', paused_reason, 'by', paused_by))))

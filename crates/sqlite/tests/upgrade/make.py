@@ -4,7 +4,7 @@
 PROGRAM is an older `longshore`; VERSION is the version of its layout. Writes beside this file:
 
 - vVERSION.db: jobs in all states, with everything that a job can have. Its worker was killed while it ran a job.
-- vVERSION_live.db: the same a moment earlier, while the worker was alive.
+- vVERSION_live.db: the same a moment earlier, while the worker was alive; of version 1 alone, under whose workers the upgrade is refused.
 - vVERSION.json: what the older program says of the jobs, queues and logs in the first.
 """
 
@@ -32,5 +32,5 @@ if __name__ == "__main__":
     program, version = os.path.abspath(sys.argv[1]), sys.argv[2]
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        keep = lambda which: copy(folder / "longshore.db", BESIDE / f"v{version}{which}.db")
+        keep = lambda which: (which and version != "1") or copy(folder / "longshore.db", BESIDE / f"v{version}{which}.db")
         older.write(older.make(program, folder, "sqlite:longshore.db", keep), BESIDE / f"v{version}.json")

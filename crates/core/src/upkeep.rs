@@ -52,7 +52,7 @@ async fn keep_up(backend: Backend) {
     let mut warnings = Warnings::default();
     let mut sweep = Sweep { at: Instant::now() + SWEEP_EVERY.mul_f64(fastrand::f64()), after: None };
     loop {
-        let (more, again) = match backend.upkeep().await {
+        let (more, again) = match backend.upkeep_if_elected().await {
             Ok(kept) => {
                 for failure in kept.failed.iter().filter(|failure| warnings.is_due(failure.part, Instant::now())) {
                     tracing::warn!(

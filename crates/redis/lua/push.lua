@@ -59,10 +59,10 @@ local function stands_for(queue, known, unique, reuse, within)
 end
 
 -- Gives a new job what it is found by beside its id: holds its unique key, and notes alias and tags.
-local function label(job, unique, scope, alias, tags)
-  if unique then hold(job.queue, unique, scope, job.member) end
-  if alias ~= '' then zadd(root .. K_ALIAS .. job.queue .. ':' .. alias, '0', job.member) end
-  for _, tag in ipairs(tags) do zadd(root .. K_TAG .. job.queue .. ':' .. tag, '0', job.member) end
+local function label(queue, member, unique, scope, alias, tags)
+  if unique then hold(queue, unique, scope, member) end
+  if alias ~= '' then zadd(root .. K_ALIAS .. queue .. ':' .. alias, '0', member) end
+  for _, tag in ipairs(tags) do zadd(root .. K_TAG .. queue .. ':' .. tag, '0', member) end
 end
 
 -- Creates a job, unless another stands for it; returns the answer, the id of the other, and the order of the next one.
@@ -78,17 +78,19 @@ local function create(queue, known, order, head, tail, payload)
   end
   order = append(queue, order, id)
   local order8, run_at, deadline = pack('>I8', order), max(moment(when_how, when), now), moment(deadline_how, deadline)
-  local state = run_at > now and SCHEDULED or READY
-  local job = {
-    id = id, key = root .. K_JOB .. id, member = order8 .. id, state = state, flags = flags, cancel_asked = 0, attempt = 0, crashes = 0,
-    interruptions = 0, outages = 0, changes = 1, reason = 0, run_at = run_at, queue = queue, kind = kind, rank = rank,
-    body = pack('<i8i8', now, deadline) .. order8 .. limits .. tail,
-  }
-  enter(job, state, 0)
-  save(job)
+  local member, state = order8 .. id, run_at > now and SCHEDULED or READY
+  if state == READY then
+    zadd(ready_set(queue, kind, 0), ready_score(rank, run_at), member)
+    note_ready(queue, kind)
+  else
+    zadd(root .. K_SCHEDULED .. queue, text(run_at), member)
+  end
+  local created = pack('<i8i8', now, deadline)
+  put(root .. K_JOB .. id, pack(HEAD, RECORD_VERSION, state, flags, 0, 0, 0, 0, 1, 0, #created + 14 + #tail, run_at)
+    .. created .. order8 .. limits .. tail)
   if payload then put(root .. K_PAYLOAD .. id, payload) end
-  if band(flags, HAS_DEADLINE) ~= 0 then zadd(root .. K_DEADLINE .. queue, text(deadline), job.member) end
-  if is_labelled then label(job, unique, scope, alias, tags) end
+  if band(flags, HAS_DEADLINE) ~= 0 then zadd(root .. K_DEADLINE .. queue, text(deadline), member) end
+  if is_labelled then label(queue, member, unique, scope, alias, tags) end
   news[#news + 1] = id
   woke(queue, kind, 1)
   return CREATED, nil, order + 1

@@ -35,7 +35,7 @@ local function enter(job, to, till)
   local queue, member = job.queue, job.member
   if to == READY then
     zadd(ready_set(queue, job.kind, job.crashes), ready_score(job.rank, job.run_at), member)
-    sadd(root .. K_KINDS .. queue, job.kind)
+    note_ready(queue, job.kind)
   elseif to == SCHEDULED then
     zadd(root .. K_SCHEDULED .. queue, text(job.run_at), member)
   elseif to >= SUCCEEDED then

@@ -183,8 +183,13 @@ local function due(args)
     local of = sub(args[at], 2, 1 + byte(args[at]))
     local queue = sub(args[at], 2 + #of)
     local is_due = 0
-    for set, till in pairs({ [K_RUNNING] = lease_now, [K_DEADLINE] = now, [K_FINAL] = now, [K_ANSWERS_UNTIL] = now }) do
-      if call('ZRANGEBYSCORE', of .. set .. queue, '-inf', text(till), 'LIMIT', '0', '1')[1] then is_due = 1 end
+    local running, deadline, final, until_set = of .. K_RUNNING .. queue, of .. K_DEADLINE .. queue, of .. K_FINAL .. queue,
+      of .. K_ANSWERS_UNTIL .. queue
+    -- Most queues have none of them.
+    if call('EXISTS', running, deadline, final, until_set) > 0 then
+      for set, till in pairs({ [running] = lease_now, [deadline] = now, [final] = now, [until_set] = now }) do
+        if call('ZRANGEBYSCORE', set, '-inf', text(till), 'LIMIT', '0', '1')[1] then is_due = 1 end
+      end
     end
     answers[at - 1] = char(is_due)
   end

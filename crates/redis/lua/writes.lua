@@ -1,12 +1,12 @@
 -- Gathers what a call writes: one command a set, however many jobs it concerns. A function checks first, then gathers; what it
 -- gathered is written by `finish`, or by `flush` where it reads again what it has changed.
 
-local values, doomed, scores, lost_scores, members, lost_members
+local values, doomed, scores, lost_scores, members, lost_members, kinds
 -- Whom it concerns: how many jobs of which queue and kind may be claimed; which jobs changed.
 local work, news
 
 local function begin_writes()
-  values, doomed, scores, lost_scores, members, lost_members = {}, {}, {}, {}, {}, {}
+  values, doomed, scores, lost_scores, members, lost_members, kinds = {}, {}, {}, {}, {}, {}, {}
   work, news = {}, {}
 end
 
@@ -40,6 +40,11 @@ local function srem(set, member)
   from[#from + 1] = member
 end
 
+-- Notes that jobs of a kind are ready in a queue.
+local function note_ready(queue, kind)
+  list(kinds, root .. K_KINDS .. queue)[kind] = true
+end
+
 local function put(key, value)
   local n = #values
   values[n + 1], values[n + 2] = key, value
@@ -62,9 +67,12 @@ local function flush()
   for set, its in pairs(lost_members) do in_chunks('SREM', set, its) end
   for set, its in pairs(scores) do in_chunks('ZADD', set, its) end
   for set, its in pairs(members) do in_chunks('SADD', set, its) end
+  for set, its in pairs(kinds) do
+    for kind in pairs(its) do call('SADD', set, kind) end
+  end
   if values[1] then in_chunks('MSET', nil, values) end
   if doomed[1] then in_chunks('DEL', nil, doomed) end
-  values, doomed, scores, lost_scores, members, lost_members = {}, {}, {}, {}, {}, {}
+  values, doomed, scores, lost_scores, members, lost_members, kinds = {}, {}, {}, {}, {}, {}, {}
 end
 
 -- Notes jobs that may be claimed, or will be due.

@@ -50,3 +50,28 @@ async fn part_that_fails_stops_no_other_part_and_no_other_queue() {
     let kept = bench.store.upkeep(upkeep).await.unwrap();
     assert_eq!((kept.buried.len(), kept.failed), (1, vec![]));
 }
+
+#[tokio::test]
+async fn one_process_is_elected_and_another_takes_its_place() {
+    let bench = Bench::open().await;
+    let url = format!("{}?prefix={}", longshore_testbed::Redis::shared().url(), bench.prefix);
+    let other = longshore_redis::Redis::open(&url, bench.settings.clone()).await.unwrap();
+    assert!(bench.store.push(vec![job()]).await[0].is_ok());
+    let worker = longshore_core::WorkerSecret::new();
+    let short = |claim: longshore_core::Claim| claim.lease(*limits::LEASES.start());
+    assert_eq!(bench.store.claim(short(ask(1)).worker(worker.id())).await.unwrap().jobs.len(), 1);
+    let upkeep = Upkeep::new(limits::UPKEEP_ROWS, true).elected_for(std::time::Duration::from_secs(60));
+    assert_eq!(bench.store.upkeep(upkeep).await.unwrap().rescued.len(), 0);
+    bench.settings.clock.advance(limits::LEASE);
+    assert_eq!(other.upkeep(upkeep).await.unwrap().rescued.len(), 0, "the first is elected");
+    assert_eq!(bench.store.upkeep(upkeep).await.unwrap().rescued.len(), 1);
+    // The elected process is gone, and so is its election after a while.
+    let mut raw = bench.raw.clone();
+    let root = format!("{}:{{all}}:", bench.prefix);
+    redis::cmd("DEL").arg(format!("{root}{}", keys::UPKEEP)).exec_async(&mut raw).await.unwrap();
+    assert_eq!(bench.store.claim(short(ask(1))).await.unwrap().jobs.len(), 1);
+    bench.settings.clock.advance(limits::LEASE);
+    assert_eq!(other.upkeep(upkeep).await.unwrap().rescued.len(), 1);
+    // Whoever asks for no election does upkeep.
+    assert_eq!(bench.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap().failed, []);
+}

@@ -9,6 +9,8 @@ use crate::{ArtifactName, Error, ErrorKind, JobId, Kept, Snapshot, Stored, Upkee
 
 /// The part of upkeep that deletes the artifacts of deleted jobs.
 const DELETE_ARTIFACTS: &str = "delete artifacts";
+/// For how long a process is elected; it calls again within that time, and where it does not, another takes its place soon enough to rescue in time.
+const ELECTED_FOR: Duration = Duration::from_secs(10);
 /// A deletion that fails after so long was not answered.
 const SLOW_FAILURE: Duration = Duration::from_secs(1);
 
@@ -22,8 +24,19 @@ impl Backend {
     ///
     /// If the store could do no part.
     pub async fn upkeep(&self) -> Result<Kept, Error> {
+        self.do_upkeep(Duration::ZERO).await
+    }
+
+    /// Does the same as one of many processes: where the store elects one of them, the others do nothing.
+    pub(crate) async fn upkeep_if_elected(&self) -> Result<Kept, Error> {
+        self.do_upkeep(ELECTED_FOR).await
+    }
+
+    async fn do_upkeep(&self, elected_for: Duration) -> Result<Kept, Error> {
         let rescue = self.outage().may_rescue();
-        let upkeep = Upkeep::new(limits::UPKEEP_ROWS, rescue);
+        // Who may not rescue leaves the election to those who may.
+        let elected_for = if rescue { elected_for } else { Duration::ZERO };
+        let upkeep = Upkeep::new(limits::UPKEEP_ROWS, rescue).elected_for(elected_for);
         let mut kept = self.run("do upkeep", |store| async move { store.upkeep(upkeep).await }).await?;
         self.tell_rescued(&kept.rescued);
         self.tell_buried(&kept.buried);

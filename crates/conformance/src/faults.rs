@@ -80,7 +80,8 @@ impl Layer for Faults {
             }
             Some(Fault::Twice) => {
                 let first = call().await?;
-                let second = call().await?;
+                // The first was done, whatever becomes of the second: a call may be two, each of which meets a fault of its own.
+                let second = call().await.map_err(Error::perhaps_done)?;
                 // A claim that brought nothing is not remembered: what has come due since goes with the second answer, and whoever
                 // sees the first gets it a lease later. That is safe, which the simulator shows, but no case waits for it.
                 Ok(if second_answer || verb.claims() { second } else { first })

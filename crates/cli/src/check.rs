@@ -45,7 +45,7 @@ impl Check {
                 let store = longshore.backend().capabilities();
                 println!(
                     "store   {}: {} {}; an acknowledged job survives {}",
-                    config.store, store.engine, store.version, store.survives
+                    config.store, store.engine, store.version, store.durability
                 );
                 if let Err(e) = longshore.backend().queues(None, 1).await {
                     problems.push(format!("store: {e}"));

@@ -68,8 +68,8 @@ impl Demo {
         let running = worker(longshore.backend().clone(), &config).start()?;
         let stop = CancellationToken::new();
         let serving = tokio::spawn(server.run(stop.clone().cancelled_owned()));
-        let survives = longshore.backend().capabilities().survives;
-        println!("store   {}: an acknowledged job survives {survives}", config.store);
+        let durability = longshore.backend().capabilities().durability;
+        println!("store   {}: an acknowledged job survives {durability}", config.store);
         println!("server  {base}");
         println!("worker  {} slots, in this process", config.concurrency);
 

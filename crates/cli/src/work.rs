@@ -87,7 +87,7 @@ pub async fn open(config: &Config) -> Result<Longshore, Exit> {
     let longshore =
         Longshore::connect_with(config.store.reveal(), config.settings.clone()).await.map_err(exit::opening)?;
     let store = longshore.backend().capabilities();
-    tracing::info!(store = %config.store, engine = store.engine, version = %store.version, survives = ?store.survives, "store open");
+    tracing::info!(store = %config.store, engine = store.engine, version = %store.version, durability = ?store.durability, "store open");
     Ok(longshore)
 }
 

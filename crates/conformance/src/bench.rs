@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use longshore_core::store::whole;
 use longshore_core::{
-    Acted, Action, Answers, Artifacts, Backend, Claim, Claimed, Claims, Clock, Death, Error, Filter, JobId, Kept, Kind,
+    Acted, Action, Answers, Artifacts, Backend, Claim, Claimed, Claims, Clock, Death, Error, Filter, JobId, Kind,
     KnownKind, Label, Moved, NewJob, Outcome, Output, Page, Payload, Progress, Pushed, QueueName, QueueStats, Reach,
     Reason, Renewal, Renewed, Settings, Settled, Settlement, Snapshot, State, Store, Stored, Token, Unique,
-    UniqueScope, Upkeep, WorkerId, WorkerSecret, limits,
+    UniqueScope, Upkeep, UpkeepReport, WorkerId, WorkerSecret, limits,
 };
 
 use crate::faults::borne;
@@ -214,11 +214,11 @@ impl Bench {
         knows
     }
 
-    pub(crate) async fn upkeep(&self) -> Kept {
+    pub(crate) async fn upkeep(&self) -> UpkeepReport {
         self.keep_up(true).await
     }
 
-    pub(crate) async fn keep_up(&self, rescue: bool) -> Kept {
+    pub(crate) async fn keep_up(&self, rescue: bool) -> UpkeepReport {
         let kept = self.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, rescue)).await.unwrap();
         assert_eq!(kept.failed, []);
         kept
@@ -230,7 +230,7 @@ impl Bench {
     }
 
     /// The same; returns what upkeep did.
-    pub(crate) async fn crash_and_keep(&self) -> Kept {
+    pub(crate) async fn crash_and_keep(&self) -> UpkeepReport {
         self.advance(limits::LEASE + Duration::from_secs(1));
         self.upkeep().await
     }

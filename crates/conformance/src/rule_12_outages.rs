@@ -7,8 +7,8 @@ use std::time::Duration;
 use longshore_core::handler::{self, State as Shared};
 use longshore_core::worker::{Ended, Worker};
 use longshore_core::{
-    Acted, Action, Backend, Claimed, Client, Death, Effect, Error, Job, Jobs, Kept, NewJob, Pushed, Retry, State,
-    Upkeep, limits,
+    Acted, Action, Backend, Claimed, Client, Death, Effect, Error, Job, Jobs, NewJob, Pushed, Retry, State, Upkeep,
+    UpkeepReport, limits,
 };
 use serde::{Deserialize, Serialize};
 
@@ -123,7 +123,7 @@ pub(crate) async fn upkeep_may_be_repeated_until_it_is_answered(bench: Bench) {
         Through::new(Arc::clone(&bench.store), Faults::by_script([Some(Fault::AnswerLost), Some(Fault::Twice)]));
     let upkeep = Upkeep::new(limits::UPKEEP_ROWS, true);
     assert!(is_lost(store.upkeep(upkeep).await));
-    assert_eq!(store.upkeep(upkeep).await.unwrap(), Kept::default(), "nothing is left to do");
+    assert_eq!(store.upkeep(upkeep).await.unwrap(), UpkeepReport::default(), "nothing is left to do");
     assert_eq!(bench.job(claimed.id).await.crashes, 1);
 }
 

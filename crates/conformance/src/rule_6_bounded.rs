@@ -26,7 +26,7 @@ async fn push_many(bench: &Bench, n: usize, new: impl Fn() -> NewJob) {
 
 /// Does upkeep until there is no more to do; returns how many rows of one part were touched. Asserts that each step is
 /// bounded, and that a full one says that there is more.
-async fn work_off(bench: &Bench, part: impl Fn(&longshore_core::Kept) -> usize) -> usize {
+async fn work_off(bench: &Bench, part: impl Fn(&longshore_core::UpkeepReport) -> usize) -> usize {
     let mut done = 0;
     for _ in 0..=bench.many() / LIMIT + 1 {
         let kept = bench.upkeep().await;

@@ -1,6 +1,6 @@
 //! A repeated request gets the first answer, whatever has become of its job.
 
-use longshore_core::{Idempotency, Instead, JobId, NewJob, Pushed, UniqueScope};
+use longshore_core::{DuplicateReason, Idempotency, JobId, NewJob, Pushed, UniqueScope};
 
 use crate::bench::{Bench, hours, job, job_of, label, success, unique};
 
@@ -51,7 +51,7 @@ pub(crate) async fn key_is_kept_a_day_and_as_long_as_its_job(bench: Bench) {
 pub(crate) async fn answer_that_another_job_stood_for_it_is_repeated(bench: Bench) {
     let holder = bench.push(unique("u", UniqueScope::UntilFinished)).await;
     let asking = || NewJob { unique: unique("u", UniqueScope::UntilFinished).unique, ..request("k", 1) };
-    let stood_for = Pushed::Existing { id: holder, by: Instead::Unique };
+    let stood_for = Pushed::Existing { id: holder, by: DuplicateReason::Unique };
     assert_eq!(bench.set_capacity(asking()).await, stood_for);
     let claimed = bench.take_one().await;
     bench.end(&claimed, success()).await;

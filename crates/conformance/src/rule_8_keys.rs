@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use longshore_core::{Acted, Action, Instead, JobId, NewJob, Outcome, Pushed, Reuse, State, Unique, UniqueScope, When};
+use longshore_core::{
+    Acted, Action, DuplicateReason, JobId, NewJob, Outcome, Pushed, Reuse, State, Unique, UniqueScope, When,
+};
 
 use crate::bench::{Bench, UnwrapEach, fatal, hours, job, job_of, label, queue, retry_in, secs, success, unique};
 
@@ -10,7 +12,7 @@ const SCOPES: [UniqueScope; 3] =
     [UniqueScope::UntilStarted, UniqueScope::UntilFinished, UniqueScope::For(Duration::from_secs(3600))];
 
 fn stands_back_for(id: JobId) -> Pushed {
-    Pushed::Existing { id, by: Instead::Unique }
+    Pushed::Existing { id, by: DuplicateReason::Unique }
 }
 
 /// Returns a plain job that may be answered by a result not older than that.
@@ -164,7 +166,7 @@ pub(crate) async fn concurrent_pushes_with_one_key_make_one_job(bench: Bench) {
         for push in pushes {
             match push.await.unwrap() {
                 Pushed::Created(id) => created.push(id),
-                Pushed::Existing { id, by: Instead::Unique } => existing.push(id),
+                Pushed::Existing { id, by: DuplicateReason::Unique } => existing.push(id),
                 other => panic!("{other:?}"),
             }
         }
@@ -207,7 +209,7 @@ pub(crate) async fn result_is_reused_while_it_is_fresh(bench: Bench) {
     let first = bench.push(reusing("r", hours(1))).await;
     let claimed = bench.take_one().await;
     bench.end(&claimed, success()).await;
-    let served = Pushed::Existing { id: first, by: Instead::Reuse };
+    let served = Pushed::Existing { id: first, by: DuplicateReason::Reuse };
     assert_eq!(bench.set_capacity(reusing("r", hours(1))).await, served);
     bench.advance(secs(1800));
     assert_eq!(bench.set_capacity(reusing("r", hours(1))).await, served);
@@ -237,7 +239,7 @@ pub(crate) async fn newest_result_is_reused_and_only_in_its_queue(bench: Bench) 
         bench.end(&claimed, success()).await;
         bench.advance(secs(1));
     }
-    let newest = Pushed::Existing { id: ids[2], by: Instead::Reuse };
+    let newest = Pushed::Existing { id: ids[2], by: DuplicateReason::Reuse };
     assert_eq!(bench.set_capacity(reusing("r", hours(1))).await, newest);
     let elsewhere = NewJob { reuse: Some(Reuse { key: label("r"), within: hours(1) }), ..job_of("elsewhere", "work") };
     bench.push(elsewhere).await;
@@ -250,7 +252,7 @@ pub(crate) async fn result_is_kept_as_long_as_it_may_be_reused(bench: Bench) {
     bench.end(&claimed, success()).await;
     bench.advance(hours(47));
     assert_eq!(bench.upkeep().await.pruned, 0);
-    let served = Pushed::Existing { id: first, by: Instead::Reuse };
+    let served = Pushed::Existing { id: first, by: DuplicateReason::Reuse };
     assert_eq!(bench.set_capacity(reusing("r", hours(48))).await, served);
     bench.advance(hours(1));
     assert_eq!(bench.upkeep().await.pruned, 1);
@@ -264,7 +266,7 @@ pub(crate) async fn result_comes_before_the_holder_of_the_key(bench: Bench) {
     let claimed = bench.claim(bench.ask().queues(vec![queue("default")])).await;
     bench.end(&claimed[0], success()).await;
     let holder = bench.push(unique("k", SCOPES[1])).await;
-    assert_eq!(bench.set_capacity(both()).await, Pushed::Existing { id: first, by: Instead::Reuse });
+    assert_eq!(bench.set_capacity(both()).await, Pushed::Existing { id: first, by: DuplicateReason::Reuse });
     bench.advance(hours(1));
     assert_eq!(bench.set_capacity(both()).await, stands_back_for(holder));
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use longshore_core::store::{each, fail_all, whole};
 use longshore_core::{
-    Acted, Action, Answers, Capabilities, Claim, Claims, Error, Filter, Gone, JobId, Jobs, Kept, Kind, Label, Listed,
-    Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues, Renewal, Renewed, Rules,
-    RulesChange, Settled, Settlement, Snapshot, Status, Store, Timestamp, Token, Upkeep, Work, WorkSubscription,
-    WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
+    Acted, Action, Answers, Capabilities, Claim, Claims, Error, Filter, Gone, JobId, Jobs, Kind, Label, Listed, Logs,
+    Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues, Renewal, Renewed, Rules,
+    RulesChange, Settled, Settlement, Snapshot, Status, Store, Timestamp, Token, Upkeep, UpkeepReport, Work,
+    WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
 };
 
 /// One call under way.
@@ -137,7 +137,7 @@ impl<L: Layer> Jobs for Through<L> {
         through!(self.release(worker, gone) as Release)
     }
 
-    async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
+    async fn upkeep(&self, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
         through!(self.upkeep(upkeep) as Upkeep)
     }
 

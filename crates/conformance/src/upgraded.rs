@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use longshore_core::{
-    Acted, Action, Claim, Clock, FailureClass, Filter, Instead, JobId, Kind, KnownKind, Label, NewJob, Outcome, Page,
-    Payload, Pushed, QueueName, Reuse, Rules, RulesChange, Settled, Settlement, Snapshot, State, Store, Stored,
+    Acted, Action, Claim, Clock, DuplicateReason, FailureClass, Filter, JobId, Kind, KnownKind, Label, NewJob, Outcome,
+    Page, Payload, Pushed, QueueName, Reuse, Rules, RulesChange, Settled, Settlement, Snapshot, State, Store, Stored,
     Timestamp, Token, Unique, UniqueScope, Upkeep, WorkerSecret, limits,
 };
 use serde_json::Value;
@@ -146,13 +146,13 @@ impl Said {
         for (name, key) in [("default", "held"), ("default", "for a while"), ("mail", "waits")] {
             let jobs = self.jobs();
             let id = id(jobs.iter().find(|job| job["unique_key"] == key).unwrap());
-            assert_eq!(unique(name, key).await, Pushed::Existing { id, by: Instead::Unique }, "{key}");
+            assert_eq!(unique(name, key).await, Pushed::Existing { id, by: DuplicateReason::Unique }, "{key}");
         }
         assert!(matches!(unique("default", "given back").await, Pushed::Created(_)));
         let reuse = Some(Reuse { key: label("made before"), within: Duration::from_secs(3600) });
         let id = self.job_of("large", "succeeded");
         let reused = push(store, NewJob { reuse, ..new_job("default") }).await;
-        assert_eq!(reused, Pushed::Existing { id, by: Instead::Reuse });
+        assert_eq!(reused, Pushed::Existing { id, by: DuplicateReason::Reuse });
     }
 
     /// Asserts that work goes on: what the older worker held with this token is rescued, all that waits runs, and in the end nothing is left.

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use longshore_core::{
-    Action, Claim, Claimed, Claims, Death, Error, Filter, Instead, JobId, Jobs, Kept, Kind, KindLimits, KnownKind,
+    Action, Claim, Claimed, Claims, Death, DuplicateReason, Error, Filter, JobId, Jobs, Kind, KindLimits, KnownKind,
     Label, Memory, NewJob, Nonce, Outcome, Output, Page, Progress, Pushed, Reason, Renewal, Reuse, Settings,
-    Settlement, Snapshot, State, Stored, Timestamp, Token, Unique, UniqueScope, Upkeep, When, WorkerId, WorkerSecret,
-    limits, state::runs_alone,
+    Settlement, Snapshot, State, Stored, Timestamp, Token, Unique, UniqueScope, Upkeep, UpkeepReport, When, WorkerId,
+    WorkerSecret, limits, state::runs_alone,
 };
 
 use crate::bench::{Bench, UnwrapEach, job_of, kind, known, label, queue};
@@ -86,7 +86,10 @@ impl Walk {
         let store = self.bench.store.push(vec![new.clone()]).await.unwrap_each().pop();
         match (&model, &store) {
             // Which of several fresh results is served is the store's choice.
-            (Some(Pushed::Existing { by: Instead::Reuse, .. }), Some(Pushed::Existing { by: Instead::Reuse, .. })) => {}
+            (
+                Some(Pushed::Existing { by: DuplicateReason::Reuse, .. }),
+                Some(Pushed::Existing { by: DuplicateReason::Reuse, .. }),
+            ) => {}
             _ => assert_eq!(store, model, "push {new:?}"),
         }
         self.pushed.push(new);
@@ -260,7 +263,7 @@ impl Walk {
     async fn upkeep(&mut self, rescue: bool) {
         let upkeep = Upkeep::new(limits::UPKEEP_ROWS, rescue);
         let mut model = self.model.upkeep(upkeep).await.unwrap();
-        let mut store: Kept = self.bench.store.upkeep(upkeep).await.unwrap();
+        let mut store: UpkeepReport = self.bench.store.upkeep(upkeep).await.unwrap();
         for kept in [&mut model, &mut store] {
             kept.artifacts.sort();
             kept.rescued.sort_by_key(|moved| moved.id);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::store::whole;
 use crate::{
-    Acted, Action, Answer, Backend, Error, Instead, Job, JobId, Label, NewJob, Pushed, QueueName, Reason, Reuse,
-    Snapshot, State, Unique, UniqueScope, Watch, When,
+    Acted, Action, Answer, Backend, DuplicateReason, Error, Job, JobId, Label, NewJob, Pushed, QueueName, Reason,
+    Reuse, Snapshot, State, Unique, UniqueScope, Watch, When,
 };
 
 /// Enqueues jobs on one backend; cheap to clone, safe to share.
@@ -67,7 +67,7 @@ impl Client {
 
     /// Returns a handle to a job that was pushed before, by whomever.
     pub fn handle<J: Job>(&self, id: JobId) -> Handle<J> {
-        Handle { backend: self.backend.clone(), id, instead: None, kind: PhantomData }
+        Handle { backend: self.backend.clone(), id, duplicate: None, kind: PhantomData }
     }
 }
 
@@ -214,14 +214,14 @@ impl<J: Job> IntoFuture for Enqueue<J> {
 pub struct Handle<J> {
     backend: Backend,
     id: JobId,
-    instead: Option<Instead>,
+    duplicate: Option<DuplicateReason>,
     kind: PhantomData<fn() -> J>,
 }
 
 impl<J: Job> Handle<J> {
     fn of(backend: &Backend, pushed: Pushed) -> Result<Self, Error> {
-        let (id, instead) = pushed.into_job()?;
-        Ok(Handle { backend: backend.clone(), id, instead, kind: PhantomData })
+        let (id, duplicate) = pushed.into_job()?;
+        Ok(Handle { backend: backend.clone(), id, duplicate, kind: PhantomData })
     }
 
     /// Returns the job's id.
@@ -230,8 +230,8 @@ impl<J: Job> Handle<J> {
     }
 
     /// Returns why an older job stands for the pushed one; `None` where the push made a new job.
-    pub fn instead(&self) -> Option<Instead> {
-        self.instead
+    pub fn duplicate(&self) -> Option<DuplicateReason> {
+        self.duplicate
     }
 
     /// Waits until the job is finished and returns its result. Safe to drop at any time, and to call again.

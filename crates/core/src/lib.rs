@@ -58,7 +58,7 @@ mod outage;
 pub mod artifact;
 pub mod notifications;
 mod one_line;
-pub mod gather;
+pub mod batcher;
 pub mod connections;
 pub mod watch;
 pub mod memory;
@@ -75,10 +75,10 @@ pub mod error;
 
 pub use artifact::{ArtifactName, Artifacts};
 pub use backend::Backend;
+pub use batcher::Batcher;
 pub use client::{Client, Handle, WaitError};
 pub use decide::{AttemptEnd, decide};
 pub use error::{Effect, Error, ErrorKind};
-pub use gather::Gather;
 pub use id::{JobId, Nonce, Token, WorkerId, WorkerSecret};
 pub use job::{Idempotency, Job, NewJob, Reuse, Unique, UniqueScope};
 pub use memory::Memory;
@@ -97,10 +97,10 @@ pub use retry::Retry;
 pub use snapshot::{Snapshot, Status};
 pub use state::{Death, ExitStatus, Failure, FailureClass, Gone, Outcome, Reason, State};
 pub use store::{
-    Acted, Action, Admission, Answers, Capabilities, Claim, Claimed, Claims, Cursor, Filter, HeldBack, HeldBackReason,
-    Instead, Jobs, Kept, KnownKind, Listed, Logs, Moved, NewPause, Notifier, Page, Pause, Pushed, QueueState,
-    QueueStats, Queues, Reach, Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Store, Survives,
-    Upkeep, UpkeepFailure, WorkerNote, WorkerSeen, Workers, admit,
+    Acted, Action, Admission, Answers, Capabilities, Claim, Claimed, Claims, Cursor, DuplicateReason, Durability,
+    Filter, HeldBack, HeldBackReason, Jobs, KnownKind, Listed, Logs, Moved, NewPause, Notifier, Page, Pause, Pushed,
+    QueueState, QueueStats, Queues, Reach, Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Store,
+    Upkeep, UpkeepFailure, UpkeepReport, WorkerNote, WorkerSeen, Workers, admit,
 };
 pub use time::{BootTime, Clock, StepWatch, Timestamp, When, millis};
 pub use watch::Watch;

@@ -21,10 +21,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::{
-    Acted, Action, Answers, Capabilities, Claim, Claims, Cursor, Error, Filter, Gone, JobId, Jobs, Kept, Kind, Label,
-    Listed, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, Reach, Renewal, Renewed, Rules, Settings,
-    Settled, Settlement, Snapshot, Status, Store, Survives, Timestamp, Token, Upkeep, Work, WorkSubscription, WorkerId,
-    WorkerSecret, WorkerSeen, limits,
+    Acted, Action, Answers, Capabilities, Claim, Claims, Cursor, Durability, Error, Filter, Gone, JobId, Jobs, Kind,
+    Label, Listed, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, Reach, Renewal, Renewed, Rules,
+    Settings, Settled, Settlement, Snapshot, Status, Store, Timestamp, Token, Upkeep, UpkeepReport, Work,
+    WorkSubscription, WorkerId, WorkerSecret, WorkerSeen, limits,
 };
 
 use push::Answered;
@@ -131,9 +131,9 @@ impl Jobs for Memory {
         Ok(self.release_worker(&mut self.tables(), worker.id(), gone))
     }
 
-    async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
+    async fn upkeep(&self, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
         let mut tables = self.tables();
-        let mut kept = Kept::default();
+        let mut kept = UpkeepReport::default();
         if upkeep.rescue {
             self.rescue(&mut tables, upkeep, &mut kept);
         }
@@ -195,6 +195,6 @@ impl Store for Memory {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new("memory", env!("CARGO_PKG_VERSION"), Survives::Nothing, Reach::Process)
+        Capabilities::new("memory", env!("CARGO_PKG_VERSION"), Durability::Nothing, Reach::Process)
     }
 }

@@ -34,11 +34,11 @@ pub use list::{Cursor, Filter, Listed, Page};
 pub use logs::Logs;
 pub use moved::Moved;
 pub use notifier::Notifier;
-pub use push::{Instead, Pushed};
+pub use push::{DuplicateReason, Pushed};
 pub use queues::{QueueStats, Queues};
 pub use rules::{Admission, NewPause, Pause, QueueState, Rules, RulesChange, admit};
 pub use settle::{Renewal, Renewed, Settled, Settlement};
-pub use upkeep::{Kept, Upkeep, UpkeepFailure};
+pub use upkeep::{Upkeep, UpkeepFailure, UpkeepReport};
 pub use workers::{WorkerNote, WorkerSeen, Workers};
 
 /// A database that keeps every job and is the only source of truth.
@@ -84,7 +84,7 @@ pub struct Capabilities {
     /// The name of the engine.
     pub engine: &'static str,
     /// What an acknowledged push survives.
-    pub survives: Survives,
+    pub durability: Durability,
     /// Who may use it at the same time.
     pub reach: Reach,
     /// The engine's version.
@@ -93,14 +93,14 @@ pub struct Capabilities {
 
 impl Capabilities {
     /// Describes a store.
-    pub fn new(engine: &'static str, version: impl Into<String>, survives: Survives, reach: Reach) -> Self {
-        Capabilities { engine, survives, reach, version: version.into() }
+    pub fn new(engine: &'static str, version: impl Into<String>, durability: Durability, reach: Reach) -> Self {
+        Capabilities { engine, durability, reach, version: version.into() }
     }
 }
 
 /// What an acknowledged push survives; each includes those before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Survives {
+pub enum Durability {
     /// Nothing: it ends with the process.
     Nothing,
     /// A kill of any process of longshore; a kill of the server, or a power loss, may take up to the last two seconds.
@@ -111,15 +111,15 @@ pub enum Survives {
     PowerLoss,
 }
 
-impl fmt::Display for Survives {
+impl fmt::Display for Durability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Survives::Nothing => "nothing: jobs end with the process",
-            Survives::TwoSeconds => {
+            Durability::Nothing => "nothing: jobs end with the process",
+            Durability::TwoSeconds => {
                 "a kill of any process but the server's; that, or a power loss, may take the last two seconds"
             }
-            Survives::Kill => "a kill of any process, but not a power loss",
-            Survives::PowerLoss => "a power loss",
+            Durability::Kill => "a kill of any process, but not a power loss",
+            Durability::PowerLoss => "a power loss",
         })
     }
 }

@@ -5,7 +5,7 @@
 //! - What waits is in `waiting` and what runs in `running`, small and hot; what is final in `history`. Counts are never counted, and no row is written by
 //!   everybody: transactions append changes, which upkeep adds up.
 //! - A pushed job survives what the server's commit does; `synchronous_commit=off` and `fsync=off` are refused ([`Postgres::open`]).
-//! - Pushes of many callers go together ([`Gather`]); [`Postgres::push_in`] pushes inside the caller's own
+//! - Pushes of many callers go together ([`Batcher`]); [`Postgres::push_in`] pushes inside the caller's own
 //!   transaction, and the SQL function `longshore.push` (`sql/enqueue.sql`) does so for every other language.
 //! - LISTEN and NOTIFY wake other processes at once (`notify.rs`), never inside a transaction that pushes; behind a pooler processes
 //!   look by themselves.
@@ -55,11 +55,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use longshore_core::{
-    Acted, Action, Answers, Capabilities, Claim, Claims, Error, Filter, Gather, Gone, JobId, Jobs, Kept, Kind, Label,
+    Acted, Action, Answers, Batcher, Capabilities, Claim, Claims, Error, Filter, Gone, JobId, Jobs, Kind, Label,
     Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues, Reach, Renewal,
     Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status, StepWatch, Store, Timestamp, Token,
-    Upkeep, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers, limits, millis,
-    store::each,
+    Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers, limits,
+    millis, store::each,
 };
 
 pub use artifact::ArtifactTable;
@@ -109,7 +109,7 @@ impl Options {
 pub struct Postgres {
     pool: Pool,
     artifacts: ArtifactTable,
-    pushes: Gather<NewJob, Pushed>,
+    pushes: Batcher<NewJob, Pushed>,
     publisher: Publisher,
     _listener: Option<Listener>,
     settings: Settings,
@@ -174,7 +174,7 @@ impl Postgres {
         let settings = options.settings;
         let (pushing, telling, clock) = (pool.clone(), publisher.clone(), settings.clock.clone());
         let push = move |jobs| push::push(pushing.clone(), telling.clone(), clock.shift().0, jobs);
-        let pushes = Gather::new(limits::BATCH, PUSHES_AT_ONCE, push);
+        let pushes = Batcher::new(limits::BATCH, PUSHES_AT_ONCE, push);
         Ok(Postgres {
             artifacts: ArtifactTable::beside(&pool),
             pool,
@@ -236,7 +236,7 @@ impl Jobs for Postgres {
         settle::release(self, worker, gone).await
     }
 
-    async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
+    async fn upkeep(&self, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
         upkeep::upkeep(self, upkeep).await
     }
 
@@ -326,6 +326,6 @@ impl Store for Postgres {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new("postgresql", self.found.version.clone(), self.found.survives, Reach::Network)
+        Capabilities::new("postgresql", self.found.version.clone(), self.found.durability, Reach::Network)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use longshore_core::{Error, ErrorKind, Survives};
+use longshore_core::{Durability, Error, ErrorKind};
 use tokio::time::Instant;
 use tokio_postgres::Client;
 
@@ -15,7 +15,7 @@ use crate::url::Accept;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) version: String,
-    pub(crate) survives: Survives,
+    pub(crate) durability: Durability,
 }
 
 /// What the server says of itself.
@@ -49,12 +49,12 @@ pub(crate) async fn open(pool: &Pool) -> Result<Found, Error> {
     let greeted = tokio::time::timeout(pool.patience() * 4, greet(pool, &client)).await;
     let no_answer = || Error::new(ErrorKind::Unavailable, "the server did not answer in time");
     let (greeting, is_there) = greeted.unwrap_or_else(|_| Err(no_answer()))?;
-    let survives = greeting.check(pool.url().accept)?;
+    let durability = greeting.check(pool.url().accept)?;
     // Others may be making or upgrading the schema, and this waits for them.
     let migrated = tokio::time::timeout(MIGRATION, schema::migrate(pool, &client, is_there)).await;
     migrated.unwrap_or_else(|_| Err(no_answer()))?;
     pool.keep(client);
-    Ok(Found { version: greeting.version, survives })
+    Ok(Found { version: greeting.version, durability })
 }
 
 async fn greet(pool: &Pool, client: &Client) -> Result<(Greeting, bool), Error> {
@@ -93,7 +93,7 @@ impl Greeting {
     /// # Errors
     ///
     /// If this server, as it is set up, is none to keep jobs in.
-    fn check(&self, accept: Accept) -> Result<Survives, Error> {
+    fn check(&self, accept: Accept) -> Result<Durability, Error> {
         let refused = |text: String| Err(Error::new(ErrorKind::Refused, text));
         if self.version_number < 130_000 {
             return refused(format!(
@@ -139,10 +139,10 @@ impl Greeting {
             return refused(text);
         }
         Ok(match (commit_off, torn) {
-            (false, None) => Survives::PowerLoss,
-            (false, Some(_)) => Survives::Kill,
-            (true, None) => Survives::TwoSeconds,
-            (true, Some(_)) => Survives::Nothing,
+            (false, None) => Durability::PowerLoss,
+            (false, Some(_)) => Durability::Kill,
+            (true, None) => Durability::TwoSeconds,
+            (true, Some(_)) => Durability::Nothing,
         })
     }
 }
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn sound_server_survives_a_power_loss() {
-        assert_eq!(sound().check(Accept::default()).unwrap(), Survives::PowerLoss);
+        assert_eq!(sound().check(Accept::default()).unwrap(), Durability::PowerLoss);
     }
 
     #[test]
@@ -216,11 +216,11 @@ mod tests {
         assert!(refused(off("database")).contains("`ALTER DATABASE \"jobs\" RESET synchronous_commit`"));
         assert!(refused(off("configuration file")).contains("postgresql.conf"));
         let accept = Accept { synchronous_commit_off: true, fsync_off: true };
-        assert_eq!(off("user").check(accept).unwrap(), Survives::TwoSeconds);
+        assert_eq!(off("user").check(accept).unwrap(), Durability::TwoSeconds);
 
         let torn = Greeting { full_page_writes: "off".into(), ..sound() };
         assert!(refused(torn.clone()).contains("`full_page_writes = on`"));
-        assert_eq!(torn.check(accept).unwrap(), Survives::Kill);
-        assert_eq!(Greeting { fsync: "off".into(), ..off("user") }.check(accept).unwrap(), Survives::Nothing);
+        assert_eq!(torn.check(accept).unwrap(), Durability::Kill);
+        assert_eq!(Greeting { fsync: "off".into(), ..off("user") }.check(accept).unwrap(), Durability::Nothing);
     }
 }

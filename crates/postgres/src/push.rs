@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use longshore_core::{Error, ErrorKind, Instead, JobId, Label, NewJob, Notices, Pushed, UniqueScope, When, millis};
+use longshore_core::{
+    DuplicateReason, Error, ErrorKind, JobId, Label, NewJob, Notices, Pushed, UniqueScope, When, millis,
+};
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
@@ -60,8 +62,8 @@ pub(crate) fn answers(jobs: &[NewJob], rows: &[Row]) -> Result<Vec<Pushed>, Erro
         let nonsense = || Error::new(ErrorKind::Corrupt, "a push was answered for a job that was not in it");
         *answer.ok_or_else(nonsense)? = match instead {
             0 => Pushed::Created(id),
-            1 => Pushed::Existing { id, by: Instead::Unique },
-            2 => Pushed::Existing { id, by: Instead::Reuse },
+            1 => Pushed::Existing { id, by: DuplicateReason::Unique },
+            2 => Pushed::Existing { id, by: DuplicateReason::Reuse },
             _ => Pushed::Conflict(id),
         };
     }

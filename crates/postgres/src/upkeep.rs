@@ -5,7 +5,9 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use longshore_core::{ArtifactName, Death, Error, Gone, JobId, Kept, News, Upkeep, UpkeepFailure, limits, millis};
+use longshore_core::{
+    ArtifactName, Death, Error, Gone, JobId, News, Upkeep, UpkeepFailure, UpkeepReport, limits, millis,
+};
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -69,15 +71,15 @@ struct Work<'a> {
     /// How far tests moved the wall clock, and that of leases.
     shift: i64,
     lease_shift: i64,
-    kept: Kept,
+    kept: UpkeepReport,
 }
 
-pub(crate) async fn upkeep(store: &Postgres, upkeep: Upkeep) -> Result<Kept, Error> {
+pub(crate) async fn upkeep(store: &Postgres, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
     let limit = upkeep.limit.min(limits::UPKEEP_ROWS);
     let (shift, lease_shift) = store.settings.clock.shift();
     let asked = Instant::now();
     let now = clock(&store.pool).await?;
-    let (rules_level, kept) = (upkeep.rules_level, Kept::default());
+    let (rules_level, kept) = (upkeep.rules_level, UpkeepReport::default());
     let mut work = Work { store, limit, rules_level, now: now + shift, shift, lease_shift, kept };
     let steady = store.steps.steady(now + lease_shift, &store.settings.clock);
     if asked.elapsed() >= STANDSTILL {

@@ -77,10 +77,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use longshore_core::store::fail_all;
 use longshore_core::{
-    Acted, Action, Answers, Capabilities, Claim, Claims, Error, ErrorKind, Filter, Gather, Gone, JobId, Jobs, Kept,
-    Kind, Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues,
-    Reach, Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status, Store, Timestamp,
-    Token, Upkeep, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
+    Acted, Action, Answers, Batcher, Capabilities, Claim, Claims, Error, ErrorKind, Filter, Gone, JobId, Jobs, Kind,
+    Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues, Reach,
+    Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status, Store, Timestamp, Token,
+    Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
 };
 use redis::ProtocolVersion;
 
@@ -107,7 +107,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(300);
 /// Cheap to share by [`Arc`]; dropping the last one closes the connections.
 pub struct Redis {
     base: Arc<Base>,
-    pushes: Gather<NewJob, Result<Pushed, Error>>,
+    pushes: Batcher<NewJob, Result<Pushed, Error>>,
     target: Target,
     setup: Setup,
     looked: Mutex<Instant>,
@@ -144,7 +144,7 @@ impl Redis {
         upkeep::begin(&base).await?;
         let listener = Listener::start(Route::new(&target, ProtocolVersion::RESP2)?, &base).await.map_err(error::of)?;
         let pushing = Arc::clone(&base);
-        let pushes = Gather::new(PUSHED_AT_ONCE, PUSHES, move |jobs| {
+        let pushes = Batcher::new(PUSHED_AT_ONCE, PUSHES, move |jobs| {
             let base = Arc::clone(&pushing);
             async move { Ok(push::push(&base, jobs).await) }
         });
@@ -232,7 +232,7 @@ impl Jobs for Redis {
         release::release(&self.base, worker.id(), gone).await
     }
 
-    async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
+    async fn upkeep(&self, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
         self.look_again().await?;
         upkeep::upkeep(&self.base, upkeep).await
     }
@@ -323,6 +323,6 @@ impl Store for Redis {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new("redis", &self.setup.version, self.setup.survives, Reach::Network)
+        Capabilities::new("redis", &self.setup.version, self.setup.durability, Reach::Network)
     }
 }

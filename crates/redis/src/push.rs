@@ -1,7 +1,7 @@
 //! Taking jobs over.
 
 use longshore_core::store::fail_all;
-use longshore_core::{Answers, Error, Instead, JobId, NewJob, Pushed, QueueName, Timestamp, When};
+use longshore_core::{Answers, DuplicateReason, Error, JobId, NewJob, Pushed, QueueName, Timestamp, When};
 
 use crate::base::Base;
 use crate::call::bytes;
@@ -73,8 +73,8 @@ fn read_answer(from: &mut Reader<'_>, id: JobId) -> Option<Pushed> {
     let other = JobId::from_bytes(from.array()?);
     Some(match code {
         CREATED_BEFORE => Pushed::Created(other),
-        STANDS_FOR_UNIQUE => Pushed::Existing { id: other, by: Instead::Unique },
-        STANDS_FOR_REUSE => Pushed::Existing { id: other, by: Instead::Reuse },
+        STANDS_FOR_UNIQUE => Pushed::Existing { id: other, by: DuplicateReason::Unique },
+        STANDS_FOR_REUSE => Pushed::Existing { id: other, by: DuplicateReason::Reuse },
         CONFLICT => Pushed::Conflict(other),
         _ => return None,
     })

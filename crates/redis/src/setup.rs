@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use longshore_core::{Error, ErrorKind, Survives};
+use longshore_core::{Durability, Error, ErrorKind};
 use redis::Value;
 
 use crate::call::{bytes, list};
@@ -15,7 +15,7 @@ use crate::target::Target;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Setup {
     pub(crate) version: String,
-    pub(crate) survives: Survives,
+    pub(crate) durability: Durability,
     pub(crate) faults: Vec<Fault>,
 }
 
@@ -82,8 +82,8 @@ pub(crate) async fn look(link: &Link) -> Result<Setup, Error> {
         });
     }
     let mut setup = setup.ok_or_else(|| error::unexpected("INFO"))?;
-    if setup.survives > Survives::Nothing {
-        setup.survives = synced(link).await?;
+    if setup.durability > Durability::Nothing {
+        setup.durability = synced(link).await?;
     }
     Ok(setup)
 }
@@ -105,7 +105,7 @@ pub(crate) fn warn(setup: &Setup, target: &Target) {
 
 impl Setup {
     fn and(mut self, other: Setup) -> Setup {
-        self.survives = self.survives.min(other.survives);
+        self.durability = self.durability.min(other.durability);
         for fault in other.faults {
             if !self.faults.contains(&fault) {
                 self.faults.push(fault);
@@ -144,29 +144,29 @@ fn read(info: &str) -> Option<Setup> {
         faults.push(Fault::Evicts(policy.to_owned()));
     }
     // A job may have been written to a file that is not synced by then.
-    let survives = if keeps { Survives::TwoSeconds } else { Survives::Nothing };
-    Some(Setup { version, survives, faults })
+    let durability = if keeps { Durability::TwoSeconds } else { Durability::Nothing };
+    Some(Setup { version, durability, faults })
 }
 
 /// Returns what the append-only file is good for. Who may not ask is told the default, which is also what hosted servers have.
-async fn synced(link: &Link) -> Result<Survives, Error> {
+async fn synced(link: &Link) -> Result<Durability, Error> {
     let mut command = redis::cmd("CONFIG");
     command.arg("GET").arg("appendfsync");
     let answers = match link.send_to_masters(command).await {
         Ok(answers) => answers,
         Err(failed @ (Failed::Away(_) | Failed::Retried(_))) => return Err(failed.into()),
         Err(Failed::Told(e)) if e.is_io_error() => return Err(error::of(e)),
-        Err(Failed::Told(_)) => return Ok(Survives::TwoSeconds),
+        Err(Failed::Told(_)) => return Ok(Durability::TwoSeconds),
     };
     let policies =
         answers.into_iter().map(|answer| list(answer).and_then(|pair| pair.into_iter().nth(1)).and_then(bytes));
-    let survives = policies.map(|policy| match policy.as_deref() {
-        Some(b"always") => Survives::PowerLoss,
+    let durability = policies.map(|policy| match policy.as_deref() {
+        Some(b"always") => Durability::PowerLoss,
         // Written before it is answered, synced whenever the system likes.
-        Some(b"no") => Survives::Kill,
-        _ => Survives::TwoSeconds,
+        Some(b"no") => Durability::Kill,
+        _ => Durability::TwoSeconds,
     });
-    Ok(survives.min().unwrap_or(Survives::TwoSeconds))
+    Ok(durability.min().unwrap_or(Durability::TwoSeconds))
 }
 
 #[cfg(test)]
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn server_that_keeps_jobs_has_no_fault() {
         let setup = read(GOOD).unwrap();
-        assert_eq!(setup, Setup { version: "7.0.15".into(), survives: Survives::TwoSeconds, faults: vec![] });
+        assert_eq!(setup, Setup { version: "7.0.15".into(), durability: Durability::TwoSeconds, faults: vec![] });
         let valkey =
             GOOD.replace("redis_version:7.0.15", "redis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:8.1.1");
         assert_eq!(read(&valkey).unwrap().version, "valkey 8.1.1");
@@ -216,7 +216,7 @@ mod tests {
     fn of_several_servers_the_worst_counts() {
         let (good, bad) = (read(GOOD).unwrap(), read(&GOOD.replace("aof_enabled:1", "aof_enabled:0")).unwrap());
         let both = good.and(bad.clone()).and(bad);
-        assert_eq!((both.survives, both.faults), (Survives::Nothing, vec![Fault::Forgets]));
+        assert_eq!((both.durability, both.faults), (Durability::Nothing, vec![Fault::Forgets]));
     }
 
     #[test]

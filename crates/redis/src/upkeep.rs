@@ -8,7 +8,9 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use longshore_core::{Death, Error, ErrorKind, Gone, Kept, Moved, QueueName, Upkeep, UpkeepFailure, limits, millis};
+use longshore_core::{
+    Death, Error, ErrorKind, Gone, Moved, QueueName, Upkeep, UpkeepFailure, UpkeepReport, limits, millis,
+};
 use redis::Value;
 
 use crate::base::Base;
@@ -52,14 +54,14 @@ struct Look {
 }
 
 /// Does a piece of upkeep, where this process is elected.
-pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep) -> Result<Kept, Error> {
+pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
     // A process that the server did not answer promptly of late rescues nobody, and leaves the election to others.
     let is_prompt = base.link.shards.is_prompt(&base.copies.roots[0]);
     let elected_for = if is_prompt { millis(upkeep.elected_for) } else { 0 };
     let begin = |root: &str| base.framed(&library::BEGIN_UPKEEP, root).number(elected_for).number(QUEUES as i64);
     let answer = on_first(base, begin).await?;
     if answer == Value::Nil {
-        return Ok(Kept::default());
+        return Ok(UpkeepReport::default());
     }
     let queues: Vec<QueueName> = names(answer).ok_or_else(|| error::unexpected("begin_upkeep"))?;
     base.link.learn_shards().await?;
@@ -70,7 +72,7 @@ pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep) -> Result<Kept, Error> {
         looks: BTreeMap::new(),
         left: Left { rescue: limit, late: limit, unknown: limit, prune: limit, forget: limit },
         more_unused: false,
-        kept: Kept::default(),
+        kept: UpkeepReport::default(),
     };
     let forgotten = workers::forget_old(base, limit).await?;
     let result = round.keep_queues(queues).await;
@@ -88,7 +90,7 @@ struct Round<'a> {
     left: Left,
     /// Queues were forgotten, and others in which nothing is due were not looked at.
     more_unused: bool,
-    kept: Kept,
+    kept: UpkeepReport,
 }
 
 impl Round<'_> {

@@ -35,7 +35,7 @@ impl Bench {
         self.store.claim(ask(limit).worker(worker.id())).await.unwrap().jobs
     }
 
-    async fn upkeep(&self) -> longshore_core::Kept {
+    async fn upkeep(&self) -> longshore_core::UpkeepReport {
         self.store.upkeep(Upkeep::new(500, true)).await.unwrap()
     }
 
@@ -150,5 +150,5 @@ async fn id_without_a_record_is_removed_from_its_set() {
     bench.change("DEL", keys::JOB, &ended, &[]).await;
     bench.settings.clock.advance(limits::KEEP_FINISHED);
     bench.upkeep().await;
-    assert_eq!(bench.upkeep().await, longshore_core::Kept::default(), "nothing is left to do");
+    assert_eq!(bench.upkeep().await, longshore_core::UpkeepReport::default(), "nothing is left to do");
 }

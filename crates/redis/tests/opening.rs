@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    Backend, Capabilities, Claim, Error, ErrorKind, Filter, Jobs, NewJob, Notifier, Outcome, Output, Page, Payload,
-    Queues, Settings, Settled, Settlement, State, Store, Stored, Survives, Upkeep, WorkerSecret, limits,
+    Backend, Capabilities, Claim, Durability, Error, ErrorKind, Filter, Jobs, NewJob, Notifier, Outcome, Output, Page,
+    Payload, Queues, Settings, Settled, Settlement, State, Store, Stored, Upkeep, WorkerSecret, limits,
 };
 use longshore_redis::Redis;
 use longshore_testbed::{Certificates, Redis as Server, RedisCluster, Sentinel};
@@ -63,7 +63,7 @@ async fn server_that_forgets_is_refused_unless_that_is_accepted() {
     let said = refused(open(&server.url()).await);
     assert!(said.contains("CONFIG SET appendonly yes") && said.contains("persistence=accept"), "{said}");
     let store = open(&format!("{}?persistence=accept", server.url())).await.unwrap();
-    assert_eq!(store.capabilities().survives, Survives::Nothing);
+    assert_eq!(store.capabilities().durability, Durability::Nothing);
     works(&store).await;
 }
 
@@ -84,17 +84,17 @@ async fn each_node_of_a_cluster_is_looked_at() {
     cluster.nodes()[2].command(&["CONFIG", "SET", "appendonly", "no"]);
     assert!(refused(open(&url).await).contains("appendonly yes"));
     let store = open(&format!("{url}?persistence=accept")).await.unwrap();
-    assert_eq!(store.capabilities().survives, Survives::Nothing);
+    assert_eq!(store.capabilities().durability, Durability::Nothing);
 }
 
 #[tokio::test]
 async fn what_a_push_survives_is_what_the_server_syncs() {
-    for (policy, survives) in
-        [("always", Survives::PowerLoss), ("everysec", Survives::TwoSeconds), ("no", Survives::Kill)]
+    for (policy, durability) in
+        [("always", Durability::PowerLoss), ("everysec", Durability::TwoSeconds), ("no", Durability::Kill)]
     {
         let server = Server::start(&[("appendfsync", policy)]);
-        let Capabilities { engine, survives: said, version, .. } = open(&server.url()).await.unwrap().capabilities();
-        assert_eq!((engine, said), ("redis", survives));
+        let Capabilities { engine, durability: said, version, .. } = open(&server.url()).await.unwrap().capabilities();
+        assert_eq!((engine, said), ("redis", durability));
         assert!(version.starts_with(|c: char| c.is_ascii_digit()), "{version}");
     }
 }

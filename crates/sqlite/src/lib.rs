@@ -60,10 +60,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use longshore_core::store::{each, fail_all};
 use longshore_core::{
-    Acted, Action, Answers, Capabilities, Claim, Claims, Cursor, Error, ErrorKind, Filter, Gone, JobId, Jobs, Kept,
-    Kind, Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues,
-    Reach, Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status, Store, Survives,
-    Timestamp, Token, Upkeep, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
+    Acted, Action, Answers, Capabilities, Claim, Claims, Cursor, Durability, Error, ErrorKind, Filter, Gone, JobId,
+    Jobs, Kind, Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats,
+    Queues, Reach, Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status, Store,
+    Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen,
+    Workers,
 };
 use rusqlite::Connection;
 
@@ -165,7 +166,7 @@ pub struct Sqlite {
     identity: Arc<Identity>,
     publisher: Publisher,
     settings: Settings,
-    survives: Survives,
+    durability: Durability,
     reach: Reach,
     searches: Mutex<Searches>,
 }
@@ -205,13 +206,13 @@ impl Sqlite {
                 identity: identity.clone(),
                 idle: Mutex::default(),
             });
-            let survives = match options.synchronous {
-                Synchronous::Full => Survives::PowerLoss,
-                Synchronous::Normal => Survives::Kill,
+            let durability = match options.synchronous {
+                Synchronous::Full => Durability::PowerLoss,
+                Synchronous::Normal => Durability::Kill,
             };
             let (settings, reach, readers) = (options.settings, Reach::Machine, Some(readers));
             let writer = Writer::start(connection, settings.clone(), publisher.clone(), reserve, identity.clone())?;
-            Ok(Sqlite { writer, readers, identity, publisher, settings, survives, reach, searches: Mutex::default() })
+            Ok(Sqlite { writer, readers, identity, publisher, settings, durability, reach, searches: Mutex::default() })
         };
         open().map_err(|e: Error| e.context(format!("open database `{}`", path.display())))
     }
@@ -227,9 +228,9 @@ impl Sqlite {
         let settings = options.settings;
         let identity = Arc::new(Identity::default());
         let writer = Writer::start(connection, settings.clone(), publisher.clone(), None, Arc::clone(&identity))?;
-        let survives = Survives::Nothing;
+        let durability = Durability::Nothing;
         let (readers, reach) = (None, Reach::Process);
-        Ok(Sqlite { writer, readers, identity, publisher, settings, survives, reach, searches: Mutex::default() })
+        Ok(Sqlite { writer, readers, identity, publisher, settings, durability, reach, searches: Mutex::default() })
     }
 
     async fn write<T: Send + 'static>(
@@ -367,7 +368,7 @@ impl Jobs for Sqlite {
         self.write(move |tx| settle::release(tx, worker.id(), gone)).await
     }
 
-    async fn upkeep(&self, mut upkeep: Upkeep) -> Result<Kept, Error> {
+    async fn upkeep(&self, mut upkeep: Upkeep) -> Result<UpkeepReport, Error> {
         let mut again = None;
         if upkeep.rescue
             && let Some(readers) = &self.readers
@@ -478,6 +479,6 @@ impl Store for Sqlite {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::new("sqlite", rusqlite::version(), self.survives, self.reach)
+        Capabilities::new("sqlite", rusqlite::version(), self.durability, self.reach)
     }
 }

@@ -1,6 +1,6 @@
 //! Taking jobs over.
 
-use longshore_core::{Idempotency, Instead, JobId, Label, NewJob, Pushed, State, Unique, limits, millis};
+use longshore_core::{DuplicateReason, Idempotency, JobId, Label, NewJob, Pushed, State, Unique, limits, millis};
 use rusqlite::{OptionalExtension, params};
 
 use crate::tx::Tx;
@@ -28,12 +28,12 @@ pub(crate) fn push(tx: &mut Tx<'_>, new: &NewJob) -> rusqlite::Result<Pushed> {
 fn push_new(tx: &mut Tx<'_>, queue: i64, new: &NewJob) -> rusqlite::Result<Pushed> {
     let kind = tx.kind(&new.kind)?;
     if let Some(id) = reusable(tx, queue, new)? {
-        return Ok(Pushed::Existing { id, by: Instead::Reuse });
+        return Ok(Pushed::Existing { id, by: DuplicateReason::Reuse });
     }
     if let Some(unique) = &new.unique
         && let Some(id) = holder(tx, queue, &unique.key)?
     {
-        return Ok(Pushed::Existing { id, by: Instead::Unique });
+        return Ok(Pushed::Existing { id, by: DuplicateReason::Unique });
     }
     let run_at = new.when.resolve(tx.now);
     let state = if run_at > tx.now { State::Scheduled } else { State::Ready };
@@ -99,8 +99,8 @@ fn answered(tx: &Tx<'_>, queue: i64, asked: &Idempotency) -> rusqlite::Result<Op
         match instead {
             _ if fingerprint != asked.fingerprint => Pushed::Conflict(id),
             0 => Pushed::Created(id),
-            1 => Pushed::Existing { id, by: Instead::Unique },
-            _ => Pushed::Existing { id, by: Instead::Reuse },
+            1 => Pushed::Existing { id, by: DuplicateReason::Unique },
+            _ => Pushed::Existing { id, by: DuplicateReason::Reuse },
         }
     }))
 }
@@ -108,8 +108,8 @@ fn answered(tx: &Tx<'_>, queue: i64, asked: &Idempotency) -> rusqlite::Result<Op
 fn keep_answer(tx: &Tx<'_>, queue: i64, asked: &Idempotency, answer: &Pushed) -> rusqlite::Result<()> {
     let (id, instead) = match answer {
         Pushed::Created(id) => (id, 0),
-        Pushed::Existing { id, by: Instead::Unique } => (id, 1),
-        Pushed::Existing { id, by: Instead::Reuse } => (id, 2),
+        Pushed::Existing { id, by: DuplicateReason::Unique } => (id, 1),
+        Pushed::Existing { id, by: DuplicateReason::Reuse } => (id, 2),
         Pushed::Conflict(_) | Pushed::Refused(_) => return Ok(()),
     };
     let until = tx.now.after(limits::IDEMPOTENCY);

@@ -3,7 +3,7 @@
 //! Other processes, and this one, have numbers of names in mind ([`Names`](crate::names::Names)). Whoever forgets a name counts that up in `store`, in
 //! the same transaction, and each write transaction looks at that count first: a push or a claim that comes afterwards finds the name anew.
 
-use longshore_core::{Kept, Timestamp, limits, millis};
+use longshore_core::{Timestamp, UpkeepReport, limits, millis};
 
 use crate::read::read_rules;
 use crate::tx::Tx;
@@ -37,7 +37,7 @@ struct Step {
 
 impl Unused {
     /// Forgets queues and kinds that are not used, where it is time to look for them.
-    pub(crate) fn forget(&mut self, tx: &mut Tx<'_>, limit: i64, kept: &mut Kept) -> rusqlite::Result<()> {
+    pub(crate) fn forget(&mut self, tx: &mut Tx<'_>, limit: i64, kept: &mut UpkeepReport) -> rusqlite::Result<()> {
         self.queues.step(tx, "queues", limit, kept, unused_queues, "DELETE FROM queue WHERE id = ?1")?;
         self.kinds.step(tx, "kinds", limit, kept, unused_kinds, "DELETE FROM kind WHERE id = ?1")
     }
@@ -49,7 +49,7 @@ impl Walk {
         tx: &mut Tx<'_>,
         part: &'static str,
         limit: i64,
-        kept: &mut Kept,
+        kept: &mut UpkeepReport,
         look: fn(&Tx<'_>, i64, i64) -> rusqlite::Result<Step>,
         delete: &str,
     ) -> rusqlite::Result<()> {

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use longshore_core::{
-    ArtifactName, BootTime, Death, Gone, JobId, Kept, Reason, Rules, State, Upkeep, UpkeepFailure, limits, millis,
+    ArtifactName, BootTime, Death, Gone, JobId, Reason, Rules, State, Upkeep, UpkeepFailure, UpkeepReport, limits,
+    millis,
 };
 use rusqlite::{Connection, OptionalExtension, Params, params};
 
@@ -30,9 +31,9 @@ pub(crate) struct Searches {
     unused: Unused,
 }
 
-pub(crate) fn upkeep(tx: &mut Tx<'_>, upkeep: Upkeep, searches: &mut Searches) -> rusqlite::Result<Kept> {
+pub(crate) fn upkeep(tx: &mut Tx<'_>, upkeep: Upkeep, searches: &mut Searches) -> rusqlite::Result<UpkeepReport> {
     let limit = upkeep.limit.min(limits::UPKEEP_ROWS) as i64;
-    let mut kept = Kept::default();
+    let mut kept = UpkeepReport::default();
     if upkeep.rescue {
         let mut unproven = None;
         let look = |tx: &Tx<'_>, limit| expired_leases(tx, limit, upkeep.rules_level, &mut unproven);
@@ -75,7 +76,7 @@ pub(crate) fn rows<R, T>(
     tx: &mut Tx<'_>,
     part: &'static str,
     limit: i64,
-    kept: &mut Kept,
+    kept: &mut UpkeepReport,
     look: impl FnOnce(&Tx<'_>, i64) -> rusqlite::Result<Vec<R>>,
     mut work: impl FnMut(&mut Tx<'_>, &R) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<Vec<T>> {

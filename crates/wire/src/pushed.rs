@@ -1,6 +1,6 @@
 //! The answer to a push.
 
-use longshore_core::{Instead, JobId, State};
+use longshore_core::{DuplicateReason, JobId, State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -24,9 +24,9 @@ pub struct Pushed {
 }
 
 /// Returns the word of `existing`: why another job stands for a pushed one.
-pub fn existing(by: Instead) -> &'static str {
+pub fn existing(by: DuplicateReason) -> &'static str {
     match by {
-        Instead::Unique => "unique",
-        Instead::Reuse => "reuse",
+        DuplicateReason::Unique => "unique",
+        DuplicateReason::Reuse => "reuse",
     }
 }

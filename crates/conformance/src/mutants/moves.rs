@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use longshore_core::{
-    Acted, Action, Claim, Claims, Death, Error, Filter, Gone, JobId, Kept, Moved, Outcome, QueueStats, Renewal,
-    Settings, Settled, Settlement, Snapshot, State, Upkeep, WorkerSecret, limits,
+    Acted, Action, Claim, Claims, Death, Error, Filter, Gone, JobId, Moved, Outcome, QueueStats, Renewal, Settings,
+    Settled, Settlement, Snapshot, State, Upkeep, UpkeepReport, WorkerSecret, limits,
 };
 
 use crate::bench::UnwrapEach;
@@ -21,7 +21,7 @@ pub(in super::super) struct RescuesNobody;
 
 #[async_trait]
 impl Bug for RescuesNobody {
-    async fn upkeep(&self, inside: &Inside, upkeep: Upkeep) -> Result<Kept, Error> {
+    async fn upkeep(&self, inside: &Inside, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
         inside.store.upkeep(Upkeep::new(upkeep.limit, false).rules_level(upkeep.rules_level)).await
     }
 }
@@ -31,7 +31,7 @@ pub(in super::super) struct RescuesTheLiving;
 
 #[async_trait]
 impl Bug for RescuesTheLiving {
-    async fn upkeep(&self, inside: &Inside, upkeep: Upkeep) -> Result<Kept, Error> {
+    async fn upkeep(&self, inside: &Inside, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
         if upkeep.rescue {
             let running = inside.all(Filter { state: Some(State::Running), ..Filter::default() }).await?;
             let held = running.into_iter().filter_map(|job| inside.newest(job.id));
@@ -56,7 +56,7 @@ impl Bug for RescueBurnsAnAttempt {
         Ok(claims)
     }
 
-    async fn upkeep(&self, inside: &Inside, upkeep: Upkeep) -> Result<Kept, Error> {
+    async fn upkeep(&self, inside: &Inside, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
         let running = inside.all(Filter { state: Some(State::Running), ..Filter::default() }).await?;
         let kept = inside.store.upkeep(upkeep).await?;
         for job in running {
@@ -164,8 +164,8 @@ pub(in super::super) struct UpkeepWithoutBounds;
 
 #[async_trait]
 impl Bug for UpkeepWithoutBounds {
-    async fn upkeep(&self, inside: &Inside, upkeep: Upkeep) -> Result<Kept, Error> {
-        let mut sum = Kept::default();
+    async fn upkeep(&self, inside: &Inside, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
+        let mut sum = UpkeepReport::default();
         loop {
             let kept = inside.store.upkeep(upkeep).await?;
             sum.rescued.extend(kept.rescued);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use longshore_core::{
-    Claim, Claims, Error, Filter, Instead, JobId, NewJob, Pushed, Snapshot, State, UniqueScope, When,
+    Claim, Claims, DuplicateReason, Error, Filter, JobId, NewJob, Pushed, Snapshot, State, UniqueScope, When,
 };
 
 use crate::bench::UnwrapEach;
@@ -92,7 +92,7 @@ impl Bug for ReadsThenInserts {
                 pause().await;
             }
             let pushed = inside.store.push(vec![job.clone()]).await.whole()?;
-            let another_came = matches!(pushed[..], [Pushed::Existing { by: Instead::Unique, .. }]);
+            let another_came = matches!(pushed[..], [Pushed::Existing { by: DuplicateReason::Unique, .. }]);
             // Nobody had the key when it looked, so this one has it, too.
             answers.extend(if free && another_came {
                 inside.store.push(vec![NewJob { unique: None, ..job }]).await.whole()?
@@ -136,7 +136,7 @@ impl Bug for LosesKeysOfTheDead {
             let key = job.unique.as_ref().map(|unique| unique.key.clone());
             let holds = |other: &&Snapshot| key.is_some() && other.unique_key == key && other.queue == job.queue;
             match dead.iter().find(holds).filter(|other| other.id != job.id) {
-                Some(other) => answers.push(Pushed::Existing { id: other.id, by: Instead::Unique }),
+                Some(other) => answers.push(Pushed::Existing { id: other.id, by: DuplicateReason::Unique }),
                 None => answers.extend(inside.store.push(vec![job]).await.whole()?),
             }
         }

@@ -9,9 +9,10 @@ use longshore_core::store::each;
 use crate::bench::UnwrapEach;
 use longshore_core::{
     Acted, Action, Answers, Artifacts, Capabilities, Claim, Claimed, Claims, Clock, Error, Filter, Gone, JobId, Jobs,
-    Kept, Kind, Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats,
-    Queues, Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, State, Status, Store,
-    Timestamp, Token, Upkeep, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers, limits,
+    Kind, Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues,
+    Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, State, Status, Store, Timestamp,
+    Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
+    limits,
 };
 
 use crate::Fixture;
@@ -51,7 +52,7 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
         inside.store.release(worker, gone).await
     }
 
-    async fn upkeep(&self, inside: &Inside, upkeep: Upkeep) -> Result<Kept, Error> {
+    async fn upkeep(&self, inside: &Inside, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
         inside.store.upkeep(upkeep).await
     }
 
@@ -196,7 +197,7 @@ impl<B: Bug> Jobs for Mutated<B> {
         self.bug.release(&self.inside, worker, gone).await
     }
 
-    async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
+    async fn upkeep(&self, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
         self.bug.upkeep(&self.inside, upkeep).await
     }
 

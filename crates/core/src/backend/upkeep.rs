@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Backend;
 use crate::upkeep::Running;
-use crate::{ArtifactName, Error, ErrorKind, JobId, Kept, Snapshot, Stored, Upkeep, UpkeepFailure, limits};
+use crate::{ArtifactName, Error, ErrorKind, JobId, Snapshot, Stored, Upkeep, UpkeepFailure, UpkeepReport, limits};
 
 /// The part of upkeep that deletes the artifacts of deleted jobs.
 const DELETE_ARTIFACTS: &str = "delete artifacts";
@@ -23,16 +23,16 @@ impl Backend {
     /// # Errors
     ///
     /// If the store could do no part.
-    pub async fn upkeep(&self) -> Result<Kept, Error> {
+    pub async fn upkeep(&self) -> Result<UpkeepReport, Error> {
         self.do_upkeep(Duration::ZERO).await
     }
 
     /// Does the same as one of many processes: where the store elects one of them, the others do nothing.
-    pub(crate) async fn upkeep_if_elected(&self) -> Result<Kept, Error> {
+    pub(crate) async fn upkeep_if_elected(&self) -> Result<UpkeepReport, Error> {
         self.do_upkeep(ELECTED_FOR).await
     }
 
-    async fn do_upkeep(&self, elected_for: Duration) -> Result<Kept, Error> {
+    async fn do_upkeep(&self, elected_for: Duration) -> Result<UpkeepReport, Error> {
         let rescue = self.outage().may_rescue();
         // Who may not rescue leaves the election to those who may.
         let elected_for = if rescue { elected_for } else { Duration::ZERO };

@@ -1,7 +1,7 @@
 //! Pushes, and the answers that are not a new job.
 
 use super::{Memory, Presence, Row, Tables};
-use crate::{Instead, JobId, NewJob, Pushed, State, Timestamp, Work, limits};
+use crate::{DuplicateReason, JobId, NewJob, Pushed, State, Timestamp, Work, limits};
 
 /// The answer to a push with an idempotency key.
 #[derive(Debug)]
@@ -42,10 +42,10 @@ impl Memory {
 
     fn push_new(&self, tables: &mut Tables, new: NewJob, now: Timestamp) -> Pushed {
         if let Some(id) = tables.reusable(&new, now) {
-            return Pushed::Existing { id, by: Instead::Reuse };
+            return Pushed::Existing { id, by: DuplicateReason::Reuse };
         }
         if let Some(id) = new.unique.as_ref().and_then(|unique| tables.holder(&new.queue, &unique.key, now)) {
-            return Pushed::Existing { id, by: Instead::Unique };
+            return Pushed::Existing { id, by: DuplicateReason::Unique };
         }
         tables.last_seq += 1;
         let (seq, id) = (tables.last_seq, new.id);

@@ -6,12 +6,13 @@ use std::time::Duration;
 use super::{Memory, Row, Tables};
 use crate::state::{self, Event};
 use crate::{
-    ArtifactName, BootTime, Death, Gone, Kept, QueueName, Reason, State, Stored, Timestamp, Upkeep, limits, millis,
+    ArtifactName, BootTime, Death, Gone, QueueName, Reason, State, Stored, Timestamp, Upkeep, UpkeepReport, limits,
+    millis,
 };
 
 impl Memory {
     /// Takes jobs from workers that are gone.
-    pub(super) fn rescue(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
+    pub(super) fn rescue(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut UpkeepReport) {
         let boot = self.settings.clock.boot_time();
         let lost = tables.seqs(upkeep.limit, |row| {
             let known = tables.rules(&row.job.queue).level() <= upkeep.rules_level;
@@ -26,7 +27,7 @@ impl Memory {
     }
 
     /// Buries jobs whose deadline has passed.
-    pub(super) fn expire(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
+    pub(super) fn expire(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut UpkeepReport) {
         let now = self.now();
         let waits = |row: &Row| matches!(row.job.state, State::Ready | State::Scheduled);
         let expired = tables.seqs(upkeep.limit, |row| waits(row) && row.job.deadline.is_some_and(|at| at <= now));
@@ -34,7 +35,7 @@ impl Memory {
     }
 
     /// Buries jobs that no worker of their queue has known for a day.
-    pub(super) fn bury_unknown_kinds(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
+    pub(super) fn bury_unknown_kinds(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut UpkeepReport) {
         let now = self.now();
         let unknown = tables.seqs(upkeep.limit, |row| {
             row.job.state == State::Ready && {
@@ -46,7 +47,7 @@ impl Memory {
         self.bury_all(tables, &unknown, Reason::UnknownKind, upkeep, kept);
     }
 
-    fn bury_all(&self, tables: &mut Tables, seqs: &[i64], reason: Reason, upkeep: Upkeep, kept: &mut Kept) {
+    fn bury_all(&self, tables: &mut Tables, seqs: &[i64], reason: Reason, upkeep: Upkeep, kept: &mut UpkeepReport) {
         for seq in seqs {
             if let Some(next) = state::step(tables.rows[seq].facts(), Event::Bury(reason)) {
                 self.apply(tables, *seq, next, None);
@@ -57,7 +58,7 @@ impl Memory {
     }
 
     /// Deletes finished jobs and answers to pushes whose time is over.
-    pub(super) fn prune(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
+    pub(super) fn prune(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut UpkeepReport) {
         let now = self.now();
         let old = tables.seqs(upkeep.limit, |row| row.keep_until.is_some_and(|until| until <= now));
         kept.pruned = old.len();
@@ -72,7 +73,7 @@ impl Memory {
     }
 
     /// Forgets queues and kinds that nobody uses any more.
-    pub(super) fn forget_unused(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut Kept) {
+    pub(super) fn forget_unused(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut UpkeepReport) {
         let now = self.now();
         let is_old = |used: Timestamp| now.since(used) >= limits::UNUSED_KEPT;
         let (mut queues, mut kinds) = (BTreeSet::new(), BTreeSet::new());

@@ -5,8 +5,8 @@ use async_trait::async_trait;
 use crate::{Effect, Error, Gone, JobId, Label, NewJob, Snapshot, Status, WorkerSecret};
 
 use super::{
-    Acted, Action, Claim, Claims, Filter, Kept, Listed, Moved, Page, Pushed, Renewal, Renewed, Settled, Settlement,
-    Upkeep,
+    Acted, Action, Claim, Claims, Filter, Listed, Moved, Page, Pushed, Renewal, Renewed, Settled, Settlement, Upkeep,
+    UpkeepReport,
 };
 
 /// The answers to a batch: one an item, in order. Some may have failed while others took effect.
@@ -96,9 +96,9 @@ pub trait Jobs: Send + Sync + 'static {
 
     /// Does a bounded piece of upkeep: rescue, expire, prune.
     ///
-    /// A part that fails stops no other part, and is reported in [`Kept::failed`]. The call fails as a whole only where the store
+    /// A part that fails stops no other part, and is reported in [`UpkeepReport::failed`]. The call fails as a whole only where the store
     /// cannot be reached or has no room: then no part can be done.
-    async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error>;
+    async fn upkeep(&self, upkeep: Upkeep) -> Result<UpkeepReport, Error>;
 
     /// Returns jobs by id, in order; `None` for one that is not found, perhaps deleted.
     async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error>;

@@ -13,7 +13,7 @@ pub enum Pushed {
         /// That job.
         id: JobId,
         /// Why it stands for this one.
-        by: Instead,
+        by: DuplicateReason,
     },
     /// The job is not taken over: its idempotency key was used with another request, which made this job.
     Conflict(JobId),
@@ -27,7 +27,7 @@ impl Pushed {
     /// # Errors
     ///
     /// If the job was not taken over.
-    pub fn into_job(self) -> Result<(JobId, Option<Instead>), Error> {
+    pub fn into_job(self) -> Result<(JobId, Option<DuplicateReason>), Error> {
         let refused = |why| Err(Error::new(ErrorKind::Refused, why));
         match self {
             Pushed::Created(id) => Ok((id, None)),
@@ -42,7 +42,7 @@ impl Pushed {
 
 /// Why another job stands for a pushed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Instead {
+pub enum DuplicateReason {
     /// It holds the unique key.
     Unique,
     /// It succeeded a short while ago under the same reuse key.

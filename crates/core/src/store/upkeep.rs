@@ -43,7 +43,7 @@ impl Upkeep {
 /// What a piece of upkeep did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Kept {
+pub struct UpkeepReport {
     /// Jobs taken from workers that are gone.
     pub rescued: Vec<Moved>,
     /// Jobs whose deadline passed, or whose kind nobody knows.
@@ -60,7 +60,7 @@ pub struct Kept {
     pub failed: Vec<UpkeepFailure>,
 }
 
-impl Kept {
+impl UpkeepReport {
     /// Returns the queues that woke: rescued jobs wait there again, or will be due.
     pub fn woke(&self) -> BTreeSet<&QueueName> {
         let waits = |moved: &&Moved| matches!(moved.state, State::Ready | State::Scheduled);

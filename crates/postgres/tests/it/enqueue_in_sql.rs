@@ -71,7 +71,7 @@ async fn push_in_checks_bounds_and_knows_keys() {
     let wrong = schema.store.push_in(&transaction, &[NewJob { priority: 101, ..job() }]).await.unwrap_err();
     assert!(wrong.to_string().contains("priority 101"));
     let pushed = schema.store.push_in(&transaction, &[NewJob { unique: unique("k"), ..job() }]).await.unwrap();
-    assert_eq!(pushed.answers, [Pushed::Existing { id: holder, by: longshore_core::Instead::Unique }]);
+    assert_eq!(pushed.answers, [Pushed::Existing { id: holder, by: longshore_core::DuplicateReason::Unique }]);
     drop(transaction);
 
     let serializable = app.build_transaction().isolation_level(IsolationLevel::Serializable).start().await.unwrap();

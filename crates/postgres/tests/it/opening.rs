@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use longshore_core::{
-    Effect, Error, ErrorKind, Jobs, Queues, Reach, Settled, Settlement, Store, Survives, Upkeep, WorkerSecret,
+    Durability, Effect, Error, ErrorKind, Jobs, Queues, Reach, Settled, Settlement, Store, Upkeep, WorkerSecret,
 };
 use longshore_postgres::{Options, Postgres};
 use longshore_testbed::{Certificates, Postgres as Server};
@@ -132,7 +132,7 @@ async fn synchronous_commit_off_is_refused_where_it_is_set() {
     assert!(text.contains(&format!("`ALTER ROLE \"{role}\" RESET synchronous_commit`")), "{text}");
 
     let store = open(&format!("{url}&synchronous_commit=accept")).await.expect("it is accepted by name");
-    assert_eq!(store.capabilities().survives, Survives::Nothing, "this server does not wait for its disk either");
+    assert_eq!(store.capabilities().durability, Durability::Nothing, "this server does not wait for its disk either");
     shared().psql(&format!("ALTER ROLE {role} RESET synchronous_commit"));
     open(&url).await.expect("the fix is one");
 }
@@ -142,14 +142,14 @@ async fn server_that_waits_for_its_disk_survives_a_power_loss_and_others_less() 
     let server = Server::start(&[("synchronous_commit", "local")]);
     let store = Postgres::open(&server.url(), Options::default()).await.expect("a sound server is taken");
     let found = store.capabilities();
-    assert_eq!((found.engine, found.survives, found.reach), ("postgresql", Survives::PowerLoss, Reach::Network));
+    assert_eq!((found.engine, found.durability, found.reach), ("postgresql", Durability::PowerLoss, Reach::Network));
     assert!(found.version.split('.').next().and_then(|major| major.parse().ok()).is_some_and(|major: u32| major >= 13));
     server.psql("ALTER SYSTEM SET fsync = off");
     server.psql("SELECT pg_reload_conf()");
     wait_until(async || server.psql("SHOW fsync") == "off").await;
     let error = Postgres::open(&server.url(), Options::default()).await.expect_err("it may lose everything");
     assert!(error.to_string().contains("fsync is off") && error.to_string().contains("`?fsync=accept`"), "{error}");
-    assert_eq!(open(&server.url()).await.unwrap().capabilities().survives, Survives::Kill);
+    assert_eq!(open(&server.url()).await.unwrap().capabilities().durability, Durability::Kill);
 }
 
 /// Waits for what takes a moment, at most twenty seconds.

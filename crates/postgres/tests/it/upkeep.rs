@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use longshore_core::{
-    Acted, Action, Backend, JobId, Jobs, Kept, NewJob, Outcome, Settled, Settlement, State, Upkeep, When, WorkerSecret,
-    limits,
+    Acted, Action, Backend, JobId, Jobs, NewJob, Outcome, Settled, Settlement, State, Upkeep, UpkeepReport, When,
+    WorkerSecret, limits,
 };
 use longshore_postgres::tokio_postgres::Client;
 
 use crate::common::{Schema, all, connect, job, push, take};
 
 impl Schema {
-    async fn upkeep(&self) -> Kept {
+    async fn upkeep(&self) -> UpkeepReport {
         let upkeep = Upkeep::new(limits::UPKEEP_ROWS, true);
         self.store.upkeep(upkeep).await.expect("the other parts are done")
     }
@@ -49,7 +49,7 @@ impl Schema {
     }
 }
 
-fn parts(kept: &Kept) -> Vec<&'static str> {
+fn parts(kept: &UpkeepReport) -> Vec<&'static str> {
     kept.failed.iter().map(|failure| failure.part).collect()
 }
 

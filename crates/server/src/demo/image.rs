@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use longshore_core::{Instead, Job, Pushed, State as JobState};
+use longshore_core::{DuplicateReason, Job, Pushed, State as JobState};
 use longshore_demo::{Image, id_of};
 use longshore_wire as wire;
 use longshore_wire::demo::{JobStatus, Queued, Refused};
@@ -58,7 +58,7 @@ pub(super) async fn queue(State(app): State<App>, headers: HeaderMap, body: Body
     let id = id_of(&image.text);
     let filename = format!("{id}.gif");
     let answer = match app.intake.push_one(&app.backend, image.to_new()?).await? {
-        Pushed::Existing { by: Instead::Reuse, .. } => Queued { job_status: "done".into(), id: None, filename },
+        Pushed::Existing { by: DuplicateReason::Reuse, .. } => Queued { job_status: "done".into(), id: None, filename },
         Pushed::Created(_) | Pushed::Existing { .. } => Queued { job_status: "queued".into(), id: Some(id), filename },
         Pushed::Conflict(_) => unreachable!("a text is pushed without an idempotency key"),
         Pushed::Refused(why) => return Ok(sorry(StatusCode::UNPROCESSABLE_ENTITY, &why)),

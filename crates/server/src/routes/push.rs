@@ -5,7 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use longshore_core::{Instead, JobId, Pushed, State as JobState, Timestamp, When};
+use longshore_core::{DuplicateReason, JobId, Pushed, State as JobState, Timestamp, When};
 use longshore_wire as wire;
 use serde_json::json;
 
@@ -84,7 +84,7 @@ fn made_at(id: JobId) -> Timestamp {
 
 /// An older job stood for the pushed one and is not there any more: pushing anew makes a new one, except under the same
 /// idempotency key, which would only ever lead to the old one.
-fn gone(id: JobId, by: Instead, keyed: bool) -> Problem {
+fn gone(id: JobId, by: DuplicateReason, keyed: bool) -> Problem {
     let stood = format!("job {id} stood for the pushed one ({})", wire::existing(by));
     if keyed {
         return Problem::new(Code::UnknownJob, format!("{stood} and is deleted by now; push with a fresh key"));

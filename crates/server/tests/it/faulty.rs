@@ -82,7 +82,7 @@ impl Jobs for Faulty {
         self.store.release(worker, gone).await
     }
 
-    async fn upkeep(&self, upkeep: Upkeep) -> Result<Kept, Error> {
+    async fn upkeep(&self, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
         self.fit().await?;
         self.store.upkeep(upkeep).await
     }

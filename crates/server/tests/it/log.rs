@@ -12,12 +12,12 @@ use crate::service::Service;
 
 /// Keeps what one thread writes; other tests run on others.
 #[derive(Clone)]
-struct Kept {
+struct UpkeepReport {
     thread: ThreadId,
     bytes: Arc<Mutex<Vec<u8>>>,
 }
 
-impl io::Write for Kept {
+impl io::Write for UpkeepReport {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if std::thread::current().id() == self.thread {
             self.bytes.lock().unwrap().extend_from_slice(bytes);
@@ -32,7 +32,7 @@ impl io::Write for Kept {
 
 #[tokio::test]
 async fn the_log_names_routes_and_never_a_token_or_an_id() {
-    let kept = Kept { thread: std::thread::current().id(), bytes: Arc::default() };
+    let kept = UpkeepReport { thread: std::thread::current().id(), bytes: Arc::default() };
     let writer = kept.clone();
     let log = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);
     let subscriber = log.with_writer(move || writer.clone()).finish();

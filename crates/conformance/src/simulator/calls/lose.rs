@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use longshore_core::state::Event;
-use longshore_core::{Death, Error, JobId, Kept, Moved, Reason, Snapshot, State, Store, Upkeep, WorkerSecret};
+use longshore_core::{Death, Error, JobId, Moved, Reason, Snapshot, State, Store, Upkeep, UpkeepReport, WorkerSecret};
 
 use super::super::ledger::{Change, Entry, Ledger};
 use super::{Call, Times};
@@ -73,11 +73,11 @@ fn sorted(mut ids: Vec<JobId>) -> Vec<JobId> {
 pub(in super::super) struct KeepUp(pub(in super::super) Upkeep);
 
 impl Call for KeepUp {
-    type Answer = Kept;
+    type Answer = UpkeepReport;
 
     const MAY_BE_LATE: bool = false;
 
-    async fn make(self, store: &Arc<dyn Store>) -> Result<Kept, Error> {
+    async fn make(self, store: &Arc<dyn Store>) -> Result<UpkeepReport, Error> {
         store.upkeep(self.0).await
     }
 
@@ -85,7 +85,7 @@ impl Call for KeepUp {
         ledger.known(|_| true)
     }
 
-    fn check(&self, ledger: &mut Ledger, answer: &Result<Kept, Error>, changes: &[Change], times: &Times) {
+    fn check(&self, ledger: &mut Ledger, answer: &Result<UpkeepReport, Error>, changes: &[Change], times: &Times) {
         let kept = answer.as_ref().expect("upkeep is answered");
         assert_eq!(kept.failed, []);
         let mut done = Done::default();
@@ -108,7 +108,7 @@ impl Call for KeepUp {
         format!("upkeep of {}{}", self.0.limit, if self.0.rescue { "" } else { " without a rescue" })
     }
 
-    fn say(_: &Ledger, answer: &Result<Kept, Error>) -> String {
+    fn say(_: &Ledger, answer: &Result<UpkeepReport, Error>) -> String {
         let kept = answer.as_ref().map(|kept| (kept.rescued.len(), kept.buried.len(), kept.pruned, kept.more));
         format!("{kept:?}")
     }

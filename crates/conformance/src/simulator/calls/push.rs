@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use longshore_core::{Error, Instead, JobId, NewJob, Pushed, State, Store};
+use longshore_core::{DuplicateReason, Error, JobId, NewJob, Pushed, State, Store};
 
 use crate::bench::UnwrapEach;
 
@@ -36,7 +36,7 @@ impl Call for Push {
                 (Pushed::Created(id), _) if *id != new.id => panic!("a push of {} was answered for {id}", new.id),
                 (Pushed::Created(_), Some(_)) => change.is_none("it was pushed before"),
                 (Pushed::Created(_), None) => check_fresh(ledger, new, change, times),
-                (Pushed::Existing { id, by: Instead::Unique }, None) => {
+                (Pushed::Existing { id, by: DuplicateReason::Unique }, None) => {
                     assert_eq!(change.after, None, "a job that stands back is not there");
                     let key = &new.unique.as_ref().expect("nothing else can stand for it").key;
                     assert_eq!(ledger.holders(&new.queue, key), [*id]);

@@ -20,7 +20,7 @@ const RETURN: Duration = Duration::from_millis(1);
 ///
 /// Each caller's items stay together, in order, and within one call to the server, so that what takes effect as a whole there
 /// does so for each caller. A caller who is dropped has still called.
-pub struct Gather<T, R> {
+pub struct Batcher<T, R> {
     inner: Arc<Inner<T, R>>,
 }
 
@@ -47,7 +47,7 @@ struct Call<T, R> {
     answer: oneshot::Sender<Result<Vec<R>, Error>>,
 }
 
-impl<T: Send + 'static, R: Send + 'static> Gather<T, R> {
+impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
     /// Makes one that hands at most `most` items to a call of `run`, more only where a single caller brings more; and has up to
     /// `at_once` calls under way at the same time. `run` answers for each item, in order.
     ///
@@ -60,7 +60,7 @@ impl<T: Send + 'static, R: Send + 'static> Gather<T, R> {
     {
         let waiting = Mutex::new(Waiting { calls: VecDeque::new(), under_way: 0 });
         let run = Box::new(move |items| Box::pin(run(items)) as Pin<Box<_>>);
-        Gather { inner: Arc::new(Inner { run, runtime: Handle::current(), most, at_once, waiting }) }
+        Batcher { inner: Arc::new(Inner { run, runtime: Handle::current(), most, at_once, waiting }) }
     }
 
     /// Hands items over and waits for their answers. Safe to drop; the call goes on.
@@ -170,9 +170,9 @@ fn hand_out<R>(answers: Result<Vec<R>, Error>, lengths: &[usize], askers: Vec<on
     }
 }
 
-impl<T, R> std::fmt::Debug for Gather<T, R> {
+impl<T, R> std::fmt::Debug for Batcher<T, R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Gather({} at once)", self.inner.at_once)
+        write!(f, "Batcher({} at once)", self.inner.at_once)
     }
 }
 
@@ -181,13 +181,13 @@ mod tests {
     use super::*;
     use tokio::sync::Semaphore;
 
-    type Doubling = (Gather<u32, u32>, Arc<Semaphore>, Arc<Mutex<Vec<usize>>>);
+    type Doubling = (Batcher<u32, u32>, Arc<Semaphore>, Arc<Mutex<Vec<usize>>>);
 
     /// Doubles numbers, a call a permit, and notes how many came together.
     fn doubling(most: usize) -> Doubling {
         let (gate, sizes) = (Arc::new(Semaphore::new(0)), Arc::new(Mutex::new(Vec::new())));
         let (inner_gate, inner_sizes) = (Arc::clone(&gate), Arc::clone(&sizes));
-        let gather = Gather::new(most, 1, move |numbers: Vec<u32>| {
+        let gather = Batcher::new(most, 1, move |numbers: Vec<u32>| {
             let (gate, sizes) = (Arc::clone(&inner_gate), Arc::clone(&inner_sizes));
             async move {
                 sizes.lock().unwrap().push(numbers.len());
@@ -273,7 +273,7 @@ mod tests {
         let (begun, begins) = oneshot::channel::<()>();
         let (gate, opens) = oneshot::channel::<()>();
         let once = Mutex::new(Some((begun, opens)));
-        let gather = Arc::new(Gather::new(9, 1, move |_: Vec<u32>| {
+        let gather = Arc::new(Batcher::new(9, 1, move |_: Vec<u32>| {
             let once = once.lock().unwrap().take();
             async move {
                 let (begun, opens) = once.expect("the first call is the last");

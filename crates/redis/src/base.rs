@@ -132,20 +132,29 @@ impl Base {
         Ok(true)
     }
 
-    /// Returns whether a claim is to note which kinds are of a group that waits for jobs of a queue: once a minute.
-    pub(crate) fn is_to_note(&self, queue: &QueueName, group: &str) -> bool {
+    /// Returns whether a claim is to note which kinds are of a group that waits for jobs of a queue: once a minute. Whoever is told so
+    /// says by [`Base::forget_note`] that it came to nothing.
+    pub(crate) fn takes_note(&self, queue: &QueueName, group: &str) -> bool {
         let now = self.settings.clock.now().as_millis();
-        let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (queue.clone(), group.to_owned());
+        let mut noted = self.noted();
         // A clock that was set back would otherwise silence the notes until it has caught up.
-        let fresh = |at: &i64| *at <= now && now - at < NOTE_EVERY;
-        !noted.get(&(queue.clone(), group.to_owned())).is_some_and(fresh)
+        let is_fresh = |at: i64| at <= now && now - at < NOTE_EVERY;
+        if noted.get(&place).is_some_and(|at| is_fresh(*at)) {
+            return false;
+        }
+        noted.retain(|_, at| is_fresh(*at));
+        noted.insert(place, now);
+        true
     }
 
-    pub(crate) fn note_noted(&self, queue: &QueueName, group: &str) {
-        let now = self.settings.clock.now().as_millis();
-        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.retain(|_, at| now - *at < NOTE_EVERY);
-        noted.insert((queue.clone(), group.to_owned()), now);
+    /// Lets the next claim note the kinds of a group again.
+    pub(crate) fn forget_note(&self, queue: &QueueName, group: &str) {
+        self.noted().remove(&(queue.clone(), group.to_owned()));
+    }
+
+    fn noted(&self) -> MutexGuard<'_, HashMap<(QueueName, String), i64>> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -183,7 +183,7 @@ impl<'a> Claiming<'a> {
         let mut numbers = Vec::with_capacity(20);
         numbers.extend((wanted.min(limits::BATCH) as u32).to_le_bytes());
         numbers.extend(millis(claim.lease).min(FAR).to_le_bytes());
-        let notes = base.is_to_note(queue, &self.group);
+        let notes = base.takes_note(queue, &self.group);
         numbers.extend([claim.idle && self.handed == 0, self.several, notes].map(u8::from));
         numbers.extend(claim.rules_level.to_le_bytes());
         numbers.extend((buries as u32).to_le_bytes());
@@ -230,11 +230,9 @@ impl<'a> Claiming<'a> {
                 let released = released(self.claim.worker);
                 return Err(if self.handed > 0 { released.perhaps_done() } else { released });
             }
-            Ok(_) => {
-                self.answered = true;
-                self.base.note_noted(queue, &self.group);
-            }
+            Ok(_) => self.answered = true,
             Err(e) => {
+                self.base.forget_note(queue, &self.group);
                 self.hold_back(queue, HeldBackReason::Unreachable, None);
                 let earlier = self.failed.as_ref().map(Error::effect);
                 self.failed = Some(if earlier == Some(Effect::PerhapsDone) { e.perhaps_done() } else { e });

@@ -192,3 +192,25 @@ async fn wanted_jobs_of_a_kind_are_counted_over_all_queues() {
     let claimed = store.claim(claim).await.unwrap().jobs;
     assert_eq!(claimed.iter().map(|job| job.queue.as_str()).collect::<Vec<_>>(), ["a", "a", "b"]);
 }
+
+#[tokio::test]
+async fn worker_that_claims_all_the_time_keeps_its_kinds_noted() {
+    let settings = Settings::default();
+    let prefix = format!("claims-{:016x}", fastrand::u64(..));
+    let url = longshore_testbed::Redis::shared().url();
+    let (store, worker) =
+        (Redis::open(&format!("{url}?prefix={prefix}"), settings.clone()).await.unwrap(), WorkerSecret::new());
+    let queue: QueueName = "a".parse().unwrap();
+    let mut raw = redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let mut noted = async || -> i64 {
+        let key = format!("{prefix}:{{{:04x}}}:{}{queue}", queue.tag(), longshore_redis::keys::KINDS_SEEN);
+        redis::cmd("ZSCORE").arg(key).arg("work").query_async(&mut raw).await.unwrap()
+    };
+    assert!(claim(&store, &ask(&worker, &["a"], 1)).await.is_empty());
+    let first = noted().await;
+    for _ in 0..4 {
+        settings.clock.advance(std::time::Duration::from_secs(20));
+        assert!(claim(&store, &ask(&worker, &["a"], 1)).await.is_empty());
+    }
+    assert!(noted().await >= first + 60_000, "a minute has passed");
+}

@@ -130,13 +130,14 @@ local function hand_out(ask, given, isolated, n)
   local done, taken = 0, {}
   for at, job in ipairs(read_members(members)) do
     local set = ready_set(ask.queue, kinds[at].name, isolated and 2 or 0)
-    if given.bytes > CLAIM_BYTES or #given.buried >= ask.bury_most then
+    local is_late = job and not job.corrupt and has(job, HAS_DEADLINE) and job.deadline <= now
+    if given.bytes > CLAIM_BYTES or is_late and #given.buried >= ask.bury_most then
       given.stopped = true
       break
     end
     if not job or job.corrupt then
       given.buried[#given.buried + 1] = clear(ask.queue, set, members[at], job)
-    elseif has(job, HAS_DEADLINE) and job.deadline <= now then
+    elseif is_late then
       given.buried[#given.buried + 1] = bury(job, EXPIRED, true)
     else
       start(ask, given, job, kinds[at])

@@ -214,3 +214,20 @@ async fn worker_that_claims_all_the_time_keeps_its_kinds_noted() {
     }
     assert!(noted().await >= first + 60_000, "a minute has passed");
 }
+
+#[tokio::test]
+async fn claim_that_may_bury_no_more_still_hands_out_what_is_not_late() {
+    let settings = Settings::default();
+    let url = format!("{}?prefix=claims-{:016x}", longshore_testbed::Redis::shared().url(), fastrand::u64(..));
+    let (store, worker) = (Redis::open(&url, settings.clone()).await.unwrap(), WorkerSecret::new());
+    let new = || NewJob {
+        deadline: Some(When::In(limits::LEASE)),
+        ..NewJob::new("a".parse().unwrap(), "work".parse().unwrap(), Payload::parse("{}").unwrap())
+    };
+    store.push((0..limits::UPKEEP_ROWS).map(|_| new()).collect()).await.all().unwrap();
+    let good = push(&store, "b", 1).await;
+    settings.clock.advance(limits::LEASE);
+    let claims = store.claim(ask(&worker, &["a", "b"], 10)).await.unwrap();
+    assert_eq!(claims.buried.len(), limits::UPKEEP_ROWS);
+    assert_eq!(claims.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), good);
+}

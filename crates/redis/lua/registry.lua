@@ -133,9 +133,9 @@ local function clock()
   return pack('<i8', us)
 end
 
--- In:  ARGV 1 the version of the layout that is written where there is none
+-- In:  ARGV 1 the version of the layout that is written where there is none; or nothing
 -- Out: the version of the layout
 local function layout_of(args)
-  call('SET', root .. K_LAYOUT, args[1], 'NX')
+  if args[1] ~= '' then call('SET', root .. K_LAYOUT, args[1], 'NX') end
   return call('GET', root .. K_LAYOUT)
 end

@@ -136,6 +136,11 @@ pub(crate) fn bytes(value: Value) -> Option<Vec<u8>> {
     }
 }
 
+/// Returns an answer that is a text, empty where there is none.
+pub(crate) fn text(value: Value) -> String {
+    String::from_utf8_lossy(&bytes(value).unwrap_or_default()).into_owned()
+}
+
 /// Returns an answer that is a list.
 pub(crate) fn list(value: Value) -> Option<Vec<Value>> {
     match value {

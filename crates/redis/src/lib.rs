@@ -169,18 +169,18 @@ impl Redis {
 
 /// Upgrades jobs of the layout before, and refuses those of any other.
 async fn check_layout(base: &Base) -> Result<(), Error> {
-    let version = match upgrade::old_version(base).await? {
-        Some(version) if version == LAYOUT => None,
-        Some(version) if [upgrade::FROM, upgrade::UNDER_WAY].contains(&version.as_str()) => {
+    let mut other = None;
+    // Where a copy has this layout there is nothing of an older one, and the node that had it may be away.
+    if !layouts(base, "").await?.iter().any(|version| version == LAYOUT) {
+        let version = upgrade::old_version(base, LAYOUT).await?;
+        if [upgrade::FROM, upgrade::UNDER_WAY].contains(&version.as_str()) {
             upgrade::upgrade(base, &version).await?;
-            None
+        } else {
+            other = Some(version);
         }
-        version => version,
-    };
-    let its = copies::on_each(base, |root| base.call(&library::LAYOUT_OF, root).arg(LAYOUT)).await?.0;
-    let its =
-        its.into_iter().map(|version| String::from_utf8_lossy(&call::bytes(version).unwrap_or_default()).into_owned());
-    let Some(version) = version.into_iter().chain(its).find(|version| version != LAYOUT) else { return Ok(()) };
+    }
+    let versions = other.into_iter().chain(layouts(base, LAYOUT).await?);
+    let Some(version) = versions.into_iter().find(|version| version != LAYOUT) else { return Ok(()) };
     let number = |text: &str| text.parse::<u32>().ok();
     let way_out = match (number(&version), number(LAYOUT)) {
         (Some(theirs), Some(ours)) if theirs > ours => "use the newer longshore that wrote them",
@@ -190,6 +190,12 @@ async fn check_layout(base: &Base) -> Result<(), Error> {
         "its jobs are laid out in version {version}, and this longshore knows version {LAYOUT}: {way_out} (docs/upgrading.md)"
     );
     Err(Error::new(ErrorKind::Refused, text))
+}
+
+/// Returns the version of the layout that each copy says, which is `new` where it said none; an empty `new` writes nothing.
+async fn layouts(base: &Base, new: &str) -> Result<Vec<String>, Error> {
+    let answers = copies::on_each(base, |root| base.call(&library::LAYOUT_OF, root).arg(new)).await?.0;
+    Ok(answers.into_iter().map(call::text).collect())
 }
 
 impl std::fmt::Debug for Redis {

@@ -7,7 +7,7 @@ use longshore_core::{Error, ErrorKind, QueueName, millis};
 use redis::Value;
 
 use crate::base::Base;
-use crate::call::{bytes, list, names, number};
+use crate::call::{list, names, number, text};
 use crate::copies::on_each;
 use crate::error;
 use crate::library;
@@ -21,10 +21,10 @@ const QUIET: Duration = Duration::from_secs(180);
 /// What was kept in one place for all queues.
 const ALL: &str = "all";
 
-/// Returns the version of the layout that a store of layout 6 or older has.
-pub(crate) async fn old_version(base: &Base) -> Result<Option<String>, Error> {
-    let version = send(base, &["GET", "layout"], &[]).await?;
-    Ok(bytes(version).map(|version| String::from_utf8_lossy(&version).into_owned()))
+/// Returns the version of the layout where a store of layout 6 or older has it. Where there is none, `new` is written, so that no program of
+/// an older layout begins there.
+pub(crate) async fn old_version(base: &Base, new: &str) -> Result<String, Error> {
+    Ok(text(base.call(&library::LAYOUT_OF, &base.keys.under(ALL)).arg(new).run().await?))
 }
 
 /// Writes a store of layout 6 anew, as far as `version` says that this is still to be done.
@@ -37,11 +37,11 @@ pub(crate) async fn upgrade(base: &Base, version: &str) -> Result<(), Error> {
         let quiet_since = read::now(base).await?.as_millis() - millis(QUIET);
         let seen = send(base, &["ZCOUNT", "registry.seen"], &[&quiet_since.to_string(), "+inf"]).await?;
         if number(&seen).unwrap_or(0) > 0 {
-            let text = format!(
+            let way_out = format!(
                 "its jobs are laid out in version {FROM}, and a worker was seen in the last three minutes: stop all programs of the \
                  older version, wait three minutes, and start this one again (docs/upgrading.md)"
             );
-            return Err(Error::new(ErrorKind::Unavailable, text));
+            return Err(Error::new(ErrorKind::Unavailable, way_out));
         }
         send(base, &["SET", "layout"], &[UNDER_WAY]).await?;
     }

@@ -128,6 +128,14 @@ async fn three_masters(settings: &Settings) -> (RedisCluster, Redis) {
     (cluster, store)
 }
 
+#[tokio::test]
+async fn program_of_an_older_layout_does_not_begin_in_a_new_cluster() {
+    let (cluster, _store) = three_masters(&Settings::default()).await;
+    // Where such programs look.
+    let node = &cluster.nodes()[node_of(&cluster, "all")];
+    assert_eq!(node.command(&["GET", "longshore:{all}:layout"]), "7");
+}
+
 fn to(queue: &QueueName) -> NewJob {
     let mut new = job();
     new.move_to(queue.clone());

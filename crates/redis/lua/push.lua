@@ -79,15 +79,9 @@ local function create(queue, known, order, head, tail, payload)
   order = append(queue, order, id)
   local order8, run_at, deadline = pack('>I8', order), max(moment(when_how, when), now), moment(deadline_how, deadline)
   local member, state = order8 .. id, run_at > now and SCHEDULED or READY
-  if state == READY then
-    zadd(ready_set(queue, kind, 0), ready_score(rank, run_at), member)
-    note_ready(queue, kind)
-  else
-    zadd(root .. K_SCHEDULED .. queue, text(run_at), member)
-  end
-  local created = pack('<i8i8', now, deadline)
-  put(root .. K_JOB .. id, pack(HEAD, RECORD_VERSION, state, flags, 0, 0, 0, 0, 1, 0, #created + 14 + #tail, run_at)
-    .. created .. order8 .. limits .. tail)
+  enter_waiting(queue, kind, 0, rank, member, state, run_at)
+  local body = pack('<i8i8', now, deadline) .. order8 .. limits .. tail
+  put(root .. K_JOB .. id, pack(HEAD, RECORD_VERSION, state, flags, 0, 0, 0, 0, 1, 0, #body, run_at) .. body)
   if payload then put(root .. K_PAYLOAD .. id, payload) end
   if band(flags, HAS_DEADLINE) ~= 0 then zadd(root .. K_DEADLINE .. queue, text(deadline), member) end
   if is_labelled then label(queue, member, unique, scope, alias, tags) end

@@ -53,18 +53,19 @@ local function unmark(job, flag)
   job.flags = job.flags - band(job.flags, flag)
 end
 
--- Reads jobs; for each false where there is no record, or the job, which is `{ id, corrupt = true }` where the record makes no sense.
+-- Reads jobs; for each false where there is no record, or the job, which is `{ id, corrupt = true }` where the record makes no sense. One that
+-- comes twice is one table, so that the second sees what became of the first.
 local function read_jobs(ids)
   local keys, jobs = {}, {}
   for at = 1, #ids do keys[at] = root .. K_JOB .. ids[at] end
-  local records = read_all(keys)
+  local records, met = read_all(keys), {}
   for at = 1, #ids do
-    local record = records[at]
-    if record then
-      local ok, job = pcall(parse, ids[at], record)
-      record = ok and job or { id = ids[at], key = keys[at], corrupt = true }
+    local id, record = ids[at], records[at]
+    if record and not met[id] then
+      local ok, job = pcall(parse, id, record)
+      met[id] = ok and job or { id = id, key = keys[at], corrupt = true }
     end
-    jobs[at] = record
+    jobs[at] = record and met[id]
   end
   return jobs
 end

@@ -10,12 +10,10 @@ local function renew(args)
     ids[#ids + 1], heads[#heads + 1] = sub(args[at], 1, 16), at
     at = at + 1 + byte(args[at], 41)
   end
-  local jobs, met = read_jobs(ids), {}
+  local jobs = read_jobs(ids)
   for place, head in ipairs(heads) do
     local id, token, lease, with_progress = unpacked('<c16c16i8B', args[head])
-    local job = met[id] or jobs[place] -- it may come twice
-    met[id] = job
-    local answer = LOST
+    local job, answer = jobs[place], LOST
     if job and not job.corrupt and job.state == RUNNING and job.token == token then
       answer = job.cancel_asked == 1 and CANCEL_ASKED or HELD
       zadd(root .. K_RUNNING .. job.queue, text(min(lease_now + lease, FAR)), job.member)

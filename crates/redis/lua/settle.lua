@@ -1,31 +1,25 @@
 -- Writes how attempts ended, each only where the token is the job's newest; a repeat of one that was written is done.
 
--- Writes what comes along with a settlement into the job. In: the arguments that follow it, from `at` on. Out: the failure's message,
--- and where the next settlement is.
+-- Writes what comes along with a settlement into the job: the arguments from `at` on. Returns the failure's message, where there is one.
 local function take_parts(job, along, args, at)
   local message
   if band(along, WITH_MESSAGE) ~= 0 then message, at = args[at], at + 1 end
   if band(along, WITH_RESULT + WITH_LARGE_RESULT) ~= 0 then
-    if job then
-      mark(job, HAS_RESULT)
-      if band(along, WITH_ARTIFACT) ~= 0 then mark(job, HAS_ARTIFACT) end
-      if band(along, WITH_LARGE_RESULT) ~= 0 then
-        mark(job, RESULT_BESIDE)
-        put(root .. K_RESULT .. job.id, args[at])
-      else
-        job.result = args[at]
-      end
+    mark(job, HAS_RESULT)
+    if band(along, WITH_ARTIFACT) ~= 0 then mark(job, HAS_ARTIFACT) end
+    if band(along, WITH_LARGE_RESULT) ~= 0 then
+      mark(job, RESULT_BESIDE)
+      put(root .. K_RESULT .. job.id, args[at])
+    else
+      job.result = args[at]
     end
     at = at + 1
   end
   if band(along, WITH_PROGRESS) ~= 0 then
-    if job then
-      mark(job, HAS_PROGRESS)
-      put(root .. K_PROGRESS .. job.id, args[at])
-    end
-    at = at + 1
+    mark(job, HAS_PROGRESS)
+    put(root .. K_PROGRESS .. job.id, args[at])
   end
-  return message, at
+  return message
 end
 
 -- In:  ARGV 1 frame; then for each settlement
@@ -42,12 +36,10 @@ local function settle(args)
     at = at + 1 + band(along, WITH_MESSAGE) / WITH_MESSAGE + band(along, WITH_PROGRESS) / WITH_PROGRESS
     if band(along, WITH_RESULT + WITH_LARGE_RESULT) ~= 0 then at = at + 1 end
   end
-  local jobs, met = read_jobs(ids), {}
+  local jobs = read_jobs(ids)
   for place, head in ipairs(heads) do
-    local id, token, event, with, along, class = unpacked('<c16c16Bi8BB', args[head])
-    local job = met[id] or jobs[place] -- it may come twice
-    met[id] = job
-    local answer = LOST
+    local _, token, event, with, along, class = unpacked('<c16c16Bi8BB', args[head])
+    local job, answer = jobs[place], LOST
     if job and not job.corrupt and job.token == token then
       if job.state == RUNNING then
         local message = take_parts(job, along, args, head + 1)

@@ -30,14 +30,21 @@ local function leave(job, state, to, taken)
   end
 end
 
+-- Puts a job that waits into the set of its state.
+local function enter_waiting(queue, kind, crashes, rank, member, to, run_at)
+  if to == READY then
+    zadd(ready_set(queue, kind, crashes), ready_score(rank, run_at), member)
+    note_ready(queue, kind)
+  else
+    zadd(root .. K_SCHEDULED .. queue, text(run_at), member)
+  end
+end
+
 -- Puts a job into the sets of the state that it enters; a finished one is kept until `till` at least.
 local function enter(job, to, till)
   local queue, member = job.queue, job.member
-  if to == READY then
-    zadd(ready_set(queue, job.kind, job.crashes), ready_score(job.rank, job.run_at), member)
-    note_ready(queue, job.kind)
-  elseif to == SCHEDULED then
-    zadd(root .. K_SCHEDULED .. queue, text(job.run_at), member)
+  if to < RUNNING then
+    enter_waiting(queue, job.kind, job.crashes, job.rank, member, to, job.run_at)
   elseif to >= SUCCEEDED then
     local keep = now + (to == DEAD and keep_dead or keep_finished)
     zadd(root .. K_FINAL .. queue, text(min(max(keep, till), FAR)), member)
@@ -72,13 +79,12 @@ local function transition(job, event, with, taken)
     job.finished = to >= SUCCEEDED and now or 0
   end
   if to ~= state then
+    leave(job, state, to, taken)
     if state == RUNNING then
-      leave(job, state, to)
       -- A claim that was lost is not one that was settled: its late settle is answered `lost`.
       if event >= SUCCEED and event <= SETTLE_CANCEL then mark(job, SETTLED) else job.token = NOBODY end
-    else
-      leave(job, state, to, taken)
-      if state >= SUCCEEDED then unmark(job, HAS_DEADLINE) end -- tried again by hand, whatever was once too late
+    elseif state >= SUCCEEDED then
+      unmark(job, HAS_DEADLINE) -- tried again by hand, whatever was once too late
     end
     enter(job, to, labels_moved(job, to))
   end

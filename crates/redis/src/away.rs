@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use longshore_core::Error;
+use longshore_core::{Error, ErrorKind};
+
+use crate::link::STANDSTILL;
 
 /// How long they are left out at first; it doubles with each attempt in vain.
 const FIRST: Duration = Duration::from_secs(1);
@@ -46,15 +48,31 @@ impl Away {
         roots.insert(root.to_owned(), Absence { attempts: attempts + 1, until: Instant::now() + rest });
     }
 
+    /// Asks the server of keys: one that did not answer lately is not asked, and one that stands still holds nobody up for long.
+    pub(crate) async fn ask<T>(&self, root: &str, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        if self.rest(root).is_some() {
+            return Err(Error::new(ErrorKind::Unavailable, "its server did not answer a moment ago"));
+        }
+        let answer = in_time(answer).await;
+        self.note(root, answer.as_ref().err().filter(|e| e.is_retryable()));
+        answer
+    }
+
     fn roots(&self) -> MutexGuard<'_, HashMap<String, Absence>> {
         self.roots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// Waits for an answer no longer than for a server that stands still.
+pub(crate) async fn in_time<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::time::timeout(STANDSTILL, answer).await.unwrap_or_else(|_| {
+        Err(Error::new(ErrorKind::Unavailable, "no answer in time from the server of these keys").perhaps_done())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use longshore_core::ErrorKind;
 
     #[test]
     fn what_fails_is_left_out_for_longer_each_time_and_one_that_answers_is_not() {

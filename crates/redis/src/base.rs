@@ -40,7 +40,7 @@ pub(crate) struct Base {
     /// When a claim on a queue last noted the kinds of a group.
     noted: Mutex<HashMap<(QueueName, String), i64>>,
     /// What is known of the clocks of servers, by shard.
-    pub(crate) watches: Mutex<BTreeMap<usize, StepWatch>>,
+    pub(crate) watches: Mutex<BTreeMap<Option<u16>, StepWatch>>,
     /// Servers that are not asked for a while.
     pub(crate) away: Away,
 }
@@ -87,6 +87,17 @@ impl Base {
         frame.push(u8::from(!self.link.is_cluster()));
         frame.extend(self.keys.of_channels().as_bytes());
         self.call(function, root).arg(frame)
+    }
+
+    /// Leaves what a queue answered out of a list where its server does not answer and there are others.
+    pub(crate) fn within_reach<T>(&self, answer: Result<T, Error>) -> Result<Option<T>, Error> {
+        match answer {
+            Err(e) if self.link.is_cluster() && e.is_retryable() => {
+                tracing::warn!(error = %e, "a queue is left out of a list: its server does not answer");
+                Ok(None)
+            }
+            answer => answer.map(Some),
+        }
     }
 
     /// Notes that this process uses queues, before anything of them is written, so that upkeep and lists find them. A process notes

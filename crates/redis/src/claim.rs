@@ -14,12 +14,12 @@ use longshore_core::{
 };
 use redis::Value;
 
+use crate::away::in_time;
 use crate::base::Base;
 use crate::call::{Call, bytes, list, moved};
 use crate::error;
 use crate::groups::{group, in_order};
 use crate::library;
-use crate::link::STANDSTILL;
 use crate::record::{Reader, Record};
 use crate::settle::{self, settle};
 use crate::shared::*;
@@ -210,9 +210,7 @@ impl<'a> Claiming<'a> {
         if !self.several || !self.base.link.is_cluster() {
             return answer.await;
         }
-        tokio::time::timeout(STANDSTILL, answer).await.unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::Unavailable, "no answer in time from the queue's server").perhaps_done())
-        })
+        in_time(answer).await
     }
 
     /// Takes what a queue answered. One that failed is held back.

@@ -10,7 +10,6 @@ use redis::Value;
 use crate::base::Base;
 use crate::call::Call;
 use crate::keys::Keys;
-use crate::link::STANDSTILL;
 
 /// The tags of the copies in a cluster: their slots lie in the middle of each eighth of all slots, so that three masters and more
 /// have some each.
@@ -67,21 +66,13 @@ pub(crate) async fn on_first<'a>(base: &'a Base, call: impl Fn(&str) -> Call<'a>
     Err(failed.expect("there is a copy"))
 }
 
-/// Makes a call on a copy. Where there are several, one whose server did not answer lately is not asked, and one that stands still
-/// holds nobody up for long.
+/// Makes a call on a copy. Where there are several, one that is away holds nobody up for long.
 async fn on_one<'a>(base: &'a Base, root: &str, call: &impl Fn(&str) -> Call<'a>) -> Result<Value, Error> {
     let answer = call(root).run();
     if base.copies.roots.len() == 1 {
         return answer.await;
     }
-    let unavailable = |text| Error::new(longshore_core::ErrorKind::Unavailable, text);
-    if base.away.rest(root).is_some() {
-        return Err(unavailable("the server did not answer a moment ago"));
-    }
-    let answer = tokio::time::timeout(STANDSTILL, answer).await;
-    let answer = answer.unwrap_or_else(|_| Err(unavailable("no answer in time").perhaps_done()));
-    base.away.note(root, answer.as_ref().err().filter(|e| e.is_retryable()));
-    answer
+    base.away.ask(root, answer).await
 }
 
 #[cfg(test)]

@@ -32,14 +32,14 @@ pub(crate) async fn list(base: &Base, filter: &Filter, page: Page) -> Result<Lis
     let opened = join_all(queues.into_iter().map(|queue| Stream::open(base, queue, filter, before))).await;
     let mut streams = Vec::with_capacity(opened.len());
     for stream in opened {
-        streams.extend(within_reach(base, stream)?);
+        streams.extend(base.within_reach(stream)?);
     }
     let (mut found, mut looked_at, mut last, mut next) = (Vec::new(), 0, i64::MAX, None);
     loop {
         let share = (page.limit / streams.len().max(1)).clamp(8, PER_CALL);
         let empty = streams.iter_mut().filter(|stream| stream.rows.is_empty() && !stream.ended);
         for filled in join_all(empty.map(|stream| stream.fill(base, share))).await {
-            within_reach(base, filled)?;
+            base.within_reach(filled)?;
         }
         let Some(newest) = streams.iter_mut().max_by_key(|stream| stream.rows.front().map(|row| row.order)) else {
             break;
@@ -57,17 +57,6 @@ pub(crate) async fn list(base: &Base, filter: &Filter, page: Page) -> Result<Lis
     let jobs = get(base, found).await?.into_iter().flatten();
     // Between the two looks a job may have changed.
     Ok(Listed::new(jobs.filter(|job| filter.matches(job)).collect(), next))
-}
-
-/// Leaves a queue out whose server does not answer, where there are others.
-fn within_reach<T>(base: &Base, answer: Result<T, Error>) -> Result<Option<T>, Error> {
-    match answer {
-        Err(e) if base.link.is_cluster() && e.is_retryable() => {
-            tracing::warn!(error = %e, "a queue is left out of a list: its server does not answer");
-            Ok(None)
-        }
-        answer => answer.map(Some),
-    }
 }
 
 /// The jobs of one queue from some place on, the newest first.

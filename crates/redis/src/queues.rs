@@ -50,13 +50,8 @@ pub(crate) async fn stats(base: &Base, mut after: Option<QueueName>, limit: usiz
         let Some(last) = names.last() else { break };
         after = Some(last.clone());
         for (queue, answer) in names.iter().zip(join_all(names.iter().map(|queue| of_queue(base, queue))).await) {
-            match answer {
-                Ok(its) => stats.extend(its),
-                Err(e) if base.link.is_cluster() && e.is_retryable() => {
-                    tracing::warn!(%queue, error = %e, "a queue is left out of the list: its server does not answer");
-                }
-                Err(e) => return Err(e),
-            }
+            let answer = answer.map_err(|e| e.context(format!("queue `{queue}`")));
+            stats.extend(base.within_reach(answer)?.flatten());
         }
     }
     Ok(stats)

@@ -59,13 +59,8 @@ impl Shards {
     }
 
     /// Returns the number of the shard that has these keys; nothing where that is not known.
-    pub(crate) fn of(&self, root: &str) -> Option<usize> {
-        let shards = self.shards();
-        if shards.len() == 1 {
-            return Some(0);
-        }
-        let slot = slot_of(root);
-        shards.iter().find(|shard| shard.slots.contains(&slot)).map(|shard| usize::from(*shard.slots.start()))
+    pub(crate) fn of(&self, root: &str) -> Option<u16> {
+        self.with(root, |shard| *shard.slots.start())
     }
 
     /// Notes that the server of these keys did not answer, or late: others could not renew there either, and get a lease's time to do so.

@@ -86,7 +86,7 @@ struct Round<'a> {
     base: &'a Base,
     upkeep: Upkeep,
     /// Looks at clocks, by shard.
-    looks: BTreeMap<usize, Look>,
+    looks: BTreeMap<Option<u16>, Look>,
     left: Left,
     /// Queues were forgotten, and others in which nothing is due were not looked at.
     more_unused: bool,
@@ -144,13 +144,7 @@ impl Round<'_> {
         };
         if self.base.link.is_cluster() {
             let one = |queue| async move {
-                let root = self.base.keys.of_queue(queue);
-                if self.base.away.rest(&root).is_some() {
-                    return Err(Error::new(ErrorKind::Unavailable, "its server did not answer a moment ago"));
-                }
-                let answer = tokio::time::timeout(STANDSTILL, ask(vec![queue])).await;
-                let answer = answer.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "no answer in time")));
-                self.base.away.note(&root, answer.as_ref().err().filter(|e| e.is_retryable()));
+                let answer = self.base.away.ask(&self.base.keys.of_queue(queue), ask(vec![queue])).await;
                 answer.map(|answer| answer == [1])
             };
             return join_all(queues.iter().map(one)).await;
@@ -239,7 +233,7 @@ impl Round<'_> {
     /// Looks at the clock of the server that has a queue, unless that was done a moment ago.
     async fn look(&mut self, queue: &QueueName) -> Result<Look, Error> {
         let root = self.base.keys.of_queue(queue);
-        let shard = self.base.link.shards.of(&root).unwrap_or(usize::MAX);
+        let shard = self.base.link.shards.of(&root);
         if let Some(look) = self.looks.get(&shard).filter(|look| look.at.elapsed() < LOOK) {
             return Ok(*look);
         }
@@ -295,7 +289,7 @@ impl Round<'_> {
     }
 }
 
-async fn look_at(base: &Base, root: &str, shard: usize) -> Result<Look, Error> {
+async fn look_at(base: &Base, root: &str, shard: Option<u16>) -> Result<Look, Error> {
     let answer = base.call(&library::CLOCK, root).run().await?;
     let us = bytes(answer).and_then(|bytes| Reader(&bytes).i64()).ok_or_else(|| error::unexpected("clock"))?;
     let (ms, lease) = (us / 1_000, base.settings.clock.shift().1);
@@ -307,5 +301,5 @@ async fn look_at(base: &Base, root: &str, shard: usize) -> Result<Look, Error> {
 /// Begins to watch the servers' clocks; returns once the first look was taken.
 pub(crate) async fn begin(base: &Base) -> Result<(), Error> {
     let root = &base.copies.roots[0];
-    look_at(base, root, base.link.shards.of(root).unwrap_or(usize::MAX)).await.map(|_| ())
+    look_at(base, root, base.link.shards.of(root)).await.map(|_| ())
 }

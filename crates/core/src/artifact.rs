@@ -9,6 +9,7 @@
 mod source;
 mod folder;
 mod memory;
+mod part;
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,6 +22,7 @@ use crate::{Error, ErrorKind, JobId, limits};
 
 pub use folder::Folder;
 pub use memory::InMemory;
+pub use part::{read_part, rest_of_chunk};
 pub use source::{Chunks, Source};
 
 /// The name of an artifact: the job it belongs to and the number of the claim that made it.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use longshore_core::artifact::{Chunks, Reader, Source};
-use longshore_core::{ArtifactName, Artifacts, Error, ErrorKind, JobId, limits, millis};
+use longshore_core::artifact::{Chunks, Reader, Source, read_part, rest_of_chunk};
+use longshore_core::{ArtifactName, Artifacts, Error, JobId, limits, millis};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -174,18 +174,13 @@ impl Reader for Artifact {
     }
 
     async fn read(&self, from: u64) -> Result<Bytes, Error> {
-        if from >= self.size {
-            return Ok(Bytes::new());
-        }
-        let read = async {
-            let body = match self.body {
-                Body::Chunks { upload, chunk_bytes } => self.chunk(upload, chunk_bytes, from).await?,
-                Body::Whole => self.part(from).await?,
-            };
-            body.filter(|body| !body.is_empty() && body.len() as u64 <= self.size - from)
-                .ok_or_else(|| Error::new(ErrorKind::Unavailable, "it was deleted while it was read"))
+        let part = async {
+            match self.body {
+                Body::Chunks { upload, chunk_bytes } => self.chunk(upload, chunk_bytes, from).await,
+                Body::Whole => self.part(from).await,
+            }
         };
-        read.await.map_err(|e: Error| e.context(format!("read artifact {}", self.name)))
+        read_part(self.name, self.size, from, part).await
     }
 }
 
@@ -194,8 +189,7 @@ impl Artifact {
         let n = i32::try_from(from / chunk_bytes).unwrap_or(i32::MAX);
         let sql = "SELECT body FROM longshore.artifact_chunk WHERE upload = $1 AND n = $2";
         let rows = self.pool.rows(sql, &[(&upload, Type::INT8), (&n, Type::INT4)]).await?;
-        let skipped = (from % chunk_bytes) as usize;
-        Ok(body_of(&rows)?.filter(|body| body.len() > skipped).map(|body| body.slice(skipped..)))
+        Ok(body_of(&rows)?.and_then(|body| rest_of_chunk(body, from, chunk_bytes)))
     }
 
     async fn part(&self, from: u64) -> Result<Option<Bytes>, Error> {

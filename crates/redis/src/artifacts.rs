@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use longshore_core::artifact::{Chunks, Reader as ArtifactReader, Source};
+use longshore_core::artifact::{Chunks, Reader as ArtifactReader, Source, read_part, rest_of_chunk};
 use longshore_core::{ArtifactName, Artifacts, Error, ErrorKind, JobId, Settings, limits, millis};
 use redis::{Cmd, Value};
 use tokio::runtime::Handle;
@@ -228,8 +228,7 @@ impl Artifact {
                 let mut answer = answer.into_iter().map(bytes);
                 let same = answer.next().flatten().is_some_and(|found| found == *id);
                 let chunk = answer.next().flatten().filter(|_| same).map(Bytes::from);
-                let skipped = (from % chunk_bytes) as usize;
-                Ok(chunk.filter(|chunk| chunk.len() > skipped).map(|chunk| chunk.slice(skipped..)))
+                Ok(chunk.and_then(|chunk| rest_of_chunk(chunk, from, *chunk_bytes)))
             }
         }
     }
@@ -242,15 +241,7 @@ impl ArtifactReader for Artifact {
     }
 
     async fn read(&self, from: u64) -> Result<Bytes, Error> {
-        if from >= self.size {
-            return Ok(Bytes::new());
-        }
-        let read = async {
-            let part = self.part(from).await?;
-            part.filter(|part| !part.is_empty() && part.len() as u64 <= self.size - from)
-                .ok_or_else(|| Error::new(ErrorKind::Unavailable, "it was deleted while it was read"))
-        };
-        read.await.map_err(|e: Error| e.context(format!("read artifact {}", self.name)))
+        read_part(self.name, self.size, from, self.part(from)).await
     }
 }
 

@@ -5,7 +5,7 @@
 //!
 //! | what | test names | what it shows |
 //! |---|---|---|
-//! | cases | `rule_1_settled_once::…`, `acting::…`, … | each rule that keeps jobs safe, in the words of [`CASES`] |
+//! | cases | `settled_once::…`, `acting::…`, … | each rule that keeps jobs safe, in the words of [`CASES`] |
 //! | faults | `faults::{not_done, answer_lost, twice}::…` | the same cases when calls get lost, and are repeated |
 //! | simulator | `simulator::…` | a fleet in which anything may go wrong, by the thousand steps |
 //! | mutants | in this crate: `tests/mutants.rs` | that the suite can fail: stores with a bug each are caught |
@@ -91,20 +91,20 @@ mod case;
 mod list;
 pub mod seeds;
 
-mod rule_1_settled_once;
-mod rule_2_push_is_kept;
-mod rule_3_claims_are_disjoint;
-mod rule_4_leases;
-mod rule_5_deaths;
-mod rule_6_bounded;
-mod rule_7_repeats;
-mod rule_8_keys;
-mod rule_8_idempotency;
-mod rule_10_retention;
+mod settled_once;
+mod push_is_kept;
+mod claims_are_disjoint;
+mod leases;
+mod deaths;
+mod bounded;
+mod repeats;
+mod keys;
+mod idempotency;
+mod retention;
 mod artifacts;
-mod rule_11_unknown_and_expired;
-mod rule_12_outages;
-mod rule_14_notifications;
+mod unknown_and_expired;
+mod outages;
+mod notifications;
 mod states;
 mod walk;
 mod reading;

@@ -10,7 +10,7 @@ use crate::case::{Case, count, first, flat};
 macro_rules! each_case {
     ([$($then:tt)*] [$($args:tt)*]) => { $($then)*! { [$($args)*]
 
-rule_1_settled_once {
+settled_once {
     token_from_before_a_rescue_changes_nothing: "A claim that was rescued can neither renew, say progress nor settle, whatever the outcome.",
     token_from_before_another_claim_changes_nothing: "A claim cannot touch the job once another has it, and the other goes on undisturbed.",
     token_from_before_a_release_changes_nothing: "A claim that was released with its worker is void.",
@@ -25,7 +25,7 @@ rule_1_settled_once {
     batch_may_mix_held_and_stale_claims: "In one batch held claims go through, stale ones are lost, and answers are in order.",
 }
 
-rule_2_push_is_kept {
+push_is_kept {
     pushed_job_reads_as_it_was_pushed: "Every field of an answered push is readable at once, through any connection, Unicode and all.",
     moment_may_be_given_on_the_wall_clock: "A job may be pushed for a moment on the wall clock; one that has passed means now.",
     repeated_push_is_recognised: "A repeated push is answered as before and changes nothing, even when the job has finished.",
@@ -41,7 +41,7 @@ rule_2_push_is_kept {
     concurrent_pushes_are_all_kept: "Many producers at once lose nothing, and the counts agree.",
 }
 
-rule_3_claims_are_disjoint {
+claims_are_disjoint {
     concurrent_claims_share_no_job: "Eight claimers over 400 jobs, on all connections, get each job exactly once.",
     no_job_starts_before_its_time: "With random delays and a clock moved step by step, no job is handed out early, and none forgotten.",
     retry_waits_as_long_as_it_was_told: "A job to be retried later is not handed out before.",
@@ -65,7 +65,7 @@ rule_3_claims_are_disjoint {
     scheduled_job_survives_a_long_absence_of_workers: "A job scheduled five years ahead waits five years.",
 }
 
-rule_4_leases {
+leases {
     job_of_a_silent_worker_runs_again: "A job whose worker went silent is ready again after its lease, under a fresh token.",
     lease_holds_until_its_end: "Nobody gets a job before its lease has ended, and upkeep rescues it once it has.",
     renewal_extends_from_now: "A job that is renewed is never rescued; one that is not renewed any more is.",
@@ -81,7 +81,7 @@ rule_4_leases {
     any_process_rescues: "The jobs of a dead process are rescued by any other.",
 }
 
-rule_5_deaths {
+deaths {
     crash_is_counted_apart_and_gives_the_attempt_back: "A crash costs no attempt, is counted, and is shown among the failures.",
     second_crash_waits_and_then_runs_alone: "After its second crash a job waits, and then runs only in a worker that runs nothing else; others go on meanwhile."
         once "a repeated claim need not say what waits",
@@ -118,7 +118,7 @@ outcomes {
     settle_and_claim_are_one_call: "A settle and the next claim go together, and a repeat is answered alike.",
 }
 
-rule_6_bounded once "the same calls as elsewhere, with many rows" {
+bounded once "the same calls as elsewhere, with many rows" {
     many_expired_leases_are_rescued_in_steps: "20,000 expired leases are rescued in bounded steps, none forgotten.",
     many_finished_jobs_are_pruned_in_steps: "20,000 old jobs are deleted in bounded steps.",
     many_due_jobs_are_all_handed_out: "20,000 jobs that are due together are all handed out.",
@@ -129,7 +129,7 @@ rule_6_bounded once "the same calls as elsewhere, with many rows" {
     worker_with_a_thousand_jobs_is_released_as_a_whole: "A release takes all of a worker's jobs, a thousand if need be.",
 }
 
-rule_7_repeats {
+repeats {
     repeated_settle_is_done_and_changes_nothing: "A repeated settle answers done and changes nothing, whatever the outcome.",
     first_outcome_stands: "A second outcome under the same token answers done and changes nothing.",
     repeat_that_comes_after_the_next_claim_changes_nothing: "A repeat that comes when the job runs again, or has ended, changes nothing.",
@@ -138,7 +138,7 @@ rule_7_repeats {
     repeated_upkeep_finds_nothing: "A repeated upkeep has nothing to do.",
 }
 
-rule_8_keys {
+keys {
     until_started_ends_with_the_claim: "A key held until started is free once a worker has the job.",
     until_finished_holds_through_every_retry: "A key held until finished is held while the job waits, runs, is retried, handed back and rescued.",
     for_a_period_holds_even_after_success: "A key held for a period is held after success until the period is over.",
@@ -160,7 +160,7 @@ rule_8_keys {
     result_comes_before_the_holder_of_the_key: "A job with both keys is served a result first, and else stands back for the holder.",
 }
 
-rule_8_idempotency {
+idempotency {
     repeat_gets_the_first_answer: "A repeated request gets the first answer, also when its job is finished.",
     another_request_with_the_key_is_a_conflict: "Another request with the key is a conflict, and makes no job.",
     idempotency_keys_belong_to_a_queue: "The same key in two queues is two keys.",
@@ -169,7 +169,7 @@ rule_8_idempotency {
     concurrent_repeats_make_one_job: "Sixteen repeats at once make one job.",
 }
 
-rule_10_retention once "its calls are those of other rules, and upkeep" {
+retention once "its calls are those of other rules, and upkeep" {
     successes_and_cancellations_are_kept_a_day_and_the_dead_a_week: "By default successes and cancellations are kept 24 hours, the dead 7 days.",
     retention_is_what_the_settings_say: "Both can be set.",
     key_that_was_given_back_keeps_no_job_longer: "A dead or cancelled job goes in its time, however long the period of the key it held.",
@@ -195,7 +195,7 @@ artifacts once "calls of artifacts do not go through the faults" {
     deleted_artifact_is_read_whole_or_fails: "A reader goes on with what it has opened or fails when that is deleted, and never goes on with another.",
 }
 
-rule_11_unknown_and_expired once "its calls are those of other rules, and upkeep" {
+unknown_and_expired once "its calls are those of other rules, and upkeep" {
     unknown_kind_waits_while_there_are_no_workers: "A kind nobody knows waits for as long as nobody works.",
     unknown_kind_is_dead_after_a_day_among_workers: "A kind that the workers of its queue don't know is dead after 24 hours.",
     day_begins_when_workers_come: "The 24 hours begin when workers come.",
@@ -209,7 +209,7 @@ rule_11_unknown_and_expired once "its calls are those of other rules, and upkeep
     job_is_not_tried_again_after_its_deadline: "A failed attempt is not repeated after the deadline.",
 }
 
-rule_12_outages once "it makes faults of its own" {
+outages once "it makes faults of its own" {
     worker_gets_through_a_bad_connection: "A worker whose calls fail, are done without an answer, or arrive twice, runs every job as often as it should.",
     release_may_be_repeated_until_it_is_answered: "A release whose answer was lost has happened once, and a repeat touches nobody else.",
     upkeep_may_be_repeated_until_it_is_answered: "So it is with upkeep.",
@@ -217,7 +217,7 @@ rule_12_outages once "it makes faults of its own" {
     producer_may_repeat_until_it_is_answered: "A producer may repeat a push until it is answered, and has pushed once.",
 }
 
-rule_14_notifications once "a notification that comes twice is as good as one" {
+notifications once "a notification that comes twice is as good as one" {
     push_wakes_who_waits: "A push wakes who waits for work.",
     who_hears_of_a_job_finds_it: "Whoever hears of a push finds the job: it is there before the notification.",
     job_that_is_ready_again_wakes_who_waits: "So does a job handed back.",

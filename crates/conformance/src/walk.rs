@@ -11,7 +11,7 @@ use longshore_core::{
     Action, Claim, Claimed, Claims, Death, DuplicateReason, Error, Filter, JobId, Jobs, Kind, KindLimits, KnownKind,
     Label, Memory, NewJob, Nonce, Outcome, Output, Page, Progress, Pushed, Reason, Renewal, Reuse, Settings,
     Settlement, Snapshot, State, Stored, Timestamp, Token, Unique, UniqueScope, Upkeep, UpkeepReport, When, WorkerId,
-    WorkerSecret, limits, state::runs_alone,
+    WorkerSecret, limits, state::is_isolated,
 };
 
 use crate::bench::{Bench, UnwrapEach, job_of, kind, known, label, queue};
@@ -139,8 +139,8 @@ impl Walk {
         let (model, store) = self.claims(&claim).await;
         let handed_out = |claims: &Claims| claims.jobs.iter().map(untokened).collect::<Vec<_>>();
         assert_eq!(handed_out(&store), handed_out(&model), "{claim:?}");
-        if !model.jobs.iter().any(|job| runs_alone(job.crashes)) {
-            assert_eq!(store.alone_waits, model.alone_waits, "{claim:?}");
+        if !model.jobs.iter().any(|job| is_isolated(job.crashes)) {
+            assert_eq!(store.isolated_waits, model.isolated_waits, "{claim:?}");
         }
         assert_eq!(store.look_again.is_some(), model.look_again.is_some(), "{claim:?}");
         if let (Some(one), Some(other)) = (store.look_again, model.look_again) {

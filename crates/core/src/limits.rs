@@ -67,7 +67,7 @@ limits! {
     PROGRESS_BYTES: usize = 200;
     /// Crashes after which a job is dead.
     CRASHES: u16 = 3;
-    /// Wait before a job that was lost to a crash twice runs again, alone in its worker.
+    /// Wait before a job that was lost to a crash twice runs again, isolated: its worker runs nothing else.
     CRASH_BACKOFF: Duration = Duration::from_secs(30);
     /// Wait after the first attempt that ended in an outage; it doubles with each further one.
     OUTAGE_BACKOFF: Duration = Duration::from_secs(5);

@@ -21,7 +21,7 @@ use std::str::FromStr;
 pub use self::failure::{Failure, FailureClass, Reason};
 pub use self::gone::{Death, ExitStatus, Gone};
 pub use self::outcome::Outcome;
-pub use self::step::{Event, Facts, Move, runs_alone, step};
+pub use self::step::{Event, Facts, Move, is_isolated, step};
 #[cfg(any(test, feature = "testing"))]
 pub use self::step::{every_other_event, every_outcome};
 #[cfg(any(test, feature = "testing"))]

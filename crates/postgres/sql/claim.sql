@@ -5,7 +5,7 @@
 --      the program knows; the random bits of the tokens; whether to note that these queues have workers who know these kinds; how far
 --      tests moved the wall clock, and that of leases; how long dead jobs are kept; what the process is called where it waits for work, NULL: it does not listen
 -- Out: the jobs, best first in the order of their numbers; then, but not for a repeat, one row without an id: whether the worker
---      was released, in how many milliseconds to look again, whether a job waits that must run alone, whether other jobs moved, which
+--      was released, in how many milliseconds to look again, whether a job waits that must run isolated, whether other jobs moved, which
 --      queues were held back, why and for how long, which jobs were buried, see happen_alike, whether the worker has begun to wait, and which
 --      jobs became ready: queue, kind, how many
 CREATE FUNCTION longshore.claim(
@@ -15,7 +15,7 @@ CREATE FUNCTION longshore.claim(
 ) RETURNS TABLE (
     id uuid, token_number bigint, token_bits bigint, queue text, kind text, key text, payload text, attempt smallint,
     max_attempts smallint, crashes smallint, timeout_ms integer, outages smallint, outage_for bigint, waited bigint, released boolean,
-    look_again bigint, alone_waits boolean, stirred boolean, held_back jsonb, buried jsonb, waits_anew boolean, woken jsonb
+    look_again bigint, isolated_waits boolean, stirred boolean, held_back jsonb, buried jsonb, waits_anew boolean, woken jsonb
 ) LANGUAGE plpgsql /* steady, and bare */ AS $$
 #variable_conflict use_column
 DECLARE
@@ -77,7 +77,7 @@ CREATE FUNCTION longshore.claim_anew(
 ) RETURNS TABLE (
     id uuid, token_number bigint, token_bits bigint, queue text, kind text, key text, payload text, attempt smallint,
     max_attempts smallint, crashes smallint, timeout_ms integer, outages smallint, outage_for bigint, waited bigint, released boolean,
-    look_again bigint, alone_waits boolean, stirred boolean, held_back jsonb, buried jsonb, waits_anew boolean, woken jsonb
+    look_again bigint, isolated_waits boolean, stirred boolean, held_back jsonb, buried jsonb, waits_anew boolean, woken jsonb
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
@@ -87,10 +87,10 @@ DECLARE
     v_due    record;
     v_again  bigint;
     v_taken  integer := 0;
-    v_waits  boolean := false;      -- some job waits that must run alone
+    v_waits  boolean := false;      -- some job waits that must run isolated
     v_stirred boolean := false;
-    v_solo   boolean := false;      -- the one taken must run alone
-    v_alone  boolean;
+    v_solo   boolean := false;      -- the one taken must run isolated
+    v_isolated  boolean;
     v_want   integer;
     v_got    integer;
     v_late   jsonb;
@@ -119,26 +119,26 @@ BEGIN
         CONTINUE WHEN v_look.most = 0;
         v_open := v_open || v_queue;
 
-        v_alone := v_look.suspects AND longshore.has_suspect(v_queue, p_kinds || p_others);
-        v_waits := v_waits OR v_alone;
-        v_alone := v_alone AND p_idle AND v_taken = 0;
-        -- A worker is kept free for a job that must run alone, even while it wants none of that kind.
-        CONTINUE WHEN v_alone AND p_others <> '{}' AND NOT longshore.has_suspect(v_queue, p_kinds);
+        v_isolated := v_look.suspects AND longshore.has_suspect(v_queue, p_kinds || p_others);
+        v_waits := v_waits OR v_isolated;
+        v_isolated := v_isolated AND p_idle AND v_taken = 0;
+        -- A worker is kept free for a job that must run isolated, even while it wants none of that kind.
+        CONTINUE WHEN v_isolated AND p_others <> '{}' AND NOT longshore.has_suspect(v_queue, p_kinds);
         LOOP
-            v_want := CASE WHEN v_solo THEN 0 WHEN v_alone THEN least(p_limit, 1) ELSE p_limit - v_taken END;
+            v_want := CASE WHEN v_solo THEN 0 WHEN v_isolated THEN least(p_limit, 1) ELSE p_limit - v_taken END;
             EXIT WHEN v_want <= 0;
             IF cardinality(p_kinds) = 1 THEN
                 v_kinds := p_kinds;
                 v_counts := ARRAY[least(v_want, v_left[1])];
             ELSE
-                SELECT b.kinds, b.counts INTO v_kinds, v_counts FROM longshore.best_of(v_queue, v_alone::integer, p_kinds, v_left, v_want) b;
+                SELECT b.kinds, b.counts INTO v_kinds, v_counts FROM longshore.best_of(v_queue, v_isolated::integer, p_kinds, v_left, v_want) b;
             END IF;
             v_first := coalesce(v_first, nextval('longshore.claim_number'));
             v_got := 0;
             FOR id, token_number, token_bits, queue, kind, key, payload, attempt, max_attempts, crashes, timeout_ms, outages, outage_for,
                 waited IN
                 SELECT * FROM longshore.start(
-                    p_worker, v_queue, v_alone::integer, v_kinds, v_counts, p_kinds, p_attempts, p_timeouts, p_bits, p_now, p_until)
+                    p_worker, v_queue, v_isolated::integer, v_kinds, v_counts, p_kinds, p_attempts, p_timeouts, p_bits, p_now, p_until)
             LOOP
                 RETURN NEXT;
                 v_got := v_got + 1;
@@ -148,7 +148,7 @@ BEGIN
                 END IF;
             END LOOP;
             v_taken := v_taken + v_got;
-            v_solo := v_alone AND v_got > 0;
+            v_solo := v_isolated AND v_got > 0;
             CONTINUE WHEN v_solo; -- to the end of the loop
             IF v_got < v_want AND v_look.late THEN
                 IF jsonb_array_length(v_buried) >= 500 THEN
@@ -156,13 +156,13 @@ BEGIN
                     EXIT;
                 END IF;
                 v_late := longshore.bury_late_first(
-                    v_queue, v_alone::integer, longshore.still_wanted(p_kinds, v_left), 500 - jsonb_array_length(v_buried), p_now,
+                    v_queue, v_isolated::integer, longshore.still_wanted(p_kinds, v_left), 500 - jsonb_array_length(v_buried), p_now,
                     p_keep_dead);
                 v_buried := v_buried || v_late;
                 CONTINUE WHEN v_late <> '[]';
             END IF;
-            EXIT WHEN NOT v_alone AND (v_got = 0 OR cardinality(p_kinds) = 1);
-            v_alone := false;
+            EXIT WHEN NOT v_isolated AND (v_got = 0 OR cardinality(p_kinds) = 1);
+            v_isolated := false;
         END LOOP;
     END LOOP;
 
@@ -175,7 +175,7 @@ BEGIN
         p_worker, p_process, v_open, longshore.still_wanted(p_kinds, v_left), p_clock);
     id := NULL; token_number := NULL; token_bits := NULL; queue := NULL; kind := NULL; key := NULL; payload := NULL; -- it is no job
     look_again := CASE WHEN v_again IS NOT NULL THEN greatest(v_again - p_now, 0) END;
-    alone_waits := v_waits;
+    isolated_waits := v_waits;
     stirred := v_stirred OR v_buried <> '[]';
     held_back := nullif(v_held, '[]');
     buried := nullif(v_buried, '[]');
@@ -185,7 +185,7 @@ END $$;
 
 -- Looks at a queue before a claim. As a function of one SELECT it costs nothing: the planner puts that where it is called.
 -- In:  the queue; the level of rules that the program knows; now
--- Out: one row: when its next scheduled job is due; whether a job is ready that must run alone, of whatever kind; whether a job of any queue
+-- Out: one row: when its next scheduled job is due; whether a job is ready that must run isolated, of whatever kind; whether a job of any queue
 --      has missed its deadline; what its rules admit, see admit
 CREATE FUNCTION longshore.look_at(p_queue text, p_rules_level integer, p_now bigint)
 RETURNS TABLE (due bigint, suspects boolean, late boolean, most bigint, why text, until bigint) LANGUAGE sql STABLE AS $$
@@ -217,7 +217,7 @@ BEGIN
     next_due := (SELECT j.run_at FROM longshore.waiting j WHERE j.state = 0 AND j.queue = p_queue ORDER BY j.run_at LIMIT 1);
 END $$;
 
--- Returns whether a job of one of these kinds is ready that must run alone.
+-- Returns whether a job of one of these kinds is ready that must run isolated.
 CREATE FUNCTION longshore.has_suspect(p_queue text, p_kinds text[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN EXISTS (
@@ -234,15 +234,15 @@ BEGIN
 END $$;
 
 -- Counts how many of the best ready jobs of a queue are of which kind: no more than these are locked by start, so that others miss none.
--- In:  the queue; whether of those that must run alone (1) or the others (0); kinds; most of each, or an empty array; most jobs
+-- In:  the queue; whether of those that must run isolated (1) or the others (0); kinds; most of each, or an empty array; most jobs
 -- Out: one row; both NULL where no job is ready
-CREATE FUNCTION longshore.best_of(p_queue text, p_alone integer, p_kinds text[], p_left integer[], p_want integer)
+CREATE FUNCTION longshore.best_of(p_queue text, p_isolated integer, p_kinds text[], p_left integer[], p_want integer)
 RETURNS TABLE (kinds text[], counts bigint[]) LANGUAGE sql STABLE AS $$
     SELECT array_agg(best.kind), array_agg(best.n)
     FROM (SELECT c.kind, count(*) AS n
           FROM (SELECT j.* FROM unnest(p_kinds, p_left) AS k (kind, n) CROSS JOIN LATERAL (
                     SELECT j.kind, j.rank, j.run_at, j.seq FROM longshore.waiting j
-                    WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_alone AND j.kind = k.kind
+                    WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_isolated AND j.kind = k.kind
                     ORDER BY j.rank, j.run_at, j.seq LIMIT least(p_want, k.n)) j
                 ORDER BY j.rank, j.run_at, j.seq LIMIT p_want) c
           GROUP BY c.kind) best
@@ -250,11 +250,11 @@ $$;
 
 -- Picks the best ready jobs of a queue that nobody else is about to take, and starts them. Those that missed their deadline are left where
 -- they are.
--- In:  the worker; the queue; whether of those that must run alone (1) or the others (0); which kinds, and most of each; the kinds
+-- In:  the worker; the queue; whether of those that must run isolated (1) or the others (0); which kinds, and most of each; the kinds
 --      that are wanted, and what each grants, see claim; the random bits of the tokens; now, and when the leases end
 -- Out: the jobs, see claim
 CREATE FUNCTION longshore.start(
-    p_worker uuid, p_queue text, p_alone integer, p_picked text[], p_counts bigint[], p_kinds text[], p_attempts smallint[],
+    p_worker uuid, p_queue text, p_isolated integer, p_picked text[], p_counts bigint[], p_kinds text[], p_attempts smallint[],
     p_timeouts integer[], p_bits bigint, p_now bigint, p_until bigint
 ) RETURNS TABLE (
     id uuid, token_number bigint, token_bits bigint, queue text, kind text, key text, payload text, attempt smallint,
@@ -267,7 +267,7 @@ BEGIN
         SELECT best.place, nextval('longshore.claim_number') AS number
         FROM (SELECT j.* FROM unnest(p_picked, p_counts) AS k (kind, n) CROSS JOIN LATERAL (
                   SELECT j.ctid AS place, j.rank, j.run_at, j.seq FROM longshore.waiting j
-                  WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_alone AND j.kind = k.kind
+                  WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_isolated AND j.kind = k.kind
                   ORDER BY j.rank, j.run_at, j.seq LIMIT k.n FOR UPDATE SKIP LOCKED) j
               ORDER BY j.rank, j.run_at, j.seq) best
     ), left_waiting AS (
@@ -310,10 +310,10 @@ BEGIN
 END $$;
 
 -- Buries jobs that missed their deadline, as far as they come before the best that did not.
--- In:  a queue; whether of those that must run alone (1) or the others (0); kinds; most jobs; now; how long dead jobs are kept
+-- In:  a queue; whether of those that must run isolated (1) or the others (0); kinds; most jobs; now; how long dead jobs are kept
 -- Out: which, see happen_alike
 CREATE FUNCTION longshore.bury_late_first(
-    p_queue text, p_alone integer, p_kinds text[], p_limit integer, p_now bigint, p_keep_dead bigint
+    p_queue text, p_isolated integer, p_kinds text[], p_limit integer, p_now bigint, p_keep_dead bigint
 ) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_late uuid[];
@@ -324,7 +324,7 @@ BEGIN
                        ORDER BY first.rank, first.run_at, first.seq) AS late
             FROM (SELECT j.* FROM unnest(p_kinds) AS k (kind) CROSS JOIN LATERAL (
                       SELECT j.id, j.deadline, j.rank, j.run_at, j.seq FROM longshore.waiting j
-                      WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_alone AND j.kind = k.kind
+                      WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_isolated AND j.kind = k.kind
                       ORDER BY j.rank, j.run_at, j.seq LIMIT p_limit) j
                   ORDER BY j.rank, j.run_at, j.seq LIMIT p_limit) first
         ) best CROSS JOIN LATERAL (

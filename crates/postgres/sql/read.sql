@@ -160,17 +160,17 @@ CREATE FUNCTION longshore.oldest_ready(p_queue text) RETURNS bigint LANGUAGE plp
 DECLARE
     v_oldest bigint;
     v_next   record;
-    v_alone  integer := -1;
+    v_isolated  integer := -1;
     v_kind   text := '';
     v_rank   smallint := 0;
 BEGIN
     LOOP
-        SELECT j.crashes / 2 AS alone, j.kind, j.rank, j.run_at INTO v_next FROM longshore.waiting j
-        WHERE j.state = 1 AND j.queue = p_queue AND (j.crashes / 2, j.kind, j.rank) > (v_alone, v_kind, v_rank)
+        SELECT j.crashes / 2 AS isolated, j.kind, j.rank, j.run_at INTO v_next FROM longshore.waiting j
+        WHERE j.state = 1 AND j.queue = p_queue AND (j.crashes / 2, j.kind, j.rank) > (v_isolated, v_kind, v_rank)
         ORDER BY j.crashes / 2, j.kind, j.rank, j.run_at LIMIT 1;
         EXIT WHEN NOT FOUND;
         v_oldest := least(v_oldest, v_next.run_at);
-        v_alone := v_next.alone;
+        v_isolated := v_next.isolated;
         v_kind := v_next.kind;
         v_rank := v_next.rank;
     END LOOP;

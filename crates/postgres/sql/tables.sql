@@ -52,7 +52,7 @@ CREATE TABLE longshore.waiting (
 );
 
 CREATE INDEX waiting_seq       ON longshore.waiting (seq);
-CREATE INDEX waiting_ready     ON longshore.waiting (queue, (crashes / 2), kind, rank, run_at, seq) WHERE state = 1; -- 1: must run alone
+CREATE INDEX waiting_ready     ON longshore.waiting (queue, (crashes / 2), kind, rank, run_at, seq) WHERE state = 1; -- 1: must run isolated
 CREATE INDEX waiting_scheduled ON longshore.waiting (queue, run_at) WHERE state = 0;
 CREATE INDEX waiting_deadline  ON longshore.waiting (deadline)      WHERE deadline IS NOT NULL;
 CREATE INDEX waiting_alias     ON longshore.waiting (alias, seq)    WHERE alias IS NOT NULL;

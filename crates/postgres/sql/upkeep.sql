@@ -68,15 +68,15 @@ BEGIN
     after := p_after;
     -- From one pair of queue and kind that has ready jobs to the next, by one seek each; many take turns.
     FOR n IN 1..200 LOOP
-        SELECT j.queue, j.crashes / 2 AS alone, j.kind INTO v_place FROM longshore.waiting j
+        SELECT j.queue, j.crashes / 2 AS isolated, j.kind INTO v_place FROM longshore.waiting j
         WHERE j.state = 1 AND (j.queue, j.crashes / 2, j.kind) > (coalesce(after[1], ''), coalesce(after[2]::integer, 0), coalesce(after[3], ''))
         ORDER BY j.queue, j.crashes / 2, j.kind LIMIT 1;
-        after := CASE WHEN FOUND THEN ARRAY[v_place.queue, v_place.alone::text, v_place.kind] END;
+        after := CASE WHEN FOUND THEN ARRAY[v_place.queue, v_place.isolated::text, v_place.kind] END;
         EXIT WHEN after IS NULL;
         SELECT * INTO v_queue FROM longshore.queue q WHERE q.name = v_place.queue;
         CONTINUE WHEN v_queue.workers_seen IS NULL OR v_queue.workers_seen <= v_now - 3600000 OR v_queue.workers_since >= v_day
             OR EXISTS (SELECT 1 FROM longshore.kind k WHERE k.name = v_place.kind AND k.seen >= v_day);
-        v_found := v_found || longshore.ready_before(v_place.queue, v_place.alone, v_place.kind, v_day, p_limit - cardinality(v_found));
+        v_found := v_found || longshore.ready_before(v_place.queue, v_place.isolated, v_place.kind, v_day, p_limit - cardinality(v_found));
         EXIT WHEN cardinality(v_found) >= p_limit;
     END LOOP;
     v_found := ARRAY(SELECT f FROM unnest(v_found) AS f ORDER BY f);
@@ -85,8 +85,8 @@ BEGIN
 END $$;
 
 -- Locks ready jobs of a queue and a kind that were due before some moment, and returns them.
--- In:  the queue; whether of those that must run alone (1) or the others (0); the kind; that moment; most jobs
-CREATE FUNCTION longshore.ready_before(p_queue text, p_alone integer, p_kind text, p_before bigint, p_limit integer) RETURNS uuid[]
+-- In:  the queue; whether of those that must run isolated (1) or the others (0); the kind; that moment; most jobs
+CREATE FUNCTION longshore.ready_before(p_queue text, p_isolated integer, p_kind text, p_before bigint, p_limit integer) RETURNS uuid[]
 LANGUAGE plpgsql AS $$
 DECLARE
     v_found uuid[] := '{}';
@@ -95,12 +95,12 @@ BEGIN
     LOOP -- from one priority in use to the next
         v_rank := (SELECT min(r.rank) FROM (
             SELECT j.rank FROM longshore.waiting j
-            WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_alone AND j.kind = p_kind AND j.rank > v_rank
+            WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_isolated AND j.kind = p_kind AND j.rank > v_rank
             ORDER BY j.rank LIMIT 1) r);
         EXIT WHEN v_rank IS NULL;
         v_found := v_found || ARRAY(
             SELECT j.id FROM longshore.waiting j
-            WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_alone AND j.kind = p_kind
+            WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_isolated AND j.kind = p_kind
               AND j.rank = v_rank AND j.run_at < p_before
             ORDER BY j.run_at LIMIT p_limit - cardinality(v_found) FOR UPDATE SKIP LOCKED);
     END LOOP;

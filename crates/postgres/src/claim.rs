@@ -220,7 +220,7 @@ impl Ask {
                 return Err(Error::new(ErrorKind::Refused, text));
             }
             claims.look_again = get::<Option<i64>>(row, 15)?.map(duration);
-            claims.alone_waits = get::<Option<bool>>(row, 16)?.unwrap_or_default();
+            claims.isolated_waits = get::<Option<bool>>(row, 16)?.unwrap_or_default();
             stirred = get::<Option<bool>>(row, 17)?.unwrap_or_default();
             claims.held_back = self.held_back(get(row, 18)?);
             claims.buried = moved(get(row, 19)?);

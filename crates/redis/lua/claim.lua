@@ -63,7 +63,7 @@ local function best_of(lists, places)
   return best
 end
 
--- Finds the best ready jobs, up to n and no more of a kind than is wanted, among those that must run alone or among the others. Each
+-- Finds the best ready jobs, up to n and no more of a kind than is wanted, among those that must run isolated or among the others. Each
 -- set gives up its best, which stay where they are. Returns their members, the kind of each, and whether there may be more.
 local function pick(ask, isolated, n)
   local lists, kinds_of, places, full, more = {}, {}, {}, {}, false
@@ -149,7 +149,7 @@ local function hand_out(ask, given, isolated, n)
   return done, more
 end
 
--- Returns whether a job waits that must run alone.
+-- Returns whether a job waits that must run isolated.
 local function isolated_waits(ask)
   local sets = {}
   for at, kind in ipairs(ask.kinds) do sets[at] = ready_set(ask.queue, kind.name, 2) end
@@ -159,7 +159,7 @@ local function isolated_waits(ask)
   return false
 end
 
--- Hands out a job that must run alone, where one waits and the worker runs nothing; else as many others as are wanted. While one
+-- Hands out a job that must run isolated, where one waits and the worker runs nothing; else as many others as are wanted. While one
 -- waits, such a worker is kept free for it, even while it wants none of that kind.
 local function hand_out_best(ask, given)
   if given.isolated_waits and ask.is_idle then
@@ -215,8 +215,8 @@ end
 --             note the kinds (B each), the newest level of rules that the worker knows (H), how many jobs may be buried (I4)
 --           7 the group of the kinds that are wanted
 --           8… the kinds: how many of each (I4), its limits (attempts, time-out in ms: H I4; 0 for none), its name
--- Out: 1 what is known of the claim, ms until the next look (-1: when there is a notification), whether a job waits that must run alone,
---        how many were handed out the first time, whether that one must run alone; what holds the queue back, ms until that ends
+-- Out: 1 what is known of the claim, ms until the next look (-1: when there is a notification), whether a job waits that must run isolated,
+--        how many were handed out the first time, whether that one must run isolated; what holds the queue back, ms until that ends
 --        by itself (-1: it does not); now
 --      2 the ids of the jobs, one after the other  3 for each job its record, followed by its payload where that is large
 --      4 the jobs that were buried, described

@@ -104,7 +104,7 @@ struct Claiming<'a> {
     claims: Claims,
     /// How many were handed out the first time this was asked.
     handed: usize,
-    /// That one must run alone.
+    /// That one must run isolated.
     solo: bool,
     /// Whether a queue has answered.
     answered: bool,
@@ -247,7 +247,7 @@ impl<'a> Claiming<'a> {
         let known = i64::from(from.u8()?);
         let wait = |ms: i64| u64::try_from(ms).ok().map(Duration::from_millis);
         self.claims.look_in(wait(from.i64()?));
-        self.claims.alone_waits |= from.u8()? == 1;
+        self.claims.isolated_waits |= from.u8()? == 1;
         self.handed += from.u32()? as usize;
         self.solo |= from.u8()? == 1;
         if let Some(why) = held_back_reason(from.u8()?) {

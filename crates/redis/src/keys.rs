@@ -51,7 +51,7 @@ names! {
     SCHEDULED = "scheduled:";
     /// `ready:<queue>:<kind>`: a sorted set, the best first: by priority, then by when they were due.
     READY = "ready:";
-    /// `isolated:<queue>:<kind>`: the same, for those that must run alone.
+    /// `isolated:<queue>:<kind>`: the same, for those that must run isolated.
     ISOLATED = "isolated:";
     /// `running:<queue>`: a sorted set, running jobs by when their leases end.
     RUNNING = "running:";

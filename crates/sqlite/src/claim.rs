@@ -114,19 +114,19 @@ struct Unfit {
 }
 
 impl Answer<'_> {
-    /// Hands out the best jobs of a queue, as many as its rules admit. One that must run alone goes alone.
+    /// Hands out the best jobs of a queue, as many as its rules admit. One that must run isolated goes by itself.
     fn pick(&mut self, tx: &mut Tx<'_>, queue: i64, name: &QueueName, admitted: usize) -> rusqlite::Result<()> {
-        let (alone, ready) = (include_str!("../sql/alone.sql"), include_str!("../sql/ready.sql"));
-        let alone_waits = !candidates(tx, alone, queue, &self.kinds, |_| 1, 1)?.is_empty();
-        self.claims.alone_waits |= alone_waits;
+        let (isolated, ready) = (include_str!("../sql/isolated.sql"), include_str!("../sql/ready.sql"));
+        let isolated_waits = !candidates(tx, isolated, queue, &self.kinds, |_| 1, 1)?.is_empty();
+        self.claims.isolated_waits |= isolated_waits;
         let most = self.claims.jobs.len().saturating_add(admitted).min(self.claim.limit);
-        if self.claim.idle && self.claims.jobs.is_empty() && alone_waits {
-            self.take(tx, queue, name, alone, most.min(1))?;
-            if self.claims.jobs.is_empty() && !candidates(tx, alone, queue, &self.kinds, |_| 1, 1)?.is_empty() {
+        if self.claim.idle && self.claims.jobs.is_empty() && isolated_waits {
+            self.take(tx, queue, name, isolated, most.min(1))?;
+            if self.claims.jobs.is_empty() && !candidates(tx, isolated, queue, &self.kinds, |_| 1, 1)?.is_empty() {
                 return Ok(()); // it is not wanted now, but the worker is kept free for it
             }
         }
-        if self.claims.is_alone() { Ok(()) } else { self.take(tx, queue, name, ready, most) }
+        if self.claims.is_isolated() { Ok(()) } else { self.take(tx, queue, name, ready, most) }
     }
 
     /// Hands out the best candidates of one queue until the claim has as many jobs as `most`.

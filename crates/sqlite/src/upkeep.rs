@@ -162,7 +162,7 @@ fn missed_deadlines(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<Vec<i64>> {
 /// Pairs of queue and kind with ready jobs that one call looks at.
 const PAIRS: usize = 200;
 
-/// Where the search for jobs of unknown kinds goes on: whether among those that must run alone, and behind which queue and kind.
+/// Where the search for jobs of unknown kinds goes on: whether among those that must run isolated, and behind which queue and kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(Option<(bool, i64, i64)>);
 
@@ -178,7 +178,7 @@ fn unknown_kinds(tx: &Tx<'_>, limit: i64, place: &mut Place) -> rusqlite::Result
     let (began, mut wrapped, mut unknown) = (*place, false, Vec::new());
     for _ in 0..PAIRS {
         *place = next_pair(tx, *place)?;
-        let Some((alone, queue, kind)) = place.0 else {
+        let Some((isolated, queue, kind)) = place.0 else {
             if wrapped || began.0.is_none() {
                 break;
             }
@@ -190,7 +190,7 @@ fn unknown_kinds(tx: &Tx<'_>, limit: i64, place: &mut Place) -> rusqlite::Result
             break;
         }
         if old_news.exists([queue, kind, gap_ago, day_ago])? {
-            let crashes = if alone { ALONE } else { CROWD };
+            let crashes = if isolated { ISOLATED } else { CROWD };
             waiting_since(tx, crashes, (queue, kind), day_ago, limit, &mut unknown)?;
         }
         if unknown.len() as i64 >= limit {
@@ -201,22 +201,22 @@ fn unknown_kinds(tx: &Tx<'_>, limit: i64, place: &mut Place) -> rusqlite::Result
 }
 
 const CROWD: &str = "crashes < 2";
-const ALONE: &str = "crashes >= 2";
+const ISOLATED: &str = "crashes >= 2";
 
 /// Returns the next queue and kind that have ready jobs; none at the end.
 fn next_pair(tx: &Tx<'_>, Place(place): Place) -> rusqlite::Result<Place> {
-    let (mut alone, mut queue, mut kind) = place.unwrap_or((false, i64::MIN, i64::MIN));
+    let (mut isolated, mut queue, mut kind) = place.unwrap_or((false, i64::MIN, i64::MIN));
     loop {
-        let crashes = if alone { ALONE } else { CROWD };
+        let crashes = if isolated { ISOLATED } else { CROWD };
         let sql = format!(
             "SELECT queue, kind FROM job WHERE state = 1 AND {crashes} AND (queue, kind) > (?1, ?2) ORDER BY queue, kind LIMIT 1"
         );
         let next = tx.connection.prepare_cached(&sql)?.query_row([queue, kind], |row| Ok((row.get(0)?, row.get(1)?)));
         match next.optional()? {
             Some(next) if next <= (queue, kind) => return Err(error::index_is_damaged("ready jobs")),
-            Some((queue, kind)) => return Ok(Place(Some((alone, queue, kind)))),
-            None if alone => return Ok(Place(None)),
-            None => (alone, queue, kind) = (true, i64::MIN, i64::MIN),
+            Some((queue, kind)) => return Ok(Place(Some((isolated, queue, kind)))),
+            None if isolated => return Ok(Place(None)),
+            None => (isolated, queue, kind) = (true, i64::MIN, i64::MIN),
         }
     }
 }

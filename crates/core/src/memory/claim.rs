@@ -84,12 +84,12 @@ impl Tables {
     /// Picks the best ready jobs of a queue and starts them.
     fn pick(&mut self, store: &Memory, claim: &Claim, queue: &QueueName, claims: &mut Claims) {
         let ready = self.ready(queue, &claim.kinds);
-        let alone = |seq: &i64| state::runs_alone(self.rows[seq].job.crashes);
-        let (alone, crowd): (Vec<i64>, Vec<i64>) = ready.into_iter().partition(alone);
-        claims.alone_waits |= !alone.is_empty();
-        // An idle worker is kept free for a job that must run alone, even while it wants none of its kind.
-        let goes_alone = claim.idle && claims.jobs.is_empty() && !alone.is_empty();
-        if !goes_alone || self.start_all(store, claim, alone, claims) {
+        let is_isolated = |seq: &i64| state::is_isolated(self.rows[seq].job.crashes);
+        let (isolated, crowd): (Vec<i64>, Vec<i64>) = ready.into_iter().partition(is_isolated);
+        claims.isolated_waits |= !isolated.is_empty();
+        // An idle worker is kept free for a job that must run isolated, even while it wants none of its kind.
+        let isolates = claim.idle && claims.jobs.is_empty() && !isolated.is_empty();
+        if !isolates || self.start_all(store, claim, isolated, claims) {
             self.start_all(store, claim, crowd, claims);
         }
     }
@@ -98,7 +98,7 @@ impl Tables {
     fn start_all(&mut self, store: &Memory, claim: &Claim, ready: Vec<i64>, claims: &mut Claims) -> bool {
         let (now, all, before) = (store.now(), ready.len(), claims.buried.len());
         for seq in ready {
-            if claims.jobs.len() >= claim.limit || claims.is_alone() {
+            if claims.jobs.len() >= claim.limit || claims.is_isolated() {
                 break;
             }
             let job = &self.rows[&seq].job;

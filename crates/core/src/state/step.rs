@@ -161,8 +161,8 @@ pub fn every_other_event() -> Vec<Event<'static>> {
     every
 }
 
-/// Returns whether a job that crashed so often must run alone in its worker.
-pub fn runs_alone(crashes: u16) -> bool {
+/// Returns whether a job that crashed so often must run isolated in its worker.
+pub fn is_isolated(crashes: u16) -> bool {
     crashes >= 2
 }
 
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!((first.facts.state, first.facts.crashes, first.facts.attempt), (State::Ready, 1, 2));
         let second = step(Facts { crashes: 1, ..running() }, Event::Lose(Death::Crashed)).unwrap();
         assert_eq!((second.facts.state, second.wait), (State::Scheduled, Some(limits::CRASH_BACKOFF)));
-        assert!(runs_alone(second.facts.crashes));
+        assert!(is_isolated(second.facts.crashes));
         let third = step(Facts { crashes: 2, ..running() }, Event::Lose(Death::Crashed)).unwrap();
         assert_eq!((third.facts.state, third.reason), (State::Dead, Some(Reason::Crashed)));
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::Moved;
-use crate::{JobId, Kind, KindLimits, Label, Nonce, Payload, QueueName, Rules, Token, WorkerId, state::runs_alone};
+use crate::{JobId, Kind, KindLimits, Label, Nonce, Payload, QueueName, Rules, Token, WorkerId, state::is_isolated};
 
 /// What a worker asks for.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Claim {
     pub limit: usize,
     /// How long the claim holds without being renewed: from 1 second to 10 minutes, see [`limits::LEASES`](crate::limits::LEASES).
     pub lease: Duration,
-    /// Whether the worker runs nothing else, so that a job which must run alone may be handed out, by itself.
+    /// Whether the worker runs nothing else, so that a job which must run isolated may be handed out, by itself.
     pub idle: bool,
     /// The newest level of [rules](Rules) that this program knows. Defaults to [`Rules::LEVEL`].
     pub rules_level: u16,
@@ -128,8 +128,8 @@ pub struct Claims {
     pub look_again: Option<Duration>,
     /// Jobs that were found unfit and are dead now: they missed their deadline, or what the store holds of them makes no sense.
     pub buried: Vec<Moved>,
-    /// A job waits that must run alone; a worker that is not idle should become so.
-    pub alone_waits: bool,
+    /// A job waits that must run isolated; a worker that is not idle should become so.
+    pub isolated_waits: bool,
 }
 
 impl Claims {
@@ -144,9 +144,9 @@ impl Claims {
         self.look_in(until);
     }
 
-    /// Returns whether a job was handed out that must run alone: nothing else goes with it.
-    pub fn is_alone(&self) -> bool {
-        self.jobs.first().is_some_and(|job| runs_alone(job.crashes))
+    /// Returns whether a job was handed out that must run isolated: nothing else goes with it.
+    pub fn is_isolated(&self) -> bool {
+        self.jobs.first().is_some_and(|job| is_isolated(job.crashes))
     }
 }
 

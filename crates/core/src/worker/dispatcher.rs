@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::handler::{Ctx, Latest, States};
 use crate::observer;
-use crate::state::runs_alone;
+use crate::state::is_isolated;
 use crate::{
     Answers, Backend, CancelSubscription, Claim, Claimed, Claims, Error, ErrorKind, Kind, Outcome, Settled, Settlement,
     Token, WorkSubscription, WorkerId, WorkerNote, limits,
@@ -278,7 +278,7 @@ impl Dispatcher {
             may_show: matches!(self.phase, Phase::Working | Phase::Quiet) && !self.stuck.is_so(),
             free_slots: self.load.free_slots(self.settling.len(), may_wait),
             is_idle: self.load.is_idle(),
-            runs_alone: self.load.runs_alone(),
+            runs_isolated: self.load.runs_isolated(),
             is_stuck: self.load.stuck() > 0,
         }
     }
@@ -344,7 +344,7 @@ impl Dispatcher {
     /// Returns whether a job that was claimed may run. The claim may have been on its way when the worker was told to end, or a repeat of one
     /// whose answer was lost: then other jobs may have taken the slots.
     fn may_start(&self, job: &Claimed) -> bool {
-        let isolated = runs_alone(job.crashes) && !self.load.is_idle() || self.load.runs_alone();
+        let isolated = is_isolated(job.crashes) && !self.load.is_idle() || self.load.runs_isolated();
         self.phase == Phase::Working && self.load.has_room_for(&job.kind, &self.plan.kinds) && !isolated
     }
 

@@ -11,7 +11,7 @@ pub(super) const SHORTEST_LOOK: Duration = Duration::from_millis(250);
 pub(super) const LONGEST_LOOK: Duration = Duration::from_secs(5);
 /// A worker that claims nothing, because it is full or quiet, shows itself this often.
 pub(super) const SHOW_EVERY: Duration = Duration::from_secs(60);
-/// A job that must run alone and has waited this long makes a worker claim nothing else, even if there is enough.
+/// A job that must run isolated and has waited this long makes a worker claim nothing else, even if there is enough.
 pub(super) const ALONE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a worker does so before it works on for as long, give or take a half.
 pub(super) const YIELD: Duration = Duration::from_secs(30);
@@ -36,8 +36,8 @@ pub(super) struct View {
     pub(super) free_slots: usize,
     /// Whether it runs nothing.
     pub(super) is_idle: bool,
-    /// Whether a job runs that must run alone.
-    pub(super) runs_alone: bool,
+    /// Whether a job runs that must run isolated.
+    pub(super) runs_isolated: bool,
     /// Whether a handler runs on although its attempt is over: such a worker never becomes idle.
     pub(super) is_stuck: bool,
 }
@@ -56,8 +56,8 @@ pub(super) struct Fetch {
     look_every: Duration,
     /// When a job is due that perhaps nobody else knows of: a worker that is full by then has the store make it ready.
     due_at: Option<Instant>,
-    /// Since when claims have said that a job waits which must run alone.
-    alone_since: Option<Instant>,
+    /// Since when claims have said that a job waits which must run isolated.
+    isolated_since: Option<Instant>,
     /// Claims nothing until then, so that what runs can end and such a job can be had.
     yield_until: Option<Instant>,
     /// When the next yield may begin: others wait for this worker too.
@@ -84,7 +84,7 @@ impl Fetch {
             look_at: now,
             look_every: SHORTEST_LOOK,
             due_at: None,
-            alone_since: None,
+            isolated_since: None,
             yield_until: None,
             yield_from: now,
             show_at: now + SHOW_EVERY,
@@ -97,7 +97,7 @@ impl Fetch {
         self.hungry = true;
     }
 
-    /// Notes that a job is over: if it was the last, one that must run alone can be had.
+    /// Notes that a job is over: if it was the last, one that must run isolated can be had.
     pub(super) fn job_is_over(&mut self) {
         self.hungry |= self.yield_until.is_some();
     }
@@ -124,7 +124,7 @@ impl Fetch {
         let wanted = self.appetite(now, view);
         let yields = view.works && self.is_yielding(now, view);
         let hungry = wanted > 0 && (self.hungry || now >= self.look_at);
-        // While it yields, a claim for nothing still says whether the job that must run alone is waiting.
+        // While it yields, a claim for nothing still says whether the job that must run isolated is waiting.
         let looks = yields && now >= self.look_at;
         let shows = view.may_show && now >= self.show_at;
         let due = self.due_at.filter(|_| view.works && wanted == 0);
@@ -141,13 +141,13 @@ impl Fetch {
     /// Returns how many jobs the worker could take now.
     pub(super) fn appetite(&self, now: Instant, view: View) -> usize {
         match view.free_slots {
-            _ if !view.works || view.runs_alone => 0,
+            _ if !view.works || view.runs_isolated => 0,
             _ if self.is_yielding(now, view) && !view.is_idle => 0,
             free => free,
         }
     }
 
-    /// Returns whether the worker holds back for a job that must run alone.
+    /// Returns whether the worker holds back for a job that must run isolated.
     fn is_yielding(&self, now: Instant, view: View) -> bool {
         !view.is_stuck && self.yield_until.is_some_and(|until| now < until)
     }
@@ -205,7 +205,7 @@ impl Fetch {
             return;
         }
         self.retry = Backoff::default();
-        self.note_alone(now, claims);
+        self.note_isolated(now, claims);
         self.look_every = match claims.jobs.len() {
             0 if self.yield_until.is_some() => Duration::from_secs(1),
             0 => (self.look_every * 2).min(LONGEST_LOOK),
@@ -247,16 +247,16 @@ impl Fetch {
     }
 
     /// Decides whether to hold back, from what a claim has said.
-    fn note_alone(&mut self, now: Instant, claims: &Claims) {
+    fn note_isolated(&mut self, now: Instant, claims: &Claims) {
         if self.yield_until.is_some_and(|until| now >= until) {
             self.yield_until = None;
             self.yield_from = now + YIELD.mul_f64(0.5 + fastrand::f64());
         }
-        if !claims.alone_waits || claims.is_alone() {
-            (self.alone_since, self.yield_until) = (None, None);
+        if !claims.isolated_waits || claims.is_isolated() {
+            (self.isolated_since, self.yield_until) = (None, None);
             return;
         }
-        let since = *self.alone_since.get_or_insert(now);
+        let since = *self.isolated_since.get_or_insert(now);
         let patient = !claims.jobs.is_empty() && now.duration_since(since) < ALONE_PATIENCE;
         if self.yield_until.is_none() && now >= self.yield_from && !patient {
             self.yield_until = Some(now + YIELD);
@@ -302,7 +302,7 @@ mod tests {
     use crate::{HeldBack, KnownKind, WorkerSecret};
 
     const IDLE: View =
-        View { works: true, may_show: true, free_slots: 3, is_idle: true, runs_alone: false, is_stuck: false };
+        View { works: true, may_show: true, free_slots: 3, is_idle: true, runs_isolated: false, is_stuck: false };
 
     fn claim(queues: &[&str]) -> Claim {
         let queues = queues.iter().map(|name| name.parse().unwrap()).collect();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-use crate::state::runs_alone;
+use crate::state::is_isolated;
 use crate::{Claimed, JobId, Kind, KnownKind, Token};
 
 use super::attempt::Stop;
@@ -100,9 +100,9 @@ impl Load {
         self.taken == 0 && self.running.is_empty()
     }
 
-    /// Returns whether a job runs that must run alone.
-    pub(super) fn runs_alone(&self) -> bool {
-        self.running.values().any(|running| runs_alone(running.job.crashes))
+    /// Returns whether a job runs that must run isolated.
+    pub(super) fn runs_isolated(&self) -> bool {
+        self.running.values().any(|running| is_isolated(running.job.crashes))
     }
 
     /// Returns how many jobs more may run. Finished jobs may wait for their settle beside as many that run as there are slots; beyond

@@ -57,11 +57,11 @@ macro_rules! rules {
 }
 
 rules! {
-    claims_are_settled_once: "rule_1_settled_once" "rule_7_repeats";
-    pushes_are_kept: "rule_2_push_is_kept" "rule_8_keys" "rule_8_idempotency";
-    claims_are_disjoint: "rule_3_claims_are_disjoint" "rule_4_leases" "rule_5_deaths";
-    work_is_bounded: "rule_6_bounded" "rule_10_retention" "rule_11_unknown_and_expired";
-    outages_are_borne: "rule_12_outages" "rule_14_notifications";
+    claims_are_settled_once: "settled_once" "repeats";
+    pushes_are_kept: "push_is_kept" "keys" "idempotency";
+    claims_are_disjoint: "claims_are_disjoint" "leases" "deaths";
+    work_is_bounded: "bounded" "retention" "unknown_and_expired";
+    outages_are_borne: "outages" "notifications";
     people_read_and_act: "reading" "acting" "pausing" "ruling" "registry";
     workers_run_and_stop: "running" "stopping" "outcomes";
     large_results_stream: "artifacts";

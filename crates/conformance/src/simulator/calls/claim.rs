@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use longshore_core::state::{Event, runs_alone};
+use longshore_core::state::{Event, is_isolated};
 use longshore_core::{BootTime, Claim, Claimed, Claims, Error, ErrorKind, JobId, Reason, State, Store, millis};
 
 use super::super::ledger::{Change, Held, Ledger};
@@ -111,7 +111,7 @@ impl Ask {
         let paused = ledger.paused.get(&before.queue).is_some_and(|until| until.is_none_or(|at| at > times.after.wall));
         assert!(!paused, "queue {} is paused", before.queue);
         assert_eq!((after.worker, job.attempt, job.crashes), (Some(claim.worker), after.attempt, after.crashes));
-        assert!(!runs_alone(job.crashes) || claim.idle, "a suspect was handed to a worker that is not idle");
+        assert!(!is_isolated(job.crashes) || claim.idle, "a suspect was handed to a worker that is not idle");
         assert!(job.token.number > ledger.newest_token, "token {} is not new", job.token.number);
         let ends = (self.lease_end(times.before.boot), self.lease_end(times.after.boot));
         let entry = ledger.entry(job.id);

@@ -157,7 +157,7 @@ pub(crate) async fn claim_for_nothing_still_says_what_waits(bench: Bench) {
     bench.push(NewJob { when: When::In(secs(50)), ..job() }).await;
     bench.push(job()).await;
     let claims = bench.claims(bench.ask().limit(0)).await;
-    assert!(claims.jobs.is_empty() && !claims.alone_waits);
+    assert!(claims.jobs.is_empty() && !claims.isolated_waits);
     assert!(claims.look_again.is_some_and(|due| due > secs(40) && due <= secs(50)), "{:?}", claims.look_again);
     assert_eq!(bench.count(State::Running).await, 0);
 }

@@ -6,7 +6,7 @@ use longshore_core::{Acted, Action, Claimed, Death, ErrorKind, NewJob, Outcome, 
 
 use crate::bench::{Bench, exhausted, hours, job, retry_in, secs, success};
 
-/// Makes a job crash twice, and waits until it may run again, alone.
+/// Makes a job crash twice, and waits until it may run again, isolated.
 async fn twice_crashed(bench: &Bench) -> longshore_core::JobId {
     let claimed = bench.running().await;
     assert_eq!(bench.crash().await, 1);
@@ -43,11 +43,11 @@ pub(crate) async fn second_crash_waits_and_then_runs_alone(bench: Bench) {
     bench.advance(secs(5));
 
     let busy = take_beside_others(&bench).await;
-    assert!(busy.jobs.is_empty() && busy.alone_waits);
+    assert!(busy.jobs.is_empty() && busy.isolated_waits);
     let innocents = bench.push_plain(3).await;
     let busy = take_beside_others(&bench).await;
     assert_eq!(busy.jobs.len(), 3, "others go on meanwhile");
-    assert!(busy.alone_waits && busy.jobs.iter().all(|job| innocents.contains(&job.id)));
+    assert!(busy.isolated_waits && busy.jobs.iter().all(|job| innocents.contains(&job.id)));
 
     bench.push_plain(3).await;
     let idle = bench.take(10).await;
@@ -63,9 +63,9 @@ pub(crate) async fn suspects_run_one_by_one(bench: Bench) {
     }
     bench.advance(limits::CRASH_BACKOFF);
     for _ in 0..3 {
-        let alone = bench.take(10).await;
-        assert_eq!(alone.len(), 1);
-        bench.end(&alone[0], success()).await;
+        let isolated = bench.take(10).await;
+        assert_eq!(isolated.len(), 1);
+        bench.end(&isolated[0], success()).await;
     }
     assert_eq!(bench.count(State::Succeeded).await, 3);
 }
@@ -104,7 +104,7 @@ pub(crate) async fn retry_by_hand_forgets_crashes(bench: Bench) {
     bench.crash().await;
     assert_eq!(bench.act(id, Action::Retry).await, Acted::Done(State::Ready));
     let again = take_beside_others(&bench).await;
-    assert!(!again.alone_waits);
+    assert!(!again.isolated_waits);
     assert_eq!((again.jobs[0].id, again.jobs[0].crashes, again.jobs[0].attempt), (id, 0, 1));
 }
 

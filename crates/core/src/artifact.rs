@@ -1,5 +1,7 @@
 //! Results too large or too binary for a job's row: one interface, a folder, and a map for tests.
 //!
+//! Design: docs/design/artifacts.md
+//!
 //! An artifact is written before the settle that points at it, so that nobody sees a row without its bytes; it is named by
 //! job and claim, so that a stale worker never overwrites another's. Only upkeep deletes.
 //!

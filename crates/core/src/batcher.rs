@@ -1,4 +1,6 @@
 //! Group commit for stores behind a connection: what many callers ask for at the same time goes to the server together.
+//!
+//! Design: docs/design/pushes.md
 
 use std::collections::VecDeque;
 use std::future::Future;

@@ -1,5 +1,7 @@
 //! Notifications inside a process: of jobs that may be claimed, of jobs that have changed, of running jobs that were called off.
 //!
+//! Design: docs/design/notifications.md
+//!
 //! A notification is a hint: who receives one may find nothing, and everybody also looks without one now and then, because one may be lost.
 
 mod news;

@@ -1,4 +1,6 @@
 //! Outages of the store, as calls show them.
+//!
+//! Design: docs/design/leases.md
 
 use std::time::{Duration, Instant};
 

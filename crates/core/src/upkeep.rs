@@ -1,4 +1,6 @@
 //! Upkeep: on by default in every process that works or serves, bounded, jittered, one task per backend and process.
+//!
+//! Design: docs/design/upkeep.md
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

@@ -1,5 +1,7 @@
 //! The worker runtime: claims jobs, runs their handlers, keeps their leases, settles them, and stops well.
 //!
+//! Design: docs/design/worker.md
+//!
 //! In reading order: [`Worker`] (what a user sets up), `plan` (the same, checked), [`Running`] (what may be asked of it then), `dispatcher`
 //! (one event loop, one owner of all state), `event` (what it hears), `outbox` (its calls), `load` (what runs), `fetch` (when to claim next), `settling`
 //! (outcomes on their way), `stuck` (handlers that do not return), `presence` (its note in the registry), `attempt` (one attempt as a

@@ -1,5 +1,7 @@
 //! PostgreSQL as a store of longshore: one database, shared by all processes of many machines.
 //!
+//! Design: docs/design/postgres.md
+//!
 //! - Every verb is one call of one function of the schema (`sql/`), in a transaction of its own and one round trip: a claim and all
 //!   that goes with it, a batch of settles with all outcomes. The functions keep their plans whatever the statistics say.
 //! - What waits is in `waiting` and what runs in `running`, small and hot; what is final in `history`. Counts are never counted, and no row is written by

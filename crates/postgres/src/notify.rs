@@ -1,5 +1,7 @@
 //! Notifications between processes: LISTEN on a connection of its own, NOTIFY never in a transaction that pushes.
 //!
+//! Design: docs/design/notifications.md
+//!
 //! A claim that finds fewer jobs than it wants notes that its worker waits (`waiter`, sql/notify.sql). A process that has committed
 //! work tells whoever has room for it here, and asks its listener to tell waiting processes of the rest: one a job, each on a channel
 //! of its own. News of jobs go to a channel that only processes with watchers listen to; cancels, and changes of rules, to one that all

@@ -1,5 +1,7 @@
 //! The embedded store of longshore: one SQLite file, shared by all processes of one machine.
 //!
+//! Design: docs/design/sqlite.md
+//!
 //! - One writer thread a process commits whatever waits as one transaction ([`writer`]); so the cost of a durable commit is
 //!   shared by everybody who waits for one.
 //! - A pushed job survives a power loss: WAL with `synchronous=FULL`. [`Synchronous::Normal`] is faster and survives a kill only.

@@ -1,5 +1,7 @@
 //! Outages: times in which others may not have been able to renew their leases. After one, an expired lease proves nothing.
 //!
+//! Design: docs/design/leases.md
+//!
 //! A disk that hangs, a database that another process holds locked, a process that was stopped and a machine that slept have this
 //! in common: leases end, and nobody could have renewed them. No process is told of what holds up another. But whoever had the
 //! lock knows that it was free then, and whoever wrote knows that the disk took it. So each process keeps account of its *stalls*:

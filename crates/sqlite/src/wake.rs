@@ -1,5 +1,7 @@
 //! The wake file: how processes that share a database notify each other at once.
 //!
+//! Design: docs/design/notifications.md
+//!
 //! `<database>-wake` holds three numbers of eight bytes, one each for work, news and cancels. Whoever commits writes a fresh random
 //! number where there is something to tell; everybody watches the file with inotify and looks at what has a new number. The file names
 //! no jobs and wakes all processes of the machine; but work for which the process that pushed it has room wakes no other. Watching

@@ -7,6 +7,7 @@ mod commands;
 mod commands_as_workers;
 mod config;
 mod demo;
+mod documents;
 mod page;
 mod signals;
 mod survive;

@@ -13,7 +13,8 @@ local function write_log(args)
   if #claims > 1 or claims[1] and claims[1] ~= claim then
     local kept = { [claim] = true }
     for _, failure in ipairs(call('LRANGE', root .. K_FAILURES .. id, 0, -1)) do
-      kept[text(unpacked('>I8', failure, FAILURE_CLAIM_FROM))] = true
+      local _, _, _, _, its = unpacked(FAILURE, failure)
+      kept[text(unpacked('>I8', its))] = true
     end
     for _, other in ipairs(claims) do
       if not kept[other] then call('HDEL', logs, other) end

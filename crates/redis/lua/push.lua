@@ -67,7 +67,7 @@ end
 
 -- Creates a job, unless another stands for it; returns the answer, the id of the other, and the order of the next one.
 local function create(queue, known, order, head, tail, payload)
-  local id, _, flags, when_how, when, deadline_how, deadline, limits = unpacked(NEW_JOB, head)
+  local NEW_JOB_FIELDS = unpacked(NEW_JOB, head)
   local rank, _, kind, label_from = unpacked('<bBc0Bc0', tail)
   local unique, scope, reuse, within, alias, tags
   local is_labelled = band(flags, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) ~= 0
@@ -80,7 +80,7 @@ local function create(queue, known, order, head, tail, payload)
   local order8, run_at, deadline = pack('>I8', order), max(moment(when_how, when), now), moment(deadline_how, deadline)
   local member, state = order8 .. id, run_at > now and SCHEDULED or READY
   enter_waiting(queue, kind, 0, rank, member, state, run_at)
-  local body = pack('<i8i8', now, deadline) .. order8 .. limits .. tail
+  local body = pack('<i8i8', now, deadline) .. order8 .. asked_limits .. tail
   put(root .. K_JOB .. id, pack(HEAD, RECORD_VERSION, state, flags, 0, 0, 0, 0, 1, 0, #body, run_at) .. body)
   if payload then put(root .. K_PAYLOAD .. id, payload) end
   if band(flags, HAS_DEADLINE) ~= 0 then zadd(root .. K_DEADLINE .. queue, text(deadline), member) end
@@ -91,8 +91,7 @@ local function create(queue, known, order, head, tail, payload)
 end
 
 -- In:  ARGV 1 frame  2 queue; then for each job
---           its id, what comes along (B: 1 a large payload, 2 an idempotency key), flags, when it is due and until when it must be
---           started (each how it is given, and ms), the limits that it asks for (NEW_JOB)
+--           what `layout.rs` lays out as NEW_JOB: its id, what comes along, flags, when it is due, its deadline, its limits
 --           the end of the body of its record, from its rank on
 --           what comes along: a payload; a fingerprint (32 bytes) with a key
 -- Out: for each job a number, followed by the id of the job that stands for it where another does; nothing where all were created

@@ -1,16 +1,16 @@
 -- A job's record: a string of a head and a run, which change, and of a body between them, which never does; then its result, where
--- that is small. `record.rs` has the table. As a member of sets a job is its order (8 bytes) and its id (16 bytes).
+-- that is small. `layout.rs` has the table. As a member of sets a job is its order (8 bytes) and its id (16 bytes).
 
 -- Reads a record; an error where it makes no sense. (A table that is made with all its fields at once costs a third.)
 local function parse(id, record)
-  local version, state, flags, attempt, crashes, interruptions, outages, changes, reason, length, run_at = unpacked(HEAD, record)
+  local HEAD_FIELDS = unpacked(HEAD, record)
   local run_from = HEAD_BYTES + length + 1
   local body = sub(record, HEAD_BYTES + 1, run_from - 1)
   if version ~= RECORD_VERSION or state > CANCELLED or #body ~= length then error('of no known layout') end
-  local created, deadline, order, asked_limits, rank, queue, kind, label_from = unpacked(BODY, body)
-  local started, finished, outage_since, limits, token, worker, result_from, result
+  local BODY_FIELDS, label_from = unpacked(BODY, body)
+  local RUN_FIELDS, result_from, result
   if band(flags, HAS_RUN) ~= 0 then
-    started, finished, outage_since, limits, token, worker, result_from = unpacked(RUN, record, run_from)
+    RUN_FIELDS, result_from = unpacked(RUN, record, run_from)
     result = sub(record, result_from)
   end
   return {
@@ -83,8 +83,8 @@ end
 
 -- Describes a job that was moved, for whoever tells people: the worker is the one that held it.
 local function describe(job, worker)
-  return job.id .. pack('<BHHB', job.state, job.attempt, job.crashes, job.reason) .. (worker or job.worker or NOBODY)
-    .. char(#job.queue) .. job.queue .. char(#job.kind) .. job.kind
+  return pack(MOVED, job.id, job.state, job.attempt, job.crashes, job.reason, worker or job.worker or NOBODY, #job.queue, job.queue,
+    #job.kind, job.kind)
 end
 
 -- In:  ARGV 1 the id of a job as text  KEYS 1 what all keys of its slot begin with

@@ -93,11 +93,10 @@ local function transition(job, event, with, taken)
   return true
 end
 
--- Keeps a failure as `record.rs` reads it: when it ended and started, its class, its attempt, the number of its claim, its worker,
--- its message.
+-- Keeps a failure, as `layout.rs` lays it out.
 local function keep_failure(job, class, started, attempt, token, worker, message)
   local key = root .. K_FAILURES .. job.id
-  call('RPUSH', key, pack('<i8i8BH', now, started, class, attempt) .. sub(token, 1, 8) .. worker .. message)
+  call('RPUSH', key, pack(FAILURE, now, started, class, attempt, sub(token, 1, 8), worker) .. message)
   call('LTRIM', key, -FAILURES_KEPT, -1)
   mark(job, HAS_FAILURES)
 end

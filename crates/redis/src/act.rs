@@ -5,7 +5,7 @@ use longshore_core::{Acted, Action, Error, JobId, State};
 use crate::base::Base;
 use crate::error;
 use crate::library;
-use crate::record::Reader;
+use crate::reader::Reader;
 use crate::shared::*;
 
 pub(crate) async fn act(base: &Base, id: JobId, action: Action) -> Result<Acted, Error> {

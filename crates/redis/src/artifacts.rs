@@ -23,7 +23,7 @@ use crate::error;
 use crate::keys::{self, Keys};
 use crate::library;
 use crate::link::Link;
-use crate::record::Reader;
+use crate::reader::Reader;
 use crate::target::Target;
 
 /// Names that are looked at by one call.

@@ -20,7 +20,8 @@ use crate::call::{Call, bytes, list, moved};
 use crate::error;
 use crate::groups::{group, in_order};
 use crate::library;
-use crate::record::{Reader, Record};
+use crate::reader::Reader;
+use crate::record::Record;
 use crate::settle::{self, settle};
 use crate::shared::*;
 
@@ -268,7 +269,8 @@ impl<'a> Claiming<'a> {
     /// Takes a job that was handed out. One whose payload makes no sense is to be dead instead, and stops nobody.
     fn take_job(&mut self, queue: &QueueName, id: JobId, record: &[u8], now: Timestamp) -> Option<()> {
         let (record, beside) = Record::read(record)?;
-        let (token, kind, attempt, crashes) = (record.run.token, record.kind.clone(), record.attempt, record.crashes);
+        let (token, kind, attempt, crashes) =
+            (record.run.token, record.body.kind.clone(), record.head.attempt, record.head.crashes);
         match read_claimed(id, record, beside, now) {
             Ok(job) => self.claims.jobs.push(job),
             Err(why) => {
@@ -325,18 +327,18 @@ fn read_claimed(id: JobId, record: Record, beside: &[u8], now: Timestamp) -> Res
         token: record.run.token,
         max_attempts: record.max_attempts(),
         timeout: record.timeout(),
-        queue: record.queue,
-        kind: record.kind,
+        queue: record.body.queue,
+        kind: record.body.kind,
         key: record.key,
         payload,
-        attempt: record.attempt,
-        crashes: record.crashes,
-        outages: record.outages,
+        attempt: record.head.attempt,
+        crashes: record.head.crashes,
+        outages: record.head.outages,
         outage_for: if record.run.outage_since == 0 {
             Duration::ZERO
         } else {
             now.since(since(record.run.outage_since))
         },
-        waited: since(record.run.started).since(since(record.run_at)),
+        waited: since(record.run.started).since(since(record.head.run_at)),
     })
 }

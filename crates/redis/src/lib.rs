@@ -56,6 +56,8 @@ mod notify;
 mod push;
 mod queues;
 mod read;
+mod reader;
+mod layout;
 mod record;
 mod release;
 mod route;

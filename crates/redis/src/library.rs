@@ -4,13 +4,13 @@
 //! functions, end in the hash of its text: two versions of longshore each have their own on one server. A server keeps its libraries with
 //! its data, and gives them to its replicas; where one is missing nevertheless (a new node, `FUNCTION FLUSH`), it is loaded again.
 //!
-//! Words in capitals are constants ([`shared`](crate::shared), [`keys`](crate::keys)), put in when the library is put together: what Lua
+//! Words in capitals are constants ([`shared`](crate::shared), [`layout`](crate::layout), [`keys`](crate::keys)), put in when the library is put together: what Lua
 //! has for constants costs each call more.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::{keys, shared};
+use crate::{keys, layout, shared};
 
 /// What a function may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +118,8 @@ pub(crate) struct Library {
 
 impl Library {
     fn new() -> Library {
-        let constants: HashMap<String, String> = keys::words().into_iter().chain(shared::words()).collect();
+        let constants: HashMap<String, String> =
+            [keys::words(), shared::words(), layout::words()].concat().into_iter().collect();
         let (mut body, mut starts) = (String::new(), Vec::new());
         for (name, text) in FILES {
             starts.push((1 + body.lines().count(), *name));

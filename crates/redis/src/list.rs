@@ -156,6 +156,6 @@ impl<'a> Stream<'a> {
     fn fits(&self, record: Value) -> bool {
         let Some(bytes) = bytes(record) else { return false };
         let Some((record, _)) = Record::read(&bytes) else { return false };
-        self.filter.matches_parts(&self.queue, &record.kind, record.state, &record.tags, record.key.as_ref())
+        self.filter.matches_parts(&self.queue, &record.body.kind, record.head.state, &record.tags, record.key.as_ref())
     }
 }

@@ -19,7 +19,7 @@ use crate::base::Base;
 use crate::keys::Channels;
 use crate::library;
 use crate::link::Backoff;
-use crate::record::Reader;
+use crate::reader::Reader;
 use crate::route::{CONNECT, Route};
 use crate::shared::{TELLS_ALL_WORK, TELLS_CANCELS};
 

@@ -7,8 +7,10 @@ use crate::base::Base;
 use crate::call::bytes;
 use crate::error;
 use crate::groups::{each_group, group};
+use crate::layout::{Layout, Limits, NewHead};
 use crate::library;
-use crate::record::{Reader, flags, write_tail};
+use crate::reader::Reader;
+use crate::record::{flags, write_tail};
 use crate::shared::*;
 
 /// Pushes jobs: a call a queue, each of which takes effect as a whole.
@@ -44,25 +46,31 @@ async fn push_to(base: &Base, queue: QueueName, jobs: Vec<NewJob>) -> Result<Vec
 
 /// Writes what the function must know of a job, but for the part of its record that never changes.
 fn head(job: &NewJob, flags: i64, is_large: bool) -> Vec<u8> {
+    let (when_how, when) = moment(Some(job.when));
+    let (deadline_how, deadline) = moment(job.deadline);
+    let head = NewHead {
+        id: job.id,
+        along: u8::from(is_large) + 2 * u8::from(job.idempotency.is_some()),
+        flags: flags as u16,
+        when_how,
+        when,
+        deadline_how,
+        deadline,
+        asked_limits: Limits { attempts: job.max_attempts, timeout: job.timeout },
+    };
     let mut bytes = Vec::with_capacity(64);
-    bytes.extend(job.id.as_bytes());
-    bytes.push(u8::from(is_large) + 2 * u8::from(job.idempotency.is_some()));
-    bytes.extend((flags as u16).to_le_bytes());
-    write_moment(&mut bytes, Some(job.when));
-    write_moment(&mut bytes, job.deadline);
-    bytes.extend(write_limits(job.max_attempts, job.timeout));
+    head.write(&mut bytes);
     bytes
 }
 
-/// Writes how a moment is given, and its number.
-fn write_moment(to: &mut Vec<u8>, when: Option<When>) {
+/// Returns how a moment is given, and its number.
+fn moment(when: Option<When>) -> (u8, i64) {
     let (how, number) = match when {
         None => (NEVER, 0),
         Some(When::In(delay)) => (IN, bounded(delay)),
         Some(When::At(at)) => (AT, Timestamp::as_millis(at).clamp(-FAR, FAR)),
     };
-    to.push(how as u8);
-    to.extend(number.to_le_bytes());
+    (how as u8, number)
 }
 
 fn read_answer(from: &mut Reader<'_>, id: JobId) -> Option<Pushed> {

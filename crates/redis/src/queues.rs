@@ -13,7 +13,7 @@ use crate::copies::on_each;
 use crate::error;
 use crate::keys;
 use crate::library;
-use crate::record::Reader;
+use crate::reader::Reader;
 use crate::shared::*;
 
 /// Returns queues in the order of their names, those after `after`, at most so many.

@@ -12,7 +12,8 @@ use crate::groups::{each_group, group};
 use crate::keys;
 use crate::library::{self, Function};
 use crate::queues;
-use crate::record::{Parts, Reader, Record};
+use crate::reader::Reader;
+use crate::record::{Parts, Record};
 
 /// Most jobs that one call reads.
 const PER_CALL: usize = 100;

@@ -1,64 +1,24 @@
-//! A job's record: a string of a head, a body, a run, and a small result.
+//! A job's record: a string of a head, a body, a run, and a small result, as `layout.rs` lays them out.
 //!
-//! | part | bytes | what |
-//! |---|---|---|
-//! | head | 1 | the version of this layout |
-//! | changes | 1 | state |
-//! | | 2 | flags: see `HAS_…` in `shared.rs` |
-//! | | 2, 2, 4 | attempt, crashes, interruptions |
-//! | | 2 | outages in a row |
-//! | | 4 | version of the job: how often it changed |
-//! | | 1 | reason |
-//! | | 2 | length of the body |
-//! | | 8 | when it is due |
-//! | body | 8, 8 | when it was pushed, until when it must be started (0: whenever) |
-//! | never changes | 8 | its order (big-endian) |
-//! | | 2, 4 | what it asks for: attempts, time-out in ms; 0: nothing |
-//! | | 1, 1 + n, 1 + n | rank (the priority, negated), queue, kind |
-//! | | 1 + n, 8 | with `HAS_UNIQUE`: the unique key; 0 until started, 1 until finished, else 2 + the period in ms |
-//! | | 1 + n, 8 | with `HAS_REUSE`: the reuse key, how old a result may be in ms |
-//! | | 1 + n, 1 + n, 1, … | with `HAS_LABELS`: key, alias, number of tags, each tag with its length in front |
-//! | | 2 + n | without `PAYLOAD_BESIDE`: the payload |
-//! | run | 8, 8 | when its newest run began, when it finished; 0: not yet |
-//! | once it has run | 8 | when the first of the outages ended; 0: none |
-//! | or is finished | 2, 4 | what its newest claim granted: attempts, time-out in ms; 0: not claimed yet |
-//! | | 16, 16 | the newest token (8 bytes of number, big-endian, and 8 of random bits), the worker; zeros: none |
-//! | result | 2 + n | with `HAS_RESULT`, without `RESULT_BESIDE`: the result, as [`write_result`] makes it |
-//!
-//! Numbers are little-endian and times in milliseconds, unless it says otherwise. `lua/record.lua` reads and writes records; Rust writes the
-//! end of a new one's body, from its rank on, and reads them.
-//!
-//! A failure is a string, too: when it ended and started (8, 8), its class (1), its attempt (2), the number of its claim (8,
-//! big-endian), its worker (16), the message.
+//! `lua/record.lua` reads and writes records; Rust writes the end of a new one's body, from its rank on, and reads them.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use longshore_core::{
-    ArtifactName, Failure, FailureClass, JobId, Kind, KindLimits, Label, Moved, NewJob, Output, Payload, Progress,
-    QueueName, Reason, Snapshot, State, Status, Stored, Timestamp, Token, UniqueScope, WorkerId, millis,
+    ArtifactName, Failure, JobId, KindLimits, Label, Moved, NewJob, Output, Payload, Progress, Snapshot, Status,
+    Stored, Timestamp, UniqueScope, millis,
 };
 
+use crate::layout::{Body, FailureHead, Head, Layout, MovedJob, Run};
+use crate::reader::Reader;
 use crate::shared::*;
 
 /// A record, read.
 #[derive(Debug)]
 pub(crate) struct Record {
-    pub(crate) state: State,
-    flags: i64,
-    pub(crate) attempt: u16,
-    pub(crate) crashes: u16,
-    interruptions: u32,
-    pub(crate) outages: u16,
-    version: u32,
-    reason: u8,
-    pub(crate) run_at: i64,
-    created: i64,
-    deadline: i64,
-    asked: Limits,
-    rank: i8,
-    pub(crate) queue: QueueName,
-    pub(crate) kind: Kind,
+    pub(crate) head: Head,
+    pub(crate) body: Body,
     unique: Option<Label>,
     reuse: Option<Label>,
     pub(crate) key: Option<Label>,
@@ -66,100 +26,9 @@ pub(crate) struct Record {
     pub(crate) tags: Vec<Label>,
     /// Where it is small enough.
     pub(crate) payload: Option<Vec<u8>>,
+    /// Zeros in a job that never ran.
     pub(crate) run: Run,
     result: Option<Vec<u8>>,
-}
-
-/// The part of a record that runs are written in; zeros in a job that never ran.
-#[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) started: i64,
-    finished: i64,
-    pub(crate) outage_since: i64,
-    granted: Limits,
-    pub(crate) token: Token,
-    worker: [u8; 16],
-}
-
-impl Run {
-    fn read(from: &mut Reader<'_>) -> Option<Run> {
-        Some(Run {
-            started: from.i64()?,
-            finished: from.i64()?,
-            outage_since: from.i64()?,
-            granted: Limits::read(from)?,
-            token: Token { number: from.u64_be()?, bits: from.u64_be()? },
-            worker: from.array()?,
-        })
-    }
-}
-
-/// Attempts and a time-out, as far as somebody has said something.
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    attempts: Option<u16>,
-    timeout: Option<Duration>,
-}
-
-impl Limits {
-    /// Reads what [`write_limits`] writes.
-    fn read(from: &mut Reader<'_>) -> Option<Limits> {
-        let (attempts, timeout) = (from.u16()?, from.u32()?);
-        let timeout = (timeout > 0).then(|| Duration::from_millis(u64::from(timeout)));
-        Some(Limits { attempts: (attempts > 0).then_some(attempts), timeout })
-    }
-}
-
-/// Reads values one after the other; `None` at the end.
-pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
-
-impl<'a> Reader<'a> {
-    pub(crate) fn bytes(&mut self, n: usize) -> Option<&'a [u8]> {
-        let (read, rest) = self.0.split_at_checked(n)?;
-        self.0 = rest;
-        Some(read)
-    }
-
-    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.bytes(N)?.try_into().ok()
-    }
-
-    pub(crate) fn u8(&mut self) -> Option<u8> {
-        self.array().map(u8::from_le_bytes)
-    }
-
-    pub(crate) fn u16(&mut self) -> Option<u16> {
-        self.array().map(u16::from_le_bytes)
-    }
-
-    pub(crate) fn u32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_le_bytes)
-    }
-
-    /// Reads a number that is kept big-endian.
-    fn u64_be(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    pub(crate) fn i64(&mut self) -> Option<i64> {
-        self.array().map(i64::from_le_bytes)
-    }
-
-    /// Reads a text with its length in front; what is no UTF-8 as far as it can be read.
-    pub(crate) fn text(&mut self) -> Option<std::borrow::Cow<'a, str>> {
-        let n = self.u8()?;
-        self.bytes(usize::from(n)).map(String::from_utf8_lossy)
-    }
-
-    /// Reads bytes with their length in front.
-    fn long(&mut self) -> Option<&'a [u8]> {
-        let n = self.u16()?;
-        self.bytes(usize::from(n))
-    }
-
-    fn label(&mut self) -> Option<Option<Label>> {
-        self.text().map(|text| text.parse().ok())
-    }
 }
 
 /// Bytes of a run.
@@ -169,69 +38,38 @@ impl Record {
     /// Reads a record and returns it with what comes after it; `None` where it makes no sense.
     pub(crate) fn read(bytes: &[u8]) -> Option<(Record, &[u8])> {
         let mut from = Reader(bytes);
-        if i64::from(from.u8()?) != RECORD_VERSION {
+        let head = Head::read(&mut from)?;
+        if i64::from(head.version) != RECORD_VERSION {
             return None;
         }
-        let (state, flags) = (*State::ALL.get(usize::from(from.u8()?))?, i64::from(from.u16()?));
-        let (attempt, crashes, interruptions, outages) = (from.u16()?, from.u16()?, from.u32()?, from.u16()?);
-        let (version, reason) = (from.u32()?, from.u8()?);
-        let length = usize::from(from.u16()?);
-        let run_at = from.i64()?;
-        let mut body = Reader(from.bytes(length)?);
-        let (created, deadline, _order) = (body.i64()?, body.i64()?, body.bytes(8)?);
-        let asked = Limits::read(&mut body)?;
-        let rank = i8::from_le_bytes(body.array()?);
-        let (queue, kind) = (body.text()?.parse().ok()?, body.text()?.parse().ok()?);
-        let has = |flag: i64| flags & flag != 0;
+        let mut rest = Reader(from.bytes(usize::from(head.length))?);
+        let body = Body::read(&mut rest)?;
+        let has = |flag: i64| i64::from(head.flags) & flag != 0;
         let mut label = |flag: i64| -> Option<Option<Label>> {
             if !has(flag) {
                 return Some(None);
             }
-            let label = body.label()?;
-            body.i64()?;
+            let label = rest.label()?;
+            rest.i64()?;
             Some(label)
         };
         let (unique, reuse) = (label(HAS_UNIQUE)?, label(HAS_REUSE)?);
         let (mut key, mut alias, mut tags) = (None, None, Vec::new());
         if has(HAS_LABELS) {
-            (key, alias) = (body.label()?, body.label()?);
-            for _ in 0..body.u8()? {
-                tags.extend(body.label()?);
+            (key, alias) = (rest.label()?, rest.label()?);
+            for _ in 0..rest.u8()? {
+                tags.extend(rest.label()?);
             }
         }
-        let payload = if has(PAYLOAD_BESIDE) { None } else { Some(body.long()?.to_vec()) };
+        let payload = if has(PAYLOAD_BESIDE) { None } else { Some(rest.long()?.to_vec()) };
         let run = if has(HAS_RUN) { Run::read(&mut from)? } else { Run::read(&mut Reader(&[0; RUN_BYTES]))? };
         let result = if has(HAS_RESULT) && !has(RESULT_BESIDE) { Some(from.long()?.to_vec()) } else { None };
-        let record = Record {
-            state,
-            flags,
-            attempt,
-            crashes,
-            interruptions,
-            outages,
-            version,
-            reason,
-            run_at,
-            created,
-            deadline,
-            asked,
-            rank,
-            queue,
-            kind,
-            unique,
-            reuse,
-            key,
-            alias,
-            tags,
-            payload,
-            run,
-            result,
-        };
+        let record = Record { head, body, unique, reuse, key, alias, tags, payload, run, result };
         Some((record, from.0))
     }
 
     fn has(&self, flag: i64) -> bool {
-        self.flags & flag != 0
+        i64::from(self.head.flags) & flag != 0
     }
 
     fn moment(at: i64) -> Option<Timestamp> {
@@ -240,12 +78,12 @@ impl Record {
 
     /// Returns the attempts that the newest claim granted; before the first, those that the job asks for, or the default.
     pub(crate) fn max_attempts(&self) -> u16 {
-        self.run.granted.attempts.unwrap_or_else(|| KindLimits::default().attempts(self.asked.attempts))
+        self.run.limits.attempts.unwrap_or_else(|| KindLimits::default().attempts(self.body.asked_limits.attempts))
     }
 
     /// Returns the time-out, in the same way.
     pub(crate) fn timeout(&self) -> Duration {
-        self.run.granted.timeout.unwrap_or_else(|| KindLimits::default().timeout(self.asked.timeout))
+        self.run.limits.timeout.unwrap_or_else(|| KindLimits::default().timeout(self.body.asked_limits.timeout))
     }
 
     /// Puts everything about a job together.
@@ -255,28 +93,28 @@ impl Record {
         Snapshot {
             id,
             payload: Payload::from_store(&String::from_utf8_lossy(&self.payload.or(parts.payload).unwrap_or_default())),
-            state: self.state,
-            priority: -i16::from(self.rank),
-            attempt: self.attempt,
+            state: self.head.state,
+            priority: -i16::from(self.body.rank),
+            attempt: self.head.attempt,
             max_attempts,
-            crashes: self.crashes,
-            interruptions: self.interruptions,
-            outages: self.outages,
+            crashes: self.head.crashes,
+            interruptions: self.head.interruptions,
+            outages: self.head.outages,
             timeout,
-            deadline: deadline.then(|| Timestamp::from_millis(self.deadline)),
-            created_at: Timestamp::from_millis(self.created),
-            run_at: Timestamp::from_millis(self.run_at),
+            deadline: deadline.then(|| Timestamp::from_millis(self.body.deadline)),
+            created_at: Timestamp::from_millis(self.body.created),
+            run_at: Timestamp::from_millis(self.head.run_at),
             started_at: Record::moment(self.run.started),
             finished_at: Record::moment(self.run.finished),
-            worker: worker_of(self.run.worker),
+            worker: self.run.worker,
             cancel_asked,
             progress: parts.progress.and_then(|text| serde_json::from_slice(&text).ok()),
-            reason: Reason::from_number(self.reason),
+            reason: self.head.reason,
             result: self.result.or(parts.result).and_then(|bytes| read_result(id, bytes)),
             failures: parts.failures.iter().filter_map(|bytes| read_failure(bytes)).collect(),
-            version: u64::from(self.version),
-            queue: self.queue,
-            kind: self.kind,
+            version: u64::from(self.head.changes),
+            queue: self.body.queue,
+            kind: self.body.kind,
             key: self.key,
             unique_key: self.unique,
             reuse_key: self.reuse,
@@ -289,13 +127,13 @@ impl Record {
     pub(crate) fn status(&self, id: JobId, progress: Option<Vec<u8>>, failure: Option<Vec<u8>>) -> Status {
         Status {
             id,
-            state: self.state,
-            attempt: self.attempt,
+            state: self.head.state,
+            attempt: self.head.attempt,
             max_attempts: self.max_attempts(),
             progress: progress.and_then(|text| serde_json::from_slice(&text).ok()),
-            reason: Reason::from_number(self.reason),
+            reason: self.head.reason,
             message: failure.and_then(|bytes| read_failure(&bytes)).map(|failure| failure.message),
-            version: u64::from(self.version),
+            version: u64::from(self.head.changes),
         }
     }
 }
@@ -423,52 +261,51 @@ pub(crate) fn write_progress(progress: &Progress) -> Vec<u8> {
 
 fn read_failure(bytes: &[u8]) -> Option<Failure> {
     let mut from = Reader(bytes);
-    let (at, started, class) = (from.i64()?, from.i64()?, from.u8()?);
-    let (attempt, claim, worker) = (from.u16()?, from.u64_be()?, from.array()?);
+    let FailureHead { ended, started, class, attempt, claim, worker } = FailureHead::read(&mut from)?;
+    let claim = u64::from_be_bytes(claim);
     Some(Failure {
-        at: Timestamp::from_millis(at),
+        at: Timestamp::from_millis(ended),
         started_at: Record::moment(started),
-        class: FailureClass::from_number(i64::from(class)),
+        class,
         attempt,
         claim: (claim != 0).then_some(claim),
-        worker: worker_of(worker),
+        worker,
         message: String::from_utf8_lossy(from.0).into_owned(),
     })
 }
 
 /// Reads a job that was moved, as `describe` in `record.lua` writes it.
 pub(crate) fn read_moved(bytes: &[u8]) -> Option<Moved> {
-    let mut from = Reader(bytes);
-    let id = JobId::from_bytes(from.array()?);
-    let (state, attempt, crashes) = (*State::ALL.get(usize::from(from.u8()?))?, from.u16()?, from.u16()?);
-    let (reason, worker) = (Reason::from_number(from.u8()?), worker_of(from.array()?));
-    let (queue, kind) = (from.text()?.parse().ok()?, from.text()?.parse().ok()?);
+    let MovedJob { id, state, attempt, crashes, reason, worker, queue, kind } = MovedJob::read(&mut Reader(bytes))?;
     Some(Moved { id, queue, kind, worker, attempt, crashes, state, reason, death: None })
-}
-
-fn worker_of(bytes: [u8; 16]) -> Option<WorkerId> {
-    (bytes != [0; 16]).then(|| WorkerId::from_bytes(bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use longshore_core::{Reuse, Unique};
+    use longshore_core::{Reuse, State, Unique};
 
     /// Writes the record of a job as the function that pushes does.
     fn pushed(new: &NewJob, more: i64) -> Vec<u8> {
         let flags = flags(new) | more;
-        let mut body = [5i64, 0].map(i64::to_le_bytes).concat();
-        body.extend([0; 8]);
+        let mut body = [5i64, 0, 0].map(i64::to_le_bytes).concat();
         body.extend(write_limits(new.max_attempts, new.timeout));
         write_tail(&mut body, new, flags);
-        let mut bytes = vec![RECORD_VERSION as u8, State::Ready as u8];
-        bytes.extend((flags as u16).to_le_bytes());
-        bytes.extend([0; 10]);
-        bytes.extend(1u32.to_le_bytes());
-        bytes.push(0);
-        bytes.extend((body.len() as u16).to_le_bytes());
-        bytes.extend(5i64.to_le_bytes());
+        let head = Head {
+            version: RECORD_VERSION as u8,
+            state: State::Ready,
+            flags: flags as u16,
+            attempt: 0,
+            crashes: 0,
+            interruptions: 0,
+            outages: 0,
+            changes: 1,
+            reason: None,
+            length: body.len() as u16,
+            run_at: 5,
+        };
+        let mut bytes = Vec::new();
+        head.write(&mut bytes);
         assert_eq!(bytes.len() as i64, HEAD_BYTES);
         [bytes, body].concat()
     }

@@ -9,6 +9,7 @@ use crate::base::Base;
 use crate::call::Call;
 use crate::error;
 use crate::groups::{each_group, group};
+use crate::layout::token_bytes;
 use crate::library;
 use crate::record::{is_small, write_progress, write_result, write_small};
 use crate::shared::*;
@@ -63,12 +64,8 @@ pub(crate) fn read(answer: &[u8], count: usize) -> Result<Vec<Settled>, Error> {
 fn claim_of(id: JobId, token: Token) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(48);
     bytes.extend(id.as_bytes());
-    bytes.extend(token_bytes(token));
+    bytes.extend(token_bytes(&token));
     bytes
-}
-
-fn token_bytes(token: Token) -> [u8; 16] {
-    ((u128::from(token.number) << 64) | u128::from(token.bits)).to_be_bytes()
 }
 
 /// Returns the event that an outcome is to the functions, and what it carries.
@@ -133,6 +130,6 @@ fn read_answers<T>(
 /// Replaces the log of the claim with that token, where it is the job's newest.
 pub(crate) async fn write_log(base: &Base, id: JobId, token: Token, text: String) -> Result<bool, Error> {
     let call = base.call(&library::WRITE_LOG, &base.keys.of_tag(id.queue_tag()));
-    let call = call.arg(id.as_bytes()).arg(token_bytes(token)).arg(token.number.to_string()).arg(text);
+    let call = call.arg(id.as_bytes()).arg(token_bytes(&token)).arg(token.number.to_string()).arg(text);
     Ok(call.run().await? == Value::Int(1))
 }

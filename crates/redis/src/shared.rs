@@ -105,19 +105,12 @@ shared! {
     NO_LIMITS: &str = "\\0\\0\\0\\0\\0\\0";
     /// The version of a record's layout, its first byte.
     RECORD_VERSION: i64 = 2;
-    // The parts of a record; see `record.rs`.
-    HEAD: &str = "<BBHHHI4HI4BHi8";
+    /// Bytes of a record's head; see `layout.rs`.
     HEAD_BYTES: i64 = 29;
-    BODY: &str = "<i8i8c8c6bBc0Bc0";
-    RUN: &str = "<i8i8i8c6c16c16";
     /// A record of layout 6, up to its rank.
     RECORD_6: &str = "<BBHHHI4HI4Bi8i8c6c16c16i8i8i8c6i8c8Bc0Bc0b";
-    /// What is told of a new job; see `push.lua`.
-    NEW_JOB: &str = "<c16BHBi8Bi8c6";
     /// Where the flags of a record are, counted from 1.
     FLAGS_FROM: i64 = 3;
-    /// Where in a failure the number of its claim is, counted from 1; see `transition.lua`.
-    FAILURE_CLAIM_FROM: i64 = 20;
 
     // What all processes are told.
     TELLS_ALL_WORK: i64 = 1;

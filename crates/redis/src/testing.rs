@@ -10,7 +10,7 @@ use crate::Redis;
 use crate::call::{bytes, list};
 use crate::error;
 use crate::library::{Function, TEST_ADMIT, TEST_STEP};
-use crate::record::Reader;
+use crate::reader::Reader;
 use crate::settle;
 use crate::shared::*;
 

@@ -19,7 +19,8 @@ use crate::copies::{on_each, on_first};
 use crate::error;
 use crate::library;
 use crate::link::STANDSTILL;
-use crate::record::{Reader, artifact_of};
+use crate::reader::Reader;
+use crate::record::artifact_of;
 use crate::workers;
 
 /// Most queues that one call looks at.

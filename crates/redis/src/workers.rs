@@ -9,7 +9,7 @@ use crate::call::{bytes, list, number};
 use crate::copies::on_each;
 use crate::error;
 use crate::library;
-use crate::record::Reader;
+use crate::reader::Reader;
 
 pub(crate) async fn note(base: &Base, id: WorkerId, note: &WorkerNote) -> Result<(), Error> {
     let text = note.to_text();

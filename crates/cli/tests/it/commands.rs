@@ -61,7 +61,7 @@ fn the_tools_say_the_same_over_a_server(home: Home) {
     assert_eq!((&page["queues"][1]["queue"], &page["next"]), (&"b".into(), &"b".into()));
     let rest = json(&["queues", "--after", "b"]);
     assert_eq!((&rest["queues"][0]["queue"], &rest["next"]), (&"c".into(), &Value::Null));
-    assert!(home.ok(&["queues", "--limit", "1"]).contains("there are more: --after a"));
+    assert!(home.ok(&["queues", "--limit", "1"]).contains("more queues: --after a"));
 
     assert_eq!(json(&["retry", "mine"])["state"], "ready");
     assert_eq!(json(&["cancel", "mine"])["state"], "cancelled");
@@ -122,8 +122,8 @@ fn a_job_that_dies_says_why_and_can_be_retried(home: Home) {
 }
 
 fn what_cannot_be_done_is_told_with_its_exit_code(home: Home) {
-    assert!(home.fails(1, &["status", "0199c0de-0000-8000-8000-000000000000"]).contains("there is no job"));
-    assert!(home.fails(1, &["status", "some-alias"]).contains("there is no job `some-alias`"));
+    assert!(home.fails(1, &["status", "0199c0de-0000-8000-8000-000000000000"]).contains("not found"));
+    assert!(home.fails(1, &["status", "some-alias"]).contains("job `some-alias` not found"));
     assert!(home.fails(2, &["enqueue", "image", "{"]).contains("no JSON"));
     assert!(home.fails(2, &["enqueue", "a b", "{}"]).contains("kind"));
     assert!(home.fails(2, &["enqueue", "image", "{}", "--priority", "500"]).contains("priority"));
@@ -137,7 +137,7 @@ fn what_cannot_be_done_is_told_with_its_exit_code(home: Home) {
 fn every_command_has_help_with_examples_and_exit_codes() {
     let home = Home::new();
     let all = home.ok(&["--help"]);
-    assert!(all.contains("69  the store or the server could not be reached"));
+    assert!(all.contains("69  the store or the server is unreachable"));
     let commands = [
         "demo", "init", "up", "serve", "work", "enqueue", "status", "wait", "jobs", "cancel", "retry", "queues", "log",
         "pause", "resume", "check",

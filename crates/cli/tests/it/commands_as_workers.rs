@@ -382,10 +382,10 @@ fn commands_that_cannot_be_run_are_refused_at_the_start() {
         let complaint = home.fails(2, args);
         for part in [
             "3 problems",
-            "kind `absent`: cannot run `no-such-program`: there is no such program in PATH",
+            "kind `absent`: cannot run `no-such-program`: program not found in PATH",
             "kind `dull`: cannot run `./data`:",
-            "is not executable; `chmod +x` makes it so",
-            "kind `lost`: cannot run `./none`: there is no file",
+            "is not executable; run `chmod +x` on it",
+            "kind `lost`: cannot run `./none`: file `",
         ] {
             assert!(complaint.contains(part), "{args:?}: {part:?} is missing:\n{complaint}");
         }
@@ -402,7 +402,7 @@ fn commands_that_cannot_be_run_are_refused_at_the_start() {
         let complaint = home.fails(2, args);
         for part in [
             "4 problems",
-            "kind `twice`: there are two of that name",
+            "kind `twice`: another kind has the same name",
             "kind `image`: `name` = `image` is the demo's kind",
             "kind `image`: unknown key `comand`, did you mean `command`?",
             "worker.concurrency",
@@ -425,11 +425,11 @@ fn a_program_that_goes_away_is_a_failed_attempt() {
 
     fs::write(&program, "no program, and no script").unwrap();
     let dull = finished(&home, &push(&home, "tool", "{}"));
-    assert!(failure(&dull).contains("does it lack a first line like `#!/bin/sh`?"), "{dull}");
+    assert!(failure(&dull).contains("perhaps it lacks a first line such as `#!/bin/sh`"), "{dull}");
     fs::remove_file(&program).unwrap();
     let gone = finished(&home, &push(&home, "tool", "{}"));
     assert_eq!(gone["reason"], "exhausted");
-    assert!(failure(&gone).starts_with("cannot start `./tool`: there is no file `"), "{gone}");
+    assert!(failure(&gone).starts_with("cannot start `./tool`: file `"), "{gone}");
 }
 
 #[test]

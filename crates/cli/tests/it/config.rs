@@ -19,8 +19,8 @@ fn all_problems_are_told_together_and_a_typo_gets_a_suggestion() {
         "4 problems",
         "unknown key `stor`, did you mean `store`?",
         "unknown key `worker.queuez`, did you mean `worker.queues`?",
-        "worker.concurrency = `0` (from longshore.toml) is no number from 1 to 1000",
-        "retention.dead = `soon` (from longshore.toml) is no duration",
+        "worker.concurrency = `0` (from longshore.toml) must be a number from 1 to 1000",
+        "retention.dead = `soon` (from longshore.toml) must be a duration",
     ] {
         assert!(complaint.contains(part), "{part:?} is missing:\n{complaint}");
     }

@@ -63,7 +63,7 @@ fn a_quiet_worker_claims_nothing_until_it_is_told_to_go_on() {
     eventually("the next job finishes", || (state(&home, &next) == "succeeded").then_some(()));
     worker.signal(Signal::TERM);
     let (_, log) = worker.ended();
-    assert!(log.contains("what the worker does"), "{log}");
+    assert!(log.contains("worker report"), "{log}");
 }
 
 #[test]

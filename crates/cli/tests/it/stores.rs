@@ -83,7 +83,7 @@ fn password_of_the_store_is_in_no_line_of_the_log() {
     server.signal(rustix::process::Signal::TERM);
     let (status, log) = server.ended();
     assert!(status.success(), "{log}");
-    assert!(log.contains("store open"), "{log}");
+    assert!(log.contains("store opened"), "{log}");
     assert!(!log.contains("s3cret"), "{log}");
 }
 

@@ -224,7 +224,7 @@ async fn a_taken_port_is_named_with_the_way_out() {
     let service = Service::start().await;
     let error = Server::bind(service.addr, service.backend.clone(), Config::default()).await.unwrap_err();
     let text = format!(
-        "cannot listen on {}: another program does; stop it, or choose another port (0 takes a free one)",
+        "cannot listen on {}: the address is in use by another program; stop it, or choose another port (port 0 selects a free one)",
         service.addr
     );
     assert_eq!(error.to_string(), text);

@@ -75,7 +75,7 @@ async fn a_store_in_trouble_is_told_without_its_own_words() {
     let id = service.push(json!({"kind": "k"})).await;
     for (mood, status, code, retry_after, words) in [
         (Mood::Fails(ErrorKind::Unavailable), 503, "unavailable", "5", "nothing was changed"),
-        (Mood::LosesReplies, 503, "unavailable", "5", "may have happened"),
+        (Mood::LosesReplies, 503, "unavailable", "5", "may have been made"),
         (Mood::Fails(ErrorKind::Full), 507, "store_full", "60", "nothing was changed"),
         (Mood::Fails(ErrorKind::Refused), 500, "store_refused", "", "nothing was changed"),
         (Mood::Fails(ErrorKind::Corrupt), 500, "store_refused", "", "nothing was changed"),

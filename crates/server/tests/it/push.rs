@@ -168,14 +168,14 @@ async fn a_wrong_field_is_named() {
 async fn a_wrong_or_missing_field_is_told_in_words_of_json() {
     let service = Service::start().await;
     for (field, detail, job) in [
-        ("kind", "kind: this field is needed", json!({})),
+        ("kind", "kind: this field is required", json!({})),
         (
             "priority",
             "priority: expected a whole number from -100 to 100, got string \"high\"",
             json!({"kind": "k", "priority": "high"}),
         ),
         ("tags[1]", "tags[1]: expected a string, got null", json!({"kind": "k", "tags": ["a", null]})),
-        ("unique.key", "unique.key: this field is needed", json!({"kind": "k", "unique": {}})),
+        ("unique.key", "unique.key: this field is required", json!({"kind": "k", "unique": {}})),
         (
             "unique.scope",
             "unique.scope: expected \"until_started\", \"until_finished\" or {\"for_ms\": 60000}, got the number 7",

@@ -101,9 +101,9 @@ fn push(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
         for _ in 0..bench.runs {
             let place = store.place()?;
             let meter = store.meter();
-            let told = Producer::start(&place.url(), producers, batch, bench.seconds as f64, 0)?.run()?;
-            cost.add(told.cost(), meter.cost(told.jobs));
-            rates.push(told.rate());
+            let report = Producer::start(&place.url(), producers, batch, bench.seconds as f64, 0)?.run()?;
+            cost.add(report.cost(), meter.cost(report.jobs));
+            rates.push(report.rate());
         }
         let case = format!("push: {producers} producers, {batch} a call");
         rows.push(Row::new(case, median(rates), "jobs/s", cost.words()));
@@ -120,10 +120,10 @@ fn drain(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
             let place = store.place()?;
             Producer::fill(&place.url(), jobs)?;
             let meter = store.meter();
-            let told = Worker::start(&place.url(), slots, jobs, &[])?.wait()?.told;
-            cost.add(told.cost(), meter.cost(told.jobs));
-            rates.push(told.rate());
-            memory.push(told.pss);
+            let report = Worker::start(&place.url(), slots, jobs, &[])?.wait()?.report;
+            cost.add(report.cost(), meter.cost(report.jobs));
+            rates.push(report.rate());
+            memory.push(report.pss);
         }
         let more = format!("{}, {:.0} MiB", cost.words(), median(memory));
         let row = Row::new(format!("work off {jobs} waiting jobs, {slots} slots"), median(rates), "jobs/s", more);
@@ -142,7 +142,7 @@ fn both(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
             let worker = Worker::start(&place.url(), SLOTS, 0, &[])?;
             let meter = store.meter();
             let pushed = Producer::start(&place.url(), producers, 1, bench.seconds as f64, 0)?.run()?;
-            let done = worker.stop()?.told;
+            let done = worker.stop()?.report;
             rates.push(done.jobs.min(pushed.jobs) / pushed.seconds);
             cost.add(pushed.cost() + done.cost(), meter.cost(done.jobs.min(pushed.jobs)));
             produce.push(pushed.cost());
@@ -223,9 +223,9 @@ fn crowd(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
             std::thread::sleep(if idle > 0 { Duration::from_secs(2) } else { Duration::ZERO }); // their start is not measured
             let producer = Producer::start(&place.url(), 1, 1, bench.seconds as f64, 0)?;
             let meter = store.meter();
-            let told = producer.run()?;
-            cost.add(told.cost(), meter.cost(told.jobs));
-            rates.push(told.rate());
+            let report = producer.run()?;
+            cost.add(report.cost(), meter.cost(report.jobs));
+            rates.push(report.rate());
             crowd.into_iter().try_for_each(|worker| worker.stop().map(|_| ()))?;
         }
         rows.push(Row::new(format!("push beside {idle} idle processes"), median(rates), "jobs/s", cost.words()));
@@ -272,10 +272,10 @@ fn depth(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
             while jobs < FEW {
                 Producer::fill(&place.url(), *depth - waiting)?;
                 let meter = store.meter();
-                let told = Worker::start(&place.url(), SLOTS, half, &[])?.wait()?.told;
+                let report = Worker::start(&place.url(), SLOTS, half, &[])?.wait()?.report;
                 waiting = *depth - half;
                 server = meter.cost(1.0).map(|used| used + server.unwrap_or(0.0));
-                (jobs, seconds, own) = (jobs + told.jobs, seconds + told.seconds, own + told.cpu);
+                (jobs, seconds, own) = (jobs + report.jobs, seconds + report.seconds, own + report.cpu);
             }
             cost.add(own / jobs * 1e6, server.map(|used| used / jobs));
             rates.push(jobs / seconds);

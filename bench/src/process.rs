@@ -10,7 +10,7 @@ use crate::store::Result;
 
 /// The report of a process at its end.
 #[derive(Debug)]
-pub struct Told {
+pub struct Report {
     pub jobs: f64,
     pub seconds: f64,
     /// CPU time in seconds since it was ready.
@@ -19,12 +19,12 @@ pub struct Told {
     pub pss: f64,
 }
 
-impl Told {
+impl Report {
     fn parse(line: &str) -> Result<Self> {
         let numbers: Vec<f64> = line.split_whitespace().filter_map(|text| text.parse().ok()).collect();
         match numbers[..] {
-            [jobs, seconds, cpu] => Ok(Told { jobs, seconds, cpu, pss: f64::NAN }),
-            [jobs, seconds, cpu, pss] => Ok(Told { jobs, seconds, cpu, pss }),
+            [jobs, seconds, cpu] => Ok(Report { jobs, seconds, cpu, pss: f64::NAN }),
+            [jobs, seconds, cpu, pss] => Ok(Report { jobs, seconds, cpu, pss }),
             _ => Err("a process of the bench ended early".into()), // it has printed the error
         }
     }
@@ -79,10 +79,10 @@ impl Role {
         }
     }
 
-    fn answer(&mut self) -> Result<Told> {
+    fn answer(&mut self) -> Result<Report> {
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;
-        Told::parse(&line)
+        Report::parse(&line)
     }
 }
 
@@ -104,16 +104,16 @@ impl Producer {
     }
 
     /// Pushes this number of jobs as fast as possible.
-    pub fn fill(url: &str, count: u64) -> Result<Told> {
+    pub fn fill(url: &str, count: u64) -> Result<Report> {
         Producer::start(url, 1, 1000, 36_000.0, count)?.run()
     }
 
     /// Starts pushing, and waits for the end.
-    pub fn run(mut self) -> Result<Told> {
+    pub fn run(mut self) -> Result<Report> {
         self.0.ask();
-        let told = self.0.answer()?;
+        let report = self.0.answer()?;
         self.0.child.wait()?;
-        Ok(told)
+        Ok(report)
     }
 }
 
@@ -123,9 +123,9 @@ impl Process for Producer {
     }
 
     fn answer(&mut self) -> Result<Count> {
-        let told = self.0.answer()?;
+        let report = self.0.answer()?;
         self.0.child.wait()?;
-        Ok(Count { jobs: told.jobs, cpu: told.cpu })
+        Ok(Count { jobs: report.jobs, cpu: report.cpu })
     }
 }
 
@@ -134,7 +134,7 @@ pub struct Worker(Role);
 
 /// The results of a worker.
 pub struct Worked {
-    pub told: Told,
+    pub report: Report,
     /// When each handler started, in microseconds, if requested.
     pub entries: Vec<(JobId, u64)>,
 }
@@ -159,7 +159,7 @@ impl Worker {
 
     /// Waits until the worker has run all its jobs.
     pub fn wait(mut self) -> Result<Worked> {
-        let told = self.0.answer()?;
+        let report = self.0.answer()?;
         let mut entries = Vec::new();
         for line in self.0.stdout.lines() {
             if let Some((id, micros)) = line?.split_once(' ') {
@@ -167,7 +167,7 @@ impl Worker {
             }
         }
         self.0.child.wait()?;
-        Ok(Worked { told, entries })
+        Ok(Worked { report, entries })
     }
 }
 
@@ -177,8 +177,8 @@ impl Process for Worker {
     }
 
     fn answer(&mut self) -> Result<Count> {
-        let told = self.0.answer()?;
-        Ok(Count { jobs: told.jobs, cpu: told.cpu })
+        let report = self.0.answer()?;
+        Ok(Count { jobs: report.jobs, cpu: report.cpu })
     }
 }
 
@@ -188,8 +188,8 @@ mod tests {
 
     #[test]
     fn a_process_without_a_report_is_an_error() {
-        assert!(Told::parse("").is_err());
-        let told = Told::parse("200 2 0.001\n").unwrap();
-        assert_eq!((told.rate(), told.cost()), (100.0, 5.0));
+        assert!(Report::parse("").is_err());
+        let report = Report::parse("200 2 0.001\n").unwrap();
+        assert_eq!((report.rate(), report.cost()), (100.0, 5.0));
     }
 }

@@ -31,13 +31,13 @@ enum Line {
         #[expect(dead_code, reason = "it is always true")]
         ready: bool,
     },
-    Told(Told),
+    Report(Report),
     Moment(Moment),
 }
 
 /// The report of a script.
 #[derive(Clone, Copy, Debug, Deserialize)]
-pub struct Told {
+pub struct Report {
     pub jobs: f64,
     pub seconds: f64,
 }
@@ -100,15 +100,15 @@ impl Script {
 
     /// Waits for its report, and returns it with the CPU time of the script and its children since it was ready, in
     /// seconds.
-    pub fn told(&mut self) -> Result<(Told, f64)> {
-        let told = self.until(|line| match line {
-            Line::Told(told) => Some(told),
+    pub fn report(&mut self) -> Result<(Report, f64)> {
+        let report = self.until(|line| match line {
+            Line::Report(report) => Some(report),
             _ => None,
         })?;
-        Ok((told, (cpu_with_children(self.child.id()) - self.before).as_secs_f64()))
+        Ok((report, (cpu_with_children(self.child.id()) - self.before).as_secs_f64()))
     }
 
-    /// Starts a producer, or asks a worker for its count; [`Script::told`] waits for the answer.
+    /// Starts a producer, or asks a worker for its count; [`Script::report`] waits for the answer.
     pub fn ask(&mut self) {
         if let Some(stdin) = &mut self.child.stdin {
             let _ = stdin.write_all(b"\n"); // the end of the script is noticed when the answer is read
@@ -192,8 +192,8 @@ mod tests {
                       echo '{"jobs": 3, "seconds": 0.5}'; read -r _; echo '{"id": "b", "us": 9}'"#;
         let mut script = Script::start(&shell(says), "work", &Value::Null).unwrap();
         script.ask();
-        let (told, _) = script.told().unwrap();
-        assert_eq!((told.jobs, told.seconds), (3.0, 0.5));
+        let (report, _) = script.report().unwrap();
+        assert_eq!((report.jobs, report.seconds), (3.0, 0.5));
         let moments = script.end().unwrap();
         let moments: Vec<_> = moments.iter().map(|moment| (moment.id.as_str(), moment.us)).collect();
         assert_eq!(moments, [("a", 7), ("b", 9)]);

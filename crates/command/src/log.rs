@@ -124,21 +124,21 @@ mod tests {
 
     /// Feeds chunks to a log; returns the log and the reported progress.
     fn taken(portions: &[&[u8]]) -> (Log, Vec<String>) {
-        let (mut log, mut told) = (Log::default(), Vec::new());
+        let (mut log, mut reported) = (Log::default(), Vec::new());
         let mut report = |written: Written<'_>| {
             if let Written::Progress(progress) = written {
-                told.push(progress.to_string());
+                reported.push(progress.to_string());
             }
         };
         portions.iter().for_each(|portion| log.take(portion, &mut report));
         log.end(&mut report);
-        (log, told)
+        (log, reported)
     }
 
     #[test]
     fn lines_may_be_split_anywhere_and_the_last_needs_no_line_feed() {
-        let (log, told) = taken(&[b"one\n::prog", b"ress 1/2 half\r\ntw", b"o\n\n::retry-in 5s\n::progress done"]);
-        assert_eq!(told, ["half 1/2", "done"]);
+        let (log, reported) = taken(&[b"one\n::prog", b"ress 1/2 half\r\ntw", b"o\n\n::retry-in 5s\n::progress done"]);
+        assert_eq!(reported, ["half 1/2", "done"]);
         assert_eq!(log.below("failed"), "failed:\none\ntwo");
         assert_eq!(log.retry_in(), Some(Duration::from_secs(5)));
     }
@@ -159,8 +159,8 @@ mod tests {
         endless.extend_from_slice(b"::progress 1/2");
         endless.extend(std::iter::repeat_n(b'y', 1_000_000));
         let portions: Vec<&[u8]> = endless.chunks(LINE_BYTES).collect();
-        let (log, told) = taken(&portions);
-        assert_eq!(told, [""; 0]);
+        let (log, reported) = taken(&portions);
+        assert_eq!(reported, [""; 0]);
         assert!(log.unfinished.capacity() <= 4 * LINE_BYTES && log.kept.len() <= 5 * KEPT_BYTES);
     }
 

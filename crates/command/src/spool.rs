@@ -114,8 +114,8 @@ mod tests {
             assert_eq!(spool.size(), size as u64);
             let kept = match spool.finish().unwrap() {
                 Spooled::Held(held) => held,
-                Spooled::File(file, told) => {
-                    assert!(size > HELD && told == size as u64 && file.metadata().unwrap().len() == told);
+                Spooled::File(file, reported) => {
+                    assert!(size > HELD && reported == size as u64 && file.metadata().unwrap().len() == reported);
                     let mut kept = vec![0; size];
                     file.read_exact_at(&mut kept, 0).unwrap();
                     kept

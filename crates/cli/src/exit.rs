@@ -5,14 +5,14 @@ use longshore::{Error, ErrorKind, worker::Ended};
 /// The exit codes. Every help text ends with them.
 pub const HELP: &str = "\
 Exit codes:
-      0  success; for a worker: all its jobs are finished
-      1  failure: the job is dead, cancelled or not found, or the request was refused
-      2  invalid usage or configuration
+   0  success; for a worker: all its jobs are finished
+   1  failure: the job is dead, cancelled or not found, or the request was refused
+   2  invalid usage or configuration
    3  not finished within --timeout
-    10  a worker was stopped by a second signal, or its grace period ended: some jobs were interrupted and released
-    11  a worker could not release some of its jobs: they run again when their leases expire
-    12  all slots of a worker were occupied by handlers that did not return
-    69  the store or the server is unreachable";
+  10  a second signal or the end of the grace period stopped a worker: some jobs were released
+  11  a worker could not release some of its jobs: they run again when their leases expire
+  12  all slots of a worker were occupied by handlers that did not return
+  69  the store or the server is unreachable";
 
 /// An end of the program other than success.
 #[derive(Debug)]

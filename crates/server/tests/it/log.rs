@@ -1,4 +1,4 @@
-//! What the log says of requests, and what it never says.
+//! The request log: what it contains, and what it must not contain.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::service::Service;
 
-/// Keeps what one thread writes; other tests run on others.
+/// Captures the log of one thread; other tests run on other threads.
 #[derive(Clone)]
 struct CapturedLog {
     thread: ThreadId,
@@ -31,7 +31,7 @@ impl io::Write for CapturedLog {
 }
 
 #[tokio::test]
-async fn the_log_names_routes_and_never_a_token_or_an_id() {
+async fn the_log_contains_routes_but_no_token_and_no_id() {
     let captured = CapturedLog { thread: std::thread::current().id(), bytes: Arc::default() };
     let writer = captured.clone();
     let log = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE).with_ansi(false);

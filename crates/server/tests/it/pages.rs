@@ -1,4 +1,4 @@
-//! The reference page of errors is what the code says.
+//! The reference page of errors is generated from the code.
 
 use longshore_wire::CODES;
 

@@ -1,4 +1,4 @@
-//! What is measured.
+//! The cases that are measured.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -16,18 +16,18 @@ use crate::role::{micros, new_job};
 use crate::store::{Result, Store, wait};
 use crate::table::{Row, head};
 
-/// Measures something, and tells it in a few rows.
+/// Measures one case and returns its results as rows.
 type Case = fn(&Bench, &Store) -> Result<Vec<Row>>;
 
-/// How many jobs a worker runs at once.
+/// The number of jobs that a worker runs at once.
 pub const SLOTS: usize = 200;
-/// How many it runs where all that counts is how much it does: a batch is as large as that at most.
+/// The number of jobs that a worker runs at once when only throughput counts. It is the maximum size of a batch.
 const MANY_SLOTS: usize = 1000;
 
-/// How many idle processes a push is measured beside.
+/// The number of idle processes in the case `crowd`.
 const CROWD: usize = 100;
 
-/// Runs the cases that were asked for, and tells each as it is done.
+/// Runs the requested cases and prints each when it is done.
 pub fn run(bench: &Bench) -> Result<()> {
     let cases: &[(&str, Case)] = &[
         ("baseline", baseline),
@@ -64,7 +64,8 @@ pub fn run(bench: &Bench) -> Result<()> {
     Ok(())
 }
 
-/// The CPU time that jobs took, run by run, in microseconds a job: ours, and the server's where it was started for this run.
+/// The CPU time of jobs, run by run, in microseconds per job: that of longshore's processes, and that of the server if
+/// it was started for this run.
 #[derive(Default)]
 struct Cost {
     own: Vec<f64>,
@@ -81,7 +82,7 @@ impl Cost {
         median(self.own.clone())
     }
 
-    /// Returns what a job took in all, as far as it is known.
+    /// Returns the total CPU time of a job, as far as it is known.
     fn all(&self) -> f64 {
         self.own() + if self.server.is_empty() { 0.0 } else { median(self.server.clone()) }
     }
@@ -100,9 +101,9 @@ fn push(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
         for _ in 0..bench.runs {
             let place = store.place()?;
             let meter = store.meter();
-            let told = Producer::start(&place.url(), producers, batch, bench.seconds as f64, 0)?.run()?;
-            cost.add(told.cost(), meter.cost(told.jobs));
-            rates.push(told.rate());
+            let report = Producer::start(&place.url(), producers, batch, bench.seconds as f64, 0)?.run()?;
+            cost.add(report.cost(), meter.cost(report.jobs));
+            rates.push(report.rate());
         }
         let case = format!("push: {producers} producers, {batch} a call");
         rows.push(Row::new(case, median(rates), "jobs/s", cost.words()));
@@ -119,10 +120,10 @@ fn drain(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
             let place = store.place()?;
             Producer::fill(&place.url(), jobs)?;
             let meter = store.meter();
-            let told = Worker::start(&place.url(), slots, jobs, &[])?.wait()?.told;
-            cost.add(told.cost(), meter.cost(told.jobs));
-            rates.push(told.rate());
-            memory.push(told.pss);
+            let report = Worker::start(&place.url(), slots, jobs, &[])?.wait()?.report;
+            cost.add(report.cost(), meter.cost(report.jobs));
+            rates.push(report.rate());
+            memory.push(report.pss);
         }
         let more = format!("{}, {:.0} MiB", cost.words(), median(memory));
         let row = Row::new(format!("work off {jobs} waiting jobs, {slots} slots"), median(rates), "jobs/s", more);
@@ -141,7 +142,7 @@ fn both(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
             let worker = Worker::start(&place.url(), SLOTS, 0, &[])?;
             let meter = store.meter();
             let pushed = Producer::start(&place.url(), producers, 1, bench.seconds as f64, 0)?.run()?;
-            let done = worker.stop()?.told;
+            let done = worker.stop()?.report;
             rates.push(done.jobs.min(pushed.jobs) / pushed.seconds);
             cost.add(pushed.cost() + done.cost(), meter.cost(done.jobs.min(pushed.jobs)));
             produce.push(pushed.cost());
@@ -161,7 +162,8 @@ fn both(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Pushes 200 jobs a second, and measures from the answer of each push to the entry of its handler in another process.
+/// Pushes 200 jobs a second, and measures the time from the answer of each push to the start of its handler in another
+/// process.
 fn pickup(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     let mut all = Vec::new();
     for _ in 0..bench.runs {
@@ -179,7 +181,7 @@ pub fn pick_up(store: &Store, rate: u32, seconds: u64) -> Result<Vec<f64>> {
     let place = store.place()?;
     let worker = Worker::start(&place.url(), 10, 0, &["--entries"])?;
     let answered = wait(push_at_a_rate(&place.url(), rate, seconds))?;
-    std::thread::sleep(Duration::from_millis(500)); // the last ones are on their way
+    std::thread::sleep(Duration::from_millis(500)); // wait for the last jobs
     let entries = worker.stop()?.entries;
     let waited = |(id, entered): (JobId, u64)| Some(entered.saturating_sub(*answered.get(&id)?) as f64 / 1e3);
     Ok(entries.into_iter().filter_map(waited).collect())
@@ -207,7 +209,8 @@ async fn push_at_a_rate(url: &str, rate: u32, seconds: u64) -> Result<HashMap<Jo
     Ok(answered)
 }
 
-/// Pushes one job at a time beside none and beside many idle processes, which wait for jobs of another kind.
+/// Pushes one job at a time, first without other processes, then beside many idle processes that wait for jobs of
+/// another kind.
 fn crowd(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     let mut costs = Vec::new();
@@ -217,12 +220,12 @@ fn crowd(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
             let place = store.place()?;
             let crowd = (0..idle).map(|_| Worker::start(&place.url(), 10, 0, &["--unwatched", "--other"]));
             let crowd = crowd.collect::<Result<Vec<_>>>()?;
-            std::thread::sleep(if idle > 0 { Duration::from_secs(2) } else { Duration::ZERO }); // their start is not what is measured
+            std::thread::sleep(if idle > 0 { Duration::from_secs(2) } else { Duration::ZERO }); // their start is not measured
             let producer = Producer::start(&place.url(), 1, 1, bench.seconds as f64, 0)?;
             let meter = store.meter();
-            let told = producer.run()?;
-            cost.add(told.cost(), meter.cost(told.jobs));
-            rates.push(told.rate());
+            let report = producer.run()?;
+            cost.add(report.cost(), meter.cost(report.jobs));
+            rates.push(report.rate());
             crowd.into_iter().try_for_each(|worker| worker.stop().map(|_| ()))?;
         }
         rows.push(Row::new(format!("push beside {idle} idle processes"), median(rates), "jobs/s", cost.words()));
@@ -235,11 +238,11 @@ fn crowd(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Watches a worker that has nothing to do.
+/// Measures a worker that has nothing to do.
 fn idle(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     let place = store.place()?;
     let worker = Worker::start(&place.url(), 10, 0, &["--unwatched"])?;
-    std::thread::sleep(Duration::from_secs(2)); // its start is not what is measured
+    std::thread::sleep(Duration::from_secs(2)); // its start is not measured
     let (pid, before, began) = (worker.pid(), cpu(worker.pid()), Instant::now());
     let served = store.cpu();
     std::thread::sleep(Duration::from_secs(bench.seconds.max(20)));
@@ -253,10 +256,10 @@ fn idle(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     Ok(vec![Row::new("idle worker: CPU", used, "%", over), memory.figure(Figure::IdleMemory)])
 }
 
-/// Fewer jobs than these take too little CPU time to tell it from none.
+/// With fewer jobs than these, the CPU time is too short to be measured.
 const FEW: f64 = 20_000.0;
 
-/// Works off half of the jobs that wait, or 50,000 where more do, while ever more wait behind them.
+/// Runs half of the waiting jobs, at most 50,000, for increasing numbers of waiting jobs.
 fn depth(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     let mut costs = Vec::new();
@@ -269,10 +272,10 @@ fn depth(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
             while jobs < FEW {
                 Producer::fill(&place.url(), *depth - waiting)?;
                 let meter = store.meter();
-                let told = Worker::start(&place.url(), SLOTS, half, &[])?.wait()?.told;
+                let report = Worker::start(&place.url(), SLOTS, half, &[])?.wait()?.report;
                 waiting = *depth - half;
                 server = meter.cost(1.0).map(|used| used + server.unwrap_or(0.0));
-                (jobs, seconds, own) = (jobs + told.jobs, seconds + told.seconds, own + told.cpu);
+                (jobs, seconds, own) = (jobs + report.jobs, seconds + report.seconds, own + report.cpu);
             }
             cost.add(own / jobs * 1e6, server.map(|used| used / jobs));
             rates.push(jobs / seconds);

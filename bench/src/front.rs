@@ -1,4 +1,4 @@
-//! The server as the web sees it: a thousand clients that drip their form, while others push as fast as they can.
+//! The HTTP server under load: a thousand clients send a form very slowly, while others push as fast as they can.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -20,10 +20,11 @@ use crate::table::Row;
 
 /// How often a slow client sends a byte.
 const DRIP: Duration = Duration::from_secs(1);
-/// The pause of a client that could not connect, or was sent away.
+/// The pause of a client that could not connect, or was refused.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// Pushes from many connections while slow clients hold theirs; then kills the server, and looks for every job it took over.
+/// Pushes over many connections while slow clients hold theirs. Then it kills the server, and checks that every job it
+/// accepted is in the store.
 pub fn front(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     raise_open_files();
     let mut rows = Vec::new();
@@ -33,10 +34,10 @@ pub fn front(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Allows this process, and those it starts, as many open files as the system lets it have.
+/// Raises the limit of open files of this process, and of those it starts, to the system's maximum.
 fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }); // with fewer the case says what fails
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }); // if this fails, the case reports an error
 }
 
 async fn run(bench: &Bench, store: &Store, flood: usize) -> Result<Vec<Row>> {
@@ -69,7 +70,7 @@ async fn run(bench: &Bench, store: &Store, flood: usize) -> Result<Vec<Row>> {
     let seconds = began.elapsed().as_secs_f64();
     let used = (cpu(server.child.id()) - used).as_secs_f64();
     let (rss, slow) = (rss_mib(server.child.id()), slow.words());
-    drop(server); // killed: what it said must be true all the same
+    drop(server); // the server is killed; its answers must be true nevertheless
     dripping.shutdown().await;
 
     let longshore = Longshore::connect(&place.url()).await?;
@@ -103,7 +104,7 @@ async fn run(bench: &Bench, store: &Store, flood: usize) -> Result<Vec<Row>> {
     ])
 }
 
-/// The program as a server, with all its defaults but the number of connections; killed when dropped.
+/// The program as a server, with default settings except the number of connections. It is killed when dropped.
 struct Served {
     child: Child,
     addr: SocketAddr,
@@ -113,9 +114,11 @@ impl Served {
     fn start(url: &str, connections: usize) -> Result<Self> {
         let program = std::env::current_exe()?.with_file_name("longshore");
         if !program.exists() {
-            return Err(
-                format!("there is no {}: build it with this bench, as `--workspace` does", program.display()).into()
-            );
+            return Err(format!(
+                "{} does not exist; build it together with this bench (`--workspace`)",
+                program.display()
+            )
+            .into());
         }
         let mut command = Command::new(program);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LONGSHORE_")) {
@@ -130,8 +133,8 @@ impl Served {
         match addr {
             Ok(addr) => Ok(Served { child, addr }),
             Err(_) => {
-                let _ = child.kill(); // it may have ended, having said why
-                Err(format!("the server did not say where it listens, but {line:?}").into())
+                let _ = child.kill(); // it may have ended with an error message
+                Err(format!("expected the server's address, got {line:?}").into())
             }
         }
     }
@@ -139,12 +142,12 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        let _ = self.child.kill(); // it may have ended by itself, which the numbers will tell
+        let _ = self.child.kill(); // it may have ended by itself, which the results show
         let _ = self.child.wait();
     }
 }
 
-/// How often things happened to slow clients.
+/// Counts events of slow clients.
 #[derive(Default)]
 struct Tally(Mutex<HashMap<String, usize>>);
 
@@ -165,7 +168,7 @@ impl Tally {
     }
 }
 
-/// Sends a form, a byte now and then, for ever anew.
+/// Sends a form very slowly, one byte at a time, again and again.
 async fn drip(addr: SocketAddr, tally: Arc<Tally>) {
     let head = "POST /image_queue HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/x-www-form-urlencoded\r\n\
                 content-length: 3600\r\n\r\ntext=";
@@ -193,12 +196,12 @@ async fn drip(addr: SocketAddr, tally: Arc<Tally>) {
     }
 }
 
-/// What pushing brought.
+/// The results of pushing.
 #[derive(Default)]
 struct Pushed {
     taken: Vec<JobId>,
     ok_ms: Vec<f64>,
-    /// Told to come back later, by the header that says when.
+    /// Durations of answers that asked to retry later, with `Retry-After`.
     shed_ms: Vec<f64>,
     other: usize,
     broken: usize,
@@ -214,7 +217,7 @@ impl Pushed {
     }
 }
 
-/// Pushes jobs over one connection, each as soon as the one before is answered.
+/// Pushes jobs over one connection, each as soon as the previous one is answered.
 async fn push(addr: SocketAddr, until: Instant) -> Pushed {
     let body = format!(r#"{{"kind":"noop","payload":{{"text":"{}"}}}}"#, "x".repeat(100));
     let request = format!(
@@ -256,7 +259,7 @@ async fn over_one_connection(addr: SocketAddr, request: &str, until: Instant, pu
     Ok(())
 }
 
-/// Reads one answer that says how long it is; returns its head, in small letters, and its body.
+/// Reads one answer that has a `Content-Length`; returns its head, in lower case, and its body.
 async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<(String, String)> {
     buffer.clear();
     loop {

@@ -1,14 +1,14 @@
-//! What we aim at on each engine, printed beside the figures; a goal that is missed fails nothing.
+//! Goals for each engine, printed beside the results. A missed goal is not an error.
 //!
-//! Speed differs between machines, and on one machine between hours, so a goal about speed is a ratio to the baseline, to a peer,
-//! or to another figure of the same run. Absolute goals are left where a user feels the number itself and where it hardly
-//! depends on the speed of the machine: the latency of the slowest pick-ups, and the memory of an idle worker.
+//! Speed differs between machines, and on one machine between hours. So a goal about speed is a ratio to the baseline,
+//! to a peer, or to another result of the same run. Absolute goals exist only where users notice the number itself and
+//! it hardly depends on the machine: the latency of the slowest pick-ups, and the memory of an idle worker.
 
 use std::fmt;
 
 use crate::store::Engine;
 
-/// The limit that a figure or a ratio should keep.
+/// The limit of a result or a ratio.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bound {
     AtLeast(f64),
@@ -16,7 +16,7 @@ pub enum Bound {
 }
 
 impl Bound {
-    /// Returns `reached` or `missed`; a figure that is not a number misses.
+    /// Returns `reached` or `missed`. A result that is not a number misses the goal.
     pub fn verdict(self, figure: f64) -> &'static str {
         let is_reached = match self {
             Bound::AtLeast(bound) => figure >= bound,
@@ -35,27 +35,27 @@ impl fmt::Display for Bound {
     }
 }
 
-/// A figure that has a goal, or that a goal is relative to.
+/// A result that has a goal, or that a goal is relative to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Figure {
-    /// Jobs a second of the raw engine with three writes a job, in batches of that many.
+    /// Jobs per second of the raw engine with three writes per job, in batches of this size.
     Raw(usize),
-    /// Jobs a second, pushed by that many producers and worked at the same time by one worker.
+    /// Jobs per second, pushed by this number of producers and run at the same time by one worker.
     Both(usize),
-    /// Jobs a second, worked off a full queue with as many slots as the largest batch.
+    /// Jobs per second from a full queue, with as many slots as the largest batch.
     Drain,
-    /// Milliseconds from the answer of a push to its handler, at 200 jobs a second.
+    /// Milliseconds from the answer of a push to the start of its handler, at 200 jobs per second.
     PickUpP99,
-    /// CPU time of a job with the most jobs waiting, divided by that with the fewest.
+    /// CPU time per job with the most waiting jobs, divided by that with the fewest.
     Depth,
     /// Server CPU time of a push beside many idle processes, divided by that beside none.
     Crowd,
-    /// MiB of a worker that has nothing to do.
+    /// Memory of a worker that has nothing to do, in MiB.
     IdleMemory,
 }
 
 impl Figure {
-    /// Returns the limit, and what the figure is divided by before it is compared: nothing, or a figure of the baseline.
+    /// Returns the limit, and the baseline result by which the result is divided before the comparison, if any.
     fn goal(self, engine: Engine) -> Option<(Bound, Option<Figure>)> {
         use Bound::{AtLeast, AtMost};
         use Engine::{Postgres, Redis, Sqlite};
@@ -75,8 +75,8 @@ impl Figure {
         Some((bound, of))
     }
 
-    /// Says what we aim at and whether `value` reaches it. Returns nothing where there is no goal, and where the figure that it
-    /// is relative to was not measured in this run.
+    /// Returns the goal and whether `value` reaches it. Returns `None` if there is no goal, or if the result that it is
+    /// relative to was not measured in this run.
     pub fn judge(self, value: f64, engine: Engine, measured: impl Fn(Figure) -> Option<f64>) -> Option<String> {
         let (bound, of) = self.goal(engine)?;
         let Some(of) = of else {
@@ -96,17 +96,17 @@ impl fmt::Display for Figure {
     }
 }
 
-/// A figure of a job system on Redis that has a goal relative to BullMQ.
+/// A result of a job system on Redis that has a goal relative to BullMQ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BesideBullmq {
-    /// Jobs a second, pushed by many producers of one process and worked at the same time.
+    /// Jobs per second, pushed by many producers of one process and run at the same time.
     Both,
-    /// CPU time of the server a job, with that many producer processes.
+    /// Server CPU time per job, with this number of producer processes.
     ServerCpu(usize),
 }
 
 impl BesideBullmq {
-    /// What our figure divided by theirs, from one run, should keep.
+    /// The limits of longshore's result divided by BullMQ's, from one run.
     pub const GOALS: [(BesideBullmq, Bound); 3] = [
         (BesideBullmq::Both, Bound::AtLeast(4.0)),
         (BesideBullmq::ServerCpu(1), Bound::AtMost(0.85)),

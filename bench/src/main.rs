@@ -1,9 +1,11 @@
-//! How fast longshore is, beside the raw engine and its peers in the same run. `cargo run --profile dist -p longshore-bench -- --help`
+//! Measures longshore, with the raw engine and other job systems in the same run. `cargo run --profile dist -p
+//! longshore-bench -- --help`
 //!
-//! `store` (what is measured: a file, or a server started for it), `baseline` (the raw engines), `role` (what producers and
-//! workers do), `process` (each of them a process of its own), `measure` (percentiles, CPU, memory), `cases` (what is
-//! measured), `processes` (many producer processes), `front` (the server under slow forms and a flood), `goal` (what we aim at),
-//! `peers` (other systems, by their own scripts), `pairs` (two builds in turns), `table` (how it is told).
+//! `store` (the measured store: a file, or a server started for it), `baseline` (the raw engines), `role` (the code of
+//! producers and workers), `process` (each of them in its own process), `measure` (percentiles, CPU, memory), `cases`
+//! (the cases), `processes` (many producer processes), `front` (the HTTP server with slow clients and a flood of
+//! pushes), `goal` (the goals), `peers` (other systems, run by scripts), `pairs` (two builds in turns), `table`
+//! (output).
 
 mod baseline;
 mod cases;
@@ -21,7 +23,7 @@ mod table;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
-/// Measure longshore, and the raw engine beside it
+/// Measure longshore and the raw engine
 #[derive(Debug, Parser)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -34,31 +36,31 @@ use std::path::PathBuf;
   cargo run --profile dist -p longshore-bench -- peers --only bullmq,sidekiq"
 )]
 struct Bench {
-    /// What is measured: `sqlite`, or a durable server started for this run: `redis`, `postgres`; or the URL of a server, on
-    /// which only keys or a schema of this run's own are made, and taken away again
+    /// The store to measure: `sqlite`; `redis` or `postgres`, a durable server that is started for this run; or the URL
+    /// of a server, on which only keys or a schema of this run are created, and deleted afterwards
     #[arg(long, default_value = "sqlite", value_name = "STORE")]
     store: store::Wanted,
     /// How long each case runs
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// How often each case is run; the median is told
+    /// How many times each case runs; the median is printed
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Only cases whose name begins so: baseline, push, drain, both, processes, crowd, pickup, idle, depth, front; goals relative to
-    /// the baseline are printed only if the case `baseline` runs too
+    /// Run only cases whose name begins like this: baseline, push, drain, both, processes, crowd, pickup, idle, depth,
+    /// front; goals relative to the baseline are printed only if the case `baseline` runs too
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     only: Vec<String>,
-    /// How many jobs wait, for the case `depth`
+    /// The numbers of waiting jobs, for the case `depth`
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000], value_parser = clap::value_parser!(u64).range(2..))]
     depths: Vec<u64>,
-    /// How many clients drip their form, for the case `front`
+    /// The number of slow clients, for the case `front`
     #[arg(long, default_value_t = 1_000)]
     slow: usize,
-    /// From how many connections jobs are pushed, for the case `front`
+    /// The numbers of connections that push jobs, for the case `front`
     #[arg(long, value_delimiter = ',', default_values_t = [64, 800])]
     floods: Vec<usize>,
-    /// The folder for databases; it decides which disk is measured; PostgreSQL's user must be able to enter it [default: the
-    /// system's temporary one]
+    /// The folder for databases, which selects the disk; PostgreSQL's user must have access to it [default: the
+    /// system's temporary folder]
     #[arg(long)]
     folder: Option<PathBuf>,
     /// Print JSON instead of a table
@@ -72,7 +74,7 @@ struct Bench {
 enum Command {
     Peers(peers::Peers),
     Pairs(pairs::Pairs),
-    // What a process of its own does; for the program itself.
+    // The code of the bench's own processes. Only the bench itself starts these.
     #[command(hide = true)]
     Produce(role::Produce),
     #[command(hide = true)]

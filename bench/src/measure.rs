@@ -3,14 +3,14 @@
 use std::fs;
 use std::time::Duration;
 
-/// How many jobs were worked in which time, and what they took.
+/// A number of jobs, the time they took, and their cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Throughput {
     pub jobs: f64,
     pub seconds: f64,
-    /// CPU time a job in microseconds, of all processes but the server.
+    /// CPU time per job in microseconds, of all processes except the server.
     pub own_us: f64,
-    /// The same of the server, where it is known.
+    /// CPU time per job of the server, if known.
     pub server_us: Option<f64>,
 }
 
@@ -21,7 +21,7 @@ impl Throughput {
     }
 }
 
-/// Returns the value below which that share of the samples lies; `samples` is sorted by it.
+/// Returns the value below which this share of the samples lies. It sorts `samples`.
 pub fn percentile(samples: &mut [f64], share: f64) -> f64 {
     if samples.is_empty() {
         return f64::NAN;
@@ -31,8 +31,8 @@ pub fn percentile(samples: &mut [f64], share: f64) -> f64 {
     samples[index]
 }
 
-/// Returns the same, between two samples where it falls between them: the median of an even number is the mean of the two in
-/// the middle. Right for few samples.
+/// Returns the quantile with interpolation between two samples: the median of an even number is the mean of the two
+/// middle samples. Suitable for few samples.
 pub fn quantile(samples: &mut [f64], share: f64) -> f64 {
     if samples.is_empty() {
         return f64::NAN;
@@ -54,7 +54,7 @@ pub fn cpu(pid: u32) -> Duration {
     ticks(fields[UTIME] + fields[STIME])
 }
 
-/// Returns the CPU time that a process and its children have used, those included that have ended.
+/// Returns the CPU time of a process and its children, including those that have ended.
 pub fn cpu_with_children(pid: u32) -> Duration {
     let fields = stat(pid);
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
@@ -70,10 +70,10 @@ const STIME: usize = 12;
 const CUTIME: usize = 13;
 const CSTIME: usize = 14;
 
-/// Returns the numbers of `/proc/<pid>/stat` that follow the name, as `man proc` has them; zeros where the process is gone.
+/// Returns the numbers in `/proc/<pid>/stat` after the name, as in `man proc`; zeros if the process has ended.
 fn stat(pid: u32) -> [u64; CSTIME + 1] {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The name in brackets may hold blanks; what follows it does not.
+    // The name in brackets may contain spaces; the fields after it do not.
     let rest = stat.rsplit(") ").next().unwrap_or_default();
     let mut words = rest.split(' ').map(|word| word.parse().unwrap_or(0));
     std::array::from_fn(|_| words.next().unwrap_or(0))

@@ -1,4 +1,4 @@
-//! Two builds of this bench in turns, for differences that are smaller than those between two runs.
+//! Runs two builds of this bench in turns, to find differences that are smaller than those between two runs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,7 +18,7 @@ pub struct Pairs {
     /// The `longshore-bench` of the other build
     #[arg(long, value_name = "PROGRAM")]
     other: PathBuf,
-    /// How many times each of them runs
+    /// How many times each build runs
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pairs: u32,
     /// The options of each run, after `--`: store, cases, seconds; `--runs 1 --json` is added
@@ -26,16 +26,16 @@ pub struct Pairs {
     options: Vec<String>,
 }
 
-/// A figure that a program printed.
+/// A result that a program printed.
 #[derive(Debug, Deserialize)]
 struct Row {
     case: String,
-    /// Missing where it is not a number.
+    /// Missing if it is not a number.
     value: Option<f64>,
     unit: String,
 }
 
-/// The same figure from both programs, pair by pair.
+/// The same result of both programs, pair by pair.
 #[derive(Debug)]
 struct Compared {
     case: String,
@@ -45,13 +45,13 @@ struct Compared {
 }
 
 impl Pairs {
-    /// Runs the pairs, and prints each figure that both programs know.
+    /// Runs the pairs, and prints each result that both programs have.
     pub fn run(self) -> Result<()> {
         let this = std::env::current_exe()?;
         let mut all: Vec<Compared> = Vec::new();
         for pair in 0..self.pairs {
             eprintln!("pair {} of {}", pair + 1, self.pairs);
-            // The order alternates, so that a machine that becomes slower or faster meanwhile favours neither.
+            // The order alternates, so that a machine that becomes slower or faster favours neither build.
             let (ours, theirs) = if pair % 2 == 0 {
                 let ours = self.rows(&this)?;
                 (ours, self.rows(&self.other)?)
@@ -84,7 +84,7 @@ impl Pairs {
     }
 }
 
-/// Adds a pair: the figures above zero that both have.
+/// Adds a pair: the results above zero that both programs have.
 fn add(all: &mut Vec<Compared>, ours: Vec<Row>, theirs: &[Row]) {
     for Row { case, value, unit } in ours {
         let other = theirs.iter().find(|row| row.case == case && row.unit == unit).and_then(|row| row.value);
@@ -107,7 +107,7 @@ impl Compared {
         self.this.iter().zip(&self.other).map(|(this, other)| this / other).collect()
     }
 
-    /// Prints it as a line of a Markdown table.
+    /// Prints the comparison as a line of a Markdown table.
     fn print(&self) {
         let mut ratios = self.ratios();
         let number = |value: f64| format!("{value:.0$} {1:<6}", if value >= 1000.0 { 0 } else { 2 }, self.unit);

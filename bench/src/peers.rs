@@ -1,4 +1,4 @@
-//! Other systems, by scripts of our own, beside ours on the same server in the same run.
+//! Runs other job systems with scripts from this folder, beside longshore on the same server in the same run.
 
 mod install;
 mod peer;
@@ -22,10 +22,11 @@ use crate::peers::system::{Ours, PRODUCERS, System, Theirs};
 use crate::processes;
 use crate::store::{Engine, Result, Store, Wanted};
 
-/// Measure other job systems beside ours, on the same server in the same run
+/// Measure other job systems and longshore, on the same server in the same run
 ///
-/// BullMQ, Sidekiq and Celery on Redis, BullMQ and graphile-worker on PostgreSQL: each with its defaults, durable as the server
-/// is. They are installed when they are first asked for, in versions that are pinned, by npm, pip and (Sidekiq) apt-get.
+/// BullMQ, Sidekiq and Celery on Redis, BullMQ and graphile-worker on PostgreSQL: each with its defaults, and as
+/// durable as the server. They are installed when they are first used, in fixed versions, with npm, pip and (Sidekiq)
+/// apt-get.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cargo run --profile dist -p longshore-bench -- peers
@@ -33,23 +34,23 @@ use crate::store::{Engine, Result, Store, Wanted};
   cargo run --profile dist -p longshore-bench -- peers --only bullmq --cases processes --runs 3
   cargo run --profile dist -p longshore-bench -- peers --only celery --alone")]
 pub struct Peers {
-    /// Only these
+    /// Measure only these systems
     #[arg(long, value_name = "NAME", value_delimiter = ',',
           value_parser = PossibleValuesParser::new(PEERS.iter().map(|peer| peer.name)))]
     only: Vec<String>,
-    /// Only these cases
+    /// Measure only these cases
     #[arg(long, value_name = "CASE", value_delimiter = ',', default_values_t = Case::value_variants().to_vec(), value_enum)]
     cases: Vec<Case>,
     /// How long jobs are pushed; the full queue has 10,000 jobs for each second
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// How often each measure is taken; the median is told
+    /// How many times each case is measured; the median is printed
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Leave ourselves out, for a look at a peer
+    /// Do not measure longshore
     #[arg(long)]
     alone: bool,
-    /// The folder for servers; it decides which disk is measured [default: the system's temporary one]
+    /// The folder for servers, which selects the disk [default: the system's temporary folder]
     #[arg(long)]
     folder: Option<PathBuf>,
     /// The folder to install into [default: `peers` in cargo's target folder]
@@ -60,7 +61,7 @@ pub struct Peers {
     json: bool,
 }
 
-/// What is measured of each system.
+/// The cases that are measured for each system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Case {
     /// Many producers in one process, and one worker
@@ -73,47 +74,48 @@ enum Case {
     Processes,
 }
 
-/// What was measured of one system; what was not asked for is missing.
+/// The results of one system. Those that were not requested are missing.
 #[derive(Debug, Default, Serialize)]
 struct Figures {
-    /// Its name on our command line.
+    /// Its name on the command line.
     name: &'static str,
     system: String,
     engine: String,
-    /// How many jobs its one worker runs at once, and as what.
+    /// The number of jobs that its worker runs at once, and how.
     slots: String,
     promises: &'static str,
-    /// Jobs a second, pushed by many producers and worked at the same time.
+    /// Jobs per second, pushed by many producers and run at the same time.
     both: Option<f64>,
-    /// CPU time a job of that in microseconds: its own processes', and the server's.
+    /// CPU time per job of that case in microseconds: of its own processes, and of the server.
     own_us: Option<f64>,
     server_us: Option<f64>,
-    /// Jobs a second, worked off a full queue.
+    /// Jobs per second from a full queue.
     drain: Option<f64>,
-    /// From the answer of a push to its handler at 200 jobs a second, in milliseconds.
+    /// Time from the answer of a push to the start of its handler at 200 jobs per second, in milliseconds.
     pick_up_p50: Option<f64>,
     pick_up_p99: Option<f64>,
-    /// Many producer processes, one entry for each number of them.
+    /// Results with many producer processes, one entry for each number of them.
     processes: Vec<Processes>,
 }
 
-/// The medians of a number of producer processes.
+/// The medians for one number of producer processes.
 #[derive(Debug, Serialize)]
 struct Processes {
     producers: usize,
-    /// Jobs a second.
+    /// Jobs per second.
     rate: f64,
-    /// CPU time a job in microseconds.
+    /// CPU time per job in microseconds.
     own_us: f64,
     server_us: Option<f64>,
 }
 
 impl Peers {
-    /// Measures all that were asked for. One that fails is told, and the others go on; then the whole is an error.
+    /// Measures all requested systems. If one fails, the error is printed and the others are still measured; the result
+    /// is then an error.
     pub fn run(self) -> Result<()> {
         let cache = match &self.cache {
             Some(cache) => cache.clone(),
-            // The program lies in target/release.
+            // The program is in target/release.
             None => std::env::current_exe()?.ancestors().nth(2).unwrap_or(Path::new("target")).join("peers"),
         };
         std::fs::create_dir_all(&cache)?;
@@ -217,7 +219,7 @@ impl Peers {
         self.measure(store, &Theirs { peer, installed }, figures)
     }
 
-    /// Fills the figures in, with the medians of all runs.
+    /// Fills in the results, with the medians of all runs.
     fn measure(&self, store: &Store, system: &dyn System, mut figures: Figures) -> Result<Figures> {
         let asked = |case| self.cases.contains(&case);
         figures.engine = store.engine().to_string();
@@ -233,7 +235,7 @@ impl Peers {
             if asked(Case::Pickup) {
                 waited.extend(system.pick_up(store, 200, self.seconds)?);
                 if waited.is_empty() {
-                    return Err("none of its jobs told when it was entered".into());
+                    return Err("no handler reported its start".into());
                 }
             }
             if asked(Case::Processes) {
@@ -253,7 +255,7 @@ impl Peers {
     }
 }
 
-/// Returns the median, if there is one.
+/// Returns the median, if there are values.
 fn middle(values: impl Iterator<Item = f64>) -> Option<f64> {
     let values: Vec<_> = values.collect();
     (!values.is_empty()).then(|| median(values))
@@ -277,7 +279,7 @@ impl Processes {
 }
 
 impl Figures {
-    /// Prints them as a line of a Markdown table, with what ours are times theirs.
+    /// Prints the results as a line of a Markdown table, with the ratio of longshore's to these.
     fn print(&self, ours: Option<&Figures>) {
         let rate = |of: fn(&Figures) -> Option<f64>| match (of(self), ours.and_then(of)) {
             (Some(theirs), Some(ours)) => format!("{theirs:.0} (× {:.1})", ours / theirs),
@@ -294,7 +296,7 @@ impl Figures {
         println!("| {:<32} | {both:>24} | {drain:>24} | {pick_up:>24} | {own}{server} |", self.system);
     }
 
-    /// Returns the figure that has a goal relative to BullMQ, if it was measured.
+    /// Returns the result that has a goal relative to BullMQ, if it was measured.
     fn beside_bullmq(&self, figure: BesideBullmq) -> Option<f64> {
         match figure {
             BesideBullmq::Both => self.both,
@@ -324,7 +326,7 @@ fn print_processes(measured: &[Figures]) {
     }
 }
 
-/// Prints the goals relative to BullMQ, of those figures that were measured of both in this run.
+/// Prints the goals relative to BullMQ for the results that were measured for both in this run.
 fn print_goals(measured: &[Figures]) {
     let find = |name| measured.iter().find(|figures| figures.name == name);
     let (Some(ours), Some(theirs)) = (find(OUR_NAME), find(BULLMQ_NAME)) else { return };

@@ -1,4 +1,4 @@
-//! Producers and workers as processes of their own, and what they tell at their end.
+//! Producers and workers in their own processes, and what they report.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -8,24 +8,24 @@ use longshore::JobId;
 use crate::role::STORE;
 use crate::store::Result;
 
-/// What a process told at its end.
+/// The report of a process at its end.
 #[derive(Debug)]
-pub struct Told {
+pub struct Report {
     pub jobs: f64,
     pub seconds: f64,
-    /// CPU time in seconds, from when it was ready.
+    /// CPU time in seconds since it was ready.
     pub cpu: f64,
-    /// Memory at its peak in MiB, from workers alone.
+    /// Peak memory in MiB; only from workers.
     pub pss: f64,
 }
 
-impl Told {
+impl Report {
     fn parse(line: &str) -> Result<Self> {
         let numbers: Vec<f64> = line.split_whitespace().filter_map(|text| text.parse().ok()).collect();
         match numbers[..] {
-            [jobs, seconds, cpu] => Ok(Told { jobs, seconds, cpu, pss: f64::NAN }),
-            [jobs, seconds, cpu, pss] => Ok(Told { jobs, seconds, cpu, pss }),
-            _ => Err("a process of the bench ended before its time".into()), // it has said why
+            [jobs, seconds, cpu] => Ok(Report { jobs, seconds, cpu, pss: f64::NAN }),
+            [jobs, seconds, cpu, pss] => Ok(Report { jobs, seconds, cpu, pss }),
+            _ => Err("a process of the bench ended early".into()), // it has printed the error
         }
     }
 
@@ -34,29 +34,29 @@ impl Told {
         self.jobs / self.seconds
     }
 
-    /// Returns the CPU time a job took, in microseconds.
+    /// Returns the CPU time per job, in microseconds.
     pub fn cost(&self) -> f64 {
         self.cpu / self.jobs * 1e6
     }
 }
 
-/// A producer or a worker in a process of its own, ours or a peer's.
+/// A producer or a worker in its own process, of longshore or of another system.
 pub trait Process {
-    /// Lets a producer begin, or asks a worker what it has done so far.
+    /// Starts a producer, or asks a worker for its count.
     fn ask(&mut self);
 
-    /// Waits for its answer to that.
+    /// Waits for the answer.
     fn answer(&mut self) -> Result<Count>;
 }
 
-/// How many jobs a process has pushed or worked, and the CPU time in seconds that it has used since it was ready.
+/// The number of jobs that a process has pushed or run, and its CPU time in seconds since it was ready.
 #[derive(Clone, Copy, Debug)]
 pub struct Count {
     pub jobs: f64,
     pub cpu: f64,
 }
 
-/// A process of this program; it has said that it is ready.
+/// A process of this program that is ready.
 struct Role {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -75,14 +75,14 @@ impl Role {
 
     fn ask(&mut self) {
         if let Some(stdin) = &mut self.child.stdin {
-            let _ = writeln!(stdin); // a process that has ended is noticed when its answer is read
+            let _ = writeln!(stdin); // the end of the process is noticed when the answer is read
         }
     }
 
-    fn answer(&mut self) -> Result<Told> {
+    fn answer(&mut self) -> Result<Report> {
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;
-        Told::parse(&line)
+        Report::parse(&line)
     }
 }
 
@@ -90,8 +90,9 @@ impl Role {
 pub struct Producer(Role);
 
 impl Producer {
-    /// Starts a process with `producers` tasks, and waits until it is connected. From when it is asked, each of them pushes
-    /// `batch` jobs a call, one call after the other, until the time is over or `count` jobs are pushed (0 for no such number).
+    /// Starts a process with `producers` tasks, and waits until it is connected. After [`Process::ask`], each task
+    /// pushes `batch` jobs per call, one call after the other, until the time is over or `count` jobs are pushed (0: no
+    /// limit).
     pub fn start(url: &str, producers: usize, batch: usize, seconds: f64, count: u64) -> Result<Self> {
         let named = [
             ("producers", producers.to_string()),
@@ -102,17 +103,17 @@ impl Producer {
         Ok(Producer(Role::start("produce", url, &named, &[])?))
     }
 
-    /// Pushes that many jobs as fast as it goes.
-    pub fn fill(url: &str, count: u64) -> Result<Told> {
+    /// Pushes this number of jobs as fast as possible.
+    pub fn fill(url: &str, count: u64) -> Result<Report> {
         Producer::start(url, 1, 1000, 36_000.0, count)?.run()
     }
 
-    /// Lets it begin, and waits for its end.
-    pub fn run(mut self) -> Result<Told> {
+    /// Starts pushing, and waits for the end.
+    pub fn run(mut self) -> Result<Report> {
         self.0.ask();
-        let told = self.0.answer()?;
+        let report = self.0.answer()?;
         self.0.child.wait()?;
-        Ok(told)
+        Ok(report)
     }
 }
 
@@ -122,43 +123,43 @@ impl Process for Producer {
     }
 
     fn answer(&mut self) -> Result<Count> {
-        let told = self.0.answer()?;
+        let report = self.0.answer()?;
         self.0.child.wait()?;
-        Ok(Count { jobs: told.jobs, cpu: told.cpu })
+        Ok(Count { jobs: report.jobs, cpu: report.cpu })
     }
 }
 
-/// A process that works jobs off.
+/// A process that runs jobs.
 pub struct Worker(Role);
 
-/// What a worker has done.
+/// The results of a worker.
 pub struct Worked {
-    pub told: Told,
-    /// When each handler was entered, in microseconds, where that was asked for.
+    pub report: Report,
+    /// When each handler started, in microseconds, if requested.
     pub entries: Vec<(JobId, u64)>,
 }
 
 impl Worker {
-    /// Starts one that ends by itself after `count` jobs (0 for never), and waits until it is ready.
+    /// Starts a worker that ends after `count` jobs (0: never), and waits until it is ready.
     pub fn start(url: &str, concurrency: usize, count: u64, flags: &[&str]) -> Result<Self> {
         let named = [("concurrency", concurrency.to_string()), ("count", count.to_string())];
         Ok(Worker(Role::start("work", url, &named, flags)?))
     }
 
-    /// Returns its process id.
+    /// Returns the process id.
     pub fn pid(&self) -> u32 {
         self.0.child.id()
     }
 
-    /// Tells it to stop, and returns what it has done.
+    /// Stops the worker, and returns its results.
     pub fn stop(mut self) -> Result<Worked> {
         drop(self.0.child.stdin.take());
         self.wait()
     }
 
-    /// Waits until it has done what it was to do.
+    /// Waits until the worker has run all its jobs.
     pub fn wait(mut self) -> Result<Worked> {
-        let told = self.0.answer()?;
+        let report = self.0.answer()?;
         let mut entries = Vec::new();
         for line in self.0.stdout.lines() {
             if let Some((id, micros)) = line?.split_once(' ') {
@@ -166,7 +167,7 @@ impl Worker {
             }
         }
         self.0.child.wait()?;
-        Ok(Worked { told, entries })
+        Ok(Worked { report, entries })
     }
 }
 
@@ -176,8 +177,8 @@ impl Process for Worker {
     }
 
     fn answer(&mut self) -> Result<Count> {
-        let told = self.0.answer()?;
-        Ok(Count { jobs: told.jobs, cpu: told.cpu })
+        let report = self.0.answer()?;
+        Ok(Count { jobs: report.jobs, cpu: report.cpu })
     }
 }
 
@@ -186,9 +187,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn process_that_told_nothing_is_an_error() {
-        assert!(Told::parse("").is_err());
-        let told = Told::parse("200 2 0.001\n").unwrap();
-        assert_eq!((told.rate(), told.cost()), (100.0, 5.0));
+    fn a_process_without_a_report_is_an_error() {
+        assert!(Report::parse("").is_err());
+        let report = Report::parse("200 2 0.001\n").unwrap();
+        assert_eq!((report.rate(), report.cost()), (100.0, 5.0));
     }
 }

@@ -1,7 +1,8 @@
-//! Many processes: 1, 4 and 16 producer processes with one push in flight each, and two worker processes with ten slots each.
+//! Many processes: 1, 4 and 16 producer processes with one push in flight each, and two worker processes with ten slots
+//! each.
 //!
-//! A web application often looks like this: each of its processes pushes one job at a time. No client can join such pushes into
-//! a batch, so the store pays for each of them.
+//! Web applications often work like this: each process pushes one job at a time. No client can combine such pushes into
+//! a batch, so the store handles each of them separately.
 
 use std::time::{Duration, Instant};
 
@@ -11,18 +12,19 @@ use crate::process::{Count, Process, Producer, Worker};
 use crate::store::{Result, Store};
 use crate::table::Row;
 
-/// How many producer processes are measured.
+/// The numbers of producer processes that are measured.
 pub const PRODUCERS: [usize; 3] = [1, 4, 16];
-/// How many worker processes there are.
+/// The number of worker processes.
 pub const WORKERS: usize = 2;
-/// How many jobs each worker runs at once.
+/// The number of jobs that each worker runs at once.
 pub const SLOTS: usize = 10;
 
-/// How often workers are asked whether all jobs are done, and for how long they may do none before this is an error.
-const LOOK: Duration = Duration::from_millis(10);
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How often workers are asked whether all jobs are done, and how long they may make no progress before this is an
+/// error.
+const POLL: Duration = Duration::from_millis(10);
+const PROGRESS_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Measures ourselves with each number of producer processes.
+/// Measures longshore with each number of producer processes.
 pub fn processes(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for producers in PRODUCERS {
@@ -44,7 +46,7 @@ pub fn processes(bench: &Bench, store: &Store) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// Measures ourselves once.
+/// Measures longshore once.
 pub fn ours(store: &Store, producers: usize, seconds: u64) -> Result<Throughput> {
     let place = store.place()?;
     let workers = (0..WORKERS).map(|_| Worker::start(&place.url(), SLOTS, 0, &["--unwatched"]));
@@ -55,13 +57,13 @@ pub fn ours(store: &Store, producers: usize, seconds: u64) -> Result<Throughput>
     Ok(measured)
 }
 
-/// Lets producers push at the same time, and waits until the workers have entered the handlers of all these jobs.
+/// Starts all producers at the same time, and waits until the workers have started the handlers of all their jobs.
 ///
 /// Start-up is not measured: all processes are connected before the first push.
 ///
 /// # Errors
 ///
-/// Where the workers do no job for a minute while some are left.
+/// If the workers make no progress for a minute while jobs are left.
 pub fn measure(store: &Store, producers: &mut [impl Process], workers: &mut [impl Process]) -> Result<Throughput> {
     let (meter, began) = (store.meter(), Instant::now());
     let pushed = counts(producers)?;
@@ -73,17 +75,19 @@ pub fn measure(store: &Store, producers: &mut [impl Process], workers: &mut [imp
         }
         if done.jobs > before {
             (before, progress) = (done.jobs, Instant::now());
-        } else if progress.elapsed() > PATIENCE {
-            return Err(format!("the workers have done {} of {} jobs, and do no more", done.jobs, pushed.jobs).into());
+        } else if progress.elapsed() > PROGRESS_TIMEOUT {
+            return Err(
+                format!("the workers have run {} of {} jobs and make no progress", done.jobs, pushed.jobs).into()
+            );
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(POLL);
     };
     let seconds = began.elapsed().as_secs_f64();
     let own_us = (pushed.cpu + done.cpu) / pushed.jobs * 1e6;
     Ok(Throughput { jobs: pushed.jobs, seconds, own_us, server_us: meter.cost(pushed.jobs) })
 }
 
-/// Asks all of them at once, and adds their answers up.
+/// Asks all processes at once, and adds up their answers.
 fn counts(processes: &mut [impl Process]) -> Result<Count> {
     processes.iter_mut().for_each(Process::ask);
     let mut all = Count { jobs: 0.0, cpu: 0.0 };

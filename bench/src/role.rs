@@ -1,4 +1,4 @@
-//! Producers and workers, each a process of its own, as in production. They speak to the bench in lines.
+//! Producers and workers, each in its own process, as in production. They communicate with the bench in lines of text.
 
 use std::io::{BufRead, Write};
 use std::sync::Arc;
@@ -13,14 +13,15 @@ use tokio::sync::mpsc;
 
 use crate::measure::cpu;
 
-/// The variable that names the store to a process of the bench: a command line, with its password, is seen by everybody.
+/// The environment variable with the store's URL for a process of the bench. A command line would show its password to
+/// all users.
 pub const STORE: &str = "LONGSHORE_BENCH_STORE";
 
 /// A job that does nothing, with a payload of about 110 bytes and a small result.
 #[derive(Serialize, Deserialize, Job)]
 #[job(kind = "noop", output = Done)]
 pub struct Noop {
-    /// Fills the payload up.
+    /// Fills the payload.
     pub text: String,
 }
 
@@ -30,7 +31,7 @@ pub struct Done {
     ok: bool,
 }
 
-/// A job that nobody pushes.
+/// A job that is never pushed.
 #[derive(Serialize, Deserialize, Job)]
 #[job(kind = "other", output = Done)]
 pub struct Other {}
@@ -45,26 +46,26 @@ impl Noop {
     }
 }
 
-/// Pushes jobs as fast as it goes, or at a rate.
+/// Pushes jobs as fast as possible, or at a rate.
 #[derive(Debug, Args)]
 pub struct Produce {
     #[arg(env = STORE, hide_env_values = true)]
     store: String,
     #[arg(long)]
     producers: usize,
-    /// Jobs a push.
+    /// Jobs per push.
     #[arg(long)]
     batch: usize,
     #[arg(long)]
     seconds: f64,
-    /// Stop after this many jobs; 0 for none.
+    /// Stop after this many jobs; 0: no limit.
     #[arg(long)]
     count: u64,
 }
 
 impl Produce {
-    /// Connects and prints `ready`; begins at a line of standard input; at the end prints jobs, seconds, and CPU seconds since
-    /// the beginning.
+    /// Connects and prints `ready`. It begins when it reads a line from standard input. At the end it prints jobs,
+    /// seconds, and CPU seconds since the beginning.
     pub async fn run(self) -> std::result::Result<(), Box<dyn std::error::Error>> {
         let longshore = Longshore::connect(&self.store).await?;
         say_ready()?;
@@ -97,34 +98,34 @@ impl Produce {
     }
 }
 
-/// Makes one such job.
+/// Creates one such job.
 pub fn new_job() -> NewJob {
     let payload = Payload::of(&Noop::new()).expect("it is small");
     NewJob::new("default".parse().expect("a name"), Noop::KIND.parse().expect("a name"), payload)
 }
 
-/// Works jobs off until its standard input ends, or a number of jobs is done.
+/// Runs jobs until its standard input ends, or a number of jobs is done.
 #[derive(Debug, Args)]
 pub struct Work {
     #[arg(env = STORE, hide_env_values = true)]
     store: String,
     #[arg(long)]
     concurrency: usize,
-    /// Do not look at the memory now and then, which costs CPU.
+    /// Do not sample the memory, which costs CPU.
     #[arg(long)]
     unwatched: bool,
-    /// Wait for jobs of a kind that nobody pushes.
+    /// Wait for jobs of a kind that is never pushed.
     #[arg(long)]
     other: bool,
-    /// Tell when the handler was entered for each job.
+    /// Print when the handler of each job started.
     #[arg(long)]
     entries: bool,
-    /// Stop after this many jobs; 0 for none.
+    /// Stop after this many jobs; 0: no limit.
     #[arg(long)]
     count: u64,
 }
 
-/// What the handler notes: how many jobs it ran, and when it was entered.
+/// The handler's records: how many jobs it ran, and when it started.
 #[derive(Clone)]
 struct Notes {
     done: Arc<AtomicU64>,
@@ -135,7 +136,7 @@ struct Notes {
 
 async fn noop(_: Noop, ctx: Ctx, State(notes): State<Notes>) -> Result<Done> {
     if let Some(entries) = &notes.entries {
-        let _ = entries.send((ctx.id(), micros())); // the receiver outlives us
+        let _ = entries.send((ctx.id(), micros())); // the receiver lives longer than this handler
     }
     if notes.done.fetch_add(1, Ordering::Relaxed) + 1 == notes.count {
         notes.enough.notify_one();
@@ -144,8 +145,9 @@ async fn noop(_: Noop, ctx: Ctx, State(notes): State<Notes>) -> Result<Done> {
 }
 
 impl Work {
-    /// Connects and prints `ready`. At each line of standard input, and at the end, prints: jobs, seconds, CPU seconds since it
-    /// was ready, peak PSS in MiB. After that, where asked: `id micros` for each entry.
+    /// Connects and prints `ready`. For each line of standard input, and at the end, it prints: jobs, seconds, CPU
+    /// seconds since it was ready, peak PSS in MiB. After that, if requested, it prints `id micros` for each start of a
+    /// handler.
     pub async fn run(self) -> std::result::Result<(), Box<dyn std::error::Error>> {
         let longshore = Longshore::connect(&self.store).await?;
         let (entries, mut entered) = mpsc::unbounded_channel();
@@ -201,7 +203,7 @@ async fn watch_memory() {
     }
 }
 
-/// Returns the wall clock in microseconds; all processes of a machine share it.
+/// Returns the wall clock in microseconds, which all processes of a machine share.
 pub fn micros() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_micros() as u64)
 }

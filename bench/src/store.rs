@@ -1,7 +1,7 @@
-//! The store that is measured: a SQLite file, or a server, which is started for the run where no URL is given.
+//! The measured store: a SQLite file, or a server, which is started for this run if no URL is given.
 //!
-//! Every case gets a [`Place`] of its own: a folder, keys under a prefix, a schema. A server that was given by its URL loses
-//! nothing but what lies in such a place.
+//! Every case gets its own [`Place`]: a folder, keys with a prefix, or a schema. On a server that was given by URL,
+//! only the contents of such places are deleted.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::role::micros;
 
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// What does the work of a store.
+/// The engine of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
@@ -37,12 +37,12 @@ impl fmt::Display for Engine {
     }
 }
 
-/// What the command line asks for.
+/// The store that the command line requests.
 #[derive(Clone, Debug)]
 pub enum Wanted {
-    /// A file, or a server started for the run.
+    /// A file, or a server that is started for the run.
     Own(Engine),
-    /// A server that runs already.
+    /// A server that is already running.
     Given(Engine, StoreUrl),
 }
 
@@ -51,17 +51,17 @@ impl FromStr for Wanted {
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let engine = match text.split(':').next().unwrap_or_default() {
-            "sqlite" if text != "sqlite" => return Err("for another disk than the default say `--folder`".into()),
+            "sqlite" if text != "sqlite" => return Err("use `--folder` to select another disk".into()),
             "sqlite" => Engine::Sqlite,
             "redis" | "rediss" | "unix" => Engine::Redis,
             "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel" => Engine::Redis,
             "postgres" | "postgresql" => Engine::Postgres,
-            _ => return Err("it is `sqlite`, `redis`, `postgres` or the URL of a Redis or PostgreSQL server".into()),
+            _ => return Err("must be `sqlite`, `redis`, `postgres` or the URL of a Redis or PostgreSQL server".into()),
         };
         match text.split_once(':') {
             None => Ok(Wanted::Own(engine)),
             Some(_) if options(text).any(|option| option.starts_with("prefix=") || option.starts_with("schema=")) => {
-                Err("prefix and schema are chosen anew for each case".into())
+                Err("the bench chooses prefix and schema itself for each case".into())
             }
             Some(_) => Ok(Wanted::Given(engine, StoreUrl::new(text))),
         }
@@ -87,13 +87,13 @@ enum Server {
 }
 
 impl Store {
-    /// Starts a server where one is needed, with its folder in that one, or in the system's temporary one.
+    /// Starts a server if one is needed, with its folder in `folder` or in the system's temporary folder.
     ///
-    /// Redis appends to its file and syncs that every second, and writes it anew from a gigabyte on, as docs/stores.md advises;
+    /// Redis appends to its file, syncs it every second, and rewrites it above a gigabyte, as docs/stores.md advises.
     /// PostgreSQL waits for the disk at every commit.
     pub fn open(wanted: &Wanted, folder: Option<&Path>) -> Result<Self> {
         if let Some(folder) = folder {
-            let _ = tempfile::env::override_temp_dir(&folder.canonicalize()?); // a second store finds it said already
+            let _ = tempfile::env::override_temp_dir(&folder.canonicalize()?); // fails if it was already set by a previous store
         }
         let (engine, server) = match wanted {
             Wanted::Own(Engine::Sqlite) => (Engine::Sqlite, Server::None),
@@ -114,7 +114,8 @@ impl Store {
         self.engine
     }
 
-    /// Returns the server's URL as others know it, without options of ours; an error where only we can speak to it.
+    /// Returns the server's URL for other clients, without longshore's own options; an error if only longshore can
+    /// connect to it.
     pub fn raw_url(&self) -> Result<String> {
         match &self.server {
             Server::None => Err("SQLite has no server".into()),
@@ -124,7 +125,7 @@ impl Store {
         }
     }
 
-    /// Says in a line what is measured, and how durable it is.
+    /// Returns a line that describes what is measured and how durable it is.
     pub fn words(&self) -> Result<String> {
         let own = if matches!(self.server, Server::Given(_)) { "as given" } else { "started for this run" };
         match self.engine {
@@ -161,7 +162,7 @@ impl Store {
         }
     }
 
-    /// Returns the CPU time that the server has used so far, where it was started for this run.
+    /// Returns the CPU time of the server so far, if it was started for this run.
     pub fn cpu(&self) -> Option<Duration> {
         match &self.server {
             Server::None | Server::Given(_) => None,
@@ -170,25 +171,25 @@ impl Store {
         }
     }
 
-    /// Starts to watch the server's CPU time.
+    /// Starts to measure the server's CPU time.
     pub fn meter(&self) -> Meter<'_> {
         Meter { store: self, before: self.cpu() }
     }
 
-    /// Returns a place that is empty.
+    /// Returns an empty place.
     pub fn place(&self) -> Result<Place<'_>> {
         let number = self.places.fetch_add(1, Ordering::Relaxed);
         let folder = (self.engine == Engine::Sqlite).then(TempDir::new).transpose()?;
         Ok(Place { store: self, name: format!("bench_{:x}_{number}", micros()), folder })
     }
 
-    /// Takes away what lies under that prefix or in that schema; all of it from a server of our own.
+    /// Deletes everything with this prefix or in this schema; on a server that was started for this run, everything.
     fn clear(&self, name: &str) -> Result<()> {
         match &self.server {
             Server::None => Ok(()),
             Server::Redis(redis) => match redis.command(&["FLUSHALL", "SYNC"]).as_str() {
                 "+OK" => {
-                    redis.command(&["BGREWRITEAOF"]); // or a later case pays for what this one has written
+                    redis.command(&["BGREWRITEAOF"]); // otherwise a later case would pay for the writes of this one
                     while redis.command(&["INFO", "persistence"]).contains("aof_rewrite_in_progress:1") {
                         std::thread::sleep(Duration::from_millis(10));
                     }
@@ -198,7 +199,7 @@ impl Store {
             },
             Server::Postgres(postgres) => {
                 postgres.psql(&format!("SET client_min_messages = error; DROP SCHEMA IF EXISTS {name} CASCADE"));
-                postgres.psql("CHECKPOINT"); // or the next case pays for it
+                postgres.psql("CHECKPOINT"); // otherwise the next case would pay for it
                 Ok(())
             }
             Server::Given(_) if self.engine == Engine::Redis => {
@@ -228,21 +229,21 @@ impl Store {
     }
 }
 
-/// Watches what a server does for us.
+/// Measures the CPU time of the server.
 pub struct Meter<'a> {
     store: &'a Store,
     before: Option<Duration>,
 }
 
 impl Meter<'_> {
-    /// Returns the server's CPU time a job since the start, in microseconds, where it is known.
+    /// Returns the server's CPU time per job since the start, in microseconds, if known.
     pub fn cost(&self, jobs: f64) -> Option<f64> {
         let used = self.store.cpu()?.saturating_sub(self.before?);
         Some(used.as_secs_f64() / jobs * 1e6)
     }
 }
 
-/// Where the jobs of one run lie, and nothing else; gone when dropped.
+/// The place of the jobs of one run. Its contents are deleted when it is dropped.
 pub struct Place<'a> {
     store: &'a Store,
     name: String,
@@ -277,15 +278,15 @@ impl Place<'_> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         if let Err(e) = self.store.clear(&self.name) {
-            eprintln!("{} keeps what lies under {}: {e}", self.store.engine, self.name);
+            eprintln!("{}: cannot delete the contents of {}: {e}", self.store.engine, self.name);
         }
     }
 }
 
-/// Takes our own options from a URL.
+/// Removes longshore's own options from a URL.
 fn raw_url(engine: Engine, url: &str) -> Result<String> {
     if url.contains("+cluster:") || url.contains("+sentinel:") {
-        return Err("this needs one server, by a URL `redis://…`".into());
+        return Err("this needs a single server, with a URL `redis://…`".into());
     }
     let (place, _) = url.split_once('?').unwrap_or((url, ""));
     let ours: &[&str] = match engine {
@@ -301,7 +302,7 @@ fn raw_url(engine: Engine, url: &str) -> Result<String> {
 /// Connects to PostgreSQL without TLS.
 pub async fn connect(url: &str) -> Result<tokio_postgres::Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
-    tokio::spawn(connection); // ends with the client, whose calls tell of errors
+    tokio::spawn(connection); // ends with the client, whose calls return its errors
     Ok(client)
 }
 
@@ -325,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn others_get_a_url_without_our_options() {
+    fn the_raw_url_has_no_options_of_longshore() {
         let url = "postgres://a@b/c?listen=off&sslmode=disable&pool=3";
         assert_eq!(raw_url(Engine::Postgres, url).unwrap(), "postgres://a@b/c?sslmode=disable");
         assert_eq!(raw_url(Engine::Redis, "redis://b:1/2?persistence=accept").unwrap(), "redis://b:1/2");

@@ -1,4 +1,4 @@
-//! How results are told: a table for people, JSON for programs.
+//! Output: a table for people, JSON for programs.
 
 use serde::Serialize;
 
@@ -12,13 +12,13 @@ pub struct Row {
     pub case: String,
     /// The median of the runs.
     pub value: f64,
-    /// Its unit.
+    /// The unit.
     pub unit: &'static str,
-    /// What we aim at, and whether it is reached.
+    /// The goal, and whether it is reached.
     pub goal: Option<String>,
-    /// More about it: percentiles, CPU a job, memory.
+    /// Additional information: percentiles, CPU per job, memory.
     pub more: String,
-    /// Which figure it is, where a goal needs to know.
+    /// The figure that this row is, if a goal needs it.
     #[serde(skip)]
     pub figure: Option<Figure>,
 }
@@ -28,19 +28,19 @@ impl Row {
         Row { case: case.into(), value, unit, goal: None, more: more.into(), figure: None }
     }
 
-    /// Names the figure, so that it is compared with its goal, and others with it.
+    /// Sets the figure, so that it is compared with its goal, and other figures with it.
     pub fn figure(self, figure: Figure) -> Self {
         Row { figure: Some(figure), ..self }
     }
 
-    /// Compares it with its goal, which may be relative to a row measured earlier in this run.
+    /// Compares the row with its goal, which may be relative to a row measured earlier in this run.
     pub fn judge(self, engine: Engine, earlier: &[Row]) -> Self {
         let measured = |figure| earlier.iter().find(|row| row.figure == Some(figure)).map(|row| row.value);
         let goal = self.figure.and_then(|figure| figure.judge(self.value, engine, measured));
         Row { goal, ..self }
     }
 
-    /// Prints it as a line of a Markdown table.
+    /// Prints the row as a line of a Markdown table.
     pub fn print(&self) {
         let digits = if self.value >= 1000.0 { 0 } else { 2 };
         let goal = self.goal.as_deref().unwrap_or_default();

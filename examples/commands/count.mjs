@@ -1,15 +1,15 @@
-// Counts the words of a text: {"text": "…"} in, {"words": n} out.
+// Counts the words of a text. Payload: {"text": "…"}; result: {"words": n}.
 
 import { readFileSync } from "node:fs";
 
 const payload = JSON.parse(readFileSync(0, "utf8"));
 if (typeof payload?.text !== "string") {
   console.error("the payload has no text");
-  process.exit(65); // no attempt will ever go better: fatal
+  process.exit(65); // permanent failure: a retry is useless
 }
 if (Number(process.env.LONGSHORE_ATTEMPT) < (payload.busy_until_attempt ?? 0)) {
   console.error("::retry-in 10ms\nthe counter is busy");
-  process.exit(75); // try again, in the time just said
+  process.exit(75); // retry after the delay of ::retry-in
 }
 
 let words = 0;

@@ -1,14 +1,14 @@
 <?php
-// Counts the words of a text: {"text": "…"} in, {"words": n} out.
+// Counts the words of a text. Payload: {"text": "…"}; result: {"words": n}.
 
 $payload = json_decode(stream_get_contents(STDIN), true);
 if (!is_string($payload['text'] ?? null)) {
     fwrite(STDERR, "the payload has no text\n");
-    exit(65); // no attempt will ever go better: fatal
+    exit(65); // permanent failure: a retry is useless
 }
 if (getenv('LONGSHORE_ATTEMPT') < ($payload['busy_until_attempt'] ?? 0)) {
     fwrite(STDERR, "::retry-in 10ms\nthe counter is busy\n");
-    exit(75); // try again, in the time just said
+    exit(75); // retry after the delay of ::retry-in
 }
 
 $words = 0;

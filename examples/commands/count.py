@@ -1,4 +1,4 @@
-"""Counts the words of a text: {"text": "…"} in, {"words": n} out."""
+"""Counts the words of a text. Payload: {"text": "…"}; result: {"words": n}."""
 
 import json
 import os
@@ -7,10 +7,10 @@ import sys
 payload = json.load(sys.stdin)
 if not isinstance(payload, dict) or not isinstance(payload.get("text"), str):
     print("the payload has no text", file=sys.stderr)
-    sys.exit(65)  # no attempt will ever go better: fatal
+    sys.exit(65)  # permanent failure: a retry is useless
 if int(os.environ["LONGSHORE_ATTEMPT"]) < payload.get("busy_until_attempt", 0):
     print("::retry-in 10ms", "the counter is busy", sep="\n", file=sys.stderr)
-    sys.exit(75)  # try again, in the time just said
+    sys.exit(75)  # retry after the delay of ::retry-in
 
 words = 0
 lines = payload["text"].split("\n")

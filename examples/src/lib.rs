@@ -1,21 +1,21 @@
-//! What the web application and its worker share: the job, and where it is kept.
+//! Shared by the web application and its worker: the job and the URL of the store.
 
 use longshore::Job;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// Counts words, slowly: the kind of work that a web request should not wait for.
+/// Counts words slowly: an example of work that a web request should not wait for.
 #[derive(Debug, Serialize, Deserialize, Job)]
 #[job(kind = "count_words", output = Counted, max_attempts = 3, timeout = Duration::from_secs(60))]
 pub struct CountWords {
-    /// What to count.
+    /// The text.
     pub text: String,
 }
 
-/// What comes of it.
+/// The result.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
-    /// How many words there were.
+    /// The number of words.
     pub words: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Every example runs, and does what its first lines say.
+//! Runs every example and checks what its first lines describe.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

@@ -1,4 +1,4 @@
-//! Installs a peer into a folder of its own, the first time it is asked for and whenever its versions change.
+//! Installs a peer into its own folder, when it is first used and whenever its versions change.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,24 +7,24 @@ use std::process::{Command, Stdio};
 use crate::peers::peer::{Package, Peer};
 use crate::store::Result;
 
-/// Names the versions that are installed.
+/// The file that contains the installed versions.
 const STAMP: &str = "installed";
 
 /// A peer that can be run.
 pub struct Installed {
     /// The program with its first arguments.
     pub command: Vec<PathBuf>,
-    /// Where it writes what goes wrong.
+    /// The file for its error output.
     pub log: PathBuf,
 }
 
-/// Writes a peer's script into the cache, in a folder of its name with all that it needs, and returns how it is run.
+/// Writes a peer's script and all that it needs into its own folder of the cache, and returns how to run it.
 ///
-/// Programs of the system are installed where we are root on Debian.
+/// Programs of the system are installed if the user is root on Debian.
 ///
 /// # Errors
 ///
-/// Where a program is missing, with the line that installs it; or an installation fails, with what it said.
+/// If a program is missing, with the command that installs it; or if an installation fails, with its output.
 pub fn install(peer: &Peer, cache: &Path) -> Result<Installed> {
     let script = peer.files[0].0;
     let folder = cache.join(Path::new(script).with_extension(""));
@@ -37,7 +37,7 @@ pub fn install(peer: &Peer, cache: &Path) -> Result<Installed> {
             demand(peer, &["node", "--version"], "nodejs")?;
             once(peer, &folder, |folder| {
                 demand(peer, &["npm", "--version"], "npm")?;
-                // Keeps to the lock; `npm ci` wants the optional packages of all other systems to be in it.
+                // This follows the lock file; `npm ci` requires the optional packages of all other systems to be in it.
                 run(Command::new("npm")
                     .args(["install", "--ignore-scripts", "--no-audit", "--no-fund"])
                     .current_dir(folder))
@@ -61,9 +61,9 @@ pub fn install(peer: &Peer, cache: &Path) -> Result<Installed> {
     Ok(Installed { command: vec![program, folder.join(script)], log: folder.join("log") })
 }
 
-/// Installs if these versions are not there yet.
+/// Installs unless these versions are already installed.
 fn once(peer: &Peer, folder: &Path, install: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    let lock = peer.package.lock().expect("what is installed here has a lock");
+    let lock = peer.package.lock().expect("these packages have a lock file");
     let (lock, stamp) = (fs::read_to_string(folder.join(lock))?, folder.join(STAMP));
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(());
@@ -73,7 +73,7 @@ fn once(peer: &Peer, folder: &Path, install: impl FnOnce(&Path) -> Result<()>) -
     Ok(fs::write(stamp, lock)?)
 }
 
-/// Demands that a command of the system succeeds; installs its package where we may.
+/// Checks that a command of the system succeeds; installs its package if allowed.
 fn demand(peer: &Peer, command: &[&str], package: &str) -> Result<()> {
     let works = || {
         let (out, err) = (Stdio::null(), Stdio::null());
@@ -99,7 +99,7 @@ fn demand(peer: &Peer, command: &[&str], package: &str) -> Result<()> {
     Err(format!("{} needs `{}`; on Debian: {install}", peer.title, command.join(" ")).into())
 }
 
-/// Runs a command to its end; an error holds what it said.
+/// Runs a command to its end. An error contains its output.
 fn run(command: &mut Command) -> Result<()> {
     let output = command.stdin(Stdio::null()).output().map_err(|e| format!("{command:?}: {e}"))?;
     if output.status.success() {

@@ -1,4 +1,4 @@
-//! The systems that we measure ourselves against: how each is installed and run, and what it promises.
+//! The other job systems: how each is installed and run, and what it guarantees.
 
 use std::thread::available_parallelism;
 
@@ -6,39 +6,39 @@ use serde_json::{Map, Value, json};
 
 use crate::store::Engine;
 
-/// Another system, with a script of ours that runs it.
+/// Another job system, with the script that runs it.
 pub struct Peer {
-    /// Its name on our command line.
+    /// Its name on the command line.
     pub name: &'static str,
-    /// Its name as its makers write it.
+    /// Its name as its authors write it.
     pub title: &'static str,
     pub engine: Engine,
     pub package: Package,
-    /// The files that it is run from; the first one is the script.
+    /// The files that it is run from. The first one is the script.
     pub files: &'static [(&'static str, &'static str)],
-    /// How many jobs its worker runs at once where there is one worker.
+    /// The number of jobs that its worker runs at once.
     pub concurrency: fn() -> usize,
-    /// What that number is made of.
+    /// The meaning of that number.
     pub slots: &'static str,
-    /// What is not its default.
+    /// Options that are not defaults.
     pub options: fn() -> Map<String, Value>,
-    /// What it promises or leaves out that we do not, or the other way round.
+    /// The guarantees that differ from longshore's.
     pub promises: &'static str,
 }
 
-/// Where a system comes from.
+/// The source of a system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Package {
-    /// npm, by `package-lock.json`.
+    /// npm, with `package-lock.json`.
     Npm,
-    /// PyPI, by `requirements.txt`.
+    /// PyPI, with `requirements.txt`.
     Pip,
-    /// Debian: the name of a package.
+    /// Debian, with the name of a package.
     Apt(&'static str),
 }
 
 impl Package {
-    /// Returns the file that says which versions are installed, if it is one of ours.
+    /// Returns the file that contains the versions, if the bench has one.
     pub fn lock(self) -> Option<&'static str> {
         match self {
             Package::Npm => Some("package-lock.json"),
@@ -62,16 +62,16 @@ const GRAPHILE_WORKER: &[(&str, &str)] = &[
     ("package-lock.json", include_str!("../../peers/graphile-worker/package-lock.json")),
 ];
 
-const BULLMQ_PROMISES: &str = "a job is locked while it runs, and runs again when its worker is gone; one attempt where no more \
-                               are asked for; finished jobs are kept with their results";
+const BULLMQ_PROMISES: &str = "a job is locked while it runs, and runs again if its worker is gone; one attempt unless more \
+                               are requested; finished jobs are kept with their results";
 
-/// The one on Redis, which some of our goals are relative to.
+/// BullMQ on Redis, which some goals are relative to.
 pub const BULLMQ_NAME: &str = "bullmq";
 
-/// Ourselves.
+/// The name of longshore.
 pub const OUR_NAME: &str = "longshore";
 
-/// All of them, in the order in which they are measured.
+/// All systems, in the order in which they are measured.
 pub const PEERS: &[Peer] = &[
     Peer {
         name: BULLMQ_NAME,
@@ -93,8 +93,8 @@ pub const PEERS: &[Peer] = &[
         concurrency: || 10,
         slots: "threads in one Ruby process, its default",
         options: Map::new,
-        promises: "the free version's fetch takes a job off the list before it runs: a worker that is killed loses what it ran; \
-                   finished jobs leave nothing, results are not kept",
+        promises: "the free version removes a job from its list before it runs: a killed worker loses its running jobs; \
+                   finished jobs and results are not kept",
     },
     Peer {
         name: "celery",
@@ -108,8 +108,8 @@ pub const PEERS: &[Peer] = &[
         concurrency: || available_parallelism().map_or(2, usize::from),
         slots: "processes of one worker, a core each, its default",
         options: Map::new,
-        promises: "a job is acknowledged before it runs: a worker that is killed loses what it ran, and what it had fetched \
-                   ahead waits for an hour; no retry where the job does not ask for it; finished jobs leave nothing, \
+        promises: "a job is acknowledged before it runs: a killed worker loses its running jobs, and jobs that it had fetched \
+                   ahead wait for an hour; no retry unless the job requests it; finished jobs are not kept, \
                    the result backend is off by default",
     },
     Peer {
@@ -132,7 +132,7 @@ pub const PEERS: &[Peer] = &[
         concurrency: || 24,
         slots: "at once in one Node process",
         options: Map::new,
-        promises: "the jobs of a worker that is killed wait for 4 hours; finished jobs are deleted, results are not kept",
+        promises: "the jobs of a killed worker wait for 4 hours; finished jobs are deleted, results are not kept",
     },
     Peer {
         name: "graphile-worker-batched",
@@ -143,14 +143,14 @@ pub const PEERS: &[Peer] = &[
         concurrency: || 24,
         slots: "at once in one Node process, 500 fetched ahead, completed in batches",
         options: || Map::from_iter([("batched".to_owned(), json!(true))]),
-        promises: "the jobs of a worker that is killed, those fetched ahead included, wait for 4 hours; finished jobs are deleted, \
+        promises: "the jobs of a killed worker, including those fetched ahead, wait for 4 hours; finished jobs are deleted, \
                    results are not kept",
     },
 ];
 
-/// What we promise, for the same table.
-pub const OURS: &str = "a job is leased while it runs, and runs again when its worker is gone, within 45 seconds; failures are \
-                        retried; who lost a job cannot settle it; finished jobs are kept with their results";
+/// Longshore's guarantees, for the same table.
+pub const OURS: &str = "a job is leased while it runs, and runs again within 45 seconds if its worker is gone; failures are \
+                        retried; a worker that lost a job cannot settle it; finished jobs are kept with their results";
 
 #[cfg(test)]
 mod tests {

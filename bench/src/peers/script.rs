@@ -1,4 +1,4 @@
-//! A peer's script as a process: started, asked, and ended with all its children. It speaks in lines of JSON.
+//! A peer's script as a process. It is ended with all its children. It writes lines of JSON.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -16,11 +16,11 @@ use crate::measure::cpu_with_children;
 use crate::peers::install::Installed;
 use crate::store::Result;
 
-/// How long a script may be silent, or take to end.
+/// How long a script may print nothing, and how long it may take to end.
 const PATIENCE: Duration = Duration::from_secs(600);
 const FAREWELL: Duration = Duration::from_secs(60);
 
-/// What a script says.
+/// A line of a script's output.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Line {
@@ -31,13 +31,13 @@ enum Line {
         #[expect(dead_code, reason = "it is always true")]
         ready: bool,
     },
-    Told(Told),
+    Report(Report),
     Moment(Moment),
 }
 
-/// What a script has done.
+/// The report of a script.
 #[derive(Clone, Copy, Debug, Deserialize)]
-pub struct Told {
+pub struct Report {
     pub jobs: f64,
     pub seconds: f64,
 }
@@ -49,14 +49,14 @@ pub struct Moment {
     pub us: u64,
 }
 
-/// A running script; ended when dropped.
+/// A running script. It is ended when dropped.
 pub struct Script {
     child: Child,
     lines: Receiver<Line>,
-    /// Those that it told so far.
+    /// The moments reported so far.
     moments: Vec<Moment>,
     log: PathBuf,
-    /// The CPU time until it was ready.
+    /// The CPU time before it was ready.
     before: Duration,
 }
 
@@ -88,7 +88,7 @@ impl Script {
         let (say, lines) = channel();
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(std::result::Result::ok) {
-                // What a system prints of its own accord is no line of ours.
+                // Ignore other output of the system.
                 let Ok(line) = serde_json::from_str(&line) else { continue };
                 if say.send(line).is_err() {
                     break;
@@ -98,24 +98,24 @@ impl Script {
         Ok(Script { child, lines, moments: Vec::new(), log: installed.log.clone(), before: Duration::ZERO })
     }
 
-    /// Waits until it tells what it has done, and returns that with the CPU time of it and its children since it was ready, in
+    /// Waits for its report, and returns it with the CPU time of the script and its children since it was ready, in
     /// seconds.
-    pub fn told(&mut self) -> Result<(Told, f64)> {
-        let told = self.until(|line| match line {
-            Line::Told(told) => Some(told),
+    pub fn report(&mut self) -> Result<(Report, f64)> {
+        let report = self.until(|line| match line {
+            Line::Report(report) => Some(report),
             _ => None,
         })?;
-        Ok((told, (cpu_with_children(self.child.id()) - self.before).as_secs_f64()))
+        Ok((report, (cpu_with_children(self.child.id()) - self.before).as_secs_f64()))
     }
 
-    /// Lets a producer begin, or asks a worker what it has done so far; [`Script::told`] waits for the answer.
+    /// Starts a producer, or asks a worker for its count; [`Script::report`] waits for the answer.
     pub fn ask(&mut self) {
         if let Some(stdin) = &mut self.child.stdin {
-            let _ = stdin.write_all(b"\n"); // a script that has ended is noticed when its answer is read
+            let _ = stdin.write_all(b"\n"); // the end of the script is noticed when the answer is read
         }
     }
 
-    /// Ends it, and returns the moments that it told.
+    /// Ends the script, and returns the moments that it reported.
     pub fn end(mut self) -> Result<Vec<Moment>> {
         drop(self.child.stdin.take());
         let until = Instant::now() + FAREWELL;
@@ -124,12 +124,12 @@ impl Script {
                 Ok(Line::Moment(moment)) => self.moments.push(moment),
                 Ok(_) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(std::mem::take(&mut self.moments)),
-                Err(RecvTimeoutError::Timeout) => return Err("the script does not end".into()),
+                Err(RecvTimeoutError::Timeout) => return Err("the script did not end in time".into()),
             }
         }
     }
 
-    /// Waits for a line; of others, moments are kept.
+    /// Waits for a line. Moments before it are kept.
     fn until<T>(&mut self, mut wanted: impl FnMut(Line) -> Option<T>) -> Result<T> {
         loop {
             match self.lines.recv_timeout(PATIENCE) {
@@ -140,15 +140,11 @@ impl Script {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(format!("the script said nothing for {} s", PATIENCE.as_secs()).into());
+                    return Err(format!("the script printed nothing for {} s", PATIENCE.as_secs()).into());
                 }
                 Err(RecvTimeoutError::Disconnected) => {
                     let said = end_of(&self.log).unwrap_or_default();
-                    return Err(format!(
-                        "the script ended before its time; the end of {}:\n{said}",
-                        self.log.display()
-                    )
-                    .into());
+                    return Err(format!("the script ended early; the end of {}:\n{said}", self.log.display()).into());
                 }
             }
         }
@@ -160,12 +156,12 @@ impl Drop for Script {
         drop(self.child.stdin.take());
         let Some(pid) = Pid::from_raw(self.child.id().cast_signed()) else { return };
         let until = Instant::now() + FAREWELL;
-        // It is not taken leave of yet, so that its number stays that of its group, with all its children.
+        // It is not reaped yet, so that its id remains the id of its group, with all its children.
         let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         while Instant::now() < until && matches!(waitid(WaitId::Pid(pid), look), Ok(None)) {
             std::thread::sleep(Duration::from_millis(20));
         }
-        let _ = kill_process_group(pid, Signal::KILL); // nobody is left, as a rule
+        let _ = kill_process_group(pid, Signal::KILL); // usually the group is empty
         let _ = self.child.wait(); // it has ended
     }
 }
@@ -191,13 +187,13 @@ mod tests {
     }
 
     #[test]
-    fn script_is_heard_and_ended() {
+    fn a_script_is_read_and_ended() {
         let says = r#"echo noise; echo '{"ready": true}'; read -r _; echo '{"id": "a", "us": 7}'
                       echo '{"jobs": 3, "seconds": 0.5}'; read -r _; echo '{"id": "b", "us": 9}'"#;
         let mut script = Script::start(&shell(says), "work", &Value::Null).unwrap();
         script.ask();
-        let (told, _) = script.told().unwrap();
-        assert_eq!((told.jobs, told.seconds), (3.0, 0.5));
+        let (report, _) = script.report().unwrap();
+        assert_eq!((report.jobs, report.seconds), (3.0, 0.5));
         let moments = script.end().unwrap();
         let moments: Vec<_> = moments.iter().map(|moment| (moment.id.as_str(), moment.us)).collect();
         assert_eq!(moments, [("a", 7), ("b", 9)]);

@@ -1,4 +1,4 @@
-//! Whoever is measured, ourselves or a peer, by the same measures.
+//! A measured system: longshore or a peer, with the same measurements.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,25 +14,26 @@ use crate::process::{Count, Process, Producer, Worker};
 use crate::processes;
 use crate::store::{Result, Store};
 
-/// How many producers push at once, each waiting for its answer.
+/// The number of producers that push at once, each waiting for its answer.
 pub const PRODUCERS: usize = 64;
 
-/// A job system at work on a store.
+/// A job system that works on a store.
 pub trait System {
-    /// Pushes from many producers while one worker works; a job counts when its handler was entered.
+    /// Pushes from many producers while one worker runs the jobs. A job counts when its handler was started.
     fn both(&self, store: &Store, seconds: u64) -> Result<Throughput>;
 
-    /// Fills a queue, then works it off; only the latter counts.
+    /// Fills a queue, then runs its jobs. Only the latter is measured.
     fn drain(&self, store: &Store, jobs: u64) -> Result<Throughput>;
 
-    /// Pushes from that many processes, one job at a time each, while two workers work.
+    /// Pushes from this number of processes, each one job at a time, while two workers run the jobs.
     fn processes(&self, store: &Store, producers: usize, seconds: u64) -> Result<Throughput>;
 
-    /// Pushes at a rate, and returns how long each job waited from its answer to its handler, in milliseconds.
+    /// Pushes at a rate, and returns how long each job waited from its answer to the start of its handler, in
+    /// milliseconds.
     fn pick_up(&self, store: &Store, rate: u32, seconds: u64) -> Result<Vec<f64>>;
 }
 
-/// Ourselves.
+/// Longshore.
 pub struct Ours;
 
 impl System for Ours {
@@ -41,7 +42,7 @@ impl System for Ours {
         let worker = Worker::start(&place.url(), SLOTS, 0, &[])?;
         let meter = store.meter();
         let pushed = Producer::start(&place.url(), PRODUCERS, 1, seconds as f64, 0)?.run()?;
-        let done = worker.stop()?.told;
+        let done = worker.stop()?.report;
         let jobs = done.jobs.min(pushed.jobs);
         let own_us = pushed.cost() + done.cost();
         Ok(Throughput { jobs, seconds: pushed.seconds, own_us, server_us: meter.cost(jobs) })
@@ -51,7 +52,7 @@ impl System for Ours {
         let place = store.place()?;
         Producer::fill(&place.url(), jobs)?;
         let meter = store.meter();
-        let done = Worker::start(&place.url(), SLOTS, jobs, &[])?.wait()?.told;
+        let done = Worker::start(&place.url(), SLOTS, jobs, &[])?.wait()?.report;
         let server_us = meter.cost(done.jobs);
         Ok(Throughput { jobs: done.jobs, seconds: done.seconds, own_us: done.cost(), server_us })
     }
@@ -65,14 +66,14 @@ impl System for Ours {
     }
 }
 
-/// A peer, by its script.
+/// A peer, run by its script.
 pub struct Theirs<'a> {
     pub peer: &'a Peer,
     pub installed: Installed,
 }
 
 impl Theirs<'_> {
-    /// Starts a role on that server, in that schema where it has schemas.
+    /// Starts a role on this server, in this schema if the server has schemas.
     fn start(&self, role: &str, store: &Store, schema: &str, more: Value) -> Result<Script> {
         let mut options = (self.peer.options)();
         options.extend([
@@ -95,9 +96,9 @@ impl System for Theirs<'_> {
         let produce = json!({"producers": PRODUCERS, "seconds": seconds});
         let mut producer = self.start("produce", store, place.name(), produce)?;
         producer.ask();
-        let (pushed, push_cpu) = producer.told()?;
+        let (pushed, push_cpu) = producer.report()?;
         worker.ask();
-        let (done, work_cpu) = worker.told()?;
+        let (done, work_cpu) = worker.report()?;
         let jobs = done.jobs.min(pushed.jobs);
         let server_us = meter.cost(jobs);
         producer.end()?;
@@ -109,11 +110,11 @@ impl System for Theirs<'_> {
     fn drain(&self, store: &Store, jobs: u64) -> Result<Throughput> {
         let place = store.place()?;
         let mut fill = self.start("fill", store, place.name(), json!({"count": jobs}))?;
-        fill.told()?;
+        fill.report()?;
         fill.end()?;
         let meter = store.meter();
         let mut worker = self.start("work", store, place.name(), json!({"count": jobs, "entries": false}))?;
-        let (done, cpu) = worker.told()?;
+        let (done, cpu) = worker.report()?;
         let server_us = meter.cost(done.jobs);
         worker.end()?;
         Ok(Throughput { jobs: done.jobs, seconds: done.seconds, own_us: cpu / done.jobs * 1e6, server_us })
@@ -138,12 +139,12 @@ impl System for Theirs<'_> {
         let mut worker = self.start("work", store, place.name(), json!({"count": 0, "entries": true}))?;
         let mut producer = self.start("pickup", store, place.name(), json!({"rate": rate, "seconds": seconds}))?;
         producer.ask();
-        producer.told()?;
-        std::thread::sleep(Duration::from_millis(500)); // the last ones are on their way
+        producer.report()?;
+        std::thread::sleep(Duration::from_millis(500)); // wait for the last jobs
         let by_id = |moments: Vec<Moment>| moments.into_iter().map(|moment| (moment.id, moment.us));
         let answered: HashMap<_, _> = by_id(producer.end()?).collect();
         worker.ask();
-        worker.told()?;
+        worker.report()?;
         let waited = |(id, entered): (String, u64)| Some(entered.saturating_sub(*answered.get(&id)?) as f64 / 1e3);
         Ok(by_id(worker.end()?).filter_map(waited).collect())
     }
@@ -155,7 +156,7 @@ impl Process for Script {
     }
 
     fn answer(&mut self) -> Result<Count> {
-        let (told, cpu) = self.told()?;
-        Ok(Count { jobs: told.jobs, cpu })
+        let (report, cpu) = self.report()?;
+        Ok(Count { jobs: report.jobs, cpu })
     }
 }

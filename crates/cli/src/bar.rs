@@ -1,14 +1,14 @@
-//! The progress of one job, for a person who waits. Drawn on standard error, and only where that is a terminal.
+//! The progress bar of one job. It is drawn on standard error, and only if that is a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use longshore_wire::Event;
 
-/// A bar that shows what a job says.
+/// A progress bar that shows the status of a job.
 #[derive(Clone, Debug)]
 pub struct Bar(ProgressBar);
 
 impl Bar {
-    /// Starts a bar that says `queued`.
+    /// Starts a bar that shows `queued`.
     pub fn new() -> Self {
         let bar = ProgressBar::new(1);
         bar.set_style(style(false));
@@ -29,7 +29,7 @@ impl Bar {
         self.0.set_message(event.status.clone());
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn clear(&self) {
         self.0.finish_and_clear();
     }
@@ -37,5 +37,5 @@ impl Bar {
 
 fn style(counted: bool) -> ProgressStyle {
     let template = if counted { "  [{bar:40}] {msg}" } else { "  {spinner} {msg}" };
-    ProgressStyle::with_template(template).expect("the templates are right").progress_chars("=> ")
+    ProgressStyle::with_template(template).expect("the templates are valid").progress_chars("=> ")
 }

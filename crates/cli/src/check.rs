@@ -1,4 +1,4 @@
-//! `longshore check`: find what is wrong before it matters, and tell all of it at once.
+//! `longshore check`: check everything before the first job, and report all problems together.
 
 use std::net::TcpListener;
 
@@ -84,11 +84,11 @@ fn listen(config: &Config) -> Result<String, String> {
     let address = config.listen;
     if !address.ip().is_loopback() && config.token.is_none() {
         return Err(format!(
-            "{address} is not loopback: set LONGSHORE_TOKEN, or token_file, so that not everybody may come in"
+            "{address} is reachable from other machines, so a token is required: set LONGSHORE_TOKEN or token_file"
         ));
     }
     match TcpListener::bind(address) {
         Ok(_) => Ok(format!("{address}: free")),
-        Err(e) => Err(format!("{address}: {e}; a longshore that runs there already would explain it")),
+        Err(e) => Err(format!("{address}: {e}; perhaps longshore is already running there")),
     }
 }

@@ -1,4 +1,5 @@
-//! The configuration: one table of keys, layered from defaults, file, environment and flags; all problems told together.
+//! The configuration: one table of keys, with layers (defaults, file, environment, flags). All problems are reported
+//! together.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,50 +13,50 @@ use longshore_server::Secret;
 
 use crate::kind::{self, CommandKind};
 
-/// The file that is read where none is named and it is there.
+/// The configuration file that is read by default, if it exists.
 const FILE: &str = "longshore.toml";
 
-/// Everything the program can be told.
+/// The configuration of the program.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The URL of the store.
     pub store: StoreUrl,
-    /// Where to listen.
+    /// The address to listen on.
     pub listen: SocketAddr,
-    /// The server to speak to, instead of a store.
+    /// The server that tools use instead of a store.
     pub server: Option<String>,
-    /// What callers must show, and what we show to a server.
+    /// The token that the server requires and that tools send.
     pub token: Option<Token>,
-    /// What to log.
+    /// The log filter.
     pub log: String,
-    /// Whether to log lines of JSON.
+    /// Whether log lines are JSON.
     pub log_json: bool,
-    /// Queues to work on, with weights.
+    /// The queues to claim from, with weights.
     pub queues: Vec<(QueueName, u32)>,
-    /// Whether to look at queues always in their order.
+    /// Whether queues are always tried in their order.
     pub strict: bool,
-    /// Jobs at a time.
+    /// The maximum number of jobs that run at a time.
     pub concurrency: usize,
-    /// How long to wait for running jobs when asked to end.
+    /// How long to wait for running jobs during shutdown.
     pub grace: Duration,
-    /// How long a job is held without being renewed.
+    /// How long a claim lasts without renewal.
     pub lease: Duration,
-    /// Whether workers run the demo's kind `image`, and how long it dwells on each step of a picture.
+    /// Whether workers run the demo's kind `image`, and how long they pause after each step of an image.
     pub image: Option<Pace>,
     /// Commands that run jobs.
     pub kinds: Vec<CommandKind>,
     /// Retention.
     pub settings: Settings,
-    /// Bounds of the HTTP server.
+    /// Limits of the HTTP server.
     pub http: longshore_server::Config,
 }
 
-/// A token in clear, as a client needs it; never shown.
+/// A token in plain text, as a client needs it. It is never printed.
 #[derive(Clone)]
 pub struct Token(String);
 
 impl Token {
-    /// Returns what a server compares with.
+    /// Returns the secret that a server compares tokens with.
     pub fn secret(&self) -> Result<Secret, String> {
         Secret::new(&self.0).map_err(|e| e.to_string())
     }
@@ -72,30 +73,30 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// One thing that can be configured.
+/// One configuration key.
 pub struct Key {
-    /// Its name in the file; what stands before a dot is a table.
+    /// The key's name in the file. The part before a dot is the name of a table.
     pub name: &'static str,
-    /// Its default, as it would be written.
+    /// The default, as it would be written in the file.
     pub default: &'static str,
-    /// What it means, with what zero and nothing mean.
+    /// The meaning, including that of zero and of an empty value.
     pub doc: &'static str,
     set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
 impl Key {
-    /// Returns the environment variable that sets it.
+    /// Returns the environment variable that sets this key.
     pub fn env(&self) -> String {
         format!("LONGSHORE_{}", self.name.replace('.', "_").to_uppercase())
     }
 }
 
-/// Every key there is.
+/// All configuration keys.
 pub const KEYS: &[Key] = &[
     Key {
         name: "store",
         default: "sqlite:longshore.db",
-        doc: "The store that remembers every job: `sqlite:FILE`, `redis://HOST`, `postgres://HOST/DATABASE`, or `memory:` for as long as the process lives; see docs/stores.md.",
+        doc: "The store of all jobs: `sqlite:FILE`, `redis://HOST`, `postgres://HOST/DATABASE`, or `memory:`, which loses all jobs when the process ends. See docs/stores.md.",
         set: |config, text| {
             config.store = StoreUrl::new(text);
             Ok(())
@@ -104,19 +105,19 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "listen",
         default: "127.0.0.1:8470",
-        doc: "Where the server listens. Other than loopback needs a token. Port 0 takes a free one.",
+        doc: "The address that the server listens on. Any address other than loopback requires a token. Port 0 selects a free port.",
         set: |config, text| {
-            config.listen = text.parse().map_err(|_| "is no address like 127.0.0.1:8470".to_owned())?;
+            config.listen = text.parse().map_err(|_| "must be an address such as 127.0.0.1:8470".to_owned())?;
             Ok(())
         },
     },
     Key {
         name: "server",
         default: "",
-        doc: "The server that tools speak to, as in `http://127.0.0.1:8470`; if unset, they use the store.",
+        doc: "The server that command-line tools use, such as `http://127.0.0.1:8470`. If unset, they use the store directly.",
         set: |config, text| {
             if !text.is_empty() && !text.starts_with("http://") && !text.starts_with("https://") {
-                return Err("is no URL that starts with http:// or https://".into());
+                return Err("must be a URL that starts with http:// or https://".into());
             }
             config.server = (!text.is_empty()).then(|| text.trim_end_matches('/').to_owned());
             Ok(())
@@ -125,12 +126,12 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "token",
         default: "",
-        doc: "What callers of the server must show, at least 16 characters; nothing allows only this machine. Better in the \
-              environment, or in a file of its own, than here.",
+        doc: "The token that callers of the server must send, at least 16 characters. If unset, only this machine can use the server. Set it in the \
+              environment or with `token_file` rather than in this file.",
         set: |config, text| {
             if !text.is_empty() {
                 let token = Token(text.to_owned());
-                token.secret()?;
+                token.secret().map_err(|e| format!("is invalid: {e}"))?;
                 config.token = Some(token);
             }
             Ok(())
@@ -139,14 +140,14 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "token_file",
         default: "",
-        doc: "A file that holds the token.",
+        doc: "A file that contains the token.",
         set: |config, text| {
             if text.is_empty() {
                 return Ok(());
             }
             let read = fs::read_to_string(text).map_err(|e| format!("cannot be read: {e}"))?;
             let token = Token(read.trim().to_owned());
-            token.secret().map_err(|e| format!("holds no token: {e}"))?;
+            token.secret().map_err(|e| format!("contains no valid token: {e}"))?;
             config.token = Some(token);
             Ok(())
         },
@@ -154,7 +155,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "log",
         default: "info",
-        doc: "What to log to standard error: off, error, warn, info, debug or trace, for all or by target, as in \
+        doc: "What to log to standard error: off, error, warn, info, debug or trace, for all targets or per target, as in \
               `warn,longshore_core=debug`.",
         set: |config, text| {
             crate::log::parse(text)?;
@@ -165,13 +166,13 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "log_json",
         default: "false",
-        doc: "Whether log lines are JSON.",
+        doc: "Whether log lines are written as JSON.",
         set: |config, text| set_bool(&mut config.log_json, text),
     },
     Key {
         name: "worker.queues",
         default: "default",
-        doc: "Queues to work on; `mail=3` is looked at first three times as often as `bulk`.",
+        doc: "The queues to claim jobs from, with weights: a worker tries `mail=3` first three times as often as `bulk`.",
         set: |config, text| {
             config.queues = text.split(',').map(|queue| parse_queue(queue.trim())).collect::<Result<_, _>>()?;
             Ok(())
@@ -180,40 +181,40 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "worker.strict",
         default: "false",
-        doc: "Whether a queue waits until those before it are empty.",
+        doc: "Whether the worker claims from a queue only while all queues before it are empty.",
         set: |config, text| set_bool(&mut config.strict, text),
     },
     Key {
         name: "worker.concurrency",
         default: "10",
-        doc: "Jobs that run at a time, from 1 to 1000.",
+        doc: "The maximum number of jobs that run at a time, from 1 to 1000.",
         set: |config, text| {
             config.concurrency =
-                text.parse().ok().filter(|n| (1..=1000).contains(n)).ok_or("is no number from 1 to 1000")?;
+                text.parse().ok().filter(|n| (1..=1000).contains(n)).ok_or("must be a number from 1 to 1000")?;
             Ok(())
         },
     },
     Key {
         name: "worker.grace",
         default: "25s",
-        doc: "How long to wait for running jobs when asked to end; 0s cuts them short at once.",
+        doc: "How long a worker waits for its running jobs during shutdown. 0s stops them immediately.",
         set: |config, text| set_duration(&mut config.grace, text),
     },
     Key {
         name: "worker.lease",
         default: "30s",
-        doc: "How long a job is held without a sign of life, from 1s to 10m. Shorter finds a dead worker sooner and writes more.",
+        doc: "How long a claim lasts without renewal, from 1s to 10m. A shorter lease detects dead workers sooner but costs more writes.",
         set: |config, text| {
             set_duration(&mut config.lease, text)?;
             let within = longshore::limits::LEASES.contains(&config.lease);
-            if within { Ok(()) } else { Err("is not from 1s to 10m".into()) }
+            if within { Ok(()) } else { Err("must be from 1s to 10m".into()) }
         },
     },
     Key {
         name: "image.pace",
         default: "",
-        doc: "How long to dwell on each step of a picture, so that a person can see the progress; 0s does not dwell. If unset, only \
-              `longshore up` and `longshore demo` run jobs of the demo's kind `image`, and do not dwell; if set, `longshore work` runs them too.",
+        doc: "How long the demo pauses after each step of an image, so that a person can see the progress. 0s: no pause. If set, `longshore work` \
+              also runs jobs of the demo's kind `image`. If unset, only `longshore up` and `longshore demo` run them, without a pause.",
         set: |config, text| {
             config.image = None;
             if !text.is_empty() {
@@ -225,7 +226,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "retention.finished",
         default: "1day",
-        doc: "How long succeeded and cancelled jobs are kept; 0s until the next upkeep.",
+        doc: "How long succeeded and cancelled jobs are kept. 0s: until the next upkeep.",
         set: |config, text| set_duration(&mut config.settings.keep_finished, text),
     },
     Key {
@@ -237,51 +238,51 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "http.connections",
         default: "1024",
-        doc: "Connections at a time; one more is answered 503.",
+        doc: "The maximum number of connections. The server answers 503 to further connections.",
         set: |config, text| set_count(&mut config.http.connections, text),
     },
     Key {
         name: "http.streams",
         default: "512",
-        doc: "Event streams at a time; one more is answered 503.",
+        doc: "The maximum number of event streams. The server answers 503 to further requests.",
         set: |config, text| set_count(&mut config.http.streams, text),
     },
     Key {
         name: "http.streams_per_caller",
         default: "20",
-        doc: "Event streams at a time of one caller, which is an address; one more is answered 429.",
+        doc: "The maximum number of event streams of one caller (one address). The server answers 429 to further requests.",
         set: |config, text| set_count(&mut config.http.streams_per_caller, text),
     },
     Key {
         name: "http.stream_lifetime",
         default: "1h",
-        doc: "How long an event stream may last; clients connect anew and go on where they were.",
+        doc: "The maximum lifetime of an event stream. Clients reconnect and continue.",
         set: |config, text| set_duration(&mut config.http.stream_lifetime, text),
     },
     Key {
         name: "http.waits",
         default: "1024",
-        doc: "Long polls at a time; one more is answered 503.",
+        doc: "The maximum number of requests that wait for a job (long polls). The server answers 503 to further requests.",
         set: |config, text| set_count(&mut config.http.waits, text),
     },
     Key {
         name: "http.results",
         default: "256",
-        doc: "Results of more than 256 KiB that are sent at a time; one more is answered 503.",
+        doc: "The maximum number of results of more than 256 KiB that are sent at a time. The server answers 503 to further requests.",
         set: |config, text| set_count(&mut config.http.results, text),
     },
     Key {
         name: "http.pushes",
         default: "512",
-        doc: "Pushes under way at a time; one more is answered 503 at once, so that a flood cannot pile up.",
+        doc: "The maximum number of pushes at a time. The server answers 503 to further pushes immediately, so that requests do not pile up.",
         set: |config, text| set_count(&mut config.http.pushes, text),
     },
     Key {
         name: "http.queue_depth",
         default: "0",
-        doc: "Jobs that may wait in one queue; a push beyond is answered 429. 0 sets no bound.",
+        doc: "The maximum number of waiting jobs in one queue. The server answers 429 to further pushes. 0: no limit.",
         set: |config, text| {
-            let depth: u64 = text.parse().map_err(|_| "is no number".to_owned())?;
+            let depth: u64 = text.parse().map_err(|_| "must be a number".to_owned())?;
             config.http.queue_depth = (depth > 0).then_some(depth);
             Ok(())
         },
@@ -289,20 +290,20 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "http.wrong_tokens",
         default: "10",
-        doc: "Wrong tokens a minute from one address before it is answered 429; 0 does not count them.",
+        doc: "The maximum number of wrong tokens per minute from one address. Then the server answers 429 to this address. 0: no limit.",
         set: |config, text| {
-            config.http.wrong_tokens = text.parse().map_err(|_| "is no number".to_owned())?;
+            config.http.wrong_tokens = text.parse().map_err(|_| "must be a number".to_owned())?;
             Ok(())
         },
     },
 ];
 
-/// What a command line says, by key.
+/// The values from the command line, by key.
 #[derive(Debug, Default)]
 pub struct Flags(HashMap<&'static str, String>);
 
 impl Flags {
-    /// Notes a flag, where it was given.
+    /// Sets a value, if the flag was given.
     pub fn set(&mut self, key: &'static str, value: Option<String>) {
         if let Some(value) = value {
             self.0.insert(key, value);
@@ -311,7 +312,11 @@ impl Flags {
 }
 
 impl Config {
-    /// Reads the configuration; on failure, every problem there is.
+    /// Loads the configuration.
+    ///
+    /// # Errors
+    ///
+    /// All problems of the configuration.
     pub fn load(file: Option<&Path>, flags: &Flags) -> Result<Config, Vec<String>> {
         let from_env = std::env::var("LONGSHORE_CONFIG").ok();
         let named = file.or(from_env.as_deref().map(Path::new));
@@ -344,7 +349,7 @@ impl Config {
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
 
-    /// A configuration that every key is about to be written into.
+    /// Returns a configuration without values. [`Config::load`] sets every key.
     fn blank() -> Config {
         Config {
             store: StoreUrl::new(""),
@@ -365,7 +370,7 @@ impl Config {
         }
     }
 
-    /// Returns what the server is told.
+    /// Returns the configuration of the HTTP server.
     pub fn server_config(&self, demo: bool) -> Result<longshore_server::Config, crate::Exit> {
         let mut server = self.http.clone();
         server.token = self.token.as_ref().map(Token::secret).transpose().map_err(crate::Exit::usage)?;
@@ -381,7 +386,7 @@ fn parse(path: &Path, text: &str, problems: &mut Vec<String>) -> toml::Table {
     })
 }
 
-/// Reads the file as texts by key, and notes what does not belong there.
+/// Reads the file as texts by key, and adds unknown keys and wrong values to `problems`.
 fn read_table(path: &Path, table: toml::Table, problems: &mut Vec<String>) -> HashMap<String, String> {
     let mut written = HashMap::new();
     for (name, value) in table {
@@ -405,7 +410,7 @@ fn read_table(path: &Path, table: toml::Table, problems: &mut Vec<String>) -> Ha
                 texts.insert(name, text);
             }
             None => {
-                problems.push(format!("{}: `{name}` must be a text, a number, a truth value or a list", path.display()))
+                problems.push(format!("{}: `{name}` must be a string, a number, a boolean or a list", path.display()))
             }
         }
     }
@@ -427,7 +432,7 @@ fn suggest_key(name: &str) -> String {
     suggest(name, KEYS.iter().map(|key| key.name).chain(["kind"])).replace("`kind`", "`[[kind]]`")
 }
 
-/// Returns what to say of an unknown key: the known one that is most like it.
+/// Returns the hint for an unknown key: the most similar known key.
 pub fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let near = known.map(|key| (strsim::jaro(&last(name), &last(key)), key));
@@ -437,26 +442,27 @@ pub fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// Reads `mail` or `mail=3`.
+/// Parses `mail` or `mail=3`.
 fn parse_queue(text: &str) -> Result<(QueueName, u32), String> {
     let (name, weight) = text.split_once('=').unwrap_or((text, "1"));
-    let name = name.parse().map_err(|e: longshore::Error| format!("is no list of queues: {e}"))?;
+    let name = name.parse().map_err(|e: longshore::Error| format!("must be a list of queues: {e}"))?;
     let weight = weight.parse().ok().filter(|weight| (1..=1000).contains(weight));
-    Ok((name, weight.ok_or_else(|| format!("has a weight other than 1 to 1000 in `{text}`"))?))
+    Ok((name, weight.ok_or_else(|| format!("must have weights from 1 to 1000, unlike `{text}`"))?))
 }
 
 fn set_bool(place: &mut bool, text: &str) -> Result<(), String> {
-    *place = text.parse().map_err(|_| "is neither true nor false".to_owned())?;
+    *place = text.parse().map_err(|_| "must be true or false".to_owned())?;
     Ok(())
 }
 
 fn set_count(place: &mut usize, text: &str) -> Result<(), String> {
-    *place = text.parse().ok().filter(|n| *n > 0).ok_or("is no number above zero")?;
+    *place = text.parse().ok().filter(|n| *n > 0).ok_or("must be a number above zero")?;
     Ok(())
 }
 
 pub fn set_duration(place: &mut Duration, text: &str) -> Result<(), String> {
-    *place = humantime::parse_duration(text).map_err(|_| "is no duration like 500ms, 30s, 5m or 7days".to_owned())?;
+    *place =
+        humantime::parse_duration(text).map_err(|_| "must be a duration such as 500ms, 30s, 5m or 7days".to_owned())?;
     Ok(())
 }
 
@@ -485,20 +491,20 @@ mod tests {
 
     fn render_page() -> String {
         let mut page = String::from(
-            "# Configuration\n\nEvery key may stand in `longshore.toml` (or the file that `--config` or `LONGSHORE_CONFIG` names), in the \
-             environment, or, for the\ncommon ones, on the command line; later ones override earlier ones. `longshore check` \
-             reports everything that is wrong\ntogether. This page is generated from the code.\n",
+            "# Configuration\n\nEvery key can be set in `longshore.toml` (or the file in `--config` or `LONGSHORE_CONFIG`), in the \
+             environment, and the\ncommon ones on the command line. The later of these override the earlier ones. `longshore check` \
+             reports all problems\ntogether. This page is generated from the code.\n",
         );
         for key in KEYS {
-            let default = if key.default.is_empty() { "nothing".into() } else { format!("`{}`", key.default) };
+            let default = if key.default.is_empty() { "none".into() } else { format!("`{}`", key.default) };
             page +=
                 &format!("\n## `{}`\n\n{}\n\nDefault: {default}. Environment: `{}`.\n", key.name, key.doc, key.env());
         }
-        page += "\n## `[[kind]]`\n\nA command that runs jobs of one kind, in the file alone; as many as you like. \
-                 [Commands as workers](commands.md) says what\nsuch a command is given and may say.\n\n\
-                 | key | default | means |\n|---|---|---|\n";
+        page += "\n## `[[kind]]`\n\nA command that runs jobs of one kind. It can be set only in the file, any number of times. \
+                 [Commands as workers](commands.md) describes the\ninput and output of such a command.\n\n\
+                 | key | default | meaning |\n|---|---|---|\n";
         for key in kind::KEYS {
-            let default = if key.default.is_empty() { "nothing".into() } else { format!("`{}`", key.default) };
+            let default = if key.default.is_empty() { "none".into() } else { format!("`{}`", key.default) };
             page += &format!("| `{}` | {default} | {} |\n", key.name, key.doc);
         }
         page

@@ -1,4 +1,4 @@
-//! `longshore demo`: the whole way of one job, in one command, with words about what happens and where.
+//! `longshore demo`: runs one job from push to result, in one command, and prints what happens.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -17,26 +17,26 @@ use crate::remote::Remote;
 use crate::serve::{Place, bind};
 use crate::signals::Signals;
 use crate::target::{Target, segment};
-use crate::work::{How, open, worker};
+use crate::work::{WorkerArgs, open, worker};
 use crate::{Common, Exit, log};
 
-/// Show what this is about: start server and worker, send them a text, and get a moving picture
+/// Start a server and a worker, push a text as a job, and write the result, an animated image
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore demo hello_world
   longshore demo 'so_long' --pace --fresh --out so_long.gif
   longshore demo hello_world --serve")]
 pub struct Demo {
-    /// The text; an underscore breaks the line
+    /// The text; an underscore starts a new line
     #[arg(default_value = "hello_world")]
     text: String,
-    /// Where to write the picture [default: the text, with .gif]
+    /// The file to write the image to [default: the text, with .gif]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Draw the picture even if the same text was drawn before
+    /// Draw the image even if the same text was drawn before
     #[arg(long)]
     fresh: bool,
-    /// Go on serving the demo page until Ctrl+C
+    /// Keep serving the demo page until Ctrl+C
     #[arg(long)]
     serve: bool,
     #[command(flatten)]
@@ -44,19 +44,19 @@ pub struct Demo {
     #[command(flatten)]
     place: Place,
     #[command(flatten)]
-    how: How,
+    worker: WorkerArgs,
 }
 
 impl Demo {
     pub async fn run(self) -> Result<(), Exit> {
         let image = Image::parse(&self.text).map_err(Exit::usage)?;
-        let mut flags = self.how.flags();
+        let mut flags = self.worker.flags();
         flags.set("listen", self.place.listen.clone());
         let mut config = self.common.load(flags)?;
-        config.log = "warn".into(); // this command tells by itself what happens
+        config.log = "warn".into(); // this command prints what happens itself
         config.queues = vec![(Image::QUEUE.parse()?, 1)];
         config.image.get_or_insert_default();
-        config.kinds.clear(); // whatever is wrong with a command, the demo needs none
+        config.kinds.clear(); // the demo needs no commands, so an invalid one does not matter
         if self.place.listen.is_none() && !self.serve {
             config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         }
@@ -76,27 +76,27 @@ impl Demo {
         let remote = Remote::new(&base, config.token.clone());
         let shown = tokio::select! {
             shown = self.show(&image, &remote) => shown,
-            () = signals.end() => Err(Exit::not_finished("interrupted; the job is kept, and the next worker goes on with it")),
+            () = signals.end() => Err(Exit::not_finished("interrupted; the job is kept, and the next worker runs it")),
         };
         let ended = match shown {
             Ok(()) if self.serve => {
                 println!("\nThe demo page is at {base} until Ctrl+C.");
-                signals.obey(&running).await
+                signals.handle(&running).await
             }
             shown => {
                 let ended = finish(&running, shown.is_err()).await;
                 stop.cancel();
-                let _ = serving.await; // it has no result
+                let _ = serving.await; // the task returns nothing
                 shown?;
                 return Exit::of_worker(ended);
             }
         };
         stop.cancel();
-        let _ = serving.await; // it has no result
+        let _ = serving.await; // the task returns nothing
         Exit::of_worker(ended)
     }
 
-    /// Sends the job, shows its progress, fetches the picture.
+    /// Pushes the job, shows its progress, and writes the image.
     async fn show(&self, image: &Image, remote: &Remote) -> Result<(), Exit> {
         let id = id_of(&image.text);
         let began = Instant::now();
@@ -118,13 +118,15 @@ impl Demo {
             return Err(Exit::failed(anyhow::anyhow!("job {} is {}: {}", job.id, job.state, job.status)));
         }
         let picture = target.result(&job).await?;
-        let picture = picture.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the job gave back nothing"))?;
+        let picture = picture.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the job has no result"))?;
         let out = self.out.clone().unwrap_or_else(|| PathBuf::from(file_name(&image.text)));
         std::fs::write(&out, &picture.body)
             .with_context(|| format!("write `{}`", out.display()))
             .map_err(Exit::failed)?;
         match status.as_str() {
-            "done" => println!("the same text was drawn before: its picture is served again (--fresh draws it anew)"),
+            "done" => {
+                println!("this text was drawn before, so the existing image was returned (--fresh draws a new one)")
+            }
             _ => tell_times(&job, answered),
         }
         println!("\nwrote {} ({} bytes, {})", out.display(), picture.body.len(), picture.content_type);
@@ -151,11 +153,11 @@ impl Demo {
 fn tell_times(job: &wire::Job, answered: Duration) {
     let (Some(started), Some(finished)) = (job.started_at, job.finished_at) else { return };
     println!(
-        "the worker picked it up {:.0} ms after it was pushed and drew for {:.0} ms;",
+        "the worker started the job {:.0} ms after the push and ran it for {:.0} ms;",
         ms(started.since(job.created_at)),
         ms(finished.since(started))
     );
-    println!("the request that asked for it was held up for {:.1} ms only", ms(answered));
+    println!("the request that pushed it took only {:.1} ms", ms(answered));
 }
 
 async fn finish(running: &Running, failed: bool) -> longshore::worker::Ended {
@@ -166,7 +168,7 @@ fn ms(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
 }
 
-/// Returns a file name for the picture of a text, in the current folder whatever the text is.
+/// Returns a file name for the image of a text. It is always a name in the current folder.
 fn file_name(text: &str) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
     let name: String = text.chars().map(safe).take(64).collect();
@@ -178,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_picture_is_written_to_the_current_folder_whatever_its_text() {
+    fn an_image_is_written_to_the_current_folder_whatever_its_text() {
         assert_eq!(file_name("hello_world"), "hello_world.gif");
         assert_eq!(file_name("../../etc/passwd"), "______etc_passwd.gif");
     }

@@ -8,7 +8,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use crate::Exit;
-use crate::target::On;
+use crate::target::TargetArgs;
 
 /// Push a job and print its id
 #[derive(Debug, Args)]
@@ -17,45 +17,45 @@ use crate::target::On;
   longshore enqueue report --queue slow --delay 10m --max-attempts 3 < report.json
   longshore wait $(longshore enqueue image '{\"text\":\"hi\"}') --out hi.gif")]
 pub struct Enqueue {
-    /// The kind, which decides the handler
+    /// The job's kind, which selects the handler
     kind: String,
-    /// What the handler gets, as JSON; `-` or nothing reads standard input
+    /// The input of the handler, as JSON; if it is `-` or missing, it is read from standard input
     payload: Option<String>,
-    /// The queue [default: default]
+    /// The job's queue [default: default]
     #[arg(long)]
     queue: Option<String>,
-    /// Run it after this long
+    /// Run the job after this time
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, conflicts_with = "run_at")]
     delay: Option<Duration>,
-    /// Run it at this time, as in 2026-02-03T04:05:06Z
+    /// Run the job at this time, as in 2026-02-03T04:05:06Z
     #[arg(long, value_name = "TIME")]
     run_at: Option<String>,
-    /// From -100 to 100; higher runs first [default: 0]
+    /// From -100 to 100; jobs with a higher priority run first [default: 0]
     #[arg(long, allow_negative_numbers = true)]
     priority: Option<i16>,
-    /// Whom it belongs to within its queue
+    /// The group that the job belongs to within its queue, for example a tenant
     #[arg(long)]
     key: Option<String>,
-    /// Push it only if no live job of the queue holds this key
+    /// Push the job only if no unfinished job of the queue holds this key
     #[arg(long, value_name = "KEY")]
     unique: Option<String>,
-    /// A foreign id by which it can be looked up
+    /// An id of your choice by which the job can be found
     #[arg(long)]
     alias: Option<String>,
-    /// Attempts before it is dead; its kind may grant fewer [default: what its kind grants, or 20]
+    /// The number of attempts before the job is dead; its kind may allow fewer [default: what its kind allows, or 20]
     #[arg(long, value_name = "N")]
     max_attempts: Option<u16>,
-    /// How long one attempt may take; its kind may grant less [default: what its kind grants, or 30m]
+    /// How long one attempt may take; its kind may allow less [default: what its kind allows, or 30m]
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
-    /// Do not start it, nor try it again, after this time
+    /// Do not start or retry the job after this time
     #[arg(long, value_name = "TIME")]
     deadline: Option<String>,
-    /// A word to find it by; may be repeated
+    /// A tag to find the job by; may be repeated
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
     #[command(flatten)]
-    on: On,
+    target: TargetArgs,
 }
 
 impl Enqueue {
@@ -82,8 +82,8 @@ impl Enqueue {
             tags: self.tags,
             ..wire::NewJob::new(self.kind, Payload::parse(payload.trim())?)
         };
-        let pushed = self.on.open().await?.push(job).await?;
-        if self.on.json {
+        let pushed = self.target.open().await?.push(job).await?;
+        if self.target.json {
             println!("{}", serde_json::to_string(&pushed).map_err(Exit::failed)?);
         } else {
             println!("{}", pushed.id);

@@ -1,56 +1,56 @@
-//! How the program ends: an exit code that scripts can rely on, and a message that says what to do.
+//! The end of the program: an exit code for scripts, and a message with the cause.
 
 use longshore::{Error, ErrorKind, worker::Ended};
 
-/// Shown below every help, and the reference for scripts.
+/// The exit codes. Every help text ends with them.
 pub const HELP: &str = "\
 Exit codes:
-   0  done; for a worker: everything it had begun is finished
-   1  it could not be done: the job is dead, cancelled or unknown, or was refused
-   2  wrong usage or configuration
+   0  success; for a worker: all its jobs are finished
+   1  failure: the job is dead, cancelled or not found, or the request was refused
+   2  invalid usage or configuration
    3  not finished within --timeout
-  10  a worker was told twice to end, or its grace was over: some jobs were cut short and handed back
-  11  some jobs could not even be handed back: they run again when their leases end
-  12  every slot of a worker was held by handlers that did not return
-  69  the store or the server could not be reached";
+  10  a second signal or the end of the grace period stopped a worker: some jobs were released
+  11  a worker could not release some of its jobs: they run again when their leases expire
+  12  all slots of a worker were occupied by handlers that did not return
+  69  the store or the server is unreachable";
 
-/// An end other than success.
+/// An end of the program other than success.
 #[derive(Debug)]
 pub struct Exit {
     code: i32,
-    /// What to tell; `None` where everything was said already.
+    /// The message; `None` if everything was already logged.
     error: Option<anyhow::Error>,
 }
 
 impl Exit {
-    /// It could not be done.
+    /// Returns the exit for a failure.
     pub fn failed(error: impl Into<anyhow::Error>) -> Self {
         Exit { code: 1, error: Some(error.into()) }
     }
 
-    /// Wrong usage or configuration.
+    /// Returns the exit for invalid usage or configuration.
     pub fn usage(text: impl std::fmt::Display) -> Self {
         Exit { code: 2, error: Some(anyhow::anyhow!("{text}")) }
     }
 
-    /// Everything that is wrong with the configuration.
+    /// Returns the exit for an invalid configuration, with all its problems.
     pub fn config(problems: Vec<String>) -> Self {
         let count = problems.len();
         let head = if count == 1 { String::new() } else { format!("{count} problems:\n  ") };
         Exit::usage(format!("{head}{}", problems.join("\n  ")))
     }
 
-    /// Nothing is wrong, but it is not finished.
+    /// Returns the exit for a job that is not finished yet.
     pub fn not_finished(text: impl std::fmt::Display) -> Self {
         Exit { code: 3, error: Some(anyhow::anyhow!("{text}")) }
     }
 
-    /// The store or the server could not be reached.
+    /// Returns the exit for an unreachable store or server.
     pub fn unreachable(error: impl Into<anyhow::Error>) -> Self {
         Exit { code: 69, error: Some(error.into()) }
     }
 
-    /// What a worker's end means for the process.
+    /// Returns the exit code for the end of a worker.
     pub fn of_worker(ended: Ended) -> Result<(), Self> {
         match ended.exit_code() {
             0 => Ok(()),
@@ -77,7 +77,8 @@ impl From<Error> for Exit {
     }
 }
 
-/// An error on the way to opening a store: whatever it is, the store cannot be reached, unless its URL is wrong.
+/// Returns the exit for an error while opening a store: invalid usage if the URL is invalid, otherwise an unreachable
+/// store.
 pub fn opening(error: Error) -> Exit {
     match error.kind() {
         ErrorKind::Invalid => Exit::usage(error),

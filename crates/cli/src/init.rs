@@ -1,4 +1,4 @@
-//! `longshore init`: a configuration to begin with, and a first job that works.
+//! `longshore init`: writes a sample configuration and a first job.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::kind;
   longshore init
   longshore init --force")]
 pub struct Init {
-    /// Overwrite what is there
+    /// Overwrite existing files
     #[arg(long)]
     force: bool,
 }
@@ -30,10 +30,10 @@ impl Init {
         if !there.is_empty() && !self.force {
             let there = there.join(" and ");
             return Err(Exit::failed(anyhow::anyhow!(
-                "nothing was written: {there} would be overwritten; --force does it"
+                "nothing was written, because {there} already exists; use --force to overwrite"
             )));
         }
-        fs::create_dir_all("jobs").context("make the folder `jobs`").map_err(Exit::failed)?;
+        fs::create_dir_all("jobs").context("create the folder `jobs`").map_err(Exit::failed)?;
         for (file, text) in [(HELLO, include_str!("init/hello.sh").to_owned()), (FILE, configuration())] {
             fs::write(file, text).with_context(|| format!("write `{file}`")).map_err(Exit::failed)?;
         }
@@ -44,17 +44,17 @@ impl Init {
     longshore enqueue hello '{{\"name\":\"Ada\"}}'   # in another terminal: prints the job's id
     longshore wait ID                           # its result
 
-A job is any program. To make one of yours, add a [[kind]] to {FILE} and start `longshore up` again."
+Any program can run jobs. To add your own, add a [[kind]] to {FILE} and restart `longshore up`."
         );
         Ok(())
     }
 }
 
-/// Returns a file with every key as a comment, and one kind.
+/// Returns a configuration file with all keys as comments, and one kind.
 fn configuration() -> String {
     let mut text = String::from(
-        "# The configuration of longshore. Every key is here with its default; take the `#` away to change it.\n\
-         # `longshore check` tells what is wrong with this file.\n",
+        "# The configuration of longshore. It contains every key with its default; remove the `#` to change one.\n\
+         # `longshore check` reports the problems of this file.\n",
     );
     let (tables, top): (Vec<_>, Vec<_>) = KEYS.iter().partition(|key| key.name.contains('.'));
     for key in top {
@@ -69,8 +69,8 @@ fn configuration() -> String {
         }
         text += &commented(key.doc, name, &value(key.default));
     }
-    text += "\n# A command that runs jobs: payload on standard input, result on standard output, progress and log on standard error.\n\
-             # As many of these as you like.\n[[kind]]\n";
+    text += "\n# A command that runs jobs. It reads the payload from standard input, and writes the result to standard output, and progress and log to standard error.\n\
+             # There can be any number of these.\n[[kind]]\n";
     for key in kind::KEYS {
         text += &match key.name {
             "name" => "name = \"hello\"\n".to_owned(),
@@ -82,7 +82,7 @@ fn configuration() -> String {
     text
 }
 
-/// Writes a key as a comment, below what it means.
+/// Returns a key as a comment, below its description.
 fn commented(doc: &str, name: &str, value: &str) -> String {
     let mut text = String::from("\n");
     let mut line = String::from("#");
@@ -108,11 +108,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_names_every_key_with_a_value_that_can_be_read() {
+    fn the_file_contains_every_key_with_a_valid_value() {
         let text = configuration();
         let all: String =
             text.lines().map(|line| line.strip_prefix('#').unwrap_or(line)).fold(String::new(), |all, line| {
-                // Words about a key begin with a space; the key itself follows its `#` at once.
+                // The description of a key begins with a space; the key itself follows directly after `#`.
                 if line.starts_with(' ') { all } else { all + line + "\n" }
             });
         let table: toml::Table = all.parse().unwrap_or_else(|e| panic!("{e}:\n{all}"));

@@ -1,16 +1,17 @@
-//! `longshore log`: what an attempt of a job had to say.
+//! `longshore log`: prints the log of an attempt.
 
 use std::io::Write;
 
 use clap::Args;
 
 use crate::Exit;
-use crate::target::On;
+use crate::target::TargetArgs;
 
-/// Print a job's log: what its newest attempt had to say beside its result
+/// Print a job's log: by default that of its newest attempt
 ///
-/// A command's log is what it writes to standard error; a Rust handler's is what it gives to `ctx.log`. The last 64 KiB of each attempt are
-/// kept, and written every two seconds while the job runs; those of attempts that failed are kept with their failures.
+/// The log of a command is what it writes to standard error; the log of a Rust handler is what it passes to `ctx.log`.
+/// The last 64 KiB of each attempt are kept, and written every two seconds while the job runs. The log of a failed
+/// attempt is kept as long as its failure.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore log 0199c0de-3f5a-8c1d-9b1e-5b1f0a7c2d3e
@@ -18,33 +19,34 @@ use crate::target::On;
   longshore log my-own-id --claim 5117
   longshore log my-own-id --server http://127.0.0.1:8470")]
 pub struct Log {
-    /// The job's id, or its alias
+    /// The job's id or its alias
     id: String,
-    /// The attempt that failed, as `longshore status` counts them [default: the newest that has a log]
+    /// The failed attempt, as `longshore status` numbers it [default: the newest attempt that has a log]
     #[arg(long, value_name = "N")]
     attempt: Option<u16>,
-    /// The claim whose log it is, as `longshore status` shows it: outages and crashes cost no attempt, so that several may have one number
+    /// The claim, as `longshore status` numbers it; outages and crashes do not count as attempts, so several claims may
+    /// have the same attempt number
     #[arg(long, value_name = "N", conflicts_with = "attempt")]
     claim: Option<u64>,
     #[command(flatten)]
-    on: On,
+    target: TargetArgs,
 }
 
 impl Log {
     pub async fn run(self) -> Result<(), Exit> {
-        let target = self.on.open().await?;
+        let target = self.target.open().await?;
         let claim = match self.attempt {
             None => self.claim,
             Some(attempt) => {
                 let job = target.job(&self.id).await?;
                 let failure = job.failures.iter().rev().find(|failure| failure.attempt == attempt);
                 let claim = failure.and_then(|failure| failure.claim);
-                let missing = format!("job {} has no failed attempt {attempt} whose log is kept", job.id);
+                let missing = format!("job {} has no log of a failed attempt {attempt}", job.id);
                 Some(claim.ok_or_else(|| Exit::usage(missing))?)
             }
         };
         let log = target.log(&self.id, claim).await?;
-        if self.on.json {
+        if self.target.json {
             println!("{}", serde_json::json!({ "log": log }));
             return Ok(());
         }

@@ -5,37 +5,37 @@ use comfy_table::{Table, presets};
 use longshore::{Cursor, Filter, Page, State, one_line};
 
 use crate::Exit;
-use crate::target::On;
+use crate::target::TargetArgs;
 
-/// List jobs, the newest first
+/// List jobs, newest first
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore jobs --state dead
   longshore jobs --queue mail --tag invoice --limit 200 --json")]
 pub struct Jobs {
-    /// Only of this queue
+    /// Only jobs of this queue
     #[arg(long)]
     queue: Option<String>,
-    /// Only of this kind
+    /// Only jobs of this kind
     #[arg(long)]
     kind: Option<String>,
-    /// Only in this state: scheduled, ready, running, succeeded, dead or cancelled
+    /// Only jobs in this state: scheduled, ready, running, succeeded, dead or cancelled
     #[arg(long)]
     state: Option<State>,
-    /// Only with this tag
+    /// Only jobs with this tag
     #[arg(long)]
     tag: Option<String>,
-    /// Only with this key
+    /// Only jobs with this key
     #[arg(long)]
     key: Option<String>,
-    /// At most this many
+    /// The maximum number of jobs
     #[arg(long, default_value_t = 20)]
     limit: usize,
-    /// Go on where an earlier list ended
+    /// Continue after the end of a previous list
     #[arg(long, value_name = "CURSOR")]
     after: Option<Cursor>,
     #[command(flatten)]
-    on: On,
+    target: TargetArgs,
 }
 
 impl Jobs {
@@ -47,10 +47,10 @@ impl Jobs {
             tag: self.tag.map(|text| text.parse()).transpose()?,
             key: self.key.map(|text| text.parse()).transpose()?,
         };
-        let target = self.on.open().await?;
+        let target = self.target.open().await?;
         let mut jobs = Vec::new();
         let mut after = self.after;
-        // A page may be short although there is more: its filter has looked at as many rows as one call may.
+        // A page may be short although more jobs follow: a call looks at a limited number of rows.
         let next = loop {
             let limit = (self.limit - jobs.len()).min(longshore::limits::PAGE);
             let page = target.list(filter.clone(), Page::new(after, limit)).await?;
@@ -60,7 +60,7 @@ impl Jobs {
                 next => break next,
             }
         };
-        if self.on.json {
+        if self.target.json {
             let page = longshore_wire::Jobs { jobs, next };
             println!("{}", serde_json::to_string(&page).map_err(Exit::failed)?);
             return Ok(());
@@ -75,7 +75,7 @@ impl Jobs {
         }
         println!("{table}");
         if let Some(next) = next {
-            println!("there are more: --after {next}");
+            println!("more jobs: --after {next}");
         }
         Ok(())
     }

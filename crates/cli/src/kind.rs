@@ -1,10 +1,10 @@
-//! `[[kind]]`: the commands that run jobs, as the configuration file names them.
+//! `[[kind]]`: the commands that run jobs, from the configuration file.
 
 use std::path::Path;
 use std::time::Duration;
 
 use longshore::{Job, JobPolicy, Kind, Retry, limits};
-use longshore_command::{Command, GIVEN, NotRunnable};
+use longshore_command::{ATTEMPT_VARIABLES, Command, NotRunnable};
 use longshore_demo::Image;
 use toml::Value;
 
@@ -17,50 +17,50 @@ use crate::sweeper;
 pub struct CommandKind {
     /// The kind.
     pub name: Kind,
-    /// What runs it.
+    /// The command that runs its jobs.
     pub command: Command,
-    /// What it grants to its jobs.
+    /// The limits of its jobs.
     pub policy: JobPolicy,
-    /// How many of its jobs a worker runs at a time, where that is bounded.
+    /// The maximum number of its jobs that a worker runs at a time, if limited.
     pub concurrency: Option<usize>,
 }
 
 impl CommandKind {
-    /// Says what is wrong with it.
+    /// Returns the error for a command that cannot be run.
     pub fn problem(&self, why: &NotRunnable) -> String {
         let program = self.command.argv.first().map_or("", String::as_str);
         format!("kind `{}`: cannot run `{program}`: {why}", self.name)
     }
 }
 
-/// Refuses commands that could not be run.
+/// Returns an error if one of the commands cannot be run.
 pub fn check(kinds: &[CommandKind]) -> Result<(), Exit> {
     let wrong = |kind: &CommandKind| kind.command.find().err().map(|why| kind.problem(&why));
     let problems: Vec<_> = kinds.iter().filter_map(wrong).collect();
     if problems.is_empty() { Ok(()) } else { Err(Exit::config(problems)) }
 }
 
-/// One thing that can be said of a kind.
+/// One key of a `[[kind]]`.
 pub struct Key {
-    /// Its name; what stands before a dot is a table.
+    /// The key's name. The part before a dot is the name of a table.
     pub name: &'static str,
-    /// Its default, as it would be written; empty for nothing.
+    /// The default, as it would be written in the file. Empty if there is none.
     pub default: &'static str,
-    /// What it means, with what zero and nothing mean.
+    /// The meaning, including that of zero and of an empty value.
     pub doc: &'static str,
     set: fn(&mut Draft, &Value) -> Result<(), String>,
 }
 
-/// Every key of a `[[kind]]`.
+/// All keys of a `[[kind]]`.
 pub const KEYS: &[Key] = &[
     Key {
         name: "name",
         default: "",
-        doc: "The kind, by which jobs name it. Must be there.",
+        doc: "The kind, as jobs name it. Required.",
         set: |draft, value| {
-            let name: Kind = text(value)?.parse().map_err(|e: longshore::Error| format!("is no kind: {e}"))?;
+            let name: Kind = text(value)?.parse().map_err(|e: longshore::Error| format!("must be a kind: {e}"))?;
             if name.as_str() == Image::KIND {
-                return Err(format!("= `{name}` is the demo's kind; take another name"));
+                return Err(format!("= `{name}` is the demo's kind; choose another name"));
             }
             draft.name = Some(name);
             Ok(())
@@ -69,15 +69,15 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "command",
         default: "",
-        doc: "The program and its arguments, as a list: there is no shell. A program with a slash is looked for in `directory`, \
-              one without in `PATH`. Must be there.",
+        doc: "The program and its arguments, as a list. It runs without a shell. A program name with a slash is relative to `directory`; \
+              any other is searched in `PATH`. Required.",
         set: |draft, value| {
             if value.is_str() {
-                return Err("must be a list like [\"php\", \"resize.php\"]: there is no shell".into());
+                return Err("must be a list such as [\"php\", \"resize.php\"], because it runs without a shell".into());
             }
             let argv = texts(value)?;
             if argv.first().is_none_or(String::is_empty) {
-                return Err("names no program".into());
+                return Err("contains no program".into());
             }
             draft.command.argv = argv;
             Ok(())
@@ -86,13 +86,13 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "timeout",
         default: "30m",
-        doc: "How long an attempt may take, at most 24h; then the command and its offspring are ended. A job that asks for less \
-              gets less.",
+        doc: "How long an attempt may take, at most 24h. Then the command and all its child processes are killed. A job can only ask for \
+              less.",
         set: |draft, value| {
             let mut timeout = Duration::ZERO;
             set_duration(&mut timeout, text(value)?)?;
             if timeout.is_zero() || timeout > limits::TIMEOUT {
-                return Err("is not from 1ms to 24h".into());
+                return Err("must be from 1ms to 24h".into());
             }
             draft.policy.timeout = Some(timeout);
             Ok(())
@@ -101,11 +101,11 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "max_attempts",
         default: "20",
-        doc: "How often a job is tried before it is dead, from 1 to 1000. A job that asks for less gets less.",
+        doc: "The number of attempts before a job is dead, from 1 to 1000. A job can only ask for fewer.",
         set: |draft, value| {
             let attempts = value.as_integer().and_then(|n| u16::try_from(n).ok());
             let attempts =
-                attempts.filter(|n| (1..=limits::ATTEMPTS).contains(n)).ok_or("is no number from 1 to 1000")?;
+                attempts.filter(|n| (1..=limits::ATTEMPTS).contains(n)).ok_or("must be a number from 1 to 1000")?;
             draft.policy.max_attempts = Some(attempts);
             Ok(())
         },
@@ -113,11 +113,11 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "concurrency",
         default: "0",
-        doc: "How many jobs of this kind one worker runs at a time, from 1 to 1000, within the worker's own slots. 0: only `worker.concurrency` \
+        doc: "The maximum number of jobs of this kind that one worker runs at a time, from 1 to 1000. 0: only `worker.concurrency` \
               limits it.",
         set: |draft, value| {
             let slots = value.as_integer().and_then(|n| usize::try_from(n).ok());
-            let slots = slots.filter(|n| *n <= limits::BATCH).ok_or("is not a number from 0 to 1000")?;
+            let slots = slots.filter(|n| *n <= limits::BATCH).ok_or("must be a number from 0 to 1000")?;
             draft.concurrency = (slots > 0).then_some(slots);
             Ok(())
         },
@@ -125,20 +125,20 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "retry.base",
         default: "2s",
-        doc: "The wait after the first failure; it doubles with each further one, and half of it is random. 0s tries again at once.",
+        doc: "The delay before the second attempt. It doubles with each further attempt, and half of it is random. 0s retries immediately.",
         set: |draft, value| set_duration(&mut draft.policy.retry.base, text(value)?),
     },
     Key {
         name: "retry.cap",
         default: "1h",
-        doc: "The longest wait between two attempts.",
+        doc: "The maximum delay between two attempts.",
         set: |draft, value| set_duration(&mut draft.policy.retry.cap, text(value)?),
     },
     Key {
         name: "result",
         default: "",
-        doc: "The media type of what the command prints, as in `image/png`; what is declared as JSON must be JSON. If unset, the \
-              type is detected: JSON, else text, else bytes.",
+        doc: "The media type of the command's output, such as `image/png`. Output that is declared as JSON must be valid JSON. If unset, the \
+              type is detected: JSON, text or bytes.",
         set: |draft, value| {
             let media_type = text(value)?;
             if media_type.is_empty() {
@@ -148,7 +148,7 @@ pub const KEYS: &[Key] = &[
             let essence = media_type.split(';').next().unwrap_or_default().trim();
             let parts = essence.split_once('/').filter(|(kind, sub)| !kind.is_empty() && !sub.is_empty());
             if !printable || parts.is_none() {
-                return Err(format!("= {media_type:?} is no media type like text/plain"));
+                return Err(format!("= {media_type:?} must be a media type such as text/plain"));
             }
             draft.command.result = Some(media_type.to_owned());
             Ok(())
@@ -157,7 +157,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "env",
         default: r#"["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"]"#,
-        doc: "Variables that the command inherits from the worker; no others reach it.",
+        doc: "The environment variables that the command inherits from the worker. It inherits no others.",
         set: |draft, value| {
             let names = texts(value)?;
             names.iter().try_for_each(|name| check_variable(name))?;
@@ -168,16 +168,16 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "set",
         default: "{}",
-        doc: "Further variables, as in `{ MODE = \"fast\" }`; they go before inherited ones.",
+        doc: "Additional environment variables, such as `{ MODE = \"fast\" }`. They override inherited ones.",
         set: |draft, value| {
-            let table = value.as_table().ok_or("is no table like { MODE = \"fast\" }")?;
+            let table = value.as_table().ok_or("must be a table such as { MODE = \"fast\" }")?;
             for (name, value) in table {
                 check_variable(name)?;
-                if GIVEN.contains(&name.as_str()) || name == sweeper::MARK {
-                    return Err(format!("names `{name}`, which every command gets from its worker"));
+                if ATTEMPT_VARIABLES.contains(&name.as_str()) || name == sweeper::MARK {
+                    return Err(format!("contains `{name}`, which the worker sets itself"));
                 }
                 let value = plain(value).filter(|value| !value.contains('\0'));
-                let value = value.ok_or_else(|| format!("has a `{name}` that is no text"))?;
+                let value = value.ok_or_else(|| format!("has a `{name}` that is not text"))?;
                 draft.command.set.insert(name.clone(), value);
             }
             Ok(())
@@ -186,7 +186,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "directory",
         default: ".",
-        doc: "The folder the command runs in, seen from the folder of the configuration file.",
+        doc: "The working directory of the command, relative to the folder of the configuration file.",
         set: |draft, value| {
             draft.command.directory = draft.command.directory.join(text(value)?);
             Ok(())
@@ -194,7 +194,7 @@ pub const KEYS: &[Key] = &[
     },
 ];
 
-/// A kind that is being read.
+/// A kind while it is being read.
 struct Draft {
     name: Option<Kind>,
     command: Command,
@@ -202,12 +202,15 @@ struct Draft {
     concurrency: Option<usize>,
 }
 
-/// Reads all that the file has under `kind`, and notes what is wrong.
+/// Reads all `[[kind]]` tables, and adds errors to `problems`.
 pub fn read(value: Value, file: &Path, problems: &mut Vec<String>) -> Vec<CommandKind> {
     let tables = match value {
         Value::Array(values) if values.iter().all(Value::is_table) => values,
         _ => {
-            problems.push(format!("{}: `kind` must be a list of tables: write `[[kind]]` above each", file.display()));
+            problems.push(format!(
+                "{}: `kind` must be a list of tables: write `[[kind]]` above each table",
+                file.display()
+            ));
             return Vec::new();
         }
     };
@@ -219,7 +222,7 @@ pub fn read(value: Value, file: &Path, problems: &mut Vec<String>) -> Vec<Comman
         };
         match read_one(table, file) {
             Ok(kind) if kinds.iter().any(|known| known.name == kind.name) => {
-                problems.push(format!("{called} there are two of that name"));
+                problems.push(format!("{called} another kind has the same name"));
             }
             Ok(kind) => kinds.push(kind),
             Err(wrong) => problems.extend(wrong.into_iter().map(|wrong| format!("{called} {wrong}"))),
@@ -259,7 +262,7 @@ fn read_one(table: &toml::Table, file: &Path) -> Result<CommandKind, Vec<String>
     }
 }
 
-/// Returns the keys of a kind, those of the table `retry` with its name before them.
+/// Returns the keys of a kind. Keys of the table `retry` have the prefix `retry.`.
 fn flat(table: &toml::Table) -> impl Iterator<Item = (String, &Value)> {
     table.iter().flat_map(|(name, value)| match value {
         Value::Table(inner) if name == "retry" => {
@@ -270,17 +273,17 @@ fn flat(table: &toml::Table) -> impl Iterator<Item = (String, &Value)> {
 }
 
 fn text(value: &Value) -> Result<&str, String> {
-    value.as_str().filter(|text| !text.contains('\0')).ok_or_else(|| "is no text in quotes".into())
+    value.as_str().filter(|text| !text.contains('\0')).ok_or_else(|| "must be a quoted string".into())
 }
 
 fn texts(value: &Value) -> Result<Vec<String>, String> {
     let list = value.as_array().and_then(|list| list.iter().map(|item| text(item).ok().map(str::to_owned)).collect());
-    list.ok_or_else(|| "is no list of texts".into())
+    list.ok_or_else(|| "must be a list of strings".into())
 }
 
 fn check_variable(name: &str) -> Result<(), String> {
     let wrong = name.is_empty() || name.contains(['=', '\0']);
-    if wrong { Err(format!("has {name:?}, which is no name of a variable")) } else { Ok(()) }
+    if wrong { Err(format!("contains {name:?}, which is not a valid variable name")) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -318,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_told_with_the_kind_it_is_about() {
+    fn all_problems_are_reported_with_their_kind() {
         let (_, problems) = kinds(
             "[[kind]]\nname = 'a'\ncomand = ['a']\n\
              [[kind]]\ncommand = 'php resize.php'\nretry = { bas = '1s' }\n\
@@ -330,17 +333,17 @@ mod tests {
         all.push('\n');
         for part in [
             "kind `a`: unknown key `comand`, did you mean `command`?\nkind `a`: `command` is missing\n",
-            "[[kind]] number 2: `command` must be a list like [\"php\", \"resize.php\"]: there is no shell\n",
+            "[[kind]] number 2: `command` must be a list such as [\"php\", \"resize.php\"], because it runs without a shell\n",
             "[[kind]] number 2: unknown key `retry.bas`, did you mean `retry.base`?\n",
             "[[kind]] number 2: `name` is missing\n",
             "kind `image`: `name` = `image` is the demo's kind",
-            "kind `image`: `command` names no program\n",
-            "kind `image`: `timeout` is not from 1ms to 24h\n",
-            "kind `image`: `max_attempts` is no number from 1 to 1000\n",
-            "kind `image`: `result` = \"png\" is no media type",
-            "kind `image`: `env` has \"A=B\"",
-            "kind `image`: `set` names `LONGSHORE_FENCE`",
-            "kind `twice`: there are two of that name\n",
+            "kind `image`: `command` contains no program\n",
+            "kind `image`: `timeout` must be from 1ms to 24h\n",
+            "kind `image`: `max_attempts` must be a number from 1 to 1000\n",
+            "kind `image`: `result` = \"png\" must be a media type",
+            "kind `image`: `env` contains \"A=B\"",
+            "kind `image`: `set` contains `LONGSHORE_FENCE`",
+            "kind `twice`: another kind has the same name\n",
         ] {
             assert!(all.contains(part), "{part:?} is missing:\n{all}");
         }

@@ -1,4 +1,4 @@
-//! Logging: to standard error, so that standard output is for answers.
+//! Logging goes to standard error, so that standard output contains only results.
 
 use std::io::IsTerminal;
 
@@ -8,12 +8,12 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::Config;
 
-/// Reads what to log.
+/// Parses a log filter.
 pub fn parse(text: &str) -> Result<Targets, String> {
-    text.parse().map_err(|e| format!("is no log filter like info or warn,longshore_core=debug: {e}"))
+    text.parse().map_err(|e| format!("must be a log filter such as info or warn,longshore_core=debug: {e}"))
 }
 
-/// Starts logging as configured; a second call changes nothing.
+/// Starts logging as configured. A second call has no effect.
 pub fn start(config: &Config) {
     let targets = parse(&config.log).unwrap_or_default();
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);

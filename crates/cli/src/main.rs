@@ -1,7 +1,7 @@
-//! The `longshore` program: one file a subcommand, and what they share.
+//! The `longshore` program: one file per subcommand, and their shared parts.
 //!
-//! `config` and `kind` (what to do it with), `target` (a store or a server, for the tools), `remote` (speaking to a server), `bar` (progress),
-//! `exit` (how it ends).
+//! `config` and `kind`: the configuration; `target`: the store or server that tools use; `remote`: the HTTP client;
+//! `bar`: the progress bar; `exit`: exit codes.
 
 mod config;
 mod kind;
@@ -35,7 +35,7 @@ use std::path::PathBuf;
 use config::{Config, Flags};
 use exit::Exit;
 
-/// Background jobs: hand slow or risky work over, answer at once, ask for the result later.
+/// Background jobs for web applications: push a job, get its id at once, poll or stream its result
 #[derive(Debug, Parser)]
 #[command(name = "longshore", version, max_term_width = 110, after_help = exit::HELP)]
 struct Cli {
@@ -66,19 +66,19 @@ enum Command {
     Sweep(sweeper::Sweep),
 }
 
-/// What every command takes.
+/// Flags of every command.
 #[derive(Clone, Debug, Args)]
 struct Common {
     /// The store: `sqlite:FILE`, `redis://HOST`, `postgres://HOST/DATABASE` or `memory:` [default: sqlite:longshore.db] [env: LONGSHORE_STORE]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
-    /// The configuration file [default: longshore.toml, where there is one] [env: LONGSHORE_CONFIG]
+    /// The configuration file [default: longshore.toml, if it exists] [env: LONGSHORE_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl Common {
-    /// Reads the configuration, with the flags of a command on top.
+    /// Loads the configuration. Flags have the highest priority.
     fn load(&self, mut flags: Flags) -> Result<Config, Exit> {
         flags.set("store", self.store.clone());
         Config::load(self.config.as_deref(), &flags).map_err(Exit::config)
@@ -86,7 +86,7 @@ impl Common {
 }
 
 fn main() {
-    let cli = Cli::parse(); // a wrong usage ends here, with 2
+    let cli = Cli::parse(); // invalid usage exits here, with code 2
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -114,7 +114,7 @@ fn main() {
             Command::Sweep(sweep) => sweep.run(),
         }
     });
-    runtime.shutdown_background(); // a handler that cannot be stopped must not hold up the end
+    runtime.shutdown_background(); // do not wait for handlers that cannot be stopped
     match result {
         Ok(()) => {}
         Err(exit) => exit.end(),

@@ -1,27 +1,27 @@
-//! The file that a result is written to: it is there once it is whole.
+//! The output file of a result. It appears only when it is complete.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// A file that is being written under another name beside it; given up, it leaves nothing.
+/// A file that is first written under a temporary name beside it. If it is dropped unfinished, nothing remains.
 ///
-/// What is no file, such as a pipe or `/dev/null`, is written to as it is.
+/// A path that is not a regular file, such as a pipe or `/dev/null`, is written to directly.
 #[derive(Debug)]
 pub struct Out {
     file: File,
-    /// The name it has meanwhile, and the one it gets.
+    /// The temporary name and the final name.
     names: Option<(PathBuf, PathBuf)>,
 }
 
 impl Out {
-    /// Begins to write the file with that name.
+    /// Creates the temporary file.
     ///
     /// # Errors
     ///
-    /// If there can be no file beside it, or it cannot be written to.
+    /// If the temporary file cannot be created, or the path cannot be written to.
     pub fn create(path: &Path) -> io::Result<Self> {
-        // A link stays one, and what it leads to is replaced.
+        // A symbolic link is kept, and its target is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         if fs::metadata(&path).is_ok_and(|there| !there.is_file()) {
             return Ok(Out { file: File::options().write(true).open(path)?, names: None });
@@ -33,11 +33,11 @@ impl Out {
         Ok(Out { file, names: Some((unfinished, path)) })
     }
 
-    /// Gives the file its name.
+    /// Renames the file to its final name.
     ///
     /// # Errors
     ///
-    /// If what was written does not reach the disk, or the name cannot be given.
+    /// If the data cannot be synced to disk, or renaming fails.
     pub fn finish(mut self) -> io::Result<()> {
         if let Some((unfinished, path)) = &self.names {
             self.file.sync_all()?;
@@ -61,7 +61,7 @@ impl Write for Out {
 impl Drop for Out {
     fn drop(&mut self) {
         if let Some((unfinished, _)) = &self.names {
-            let _ = fs::remove_file(unfinished); // there is nobody to tell
+            let _ = fs::remove_file(unfinished); // an error in `drop` cannot be reported
         }
     }
 }
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn file_is_there_once_it_is_whole() {
+    fn a_file_appears_only_when_it_is_complete() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.gif");
         for text in ["first", "second"] {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_stays_and_a_link_too() {
+    fn special_files_and_links_are_kept() {
         create(Path::new("/dev/null"), "x").finish().unwrap();
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
 

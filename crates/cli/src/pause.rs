@@ -4,9 +4,9 @@ use clap::Args;
 use longshore_wire as wire;
 
 use crate::Exit;
-use crate::target::On;
+use crate::target::TargetArgs;
 
-/// Stop handing out jobs of a queue, until it is resumed or a time is over; what runs goes on
+/// Pause a queue until it is resumed or a time has passed; running jobs continue
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore pause mail --reason 'the mail host is down'
@@ -15,23 +15,23 @@ use crate::target::On;
 pub struct Pause {
     /// The queue
     queue: String,
-    /// Resume by itself after this long, such as 90s, 10m or 2h
+    /// Resume the queue automatically after this time, such as 90s, 10m or 2h
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     period: Option<std::time::Duration>,
-    /// Resume by itself at this time (RFC 3339)
+    /// Resume the queue automatically at this time (RFC 3339)
     #[arg(long, value_name = "TIME", conflicts_with = "period")]
     until: Option<String>,
-    /// Why, for whoever wonders
+    /// The reason, shown to other people
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Who asks [default: you]
+    /// The name of the person who pauses the queue [default: $USER]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
     #[command(flatten)]
-    on: On,
+    target: TargetArgs,
 }
 
-/// Hand out jobs of a queue again
+/// Resume a paused queue
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore resume mail")]
@@ -39,7 +39,7 @@ pub struct Resume {
     /// The queue
     queue: String,
     #[command(flatten)]
-    on: On,
+    target: TargetArgs,
 }
 
 impl Pause {
@@ -47,41 +47,41 @@ impl Pause {
         let by = self.by.or_else(|| std::env::var("USER").ok().filter(|user| !user.is_empty()));
         let for_ms = self.period.map(wire::duration::to_ms);
         let pause = wire::NewPause { until: self.until, for_ms, reason: self.reason, by };
-        let queue = self.on.open().await?.pause(&self.queue, pause).await?;
-        tell(&queue, self.on.json)
+        let queue = self.target.open().await?.pause(&self.queue, pause).await?;
+        print(&queue, self.target.json)
     }
 }
 
 impl Resume {
     pub async fn run(self) -> Result<(), Exit> {
-        let queue = self.on.open().await?.resume(&self.queue).await?;
-        tell(&queue, self.on.json)
+        let queue = self.target.open().await?.resume(&self.queue).await?;
+        print(&queue, self.target.json)
     }
 }
 
-fn tell(queue: &wire::Queue, json: bool) -> Result<(), Exit> {
+fn print(queue: &wire::Queue, json: bool) -> Result<(), Exit> {
     if json {
         println!("{}", serde_json::to_string(queue).map_err(Exit::failed)?);
         return Ok(());
     }
     match &queue.paused {
-        Some(pause) => println!("queue {} is paused {}", queue.queue, words(pause)),
+        Some(pause) => println!("queue {} is paused {}", queue.queue, describe(pause)),
         None => println!("queue {} is not paused", queue.queue),
     }
     Ok(())
 }
 
-/// Says until when, by whom and why a queue is paused.
-pub fn words(pause: &wire::Pause) -> String {
-    let mut words = match pause.until {
+/// Returns until when, by whom and why a queue is paused.
+pub fn describe(pause: &wire::Pause) -> String {
+    let mut text = match pause.until {
         Some(until) => format!("until {until}"),
         None => "until it is resumed".to_owned(),
     };
     if let Some(by) = &pause.by {
-        words += &format!(", by {by}");
+        text += &format!(", by {by}");
     }
     if let Some(reason) = &pause.reason {
-        words += &format!(": {reason}");
+        text += &format!(": {reason}");
     }
-    words
+    text
 }

@@ -1,4 +1,4 @@
-//! `longshore queues`: queues in numbers, and which of them are paused.
+//! `longshore queues`: prints the statistics and pauses of queues.
 
 use std::time::Duration;
 
@@ -8,37 +8,37 @@ use longshore::{HeldBackReason, QueueName, limits};
 use longshore_wire as wire;
 
 use crate::Exit;
-use crate::pause::words;
-use crate::target::On;
+use crate::pause::describe;
+use crate::target::TargetArgs;
 
-/// Show queues by name, each with its counts, the age of its oldest waiting job, and its pause
+/// Show queues by name, each with its numbers of jobs, the age of its oldest ready job, and its pause
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore queues
   longshore queues --limit 50 --after mail
   longshore queues --server http://127.0.0.1:8470 --json")]
 pub struct Queues {
-    /// At most this many; all without it
+    /// The maximum number of queues [default: all]
     #[arg(long)]
     limit: Option<usize>,
-    /// Go on behind this queue, where an earlier list ended
+    /// Continue after this queue, where a previous list ended
     #[arg(long, value_name = "QUEUE")]
     after: Option<QueueName>,
     #[command(flatten)]
-    on: On,
+    target: TargetArgs,
 }
 
 impl Queues {
-    /// Lists page by page. Tables are printed as they come; JSON is one document.
+    /// Reads page by page. Tables are printed page by page, JSON as one document.
     pub async fn run(self) -> Result<(), Exit> {
-        let target = self.on.open().await?;
+        let target = self.target.open().await?;
         let mut left = self.limit.unwrap_or(usize::MAX);
         let mut all = wire::Queues { queues: Vec::new(), next: None };
         let mut after = self.after;
         loop {
             let page = target.queues(after, left.clamp(1, limits::PAGE)).await?;
             left = left.saturating_sub(page.queues.len());
-            match self.on.json {
+            match self.target.json {
                 true => all.queues.extend(page.queues),
                 false => println!("{}", table(page.queues)),
             }
@@ -48,16 +48,16 @@ impl Queues {
                 _ => break,
             }
         }
-        if self.on.json {
+        if self.target.json {
             println!("{}", serde_json::to_string(&all).map_err(Exit::failed)?);
         } else if let Some(next) = all.next {
-            println!("there are more: --after {next}");
+            println!("more queues: --after {next}");
         }
         Ok(())
     }
 }
 
-/// Writes a page for people.
+/// Returns a page as a table for people.
 fn table(queues: Vec<wire::Queue>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
@@ -80,9 +80,9 @@ fn table(queues: Vec<wire::Queue>) -> Table {
         row.extend(numbers.map(|number| number.to_string()));
         row.push(oldest.map_or(String::new(), |oldest| humantime::format_duration(oldest).to_string()));
         row.push(match (&queue.paused, queue.held_back) {
-            (Some(pause), _) => words(pause),
+            (Some(pause), _) => describe(pause),
             (None, Some(why)) if why == HeldBackReason::UnknownRule.as_str() => {
-                "no, but held back by a rule of a newer version".to_owned()
+                "no, but blocked by a rule of a newer version".to_owned()
             }
             (None, _) => String::new(),
         });

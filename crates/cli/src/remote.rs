@@ -1,4 +1,4 @@
-//! Speaking to a longshore server, as any client would.
+//! A client of a longshore server.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use ureq::http::Response;
 
 use crate::config::Token;
 
-/// A server, and how to speak to it. Calls block.
+/// A client of one server. Calls block.
 #[derive(Clone, Debug)]
 pub struct Remote {
     base: String,
@@ -22,7 +22,7 @@ pub struct Remote {
 type Answer = Response<ureq::Body>;
 
 impl Remote {
-    /// Makes a client of the server with that URL.
+    /// Creates a client of the server with this URL.
     pub fn new(base: &str, token: Option<Token>) -> Self {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
@@ -35,7 +35,7 @@ impl Remote {
         Remote { base: base.to_owned(), token, agent }
     }
 
-    /// GETs JSON; `None` where the server knows no such thing.
+    /// Sends GET and parses the JSON answer; `None` if the server answers 404.
     pub fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Error> {
         let answer = self.send("GET", path, None)?;
         match answer.status().as_u16() {
@@ -44,19 +44,19 @@ impl Remote {
         }
     }
 
-    /// POSTs JSON.
+    /// Sends JSON with POST and parses the JSON answer.
     pub fn post<T: DeserializeOwned>(&self, path: &str, body: &str) -> Result<T, Error> {
         let answer = self.send("POST", path, Some(("application/json", body)))?;
         self.json(answer)
     }
 
-    /// POSTs a form, as a browser does.
+    /// Sends a form with POST, as a browser does, and parses the JSON answer.
     pub fn post_form<T: DeserializeOwned>(&self, path: &str, body: &str) -> Result<T, Error> {
         let answer = self.send("POST", path, Some(("application/x-www-form-urlencoded", body)))?;
         self.json(answer)
     }
 
-    /// GETs bytes and their type.
+    /// Sends GET and returns the bytes of the answer with their media type.
     pub fn bytes(&self, path: &str) -> Result<Output, Error> {
         let answer = self.checked(self.send("GET", path, None)?)?;
         let content_type = answer.headers().get("content-type").and_then(|value| value.to_str().ok());
@@ -66,7 +66,7 @@ impl Remote {
         Ok(Output::new(content_type, body.map_err(|e| self.lost(e))?))
     }
 
-    /// GETs that many bytes, and writes them as they come.
+    /// Sends GET and writes the answer, which must have this many bytes, while it arrives.
     pub fn copy(&self, path: &str, bytes: u64, out: &mut dyn Write) -> Result<(), Error> {
         let answer = self.checked(self.send("GET", path, None)?)?;
         let mut body = answer.into_body().into_with_config().limit(bytes.saturating_add(1)).reader();
@@ -82,12 +82,12 @@ impl Remote {
             written += read as u64;
         }
         if written != bytes {
-            return Err(self.lost(io::Error::other(format!("{written} of {bytes} bytes have come"))));
+            return Err(self.lost(io::Error::other(format!("received only {written} of {bytes} bytes"))));
         }
         out.flush().map_err(unwritten)
     }
 
-    /// Follows a job's event stream: tells each status, until `tell` says that it is enough or the stream ends.
+    /// Follows a job's event stream. It calls `tell` for each status, until `tell` returns true or the stream ends.
     pub fn follow(&self, id: &str, tell: &mut dyn FnMut(wire::Event) -> bool) -> Result<(), Error> {
         let answer = self.checked(self.send("GET", &format!("/v1/jobs/{id}/events"), None)?)?;
         let lines = BufReader::new(answer.into_body().into_reader()).lines();
@@ -97,7 +97,7 @@ impl Remote {
             if let Some(name) = line.strip_prefix("event:") {
                 event = name.trim().to_owned();
             } else if let Some(data) = line.strip_prefix("data:").filter(|_| event == "status") {
-                let status = serde_json::from_str(data.trim()).map_err(|e| self.strange(e))?;
+                let status = serde_json::from_str(data.trim()).map_err(|e| self.unexpected(e))?;
                 if tell(status) {
                     return Ok(());
                 }
@@ -116,7 +116,7 @@ impl Remote {
             request = request.header("content-type", content_type);
         }
         let request = request.body(body.map_or("", |(_, body)| body).to_owned());
-        let request = request.map_err(|e| Error::invalid(format!("`{url}` is no URL to send to")).caused_by(e))?;
+        let request = request.map_err(|e| Error::invalid(format!("`{url}` is not a valid URL")).caused_by(e))?;
         let sent = match method {
             "GET" => self.agent.run(request.map(|_| ())),
             _ => self.agent.run(request),
@@ -129,10 +129,10 @@ impl Remote {
 
     fn json<T: DeserializeOwned>(&self, answer: Answer) -> Result<T, Error> {
         let text = self.checked(answer)?.into_body().into_with_config().limit(64 << 20).read_to_string();
-        serde_json::from_str(&text.map_err(|e| self.lost(e))?).map_err(|e| self.strange(e))
+        serde_json::from_str(&text.map_err(|e| self.lost(e))?).map_err(|e| self.unexpected(e))
     }
 
-    /// Turns a problem into an error with the server's own words.
+    /// Converts a problem to an error with the server's message.
     fn checked(&self, answer: Answer) -> Result<Answer, Error> {
         let status = answer.status();
         if status.is_success() {
@@ -155,14 +155,10 @@ impl Remote {
     }
 
     fn lost(&self, e: impl std::error::Error + Send + Sync + 'static) -> Error {
-        Error::new(ErrorKind::Unavailable, format!("lost server `{}`: {e}", self.base)).caused_by(e)
+        Error::new(ErrorKind::Unavailable, format!("connection to server `{}` lost: {e}", self.base)).caused_by(e)
     }
 
-    fn strange(&self, e: impl std::error::Error + Send + Sync + 'static) -> Error {
-        Error::new(
-            ErrorKind::Corrupt,
-            format!("server `{}` answers in a way this program does not know: {e}", self.base),
-        )
-        .caused_by(e)
+    fn unexpected(&self, e: impl std::error::Error + Send + Sync + 'static) -> Error {
+        Error::new(ErrorKind::Corrupt, format!("unexpected answer from server `{}`: {e}", self.base)).caused_by(e)
     }
 }

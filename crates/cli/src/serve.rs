@@ -1,4 +1,4 @@
-//! `longshore serve`: the HTTP server alone.
+//! `longshore serve`: the HTTP server without a worker.
 
 use clap::Args;
 use longshore::{Backend, Error};
@@ -20,15 +20,16 @@ pub struct Serve {
     common: Common,
     #[command(flatten)]
     place: Place,
-    /// Serve the demo page and its routes as well
+    /// Also serve the demo page and its routes
     #[arg(long)]
     demo: bool,
 }
 
-/// Where to listen, for every command that does.
+/// The listen address, for every command that runs a server.
 #[derive(Clone, Debug, Args)]
 pub struct Place {
-    /// Where to listen; other than loopback needs a token [default: 127.0.0.1:8470] [env: LONGSHORE_LISTEN]
+    /// The address to listen on; any other than loopback requires a token [default: 127.0.0.1:8470] [env:
+    /// LONGSHORE_LISTEN]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
 }
@@ -48,7 +49,7 @@ impl Serve {
     }
 }
 
-/// Binds the server where the configuration says.
+/// Binds the server to the configured address.
 pub async fn bind(backend: Backend, config: &Config, demo: bool) -> Result<Server, Exit> {
     let server = Server::bind(config.listen, backend, config.server_config(demo)?).await;
     server.map_err(|e| Exit::from(Error::invalid(e.to_string())))

@@ -1,14 +1,14 @@
-//! What signals mean to the program: they are only noted where they arrive, and dealt with in one place.
+//! Signals of the program. A signal handler only records a signal; one loop handles all of them.
 //!
-//! The first TERM, INT, QUIT, HUP or USR1 drains, the second cancels what still runs, the third exits at once. TSTP makes a worker quiet,
-//! CONT resumes it, USR2 writes what it does to the log.
+//! The first TERM, INT, QUIT, HUP or USR1 drains, the second cancels running jobs, the third exits immediately. TSTP
+//! makes a worker quiet, CONT resumes it, USR2 logs its state.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use longshore::worker::{Ended, Running};
 use longshore::{Error, ErrorKind};
 
-/// The signals a working process listens to.
+/// The signals that the program handles.
 #[derive(Debug)]
 pub struct Signals {
     end: Vec<Signal>,
@@ -17,7 +17,7 @@ pub struct Signals {
     report: Signal,
 }
 
-/// How often the process was asked to end.
+/// How many times shutdown was requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
     Never,
@@ -26,13 +26,14 @@ enum Asked {
 }
 
 impl Signals {
-    /// Starts listening; from now on none of these signals ends the process by itself.
+    /// Starts handling the signals. From now on none of them ends the process by itself.
     ///
     /// # Errors
     ///
-    /// If the system refuses.
+    /// If the operating system refuses.
     pub fn listen() -> Result<Self, Error> {
-        let failed = |e: std::io::Error| Error::new(ErrorKind::Unavailable, e.to_string()).context("listen to signals");
+        let failed =
+            |e: std::io::Error| Error::new(ErrorKind::Unavailable, e.to_string()).context("install signal handlers");
         let on = |kind| signal(kind).map_err(failed);
         let hangup = SignalKind::hangup();
         let ends =
@@ -45,14 +46,14 @@ impl Signals {
         })
     }
 
-    /// Waits for a signal that asks the process to end.
+    /// Waits for a signal that requests shutdown.
     pub async fn end(&mut self) {
         let waits = self.end.iter_mut().map(|signal| Box::pin(async { signal.recv().await }));
         first(waits.collect()).await;
     }
 
-    /// Does what signals ask of a worker until it has ended.
-    pub async fn obey(&mut self, running: &Running) -> Ended {
+    /// Handles the signals of a worker until it has ended.
+    pub async fn handle(&mut self, running: &Running) -> Ended {
         let mut asked = Asked::Never;
         let (drain, cancel) = (running.drain(), running.cancel());
         tokio::pin!(drain, cancel);
@@ -66,7 +67,7 @@ impl Signals {
                         Asked::Once => Asked::Twice,
                         Asked::Twice => std::process::exit(Ended::Left.exit_code()),
                     };
-                    tracing::info!("asked to end: {}", if asked == Asked::Once { "draining" } else { "cancelling" });
+                    tracing::info!("shutdown requested: {}", if asked == Asked::Once { "draining" } else { "cancelling" });
                 }
                 ended = &mut drain, if asked == Asked::Once => return ended,
                 ended = &mut cancel, if asked == Asked::Twice => return ended,
@@ -79,7 +80,7 @@ impl Signals {
     }
 }
 
-/// Waits until one of them is ready.
+/// Waits until one of the futures is ready.
 async fn first<F: Future + Unpin>(mut all: Vec<F>) {
     std::future::poll_fn(|cx| {
         let ready = all.iter_mut().any(|one| std::pin::Pin::new(one).poll(cx).is_ready());
@@ -90,7 +91,7 @@ async fn first<F: Future + Unpin>(mut all: Vec<F>) {
 
 async fn log_report(running: &Running) {
     if let Some(report) = running.report().await {
-        tracing::info!(?report, "what the worker does");
+        tracing::info!(?report, "worker report");
     }
 }
 

@@ -1,36 +1,38 @@
-//! `longshore status`: everything about one job.
+//! `longshore status`: prints all data of one job.
 
 use clap::Args;
 use longshore::{State, one_line};
 use longshore_wire::Job;
 
 use crate::Exit;
-use crate::target::On;
+use crate::target::TargetArgs;
 
-/// Show everything about one job
+/// Show all data of one job
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore status 0199c0de-3f5a-8c1d-9b1e-5b1f0a7c2d3e
   longshore status --server http://127.0.0.1:8470 --json my-own-id")]
 pub struct Status {
-    /// The job's id, or its alias
+    /// The job's id or its alias
     id: String,
     #[command(flatten)]
-    on: On,
+    target: TargetArgs,
 }
 
 impl Status {
     pub async fn run(self) -> Result<(), Exit> {
-        let target = self.on.open().await?;
+        let target = self.target.open().await?;
         let job = target.job(&self.id).await?;
-        if self.on.json {
+        if self.target.json {
             println!("{}", serde_json::to_string(&job).map_err(Exit::failed)?);
         } else {
             print(&job);
             if job.state == State::Ready {
                 match target.workers().await {
-                    Ok(workers) => workers.nobody_for(&job).into_iter().for_each(|why| line("waits", &why)),
-                    Err(e) => eprintln!("note: cannot tell whether a worker takes it: {e}"),
+                    Ok(workers) => workers.why_unclaimed(&job).into_iter().for_each(|why| line("waits", &why)),
+                    Err(e) => eprintln!(
+                        "note: cannot read the workers, so it is unknown whether one will claim this job: {e}"
+                    ),
                 }
             }
         }
@@ -38,7 +40,7 @@ impl Status {
     }
 }
 
-/// Prints a job for a person.
+/// Prints a job for people.
 pub fn print(job: &Job) {
     line("job", &job.id.to_string());
     line("kind", &job.kind);
@@ -47,7 +49,7 @@ pub fn print(job: &Job) {
     line("attempts", &format!("{} of {}", job.attempt, job.max_attempts));
     if job.crashes > 0 || job.interruptions > 0 || job.outages > 0 {
         let (crashes, interruptions, outages) = (job.crashes, job.interruptions, job.outages);
-        line("mishaps", &format!("{crashes} crashes, {interruptions} interruptions, {outages} outages in a row"));
+        line("disruptions", &format!("{crashes} crashes, {interruptions} interruptions, {outages} outages in a row"));
     }
     line("pushed", &job.created_at.to_string());
     if !job.state.is_final() {

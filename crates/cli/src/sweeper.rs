@@ -1,7 +1,8 @@
-//! The sweeper: a process that outlives a killed worker, to end the commands that the worker leaves behind.
+//! The sweeper: a process that survives a killed worker and kills the commands that the worker left running.
 //!
-//! A worker that ends in any other way ends its commands itself. The sweeper needs no messages: it waits for the end of its
-//! standard input, which comes with the worker's, however that ends; then it kills whatever bears the worker's mark.
+//! A worker that ends in any other way stops its commands itself. The sweeper needs no messages: it waits for the end
+//! of its standard input, which comes when the worker ends for any reason. Then it kills all processes that carry the
+//! worker's mark.
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
@@ -14,26 +15,26 @@ use longshore_command::end_marked;
 use crate::Exit;
 use crate::config::Config;
 
-/// The variable that marks all commands of one worker process.
+/// The environment variable that marks all commands of one worker process.
 pub const MARK: &str = "LONGSHORE_WORKER";
 
-/// A sweeper that waits for our end.
+/// A running sweeper that waits for the end of this process.
 #[derive(Debug)]
 pub struct Sweeper {
-    /// Holds the pipe whose closing is the signal.
+    /// The child process. It holds the pipe that closes when this process ends.
     process: Child,
 }
 
 impl Drop for Sweeper {
-    /// Lets it sweep once more, and waits for it, so that an ordinary end leaves nothing behind, not even a sweeper.
+    /// Ends the sweeper and waits for it, so that a normal shutdown leaves no process running.
     fn drop(&mut self) {
         drop(self.process.stdin.take());
-        let _ = self.process.wait(); // it is gone either way
+        let _ = self.process.wait(); // the process has ended in any case
     }
 }
 
 impl Sweeper {
-    /// Starts a sweeper, and marks all commands; without commands there is nothing to sweep.
+    /// Starts a sweeper and marks all commands. Without commands no sweeper is needed.
     pub fn start(config: &mut Config) -> Option<Self> {
         if config.kinds.is_empty() || cfg!(not(target_os = "linux")) {
             return None;
@@ -45,14 +46,14 @@ impl Sweeper {
         match spawn(&mark) {
             Ok(process) => Some(Sweeper { process }),
             Err(e) => {
-                tracing::warn!(error = %e, "cannot start the sweeper: should this worker be killed, its commands run on");
+                tracing::warn!(error = %e, "cannot start the sweeper; if this worker is killed, its commands will continue to run");
                 None
             }
         }
     }
 }
 
-/// In a process group of its own, so that a Ctrl+C for the worker does not reach it, and without our environment.
+/// Starts the sweeper in its own process group, so that Ctrl+C does not reach it, and without environment variables.
 fn spawn(mark: &str) -> std::io::Result<Child> {
     Command::new(std::env::current_exe()?)
         .args(["sweep", mark])
@@ -64,7 +65,7 @@ fn spawn(mark: &str) -> std::io::Result<Child> {
         .spawn()
 }
 
-/// Wait until standard input ends, then kill whatever bears that mark
+/// Wait until standard input ends, then kill all processes with this mark
 #[derive(Debug, Args)]
 pub struct Sweep {
     mark: String,
@@ -72,7 +73,7 @@ pub struct Sweep {
 
 impl Sweep {
     pub fn run(self) -> Result<(), Exit> {
-        let _ = std::io::stdin().read(&mut [0]); // nothing is ever written: this is the end, or as good as that
+        let _ = std::io::stdin().read(&mut [0]); // nothing is ever written, so any return means the end
         end_marked(MARK, &self.mark);
         Ok(())
     }

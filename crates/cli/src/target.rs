@@ -1,4 +1,4 @@
-//! What a tool works on: a store of its own, or a server. Both answer in the wire's types, so that output is the same.
+//! The target of a tool: a store or a server. Both return the types of the wire crate, so the output is the same.
 
 use std::io::{self, Write};
 
@@ -13,30 +13,30 @@ use crate::remote::Remote;
 use crate::work::open;
 use crate::{Common, Exit, log};
 
-/// What every tool takes.
+/// Flags of every tool.
 #[derive(Clone, Debug, Args)]
-pub struct On {
+pub struct TargetArgs {
     #[command(flatten)]
     common: Common,
-    /// Ask this server instead of a store; the token comes from LONGSHORE_TOKEN [env: LONGSHORE_SERVER]
+    /// Use this server instead of a store; the token is read from LONGSHORE_TOKEN [env: LONGSHORE_SERVER]
     #[arg(long, value_name = "URL", conflicts_with = "store")]
     server: Option<String>,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
-impl On {
-    /// Opens what the tool works on.
+impl TargetArgs {
+    /// Opens the target.
     pub async fn open(&self) -> Result<Target, Exit> {
         let mut flags = Flags::default();
         flags.set("server", self.server.clone());
         if self.common.store.is_some() {
-            flags.set("server", Some(String::new())); // a store that is named goes before a server that is configured
+            flags.set("server", Some(String::new())); // a store on the command line overrides a configured server
         }
         let mut config: Config = self.common.load(flags)?;
         if config.log == "info" {
-            config.log = "warn".into(); // a tool's own words are its answer
+            config.log = "warn".into(); // a tool prints its result, so it logs only warnings
         }
         log::start(&config);
         match &config.server {
@@ -84,7 +84,7 @@ impl Target {
         found.ok_or_else(|| unknown(id))
     }
 
-    /// Follows a job until it is finished, telling each status.
+    /// Follows a job until it is finished, and calls `tell` with each status.
     pub async fn follow(&self, id: &str, mut tell: impl FnMut(&wire::Event) + Send + 'static) -> Result<(), Error> {
         match self {
             Target::Store(longshore) => {
@@ -107,7 +107,8 @@ impl Target {
                         finished = event.state.is_final();
                         finished
                     })?;
-                    // A stream that ends early belonged to a server that ends, or to a job that is gone: asking again tells.
+                    // The stream ended early because the server shuts down or the job is gone. The next request shows
+                    // which.
                     if finished {
                         return Ok(());
                     }
@@ -117,12 +118,12 @@ impl Target {
         }
     }
 
-    /// Returns what a finished job gave back; `None` where that is nothing.
+    /// Returns the result of a finished job; `None` if it has no result.
     pub async fn result(&self, job: &wire::Job) -> Result<Option<Output>, Error> {
         if job.result.is_none() {
             return Ok(None);
         }
-        let gone = || Error::new(ErrorKind::Refused, format!("the result of job {} is gone", job.id));
+        let gone = || Error::new(ErrorKind::Refused, format!("the result of job {} was deleted", job.id));
         match self {
             Target::Store(longshore) => {
                 let found = longshore.backend().job(job.id).await?.and_then(|job| job.result).ok_or_else(gone)?;
@@ -135,14 +136,14 @@ impl Target {
         }
     }
 
-    /// Writes what a finished job gave back, in chunks, and returns what it was written to.
+    /// Writes the result of a finished job in chunks, and returns the writer.
     ///
     /// # Errors
     ///
-    /// If it is gone, cannot be read to its end, or cannot be written.
+    /// If the result was deleted, cannot be read completely, or cannot be written.
     pub async fn write_result<W: Write + Send + 'static>(&self, job: &wire::Job, mut out: W) -> Result<W, Error> {
         let Some(result) = &job.result else { return Ok(out) };
-        let gone = || Error::new(ErrorKind::Refused, format!("the result of job {} is gone", job.id));
+        let gone = || Error::new(ErrorKind::Refused, format!("the result of job {} was deleted", job.id));
         let unwritten = |e: io::Error| Error::new(ErrorKind::Refused, format!("write the result: {e}")).caused_by(e);
         match self {
             Target::Store(longshore) => {
@@ -164,7 +165,7 @@ impl Target {
         }
     }
 
-    /// Returns the log of a job's newest attempt, or of the claim with that number.
+    /// Returns the log of a job's newest attempt, or of the claim with this number.
     pub async fn log(&self, id: &str, claim: Option<u64>) -> Result<String, Error> {
         match self {
             Target::Store(longshore) => {
@@ -179,7 +180,7 @@ impl Target {
         }
     }
 
-    /// Calls a job off, or tries it again; returns it as it is then.
+    /// Cancels or retries a job, and returns the job as it is then.
     pub async fn act(&self, id: &str, action: Action, verb: &str) -> Result<wire::Job, Error> {
         match self {
             Target::Store(longshore) => {
@@ -187,8 +188,8 @@ impl Target {
                 match longshore.backend().act(self.id(id).await?, action).await? {
                     Acted::Done(_) => self.job(id).await,
                     Acted::Unknown => Err(unknown(id)),
-                    Acted::Not(state) => refused(format!("job {id} is {state}: {verb} does nothing to it")),
-                    Acted::Conflict(other) => refused(format!("job {other} holds the unique key of job {id} by now")),
+                    Acted::Not(state) => refused(format!("cannot {verb} job {id}, because it is {state}")),
+                    Acted::Conflict(other) => refused(format!("job {other} now holds the unique key of job {id}")),
                 }
             }
             Target::Server(_) => {
@@ -205,12 +206,12 @@ impl Target {
             Target::Server(_) => {
                 let path = format!("/v1/jobs?{}", wire::JobsQuery::of(&filter, page));
                 let page = self.remote(move |remote| remote.get(&path)).await?;
-                page.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the server has no list of jobs"))
+                page.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the server does not support listing jobs"))
             }
         }
     }
 
-    /// Returns a page of queues, by name.
+    /// Returns a page of queues, sorted by name.
     pub async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<wire::Queues, Error> {
         match self {
             Target::Store(longshore) => Ok(wire::Queues::of(longshore.backend().queues(after, limit).await?, limit)),
@@ -218,12 +219,12 @@ impl Target {
                 let after = after.map_or(String::new(), |after| format!("&after={after}")); // no name needs an escape
                 let path = format!("/v1/queues?limit={limit}{after}");
                 let page = self.remote(move |remote| remote.get(&path)).await?;
-                page.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the server has no list of queues"))
+                page.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the server does not support listing queues"))
             }
         }
     }
 
-    /// Returns all workers that were seen lately.
+    /// Returns all workers that reported recently.
     pub async fn workers(&self) -> Result<wire::Workers, Error> {
         let mut all = wire::Workers { workers: Vec::new(), next: None };
         loop {
@@ -239,7 +240,7 @@ impl Target {
                     let after = after.map_or(String::new(), |after| format!("&after={after}"));
                     let path = format!("/v1/workers?limit={}{after}", limits::PAGE);
                     let page = self.remote(move |remote| remote.get(&path)).await?;
-                    page.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the server has no list of workers"))?
+                    page.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the server does not support listing workers"))?
                 }
             };
             all.workers.extend(page.workers);
@@ -250,7 +251,7 @@ impl Target {
         }
     }
 
-    /// Stops handing out jobs of a queue; returns the queue as it is then.
+    /// Pauses a queue, and returns it as it is then.
     pub async fn pause(&self, queue: &str, pause: wire::NewPause) -> Result<wire::Queue, Error> {
         match self {
             Target::Store(longshore) => {
@@ -265,7 +266,7 @@ impl Target {
         }
     }
 
-    /// Hands out jobs of a queue again; returns the queue as it is then.
+    /// Resumes a queue, and returns it as it is then.
     pub async fn resume(&self, queue: &str) -> Result<wire::Queue, Error> {
         match self {
             Target::Store(longshore) => {
@@ -279,9 +280,9 @@ impl Target {
         }
     }
 
-    /// Turns an id or an alias into an id.
+    /// Resolves an id or an alias to an id.
     async fn id(&self, text: &str) -> Result<JobId, Error> {
-        let Target::Store(longshore) = self else { unreachable!("a server takes both") };
+        let Target::Store(longshore) = self else { unreachable!("a server resolves aliases itself") };
         if let Ok(id) = text.parse() {
             return Ok(id);
         }
@@ -292,27 +293,24 @@ impl Target {
         &self,
         call: impl FnOnce(&Remote) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let Target::Server(remote) = self else { unreachable!("asked of a store") };
+        let Target::Server(remote) = self else { unreachable!("called only for a server") };
         let remote = remote.clone();
         let called = tokio::task::spawn_blocking(move || call(&remote)).await;
         called.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string())))
     }
 }
 
-/// Returns a queue as it is now, which is there because it was paused or resumed.
+/// Returns a queue as it is now. It exists, because it was just paused or resumed.
 async fn shown(longshore: &Longshore, name: &str) -> Result<wire::Queue, Error> {
     let found = longshore.backend().queue(name.parse()?).await?;
     Ok(found.map_or_else(|| wire::Queue::empty(name), wire::Queue::from))
 }
 
 fn unknown(id: &str) -> Error {
-    Error::new(
-        ErrorKind::Refused,
-        format!("there is no job `{id}` (any more: finished jobs are deleted after a while)"),
-    )
+    Error::new(ErrorKind::Refused, format!("job `{id}` not found; it may have been deleted after its retention period"))
 }
 
-/// Writes a text as one part of a URL.
+/// Escapes a text for use as one segment of a URL.
 pub fn segment(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
     text.bytes().map(|byte| if plain(byte) { (byte as char).to_string() } else { format!("%{byte:02X}") }).collect()

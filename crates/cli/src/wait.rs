@@ -10,7 +10,7 @@ use longshore_wire as wire;
 use crate::Exit;
 use crate::bar::Bar;
 use crate::out::Out;
-use crate::target::{On, Target};
+use crate::target::{Target, TargetArgs};
 
 /// Wait until a job is finished, and print its result or write it to a file
 #[derive(Debug, Args)]
@@ -18,21 +18,21 @@ use crate::target::{On, Target};
   longshore wait 0199c0de-3f5a-8c1d-9b1e-5b1f0a7c2d3e
   longshore wait my-own-id --out picture.gif --timeout 1m")]
 pub struct Wait {
-    /// The job's id, or its alias
+    /// The job's id or its alias
     id: String,
     /// Write the result to this file instead of standard output
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Give up after this long, with exit code 3
+    /// Stop waiting after this time, with exit code 3
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
     #[command(flatten)]
-    on: On,
+    target: TargetArgs,
 }
 
 impl Wait {
     pub async fn run(self) -> Result<(), Exit> {
-        let target = self.on.open().await?;
+        let target = self.target.open().await?;
         let bar = Bar::new();
         let shown = bar.clone();
         let follow = target.follow(&self.id, move |event| shown.show(event));
@@ -43,7 +43,7 @@ impl Wait {
         bar.clear();
         followed.map_err(|_| Exit::not_finished(format!("job {} is not finished yet", self.id)))??;
         let job = target.job(&self.id).await?;
-        if self.on.json {
+        if self.target.json {
             println!("{}", serde_json::to_string(&job).map_err(Exit::failed)?);
         }
         if job.state != State::Succeeded {
@@ -52,7 +52,7 @@ impl Wait {
         match &self.out {
             Some(path) if job.result.is_some() => self.write(&target, &job, path).await,
             Some(_) => Ok(()),
-            None if self.on.json => Ok(()),
+            None if self.target.json => Ok(()),
             None => target.write_result(&job, std::io::stdout()).await.map(|_| ()).map_err(Exit::from),
         }
     }

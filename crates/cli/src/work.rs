@@ -10,10 +10,11 @@ use crate::signals::Signals;
 use crate::sweeper::Sweeper;
 use crate::{Common, Exit, exit, log};
 
-/// Run a worker: claim jobs of the kinds that the configuration names commands for, and run them until asked to end
+/// Run a worker: claim and run jobs of the configured kinds until shutdown
 ///
-/// TERM, INT, QUIT, HUP or USR1 drains: nothing more is claimed, running jobs have the grace period, the rest is handed back. A
-/// second signal cancels what runs, a third ends at once. TSTP pauses claiming, CONT goes on, USR2 logs what the worker does.
+/// TERM, INT, QUIT, HUP or USR1 drains: the worker claims no more jobs, running jobs get the grace period, and then the
+/// rest is released. A second signal cancels running jobs, a third exits immediately. TSTP pauses claiming, CONT
+/// resumes it, USR2 logs the worker's state.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore work
@@ -23,34 +24,35 @@ pub struct Work {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
-    how: How,
+    worker: WorkerArgs,
 }
 
-/// How to work, for every command that does.
+/// The flags of a worker, for every command that runs one.
 #[derive(Clone, Debug, Args)]
-pub struct How {
-    /// A queue to work on, with a weight: `mail=3`; may be repeated [default: default]
+pub struct WorkerArgs {
+    /// A queue to claim jobs from, with an optional weight: `mail=3`; may be repeated [default: default]
     #[arg(long = "queue", value_name = "NAME[=WEIGHT]")]
     queues: Vec<String>,
-    /// Let a queue wait until those before it are empty
+    /// Claim from a queue only while all queues before it are empty
     #[arg(long)]
     strict: bool,
-    /// Jobs that run at a time [default: 10]
+    /// The maximum number of jobs that run at a time [default: 10]
     #[arg(long, value_name = "N")]
     concurrency: Option<String>,
-    /// How long to wait for running jobs when asked to end [default: 25s]
+    /// How long to wait for running jobs during shutdown [default: 25s]
     #[arg(long, value_name = "DURATION")]
     grace: Option<String>,
-    /// How long a job is held without a sign of life [default: 30s]
+    /// How long a claim lasts without renewal [default: 30s]
     #[arg(long, value_name = "DURATION")]
     lease: Option<String>,
-    /// Run the demo's kind `image`, and dwell on each step of a picture, so that the progress can be seen [default when given: 150ms]
+    /// Also run the demo's kind `image`, with a pause after each step of an image so that the progress can be seen
+    /// [default when given: 150ms]
     #[arg(long, value_name = "DURATION", num_args = 0..=1, default_missing_value = "150ms")]
     pace: Option<String>,
 }
 
-impl How {
-    /// Adds these flags to those of a command.
+impl WorkerArgs {
+    /// Returns the flags as configuration values.
     pub fn flags(&self) -> Flags {
         let mut flags = Flags::default();
         flags.set("worker.queues", (!self.queues.is_empty()).then(|| self.queues.join(",")));
@@ -63,12 +65,12 @@ impl How {
     }
 }
 
-const NO_KIND: &str = "this worker would run nothing: name a command under `[[kind]]` in longshore.toml (`longshore init` writes one), \
-                       or give `--pace` to run the demo's kind `image`";
+const NO_KIND: &str = "this worker has no kinds to run: add a `[[kind]]` to longshore.toml (`longshore init` writes an example), \
+                       or use `--pace` to run the demo's kind `image`";
 
 impl Work {
     pub async fn run(self) -> Result<(), Exit> {
-        let mut config = self.common.load(self.how.flags())?;
+        let mut config = self.common.load(self.worker.flags())?;
         log::start(&config);
         kind::check(&config.kinds)?;
         if config.kinds.is_empty() && config.image.is_none() {
@@ -78,20 +80,20 @@ impl Work {
         let _sweeper = Sweeper::start(&mut config);
         let mut signals = Signals::listen()?;
         let running = worker(longshore.backend().clone(), &config).start()?;
-        Exit::of_worker(signals.obey(&running).await)
+        Exit::of_worker(signals.handle(&running).await)
     }
 }
 
-/// Opens the configured store, and says what it promises.
+/// Opens the configured store, and logs its properties.
 pub async fn open(config: &Config) -> Result<Longshore, Exit> {
     let longshore =
         Longshore::connect_with(config.store.reveal(), config.settings.clone()).await.map_err(exit::opening)?;
     let store = longshore.backend().capabilities();
-    tracing::info!(store = %config.store, engine = store.engine, version = %store.version, durability = ?store.durability, "store open");
+    tracing::info!(store = %config.store, engine = store.engine, version = %store.version, durability = ?store.durability, "store opened");
     Ok(longshore)
 }
 
-/// Makes a worker of the configured kinds, and of the demo's where that is configured.
+/// Creates a worker for the configured kinds, and for the demo's kind if it is configured.
 pub fn worker(backend: Backend, config: &Config) -> Worker {
     let worker = Worker::new(backend).concurrency(config.concurrency).grace(config.grace).lease(config.lease);
     let worker = match config.image {

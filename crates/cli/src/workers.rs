@@ -1,25 +1,25 @@
-//! `longshore workers`: who is alive, and what each does.
+//! `longshore workers`: prints the workers that reported recently.
 
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
 use crate::Exit;
-use crate::target::On;
+use crate::target::TargetArgs;
 
-/// Show the workers that were seen in the last hour: where they run, what they work on, and how busy they are
+/// Show the workers that reported within the last hour: where they run, what they claim, and how busy they are
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore workers
   longshore workers --server http://127.0.0.1:8470 --json")]
 pub struct Workers {
     #[command(flatten)]
-    on: On,
+    target: TargetArgs,
 }
 
 impl Workers {
     pub async fn run(self) -> Result<(), Exit> {
-        let workers = self.on.open().await?.workers().await?;
-        if self.on.json {
+        let workers = self.target.open().await?.workers().await?;
+        if self.target.json {
             println!("{}", serde_json::to_string(&workers).map_err(Exit::failed)?);
             return Ok(());
         }

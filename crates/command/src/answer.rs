@@ -1,4 +1,4 @@
-//! What a command's standard output is, as a result.
+//! Converts a command's standard output to a result.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -9,12 +9,13 @@ use serde::de::IgnoredAny;
 
 use crate::spool::Spooled;
 
-/// Returns the output as what it was declared to be; or, if it was not, as JSON where it is that, else text where it is UTF-8,
-/// else bytes. No output at all is no result. Output in a file is never in memory as a whole. The inner error says what is wrong with it.
+/// Converts the output to a result of the declared media type. Without a declared type, the output is JSON if it is
+/// valid JSON, else text if it is UTF-8, else bytes. Empty output means no result. Output in a file is never loaded
+/// into memory as a whole. The inner error describes output that is not of its declared type.
 ///
 /// # Errors
 ///
-/// If its file cannot be read.
+/// If the file of the output cannot be read.
 pub(crate) fn of(output: Spooled, declared: Option<&str>) -> io::Result<Result<Output, String>> {
     let (content_type, trims) = match media(&output, declared)? {
         Ok(Some(media)) => media,
@@ -34,7 +35,7 @@ pub(crate) fn of(output: Spooled, declared: Option<&str>) -> io::Result<Result<O
 
 const JSON: &str = "application/json";
 
-/// Returns the media type, and whether space at the end is taken off; `None` where there is no output.
+/// Returns the media type, and whether whitespace at the end is removed; `None` if there is no output.
 fn media(output: &Spooled, declared: Option<&str>) -> io::Result<Result<Option<(String, bool)>, String>> {
     if matches!(output, Spooled::Held(held) if held.is_empty()) {
         return Ok(Ok(None));
@@ -42,7 +43,7 @@ fn media(output: &Spooled, declared: Option<&str>) -> io::Result<Result<Option<(
     Ok(Ok(Some(match declared {
         Some(declared) if is_json(declared) => match check_json(output)? {
             Ok(()) => (declared.to_owned(), true),
-            Err(e) => return Ok(Err(format!("its standard output should be {declared}, but is none: {e}"))),
+            Err(e) => return Ok(Err(format!("standard output is not valid {declared}: {e}"))),
         },
         Some(declared) => (declared.to_owned(), false),
         None if check_json(output)?.is_ok() => (JSON.to_owned(), true),
@@ -67,19 +68,19 @@ fn is_text(output: &Spooled) -> io::Result<bool> {
         Spooled::Held(held) => return Ok(std::str::from_utf8(held).is_ok()),
         Spooled::File(file, _) => from_start(file)?,
     };
-    let mut piece = vec![0; PIECE];
-    // How much of the piece is the beginning of a character whose end comes with the next.
+    let mut chunk = vec![0; CHUNK];
+    // The number of bytes at the start of `chunk` that are an incomplete character from the previous chunk.
     let mut begun = 0;
     loop {
-        let read = file.read(&mut piece[begun..])?;
+        let read = file.read(&mut chunk[begun..])?;
         if read == 0 {
             return Ok(begun == 0);
         }
         let end = begun + read;
-        begun = match std::str::from_utf8(&piece[..end]) {
+        begun = match std::str::from_utf8(&chunk[..end]) {
             Ok(_) => 0,
             Err(e) if e.error_len().is_none() => {
-                piece.copy_within(e.valid_up_to()..end, 0);
+                chunk.copy_within(e.valid_up_to()..end, 0);
                 end - e.valid_up_to()
             }
             Err(_) => return Ok(false),
@@ -87,22 +88,22 @@ fn is_text(output: &Spooled) -> io::Result<bool> {
     }
 }
 
-/// Bytes of a file that are looked at at a time.
-const PIECE: usize = 64 * 1024;
+/// The size of the chunks that a file is checked in.
+const CHUNK: usize = 64 * 1024;
 
 fn from_start(mut file: &File) -> io::Result<&File> {
     file.seek(SeekFrom::Start(0))?;
     Ok(file)
 }
 
-/// Returns the size without the space at the end.
+/// Returns the size without whitespace at the end.
 fn trimmed_size(file: &File, mut size: u64) -> io::Result<u64> {
-    let mut piece = vec![0; PIECE];
+    let mut chunk = vec![0; CHUNK];
     while size > 0 {
-        let piece = &mut piece[..size.min(PIECE as u64) as usize];
-        file.read_exact_at(piece, size - piece.len() as u64)?;
-        let kept = piece.trim_ascii_end().len();
-        size -= (piece.len() - kept) as u64;
+        let chunk = &mut chunk[..size.min(CHUNK as u64) as usize];
+        file.read_exact_at(chunk, size - chunk.len() as u64)?;
+        let kept = chunk.trim_ascii_end().len();
+        size -= (chunk.len() - kept) as u64;
         if kept > 0 {
             break;
         }
@@ -115,7 +116,7 @@ fn is_json(media_type: &str) -> bool {
     essence == "application/json" || essence.ends_with("+json")
 }
 
-/// Takes off the line feed that most programs print last.
+/// Removes whitespace at the end, because most programs print a line feed last.
 fn trimmed(mut output: Vec<u8>) -> Vec<u8> {
     let end = output.trim_ascii_end().len();
     output.truncate(end);
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
     use std::io::Write;
 
-    /// Returns what comes of output that is held, after a look at whether the same comes of it in a file.
+    /// Returns the result for output in memory, and checks that the same output in a file gives the same result.
     fn both(output: &[u8], declared: Option<&str>) -> Result<(String, Vec<u8>), String> {
         let held = of(Spooled::Held(output.to_vec()), declared).unwrap();
         let held = held.map(|output| (output.content_type, output.body.to_vec()));
@@ -152,21 +153,21 @@ mod tests {
     }
 
     #[test]
-    fn large_output_is_looked_at_piece_by_piece() {
-        let text = "xé🌍 ".repeat(PIECE / 3);
+    fn large_output_is_checked_in_chunks() {
+        let text = "xé🌍 ".repeat(CHUNK / 3);
         for shift in 0..8 {
             let text = format!("{}{text}", "-".repeat(shift));
             assert_eq!(typed(text.as_bytes(), None), ("text/plain; charset=utf-8".into(), text.into_bytes()));
         }
         let cut = &text.as_bytes()[..text.len() - 3];
         assert_eq!(typed(cut, None).0, "application/octet-stream");
-        let json = format!("[\"{}\"]", "x".repeat(3 * PIECE));
-        let padded = format!("{json}{}", "\n".repeat(2 * PIECE + 1));
+        let json = format!("[\"{}\"]", "x".repeat(3 * CHUNK));
+        let padded = format!("{json}{}", "\n".repeat(2 * CHUNK + 1));
         assert_eq!(typed(padded.as_bytes(), None), ("application/json".into(), json.into_bytes()));
     }
 
     #[test]
-    fn output_without_a_declared_type_is_looked_at() {
+    fn the_type_of_undeclared_output_is_detected() {
         assert_eq!(typed(b"{\"a\": 1}\n", None), ("application/json".into(), b"{\"a\": 1}".to_vec()));
         assert_eq!(typed(b"3 files\n", None), ("text/plain; charset=utf-8".into(), b"3 files\n".to_vec()));
         assert_eq!(typed(b"GIF89a\xff", None), ("application/octet-stream".into(), b"GIF89a\xff".to_vec()));
@@ -177,7 +178,7 @@ mod tests {
     fn a_declared_type_is_kept_and_json_must_be_json() {
         assert_eq!(typed(b"42\n", Some("text/plain")), ("text/plain".into(), b"42\n".to_vec()));
         assert_eq!(typed(b"42\n", Some("application/json")), ("application/json".into(), b"42".to_vec()));
-        assert!(both(b"oh", Some("application/json")).unwrap_err().contains("should be application/json"));
+        assert!(both(b"oh", Some("application/json")).unwrap_err().contains("not valid application/json"));
         assert!(both(b"oh", Some("application/problem+json")).is_err());
     }
 }

@@ -10,17 +10,17 @@ use longshore_core::handler::{self, Ctx};
 use longshore_core::{Output, Payload, limits};
 use tracing::Instrument;
 
+use crate::pipes::{Captured, Exchange, OutputTooLarge, Pipes};
 use crate::processes::Marks;
 use crate::program::{self, NotRunnable};
-use crate::talk::{Flood, Heard, Pipes, Talk};
 use crate::tree::Tree;
 use crate::{answer, ending};
 
-/// Variables of the worker's environment that a command gets unless told otherwise.
+/// Environment variables that a command inherits from the worker by default.
 pub const INHERITED: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 
-/// Variables that every command gets from its attempt.
-pub const GIVEN: &[&str] = &[
+/// Environment variables that the worker sets for every command, with the data of the attempt.
+pub const ATTEMPT_VARIABLES: &[&str] = &[
     "LONGSHORE_JOB_ID",
     "LONGSHORE_KIND",
     "LONGSHORE_QUEUE",
@@ -30,18 +30,19 @@ pub const GIVEN: &[&str] = &[
     "LONGSHORE_IDEMPOTENCY_KEY",
 ];
 
-/// Those of them that no other attempt has: where they are found, a process belongs to it.
+/// The indices of those that are different for every attempt. A process with these variables belongs to the attempt.
 const MARKS: [usize; 2] = [0, 5];
 
-/// How long a command has between SIGTERM and SIGKILL: less than its attempt has, so that SIGKILL is certain to come.
+/// The time between SIGTERM and SIGKILL. It is shorter than the time that the attempt has to stop, so that SIGKILL is
+/// always sent.
 pub const STOP_GRACE: Duration = limits::CANCEL_GRACE.saturating_sub(Duration::from_millis(500));
 
-/// How long pipes may stay open once nobody should hold them any more, until we look who does.
-const LINGER: Duration = Duration::from_millis(250);
-/// How long they may stay open once nobody is left whom we can find.
-const LAST_LINGER: Duration = Duration::from_secs(5);
+/// How long pipes may stay open after the command has exited, before the processes that hold them are searched.
+const PIPE_GRACE: Duration = Duration::from_millis(250);
+/// How long pipes may stay open after all processes that were found are killed.
+const FINAL_PIPE_GRACE: Duration = Duration::from_secs(5);
 
-/// A program that runs jobs of one kind; never through a shell.
+/// A program that runs jobs of one kind. It is never run through a shell.
 ///
 /// # Examples
 ///
@@ -72,31 +73,31 @@ const LAST_LINGER: Duration = Duration::from_secs(5);
 pub struct Command {
     /// The program and its arguments.
     pub argv: Vec<String>,
-    /// The folder it runs in. Defaults to that of the worker.
+    /// The working directory. Defaults to that of the worker.
     pub directory: PathBuf,
-    /// Variables of the worker's environment that it gets. Defaults to [`INHERITED`].
+    /// Variables of the worker's environment that the command inherits. Defaults to [`INHERITED`].
     pub inherit: Vec<String>,
-    /// Further variables, which go before inherited ones.
+    /// Additional variables. They override inherited ones.
     pub set: BTreeMap<String, String>,
-    /// The media type of its output; `None` looks at the output.
+    /// The media type of the output; `None` detects it.
     pub result: Option<String>,
 }
 
-/// Why an attempt is over.
+/// The reason why an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// The command has exited by itself.
+    /// The command exited by itself.
     Exited,
-    /// It was told to stop.
+    /// The command was stopped.
     Stopped,
-    /// It has, but somebody we cannot find holds its pipes open, so that its output may be incomplete.
+    /// The command exited, but a process that cannot be found holds its pipes open, so the output may be incomplete.
     Unfinished,
-    /// It wrote more than a result may have.
-    Flooded,
+    /// The command wrote more than the maximum size of a result.
+    OutputTooLarge,
 }
 
 impl Command {
-    /// Makes a command of a program and its arguments, with all defaults.
+    /// Creates a command from a program and its arguments, with all defaults.
     pub fn new(argv: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Command {
             argv: argv.into_iter().map(Into::into).collect(),
@@ -107,18 +108,18 @@ impl Command {
         }
     }
 
-    /// Finds the program, as each attempt does.
+    /// Finds the program's file, as each attempt does.
     ///
     /// # Errors
     ///
-    /// If there is none, or it may not be executed.
+    /// If the file or the working directory does not exist, or the file is not executable.
     pub fn find(&self) -> Result<PathBuf, NotRunnable> {
         let environment = self.environment();
         let path = environment.get("PATH").map(OsString::as_os_str);
         program::find(self.argv.first().map_or("", String::as_str), &self.directory, path)
     }
 
-    /// Returns it as a handler for [`Worker::handle_kind`](longshore_core::worker::Worker::handle_kind).
+    /// Returns the command as a handler for [`Worker::handle_kind`](longshore_core::worker::Worker::handle_kind).
     pub fn handler(self) -> impl Fn(Payload, Ctx) -> Attempt + Send + Sync + 'static {
         let command = Arc::new(self);
         move |payload, ctx| {
@@ -128,43 +129,43 @@ impl Command {
         }
     }
 
-    /// Runs one attempt. Whenever this future is dropped, the command and its offspring are killed.
+    /// Runs one attempt. If this future is dropped, the command and all its descendants are killed.
     ///
     /// # Errors
     ///
-    /// What the exit code means; or, to be tried again, that the command could not be started.
+    /// The error that the exit code stands for, or a retryable error if the command could not be started.
     pub async fn run(&self, payload: &Payload, ctx: &Ctx) -> handler::Result<Output> {
         let (mut tree, pipes) = self.start(ctx)?;
-        let mut heard = Heard::default();
-        let mut talk: Talk<'_> = Box::pin(pipes.talk(payload.as_str(), ctx, &mut heard));
-        let end = watch(&mut tree, &mut talk, ctx).await;
-        drop(talk);
+        let mut captured = Captured::default();
+        let mut exchange: Exchange<'_> = Box::pin(pipes.exchange(payload.as_str(), ctx, &mut captured));
+        let end = watch(&mut tree, &mut exchange, ctx).await;
+        drop(exchange);
         let status = tree.reap().await?;
-        heard.log.end(&mut |said| said.tell(ctx));
+        captured.log.end(&mut |written| written.report(ctx));
         match end {
-            End::Exited => ending::judge(status, &heard.log)?,
+            End::Exited => ending::judge(status, &captured.log)?,
             End::Unfinished => {
-                let head = "it exited, but left a process behind that holds its pipes open and cannot be found";
-                return Err(handler::Error::retry(heard.log.below(head)));
+                let head = "exited, but a process that it started holds its pipes open and cannot be found";
+                return Err(handler::Error::retry(captured.log.below(head)));
             }
-            End::Stopped => return Err(handler::Error::retry(heard.log.below("stopped"))),
-            End::Flooded => {
+            End::Stopped => return Err(handler::Error::retry(captured.log.below("stopped"))),
+            End::OutputTooLarge => {
                 let most = limits::RESULT_BYTES;
-                let head = format!("wrote more than {most} bytes, the most a result may have, to its standard output");
-                return Err(handler::Error::fatal(heard.log.below(&head)));
+                let head = format!("standard output has more than {most} bytes, the maximum size of a result");
+                return Err(handler::Error::fatal(captured.log.below(&head)));
             }
         }
         let declared = self.result.clone();
-        let read = move || answer::of(heard.output.finish()?, declared.as_deref());
+        let read = move || answer::of(captured.output.finish()?, declared.as_deref());
         let answer = tokio::task::spawn_blocking(read).await?;
-        let answer = answer.map_err(|e| handler::Error::retry(format!("cannot keep its standard output: {e}")))?;
+        let answer = answer.map_err(|e| handler::Error::retry(format!("cannot store standard output: {e}")))?;
         answer.map_err(handler::Error::fatal)
     }
 
     fn start(&self, ctx: &Ctx) -> handler::Result<(Tree, Pipes)> {
         let name = self.argv.first().map_or("", String::as_str);
         let program = self.find().map_err(|e| handler::Error::retry(format!("cannot start `{name}`: {e}")))?;
-        let given = given(ctx);
+        let attempt_variables = attempt_variables(ctx);
         let mut command = tokio::process::Command::new(program);
         command
             .arg0(name)
@@ -172,13 +173,13 @@ impl Command {
             .current_dir(&self.directory)
             .env_clear()
             .envs(self.environment())
-            .envs(given.iter().map(|(name, value)| (*name, value)))
+            .envs(attempt_variables.iter().map(|(name, value)| (*name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Tree::spawn(command, Marks::of(&MARKS.map(|index| given[index].clone()))).map_err(|e| {
+        Tree::spawn(command, Marks::of(&MARKS.map(|index| attempt_variables[index].clone()))).map_err(|e| {
             let hint = if e.raw_os_error() == Some(NO_EXECUTABLE) {
-                "; does it lack a first line like `#!/bin/sh`?"
+                "; perhaps it lacks a first line such as `#!/bin/sh`"
             } else {
                 ""
             };
@@ -186,21 +187,21 @@ impl Command {
         })
     }
 
-    /// Returns what the child sees of our environment, and what was set for it.
+    /// Returns the inherited variables and those of `set`.
     fn environment(&self) -> BTreeMap<String, OsString> {
         let inherited = self.inherit.iter().filter_map(|name| Some((name.clone(), std::env::var_os(name)?)));
         inherited.chain(self.set.iter().map(|(name, value)| (name.clone(), value.into()))).collect()
     }
 }
 
-/// What the system calls a file that is executable by its mode, but neither a program nor a script.
+/// The error of the operating system for an executable file that is neither a program nor a script.
 const NO_EXECUTABLE: i32 = rustix::io::Errno::NOEXEC.raw_os_error();
 
-/// One attempt under way.
+/// A running attempt.
 pub type Attempt = Pin<Box<dyn Future<Output = handler::Result<Output>> + Send>>;
 
-/// Returns the variables of [`GIVEN`], with their values for this attempt.
-fn given(ctx: &Ctx) -> Vec<(&'static str, String)> {
+/// Returns the variables of [`ATTEMPT_VARIABLES`] with their values for this attempt.
+fn attempt_variables(ctx: &Ctx) -> Vec<(&'static str, String)> {
     let values = [
         ctx.id().to_string(),
         ctx.kind().to_string(),
@@ -210,58 +211,58 @@ fn given(ctx: &Ctx) -> Vec<(&'static str, String)> {
         ctx.fence().to_string(),
         ctx.idempotency_key(),
     ];
-    GIVEN.iter().copied().zip(values).collect()
+    ATTEMPT_VARIABLES.iter().copied().zip(values).collect()
 }
 
-/// Waits until the command has exited, or ends it when it must; then nothing of it runs any more, and its pipes are read as far
-/// as they go.
-async fn watch(tree: &mut Tree, talk: &mut Talk<'_>, ctx: &Ctx) -> End {
-    let mut talked = None;
+/// Waits until the command has exited, or stops it. When this returns, none of its processes runs any more, and its
+/// pipes are read as far as possible.
+async fn watch(tree: &mut Tree, exchange: &mut Exchange<'_>, ctx: &Ctx) -> End {
+    let mut exchanged = None;
     let end = loop {
         tokio::select! {
             biased;
             () = ctx.stopping() => break End::Stopped,
             () = tree.exited() => break End::Exited,
-            said = &mut *talk, if talked.is_none() => match said {
-                Ok(()) => talked = Some(Ok(())),
-                Err(Flood) => break End::Flooded,
+            written = &mut *exchange, if exchanged.is_none() => match written {
+                Ok(()) => exchanged = Some(Ok(())),
+                Err(OutputTooLarge) => break End::OutputTooLarge,
             },
         }
     };
     match end {
         End::Exited => {
-            // What it left behind in its group is over with it; only then do its pipes end.
+            // The pipes close only when the processes that the command left in its group are killed.
             tree.kill_group();
-            if talked.is_none() {
-                talked = tokio::time::timeout(LINGER, &mut *talk).await.ok();
+            if exchanged.is_none() {
+                exchanged = tokio::time::timeout(PIPE_GRACE, &mut *exchange).await.ok();
             }
-            if talked.is_none() {
+            if exchanged.is_none() {
                 tree.kill();
-                talked = tokio::time::timeout(LAST_LINGER, &mut *talk).await.ok();
+                exchanged = tokio::time::timeout(FINAL_PIPE_GRACE, &mut *exchange).await.ok();
             }
-            // A flood may also be seen at the end, in what the pipe still held.
-            match talked {
+            // The limit may also be exceeded by what the pipes still contained at the end.
+            match exchanged {
                 Some(Ok(())) => End::Exited,
-                Some(Err(Flood)) => End::Flooded,
+                Some(Err(OutputTooLarge)) => End::OutputTooLarge,
                 None => End::Unfinished,
             }
         }
         End::Stopped => {
             tree.terminate();
             let over = async {
-                if talked.is_none() {
-                    talked = Some((&mut *talk).await);
+                if exchanged.is_none() {
+                    exchanged = Some((&mut *exchange).await);
                 }
                 tree.exited().await;
             };
-            let _ = tokio::time::timeout(STOP_GRACE, over).await; // what is not over by then is killed
+            let _ = tokio::time::timeout(STOP_GRACE, over).await; // processes that still run are killed next
             tree.kill();
-            if talked.is_none() {
-                let _ = tokio::time::timeout(LINGER, &mut *talk).await; // its last words, as far as they are there
+            if exchanged.is_none() {
+                let _ = tokio::time::timeout(PIPE_GRACE, &mut *exchange).await; // read what the pipes still contain
             }
             end
         }
-        End::Flooded | End::Unfinished => {
+        End::OutputTooLarge | End::Unfinished => {
             tree.kill();
             end
         }

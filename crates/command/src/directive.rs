@@ -1,20 +1,20 @@
-//! What a command may say to its worker: lines of its standard error that begin with `::`.
+//! Directives of a command to its worker: lines of its standard error that begin with `::`.
 
 use std::time::Duration;
 
 use longshore_core::Progress;
 
-/// One thing said.
+/// One directive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Directive {
     /// `::progress 3/20 message`, `::progress 3/20` or `::progress message`.
     Progress(Progress),
-    /// `::retry-in 30s`, which counts with exit code 75 or 69.
+    /// `::retry-in 30s`. It is used with exit code 75 or 69.
     RetryIn(Duration),
 }
 
 impl Directive {
-    /// Reads a line; `None` for all that is log.
+    /// Parses a line; `None` if it is an ordinary log line.
     pub(crate) fn parse(line: &str) -> Option<Self> {
         let (name, rest) = line.strip_prefix("::")?.split_once([' ', '\t'])?;
         let rest = rest.trim();
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_count_is_a_message() {
+    fn text_that_only_resembles_a_count_is_a_message() {
         for text in ["3/0", "-1/20", "3/x", "+3/4", "/", "1/2/3", "99999999999999999999/2", "3"] {
             assert_eq!(says(&format!("::progress {text}")).unwrap(), text);
         }
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_is_log() {
+    fn all_other_lines_are_log() {
         for line in [
             "",
             "::",

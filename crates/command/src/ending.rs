@@ -1,4 +1,4 @@
-//! What it means how a command ended. The codes are those of sysexits.h.
+//! The meaning of a command's exit status. The codes are those of sysexits.h.
 
 use std::borrow::Cow;
 use std::os::unix::process::ExitStatusExt;
@@ -8,14 +8,14 @@ use longshore_core::handler::{Error, Result};
 
 use crate::log::Log;
 
-/// `EX_DATAERR`: the payload is no good, and never will be.
+/// `EX_DATAERR`: the payload is invalid, so a retry is useless.
 const FATAL: i32 = 65;
-/// `EX_UNAVAILABLE`: something that the command needs is away.
+/// `EX_UNAVAILABLE`: something that the command needs is unavailable.
 const OUTAGE: i32 = 69;
-/// `EX_TEMPFAIL`: it may well work later.
+/// `EX_TEMPFAIL`: a later attempt may succeed.
 const TRY_AGAIN: i32 = 75;
 
-/// Returns nothing for an end that makes the output the job's result.
+/// Returns `Ok` if the output is the job's result, or the error that the exit status stands for.
 pub(crate) fn judge(status: ExitStatus, log: &Log) -> Result<()> {
     match status.code() {
         Some(0) => Ok(()),
@@ -52,7 +52,7 @@ fn name(signal: i32) -> Cow<'static, str> {
         (Signal::ABORT, "SIGABRT"),
         (Signal::BUS, "SIGBUS"),
         (Signal::FPE, "SIGFPE"),
-        (Signal::KILL, "SIGKILL, possibly for lack of memory"),
+        (Signal::KILL, "SIGKILL, possibly because memory ran out"),
         (Signal::USR1, "SIGUSR1"),
         (Signal::SEGV, "SIGSEGV"),
         (Signal::USR2, "SIGUSR2"),

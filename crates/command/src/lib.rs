@@ -1,13 +1,15 @@
-//! Any program as a handler: payload on its standard input, result on its standard output, progress and log on its standard error.
+//! Any program as a handler: the payload is its standard input, the result its standard output, and progress and log
+//! its standard error.
 //!
-//! [docs/commands.md](https://github.com/longshore/longshore/blob/main/docs/commands.md) is the protocol as those see it who write
-//! such programs. In reading order: [`Command`] (what is run, and how one attempt goes), `program` (where it is), `talk` (the
-//! three pipes), `spool` (standard output, in memory or in a file), `directive` and `log` (what standard error says), `tree` and
-//! `processes` (ending it with all its offspring), `ending` (what exit codes mean), `answer` (what standard output is).
+//! [docs/commands.md](https://github.com/longshore/longshore/blob/main/docs/commands.md) describes the protocol for
+//! authors of such programs. In reading order: [`Command`] (what runs, and the course of one attempt), `program` (finds
+//! the file), `pipes` (the three pipes), `spool` (standard output, in memory or in a file), `directive` and `log`
+//! (standard error), `tree` and `processes` (kill a command and all its descendants), `ending` (exit codes), `answer`
+//! (standard output as a result).
 
 mod command;
 mod program;
-mod talk;
+mod pipes;
 mod spool;
 mod directive;
 mod log;
@@ -16,6 +18,6 @@ mod processes;
 mod ending;
 mod answer;
 
-pub use command::{Attempt, Command, GIVEN, INHERITED, STOP_GRACE};
+pub use command::{ATTEMPT_VARIABLES, Attempt, Command, INHERITED, STOP_GRACE};
 pub use processes::end_marked;
 pub use program::NotRunnable;

@@ -1,4 +1,4 @@
-//! What a command writes to its standard error: directives are obeyed, the last of the rest is kept.
+//! A command's standard error: directives are executed, and the end of the rest is kept.
 
 use std::time::Duration;
 
@@ -7,24 +7,24 @@ use longshore_core::{Progress, limits};
 
 use crate::directive::Directive;
 
-/// How much is kept: what fits into the message of a failure, with room for the reason in front of it.
+/// The number of bytes that are kept: as much as fits into a failure message, with space for the reason.
 const KEPT_BYTES: usize = limits::FAILURE_BYTES - 512;
-/// A longer line is taken in pieces of this size, so that one without an end takes no memory.
+/// A longer line is split into parts of this size, so that memory is limited.
 const LINE_BYTES: usize = 2 * 1024;
 
-/// Something that a command said.
-pub(crate) enum Said<'a> {
+/// Something that a command wrote to standard error.
+pub(crate) enum Written<'a> {
     Progress(Progress),
-    /// A line of its log, without what could steer a terminal.
+    /// A line of the log, without control characters that could affect a terminal.
     Line(&'a str),
 }
 
-impl Said<'_> {
-    /// Hands it on to whom it may concern.
-    pub(crate) fn tell(self, ctx: &Ctx) {
+impl Written<'_> {
+    /// Passes it to the attempt's context.
+    pub(crate) fn report(self, ctx: &Ctx) {
         match self {
-            Said::Progress(progress) => ctx.progress(progress),
-            Said::Line(line) => {
+            Written::Progress(progress) => ctx.progress(progress),
+            Written::Line(line) => {
                 tracing::debug!("{line}");
                 ctx.log(line);
             }
@@ -35,9 +35,9 @@ impl Said<'_> {
 /// The log of one attempt.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    /// The beginning of a line whose end is not there yet.
+    /// The beginning of an incomplete line.
     unfinished: Vec<u8>,
-    /// Whether the beginning of that line was taken as a piece of its own.
+    /// Whether the beginning of this line was already taken as a part of its own.
     within_a_line: bool,
     kept: String,
     forgot: bool,
@@ -45,37 +45,37 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Takes a few bytes, in any portion, and tells what is in them.
-    pub(crate) fn take(&mut self, bytes: &[u8], tell: &mut dyn FnMut(Said<'_>)) {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            match piece.strip_suffix(b"\n") {
+    /// Takes the next bytes and reports the lines in them.
+    pub(crate) fn take(&mut self, bytes: &[u8], report: &mut dyn FnMut(Written<'_>)) {
+        for chunk in bytes.split_inclusive(|byte| *byte == b'\n') {
+            match chunk.strip_suffix(b"\n") {
                 Some(rest) => {
                     self.unfinished.extend_from_slice(rest);
-                    self.line(tell);
+                    self.line(report);
                     self.within_a_line = false;
                 }
-                None => self.unfinished.extend_from_slice(piece),
+                None => self.unfinished.extend_from_slice(chunk),
             }
             if self.unfinished.len() >= LINE_BYTES {
-                self.line(tell);
+                self.line(report);
                 self.within_a_line = true;
             }
         }
     }
 
-    /// Takes what came last, even without a line feed.
-    pub(crate) fn end(&mut self, tell: &mut dyn FnMut(Said<'_>)) {
+    /// Takes the last line, even without a line feed.
+    pub(crate) fn end(&mut self, report: &mut dyn FnMut(Written<'_>)) {
         if !self.unfinished.is_empty() {
-            self.line(tell);
+            self.line(report);
         }
     }
 
-    /// Returns the delay it asked for last.
+    /// Returns the delay of the last `::retry-in`.
     pub(crate) fn retry_in(&self) -> Option<Duration> {
         self.retry_in
     }
 
-    /// Returns a message with what is kept below it, or behind it where that is one line.
+    /// Returns a message followed by the kept log: on the same line if the log has one line, otherwise below it.
     pub(crate) fn below(&self, head: &str) -> String {
         let from = self.kept.ceil_char_boundary(self.kept.len().saturating_sub(KEPT_BYTES));
         let kept = &self.kept[from..];
@@ -87,24 +87,24 @@ impl Log {
         }
     }
 
-    fn line(&mut self, tell: &mut dyn FnMut(Said<'_>)) {
+    fn line(&mut self, report: &mut dyn FnMut(Written<'_>)) {
         let line = std::mem::take(&mut self.unfinished);
         let line = String::from_utf8_lossy(&line);
         let line = line.trim_end_matches('\r');
         match Directive::parse(line).filter(|_| !self.within_a_line) {
-            Some(Directive::Progress(progress)) => tell(Said::Progress(progress)),
+            Some(Directive::Progress(progress)) => report(Written::Progress(progress)),
             Some(Directive::RetryIn(delay)) => self.retry_in = Some(delay),
             None => {
                 let from = self.kept.len();
                 self.keep(line);
-                tell(Said::Line(self.kept[from..].trim_end_matches('\n')));
+                report(Written::Line(self.kept[from..].trim_end_matches('\n')));
                 self.forget();
             }
         }
     }
 
     fn keep(&mut self, line: &str) {
-        // Control characters could make a terminal do what the log's writer wants.
+        // Control characters could make a terminal execute commands of the log's author.
         self.kept.extend(line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }));
         self.kept.push('\n');
     }
@@ -122,29 +122,29 @@ impl Log {
 mod tests {
     use super::*;
 
-    /// Takes portions; returns the log and the progress that was told.
+    /// Feeds chunks to a log; returns the log and the reported progress.
     fn taken(portions: &[&[u8]]) -> (Log, Vec<String>) {
-        let (mut log, mut told) = (Log::default(), Vec::new());
-        let mut tell = |said: Said<'_>| {
-            if let Said::Progress(progress) = said {
-                told.push(progress.to_string());
+        let (mut log, mut reported) = (Log::default(), Vec::new());
+        let mut report = |written: Written<'_>| {
+            if let Written::Progress(progress) = written {
+                reported.push(progress.to_string());
             }
         };
-        portions.iter().for_each(|portion| log.take(portion, &mut tell));
-        log.end(&mut tell);
-        (log, told)
+        portions.iter().for_each(|portion| log.take(portion, &mut report));
+        log.end(&mut report);
+        (log, reported)
     }
 
     #[test]
-    fn lines_may_come_in_any_portions_and_the_last_without_an_end() {
-        let (log, told) = taken(&[b"one\n::prog", b"ress 1/2 half\r\ntw", b"o\n\n::retry-in 5s\n::progress done"]);
-        assert_eq!(told, ["half 1/2", "done"]);
+    fn lines_may_be_split_anywhere_and_the_last_needs_no_line_feed() {
+        let (log, reported) = taken(&[b"one\n::prog", b"ress 1/2 half\r\ntw", b"o\n\n::retry-in 5s\n::progress done"]);
+        assert_eq!(reported, ["half 1/2", "done"]);
         assert_eq!(log.below("failed"), "failed:\none\ntwo");
         assert_eq!(log.retry_in(), Some(Duration::from_secs(5)));
     }
 
     #[test]
-    fn the_last_of_a_flood_is_kept() {
+    fn the_end_of_a_long_log_is_kept() {
         let lines: Vec<String> = (0..100_000).map(|n| format!("line {n} ä")).collect();
         let (log, _) = taken(&[lines.join("\n").as_bytes()]);
         assert!(log.kept.len() <= 4 * KEPT_BYTES + LINE_BYTES * 3);
@@ -154,18 +154,18 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_an_end_takes_no_memory_and_nothing_within_it_is_a_directive() {
+    fn an_endless_line_takes_little_memory_and_contains_no_directive() {
         let mut endless = vec![b'x'; LINE_BYTES];
         endless.extend_from_slice(b"::progress 1/2");
         endless.extend(std::iter::repeat_n(b'y', 1_000_000));
         let portions: Vec<&[u8]> = endless.chunks(LINE_BYTES).collect();
-        let (log, told) = taken(&portions);
-        assert_eq!(told, [""; 0]);
+        let (log, reported) = taken(&portions);
+        assert_eq!(reported, [""; 0]);
         assert!(log.unfinished.capacity() <= 4 * LINE_BYTES && log.kept.len() <= 5 * KEPT_BYTES);
     }
 
     #[test]
-    fn what_is_no_text_and_what_steers_terminals_is_replaced() {
+    fn invalid_utf8_and_control_characters_are_replaced() {
         let (log, _) = taken(&[b"a\xff\x1b[2Jb\0\tc\n"]);
         assert_eq!(log.below("failed"), "failed: a\u{fffd}\u{fffd}[2Jb\u{fffd}\tc");
         assert_eq!(Log::default().below("failed"), "failed");

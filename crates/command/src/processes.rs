@@ -1,17 +1,17 @@
-//! Finding processes that belong together although they have left their group and session.
+//! Finds processes that belong to a command although they have left its process group and session.
 //!
-//! On Linux two traces lead to them: who is whose parent, and the environment each process was started with, which children
-//! inherit. Whoever clears its environment *and* outlives its parent *and* leaves its group is not found. On other systems
-//! only the group is known.
+//! On Linux they are found in two ways: by their parents, and by the environment that each process was started with,
+//! which its children inherit. A process is not found if it clears its environment *and* outlives its parent *and*
+//! leaves its group. On other systems only the group is known.
 
 use std::collections::HashSet;
 
 use rustix::process::{Pid, Signal};
 
-/// How often is looked again for those who were born while their relatives died.
+/// How many times the search is repeated, for processes that were created while others were killed.
 const ROUNDS: usize = 50;
 
-/// Variables that mark the processes of one attempt, or of one worker.
+/// Environment variables that mark the processes of one attempt, or of one worker.
 #[derive(Clone, Debug)]
 pub(super) struct Marks(Vec<Vec<u8>>);
 
@@ -20,35 +20,35 @@ impl Marks {
         Marks(marks.iter().map(|(name, value)| format!("{name}={value}").into_bytes()).collect())
     }
 
-    /// Returns whether an environment, as `/proc` shows it, has all the marks.
+    /// Returns whether an environment, in the format of `/proc`, contains all marks.
     fn are_in(&self, environment: &[u8]) -> bool {
         let variables: HashSet<&[u8]> = environment.split(|byte| *byte == 0).collect();
         !self.0.is_empty() && self.0.iter().all(|mark| variables.contains(mark.as_slice()))
     }
 }
 
-/// Kills every process that was started with that variable in its environment, and waits for none of them.
+/// Kills all processes that were started with this variable in their environment, without waiting for their end.
 ///
-/// This is for whoever outlives a worker that was killed, to end the commands that it left behind. Does nothing on systems
-/// other than Linux.
+/// A process that outlives a killed worker uses this to kill the commands that the worker left running. It does nothing
+/// on systems other than Linux.
 pub fn end_marked(name: &str, value: &str) {
-    Relatives { root: None, marks: Marks::of(&[(name, value.to_owned())]), killed: HashSet::new() }.kill_all();
+    Descendants { root: None, marks: Marks::of(&[(name, value.to_owned())]), killed: HashSet::new() }.kill_all();
 }
 
-/// The processes of one attempt: a command, its descendants, and whoever bears the marks.
+/// The processes of one attempt: the command, its descendants, and all processes with the marks.
 #[derive(Debug)]
-pub(super) struct Relatives {
+pub(super) struct Descendants {
     root: Option<Pid>,
     marks: Marks,
     killed: HashSet<Pid>,
 }
 
-impl Relatives {
+impl Descendants {
     pub(super) fn new(root: Pid, marks: Marks) -> Self {
-        Relatives { root: Some(root), marks, killed: HashSet::new() }
+        Descendants { root: Some(root), marks, killed: HashSet::new() }
     }
 
-    /// Kills until nobody is left who was not killed already.
+    /// Kills processes until no new one is found.
     pub(super) fn kill_all(&mut self) {
         for _ in 0..ROUNDS {
             let mut found = self.find();
@@ -60,12 +60,13 @@ impl Relatives {
         }
     }
 
-    /// Returns those who live now, without the command itself.
+    /// Returns the processes that are alive now, without the command itself.
     pub(super) fn find(&self) -> Vec<Process> {
         let all = system::all();
         let marked = all.iter().filter(|entry| system::environment(entry.pid).is_some_and(|it| self.marks.are_in(&it)));
         let mut family: HashSet<Pid> = marked.map(|entry| entry.pid).chain(self.root).collect();
-        // Each round finds the children of those found before; a family tree is at most as deep as it has members.
+        // Each round adds the children of the processes found before, so the loop ends after at most as many rounds as
+        // there are processes.
         loop {
             let children = all.iter().filter(|entry| family.contains(&entry.parent) && !family.contains(&entry.pid));
             let children: Vec<_> = children.map(|entry| entry.pid).collect();
@@ -79,12 +80,12 @@ impl Relatives {
     }
 }
 
-/// A process that cannot be mistaken for another, even if it dies and its number is given away.
+/// A process handle. It never refers to another process, even if this one ends and its id is reused.
 #[derive(Debug)]
 pub(super) struct Process {
     pid: Pid,
     handle: system::Handle,
-    /// Whether it is in the command's own group.
+    /// Whether the process is in the command's own group.
     pub(super) in_group: bool,
 }
 
@@ -105,18 +106,18 @@ mod system {
 
     pub(super) type Handle = OwnedFd;
 
-    /// What `/proc` says of a process.
+    /// The data of a process in `/proc`.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(super) struct Entry {
         pub(super) pid: Pid,
         pub(super) parent: Pid,
         group: Pid,
         dead: bool,
-        /// When it was born: what tells it from another that has its number later.
+        /// The start time. It distinguishes the process from a later one with the same id.
         born: u64,
     }
 
-    /// Returns all processes we can see, ourselves and kernel threads apart.
+    /// Returns all visible processes, except this one and kernel threads.
     pub(super) fn all() -> Vec<Entry> {
         let Ok(folder) = fs::read_dir("/proc") else { return Vec::new() };
         let pids = folder.flatten().filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?));
@@ -128,7 +129,7 @@ mod system {
         parse(pid, &stat)
     }
 
-    /// Reads `7 (name) S 1 7 …`, where the name may have anything in it.
+    /// Parses `7 (name) S 1 7 …`. The name may contain any character.
     pub(super) fn parse(pid: Pid, stat: &str) -> Option<Entry> {
         let mut fields = stat[stat.rfind(')')? + 1..].split_ascii_whitespace();
         let dead = matches!(fields.next()?, "Z" | "X");
@@ -138,12 +139,13 @@ mod system {
         Some(Entry { pid, parent, group, dead, born })
     }
 
-    /// Returns the environment a process was started with; `None` for those of others, which we could not signal either.
+    /// Returns the environment that a process was started with; `None` for processes of other users, which cannot be
+    /// signalled either.
     pub(super) fn environment(pid: Pid) -> Option<Vec<u8>> {
         fs::read(format!("/proc/{pid}/environ")).ok()
     }
 
-    /// Takes hold of a process, if it lives and is still the one that was found.
+    /// Opens a process, if it is alive and still the same.
     pub(super) fn open(found: &Entry, root: Option<Pid>) -> Option<Process> {
         if found.dead {
             return None;
@@ -154,7 +156,7 @@ mod system {
     }
 
     pub(super) fn signal(process: &Handle, signal: Signal) {
-        let _ = pidfd_send_signal(process, signal); // it may be dead by now, or another user's
+        let _ = pidfd_send_signal(process, signal); // it may have ended, or belong to another user
     }
 
     #[cfg(test)]
@@ -214,6 +216,6 @@ mod tests {
         assert!(!marks.are_in(b"A=1\0B=22\0"));
         assert!(!marks.are_in(b"A=1\0"));
         assert!(!marks.are_in(b""));
-        assert!(!Marks::of(&[]).are_in(b"A=1\0"), "no marks mark nobody");
+        assert!(!Marks::of(&[]).are_in(b"A=1\0"), "an empty set of marks matches no process");
     }
 }

@@ -1,32 +1,33 @@
-//! Finding a program the way a shell does, before it is started, so that a mistake is told in words.
+//! Finds a program as a shell does, before it is started, so that the error message is clear.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
 
-/// Where a program is looked for if the command gets no `PATH`.
+/// The search path if the command has no `PATH`.
 const NO_PATH: &str = "/usr/bin:/bin";
 
-/// Why a command cannot be run.
+/// The reason why a command cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotRunnable {
-    /// There is no such program in the folders of `PATH`.
-    #[error("there is no such program in PATH ({0})")]
+    /// The program is not in the folders of `PATH`.
+    #[error("program not found in PATH ({0})")]
     NotInPath(String),
-    /// There is no such file.
-    #[error("there is no file `{}`", .0.display())]
+    /// The file does not exist.
+    #[error("file `{}` does not exist", .0.display())]
     NoFile(PathBuf),
-    /// The file may not be executed.
-    #[error("`{}` is not executable; `chmod +x` makes it so", .0.display())]
+    /// The file is not executable.
+    #[error("`{}` is not executable; run `chmod +x` on it", .0.display())]
     NotExecutable(PathBuf),
-    /// There is no such folder to run it in.
-    #[error("there is no folder `{}` to run it in", .0.display())]
+    /// The working directory does not exist.
+    #[error("working directory `{}` does not exist", .0.display())]
     NoFolder(PathBuf),
 }
 
-/// Returns the file of a program: in one of the folders of `path`, or, if its name has a slash, beginning at `directory`.
+/// Returns the file of a program: relative to `directory` if its name has a slash, otherwise in one of the folders of
+/// `path`.
 pub(crate) fn find(program: &str, directory: &Path, path: Option<&OsStr>) -> Result<PathBuf, NotRunnable> {
     let directory = std::path::absolute(directory).map_err(|_| NotRunnable::NoFolder(directory.to_owned()))?;
     if !directory.is_dir() {
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_looked_for_in_path_and_a_path_in_the_folder() {
+    fn a_name_is_searched_in_path_and_a_path_in_the_folder() {
         let folder = setup();
         let here = folder.path();
         assert_eq!(find("./tool", here, None).unwrap(), here.join("./tool"));
@@ -93,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_run_is_told_apart() {
+    fn each_error_has_its_own_variant() {
         let folder = setup();
         let here = folder.path();
         assert_eq!(find("./data", here, None), Err(NotRunnable::NotExecutable(here.join("./data"))));

@@ -1,4 +1,4 @@
-//! What a command writes to its standard output: in memory while it is small, in a file of no name when it is not.
+//! A command's standard output: in memory while it is small, otherwise in an unnamed file.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use longshore_core::limits;
 
-/// Bytes that are held in memory at most, beside the piece that was read last.
+/// The maximum number of bytes in memory, in addition to the last chunk.
 const HELD: usize = limits::ARTIFACT_CHUNK_BYTES;
 
 /// Output that is being collected.
@@ -16,33 +16,33 @@ pub(crate) struct Spool {
     held: Vec<u8>,
     file: Option<File>,
     size: u64,
-    /// Why the file could not be written. What comes afterwards is not kept.
+    /// The error of a failed write. All output after it is dropped.
     failed: Option<io::Error>,
 }
 
-/// Output that is complete.
+/// Complete output.
 #[derive(Debug)]
 pub(crate) enum Spooled {
     Held(Vec<u8>),
-    /// A file of that size, which nobody else can open.
+    /// A file of this size, which no other process can open.
     File(File, u64),
 }
 
 impl Spool {
-    /// Returns how many bytes there are.
+    /// Returns the number of bytes so far.
     pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
-    /// Takes a piece. One that is dropped half-way leaves output that is of no use.
-    pub(crate) async fn take(&mut self, piece: &[u8]) {
-        self.size += piece.len() as u64;
+    /// Appends a chunk. If this future is dropped before it completes, the output is unusable.
+    pub(crate) async fn take(&mut self, chunk: &[u8]) {
+        self.size += chunk.len() as u64;
         if self.failed.is_some() {
             return;
         }
-        if self.held.len() + piece.len() > HELD {
+        if self.held.len() + chunk.len() > HELD {
             let (held, file) = (std::mem::take(&mut self.held), self.file.take());
-            // A disk may take its time.
+            // Writing to a disk may block.
             let written = tokio::task::spawn_blocking(move || write(held, file)).await;
             match written.unwrap_or_else(|e| Err(io::Error::other(e))) {
                 Ok((held, file)) => (self.held, self.file) = (held, Some(file)),
@@ -52,14 +52,14 @@ impl Spool {
                 }
             }
         }
-        self.held.extend_from_slice(piece);
+        self.held.extend_from_slice(chunk);
     }
 
-    /// Returns all of it. Blocks where there is a file.
+    /// Returns the complete output. It blocks if there is a file.
     ///
     /// # Errors
     ///
-    /// If it could not be kept, mostly because there is no room for temporary files.
+    /// If the output could not be stored, usually because there is no space for temporary files.
     pub(crate) fn finish(self) -> io::Result<Spooled> {
         if let Some(e) = self.failed {
             return Err(e);
@@ -71,7 +71,7 @@ impl Spool {
     }
 }
 
-/// Appends the bytes to the file, and returns the room that they took, to be used again.
+/// Appends the bytes to the file, and returns the emptied buffer for reuse.
 fn write(mut held: Vec<u8>, file: Option<File>) -> io::Result<(Vec<u8>, File)> {
     let mut file = file.map_or_else(create, Ok)?;
     file.write_all(&held)?;
@@ -79,7 +79,7 @@ fn write(mut held: Vec<u8>, file: Option<File>) -> io::Result<(Vec<u8>, File)> {
     Ok((held, file))
 }
 
-/// Makes a file in the folder of temporary files (`TMPDIR`) that is gone with whoever has it open.
+/// Creates a file in the folder of temporary files (`TMPDIR`). It has no name, so it disappears when it is closed.
 fn create() -> io::Result<File> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let folder = std::env::temp_dir();
@@ -88,9 +88,9 @@ fn create() -> io::Result<File> {
         let path = folder.join(name);
         match File::options().read(true).write(true).create_new(true).mode(0o600).open(&path) {
             Ok(file) => return fs::remove_file(&path).map(|()| file),
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {} // of another process with that number
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {} // of an earlier process with the same id
             Err(e) => {
-                let text = format!("make a temporary file in `{}`: {e}", folder.display());
+                let text = format!("create a temporary file in `{}`: {e}", folder.display());
                 return Err(io::Error::new(e.kind(), text));
             }
         }
@@ -107,15 +107,15 @@ mod tests {
         for size in [0, 1, HELD, HELD + 1, 5 * HELD + 17] {
             let all: Vec<u8> = (0..size).map(|at| (at % 251) as u8).collect();
             let mut spool = Spool::default();
-            for piece in all.chunks(30_000) {
-                spool.take(piece).await;
+            for chunk in all.chunks(30_000) {
+                spool.take(chunk).await;
                 assert!(spool.held.len() <= HELD);
             }
             assert_eq!(spool.size(), size as u64);
             let kept = match spool.finish().unwrap() {
                 Spooled::Held(held) => held,
-                Spooled::File(file, told) => {
-                    assert!(size > HELD && told == size as u64 && file.metadata().unwrap().len() == told);
+                Spooled::File(file, reported) => {
+                    assert!(size > HELD && reported == size as u64 && file.metadata().unwrap().len() == reported);
                     let mut kept = vec![0; size];
                     file.read_exact_at(&mut kept, 0).unwrap();
                     kept

@@ -1,4 +1,4 @@
-//! The frames on their way into a GIF file.
+//! Writes frames to a GIF file.
 
 use std::borrow::Cow;
 
@@ -6,21 +6,21 @@ use gif::{DisposalMethod, Encoder, EncodingError, Frame, Repeat};
 
 use crate::{HEIGHT, WIDTH, palette};
 
-/// How many frames a picture has.
+/// The number of frames of an image.
 pub const FRAMES: usize = 20;
 
 /// How long a frame is shown, in hundredths of a second.
 const DELAY_CS: u16 = 5;
 
-/// Frames that share one map of pixels and differ in their palettes.
+/// Frames that share one pixel map and differ in their palettes.
 pub(crate) struct Animation {
-    /// The map as the file has it: compressed, once for all frames.
+    /// The pixel map in the format of the file: compressed once for all frames.
     pixels: Vec<u8>,
     palettes: Vec<Vec<u8>>,
 }
 
 impl Animation {
-    /// Starts without a frame; `pixels` are indices in a palette, row by row.
+    /// Creates an animation without frames. `pixels` are palette indices, row by row.
     pub(crate) fn new(pixels: Vec<u8>) -> Self {
         let mut frame = Frame { buffer: Cow::Owned(pixels), ..Frame::default() };
         frame.make_lzw_pre_encoded();
@@ -32,9 +32,9 @@ impl Animation {
         self.palettes.push(palette::of_frame(self.palettes.len()));
     }
 
-    /// Returns the file.
+    /// Returns the bytes of the file.
     pub(crate) fn into_gif(self) -> Vec<u8> {
-        self.write().expect("a buffer takes what is written")
+        self.write().expect("writing to a buffer cannot fail")
     }
 
     fn write(self) -> Result<Vec<u8>, EncodingError> {
@@ -44,7 +44,8 @@ impl Animation {
         for palette in self.palettes {
             encoder.write_lzw_pre_encoded_frame(&Frame {
                 delay: DELAY_CS,
-                // A viewer must wipe a frame away before the next: where that is transparent, this would stay.
+                // A viewer must clear a frame before it draws the next; otherwise it would show through transparent
+                // pixels.
                 dispose: DisposalMethod::Background,
                 transparent: Some(palette::TRANSPARENT),
                 width: WIDTH,

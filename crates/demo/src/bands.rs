@@ -7,10 +7,10 @@ use crate::lettering::Lettering;
 use crate::palette::{self, BANDS};
 use crate::{HEIGHT, WIDTH};
 
-/// Draws a map of the picture: for every pixel, row by row, its index in the palette.
+/// Draws the pixel map of the image: the palette index of every pixel, row by row.
 ///
-/// A pixel at a soft edge lies in several bands at once. It is given the mean of the bands by the part each
-/// has of the pixel: neighbours have neighbouring hues, so the mean is a blend.
+/// A pixel at a soft edge lies in several bands at once. It gets the mean of the bands, weighted by the part of the
+/// pixel that each covers. Neighbouring bands have similar hues, so the mean is a blend.
 pub(crate) fn draw(lettering: &Lettering) -> Vec<u8> {
     let distances = distance::measure(&lettering.letters, lettering.reach + 1.0);
     let letters = fill(&lettering.letters);
@@ -26,7 +26,7 @@ fn stroke(distance: f32, widest: f32) -> Pixel {
     let mut pixel = Pixel::default();
     for band in 0..BANDS {
         let reach = widest * (BANDS - band) as f32 / BANDS as f32;
-        // A pixel whose middle is at the very edge of the stroke is half covered.
+        // A pixel whose centre is exactly at the edge of the stroke is half covered.
         pixel.paint(band as f32, (reach - distance + 0.5).clamp(0.0, 1.0));
     }
     pixel
@@ -34,19 +34,19 @@ fn stroke(distance: f32, widest: f32) -> Pixel {
 
 /// Fills the letters.
 fn fill(letters: &[Path]) -> Mask {
-    let mut mask = Mask::new(WIDTH.into(), HEIGHT.into()).expect("the picture has a size");
+    let mut mask = Mask::new(WIDTH.into(), HEIGHT.into()).expect("the image has a size");
     for letter in letters {
         mask.fill_path(letter, FillRule::Winding, true, Transform::identity());
     }
     mask
 }
 
-/// What the strokes so far have left on a pixel.
+/// The state of a pixel after the strokes so far.
 #[derive(Clone, Copy, Default)]
 struct Pixel {
-    /// The mean of the bands, times `coverage`.
+    /// The mean of the bands, multiplied by `coverage`.
     band: f32,
-    /// The part of the pixel that is covered, 0 to 1.
+    /// The part of the pixel that is covered, from 0 to 1.
     coverage: f32,
 }
 
@@ -56,9 +56,9 @@ impl Pixel {
         self.coverage += (1.0 - self.coverage) * coverage;
     }
 
-    /// Returns the index in the palette, once `ink` of the pixel is covered by a letter.
+    /// Returns the palette index, when a letter covers the part `ink` of the pixel.
     fn index(self, ink: f32) -> u8 {
-        // GIF knows no half-transparent pixel.
+        // GIF does not support half-transparent pixels.
         if self.coverage < 0.5 && ink < 0.5 {
             return palette::TRANSPARENT;
         }
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn every_band_and_the_letters_are_seen() {
+    fn every_band_and_the_letters_are_visible() {
         let map = map_of("hello_world");
         for band in 0..BANDS {
             assert!(map.contains(&palette::band(band as f32)), "band {band}");
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_text_is_still_seen() {
+    fn the_smallest_text_is_still_visible() {
         let line = "W#@&%$MQ".repeat(8);
         let map = map_of(&[line.as_str(); 4].join("_"));
         assert!(map.contains(&palette::ink(1.0).unwrap()));

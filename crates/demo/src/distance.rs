@@ -1,18 +1,18 @@
-//! How far each pixel is from the nearest outline of a letter.
+//! The distance of each pixel from the nearest outline of a letter.
 //!
-//! A stroke of width w is everything nearer to an outline than w / 2. So these distances, measured once,
-//! tell all strokes apart, which takes far less time than to draw each of them round every letter.
+//! A stroke of width w covers everything that is nearer to an outline than w / 2. So all strokes can be computed from
+//! these distances, which are measured once. This is much faster than drawing each stroke around every letter.
 
 use tiny_skia::{Path, PathSegment, Point};
 
 use crate::{HEIGHT, WIDTH};
 
-/// How far a straight piece may lie from the curve it stands for, in pixels.
+/// The maximum distance between a curve and the straight lines that approximate it, in pixels.
 const TOLERANCE: f32 = 0.05;
 
-/// Measures for every pixel, row by row, how far its middle is from the nearest outline, in pixels.
+/// Measures the distance of every pixel's centre from the nearest outline, in pixels, row by row.
 ///
-/// A pixel farther away than `limit` may be given any distance beyond `limit`.
+/// For a pixel that is farther away than `limit`, the result may be any distance beyond `limit`.
 pub(crate) fn measure(letters: &[Path], limit: f32) -> Vec<f32> {
     let mut field = Field::new(limit);
     for letter in letters {
@@ -21,7 +21,7 @@ pub(crate) fn measure(letters: &[Path], limit: f32) -> Vec<f32> {
     field.squares.into_iter().map(f32::sqrt).collect()
 }
 
-/// The squares of the distances to the lines so far.
+/// The squared distances to the lines so far.
 struct Field {
     squares: Vec<f32>,
     limit: f32,
@@ -33,7 +33,7 @@ impl Field {
         Self { squares, limit }
     }
 
-    /// Adds a line: the pixels near it learn that they are near it.
+    /// Adds a line: updates the distances of the pixels near it.
     fn add(&mut self, from: Point, to: Point) {
         let (first, last) = self.span(from.x, to.x, WIDTH);
         let (top, bottom) = self.span(from.y, to.y, HEIGHT);
@@ -51,16 +51,16 @@ impl Field {
         }
     }
 
-    /// Returns the first pixel, and the one after the last, which may be within the limit on one axis.
+    /// Returns the first pixel, and the one after the last, that can be within the limit on one axis.
     fn span(&self, a: f32, b: f32, size: u16) -> (usize, usize) {
-        // The cast brings what is below zero to zero.
+        // The cast converts negative values to zero.
         let first = (a.min(b) - self.limit).floor() as usize;
         let last = (a.max(b) + self.limit).ceil() as usize;
         (first.min(size.into()), last.min(size.into()))
     }
 }
 
-/// Walks along an outline in straight lines.
+/// Follows an outline in straight lines.
 fn trace(outline: &Path, mut line: impl FnMut(Point, Point)) {
     let (mut start, mut at) = (Point::zero(), Point::zero());
     for segment in outline.segments() {
@@ -83,7 +83,7 @@ fn trace(outline: &Path, mut line: impl FnMut(Point, Point)) {
     }
 }
 
-/// Returns points along a quadratic curve, without its first and with its last.
+/// Returns points on a quadratic curve, without its first and with its last point.
 fn curve(from: Point, by: Point, to: Point) -> impl Iterator<Item = Point> {
     let bend = (from - by) + (to - by);
     let pieces = (bend.length() / 4.0 / TOLERANCE).sqrt().ceil().max(1.0) as usize;
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_outside_the_picture_does_no_harm() {
+    fn a_line_outside_the_image_is_ignored() {
         let far = PathBuilder::from_rect(Rect::from_ltrb(-900.0, -900.0, -800.0, 900.0).unwrap());
         assert!(measure(&[far], 5.0).into_iter().all(|distance| distance > 5.0));
     }

@@ -5,57 +5,57 @@ use skrifa::outline::{DrawSettings, OutlinePen};
 use skrifa::{FontRef, MetadataProvider};
 use tiny_skia::{Path, PathBuilder};
 
-/// Kablammo, cut down to ASCII; its licence lies beside it.
+/// The font Kablammo, reduced to ASCII. Its licence is in the same folder.
 static FILE: &[u8] = include_bytes!("../assets/kablammo-ascii.ttf");
 
 /// The side of the square on which the letters are designed, in font units.
 pub(crate) const EM: f32 = 2000.0;
 
-/// Where on the font's `MORF` axis, 0 to 60, the letters are taken.
+/// The position of the letters on the font's `MORF` axis, from 0 to 60.
 const MORF: f32 = 0.0;
 
-/// The font, open for reading.
+/// The opened font.
 pub(crate) struct Font {
     file: FontRef<'static>,
     location: Location,
 }
 
 impl Font {
-    /// Opens the font inside the program; cheap, as nothing is copied.
+    /// Opens the font in the program. Cheap, because nothing is copied.
     pub(crate) fn open() -> Self {
-        let file = FontRef::new(FILE).expect("the font in the program is sound");
+        let file = FontRef::new(FILE).expect("the font in the program is valid");
         let location = file.axes().location([("MORF", MORF)]);
         Self { file, location }
     }
 
-    /// Says whether the font has a picture of a character.
+    /// Returns whether the font contains a character.
     pub(crate) fn has(&self, character: char) -> bool {
         self.file.charmap().map(character).is_some()
     }
 
-    /// Returns how far a character moves the next one to the right, in font units.
+    /// Returns the advance width of a character, in font units.
     ///
-    /// Zero for a character the font lacks.
+    /// Zero for a character that the font lacks.
     pub(crate) fn advance(&self, character: char) -> f32 {
         let glyph = self.file.charmap().map(character).unwrap_or_default();
         let metrics = self.file.glyph_metrics(Size::unscaled(), &self.location);
         metrics.advance_width(glyph).unwrap_or(0.0)
     }
 
-    /// Returns the outline of a character with its origin at `x` and `baseline`, and y downwards.
+    /// Returns the outline of a character with its origin at `x` and `baseline`, and a y axis that points down.
     ///
-    /// `None` for a blank and for a character the font lacks.
+    /// `None` for a blank and for a character that the font lacks.
     pub(crate) fn outline(&self, character: char, x: f32, baseline: f32) -> Option<Path> {
         let glyph = self.file.charmap().map(character)?;
         let outline = self.file.outline_glyphs().get(glyph)?;
         let settings = DrawSettings::unhinted(Size::unscaled(), LocationRef::from(&self.location));
         let mut pen = Pen { x, baseline, path: PathBuilder::new() };
-        outline.draw(settings, &mut pen).expect("the font in the program is sound");
+        outline.draw(settings, &mut pen).expect("the font in the program is valid");
         pen.path.finish()
     }
 }
 
-/// Draws with the y axis upwards, as fonts do, on a path with the y axis downwards.
+/// Converts the y axis of the font, which points up, to that of a path, which points down.
 struct Pen {
     x: f32,
     baseline: f32,

@@ -1,4 +1,4 @@
-//! The id of an image: what a text is called in the queue, in the cache and on disk.
+//! The id of an image, which names a text in the queue, in the cache and on disk.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 /// Returns the id of the image of a text: the SHA-256 of its [`php_json`], in lower-case hex.
 ///
-/// So the same text is the same job, whoever pushed it.
+/// So the same text is always the same job.
 ///
 /// # Examples
 ///
@@ -18,14 +18,14 @@ use sha2::{Digest, Sha256};
 pub fn id_of(text: &str) -> String {
     let digest = Sha256::digest(php_json(text));
     digest.iter().fold(String::with_capacity(64), |mut id, byte| {
-        write!(id, "{byte:02x}").expect("a string takes what is written");
+        write!(id, "{byte:02x}").expect("writing to a string cannot fail");
         id
     })
 }
 
 /// Returns `{"text":"…"}`, byte for byte as PHP's `json_encode` writes it.
 ///
-/// That is ASCII only: a slash is `\/`, and what is beyond ASCII is `\u` with four lower-case hex digits,
+/// The result is ASCII only: a slash is `\/`, and a character beyond ASCII is `\u` with four lower-case hex digits,
 /// twice for a character beyond the first 65,536.
 ///
 /// # Examples
@@ -58,7 +58,7 @@ fn escape(character: char, json: &mut String) {
         ' '..='\u{7f}' => json.push(character),
         _ => {
             for unit in character.encode_utf16(&mut [0; 2]) {
-                write!(json, "\\u{unit:04x}").expect("a string takes what is written");
+                write!(json, "\\u{unit:04x}").expect("writing to a string cannot fail");
             }
         }
     }

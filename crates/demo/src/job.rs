@@ -1,4 +1,4 @@
-//! The job of kind `image`: a text goes in, a moving picture comes out.
+//! Jobs of the kind `image`: draw a text as an animated image.
 
 use std::ops::ControlFlow;
 use std::thread;
@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Refused, Step, Text, id_of, render};
 
-/// How long a finished picture is served to whoever asks for the same text.
+/// How long the image of a text is reused for further jobs with the same text.
 pub const REUSE: Duration = Duration::from_secs(24 * 3600);
 
-/// Asks for the picture of a text; see [`Text`] for what a text may be.
+/// A job that draws a text as an image. See [`Text`] for the allowed texts.
 ///
 /// # Examples
 ///
@@ -26,7 +26,7 @@ pub const REUSE: Duration = Duration::from_secs(24 * 3600);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
-    /// The text; an underscore breaks the line.
+    /// The text. An underscore starts a new line.
     pub text: String,
 }
 
@@ -38,7 +38,7 @@ impl Job for Image {
 }
 
 impl Image {
-    /// Checks a text before a job is made of it, so that whoever typed it hears at once what is wrong.
+    /// Checks a text before a job is created, so that the user sees an error immediately.
     ///
     /// # Errors
     ///
@@ -48,7 +48,7 @@ impl Image {
         Ok(Image { text: text.to_owned() })
     }
 
-    /// Makes the job: equal texts share one that waits or runs, and for a day its picture.
+    /// Creates the job. Equal texts share one unfinished job, and for a day its image.
     ///
     /// # Errors
     ///
@@ -61,7 +61,7 @@ impl Image {
         Ok(new)
     }
 
-    /// Makes a job that draws the picture whatever there is already.
+    /// Creates a job that always draws a new image.
     ///
     /// # Errors
     ///
@@ -73,13 +73,13 @@ impl Image {
     }
 }
 
-/// How long to dwell on each step, so that a person can see the progress. Zero draws as fast as it goes.
+/// How long to pause after each step, so that a person can see the progress. Zero does not pause.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pace(pub Duration);
 
 impl Pace {
-    /// Dwells, and stops early when the attempt should.
-    fn dwell(self, ctx: &Ctx) {
+    /// Pauses. It returns early if the attempt should stop.
+    fn pause(self, ctx: &Ctx) {
         let until = Instant::now() + self.0;
         while let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
             if ctx.is_stopping() {
@@ -90,11 +90,11 @@ impl Pace {
     }
 }
 
-/// Draws the picture: a blocking handler that says `Processing n/20` and `Writing file`.
+/// Draws the image. This is a blocking handler that reports the progress `Processing n/20` and `Writing file`.
 ///
 /// # Errors
 ///
-/// Fatal if the text cannot be drawn; a later attempt could do no better.
+/// Fatal if the text cannot be drawn, because a later attempt would fail too.
 pub fn draw(job: Image, ctx: Ctx, State(pace): State<Pace>) -> handler::Result<Output> {
     let text = Text::parse(&job.text).fatal()?;
     let gif = render(&text, &mut |step| {
@@ -102,7 +102,7 @@ pub fn draw(job: Image, ctx: Ctx, State(pace): State<Pace>) -> handler::Result<O
             Step::Frame { done, of } => Progress::of(done as u64, of as u64).saying("Processing"),
             Step::Writing => Progress::saying_only("Writing file"),
         });
-        pace.dwell(&ctx);
+        pace.pause(&ctx);
         if ctx.is_stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     gif.map(|gif| Output::new("image/gif", gif)).ok_or_else(|| handler::Error::retry("stopped before it was finished"))

@@ -1,43 +1,43 @@
-//! A text set in type, in its place on the picture.
+//! Lays out a text on the image.
 
 use tiny_skia::{Path, Rect, Transform};
 
 use crate::font::{EM, Font};
 use crate::{HEIGHT, Text, WIDTH};
 
-/// How far the widest stroke reaches beyond the letters, in font units.
+/// How far the widest stroke extends beyond the letters, in font units.
 const REACH: f32 = 0.24 * EM;
 
-/// The space added between two letters, so that the colours between them show.
+/// The space between two letters, so that the colours between them are visible.
 const TRACKING: f32 = 0.05 * EM;
 
-/// From the baseline of a line to that of the next.
+/// The distance between the baselines of two lines.
 const LINE_HEIGHT: f32 = 0.95 * EM;
 
-/// What stays free at every edge of the picture, in pixels.
+/// The free space at every edge of the image, in pixels.
 const MARGIN: f32 = 1.0;
 
-/// A text set in type, in its place on the picture.
+/// A text, laid out on the image.
 pub(crate) struct Lettering {
     /// The outlines of the letters, in pixels.
     pub(crate) letters: Vec<Path>,
-    /// How far the widest stroke reaches beyond the letters, in pixels.
+    /// How far the widest stroke extends beyond the letters, in pixels.
     pub(crate) reach: f32,
 }
 
 impl Lettering {
-    /// Sets a text as large as fits, with its widest stroke, in the middle of the picture.
+    /// Lays out a text in the middle of the image, as large as it fits with its widest stroke.
     pub(crate) fn set(text: &Text) -> Self {
         let letters = set_lines(text.lines());
-        let all = bounds(&letters).outset(REACH, REACH).expect("letters are not infinite");
+        let all = bounds(&letters).outset(REACH, REACH).expect("letters have a finite size");
         let fit = fit(all);
         let letters =
-            letters.into_iter().map(|letter| letter.transform(fit).expect("a scaled letter is a letter")).collect();
+            letters.into_iter().map(|letter| letter.transform(fit).expect("a scaled outline is valid")).collect();
         Self { letters, reach: REACH * fit.sx }
     }
 }
 
-/// Sets lines one below the other, each centred, in font units.
+/// Lays out lines below each other, each centred, in font units.
 fn set_lines(lines: &[String]) -> Vec<Path> {
     let font = Font::open();
     let mut letters = Vec::new();
@@ -54,16 +54,16 @@ fn set_lines(lines: &[String]) -> Vec<Path> {
     letters
 }
 
-/// Returns the least rectangle around all letters.
+/// Returns the smallest rectangle around all letters.
 fn bounds(letters: &[Path]) -> Rect {
     letters
         .iter()
         .filter_map(Path::compute_tight_bounds)
         .reduce(|all, one| all.join(&one).expect("letters have a size"))
-        .expect("a text has something to see")
+        .expect("a text has at least one visible character")
 }
 
-/// Returns what brings a rectangle, as large as fits, to the middle of the picture.
+/// Returns the transform that moves a rectangle to the middle of the image and scales it to fit.
 fn fit(rect: Rect) -> Transform {
     let (width, height) = (f32::from(WIDTH), f32::from(HEIGHT));
     let scale = f32::min((width - 2.0 * MARGIN) / rect.width(), (height - 2.0 * MARGIN) / rect.height());
@@ -76,7 +76,7 @@ fn fit(rect: Rect) -> Transform {
 mod tests {
     use super::*;
 
-    /// Returns the free space left, top, right and bottom of the widest stroke.
+    /// Returns the free space left, above, right and below of the widest stroke.
     fn free_space(text: &str) -> [f32; 4] {
         let lettering = Lettering::set(&Text::parse(text).unwrap());
         let all = bounds(&lettering.letters).outset(lettering.reach, lettering.reach).unwrap();

@@ -1,8 +1,8 @@
-//! The demo's kind, `image`: a text goes in, an animated GIF comes out, black letters in a moving rainbow.
+//! The demo's kind `image`: draws a text as an animated GIF, with black letters in a moving rainbow.
 //!
-//! In reading order: [`Image`] (the job, and [`draw`], its handler), [`render`] (the picture, frame by frame), [`Text`] (what may
-//! be drawn), `font` and `lettering` (its outlines), `distance` and `bands` (the map of palette indices), `palette` (the hues of a
-//! frame), `animation` (the file), [`id_of`] (the name that equal texts share). Nothing here does I/O.
+//! In reading order: [`Image`] (the job, and its handler [`draw`]), [`render`] (the image, frame by frame), [`Text`] (a
+//! valid text), `font` and `lettering` (its outlines), `distance` and `bands` (the map of palette indices), `palette`
+//! (the hues of a frame), `animation` (the file), [`id_of`] (the id that equal texts share). This crate does no I/O.
 
 mod job;
 mod render;

@@ -1,56 +1,57 @@
-//! The colours of a frame, in an order that is the same for all frames.
+//! The colours of a frame. The order is the same in all frames.
 //!
 //! | indices | colour |
 //! |---|---|
 //! | 0 | transparent |
-//! | then | the bands from the widest to the narrowest, each with shades towards the next |
-//! | then | the narrowest band with more and more ink, up to black |
+//! | then | the bands from the widest to the narrowest, each followed by shades towards the next |
+//! | then | the narrowest band with increasing ink, up to black |
 //!
-//! That is no more than 64 colours, so a pixel starts as 6 bits and the file stays small.
+//! There are at most 64 colours, so that a pixel starts as 6 bits and the file stays small.
 
 use std::f32::consts::TAU;
 
 use crate::FRAMES;
 
-/// How often the letters are stroked.
+/// The number of strokes around the letters.
 pub(crate) const BANDS: usize = 25;
 
-/// The index of the pixels where nothing is drawn.
+/// The index of pixels where nothing is drawn.
 pub(crate) const TRANSPARENT: u8 = 0;
 
-/// In how many shades a band goes over to the next.
+/// The number of shades between two bands.
 const SHADES: usize = 2;
 
-/// How many colours the bands and the shades between them have.
+/// The number of colours of the bands and the shades between them.
 const BAND_COLOURS: usize = (BANDS - 1) * SHADES + 1;
 
-/// How many steps there are from no ink to black.
+/// The number of steps from no ink to black.
 const INK_STEPS: usize = 12;
 
-/// How strong the colours are: 0 is grey, 0.5 soft, and above the waves of the rainbow are cut off at full light.
+/// The strength of the colours: 0 is grey, 0.5 is soft. Above 0.5 the waves of the rainbow are limited to full light.
 const STRENGTH: f32 = 0.58;
 
-/// How many colours a palette has.
+/// The number of colours of a palette.
 const COLOURS: usize = 1 + BAND_COLOURS + INK_STEPS;
 
 const _: () = assert!(COLOURS <= 64);
 
-/// Returns the index of a band's colour; a fraction is a shade between two bands.
+/// Returns the index of a band's colour. A fraction is a shade between two bands.
 pub(crate) fn band(band: f32) -> u8 {
     let shade = (band * SHADES as f32).round() as usize;
     (1 + shade.min(BAND_COLOURS - 1)) as u8
 }
 
-/// Returns the index for a pixel of which a letter covers a part, 0 to 1; `None` if it is too little to see.
+/// Returns the index for a pixel of which a letter covers a part, from 0 to 1; `None` if the part is too small to be
+/// visible.
 pub(crate) fn ink(part: f32) -> Option<u8> {
     let step = (part * INK_STEPS as f32).round() as usize;
     (step > 0).then_some((BAND_COLOURS + step) as u8)
 }
 
-/// Returns the palette of a frame as red, green and blue bytes; the first frame is 0.
+/// Returns the palette of a frame as red, green and blue bytes. The first frame is 0.
 ///
-/// The hue goes once around the circle from the widest band to the narrowest, and once with the frames, so
-/// that the last frame leads to the first.
+/// The hue makes one turn of the colour circle from the widest band to the narrowest, and one turn over all frames, so
+/// that the first frame follows the last smoothly.
 pub(crate) fn of_frame(frame: usize) -> Vec<u8> {
     let turn = frame as f32 / FRAMES as f32;
     let band_hue = |band: f32| band / BANDS as f32 + turn;
@@ -61,10 +62,10 @@ pub(crate) fn of_frame(frame: usize) -> Vec<u8> {
     std::iter::once(transparent).chain(bands).chain(inks).flatten().collect()
 }
 
-/// Returns the full colour of a hue in turns of the circle: 0 and 1 are red.
+/// Returns the full colour of a hue, in turns of the colour circle: 0 and 1 are red.
 ///
-/// Three cosine waves a third of a turn apart: softer than the sharp corners of HSV, in which green and blue
-/// make broad flat stripes.
+/// It consists of three cosine waves, shifted by a third of a turn. They are smoother than the sharp corners of HSV, in
+/// which green and blue make broad flat stripes.
 fn rainbow(hue: f32) -> [u8; 3] {
     [0.0, 1.0 / 3.0, 2.0 / 3.0].map(|shift| {
         let wave = (TAU * (hue - shift)).cos();
@@ -73,7 +74,7 @@ fn rainbow(hue: f32) -> [u8; 3] {
     })
 }
 
-/// Returns a colour with only a part, 0 to 1, of its light.
+/// Returns a colour with only a part of its light, from 0 to 1.
 fn dim(colour: [u8; 3], part: f32) -> [u8; 3] {
     colour.map(|light| (f32::from(light) * part).round() as u8)
 }

@@ -1,8 +1,8 @@
 //! Renders a text as an animated GIF: black letters in a moving rainbow.
 //!
-//! The letters are stroked many times, from wide to narrow, and every stroke has its own hue. From one frame
-//! to the next only the hues move. So the strokes are drawn once, into a map of palette indices (`bands`),
-//! and a frame is that map with a palette of its own (`palette`).
+//! The letters are stroked many times, from wide to narrow, and every stroke has its own hue. Only the hues change from
+//! one frame to the next. So the strokes are drawn once, into a map of palette indices (`bands`), and each frame is
+//! this map with its own palette (`palette`).
 //!
 //! ```text
 //! "hello_world" ─ Text ─ Lettering ─ bands ─┐
@@ -17,36 +17,36 @@ use crate::bands;
 use crate::lettering::Lettering;
 use crate::text::Text;
 
-/// The width of a picture, in pixels.
+/// The width of an image, in pixels.
 pub const WIDTH: u16 = 433;
 
-/// The height of a picture, in pixels.
+/// The height of an image, in pixels.
 pub const HEIGHT: u16 = 153;
 
-/// How far [`render`] has come.
+/// The progress of [`render`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Step {
-    /// A frame is drawn.
+    /// A frame was drawn.
     Frame {
-        /// How many frames are drawn now; the first call says 1.
+        /// The number of frames drawn so far, starting with 1.
         done: usize,
-        /// How many there will be: [`FRAMES`].
+        /// The total number of frames: [`FRAMES`].
         of: usize,
     },
-    /// All frames are drawn, and the file is put together next.
+    /// All frames are drawn; the file is written next.
     Writing,
 }
 
-/// Renders a text, and returns the bytes of a GIF file.
+/// Renders a text and returns the bytes of a GIF file.
 ///
-/// The picture is [`WIDTH`] × [`HEIGHT`] pixels with a transparent background, has [`FRAMES`] frames of 50 ms
-/// each and loops for ever. A long text is made small enough to fit. The same text gives the same bytes.
+/// The image is [`WIDTH`] × [`HEIGHT`] pixels with a transparent background. It has [`FRAMES`] frames of 50 ms each and
+/// loops forever. A long text is scaled down to fit. The same text gives the same bytes.
 ///
-/// `on_step` is called after each frame, and once before the file is put together. It stops the work by
-/// answering [`ControlFlow::Break`]; then there is no file and the answer is `None`.
+/// `on_step` is called after each frame, and once before the file is written. If it returns [`ControlFlow::Break`],
+/// rendering stops and the result is `None`.
 ///
-/// The call keeps one core busy for some milliseconds and never waits.
+/// The call uses one core for some milliseconds and never waits.
 ///
 /// # Examples
 ///
@@ -55,7 +55,7 @@ pub enum Step {
 /// use longshore_demo::{Text, render};
 ///
 /// let text = Text::parse("hello_world")?;
-/// let gif = render(&text, &mut |_| ControlFlow::Continue(())).expect("nobody stopped it");
+/// let gif = render(&text, &mut |_| ControlFlow::Continue(())).expect("`on_step` did not stop it");
 /// assert!(gif.starts_with(b"GIF89a"));
 /// # Ok::<(), longshore_demo::Refused>(())
 /// ```
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn every_frame_is_told_and_then_the_writing() {
+    fn every_frame_is_reported_and_then_the_writing() {
         let (steps, gif) = steps_until(None);
 
         let mut expected: Vec<_> = (1..=20).map(|done| Step::Frame { done, of: 20 }).collect();

@@ -2,26 +2,26 @@
 
 use crate::font::Font;
 
-/// The most lines a [`Text`] may have.
+/// The maximum number of lines of a [`Text`].
 pub const MAX_LINES: usize = 4;
 
-/// The most characters a line of a [`Text`] may have.
+/// The maximum number of characters in a line of a [`Text`].
 pub const MAX_LINE_CHARS: usize = 64;
 
-/// A text that can be drawn: it has something to see, fits, and the font has all its characters.
+/// A text that can be drawn: it has a visible character, it fits, and the font contains all its characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     lines: Vec<String>,
 }
 
 impl Text {
-    /// Parses a text, in which an underscore breaks the line.
+    /// Parses a text. An underscore starts a new line.
     ///
-    /// Blanks at the ends of a line are dropped. A blank line between two others stays.
+    /// Whitespace at both ends of a line is removed. An empty line between two others is kept.
     ///
     /// # Errors
     ///
-    /// Says in [`Refused`] what is wrong with the text and what would be right.
+    /// [`Refused`] says what is wrong with the text and how to correct it.
     ///
     /// # Examples
     ///
@@ -54,27 +54,27 @@ impl Text {
         Ok(Self { lines })
     }
 
-    /// Returns the lines from top to bottom, none of them with an underscore.
+    /// Returns the lines from top to bottom, without underscores.
     #[must_use]
     pub fn lines(&self) -> &[String] {
         &self.lines
     }
 }
 
-/// Why a text cannot be drawn.
+/// The reason why a text cannot be drawn.
 ///
-/// As text it is a sentence to show to the person who typed it.
+/// Its `Display` is a sentence for the user.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// There is nothing to see: no character, or only blanks and underscores.
+    /// The text has no visible character: it is empty, or has only blanks and underscores.
     #[error("the text is empty: write at least one letter")]
     Empty,
 
-    /// There are more than [`MAX_LINES`] lines.
+    /// The text has more than [`MAX_LINES`] lines.
     #[error("the text has {lines} lines and at most {MAX_LINES} fit: use fewer underscores")]
     TooManyLines {
-        /// How many lines the text has.
+        /// The number of lines of the text.
         lines: usize,
     },
 
@@ -84,13 +84,13 @@ pub enum Refused {
          break it with an underscore or shorten it"
     )]
     LineTooLong {
-        /// The number of the line; the first is 1.
+        /// The number of the line. The first is 1.
         line: usize,
-        /// How many characters it has.
+        /// The number of characters in the line.
         chars: usize,
     },
 
-    /// The font has no picture of a character.
+    /// The font lacks a character.
     #[error(
         "character {position} of the text is {character:?}, which the font does not have: \
          use unaccented letters, digits and punctuation"
@@ -98,7 +98,7 @@ pub enum Refused {
     UnknownCharacter {
         /// The first such character.
         character: char,
-        /// Its place in the whole text; the first is 1.
+        /// The character's position in the whole text. The first is 1.
         position: usize,
     },
 }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_see_is_refused() {
+    fn an_empty_text_is_refused() {
         for text in ["", "_", "____", "  ", " _\t_\n"] {
             assert_eq!(refused(text), "the text is empty: write at least one letter");
         }

@@ -1,10 +1,10 @@
-// The demo page: sends a text, hears how its job is doing, shows the picture.
+// The demo page: sends a text, follows the status of its job, and shows the image.
 //
-// send → watch (a stream, or polls while there is none to be had) → show, until a final state
+// send → watch (an event stream, or polling if none is available) → show, until a final state
 
-const MAX_STREAMS = 4; // a browser gives six HTTP/1.1 connections to a host: two stay free for forms and pictures
+const MAX_STREAMS = 4; // a browser opens six HTTP/1.1 connections per host: two stay free for forms and images
 const MAX_CARDS = 100;
-const SILENCE_MS = 15_000; // a stream with no first word by then is held back by something in between
+const SILENCE_MS = 15_000; // without a first event by then, a proxy is probably buffering the stream
 const STREAM_AGAIN_MS = 10_000;
 const FINAL = new Set(['succeeded', 'dead', 'cancelled', 'refused', 'lost']);
 
@@ -40,7 +40,7 @@ function addCard(text) {
   return job;
 }
 
-/** Shows what is known of a job now: its state, one line of words, and how much is done. */
+/** Shows the current state of a job: its state, one line of text, and its progress. */
 function show(job, { state, line, done = null, total = null }) {
   if (job.final) return;
   const { card, part } = job;
@@ -56,7 +56,7 @@ function show(job, { state, line, done = null, total = null }) {
   if (!job.final) return;
   job.close();
   if (state !== 'succeeded') return;
-  part('.answered').textContent += job.cached ? ', served from the cache' : `, painted after ${seconds(job.sent)}`;
+  part('.answered').textContent += job.cached ? ', image from the cache' : `, drawn after ${seconds(job.sent)}`;
   showPicture(job);
 }
 
@@ -76,20 +76,20 @@ function showProgress({ card, part }, done, total) {
 function showButton({ card, part }, name, visible) {
   const button = part(name);
   if (button.hidden !== visible) return;
-  if (!visible) letGo(card, button);
+  if (!visible) moveFocus(card, button);
   button.hidden = !visible;
   button.disabled = false;
 }
 
-/** A button that goes away hands the focus to its card, so that a keyboard does not fall to the top of the page. */
-function letGo(card, button) {
+/** Moves the focus from a button that disappears to its card, so that keyboard users keep their place on the page. */
+function moveFocus(card, button) {
   if (document.activeElement === button) card.focus();
 }
 
 function showPicture(job) {
   const { card, part, text, filename } = job;
   const picture = new Image(433, 153);
-  picture.alt = `${text.replaceAll('_', ' ')}, in moving colours`;
+  picture.alt = `${text.replaceAll('_', ' ')}, animated in rainbow colours`;
   picture.src = `/image/${encodeURIComponent(filename)}`;
   picture.addEventListener('load', () => {
     offerPause(job, picture);
@@ -100,13 +100,13 @@ function showPicture(job) {
   });
   picture.addEventListener('error', () => {
     card.dataset.state = 'lost';
-    part('.status').textContent = 'complete, but the picture did not arrive';
+    part('.status').textContent = 'complete, but the image could not be loaded';
     showButton(job, '.again', true);
   });
   part('.paper').replaceChildren(picture);
 }
 
-/** A picture that moves for ever can be stopped, and waits to be started where less motion is asked for. */
+/** Adds a button that pauses the animation. It starts paused if the user prefers reduced motion. */
 function offerPause({ part }, picture) {
   const still = document.createElement('canvas');
   still.width = picture.naturalWidth;
@@ -143,12 +143,12 @@ async function send(job) {
   job.part('.answered').textContent = `answered in ${took}`;
   job.part('.details').href = `/v1/jobs/${job.id}`;
   job.part('.details').hidden = false;
-  document.getElementById('lately').textContent = ` (your last one took ${took})`;
+  document.getElementById('lately').textContent = ` (your last request took ${took})`;
   show(job, job.cached ? { state: 'succeeded', line: 'complete' } : { state: 'ready', line: 'queued' });
   if (!job.cached) watch(job);
 }
 
-/** Returns no response when the server could not be reached, and an empty answer when it did not speak JSON. */
+/** Returns no response if the server could not be reached, and an empty answer if it did not send JSON. */
 async function post(path, body, headers = {}) {
   try {
     const response = await fetch(path, { method: 'POST', headers, body, signal: AbortSignal.timeout(30_000) });
@@ -163,14 +163,14 @@ function refuse(job, response, answer) {
   const wait = Number.parseInt(response?.headers.get('retry-after'), 10) || 0;
   const soon = wait > 0 ? `Please try again in ${wait} s.` : 'Please try again in a moment.';
   const words = {
-    0: `The server is out of reach. ${soon}`,
-    429: `You are quicker than we are. ${soon}`,
-    503: `All hands are busy. ${soon}`,
+    0: `The server cannot be reached. ${soon}`,
+    429: `There are too many requests. ${soon}`,
+    503: `The server is too busy. ${soon}`,
   };
-  const own = answer.error ? `Not sent: ${answer.error}` : `Something went wrong on our side. ${soon}`;
+  const own = answer.error ? `Not sent: ${answer.error}` : `The server has a problem. ${soon}`;
   show(job, { state: 'refused', line: words[status] ?? own });
   if (status >= 400 && status < 500 && status !== 429) {
-    field.value ||= job.text; // the text is at fault: hand it back for another try
+    field.value ||= job.text; // the text is invalid: put it back into the form to be corrected
     return;
   }
   showButton(job, '.again', true);
@@ -179,14 +179,14 @@ function refuse(job, response, answer) {
 }
 
 async function cancel(job) {
-  letGo(job.card, job.part('.cancel'));
+  moveFocus(job.card, job.part('.cancel'));
   job.part('.cancel').disabled = true;
   const { response, answer } = await post(`/v1/jobs/${job.id}/cancel`, '{}', { 'content-type': 'application/json' });
   if (answer.state === 'cancelled') show(job, fromEvent(answer));
   if (!response?.ok) job.part('.cancel').disabled = false;
 }
 
-// Hearing
+// Following a job
 
 function watch(job) {
   if (streams < MAX_STREAMS && Date.now() >= job.streamAfter) listen(job);
@@ -220,7 +220,7 @@ function listen(job) {
   });
 }
 
-/** Asks less and less often, until the job has ended or a stream is to be had. */
+/** Polls with increasing delays, until the job has ended or a stream is available. */
 async function poll(job) {
   let asking = true;
   job.close = () => { asking = false; };
@@ -233,7 +233,7 @@ async function poll(job) {
       const answer = await response.json();
       if (asking && response.ok) show(job, fromStatus(job, answer.job_status));
     } catch {
-      // Not reached this time; the next turn asks again.
+      // The server was not reached; the next iteration tries again.
     }
   }
 }
@@ -256,7 +256,7 @@ function runningLine(progress) {
 function fromStatus(job, line) {
   const [, done, total] = /(\d+)\/(\d+)$/.exec(line) ?? [];
   job.unknown = line === 'Unknown' ? job.unknown + 1 : 0;
-  if (job.unknown >= 5) return { state: 'lost', line: 'The server no longer knows this job.' };
+  if (job.unknown >= 5) return { state: 'lost', line: 'The job was not found.' };
   if (line === 'queued' || line === 'Unknown') return { state: 'ready', line: 'queued' };
   if (line === 'complete') return { state: 'succeeded', line };
   if (line === 'cancelled') return { state: 'cancelled', line };

@@ -1,4 +1,4 @@
-//! What all routes share, and the router that knows them all.
+//! The shared state of all routes, and the router.
 
 use std::sync::Arc;
 
@@ -11,32 +11,32 @@ use longshore_core::Backend;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::guard::Strikes;
+use crate::guard::WrongTokens;
 use crate::intake::Intake;
 use crate::problem::{Code, Problem};
 use crate::streams::Streams;
 use crate::{Config, body, demo, finish, guard, openapi, routes};
 
-/// What all routes share; cheap to clone.
+/// The shared state of all routes. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) backend: Backend,
     pub(crate) config: Arc<Config>,
-    /// Cancelled when the server is about to end.
+    /// Cancelled when the server begins to shut down.
     pub(crate) draining: CancellationToken,
-    /// The event streams that are open.
+    /// The open event streams.
     pub(crate) streams: Arc<Streams>,
-    /// One permit for each request that may wait for a job.
+    /// One permit for each request that waits for a job.
     pub(crate) waits: Arc<Semaphore>,
     /// One permit for each large result that is being sent.
     pub(crate) results: Arc<Semaphore>,
-    /// Takes jobs over, within bounds.
+    /// Accepts jobs, within limits.
     pub(crate) intake: Arc<Intake>,
-    /// Room for large bodies; see `body`.
-    pub(crate) room: Arc<Semaphore>,
-    /// Wrong tokens, by address.
-    pub(crate) strikes: Arc<Strikes>,
-    /// The document at `/openapi.json`.
+    /// Memory for large bodies; see `body`.
+    pub(crate) body_memory: Arc<Semaphore>,
+    /// Wrong tokens, counted by address.
+    pub(crate) wrong_tokens: Arc<WrongTokens>,
+    /// The OpenAPI document at `/openapi.json`.
     pub(crate) document: Bytes,
 }
 
@@ -49,15 +49,15 @@ impl App {
             waits: Arc::new(Semaphore::new(config.waits)),
             results: Arc::new(Semaphore::new(config.results)),
             intake: Arc::new(Intake::new(&config)),
-            room: Arc::new(body::room(config.bodies_bytes)),
-            strikes: Arc::new(Strikes::new(config.wrong_tokens)),
+            body_memory: Arc::new(body::memory(config.bodies_bytes)),
+            wrong_tokens: Arc::new(WrongTokens::new(config.wrong_tokens)),
             document: openapi::document(&config).to_string().into(),
             config: Arc::new(config),
         }
     }
 }
 
-/// Every route there is; each has its place in the document at `/openapi.json`.
+/// Returns all routes. The OpenAPI document describes each of them.
 pub(crate) fn table(config: &Config) -> Vec<(&'static str, MethodRouter<App>)> {
     let mut table = vec![
         ("/v1/jobs", get(routes::list).post(routes::push)),
@@ -82,7 +82,7 @@ pub(crate) fn table(config: &Config) -> Vec<(&'static str, MethodRouter<App>)> {
     table
 }
 
-/// Returns all routes behind the guard.
+/// Returns the router: all routes behind the guard.
 pub(crate) fn router(app: App) -> Router {
     let routes = table(&app.config).into_iter();
     routes
@@ -95,7 +95,7 @@ pub(crate) fn router(app: App) -> Router {
 }
 
 async fn not_found(uri: Uri) -> Problem {
-    Problem::new(Code::NotFound, format!("there is nothing at {:?}", uri.path()))
+    Problem::new(Code::NotFound, format!("{:?} was not found", uri.path()))
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Problem {

@@ -1,4 +1,4 @@
-//! Bodies of requests: bounded in size and time, JSON unless a route says otherwise.
+//! Request bodies: limited in size and time, and JSON unless a route accepts another type.
 
 use std::sync::Arc;
 
@@ -14,24 +14,24 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::app::App;
 use crate::problem::{Code, Problem};
 
-/// A body that is too large is read on for this many times the allowed size before it is refused: a client that is still
-/// writing when the connection closes would never see the answer.
-const LINGER: usize = 8;
+/// A body that is too large is read up to this multiple of the allowed size before the request is refused. A client
+/// that is still writing when the connection closes would never see the answer.
+const OVERSIZE_FACTOR: usize = 8;
 
-/// The largest body that needs no room of its own.
-const SMALL: usize = 64 * 1024;
+/// The largest body that needs no permit.
+const SMALL_BYTES: usize = 64 * 1024;
 
-/// The bytes that one permit of [`App::room`] stands for.
-const ROOM: usize = 16 * 1024;
+/// The number of bytes that one permit of [`App::body_memory`] stands for.
+const PERMIT_BYTES: usize = 16 * 1024;
 
-/// The media types a route may take.
+/// The media types that a route may accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Media {
     Json,
     Form,
 }
 
-/// Returns what the body says it is; `None` for anything else.
+/// Returns the media type of the body; `None` if it is another one.
 pub(crate) fn media(headers: &HeaderMap) -> Option<Media> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -42,43 +42,48 @@ pub(crate) fn media(headers: &HeaderMap) -> Option<Media> {
     }
 }
 
-/// Says which media types a route takes instead.
+/// Returns the error for an unsupported media type. `takes` describes what the route accepts.
 pub(crate) fn unsupported(takes: &str) -> Problem {
-    Problem::new(Code::UnsupportedMediaType, format!("send {takes} and say so in `Content-Type`"))
+    Problem::new(Code::UnsupportedMediaType, format!("send {takes} and set `Content-Type` accordingly"))
 }
 
-/// What was read from a body, with the room that it takes up.
+/// A value that was parsed from a body, with the permits for the body's memory.
 #[derive(Debug)]
-pub(crate) struct Taken<T> {
+pub(crate) struct ReadBody<T> {
     pub(crate) value: T,
-    _room: Option<OwnedSemaphorePermit>,
+    _permits: Option<OwnedSemaphorePermit>,
 }
 
-impl<T> Taken<T> {
-    fn map<U>(self, into: impl FnOnce(T) -> Result<U, Problem>) -> Result<Taken<U>, Problem> {
-        Ok(Taken { value: into(self.value)?, _room: self._room })
+impl<T> ReadBody<T> {
+    fn map<U>(self, into: impl FnOnce(T) -> Result<U, Problem>) -> Result<ReadBody<U>, Problem> {
+        Ok(ReadBody { value: into(self.value)?, _permits: self._permits })
     }
 }
 
 /// Reads a body that must be JSON.
-pub(crate) async fn json<T: DeserializeOwned>(app: &App, headers: &HeaderMap, body: Body) -> Result<Taken<T>, Problem> {
+pub(crate) async fn json<T: DeserializeOwned>(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<ReadBody<T>, Problem> {
     json_up_to(app, app.config.body_bytes, headers, body).await
 }
 
-/// Reads a body that must be JSON, with a bound of its own.
+/// Reads a body that must be JSON, with its own size limit.
 pub(crate) async fn json_up_to<T: DeserializeOwned>(
     app: &App,
     limit: usize,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Taken<T>, Problem> {
+) -> Result<ReadBody<T>, Problem> {
     if media(headers) != Some(Media::Json) {
         return Err(unsupported("application/json"));
     }
     read_up_to(app, limit, body).await?.map(|bytes| Ok(wire::json::parse(&bytes)?))
 }
 
-/// Reads a body that must be JSON or empty, which stands for an empty object. As with [`none`], a form is refused.
+/// Reads a body that must be JSON or empty. An empty body stands for an empty object. As with [`none`], a form is
+/// refused.
 pub(crate) async fn json_or_none<T: DeserializeOwned>(
     app: &App,
     headers: &HeaderMap,
@@ -94,8 +99,8 @@ pub(crate) async fn json_or_none<T: DeserializeOwned>(
     }
 }
 
-/// Reads the body of a route that needs none: empty, or an empty JSON object. A form is refused, so that no page of another
-/// site can send one from a browser too old to say where it comes from.
+/// Reads the body of a route that needs none: an empty body, or an empty JSON object. A form is refused, so that no
+/// page of another site can send one from an old browser that does not send its origin.
 pub(crate) async fn none(app: &App, headers: &HeaderMap, body: Body) -> Result<(), Problem> {
     #[derive(serde::Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -104,12 +109,12 @@ pub(crate) async fn none(app: &App, headers: &HeaderMap, body: Body) -> Result<(
     json_or_none::<Nothing>(app, headers, body).await.map(|Nothing {}| ())
 }
 
-/// Reads a body within the server's bounds.
-pub(crate) async fn read(app: &App, body: Body) -> Result<Taken<Bytes>, Problem> {
+/// Reads a body within the server's limits.
+pub(crate) async fn read(app: &App, body: Body) -> Result<ReadBody<Bytes>, Problem> {
     read_up_to(app, app.config.body_bytes, body).await
 }
 
-async fn read_up_to(app: &App, limit: usize, body: Body) -> Result<Taken<Bytes>, Problem> {
+async fn read_up_to(app: &App, limit: usize, body: Body) -> Result<ReadBody<Bytes>, Problem> {
     let read = tokio::time::timeout(app.config.body_timeout, collect(app, body, limit));
     match read.await {
         Ok(taken) => taken,
@@ -120,51 +125,52 @@ async fn read_up_to(app: &App, limit: usize, body: Body) -> Result<Taken<Bytes>,
     }
 }
 
-async fn collect(app: &App, mut body: Body, limit: usize) -> Result<Taken<Bytes>, Problem> {
-    let too_large = || Err(Problem::new(Code::BodyTooLarge, format!("a body may have at most {limit} bytes")));
-    let (mut kept, mut size, mut room) = (BytesMut::new(), 0, None);
-    if body.size_hint().lower() > (limit * LINGER) as u64 {
+async fn collect(app: &App, mut body: Body, limit: usize) -> Result<ReadBody<Bytes>, Problem> {
+    let too_large = || Err(Problem::new(Code::BodyTooLarge, format!("the body is larger than {limit} bytes")));
+    let (mut kept, mut size, mut permits) = (BytesMut::new(), 0, None);
+    if body.size_hint().lower() > (limit * OVERSIZE_FACTOR) as u64 {
         return too_large();
     }
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|e| Problem::new(Code::InvalidJson, format!("the body broke off: {e}")))?;
+        let frame = frame.map_err(|e| Problem::new(Code::InvalidJson, format!("the body ended early: {e}")))?;
         let Ok(data) = frame.into_data() else { continue };
         size += data.len();
         match size {
             size if size <= limit => {
-                make_room(app, &mut room, size)?;
+                acquire_memory(app, &mut permits, size)?;
                 kept.extend_from_slice(&data);
             }
-            size if size <= limit * LINGER => {
-                (kept, room) = (BytesMut::new(), None);
+            size if size <= limit * OVERSIZE_FACTOR => {
+                (kept, permits) = (BytesMut::new(), None);
             }
             _ => break,
         }
     }
-    if size > limit { too_large() } else { Ok(Taken { value: kept.freeze(), _room: room }) }
+    if size > limit { too_large() } else { Ok(ReadBody { value: kept.freeze(), _permits: permits }) }
 }
 
-/// Takes room for a body that has grown to `size`. Small ones need none: there are as many as connections at most, so that
-/// who sends large bodies, slowly, never keeps ordinary pushes out.
-fn make_room(app: &App, room: &mut Option<OwnedSemaphorePermit>, size: usize) -> Result<(), Problem> {
-    let taken = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-    let needed = if size > SMALL { size.div_ceil(ROOM).saturating_sub(taken) } else { 0 };
+/// Acquires permits for a body that has grown to `size`. Small bodies need none: their number is limited by the number
+/// of connections. So clients that send large bodies slowly never block ordinary pushes.
+fn acquire_memory(app: &App, permits: &mut Option<OwnedSemaphorePermit>, size: usize) -> Result<(), Problem> {
+    let taken = permits.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    let needed = if size > SMALL_BYTES { size.div_ceil(PERMIT_BYTES).saturating_sub(taken) } else { 0 };
     if needed == 0 {
         return Ok(());
     }
-    let more = u32::try_from(needed).ok().and_then(|more| Arc::clone(&app.room).try_acquire_many_owned(more).ok());
+    let more =
+        u32::try_from(needed).ok().and_then(|more| Arc::clone(&app.body_memory).try_acquire_many_owned(more).ok());
     let more = more.ok_or_else(|| {
-        let detail = "the large bodies under way take up all the room there is for them; nothing was done";
+        let detail = "the server is reading the maximum amount of large bodies; nothing was done";
         Problem::new(Code::TooBusy, detail).retry_after_about(1)
     })?;
-    match room {
-        Some(room) => room.merge(more),
-        None => *room = Some(more),
+    match permits {
+        Some(permits) => permits.merge(more),
+        None => *permits = Some(more),
     }
     Ok(())
 }
 
-/// Returns how many permits stand for that many bytes of large bodies.
-pub(crate) fn room(bytes: usize) -> Semaphore {
-    Semaphore::new((bytes / ROOM).min(Semaphore::MAX_PERMITS))
+/// Returns the permits for this many bytes of large bodies.
+pub(crate) fn memory(bytes: usize) -> Semaphore {
+    Semaphore::new((bytes / PERMIT_BYTES).min(Semaphore::MAX_PERMITS))
 }

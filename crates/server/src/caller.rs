@@ -1,11 +1,11 @@
-//! Who asks, as far as the socket tells: the network of the other side.
+//! The caller, identified by the network of its address.
 
 use std::net::{IpAddr, Ipv6Addr};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-/// The address of whoever asks; of IPv6 the network, since a single machine has 2⁶⁴ addresses to choose from.
+/// The address of a caller. For IPv6 it is the /64 network, because a single machine can choose among 2⁶⁴ addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Caller(IpAddr);
 
@@ -21,7 +21,7 @@ impl Caller {
 impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = std::convert::Infallible;
 
-    /// Nobody in particular asks where a request did not come over a socket.
+    /// Returns an unspecified caller if the request did not come over a socket.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         Ok(parts.extensions.get().copied().unwrap_or(Caller(Ipv6Addr::UNSPECIFIED.into())))
     }

@@ -1,10 +1,10 @@
-//! What a server is told before it starts.
+//! The configuration of a server.
 
 use std::time::Duration;
 
 use crate::Secret;
 
-/// What a server is told before it starts; the defaults are safe on a machine of one's own.
+/// The configuration of a server. The defaults are safe on a developer's own machine.
 ///
 /// # Examples
 ///
@@ -16,51 +16,60 @@ use crate::Secret;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// What callers must show, as a bearer token or as the password of HTTP Basic. Defaults to none, which allows only
-    /// loopback addresses and only requests whose `Host` is one.
+    /// The token that callers must send, as a bearer token or as the password of HTTP Basic. Defaults to none. Without
+    /// a token the server listens only on loopback addresses and answers only requests whose `Host` is a loopback name.
     pub token: Option<Secret>,
-    /// Whether the demo page and its routes are there. Defaults to no.
+    /// Whether the server has the demo page and its routes. Defaults to no.
     pub demo: bool,
-    /// Most connections at a time; one more is answered 503 and closed. Defaults to 1,024.
+    /// The maximum number of connections. The server answers 503 to further connections and closes them. Defaults to
+    /// 1,024.
     pub connections: usize,
-    /// Most event streams at a time; one more is answered 503. Defaults to 512.
+    /// The maximum number of event streams. The server answers 503 to further requests. Defaults to 512.
     pub streams: usize,
-    /// Most event streams of one caller, told by address (of IPv6 by the network, /64), at a time; one more is answered 429.
-    /// Behind a proxy all callers have the proxy's address. Defaults to 20.
+    /// The maximum number of event streams of one caller. The server answers 429 to further requests. Callers are
+    /// distinguished by address (IPv6: by /64 network). Behind a proxy all callers have the proxy's address. Defaults
+    /// to 20.
     pub streams_per_caller: usize,
-    /// How long an event stream lives; then it ends, and a client that follows it opens it again. Defaults to one hour.
+    /// How long an event stream stays open. Then the server ends it, and a client that still follows the job opens a
+    /// new one. Defaults to one hour.
     pub stream_lifetime: Duration,
-    /// Most requests at a time that wait for a job to finish; one more is answered 503. Defaults to 1,024.
+    /// The maximum number of requests that wait for a job to finish. The server answers 503 to further requests.
+    /// Defaults to 1,024.
     pub waits: usize,
-    /// Most results of more than 256 KiB that are sent at a time, each of which holds two chunks of 256 KiB at most; one more is answered 503.
-    /// Defaults to 256.
+    /// The maximum number of results of more than 256 KiB that are sent at a time. Each of them holds at most two
+    /// chunks of 256 KiB in memory. The server answers 503 to further requests. Defaults to 256.
     pub results: usize,
-    /// Most pushes at a time that wait for the store; one more is answered 503 at once. Defaults to 512.
+    /// The maximum number of pushes that wait for the store. The server answers 503 to further pushes immediately.
+    /// Defaults to 512.
     pub pushes: usize,
-    /// Most jobs that may wait, scheduled or ready, in one queue; a push over that is answered 429. Counted anew every quarter of a
-    /// second, so that several servers on one store may overshoot a little. Defaults to none, which allows any number.
+    /// The maximum number of waiting jobs (scheduled or ready) in one queue. The server answers 429 to a push above it.
+    /// The jobs are counted every quarter of a second, so several servers on one store may exceed the limit a little.
+    /// Defaults to none, which allows any number.
     pub queue_depth: Option<u64>,
-    /// Wrong tokens that one address may show a minute; after that it is answered 429 for the rest of that minute, whatever it shows.
-    /// Zero allows any number, for a server behind a proxy, where all callers have one address. Defaults to 10.
+    /// The maximum number of wrong tokens from one address per minute. Above it, the server answers 429 to all requests
+    /// of this address for the rest of that minute, even with the right token. Zero allows any number, for a server
+    /// behind a proxy, where all callers have the same address. Defaults to 10.
     pub wrong_tokens: u32,
-    /// Largest body of a request, in bytes. Defaults to 1 MiB.
+    /// The maximum size of a request body, in bytes. Defaults to 1 MiB.
     pub body_bytes: usize,
-    /// Largest body of a batch, in bytes. Defaults to 8 MiB.
+    /// The maximum size of a batch body, in bytes. Defaults to 8 MiB.
     pub batch_bytes: usize,
-    /// Most bytes of large bodies (over 64 KiB) that are held at a time; more are answered 503. Defaults to 128 MiB.
+    /// The maximum total size of large bodies (over 64 KiB) in memory, in bytes. The server answers 503 to further
+    /// bodies. Defaults to 128 MiB.
     pub bodies_bytes: usize,
-    /// How long the head of a request may take to arrive, and a kept connection may idle. Defaults to 10 seconds.
+    /// How long the head of a request may take to arrive, and how long a keep-alive connection may be idle. Defaults to
+    /// 10 seconds.
     pub head_timeout: Duration,
     /// How long the body of a request may take to arrive. Defaults to 30 seconds.
     pub body_timeout: Duration,
-    /// How long a client may take no byte of an answer before its connection is closed. Defaults to 30 seconds.
+    /// How long a client may read nothing of an answer before its connection is closed. Defaults to 30 seconds.
     pub stall_timeout: Duration,
-    /// How often an event stream without news sends a comment, so that nothing in between takes it for dead. Defaults to
-    /// 15 seconds.
+    /// How often an idle event stream sends a comment, so that proxies keep it open. Defaults to 15 seconds.
     pub stream_comment: Duration,
     /// How long the store may take to answer `/readyz`. Defaults to 2 seconds.
     pub ready_timeout: Duration,
-    /// How long requests may go on when the server is to end. Defaults to 5 seconds; zero cuts them off at once.
+    /// How long running requests may continue after shutdown begins. Defaults to 5 seconds. Zero aborts them
+    /// immediately.
     pub grace: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! The accept loop: as many connections as allowed, each with its time-outs, all ended together.
+//! The accept loop: a limited number of connections, with time-outs, that are all shut down together.
 
 use std::future::Future;
 use std::pin::pin;
@@ -21,17 +21,17 @@ use tokio_util::task::TaskTracker;
 use crate::app::{self, App};
 use crate::caller::Caller;
 use crate::problem::{Code, Problem};
-use crate::stall::Stall;
+use crate::write_timeout::WriteTimeout;
 
-/// Most bytes of a request's head.
+/// The maximum size of a request's head, in bytes.
 const HEAD_BYTES: usize = 16 * 1024;
-/// Most headers of a request.
+/// The maximum number of headers of a request.
 const HEADERS: usize = 100;
-/// The pause after the system could give no connection, for example because all file descriptors are in use.
+/// The pause after accepting a connection failed, for example because all file descriptors are in use.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
-/// Most connections that are told at the same time that there are too many; others are just closed.
+/// The maximum number of excess connections that receive an answer at the same time. Others are closed without one.
 const REFUSALS: usize = 64;
-/// How long such a connection may take to hear it.
+/// How long sending that answer may take.
 const REFUSAL: Duration = Duration::from_secs(1);
 
 /// All connections of a server.
@@ -41,14 +41,14 @@ pub(crate) struct Connections {
     stall_timeout: Duration,
     grace: Duration,
     free: Arc<Semaphore>,
-    /// What one connection too many is told.
+    /// The answer to a connection above the limit.
     refusal: Arc<[u8]>,
     refusals: Arc<Semaphore>,
     tasks: TaskTracker,
-    /// Ends streams and waits, and lets each connection finish its request.
+    /// Ends streams and waiting requests, and lets each connection finish its request.
     draining: CancellationToken,
-    /// Ends all tasks, at the latest when this is dropped.
-    cut: CancellationToken,
+    /// Aborts all tasks, at the latest when this is dropped.
+    abort: CancellationToken,
 }
 
 impl Connections {
@@ -69,7 +69,7 @@ impl Connections {
             refusal: refusal(config.connections).into(),
             refusals: Arc::new(Semaphore::new(REFUSALS)),
             tasks: TaskTracker::new(),
-            cut: CancellationToken::new(),
+            abort: CancellationToken::new(),
         }
     }
 
@@ -83,37 +83,37 @@ impl Connections {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, from)) => self.welcome(stream, Caller::of(from.ip())),
+                Ok((stream, from)) => self.serve(stream, Caller::of(from.ip())),
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection; will try again");
+                    tracing::warn!(%error, "accepting a connection failed; retrying");
                     tokio::time::sleep(ACCEPT_AGAIN).await;
                 }
             }
         }
     }
 
-    /// Ends streams and waits at once, lets requests finish, and cuts off what takes too long.
+    /// Ends streams and waiting requests immediately, lets other requests finish, and aborts those that take too long.
     pub(crate) async fn end(&self) {
         self.draining.cancel();
         self.tasks.close();
         if tokio::time::timeout(self.grace, self.tasks.wait()).await.is_err() {
-            tracing::warn!(requests = self.tasks.len(), "cutting off requests that took too long to finish");
-            self.cut.cancel();
+            tracing::warn!(requests = self.tasks.len(), "aborting requests that did not finish in time");
+            self.abort.cancel();
             self.tasks.wait().await;
         }
     }
 
-    fn welcome(&self, stream: TcpStream, caller: Caller) {
+    fn serve(&self, stream: TcpStream, caller: Caller) {
         let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else { return self.refuse(stream) };
-        let _ = stream.set_nodelay(true); // without it events wait for acknowledgements; no reason to refuse anybody
-        let io = TokioIo::new(Stall::new(stream, self.stall_timeout));
+        let _ = stream.set_nodelay(true); // without it events are delayed; an error here is harmless
+        let io = TokioIo::new(WriteTimeout::new(stream, self.stall_timeout));
         let router = TowerToHyperService::new(self.router.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(caller);
             router.call(request)
         });
         let connection = self.http.serve_connection(io, service);
-        let (draining, cut) = (self.draining.clone(), self.cut.clone());
+        let (draining, abort) = (self.draining.clone(), self.abort.clone());
         self.tasks.spawn(async move {
             let serve = async {
                 let mut connection = pin!(connection);
@@ -125,8 +125,8 @@ impl Connections {
                     }
                 }
             };
-            if let Some(Err(error)) = cut.run_until_cancelled(serve).await {
-                tracing::debug!(%error, "a connection ended badly");
+            if let Some(Err(error)) = abort.run_until_cancelled(serve).await {
+                tracing::debug!(%error, "connection failed");
             }
             drop(permit);
         });
@@ -138,14 +138,14 @@ impl Connections {
         let refuse = tokio::time::timeout(REFUSAL, async move {
             stream.write_all(&refusal).await?;
             stream.shutdown().await?;
-            // Closing with unread bytes would reset the connection, and the answer be lost on its way.
+            // Closing with unread bytes would reset the connection, and the answer could be lost.
             let mut unread = [0; 1024];
             while stream.read(&mut unread).await? > 0 {}
             std::io::Result::Ok(())
         });
-        let cut = self.cut.clone();
+        let abort = self.abort.clone();
         self.tasks.spawn(async move {
-            cut.run_until_cancelled(refuse).await;
+            abort.run_until_cancelled(refuse).await;
             drop(permit);
         });
     }
@@ -154,13 +154,13 @@ impl Connections {
 impl Drop for Connections {
     fn drop(&mut self) {
         self.draining.cancel();
-        self.cut.cancel();
+        self.abort.cancel();
     }
 }
 
-/// Writes an answer for connections that no router sees.
+/// Returns the answer to a connection above the limit, as raw HTTP.
 fn refusal(connections: usize) -> Vec<u8> {
-    let detail = format!("{connections} connections are open, as many as allowed");
+    let detail = format!("the maximum of {connections} connections is open");
     let body = Problem::new(Code::TooManyConnections, detail).to_json();
     let head = format!(
         "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\

@@ -1,7 +1,7 @@
-//! The demo: a page, and the three routes it was always written against.
+//! The demo: a page and its three routes.
 //!
-//! Their answers have the exact shape of the reference demo, so errors here are `{"error": …}` in a sentence for the person
-//! who typed; what goes wrong around them is a problem as everywhere else.
+//! The answers have the exact format of the reference demo. So errors about the input are `{"error": …}` with a
+//! sentence for the user. All other errors are problems, as everywhere else.
 
 mod image;
 mod page;
@@ -11,7 +11,7 @@ use axum::routing::{MethodRouter, get, post};
 use crate::app::App;
 use crate::openapi::Operation;
 
-/// What the API's document says of the demo's routes, in the order of their table.
+/// The OpenAPI descriptions of the demo's routes, in the order of their table.
 pub(crate) const OPERATIONS: &[Operation] =
     &[page::HTML, page::CSS, page::JS, page::ICON, page::NO_ICON, image::QUEUE, image::STATUS, image::FILE];
 

@@ -1,4 +1,4 @@
-//! What every answer carries, and what happens when a handler panics.
+//! The headers of every answer, the request log, and panics of handlers.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 
 use crate::problem::{Code, Problem};
 
-/// Headers of every answer that does not say otherwise.
+/// The headers of every answer that does not set them itself.
 const DEFAULTS: [(HeaderName, &str); 5] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::CACHE_CONTROL, "no-store"),
@@ -20,9 +20,9 @@ const DEFAULTS: [(HeaderName, &str); 5] = [
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
 
-/// Runs a request: a panic is an answer, every answer is safe to show, and the log hears of it.
+/// Runs a request. It converts a panic to an answer, adds the default headers, and logs the request.
 ///
-/// The log names the route, not the path and never a header: ids and tokens are nobody's business there.
+/// The log contains the route, but neither the path nor headers, so that it contains no ids and no tokens.
 pub(crate) async fn finish(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
@@ -31,14 +31,14 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
 
     let answer = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let mut response = answer.unwrap_or_else(|_| {
-        tracing::error!(%method, route, "a handler panicked");
-        Problem::new(Code::Internal, "a bug; the server's log says more").into_response()
+        tracing::error!(%method, route, "request handler panicked");
+        Problem::new(Code::Internal, "the server has a bug; its log contains more details").into_response()
     });
 
     for (name, value) in DEFAULTS {
         response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     let ms = started.elapsed().as_millis();
-    tracing::debug!(%method, route, status = response.status().as_u16(), ms, "answered");
+    tracing::debug!(%method, route, status = response.status().as_u16(), ms, "request finished");
     response
 }

@@ -1,7 +1,7 @@
-//! Who may ask: the token, the host name, and whether a browser asks for another site.
+//! Access control: the token, the host name, and requests on behalf of other sites.
 
 mod origin;
-mod strikes;
+mod wrong_tokens;
 mod token;
 
 use std::time::Duration;
@@ -16,21 +16,21 @@ use crate::caller::Caller;
 use crate::problem::{Code, Problem};
 use crate::server::is_loopback;
 
-pub(crate) use strikes::Strikes;
+pub(crate) use wrong_tokens::WrongTokens;
 
-/// Lets a request through, or answers why not.
+/// Lets a request pass or refuses it.
 pub(crate) async fn guard(State(app): State<App>, caller: Caller, request: Request, next: Next) -> Response {
     let (headers, uri) = (request.headers(), request.uri());
     let open = matches!(uri.path(), "/healthz" | "/readyz");
     match &app.config.token {
         Some(secret) if !open => {
-            if let Some(left) = app.strikes.out(caller) {
-                return out(left).into_response();
+            if let Some(left) = app.wrong_tokens.refused_for(caller) {
+                return too_many(left).into_response();
             }
             if !token::is_shown(headers, secret) {
-                // Who shows nothing, as a browser does at first, guesses nothing.
+                // A request without a token, as a browser sends first, is not a wrong guess.
                 if headers.contains_key(header::AUTHORIZATION) {
-                    app.strikes.strike(caller);
+                    app.wrong_tokens.count(caller);
                 }
                 return unauthorized();
             }
@@ -48,41 +48,45 @@ pub(crate) async fn guard(State(app): State<App>, caller: Caller, request: Reque
     next.run(request).await
 }
 
-/// Hears nobody who guesses; not even a right token, since the answer to it would tell that it is right.
-fn out(left: Duration) -> Problem {
+/// Refuses a caller that sent too many wrong tokens. Even the right token is refused, since another answer would reveal
+/// that it is right.
+fn too_many(left: Duration) -> Problem {
     let seconds = u32::try_from(left.as_secs() + 1).unwrap_or(u32::MAX);
-    Problem::new(Code::TooManyWrongTokens, "too many wrong tokens came from this address").retry_after(seconds)
+    Problem::new(Code::TooManyWrongTokens, "this address sent too many wrong tokens").retry_after(seconds)
 }
 
-/// Offers both ways to show a token: programs take the first, browsers the second.
+/// Offers both ways to send a token: programs use the first, browsers the second.
 fn unauthorized() -> Response {
-    let mut response = Problem::new(Code::Unauthorized, "send the server's token in `Authorization`").into_response();
+    let mut response =
+        Problem::new(Code::Unauthorized, "send the server's token in the `Authorization` header").into_response();
     for way in ["Bearer realm=\"longshore\"", "Basic realm=\"longshore\", charset=\"UTF-8\""] {
         response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(way));
     }
     response
 }
 
-/// Without a token only requests to loopback names are answered: a web page whose own name was made to lead to this
-/// machine (DNS rebinding) sends that name.
+/// Refuses requests to other than loopback names. A server without a token needs this against DNS rebinding: a web page
+/// whose own domain name was pointed at this machine sends that name.
 fn check_host(headers: &HeaderMap, uri: &Uri) -> Result<(), Problem> {
     let mut hosts = headers.get_all(header::HOST).iter();
     let host = hosts.next().and_then(|host| host.to_str().ok());
     let forbidden = |detail: String| Err(Problem::new(Code::ForbiddenHost, detail));
     let Some(host) = host.filter(|_| hosts.next().is_none()) else {
-        return forbidden("the request must name one host".into());
+        return forbidden("the request must have exactly one `Host`".into());
     };
     if let Some(wrong) = [Some(host), uri.authority().map(|target| target.as_str())]
         .into_iter()
         .flatten()
         .find(|host| !is_loopback_name(host))
     {
-        return forbidden(format!("a server without a token does not answer to {wrong:?}, only to localhost"));
+        return forbidden(format!(
+            "the server has no token, so it answers only requests to localhost, not to {wrong:?}"
+        ));
     }
     Ok(())
 }
 
-/// Returns whether that is `localhost` or a loopback address, with any port or none.
+/// Returns whether this is `localhost` or a loopback address, with or without a port.
 fn is_loopback_name(host: &str) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,

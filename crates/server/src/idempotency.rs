@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: a request that is sent again gets the first answer again (draft-ietf-httpapi-idempotency-key-header).
+//! `Idempotency-Key`: a repeated request gets the first answer again (draft-ietf-httpapi-idempotency-key-header).
 
 use axum::http::{HeaderMap, HeaderName};
 use longshore_core::Idempotency;
@@ -8,16 +8,16 @@ use sha2::{Digest, Sha256};
 use crate::app::App;
 use crate::problem::{Code, Problem};
 
-/// The header.
+/// The name of the header.
 pub(crate) const NAME: HeaderName = HeaderName::from_static("idempotency-key");
-/// Longest key, in bytes.
-const LONGEST: usize = 255;
+/// The maximum length of a key, in bytes.
+const MAX_BYTES: usize = 255;
 
-/// Returns what tells a repeat of a push, where the request has a key.
+/// Returns the stored form of the key, if the request has one.
 ///
-/// What is stored is a hash of the key and the token, so that a key of any length fits, callers with different tokens never
-/// meet, and nobody reads keys out of the store. The request is told by its own hash, written anew: neither the order of its
-/// fields nor the blanks between them count, while every byte of the payload does.
+/// The store keeps a hash of the key and the token. So keys may be long, callers with different tokens never share a
+/// key, and the store reveals no keys. The fingerprint identifies the request: it is a hash of the request in a normal
+/// form. The order of fields and the whitespace between them do not matter, but every byte of the payload does.
 pub(crate) fn of(app: &App, headers: &HeaderMap, push: &wire::NewJob) -> Result<Option<Idempotency>, Problem> {
     let Some(key) = key(headers)? else { return Ok(None) };
     let mut scoped = Sha256::new();
@@ -27,38 +27,40 @@ pub(crate) fn of(app: &App, headers: &HeaderMap, push: &wire::NewJob) -> Result<
     scoped.update(key);
     let key = scoped.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let key = key.parse().expect("64 hex digits are a label");
-    let request = serde_json::to_vec(push).expect("what was read can be written");
+    let request = serde_json::to_vec(push).expect("a parsed request can be serialized");
     Ok(Some(Idempotency { key, fingerprint: Sha256::digest(request).into() }))
 }
 
-/// Refuses a key where it would promise what is not kept.
+/// Refuses a key on a route that does not support it.
 pub(crate) fn none(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(NAME) {
-        return Err(wrong("a batch takes no key: give its jobs unique keys, or push them one by one"));
+        return Err(wrong(
+            "a batch does not support this header: use unique keys for its jobs, or push them one by one",
+        ));
     }
     Ok(())
 }
 
-/// Returns the key of a request: a string in quotes, as the draft has it, or the bare token that many clients send.
+/// Returns the key of a request: a quoted string, as in the draft, or the unquoted token that many clients send.
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let mut values = headers.get_all(NAME).iter();
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(wrong("the header is there more than once"));
+        return Err(wrong("the header appears more than once"));
     }
-    let text = value.to_str().map_err(|_| wrong("only visible ASCII and blanks are allowed"))?.trim();
+    let text = value.to_str().map_err(|_| wrong("only visible ASCII characters and spaces are allowed"))?.trim();
     let key = match text.strip_prefix('"') {
-        Some(rest) => quoted(rest).ok_or_else(|| wrong("the string in quotes is not well-formed"))?,
+        Some(rest) => quoted(rest).ok_or_else(|| wrong("the quoted string is malformed"))?,
         None if text.bytes().all(is_bare) => text.to_owned(),
-        None => return Err(wrong("send a string in quotes, as in \"8e03978e-40d5-43dd-bc93-6894a57f9324\"")),
+        None => return Err(wrong("send a quoted string such as \"8e03978e-40d5-43dd-bc93-6894a57f9324\"")),
     };
-    if key.is_empty() || key.len() > LONGEST {
-        return Err(wrong(format!("a key has 1 to {LONGEST} characters, not {}", key.len())));
+    if key.is_empty() || key.len() > MAX_BYTES {
+        return Err(wrong(format!("the key must have 1 to {MAX_BYTES} characters, but has {}", key.len())));
     }
     Ok(Some(key))
 }
 
-/// Reads a string up to its closing quote, which must be the last character (RFC 9651, section 3.3.3).
+/// Parses a string up to its closing quote, which must be the last character (RFC 9651, section 3.3.3).
 fn quoted(rest: &str) -> Option<String> {
     let mut key = String::new();
     let mut characters = rest.chars();
@@ -72,7 +74,7 @@ fn quoted(rest: &str) -> Option<String> {
     }
 }
 
-/// Returns whether that may be in a token without quotes.
+/// Returns whether this byte may be in an unquoted key.
 fn is_bare(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:/=".contains(&byte)
 }
@@ -103,12 +105,12 @@ mod tests {
             assert_eq!(read(&[text]).unwrap().as_deref(), Some(expected), "{text}");
         }
         assert_eq!(read(&[]).unwrap(), None);
-        assert_eq!(read(&[&"x".repeat(LONGEST)]).unwrap().unwrap().len(), LONGEST);
+        assert_eq!(read(&[&"x".repeat(MAX_BYTES)]).unwrap().unwrap().len(), MAX_BYTES);
     }
 
     #[test]
     fn what_is_neither_is_refused() {
-        let long = "x".repeat(LONGEST + 1);
+        let long = "x".repeat(MAX_BYTES + 1);
         let words = [
             "",
             "\"\"",

@@ -1,7 +1,7 @@
-//! How much is taken over at a time: the pushes in flight, and the depth of queues.
+//! Limits on accepting jobs: concurrent pushes, and the number of waiting jobs per queue.
 //!
-//! Who comes while the store is busy with as many pushes as allowed hears so at once: a short line that moves is worth more
-//! than a long one in which every caller's patience ends.
+//! If the maximum number of pushes already waits for the store, a further push is refused immediately. A short queue of
+//! requests is better than a long one in which all callers time out.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,12 +15,12 @@ use tokio::time::Instant;
 use crate::Config;
 use crate::problem::{Code, Problem};
 
-/// How long counted depths are believed; what we push meanwhile is added to them.
+/// How long counted jobs are used. Jobs that this server pushes meanwhile are added.
 const FRESH: Duration = Duration::from_millis(250);
-/// Queues of one push that are counted at a time.
+/// The maximum number of queues of one push that are counted at a time.
 const COUNTED: usize = 8;
 
-/// Takes jobs over, within bounds.
+/// Accepts jobs, within limits.
 #[derive(Debug)]
 pub(crate) struct Intake {
     pushes: Arc<Semaphore>,
@@ -28,14 +28,14 @@ pub(crate) struct Intake {
     depth: Option<Depth>,
 }
 
-/// How deep a queue may be, and how deep those are that were pushed to lately.
+/// The maximum number of waiting jobs in a queue, and the known numbers of recently used queues.
 #[derive(Debug)]
 struct Depth {
     allowed: u64,
     known: Mutex<HashMap<QueueName, Known>>,
 }
 
-/// How many jobs of a queue wait, and when they were counted.
+/// The number of waiting jobs in a queue, and when they were counted.
 #[derive(Debug)]
 struct Known {
     at: Instant,
@@ -48,28 +48,33 @@ impl Intake {
         Intake { pushes: Arc::new(Semaphore::new(config.pushes)), allowed: config.pushes, depth }
     }
 
-    /// Pushes one job; as [`Intake::push`].
+    /// Pushes one job, as [`Intake::push`].
     pub(crate) async fn push_one(&self, backend: &Backend, job: NewJob) -> Result<Pushed, Problem> {
         Ok(self.push(backend, vec![job]).await?.pop().expect("one job has one answer"))
     }
 
-    /// Pushes jobs; or says why not now, or that some of them could not be pushed, and whether others may have been.
+    /// Pushes jobs.
+    ///
+    /// # Errors
+    ///
+    /// If a limit is reached, or if some of the jobs could not be pushed. The error tells whether others may have been
+    /// pushed.
     pub(crate) async fn push(&self, backend: &Backend, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Problem> {
         let permit = Arc::clone(&self.pushes).try_acquire_owned().map_err(|_| {
-            let detail = format!("{} pushes are under way, as many as allowed; nothing was taken over", self.allowed);
+            let detail = format!("the maximum of {} pushes is running; no job was accepted", self.allowed);
             Problem::new(Code::TooBusy, detail).retry_after_about(1)
         })?;
         if let Some(depth) = &self.depth {
             depth.admit(backend, &jobs).await?;
         }
-        // A push goes on when its caller goes away, so its permit goes with it.
+        // A push continues when its caller goes away, so it keeps its permit.
         let backend = backend.clone();
         let pushing = tokio::spawn(async move {
             let pushed = backend.push(jobs).await;
             drop(permit);
             pushed
         });
-        let pushed = pushing.await.map_err(|e| Problem::new(Code::Internal, format!("the push broke off: {e}")))?;
+        let pushed = pushing.await.map_err(|e| Problem::new(Code::Internal, format!("the push failed: {e}")))?;
         Ok(whole(pushed?)?)
     }
 }
@@ -95,7 +100,7 @@ impl Depth {
             let waiting = known.get(*queue).map_or(0, |known| known.waiting);
             if waiting + more > self.allowed {
                 let detail = format!(
-                    "{waiting} jobs wait in queue `{queue}`, which may hold {}; nothing was taken over",
+                    "queue `{queue}` has {waiting} waiting jobs and allows {}; no job was accepted",
                     self.allowed
                 );
                 return Err(Problem::new(Code::QueueFull, detail).retry_after_about(5));

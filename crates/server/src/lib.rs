@@ -1,4 +1,4 @@
-//! The HTTP server of longshore: push jobs, ask for them, hear of them, fetch what they gave back.
+//! The HTTP server of longshore: push jobs, read and follow their status, download their results.
 //!
 //! ```text
 //! socket ─ connections (cap, time-outs) ─ guard (token, host, origin) ─ routes ─ Backend
@@ -8,18 +8,18 @@
 //!
 //! Read on in this order:
 //!
-//! 1. [`config`], [`secret`]: what a server is told
-//! 2. [`server`]: bind, run, end; `connections`: the accept loop behind it; `stall`: who does not read is let go
-//! 3. `app`: what all routes share, and the router; `guard`: who may ask, and `caller`: who asks; `finish`: what every answer carries
-//! 4. `routes`: a file a verb; `params`, `body`, `idempotency`, `lookup`: what they have in common
-//! 5. `intake`, `streams`: how much is taken on at a time
-//! 6. `problem`: errors on their way to a client; [`openapi`]: the API as a document for programs
+//! 1. [`config`], [`secret`]: the configuration
+//! 2. [`server`]: bind, run, shut down; `connections`: the accept loop; `write_timeout`: closes connections whose client does not read
+//! 3. `app`: the shared state and the router; `guard`: access control; `caller`: the caller's network; `finish`: headers and log
+//! 4. `routes`: one file per verb; `params`, `body`, `idempotency`, `lookup`: their shared parts
+//! 5. `intake`, `streams`: limits on pushes and event streams
+//! 6. `problem`: errors as answers; [`openapi`]: the OpenAPI document
 //! 7. `demo`: the demo page and its three routes
 //!
-//! The JSON that goes in and out, and every error there is, are the crate `longshore-wire`.
+//! The crate `longshore-wire` defines the JSON of requests, answers and errors.
 //!
-//! Invariants: no route waits without also waiting for the end of the server; no answer shows what a store said word for word
-//! except about the caller's own input; nothing here retries.
+//! Invariants: every route that waits also waits for the server's shutdown. No answer contains an error message of a
+//! store, except about the caller's own input. Nothing in this crate retries.
 //!
 //! # Examples
 //!
@@ -45,7 +45,7 @@ pub mod config;
 pub mod secret;
 pub mod server;
 mod connections;
-mod stall;
+mod write_timeout;
 mod app;
 mod caller;
 mod guard;

@@ -1,10 +1,10 @@
-//! Which job is meant: its own id or a foreign one.
+//! Finds a job by its id or by its alias.
 
 use longshore_core::{Backend, Error, JobId, Label, Snapshot};
 
-/// Returns the job with that id; else the newest one with that alias; `None` where there is neither.
+/// Returns the job with this id, or else the newest job with this alias, or `None`.
 ///
-/// An alias may look like an id, as foreign ids often do, so a text that is no known id is looked up as an alias too.
+/// An alias may look like an id. So a text that is not the id of a job is looked up as an alias too.
 pub(crate) async fn job(backend: &Backend, text: &str) -> Result<Option<Snapshot>, Error> {
     if let Ok(id) = text.parse::<JobId>()
         && let Some(job) = backend.job(id).await?

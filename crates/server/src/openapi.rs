@@ -1,10 +1,10 @@
-//! The API as a document for programs: OpenAPI 3.1, made of what stands beside each handler (its `Operation`) and the wire's types.
+//! The OpenAPI 3.1 document, generated from the `Operation` beside each handler and the types of the wire crate.
 //!
-//! The document is made from what this server is told: the demo's routes are in it where they are there, and a token is asked
-//! for where there is one. Tests compare it with the router and with every answer that the test suite sees.
+//! The document depends on the server's configuration: it contains the demo's routes only if they are enabled, and the
+//! security schemes only if there is a token. Tests compare it with the router and with every answer in the test suite.
 
 mod answer;
-pub(crate) mod fails;
+pub(crate) mod errors;
 mod operation;
 mod parameter;
 
@@ -27,17 +27,17 @@ pub(crate) use answer::{Answer, Content};
 pub(crate) use operation::{Operation, Takes, of};
 pub(crate) use parameter::{ID, IF_RANGE, Parameter, Place, RANGE, name_schema};
 
-/// What the API's document says of [`get`].
+/// The OpenAPI description of [`get`].
 const OPENAPI: Operation = Operation {
     method: "get",
     path: "/openapi.json",
     id: "openapi",
-    summary: "This document",
-    open: false,
+    summary: "The OpenAPI document of this server",
+    public: false,
     parameters: &[],
     takes: Takes::None,
     answers: &[Answer::json(200, "An OpenAPI 3.1 document.", |_| json!({ "type": "object" }))],
-    fails: &[],
+    errors: &[],
 };
 
 /// Answers the document.
@@ -45,7 +45,7 @@ pub(crate) async fn get(State(app): State<App>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], app.document).into_response()
 }
 
-/// Returns the document of a server that is told that.
+/// Returns the document of a server with this configuration.
 ///
 /// # Examples
 ///
@@ -62,13 +62,13 @@ pub fn document(config: &Config) -> Value {
         let written = schemas.operation(operation, config);
         paths.entry(operation.path).or_default().insert(operation.method.to_owned(), written);
     }
-    schemas.answered.subschema_for::<wire::Event>(); // no body, but what a stream's bodies are made of
+    schemas.answered.subschema_for::<wire::Event>(); // not a body itself, but the data of stream events
     let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "longshore",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Background jobs: push them, ask for them, hear of them, fetch what they gave back.",
+            "description": "Background jobs: push jobs, read and follow their status, download their results.",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "paths": paths,
@@ -77,14 +77,14 @@ pub fn document(config: &Config) -> Value {
     if config.token.is_some() {
         document["components"]["securitySchemes"] = json!({
             "bearer": { "type": "http", "scheme": "bearer" },
-            "basic": { "type": "http", "scheme": "basic", "description": "The token is the password; the user does not matter." },
+            "basic": { "type": "http", "scheme": "basic", "description": "The password is the token. The user name is ignored." },
         });
         document["security"] = json!([{ "bearer": [] }, { "basic": [] }]);
     }
     document
 }
 
-/// The schemas met so far: of what is sent to the server, and of what it answers.
+/// The schemas collected so far, of requests and of answers.
 struct Schemas {
     taken: SchemaGenerator,
     answered: SchemaGenerator,
@@ -113,7 +113,7 @@ impl Schemas {
         if let Some(body) = self.body(operation.takes) {
             written["requestBody"] = body;
         }
-        if operation.open {
+        if operation.public {
             written["security"] = json!([]);
         }
         written
@@ -131,42 +131,42 @@ impl Schemas {
         Some(json!({ "required": required, "content": content }))
     }
 
-    /// Writes what an operation may answer: what it says itself, and the problems by status, each with its codes.
+    /// Returns the possible answers of an operation: its own answers, and the problems by status with their codes.
     fn answers(&mut self, operation: &Operation, config: &Config) -> Value {
         let mut answers: BTreeMap<String, Value> = BTreeMap::new();
         for answer in operation.answers {
-            let mut written = json!({ "description": answer.says });
+            let mut written = json!({ "description": answer.description });
             if let Some((media, schema)) = self.content(answer.content) {
                 written["content"] = json!({ media: { "schema": schema } });
             }
             let headers = answer.headers.iter();
-            let headers: Map<_, _> = headers.map(|(name, says)| ((*name).to_owned(), header_of(says))).collect();
+            let headers: Map<_, _> =
+                headers.map(|(name, description)| ((*name).to_owned(), header_of(description))).collect();
             if !headers.is_empty() {
                 written["headers"] = headers.into();
             }
             answers.insert(answer.status.to_string(), written);
         }
         let mut by_status: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
-        for code in operation.fails.iter().flat_map(|codes| codes.iter()).chain(everywhere(operation, config)) {
+        for code in operation.errors.iter().flat_map(|codes| codes.iter()).chain(common_codes(operation, config)) {
             by_status.entry(code.status()).or_default().push(*code);
         }
         for (status, codes) in by_status {
             let schema = (wire_problem as Schema)(&mut self.answered);
-            let says = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning()));
-            let says = says.collect::<Vec<_>>().join("\n\n");
+            let description = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning()));
+            let description = description.collect::<Vec<_>>().join("\n\n");
             let media = if status == 202 { "application/json" } else { "application/problem+json" };
             match answers.get_mut(&status.to_string()) {
-                // The demo's own answers of an error, beside a problem of the same status.
+                // An error of the demo and a problem have the same status.
                 Some(written) => {
-                    let both = format!("{}\n\n{says}", written["description"].as_str().unwrap_or_default());
+                    let both = format!("{}\n\n{description}", written["description"].as_str().unwrap_or_default());
                     written["description"] = both.into();
                     written["content"][media] = json!({ "schema": schema });
                 }
                 None => {
-                    let mut written = json!({ "description": says, "content": { media: { "schema": schema } } });
+                    let mut written = json!({ "description": description, "content": { media: { "schema": schema } } });
                     if matches!(status, 202 | 429 | 503 | 507) {
-                        written["headers"] =
-                            json!({ "Retry-After": header_of("Seconds to wait before trying again.") });
+                        written["headers"] = json!({ "Retry-After": header_of("The number of seconds to wait before the next attempt.") });
                     }
                     answers.insert(status.to_string(), written);
                 }
@@ -195,14 +195,14 @@ fn wire_problem(schemas: &mut SchemaGenerator) -> Value {
     schemas.subschema_for::<wire::Problem>().to_value()
 }
 
-fn header_of(says: &str) -> Value {
-    json!({ "description": says, "schema": { "type": "string" } })
+fn header_of(description: &str) -> Value {
+    json!({ "description": description, "schema": { "type": "string" } })
 }
 
-/// Returns the codes that any request may be answered with, before its operation is asked.
-fn everywhere(operation: &Operation, config: &Config) -> impl Iterator<Item = &'static Code> {
+/// Returns the codes that any request may be answered with, before its handler runs.
+fn common_codes(operation: &Operation, config: &Config) -> impl Iterator<Item = &'static Code> {
     let guard: &[Code] = match &config.token {
-        Some(_) if operation.open => &[],
+        Some(_) if operation.public => &[],
         Some(_) => &[Code::Unauthorized, Code::TooManyWrongTokens],
         None => &[Code::ForbiddenHost],
     };
@@ -229,7 +229,7 @@ mod tests {
             let app = App::new(backend, config);
             let mut routed = BTreeSet::new();
             for (path, _) in table(&app.config) {
-                // A method that nobody knows is answered with those that the route has.
+                // An unknown method is answered with the list of the route's methods.
                 let request =
                     Request::builder().method("BREW").uri(path.replace(['{', '}'], "")).header("host", "localhost");
                 let request = request.body(axum::body::Body::empty()).unwrap();

@@ -1,4 +1,4 @@
-//! What stands in the address of a request: the job that is meant, and the query.
+//! Extractors for the path and the query of a request.
 
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::{Code, Problem};
 
-/// The job named in the path, by its own id or a foreign one; not looked up yet.
+/// The id or alias in the path. The job is not looked up yet.
 pub(crate) struct Id(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
@@ -18,7 +18,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
-/// The query, as a struct that refuses parameters it does not know.
+/// The query, parsed as a struct that refuses unknown parameters.
 pub(crate) struct Params<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {

@@ -1,4 +1,4 @@
-//! An error on its way to a client: a problem of the wire, with the headers that go with it.
+//! An error as an HTTP answer: a problem of the wire crate and its headers.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -7,7 +7,7 @@ use longshore_wire::{self as wire, WrongField, json};
 
 pub(crate) use longshore_wire::Code;
 
-/// An error on its way to a client.
+/// An error as an HTTP answer.
 #[derive(Debug)]
 pub(crate) struct Problem {
     code: Code,
@@ -20,22 +20,25 @@ impl Problem {
         Problem { code, retry_after: None, body: Box::new(wire::Problem::new(code, detail)) }
     }
 
-    /// A field of a job, a parameter or a header that is not right.
+    /// Creates a problem about an invalid field, parameter or header.
     pub(crate) fn field(code: Code, field: &str, why: impl std::fmt::Display) -> Self {
         Problem::wrong(code, &WrongField::new(field, why))
     }
 
-    /// The same, as the wire says it.
+    /// Creates the same from an error of the wire crate.
     pub(crate) fn wrong(code: Code, wrong: &WrongField) -> Self {
         Problem { code, retry_after: None, body: Box::new(wire::Problem::of_field(code, wrong)) }
     }
 
     pub(crate) fn unknown_job(id: &str) -> Self {
-        Problem::new(Code::UnknownJob, format!("nobody knows job {id:?}, or not any more"))
+        Problem::new(
+            Code::UnknownJob,
+            format!("job {id:?} not found; it may have been deleted after its retention period"),
+        )
     }
 
     pub(crate) fn draining() -> Self {
-        Problem::new(Code::Draining, "the server is about to end; another may take its place").retry_after(1)
+        Problem::new(Code::Draining, "the server is shutting down").retry_after(1)
     }
 
     #[cfg(test)]
@@ -44,7 +47,7 @@ impl Problem {
     }
 
     pub(crate) fn to_json(&self) -> Vec<u8> {
-        serde_json::to_vec(&self.body).expect("strings and numbers can be written")
+        serde_json::to_vec(&self.body).expect("strings and numbers can be serialized")
     }
 
     pub(crate) fn into_wire(self) -> wire::Problem {
@@ -56,7 +59,7 @@ impl Problem {
         self
     }
 
-    /// Asks to come back after about that long, but not all at the same time.
+    /// Sets `Retry-After` to a random time of about this length, so that clients do not return all at the same time.
     pub(crate) fn retry_after_about(self, seconds: u32) -> Self {
         self.retry_after(fastrand::u32(seconds..=seconds * 3))
     }
@@ -89,7 +92,7 @@ impl IntoResponse for Problem {
 }
 
 impl From<WrongField> for Problem {
-    /// A field of the body is not right.
+    /// Converts an error about a field of the body.
     fn from(wrong: WrongField) -> Self {
         Problem::wrong(Code::InvalidJob, &wrong)
     }
@@ -106,11 +109,12 @@ impl From<json::Error> for Problem {
 }
 
 impl From<Error> for Problem {
-    /// Says what the caller needs and keeps the rest for the log: a store's words may name paths and addresses.
+    /// Contains what the caller needs. The store's own message goes only to the log, because it may contain paths and
+    /// addresses.
     fn from(error: Error) -> Self {
         let detail = |sentence: &str| match error.effect() {
             Effect::NotDone => format!("{sentence}; nothing was changed"),
-            Effect::PerhapsDone => format!("{sentence}; what was asked for may have happened all the same"),
+            Effect::PerhapsDone => format!("{sentence}; the change may have been made nevertheless"),
         };
         let problem = match error.kind() {
             ErrorKind::Invalid => return Problem::new(Code::InvalidJob, error.to_string()),
@@ -118,9 +122,12 @@ impl From<Error> for Problem {
                 Problem::new(Code::Unavailable, detail("the store did not answer")).retry_after(5)
             }
             ErrorKind::Full => Problem::new(Code::StoreFull, detail("the store has no room left")).retry_after(60),
-            _ => Problem::new(Code::StoreRefused, detail("the store refuses to work; see the server's log")),
+            _ => Problem::new(
+                Code::StoreRefused,
+                detail("the store refused the request; the server's log contains more details"),
+            ),
         };
-        tracing::warn!(%error, code = problem.code.as_str(), "the store failed a request");
+        tracing::warn!(%error, code = problem.code.as_str(), "the store could not serve a request");
         problem
     }
 }

@@ -1,24 +1,24 @@
-//! Which part of the bytes a request asks for: the header `Range` of RFC 9110, one range of bytes.
+//! The `Range` header of RFC 9110. One range of bytes is supported.
 
 use std::ops::Range;
 
 use axum::http::{HeaderMap, header};
 
-/// What of some bytes is to be sent.
+/// The part of a result that is to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// All of them: nothing else was asked for, or nothing that we take.
+    /// The whole: the request has no range, or none that is supported.
     Whole,
-    /// These.
+    /// This range.
     Range(Range<u64>),
-    /// None: what was asked for lies behind their end.
+    /// Nothing: the range is outside the result.
     None,
 }
 
-/// Returns which part is asked for of so many bytes with that `ETag`.
+/// Returns the requested part of a result with this `ETag` and size.
 ///
-/// Another unit, several ranges, and what makes no sense count as if they were not there, as RFC 9110 lets a server do. With `If-Range` the range
-/// counts only if that names these very bytes: a client that has a part of others gets the whole.
+/// Another unit, several ranges and an invalid range are ignored, as RFC 9110 allows. With `If-Range` the range counts
+/// only if the header matches the `ETag`: a client that has a part of another version gets the whole.
 pub(crate) fn of(headers: &HeaderMap, etag: &[u8], size: u64) -> Part {
     let mut asked = headers.get_all(header::RANGE).iter();
     let (Some(range), None) = (asked.next(), asked.next()) else { return Part::Whole };
@@ -38,7 +38,7 @@ fn parse(range: &str, size: u64) -> Option<Part> {
         ("", last) => {
             let count = number(last)?;
             if size == 0 && count > 0 {
-                return None; // the last bytes of nothing are the whole
+                return None; // the last bytes of an empty result are the whole
             }
             size.saturating_sub(count)..size
         }
@@ -54,7 +54,7 @@ fn parse(range: &str, size: u64) -> Option<Part> {
     Some(if range.start < range.end { Part::Range(range) } else { Part::None })
 }
 
-/// Reads digits; a number too large for us is as good as the largest.
+/// Parses digits. A number above the maximum counts as the maximum.
 fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().unwrap_or(u64::MAX))
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn range_behind_the_end_has_nothing() {
+    fn a_range_outside_the_result_has_nothing() {
         for range in ["bytes=10-", "bytes=10-10", "bytes=-0", "bytes=99999999999999999999999-"] {
             assert_eq!(asked(range, 10), Part::None, "{range}");
         }
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range_of_ours_is_the_whole() {
+    fn an_unsupported_range_is_the_whole() {
         for range in [
             "bytes=0-1,3-4",
             "bytes=2-1",

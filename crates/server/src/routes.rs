@@ -1,4 +1,4 @@
-//! The routes, a file a verb. None of them waits without also waiting for the end of the server.
+//! The routes, one file per verb. A route that waits also waits for the server's shutdown.
 
 mod act;
 mod batch;
@@ -23,10 +23,10 @@ pub(crate) use list::list;
 pub(crate) use log::log;
 pub(crate) use push::push;
 pub(crate) use queue::{pause, queues, resume};
-pub(crate) use result::{Matching, answer, result};
+pub(crate) use result::{ResultEtag, answer, result};
 pub(crate) use workers::workers;
 
-/// What the API's document says of them, in the order of the router's table.
+/// The OpenAPI descriptions of the routes, in the order of the router's table.
 pub(crate) const OPERATIONS: &[Operation] = &[
     list::LIST,
     push::PUSH,

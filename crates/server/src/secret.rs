@@ -1,14 +1,14 @@
-//! The token that callers must show.
+//! The token that callers must send.
 
 use std::fmt;
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// Fewest characters of a token.
-const FEWEST: usize = 16;
+/// The minimum number of characters of a token.
+const MIN_CHARACTERS: usize = 16;
 
-/// A token, kept as its SHA-256 only: it can be compared, but neither shown nor logged.
+/// A token. Only its SHA-256 is kept, so it can be compared, but not shown or logged.
 ///
 /// # Examples
 ///
@@ -26,21 +26,22 @@ pub struct Secret {
     digest: [u8; 32],
 }
 
-/// The token is too short, or has characters that do not go into a header.
+/// The token is too short, or contains characters that a header cannot contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a token needs at least {FEWEST} characters, all of them visible ASCII; `openssl rand -hex 32` makes a good one"
+    "a token must have at least {MIN_CHARACTERS} characters, all of them visible ASCII; create one with `openssl rand -hex 32`"
 )]
 pub struct Weak;
 
 impl Secret {
-    /// Takes a token over.
+    /// Creates a secret from a token.
     ///
     /// # Errors
     ///
-    /// If it has fewer than 16 characters, so that an empty variable never opens a server; or any that is not visible ASCII.
+    /// If the token has fewer than 16 characters, so that an empty variable never opens a server, or if it contains
+    /// characters other than visible ASCII.
     pub fn new(token: &str) -> Result<Self, Weak> {
-        if token.len() < FEWEST || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        if token.len() < MIN_CHARACTERS || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Weak);
         }
         Ok(Secret { digest: Sha256::digest(token).into() })
@@ -51,7 +52,7 @@ impl Secret {
         &self.digest
     }
 
-    /// Returns whether that is the token, in a time that says nothing about how much of it was right.
+    /// Returns whether this is the token. The comparison takes constant time.
     pub fn is(&self, shown: &str) -> bool {
         let shown: [u8; 32] = Sha256::digest(shown).into();
         self.digest.ct_eq(&shown).into()
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_very_token_is_right() {
+    fn only_the_exact_token_is_right() {
         let secret = Secret::new("0123456789abcdef").unwrap();
         assert!(secret.is("0123456789abcdef"));
         for wrong in ["", "0123456789abcde", "0123456789abcdefg", "0123456789ABCDEF", "Secret(…)"] {
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_is_short_or_no_header_text_is_refused() {
+    fn a_token_that_is_short_or_not_valid_in_a_header_is_refused() {
         for weak in ["", " ", "0123456789abcde", "0123456789abc def", "0123456789abcdef\n", "ü0123456789abcdef"] {
             assert!(Secret::new(weak).is_err(), "{weak:?} must be refused");
         }

@@ -1,4 +1,4 @@
-//! The server: bound to an address, run until it is asked to end.
+//! The server: it binds to an address and runs until shutdown.
 
 use std::future::Future;
 use std::io;
@@ -11,10 +11,10 @@ use crate::Config;
 use crate::app::App;
 use crate::connections::Connections;
 
-/// An HTTP server that has its address and waits to be run.
+/// An HTTP server that is bound to an address.
 ///
-/// Connections that come before [`Server::run`] wait in the system's queue.
-#[must_use = "a server answers nobody until it is run"]
+/// The operating system queues connections that arrive before [`Server::run`].
+#[must_use = "a server answers no request until `run` is called"]
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -22,38 +22,40 @@ pub struct Server {
     app: App,
 }
 
-/// Why a server cannot listen.
+/// The reason why a server cannot listen.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Others could reach the address, and there is no token.
-    #[error("cannot listen on {addr}: others could reach it and there is no token; set one, or listen on {}", near(.addr))]
+    /// The address is reachable from other machines, and there is no token.
+    #[error("cannot listen on {addr} without a token, because other machines can reach this address; set a token, or listen on {}", loopback(.addr))]
     Open {
         /// The address.
         addr: SocketAddr,
     },
-    /// Another program listens there.
-    #[error("cannot listen on {addr}: another program does; stop it, or choose another port (0 takes a free one)")]
+    /// Another program listens on the address.
+    #[error(
+        "cannot listen on {addr}: the address is in use by another program; stop it, or choose another port (port 0 selects a free one)"
+    )]
     Taken {
         /// The address.
         addr: SocketAddr,
     },
-    /// The system says no.
+    /// The operating system refused.
     #[error("cannot listen on {addr}{}", hint(.source))]
     Refused {
         /// The address.
         addr: SocketAddr,
-        /// What it says.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
 impl Server {
-    /// Takes an address; port 0 takes a free one.
+    /// Binds to an address. Port 0 selects a free port.
     ///
     /// # Errors
     ///
-    /// If others than this machine could reach the address and [`Config::token`] is missing, or the address cannot be had.
+    /// If other machines can reach the address and [`Config::token`] is missing, or if binding fails.
     pub async fn bind(addr: SocketAddr, backend: Backend, config: Config) -> Result<Server, Error> {
         if config.token.is_none() && !is_loopback(addr.ip()) {
             return Err(Error::Open { addr });
@@ -67,16 +69,16 @@ impl Server {
         Ok(Server { listener, local_addr, app: App::new(backend, config) })
     }
 
-    /// Returns the address, with the port that was taken.
+    /// Returns the address, with the actual port.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
     }
 
-    /// Answers requests, and does the backend's upkeep, until `shutdown` is ready; then ends well.
+    /// Serves requests and runs the backend's upkeep until `shutdown` completes; then shuts down.
     ///
-    /// Ending well: no connection is accepted any more, event streams and long polls end at once, other requests are
-    /// finished within [`Config::grace`], and what is not is cut off. Dropping the future cuts everything off; what a request
-    /// has begun in the store is brought to its end all the same.
+    /// Shutdown means: no further connection is accepted, event streams and long polls end immediately, other requests
+    /// may finish within [`Config::grace`], and the rest is aborted. Dropping the future aborts everything. A store
+    /// operation that a request has begun is completed in any case.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let upkeep = self.app.backend.keep_up();
         let connections = Connections::new(self.app);
@@ -86,18 +88,18 @@ impl Server {
     }
 }
 
-/// Returns whether only this machine can reach the address, also where it is an IPv4 one in IPv6 clothes.
+/// Returns whether the address is loopback, including IPv4-mapped IPv6.
 pub(crate) fn is_loopback(ip: IpAddr) -> bool {
     ip.to_canonical().is_loopback()
 }
 
-fn near(addr: &SocketAddr) -> SocketAddr {
+fn loopback(addr: &SocketAddr) -> SocketAddr {
     SocketAddr::new(IpAddr::from([127, 0, 0, 1]), addr.port())
 }
 
 fn hint(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::PermissionDenied => "; ports below 1024 are mostly kept for root",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 usually require root",
         io::ErrorKind::AddrNotAvailable => "; no interface of this machine has that address",
         _ => "",
     }

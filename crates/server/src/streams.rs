@@ -1,4 +1,4 @@
-//! How many event streams may be open: in all, and of one caller.
+//! Limits on open event streams: in total and per caller.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,21 +7,21 @@ use crate::Config;
 use crate::caller::Caller;
 use crate::problem::{Code, Problem};
 
-/// The open event streams, by caller. Holds no more callers than there are streams.
+/// The open event streams by caller. It holds at most as many callers as there are streams.
 #[derive(Debug)]
 pub(crate) struct Streams {
-    in_all: usize,
+    total: usize,
     per_caller: usize,
     open: Mutex<Open>,
 }
 
 #[derive(Debug, Default)]
 struct Open {
-    in_all: usize,
+    total: usize,
     by_caller: HashMap<Caller, usize>,
 }
 
-/// One open stream; closed when dropped.
+/// One open stream. It closes when dropped.
 #[derive(Debug)]
 pub(crate) struct Stream {
     streams: Arc<Streams>,
@@ -30,21 +30,25 @@ pub(crate) struct Stream {
 
 impl Streams {
     pub(crate) fn new(config: &Config) -> Self {
-        Streams { in_all: config.streams, per_caller: config.streams_per_caller, open: Mutex::default() }
+        Streams { total: config.streams, per_caller: config.streams_per_caller, open: Mutex::default() }
     }
 
-    /// Opens a stream, or says whose bound is reached.
+    /// Opens a stream.
+    ///
+    /// # Errors
+    ///
+    /// If the limit in total or the limit of the caller is reached.
     pub(crate) fn open(self: &Arc<Self>, caller: Caller) -> Result<Stream, Problem> {
         let mut open = self.lock();
-        if open.in_all >= self.in_all {
-            let detail = format!("{} event streams are open, as many as allowed", self.in_all);
+        if open.total >= self.total {
+            let detail = format!("the maximum of {} event streams is open", self.total);
             return Err(Problem::new(Code::TooManyStreams, detail).retry_after(5));
         }
         if open.by_caller.get(&caller).is_some_and(|open| *open >= self.per_caller) {
-            let detail = format!("{} event streams of yours are open, as many as one caller may have", self.per_caller);
+            let detail = format!("you have the maximum of {} event streams open", self.per_caller);
             return Err(Problem::new(Code::TooManyOfYourStreams, detail).retry_after(5));
         }
-        open.in_all += 1;
+        open.total += 1;
         *open.by_caller.entry(caller).or_default() += 1;
         Ok(Stream { streams: Arc::clone(self), caller })
     }
@@ -57,7 +61,7 @@ impl Streams {
 impl Drop for Stream {
     fn drop(&mut self) {
         let mut open = self.streams.lock();
-        open.in_all -= 1;
+        open.total -= 1;
         if let Some(left) = open.by_caller.get_mut(&self.caller) {
             *left -= 1;
             if *left == 0 {
@@ -72,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_caller_cannot_take_all_and_a_closed_stream_counts_no_more() {
+    fn one_caller_cannot_take_all_streams_and_a_closed_stream_no_longer_counts() {
         let config = Config { streams: 3, streams_per_caller: 2, ..Config::default() };
         let streams = Arc::new(Streams::new(&config));
         let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|ip| Caller::of(ip.parse().unwrap()));

@@ -1,4 +1,4 @@
-//! Many jobs in one push.
+//! A batch: many jobs in one push.
 
 use longshore_core::{JobId, State, limits};
 use schemars::JsonSchema;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{NewJob, Problem, list, schema, text};
 
-/// What `POST /v1/jobs/batch` takes: jobs that are taken over all together, or not at all.
+/// The body of `POST /v1/jobs/batch`: jobs that are accepted all together or not at all.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Batch {
@@ -16,33 +16,33 @@ pub struct Batch {
     pub jobs: Vec<NewJob>,
 }
 
-/// What `POST /v1/jobs/batch` answers.
+/// The answer of `POST /v1/jobs/batch`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct BatchAnswer {
-    /// What became of each job, in the order they were sent.
+    /// The outcome of each job, in the order of the request.
     pub jobs: Vec<BatchItem>,
 }
 
-/// What became of one job of a batch.
+/// The outcome of one job of a batch.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum BatchItem {
-    /// It is taken over, or an older job stands for it.
-    Taken {
-        /// The job: the new one, or the one that stands for it.
+    /// The job is accepted, or an existing job is returned in its place.
+    Accepted {
+        /// The id of the new job, or of the existing one.
         #[serde(with = "text")]
         #[schemars(with = "schema::Id")]
         id: JobId,
-        /// Its state.
+        /// The state of that job.
         #[serde(with = "text")]
         #[schemars(with = "schema::State")]
         state: State,
-        /// Why an older job stands for it: `unique` or `reuse`; null for a new job.
+        /// Why an existing job is returned: `unique` or `reuse`. Null for a new job.
         existing: Option<String>,
     },
-    /// The store wanted this one not.
+    /// The store refused this job.
     Refused {
-        /// Why.
+        /// The reason.
         error: Problem,
     },
 }

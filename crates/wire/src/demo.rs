@@ -1,29 +1,29 @@
-//! What the routes of the demo answer.
+//! The answers of the demo's routes.
 
 use serde::{Deserialize, Serialize};
 
-/// What `POST /image_queue` answers; the order of its fields is part of the contract.
+/// The answer of `POST /image_queue`. The order of its fields is part of the contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queued {
-    /// `queued`, or `done` where the same text was drawn before.
+    /// `queued`, or `done` if an image of the same text already exists.
     pub job_status: String,
-    /// The job, by which its status is asked for; left out where it is done.
+    /// The job's id, for status requests. Absent if `job_status` is `done`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// The name of the picture.
+    /// The file name of the image.
     pub filename: String,
 }
 
-/// What `GET /image_status` answers.
+/// The answer of `GET /image_status`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobStatus {
-    /// The job's status in words for people.
+    /// The job's status as text for people.
     pub job_status: String,
 }
 
-/// What the demo's routes answer to what they do not take; other errors are a [`Problem`](crate::Problem).
+/// The error that the demo's routes answer to invalid input. All other errors are a [`Problem`](crate::Problem).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
-    /// Why.
+    /// The reason.
     pub error: String,
 }

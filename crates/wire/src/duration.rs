@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use crate::WrongField;
 
-/// Longest time a request may wait for a job.
+/// The longest time that a request may wait for a job.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
-/// Returns a duration as whole milliseconds, rounded up, so that a short one does not become none; as far as a `u64` holds it.
+/// Returns a duration in whole milliseconds. It is rounded up, so that a short duration does not become zero, and
+/// limited to `u64::MAX`.
 ///
 /// # Examples
 ///
@@ -26,7 +27,7 @@ pub fn to_ms(duration: Duration) -> u64 {
 ///
 /// # Errors
 ///
-/// If the text is no such duration, or a longer one; the error names the parameter `wait`.
+/// If the text is not a duration, or the duration is too long. The error names the parameter `wait`.
 ///
 /// # Examples
 ///
@@ -38,11 +39,11 @@ pub fn to_ms(duration: Duration) -> u64 {
 /// assert_eq!(parse_wait("1h").unwrap_err().field, "wait");
 /// ```
 pub fn parse_wait(text: &str) -> Result<Duration, WrongField> {
-    let wrong = || WrongField::new("wait", format!("{text:?} is no time like 500ms, 30s or 1m"));
+    let wrong = || WrongField::new("wait", format!("{text:?} is not a duration such as 500ms, 30s or 1m"));
     let wait = text.parse::<jiff::SignedDuration>().map_err(|_| wrong())?;
     let wait = Duration::try_from(wait).map_err(|_| wrong())?;
     if wait > LONGEST_WAIT {
-        let why = format!("{text:?} is longer than {LONGEST_WAIT:?}; ask again when the time is over");
+        let why = format!("{text:?} is longer than {LONGEST_WAIT:?}; send the request again when this time is over");
         return Err(WrongField::new("wait", why));
     }
     Ok(wait)

@@ -1,4 +1,4 @@
-//! What an event stream says of a job.
+//! A job's status in an event stream.
 
 use longshore_core::{JobId, Progress, Reason, State, Status};
 use schemars::JsonSchema;
@@ -6,31 +6,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::{schema, text};
 
-/// What an event stream says of a job.
+/// A job's status, as an event stream sends it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
-    /// The job.
+    /// The job's id.
     #[serde(with = "text")]
     #[schemars(with = "schema::Id")]
     pub id: JobId,
-    /// Where it is in its life.
+    /// The job's state.
     #[serde(with = "text")]
     #[schemars(with = "schema::State")]
     pub state: State,
-    /// The same in words for people.
+    /// The status as text for people.
     pub status: String,
-    /// Attempts begun.
+    /// The number of attempts that were started.
     pub attempt: u16,
-    /// Attempts allowed.
+    /// The number of attempts that are allowed.
     pub max_attempts: u16,
-    /// The newest word of its handler.
+    /// The latest progress that the handler reported.
     #[schemars(with = "Option<schema::Progress>")]
     pub progress: Option<Progress>,
-    /// Why it is dead.
+    /// Why the job is dead. Null in other states.
     pub reason: Option<String>,
-    /// The newest failure's message.
+    /// The message of the latest failure.
     pub message: Option<String>,
-    /// Grows with every change.
+    /// A number that grows with every change of the job.
     pub version: u64,
 }
 

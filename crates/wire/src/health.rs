@@ -1,11 +1,11 @@
-//! Whether a server is well.
+//! The health of a server.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What `GET /healthz` and `GET /readyz` answer.
+/// The answer of `GET /healthz` and `GET /readyz`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Health {
-    /// `ok` of a process that lives, `ready` of one whose store answers.
+    /// `ok` from `/healthz`; `ready` from `/readyz`.
     pub status: String,
 }

@@ -1,4 +1,4 @@
-//! A job, as it is answered.
+//! A job, as the API returns it.
 
 use longshore_core::{Failure, JobId, Label, Progress, Snapshot, State, Status, Stored, Timestamp, WorkerId, millis};
 use schemars::JsonSchema;
@@ -7,116 +7,118 @@ use serde_json::value::RawValue;
 
 use crate::{Links, schema, text};
 
-/// Everything about one job.
+/// All data of one job.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Job {
-    /// The id.
+    /// The job's id.
     #[serde(with = "text")]
     #[schemars(with = "schema::Id")]
     pub id: JobId,
-    /// A foreign id.
+    /// An id that the caller chose.
     pub alias: Option<String>,
-    /// The queue.
+    /// The job's queue.
     pub queue: String,
-    /// The kind.
+    /// The job's kind, which selects the handler.
     pub kind: String,
-    /// What the handler gets, byte for byte as it was pushed.
+    /// The input of the handler. Its bytes are exactly those that were pushed.
     #[schemars(with = "serde_json::Value")]
     pub payload: Box<RawValue>,
-    /// Where it is in its life.
+    /// The job's state.
     #[serde(with = "text")]
     #[schemars(with = "schema::State")]
     pub state: State,
-    /// The same in words for people: `queued`, `Processing 7/20`, `complete`, `Failed: …`.
+    /// The status as text for people: `queued`, `Processing 7/20`, `complete`, `Failed: …`.
     pub status: String,
-    /// From -100 to 100; higher runs first.
+    /// From -100 to 100. Jobs with a higher priority run first.
     pub priority: i16,
-    /// Whom it belongs to within its queue.
+    /// The group that the job belongs to within its queue, for example a tenant.
     pub key: Option<String>,
-    /// The unique key it asked for, held or not.
+    /// The unique key that was requested. The job may no longer hold it.
     pub unique_key: Option<String>,
-    /// Words to find it by.
+    /// Tags to find the job by.
     pub tags: Vec<String>,
-    /// Attempts begun, the running one included.
+    /// The number of attempts that were started, including the running one.
     pub attempt: u16,
-    /// Attempts allowed: granted by the worker that claimed it last; before that, what it asked for, or 20.
+    /// The number of attempts that are allowed. The worker of the latest claim decides it; before the first claim, it
+    /// is the number that was requested, or 20.
     pub max_attempts: u16,
-    /// Worker processes that died with it.
+    /// How many worker processes crashed while they ran this job.
     pub crashes: u16,
-    /// Attempts in a row that ended in an outage of something that the job needs; they cost no attempt.
+    /// How many attempts in a row ended because something that the job needs was unavailable. They do not count as
+    /// attempts.
     pub outages: u16,
-    /// Runs that ended through no fault of the job.
+    /// How many runs were interrupted through no fault of the job.
     pub interruptions: u32,
     /// How long one attempt may take.
     pub timeout_ms: i64,
-    /// The moment after which it is not started, nor tried again.
+    /// The time after which the job is not started or retried any more.
     #[serde(with = "text::option")]
     #[schemars(with = "Option<schema::Time>")]
     pub deadline: Option<Timestamp>,
-    /// When it was pushed.
+    /// When the job was pushed.
     #[serde(with = "text")]
     #[schemars(with = "schema::Time")]
     pub created_at: Timestamp,
-    /// When it is, or was, due.
+    /// When the job is due, or was due.
     #[serde(with = "text")]
     #[schemars(with = "schema::Time")]
     pub run_at: Timestamp,
-    /// When its newest run began.
+    /// When the latest run started.
     #[serde(with = "text::option")]
     #[schemars(with = "Option<schema::Time>")]
     pub started_at: Option<Timestamp>,
-    /// When it was finished.
+    /// When the job finished.
     #[serde(with = "text::option")]
     #[schemars(with = "Option<schema::Time>")]
     pub finished_at: Option<Timestamp>,
-    /// The worker that holds it, or held it last.
+    /// The worker that runs the job, or ran it last.
     pub worker: Option<String>,
-    /// Whether somebody asked to call it off while it runs.
+    /// Whether cancellation was requested while the job runs.
     pub cancel_asked: bool,
-    /// The newest word of its handler.
+    /// The latest progress that the handler reported.
     #[schemars(with = "Option<schema::Progress>")]
     pub progress: Option<Progress>,
-    /// Why it is dead.
+    /// Why the job is dead. Null in other states.
     pub reason: Option<String>,
-    /// The attempts that did not end well, oldest first.
+    /// The attempts that failed, oldest first.
     pub failures: Vec<FailedAttempt>,
-    /// What it gave back; the bytes are at `links.result`.
+    /// The type and size of the result. Its bytes are at `links.result`.
     pub result: Option<ResultInfo>,
-    /// Grows with every change.
+    /// A number that grows with every change of the job.
     pub version: u64,
-    /// Where to go from here.
+    /// Links to related resources.
     pub links: Links,
 }
 
-/// One attempt that did not end well.
+/// One attempt that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailedAttempt {
-    /// When it ended.
+    /// When the attempt ended.
     #[serde(with = "text")]
     #[schemars(with = "schema::Time")]
     pub at: Timestamp,
-    /// When it started, where that is known.
+    /// When the attempt started, if known.
     #[serde(with = "text::option")]
     #[schemars(with = "Option<schema::Time>")]
     pub started_at: Option<Timestamp>,
-    /// What kind of failure it was: `retry`, `fatal`, `outage`, `crash` or `corrupt`.
+    /// The class of the failure: `retry`, `fatal`, `outage`, `crash` or `corrupt`.
     pub class: String,
-    /// Which attempt it was.
+    /// The number of the attempt.
     pub attempt: u16,
-    /// The number of its claim, by which its log is asked for: `/v1/jobs/{id}/log?claim=…`.
+    /// The number of the attempt's claim. Use it to read the log of this attempt: `/v1/jobs/{id}/log?claim=…`.
     pub claim: Option<u64>,
-    /// The worker that ran it.
+    /// The worker that ran the attempt.
     pub worker: Option<String>,
-    /// What went wrong.
+    /// The error message.
     pub message: String,
 }
 
-/// What kind of result a job gave back.
+/// The type and size of a job's result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ResultInfo {
-    /// Its media type.
+    /// The media type.
     pub content_type: String,
-    /// Its size.
+    /// The size in bytes.
     pub bytes: u64,
 }
 
@@ -159,11 +161,11 @@ impl From<Snapshot> for Job {
     }
 }
 
-/// Returns a payload as it came. A damaged one, which its handler will refuse, is shown as a JSON string.
+/// Returns a payload as raw JSON. A damaged payload, which its handler will refuse, is shown as a JSON string.
 fn raw(payload: &str) -> Box<RawValue> {
     RawValue::from_string(payload.to_owned()).unwrap_or_else(|_| {
-        let shown = serde_json::to_string(payload).expect("a string can be written");
-        RawValue::from_string(shown).expect("what was written can be read")
+        let shown = serde_json::to_string(payload).expect("a string can be serialized");
+        RawValue::from_string(shown).expect("serialized JSON can be parsed")
     })
 }
 

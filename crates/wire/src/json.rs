@@ -1,4 +1,5 @@
-//! Reads JSON objects, with errors that name the field and speak of JSON: no names of Rust's types, no words of a library.
+//! Parses JSON objects. Errors name the field and use the terms of JSON, not names of Rust types or messages of a
+//! library.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,14 +10,14 @@ use serde_json::error::Category;
 use crate::WrongField;
 use crate::object::Object;
 
-/// Why a text could not be read.
+/// Why a text could not be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// It is no JSON; says where: `expected value at line 1 column 9`.
+    /// The text is not JSON. The message contains the position: `expected value at line 1 column 9`.
     Syntax(String),
-    /// It is JSON, but no object.
+    /// The text is JSON, but not an object.
     Shape(String),
-    /// A field is missing, unknown, or not what it must be.
+    /// A field is missing, unknown or invalid.
     Field(WrongField),
 }
 
@@ -37,11 +38,11 @@ impl From<Error> for longshore_core::Error {
     }
 }
 
-/// Parses a JSON object, and nothing after it.
+/// Parses a JSON object. No text may follow it.
 ///
 /// # Errors
 ///
-/// Names the line and column where the text is no JSON, and otherwise the first field that is wrong.
+/// If the text is not JSON, the error contains the line and column. Otherwise it names the first invalid field.
 ///
 /// # Examples
 ///
@@ -49,7 +50,7 @@ impl From<Error> for longshore_core::Error {
 /// use longshore_wire::{NewJob, WrongField, json};
 ///
 /// let missing = json::parse::<NewJob>(br#"{"queue": "mail"}"#).unwrap_err();
-/// assert_eq!(missing, json::Error::Field(WrongField::new("kind", "this field is needed")));
+/// assert_eq!(missing, json::Error::Field(WrongField::new("kind", "this field is required")));
 /// ```
 pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
     let mut json = serde_json::Deserializer::from_slice(text);
@@ -65,14 +66,14 @@ pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
     Ok(value)
 }
 
-/// Turns an error about JSON that is not what it must be into words about its field.
+/// Converts an error about the content of valid JSON to an error about its field.
 fn data_error(place: &str, error: &serde_json::Error) -> Error {
     let text = error.to_string();
     let position = format!(" at line {} column {}", error.line(), error.column());
     let text = text.strip_suffix(&position).unwrap_or(&text);
     let place = Some(place).filter(|place| !matches!(*place, "." | "?"));
-    // These two are found at the object, not at its field.
-    let of_object = [("missing field `", "this field is needed"), ("duplicate field `", "this field is there twice")];
+    // serde reports these two at the object, not at the field.
+    let of_object = [("missing field `", "this field is required"), ("duplicate field `", "this field appears twice")];
     for (start, why) in of_object {
         if let Some(field) = text.strip_prefix(start).and_then(|rest| rest.strip_suffix('`')) {
             let wrong = WrongField::new(field, why);
@@ -83,38 +84,38 @@ fn data_error(place: &str, error: &serde_json::Error) -> Error {
         }
     }
     match place {
-        Some(field) => Error::Field(WrongField::new(field, in_words(text))),
-        None => Error::Shape(in_words(text)),
+        Some(field) => Error::Field(WrongField::new(field, describe(text))),
+        None => Error::Shape(describe(text)),
     }
 }
 
-/// Most of a wrong value that is shown, in bytes.
+/// The largest part of an invalid value that an error shows, in bytes.
 const SHOWN: usize = 80;
 
-/// Says serde's words for a wrong value in words of JSON.
-fn in_words(text: &str) -> String {
+/// Rewrites serde's message about an invalid value in the terms of JSON.
+fn describe(text: &str) -> String {
     let found = ["invalid type: ", "invalid value: "].iter().find_map(|start| text.strip_prefix(start));
-    // The value may be a text with these very words in it; what is expected comes last.
+    // The value may itself contain this text, so search for the last occurrence.
     match found.and_then(|rest| rest.rsplit_once(", expected ")) {
-        Some((found, wanted)) => format!("expected {}, got {}", wanted_in_words(wanted), found_in_words(found)),
+        Some((found, expected)) => format!("expected {}, got {}", describe_expected(expected), describe_found(found)),
         None => text.to_owned(),
     }
 }
 
-fn wanted_in_words(wanted: &str) -> &str {
-    match wanted {
+fn describe_expected(expected: &str) -> &str {
+    match expected {
         "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
         "f32" | "f64" => "a number",
         "a map" => "an object",
         "a sequence" => "a list",
         "a borrowed string" => "a string",
         "unit" | "unit variant" => "nothing",
-        _ if wanted.starts_with("struct ") => "an object",
-        _ => wanted,
+        _ if expected.starts_with("struct ") => "an object",
+        _ => expected,
     }
 }
 
-fn found_in_words(found: &str) -> Cow<'_, str> {
+fn describe_found(found: &str) -> Cow<'_, str> {
     for number in ["integer `", "floating point `"] {
         if let Some(number) = found.strip_prefix(number).and_then(|rest| rest.strip_suffix('`')) {
             return format!("the number {number}").into();
@@ -147,12 +148,12 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_field_is_named_in_words_of_json() {
+    fn an_invalid_field_is_named_in_terms_of_json() {
         let long = "x".repeat(1000);
         let cut = format!("expected a whole number from -100 to 100, got string \"{}…", "x".repeat(SHOWN - 8));
         for (text, name, why) in [
-            (r#"{}"#, "kind", "this field is needed"),
-            (r#"{"kind":"k","kind":"k"}"#, "kind", "this field is there twice"),
+            (r#"{}"#, "kind", "this field is required"),
+            (r#"{"kind":"k","kind":"k"}"#, "kind", "this field appears twice"),
             (r#"{"kind":7}"#, "kind", "expected a string, got the number 7"),
             (r#"{"kind":null}"#, "kind", "expected a string, got null"),
             (r#"{"kind":"k","queue":["a"]}"#, "queue", "expected a string, got a list"),
@@ -188,7 +189,7 @@ mod tests {
                 "delay_ms",
                 "expected a whole number of milliseconds from 0 to 158112000000, got the number -1",
             ),
-            (r#"{"kind":"k","unique":{}}"#, "unique.key", "this field is needed"),
+            (r#"{"kind":"k","unique":{}}"#, "unique.key", "this field is required"),
             (r#"{"kind":"k","unique":[1]}"#, "unique", "expected an object, got a list"),
             (
                 r#"{"kind":"k","unique":{"key":"u","scope":"ever"}}"#,
@@ -205,7 +206,7 @@ mod tests {
                 "unique.scope.for_ms",
                 "expected a whole number of milliseconds from 0 to 158112000000, got null",
             ),
-            (r#"{"kind":"k","unique":{"key":"u","scope":{}}}"#, "unique.scope.for_ms", "this field is needed"),
+            (r#"{"kind":"k","unique":{"key":"u","scope":{}}}"#, "unique.scope.for_ms", "this field is required"),
             (r#"{"kind":"k","tags":"a"}"#, "tags", r#"expected a list of at most 16 items, got string "a""#),
             (r#"{"kind":"k","tags":[true]}"#, "tags[0]", "expected a string, got true"),
         ] {
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_has_no_field_and_what_is_no_json_has_a_place() {
+    fn an_error_names_no_field_without_an_object_and_a_position_without_json() {
         for (text, why) in [("[1]", "expected an object, got a list"), ("null", "expected an object, got null")] {
             assert_eq!(parse::<NewJob>(text.as_bytes()).unwrap_err(), Error::Shape(why.into()));
         }

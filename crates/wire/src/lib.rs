@@ -1,17 +1,17 @@
-//! The JSON of longshore: what goes to an HTTP server and comes from it, and how a job to push is stored.
+//! The JSON format of longshore: requests and answers of the HTTP API, and the stored form of a job to push.
 //!
-//! The server, the command line and everything else that reads or writes this JSON share these types; no other crate declares them
-//! again. There is no HTTP here, no store and no retry. Read on in this order:
+//! The server, the command line and all other readers and writers of this JSON share these types. No other crate
+//! declares them again. This crate contains no HTTP, no store and no retry. Read on in this order:
 //!
-//! 1. [`NewJob`]: a job to push, with [`Unique`] and [`Reuse`]; [`Batch`]: many of them; [`json`]: how they are read
-//! 2. [`Pushed`], [`Job`], [`Event`], [`Links`]: what is answered about a job
-//! 3. [`Jobs`], [`JobsQuery`]: a page of jobs, and how to ask for it; [`Queue`], [`Pause`], [`NewPause`]: queues
-//! 4. [`Problem`], [`Code`]: every error there is; [`WrongField`]: the field that makes a request wrong
-//! 5. [`duration`]: durations as milliseconds and as text; [`schema`]: how values of core look in the OpenAPI document
+//! 1. [`NewJob`]: a job to push, with [`Unique`] and [`Reuse`]; [`Batch`]: many jobs; [`json`]: how they are parsed
+//! 2. [`Pushed`], [`Job`], [`Event`], [`Links`]: the answers about a job
+//! 3. [`Jobs`], [`JobsQuery`]: a page of jobs and its query; [`Queue`], [`Pause`], [`NewPause`]: queues
+//! 4. [`Problem`], [`Code`]: all errors; [`WrongField`]: the field that makes a request invalid
+//! 5. [`duration`]: durations as milliseconds and as text; [`schema`]: schemas of core's types for the OpenAPI document
 //!
-//! Times are RFC 3339 strings, durations whole milliseconds whose field ends in `_ms`. Types that a server answers ignore fields they do
-//! not know, so that an older client reads a newer server. Types that are sent to a server, or stored, refuse them: a misspelt field must
-//! not be lost without a word.
+//! Times are RFC 3339 strings. Durations are whole milliseconds, in fields that end in `_ms`. Types of answers ignore
+//! unknown fields, so that an older client understands a newer server. Types of requests, and of stored jobs, refuse
+//! unknown fields, so that a misspelt field is never ignored silently.
 //!
 //! # Examples
 //!

@@ -1,22 +1,22 @@
-//! Where to go from a job.
+//! Links from a job to related resources.
 
 use longshore_core::JobId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where to go from a job.
+/// Links from a job to related resources.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Links {
     /// The job itself.
     #[serde(rename = "self")]
     pub this: String,
-    /// Its event stream.
+    /// The job's event stream.
     pub events: String,
-    /// Its result.
+    /// The job's result.
     pub result: String,
-    /// Call it off, with POST.
+    /// Cancels the job, with POST.
     pub cancel: String,
-    /// Try it again, with POST.
+    /// Retries the job, with POST.
     pub retry: String,
 }
 

@@ -1,4 +1,4 @@
-//! Lists that are no longer than they may be, however long they are written: a small text can name a great many items.
+//! Lists with a maximum length. Parsing stops at the limit, because a small text can contain very many items.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -18,7 +18,7 @@ pub(crate) fn tags<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D:
     from.deserialize_seq(AtMost(limits::TAGS, PhantomData))
 }
 
-/// Reads a list of at most that many items, and not one more.
+/// Parses a list and stops with an error when it has more items than this.
 struct AtMost<T>(usize, PhantomData<T>);
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<T> {
@@ -32,7 +32,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for AtMost<T> {
         let mut items = Vec::new();
         while let Some(item) = list.next_element()? {
             if items.len() == self.0 {
-                return Err(A::Error::custom(format!("there are more than {}", self.0)));
+                return Err(A::Error::custom(format!("the list has more than {} items", self.0)));
             }
             items.push(item);
         }

@@ -1,4 +1,4 @@
-//! A job to push, as it is sent to a server and as it is stored.
+//! A job to push: the request body and the stored form.
 
 use std::time::Duration;
 
@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::duration::to_ms;
 use crate::{Reuse, Unique, WrongField, list, number, object, schema};
 
-/// A job to push: what `POST /v1/jobs` takes, and the one form in which a job that is not pushed yet is stored.
+/// A job to push: the body of `POST /v1/jobs`, and the only form in which a job is stored before it is pushed.
 ///
-/// What is left out has its default. The form has no id and no idempotency key: each push of it makes a job of its own, unless its
-/// `unique` or `reuse` says otherwise. Reading what was written gives an equal value, and the payload keeps its bytes.
+/// A field that is left out has its default. The form has no id and no idempotency key: each push creates a new job,
+/// unless `unique` or `reuse` prevents it. Serializing and parsing it again gives an equal value, and the payload keeps
+/// its bytes.
 ///
-/// Texts are checked by [`NewJob::into_new`], everything else when the JSON is read.
+/// [`NewJob::into_new`] checks texts. Everything else is checked when the JSON is parsed.
 ///
 /// # Examples
 ///
@@ -33,74 +34,77 @@ use crate::{Reuse, Unique, WrongField, list, number, object, schema};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "Push", extend("not" = schema::either(&[
+#[schemars(rename = "Push", description = "A job to push. A field that is left out has its default.", extend("not" = schema::either(&[
     ("delay_ms", "integer", "run_at", "string"),
     ("deadline_in_ms", "integer", "deadline", "string"),
 ])))]
 pub struct NewJob {
-    /// The kind, which decides the handler.
+    /// The job's kind, which selects the handler.
     #[schemars(extend("pattern" = schema::NAME, "maxLength" = limits::NAME_BYTES))]
     pub kind: String,
-    /// What the handler gets, any JSON; its bytes are kept as they came. Defaults to `{}`.
+    /// The input of the handler: any JSON. Its bytes are kept unchanged. Defaults to `{}`.
     #[serde(default = "payload::empty", with = "payload")]
     #[schemars(with = "serde_json::Value")]
     pub payload: Payload,
-    /// The queue. Defaults to `default`.
+    /// The job's queue. Defaults to `default`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("pattern" = schema::NAME, "maxLength" = limits::NAME_BYTES))]
     pub queue: Option<String>,
-    /// Runs it after this long; not together with `run_at`.
+    /// Runs the job after this time. Cannot be combined with `run_at`.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number::ahead_ms_or_null")]
     #[schemars(range(max = schema::AHEAD_MS))]
     pub delay_ms: Option<u64>,
-    /// Runs it at that time; not together with `delay_ms`.
+    /// Runs the job at this time. Cannot be combined with `delay_ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub run_at: Option<String>,
-    /// From -100 to 100; higher runs first. Defaults to 0.
+    /// From -100 to 100. Jobs with a higher priority run first. Defaults to 0.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number::priority")]
     #[schemars(range(min = -100, max = 100))]
     pub priority: Option<i16>,
-    /// Whom it belongs to within its queue: a tenant, a host, an account.
+    /// The group that the job belongs to within its queue: a tenant, a host, an account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = limits::LABEL_BYTES), extend("pattern" = schema::LABEL))]
     pub key: Option<String>,
-    /// Takes it over only if no live job of the queue holds this key.
+    /// Creates the job only if no unfinished job of the queue holds this key.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object::option")]
     #[schemars(with = "Option<Unique>")]
     pub unique: Option<Unique>,
-    /// Is answered by an equal job that succeeded a short while ago.
+    /// Returns an equal job that succeeded recently, instead of creating a new one.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "object::option")]
     #[schemars(with = "Option<Reuse>")]
     pub reuse: Option<Reuse>,
-    /// A foreign id, which then stands for the job's own wherever one is asked for.
+    /// An id that the caller chooses. The API accepts it wherever it accepts the job's own id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = limits::LABEL_BYTES), extend("pattern" = schema::LABEL))]
     pub alias: Option<String>,
-    /// Attempts before it is dead; its kind may grant fewer. Defaults to what its kind grants, and to 20 if that says nothing.
+    /// The number of attempts before the job is dead. The kind may allow fewer. Defaults to what the kind allows, or to
+    /// 20 if it sets no number.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number::attempts")]
     #[schemars(range(min = 1, max = limits::ATTEMPTS))]
     pub max_attempts: Option<u16>,
-    /// How long one attempt may take; its kind may grant less. Defaults to what its kind grants, and to 30 minutes if that says nothing.
+    /// How long one attempt may take. The kind may allow less. Defaults to what the kind allows, or to 30 minutes if it
+    /// sets no time-out.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number::timeout_ms")]
     #[schemars(range(min = 1, max = schema::TIMEOUT_MS))]
     pub timeout_ms: Option<u64>,
-    /// Does not start it, nor try it again, after this: then it is dead. Not together with `deadline_in_ms`.
+    /// The time after which the job is not started or retried any more; then it is dead. Cannot be combined with
+    /// `deadline_in_ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub deadline: Option<String>,
-    /// The same as a time from the push. Not together with `deadline`.
+    /// The deadline as a duration from the push. Cannot be combined with `deadline`.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number::ahead_ms_or_null")]
     #[schemars(range(max = schema::AHEAD_MS))]
     pub deadline_in_ms: Option<u64>,
-    /// Words to find it by; at most 16.
+    /// Tags to find the job by, at most 16.
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "list::tags")]
     #[schemars(with = "Vec<schema::Label>", length(max = limits::TAGS))]
     pub tags: Vec<String>,
 }
 
 impl NewJob {
-    /// Describes a job with all defaults.
+    /// Creates a job with all defaults.
     pub fn new(kind: impl Into<String>, payload: Payload) -> Self {
         NewJob {
             kind: kind.into(),
@@ -121,12 +125,15 @@ impl NewJob {
         }
     }
 
-    /// Describes a job, to send or to store it. Its policy is written out, so that it stays when a default changes. The id and the
-    /// idempotency key are left out, and so are blanks around the payload; parts of a millisecond are rounded up.
+    /// Converts a job to the form that is sent or stored.
+    ///
+    /// The job's policy is written explicitly, so that it stays the same when a default changes. The id, the
+    /// idempotency key and whitespace around the payload are left out. Durations are rounded up to milliseconds.
     ///
     /// # Errors
     ///
-    /// If the job is out of bounds, or has a time that RFC 3339 cannot write: what is written here can be read.
+    /// If a value of the job is out of bounds, or RFC 3339 cannot represent one of its times. So the result can always
+    /// be parsed again.
     ///
     /// # Examples
     ///
@@ -140,7 +147,7 @@ impl NewJob {
     /// # Ok::<(), longshore_core::Error>(())
     /// ```
     pub fn of(job: &core::NewJob) -> Result<Self, Error> {
-        // Without `..`: a new field of a job must be written here.
+        // Without `..`, so that the compiler demands each new field of a job here.
         let core::NewJob {
             id: _,
             queue,
@@ -181,11 +188,11 @@ impl NewJob {
         Ok(form)
     }
 
-    /// Makes a job of it, with a fresh id.
+    /// Converts the form to a job with a new id.
     ///
     /// # Errors
     ///
-    /// Names the first field that is wrong.
+    /// The error names the first invalid field.
     ///
     /// # Examples
     ///
@@ -194,7 +201,7 @@ impl NewJob {
     /// assert_eq!(form.into_new().unwrap_err().field, "queue");
     /// ```
     pub fn into_new(self) -> Result<core::NewJob, WrongField> {
-        // Without `..`: a new field must get into the job here.
+        // Without `..`, so that the compiler demands each new field here.
         let NewJob {
             kind,
             payload,
@@ -219,10 +226,10 @@ impl NewJob {
         let kind = kind.parse().map_err(WrongField::of("kind"))?;
         let mut job = Checked(core::NewJob::new(queue, kind, payload));
         if delay_ms.is_some() && run_at.is_some() {
-            return Err(WrongField::new("run_at", "not together with `delay_ms`"));
+            return Err(WrongField::new("run_at", "cannot be combined with `delay_ms`"));
         }
         if deadline_in_ms.is_some() && deadline.is_some() {
-            return Err(WrongField::new("deadline", "not together with `deadline_in_ms`"));
+            return Err(WrongField::new("deadline", "cannot be combined with `deadline_in_ms`"));
         }
         job.set("delay_ms", delay_ms.map(ms), |job, delay| job.when = When::In(delay))?;
         job.set("run_at", run_at.as_deref().map(str::parse), |job, at| job.when = When::At(at))?;
@@ -252,7 +259,7 @@ impl NewJob {
     }
 }
 
-/// Returns a moment as it is written: milliseconds from the push, or a time.
+/// Returns the two forms of a time: milliseconds from the push, or a timestamp.
 fn written(when: Option<When>) -> (Option<u64>, Option<String>) {
     match when {
         Some(When::In(delay)) => (Some(to_ms(delay)), None),
@@ -265,7 +272,7 @@ fn ms(ms: u64) -> Result<Duration, Error> {
     Ok(Duration::from_millis(ms))
 }
 
-/// A job that is checked after each change, so that an error can name the field that made it wrong.
+/// A job that is checked after each change, so that an error can name the invalid field.
 struct Checked(core::NewJob);
 
 impl Checked {
@@ -281,7 +288,7 @@ impl Checked {
     }
 }
 
-/// A payload as JSON within JSON, whose bytes stay as they are.
+/// The payload as JSON inside JSON, with unchanged bytes.
 mod payload {
     use longshore_core::Payload;
     use serde::de::{Deserialize, Deserializer, Error as _};
@@ -292,7 +299,7 @@ mod payload {
         Payload::parse("{}").expect("an empty object is JSON")
     }
 
-    /// Returns the payload without the blanks around it, which JSON within JSON does not keep.
+    /// Returns the payload without whitespace around it, which JSON inside JSON does not keep.
     pub(super) fn trimmed(payload: &Payload) -> Payload {
         let text = payload.as_str();
         match text.trim_matches([' ', '\t', '\n', '\r']) {
@@ -320,8 +327,8 @@ mod tests {
         json::parse(text.as_bytes()).unwrap()
     }
 
-    /// The stored form, of a version whose stores may still be around: it may gain fields, never lose or rename one. The order counts
-    /// as well, since the fingerprint of an idempotency key is made of this text.
+    /// The stored form of a version that stores may still contain. It may gain fields, but never lose or rename one.
+    /// The order of the fields matters too, because the fingerprint of an idempotency key is computed from this text.
     const STORED: &str = r#"{"kind":"image","payload":{ "b":1.50,"a" :[]},"queue":"mail","delay_ms":60000,"priority":-7,"key":"tenant 7","unique":{"key":"u","scope":{"for_ms":5}},"reuse":{"key":"r","within_ms":1000},"alias":"order/7","max_attempts":3,"timeout_ms":1500,"deadline":"2999-01-01T00:00:00Z","tags":["a","b"]}"#;
 
     #[test]
@@ -336,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_or_null_has_its_default() {
+    fn a_missing_or_null_field_has_its_default() {
         let form = read(
             r#"{"kind":"k","queue":null,"delay_ms":null,"run_at":null,"priority":null,"key":null,"unique":null,"reuse":null,
                 "alias":null,"max_attempts":null,"timeout_ms":null,"deadline":null,"deadline_in_ms":null,"tags":[]}"#,
@@ -358,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_could_not_be_read_again_is_not_written() {
+    fn a_job_that_could_not_be_parsed_again_is_not_serialized() {
         let job = core::NewJob::new(QueueName::default(), "k".parse().unwrap(), payload::empty());
         let never = When::At(Timestamp::from_millis(i64::MAX));
         for wrong in [
@@ -391,7 +398,7 @@ mod tests {
         }
     }
 
-    /// Makes jobs with any field.
+    /// Generates random jobs with all fields.
     struct Random(fastrand::Rng);
 
     impl Random {

@@ -1,4 +1,4 @@
-//! Whole numbers within bounds. An error says what is expected in words, not in names of Rust's types.
+//! Whole numbers within bounds. Errors describe the expected number in words, not with names of Rust types.
 
 use std::fmt::{self, Display};
 use std::ops::RangeInclusive;
@@ -20,12 +20,12 @@ pub(crate) fn timeout_ms<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u6
     from.deserialize_option(OrNull(ms(1..=TIMEOUT_MS)))
 }
 
-/// Reads a time that is not farther ahead than anything may be.
+/// Parses a duration that is within the maximum for future times.
 pub(crate) fn ahead_ms<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
     ms(0..=AHEAD_MS).deserialize(from)
 }
 
-/// The same for what may be missing.
+/// Parses the same, or null.
 pub(crate) fn ahead_ms_or_null<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
     from.deserialize_option(OrNull(ms(0..=AHEAD_MS)))
 }
@@ -34,7 +34,7 @@ fn ms(bounds: RangeInclusive<u64>) -> Whole<u64> {
     Whole { bounds, unit: " of milliseconds" }
 }
 
-/// Reads a whole number within bounds.
+/// Parses a whole number within bounds.
 struct Whole<T> {
     bounds: RangeInclusive<T>,
     unit: &'static str,
@@ -72,7 +72,7 @@ impl<'de, T: TryFrom<i128> + PartialOrd + Display> Visitor<'de> for Whole<T> {
     }
 }
 
-/// Reads the same, or null.
+/// Parses the same number, or null.
 struct OrNull<T>(Whole<T>);
 
 impl<'de, T: TryFrom<i128> + PartialOrd + Display> Visitor<'de> for OrNull<T> {

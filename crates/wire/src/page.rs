@@ -1,4 +1,4 @@
-//! A page of jobs, and how to ask for it.
+//! A page of jobs, and its query.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Job, WrongField};
 
-/// A page of `GET /v1/jobs`, the newest job first.
+/// A page of `GET /v1/jobs`, newest job first.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Jobs {
-    /// The jobs; there may be few, even none, and still a `next`.
+    /// The jobs. A page may contain few jobs, or none, and still have a `next`.
     pub jobs: Vec<Job>,
-    /// What to send as `after` for the next page; null at the end.
+    /// The value of `after` for the next page. Null on the last page.
     pub next: Option<String>,
 }
 
@@ -25,7 +25,7 @@ impl From<Listed> for Jobs {
     }
 }
 
-/// The query of `GET /v1/jobs`, as text: which jobs, and which part of their list.
+/// The query of `GET /v1/jobs`, as text: a filter and the position in the list.
 ///
 /// # Examples
 ///
@@ -42,38 +42,38 @@ impl From<Listed> for Jobs {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobsQuery {
-    /// Only of this queue.
+    /// Only jobs of this queue.
     pub queue: Option<String>,
-    /// Only of this kind.
+    /// Only jobs of this kind.
     pub kind: Option<String>,
-    /// Only in this state.
+    /// Only jobs in this state.
     pub state: Option<String>,
-    /// Only with this tag.
+    /// Only jobs with this tag.
     pub tag: Option<String>,
-    /// Only with this key.
+    /// Only jobs with this key.
     pub key: Option<String>,
-    /// Goes on where an earlier page ended: its `next`.
+    /// Continues after the previous page: the value of its `next`.
     pub after: Option<String>,
-    /// Most jobs, from 1 to 200. Defaults to 50.
+    /// The maximum number of jobs, from 1 to 200. Defaults to 50.
     pub limit: Option<String>,
 }
 
-/// Entries of a page whose size nobody named.
+/// The number of entries of a page if the query has no `limit`.
 pub const PAGE_LIMIT: usize = 50;
 
-/// Reads how many entries a page is to have.
+/// Parses the maximum number of entries of a page.
 pub(crate) fn page_limit(text: &Option<String>) -> Result<usize, WrongField> {
     let limit = parsed("limit", text)?.unwrap_or(PAGE_LIMIT);
     if (1..=limits::PAGE).contains(&limit) {
         return Ok(limit);
     }
-    Err(WrongField::new("limit", format!("{limit} is not within 1 and {}", limits::PAGE)))
+    Err(WrongField::new("limit", format!("{limit} is not between 1 and {}", limits::PAGE)))
 }
 
 impl JobsQuery {
-    /// Writes a filter and a page as a query.
+    /// Converts a filter and a page to a query.
     pub fn of(filter: &Filter, page: Page) -> Self {
-        // Without `..`: a new field must get into the query.
+        // Without `..`, so that the compiler demands each new field here.
         let (Filter { queue, kind, state, tag, key }, Page { after, limit }) = (filter, page);
         JobsQuery {
             queue: text(queue.as_ref()),
@@ -86,11 +86,11 @@ impl JobsQuery {
         }
     }
 
-    /// Returns the filter and the page that are asked for.
+    /// Returns the filter and the page of the query.
     ///
     /// # Errors
     ///
-    /// Names the first parameter that is wrong.
+    /// The error names the first invalid parameter.
     pub fn parse(&self) -> Result<(Filter, Page), WrongField> {
         let JobsQuery { queue, kind, state, tag, key, after, limit } = self;
         let filter = Filter {
@@ -105,7 +105,7 @@ impl JobsQuery {
 }
 
 impl Display for JobsQuery {
-    /// Writes what stands behind the `?` of an address.
+    /// Writes the query string of a URL, without the `?`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let JobsQuery { queue, kind, state, tag, key, after, limit } = self;
         let mut query = form_urlencoded::Serializer::new(String::new());

@@ -8,52 +8,53 @@ use serde::{Deserialize, Serialize};
 
 use crate::{WrongField, number, schema, text};
 
-/// A queue's pause: what runs goes on, nothing else is started.
+/// A queue's pause: running jobs continue, and no other job starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pause {
-    /// When it began.
+    /// When the pause began.
     #[serde(with = "text")]
     #[schemars(with = "schema::Time")]
     pub since: Timestamp,
-    /// When it ends by itself; null waits for a resume.
+    /// When the pause ends by itself. If null, it lasts until the queue is resumed.
     #[serde(with = "text::option")]
     #[schemars(with = "Option<schema::Time>")]
     pub until: Option<Timestamp>,
-    /// Why.
+    /// The reason.
     pub reason: Option<String>,
-    /// Who asked.
+    /// The person or program that paused the queue.
     pub by: Option<String>,
 }
 
-/// What `POST /v1/queues/{queue}/pause` takes. Without a time the pause lasts until a resume.
+/// The body of `POST /v1/queues/{queue}/pause`. Without `until` and `for_ms` the pause lasts until the queue is
+/// resumed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(extend("not" = schema::either(&[("for_ms", "integer", "until", "string")])))]
 pub struct NewPause {
-    /// Ends at that time; not together with `for_ms`.
+    /// When the pause ends. Cannot be combined with `for_ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub until: Option<String>,
-    /// Ends after this long; not together with `until`.
+    /// How long the pause lasts. Cannot be combined with `until`.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number::ahead_ms_or_null")]
     #[schemars(range(max = schema::AHEAD_MS))]
     pub for_ms: Option<u64>,
-    /// Why, for whoever wonders.
+    /// The reason, shown to people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = limits::LABEL_BYTES), extend("pattern" = schema::LABEL))]
     pub reason: Option<String>,
-    /// Who asks.
+    /// The person or program that pauses the queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = limits::LABEL_BYTES), extend("pattern" = schema::LABEL))]
     pub by: Option<String>,
 }
 
 impl NewPause {
-    /// Makes a pause of it.
+    /// Converts this to core's type.
     ///
     /// # Errors
     ///
-    /// Names the first field that is wrong.
+    /// The error names the first invalid field.
     ///
     /// # Examples
     ///
@@ -65,10 +66,10 @@ impl NewPause {
         let label =
             |field, text: Option<String>| text.map(|text| text.parse()).transpose().map_err(WrongField::of(field));
         let until = match (self.until, self.for_ms.map(Duration::from_millis)) {
-            (Some(_), Some(_)) => return Err(WrongField::new("until", "not together with `for_ms`")),
+            (Some(_), Some(_)) => return Err(WrongField::new("until", "cannot be combined with `for_ms`")),
             (Some(until), None) => Some(When::At(until.parse().map_err(WrongField::of("until"))?)),
             (None, Some(period)) if period > limits::AHEAD => {
-                return Err(WrongField::new("for_ms", "more than five years"));
+                return Err(WrongField::new("for_ms", "must be at most five years"));
             }
             (None, period) => period.map(When::In),
         };

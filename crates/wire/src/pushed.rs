@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Links, schema, text};
 
-/// What `POST /v1/jobs` answers.
+/// The answer of `POST /v1/jobs`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Pushed {
-    /// The job: the new one, or the one that stands for it.
+    /// The id of the new job, or of the existing one.
     #[serde(with = "text")]
     #[schemars(with = "schema::Id")]
     pub id: JobId,
-    /// Its state.
+    /// The state of that job.
     #[serde(with = "text")]
     #[schemars(with = "schema::State")]
     pub state: State,
-    /// Why an older job stands for the pushed one: `unique` or `reuse`; null for a new job.
+    /// Why an existing job is returned: `unique` or `reuse`. Null for a new job.
     pub existing: Option<String>,
-    /// Where to go from here.
+    /// Links to related resources.
     pub links: Links,
 }
 
-/// Returns the word of `existing`: why another job stands for a pushed one.
+/// Returns the value of `existing`: why an existing job is returned.
 pub fn existing(by: DuplicateReason) -> &'static str {
     match by {
         DuplicateReason::Unique => "unique",

@@ -1,4 +1,4 @@
-//! Queues in numbers.
+//! The statistics of queues.
 
 use longshore_core::{HeldBackReason, QueueName, QueueStats, Rules, State, millis};
 use schemars::JsonSchema;
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use crate::page::{page_limit, parsed};
 use crate::{Pause, WrongField};
 
-/// What `GET /v1/queues` answers: a page of the queues, in the order of their names.
+/// The answer of `GET /v1/queues`: a page of queues, sorted by name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Queues {
     /// The queues.
     pub queues: Vec<Queue>,
-    /// What to send as `after` for the next page; null at the end.
+    /// The value of `after` for the next page. Null on the last page.
     #[serde(default)]
     pub next: Option<String>,
 }
 
 impl Queues {
-    /// Makes a page.
+    /// Creates a page.
     pub fn of(queues: Vec<QueueStats>, limit: usize) -> Self {
         let next = queues.last().filter(|_| queues.len() == limit).map(|last| last.queue.to_string());
         Queues { queues: queues.into_iter().map(Queue::from).collect(), next }
@@ -29,61 +29,61 @@ impl Queues {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QueuesQuery {
-    /// Goes on where an earlier page ended: its `next`.
+    /// Continues after the previous page: the value of its `next`.
     pub after: Option<String>,
-    /// Most queues, from 1 to 200. Defaults to 50.
+    /// The maximum number of queues, from 1 to 200. Defaults to 50.
     pub limit: Option<String>,
 }
 
 impl QueuesQuery {
-    /// Returns which part of the list is asked for.
+    /// Returns the part of the list that the query asks for.
     ///
     /// # Errors
     ///
-    /// Names the first parameter that is wrong.
+    /// The error names the first invalid parameter.
     pub fn parse(&self) -> Result<(Option<QueueName>, usize), WrongField> {
         let QueuesQuery { after, limit } = self;
         Ok((parsed("after", after)?, page_limit(limit)?))
     }
 }
 
-/// A queue in numbers.
+/// The statistics of a queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Queue {
-    /// Its name.
+    /// The queue's name.
     pub queue: String,
-    /// How many jobs are in each state.
+    /// The number of jobs in each state.
     pub counts: Counts,
-    /// How long the job that has been ready longest has waited; null where none is ready.
+    /// How long the oldest ready job has been ready. Null if no job is ready.
     pub oldest_ready_ms: Option<i64>,
-    /// Its pause; null where it has none.
+    /// The queue's pause. Null if it is not paused.
     #[serde(default)]
     pub paused: Option<Pause>,
-    /// Why its jobs are not handed out: `paused`, or `unknown_rule` where a newer version has set a rule that this one does not know; null where they
-    /// are.
+    /// Why workers do not receive the queue's jobs: `paused`, or `unknown_rule` if a newer version of longshore set a
+    /// rule that this version does not support. Null if workers receive them.
     #[serde(default)]
     pub held_back: Option<String>,
 }
 
-/// How many jobs are in each state.
+/// The number of jobs in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
-    /// Waiting for their time.
+    /// Jobs that wait for their time.
     pub scheduled: u64,
-    /// Waiting for a worker.
+    /// Jobs that wait for a worker.
     pub ready: u64,
-    /// In a worker's hands.
+    /// Jobs that a worker runs.
     pub running: u64,
-    /// Finished well.
+    /// Jobs that succeeded.
     pub succeeded: u64,
-    /// Finished badly.
+    /// Jobs that failed permanently.
     pub dead: u64,
-    /// Called off.
+    /// Jobs that were cancelled.
     pub cancelled: u64,
 }
 
 impl Queue {
-    /// Returns a queue that has no jobs and is not paused.
+    /// Returns a queue without jobs that is not paused.
     pub fn empty(name: &str) -> Self {
         Queue {
             queue: name.to_owned(),

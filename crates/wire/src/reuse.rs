@@ -1,4 +1,4 @@
-//! A reuse key: the result of an equal job is served again.
+//! A reuse key: an equal job that succeeded recently is returned instead of a new one.
 
 use longshore_core::{self as core, limits};
 use schemars::JsonSchema;
@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::duration::to_ms;
 use crate::{number, schema};
 
-/// Serves the result of an equal job that succeeded not longer ago than this.
+/// Returns an equal job if it succeeded within a period, instead of creating a new job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reuse {
-    /// The key that equal jobs share.
+    /// The key. Jobs with the same key are equal.
     #[schemars(length(min = 1, max = limits::LABEL_BYTES), extend("pattern" = schema::LABEL))]
     pub key: String,
-    /// How old the result may be, in milliseconds.
+    /// The maximum age of the result, in milliseconds.
     #[serde(deserialize_with = "number::ahead_ms")]
     #[schemars(range(max = schema::AHEAD_MS))]
     pub within_ms: u64,

@@ -1,17 +1,17 @@
-//! How values of core, which knows no wire format, look in the OpenAPI document.
+//! Schemas of core's types for the OpenAPI document. Core itself knows no wire format.
 
 use schemars::{JsonSchema, SchemaGenerator};
 
-/// What a queue name or a kind looks like.
+/// The pattern of a queue name and of a kind.
 pub const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]*$";
-/// What a key, an alias or a tag looks like: no control characters.
+/// The pattern of a key, an alias and a tag: no control characters.
 pub const LABEL: &str = r"^[^\u0000-\u001f\u007f-\u009f]+$";
-/// Farthest ahead that anything may be.
+/// The maximum time into the future.
 pub(crate) const AHEAD_MS: u64 = longshore_core::limits::AHEAD.as_millis() as u64;
-/// Longest time-out.
+/// The maximum time-out.
 pub(crate) const TIMEOUT_MS: u64 = longshore_core::limits::TIMEOUT.as_millis() as u64;
 
-/// Describes objects that have both fields of one of the pairs, neither of them null.
+/// Returns the schema of objects that contain both fields of one of the pairs, neither of them null.
 pub(crate) fn either(pairs: &[(&str, &str, &str, &str)]) -> serde_json::Value {
     let both = |(one, its_type, other, others_type): &(&str, &str, &str, &str)| {
         serde_json::json!({
@@ -25,32 +25,32 @@ pub(crate) fn either(pairs: &[(&str, &str, &str, &str)]) -> serde_json::Value {
     }
 }
 
-/// Describes the state of a job, for a document that is being made.
+/// Returns the schema of a job's state.
 pub fn state(schemas: &mut SchemaGenerator) -> serde_json::Value {
     schemas.subschema_for::<State>().to_value()
 }
 
-/// A job's id: a UUID that begins with the time of its push.
+/// A job's id: a UUID that begins with the time of its creation.
 #[derive(JsonSchema)]
 #[schemars(rename = "JobId")]
-#[expect(dead_code, reason = "only its shape is used")]
+#[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct Id(#[schemars(extend("format" = "uuid"))] String);
 
-/// A time, as RFC 3339 has it.
+/// A time in RFC 3339 format.
 #[derive(JsonSchema)]
 #[schemars(rename = "Timestamp")]
-#[expect(dead_code, reason = "only its shape is used")]
+#[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct Time(#[schemars(extend("format" = "date-time"))] String);
 
 /// A short text without control characters.
 #[derive(JsonSchema)]
-#[expect(dead_code, reason = "only its shape is used")]
+#[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct Label(#[schemars(length(min = 1, max = 200), extend("pattern" = LABEL))] String);
 
-/// Where a job is in its life.
+/// The state of a job.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "snake_case")]
-#[expect(dead_code, reason = "only its shape is used")]
+#[expect(dead_code, reason = "only its schema is used")]
 pub(crate) enum State {
     Scheduled,
     Ready,
@@ -60,15 +60,15 @@ pub(crate) enum State {
     Cancelled,
 }
 
-/// How far a running job has come.
+/// The progress of a running job.
 #[derive(JsonSchema)]
-#[expect(dead_code, reason = "only its shape is used")]
+#[expect(dead_code, reason = "only its schema is used")]
 pub(crate) struct Progress {
-    /// Steps done.
+    /// The number of finished steps.
     done: u64,
-    /// Steps in all; null where that is not known.
+    /// The total number of steps. Null if unknown.
     total: Option<u64>,
-    /// A few words for people.
+    /// A short message for people.
     message: String,
 }
 

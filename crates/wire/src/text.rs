@@ -1,4 +1,4 @@
-//! Writes and reads values of core as the text they display as; core itself knows no wire format for them.
+//! Serializes values of core as the text of their `Display`, and parses them. Core itself knows no wire format.
 
 use std::fmt::Display;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ where
     String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }
 
-/// The same for what may be missing, which is null.
+/// The same for optional values. A missing value is null.
 pub(crate) mod option {
     use super::{Deserialize, Deserializer, Display, Error, FromStr, Serializer};
 

@@ -1,4 +1,4 @@
-//! A unique key, and how long it is held.
+//! A unique key and its scope.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,19 +12,19 @@ use serde::{Deserialize, Serialize};
 use crate::duration::to_ms;
 use crate::{number, schema};
 
-/// At most one live job of a queue holds such a key.
+/// A unique key. At most one job of a queue holds it at a time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Unique {
     /// The key.
     #[schemars(length(min = 1, max = limits::LABEL_BYTES), extend("pattern" = schema::LABEL))]
     pub key: String,
-    /// How long it is held. Defaults to `until_finished`.
+    /// How long the job holds the key. Defaults to `until_finished`.
     #[serde(default)]
     pub scope: Scope,
 }
 
-/// How long a unique key is held: `"until_started"`, `"until_finished"`, or `{"for_ms": 60000}`.
+/// How long a job holds a unique key: `"until_started"`, `"until_finished"`, or `{"for_ms": 60000}`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
@@ -33,11 +33,12 @@ pub enum Scope {
     /// Until the job is finished.
     #[default]
     UntilFinished,
-    /// For this many milliseconds from the push.
+    /// For this many milliseconds after the push.
     ForMs(#[schemars(range(max = schema::AHEAD_MS))] u64),
 }
 
-/// By hand: the reader of enums that serde derives takes any other JSON, such as a number, for a mistake in the JSON itself.
+/// Written by hand, because the code that serde derives for enums reports other JSON, such as a number, as a syntax
+/// error.
 impl<'de> Deserialize<'de> for Scope {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(ScopeReader)

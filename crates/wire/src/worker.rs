@@ -1,4 +1,4 @@
-//! The workers that are alive, and how to ask for them.
+//! The workers, and the query for them.
 
 use longshore_core::{JobId, Kind, QueueName, Timestamp, WorkerId, WorkerNote, WorkerSeen};
 use schemars::JsonSchema;
@@ -7,54 +7,54 @@ use serde::{Deserialize, Serialize};
 use crate::page::{page_limit, parsed};
 use crate::{Job, WrongField, schema, text};
 
-/// What `GET /v1/workers` answers: a page of the workers that were seen in the last hour, in the order of their ids.
+/// The answer of `GET /v1/workers`: a page of the workers that reported within the last hour, sorted by id.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Workers {
     /// The workers.
     pub workers: Vec<Worker>,
-    /// What to send as `after` for the next page; null at the end.
+    /// The value of `after` for the next page. Null on the last page.
     pub next: Option<String>,
 }
 
-/// A worker as it noted itself last.
+/// A worker, as it reported itself last.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Worker {
-    /// Its id.
+    /// The worker's id.
     pub id: String,
-    /// Whether it noted itself within the last minute.
+    /// Whether the worker reported within the last minute.
     pub alive: bool,
     /// The name of its machine.
     pub host: String,
-    /// The id of its process there.
+    /// The id of its process on that machine.
     pub pid: u32,
     /// The version of longshore that it runs.
     pub version: String,
-    /// The queues that it works on.
+    /// The queues that it claims jobs from.
     pub queues: Vec<String>,
     /// The kinds that it has handlers for.
     pub kinds: Vec<String>,
-    /// How many jobs it runs at a time, at most.
+    /// The maximum number of jobs that it runs at a time.
     pub slots: usize,
-    /// How many jobs it runs.
+    /// The number of jobs that it runs now.
     pub running: usize,
-    /// The ids of jobs that it runs, at most 100 of them.
+    /// The ids of the jobs that it runs, at most 100.
     pub jobs: Vec<String>,
-    /// Slots that are held by handlers which go on although their attempts are over.
+    /// The number of slots that are occupied by handlers which continue although their attempts have ended.
     pub stuck: usize,
-    /// Whether it claims no more: it is quiet, or about to end.
+    /// Whether it claims no more jobs: it is quiet or shutting down.
     pub quiet: bool,
-    /// When it noted itself first.
+    /// When it reported first.
     #[serde(with = "text")]
     #[schemars(with = "schema::Time")]
     pub since: Timestamp,
-    /// When it noted itself last, every 15 seconds.
+    /// When it reported last. Workers report every 15 seconds.
     #[serde(with = "text")]
     #[schemars(with = "schema::Time")]
     pub seen: Timestamp,
 }
 
 impl Worker {
-    /// Makes the answer about a worker, given the store's time.
+    /// Converts a worker. `now` is the store's time.
     pub fn of(worker: WorkerSeen, now: Timestamp) -> Self {
         let alive = worker.is_alive(now);
         let WorkerSeen { id, since, seen, note, .. } = worker;
@@ -77,23 +77,23 @@ impl Worker {
         }
     }
 
-    /// Returns whether it takes jobs of that queue and kind.
+    /// Returns whether the worker runs jobs of this job's queue and kind.
     pub fn serves(&self, job: &Job) -> bool {
         self.alive && !self.quiet && self.queues.contains(&job.queue) && self.kinds.contains(&job.kind)
     }
 }
 
 impl Workers {
-    /// Makes a page.
+    /// Creates a page.
     pub fn of(workers: Vec<WorkerSeen>, limit: usize, now: Timestamp) -> Self {
         let next = workers.last().filter(|_| workers.len() == limit).map(|last| last.id.to_string());
         Workers { workers: workers.into_iter().map(|worker| Worker::of(worker, now)).collect(), next }
     }
 
-    /// Says why nobody takes a job that is ready, where that is the workers: `None` where one of them would.
+    /// Returns why no worker claims a ready job, or `None` if a worker can claim it.
     ///
-    /// These must be all workers, not a page of them.
-    pub fn nobody_for(&self, job: &Job) -> Option<String> {
+    /// `self` must contain all workers, not one page of them.
+    pub fn why_unclaimed(&self, job: &Job) -> Option<String> {
         if self.workers.iter().any(|worker| worker.serves(job)) {
             return None;
         }
@@ -101,11 +101,11 @@ impl Workers {
         Some(if alive.is_empty() {
             "no worker is alive".to_owned()
         } else if !alive.iter().any(|worker| worker.queues.contains(&job.queue)) {
-            format!("no live worker works on queue `{}`", job.queue)
+            format!("no live worker claims jobs from queue `{}`", job.queue)
         } else if !alive.iter().any(|worker| worker.kinds.contains(&job.kind)) {
-            format!("no live worker knows kind `{}`", job.kind)
+            format!("no live worker has a handler for kind `{}`", job.kind)
         } else {
-            format!("no live worker takes jobs of kind `{}` from queue `{}` now", job.kind, job.queue)
+            format!("no live worker claims jobs of kind `{}` from queue `{}` at the moment", job.kind, job.queue)
         })
     }
 }
@@ -114,18 +114,18 @@ impl Workers {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorkersQuery {
-    /// Goes on where an earlier page ended: its `next`.
+    /// Continues after the previous page: the value of its `next`.
     pub after: Option<String>,
-    /// Most workers, from 1 to 200. Defaults to 50.
+    /// The maximum number of workers, from 1 to 200. Defaults to 50.
     pub limit: Option<String>,
 }
 
 impl WorkersQuery {
-    /// Returns which part of the list is asked for.
+    /// Returns the part of the list that the query asks for.
     ///
     /// # Errors
     ///
-    /// Names the first parameter that is wrong.
+    /// The error names the first invalid parameter.
     pub fn parse(&self) -> Result<(Option<WorkerId>, usize), WrongField> {
         let WorkersQuery { after, limit } = self;
         Ok((parsed("after", after)?, page_limit(limit)?))

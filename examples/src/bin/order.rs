@@ -1,4 +1,5 @@
-//! A job pushed inside the application's own transaction: the order and the job that ships it are durable together, or neither.
+//! Pushes a job in the application's own transaction: the order and the job that ships it are stored together or not at
+//! all.
 
 use longshore::sqlite::rusqlite::{Connection, TransactionBehavior};
 use longshore::sqlite::{Options, Sqlite};
@@ -31,8 +32,8 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let pushed = store.push_in(&transaction, &[job])?;
     transaction.commit()?;
 
-    let Pushed::Created(id) = pushed.answers[0] else { return Err("nothing else stands for it".into()) };
-    drop(pushed); // workers hear of it
+    let Pushed::Created(id) = pushed.answers[0] else { return Err("a new order creates a new job".into()) };
+    drop(pushed); // notifies workers
     println!("{}", longshore.handle::<Ship>(id).wait().await?);
     worker.drain().await;
     Ok(())

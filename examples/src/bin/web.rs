@@ -1,7 +1,7 @@
-//! A web application that unloads itself: a request hands its slow work over and returns at once with a job id.
+//! A web application with background jobs: a request enqueues slow work and returns a job id at once.
 //!
-//! `cargo run -p longshore-examples --bin web`, and beside it `--bin worker`; then
-//! `curl -d 'so long and thanks' localhost:3000/count`, and `curl localhost:3000/count/ID`.
+//! Run `cargo run -p longshore-examples --bin web` and, beside it, `--bin worker`. Then send requests with `curl -d 'so
+//! long and thanks' localhost:3000/count` and `curl localhost:3000/count/ID`.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 
 type Answer = Result<(StatusCode, Json<Value>), StatusCode>;
 
-/// `POST /count`: 202 and the id, as soon as the job is durable.
+/// `POST /count`: answers 202 and the id when the job is durable.
 async fn submit(State(longshore): State<Longshore>, text: String) -> Answer {
     let job = longshore.enqueue(CountWords { text }).await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
     Ok((StatusCode::ACCEPTED, Json(json!({"id": job.id().to_string()}))))
 }
 
-/// `GET /count/{id}`: "job id: data?" is answered *not ready*, and then with the data.
+/// `GET /count/{id}`: answers 202 until the job is finished, then its result.
 async fn ask(State(longshore): State<Longshore>, Path(id): Path<String>) -> Answer {
     let id: JobId = id.parse().map_err(|_| StatusCode::NOT_FOUND)?;
     let job = longshore.handle::<CountWords>(id);

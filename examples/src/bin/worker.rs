@@ -1,4 +1,4 @@
-//! The worker beside the web application: a process of its own, which ends well when it is asked to.
+//! The worker of the web application: a separate process, which shuts down gracefully.
 
 use longshore::handler::Fatal;
 use longshore::{Ctx, Longshore, Progress, Result};
@@ -9,11 +9,11 @@ use tokio::signal::unix::{SignalKind, signal};
 async fn count_words(job: CountWords, ctx: Ctx) -> Result<Counted> {
     let words: Vec<&str> = job.text.split_whitespace().collect();
     if words.is_empty() {
-        return Err(longshore::Error::invalid("there is nothing to count")).fatal();
+        return Err(longshore::Error::invalid("the text has no words")).fatal();
     }
     for done in 1..=words.len() {
         ctx.progress(Progress::of(done as u64, words.len() as u64).saying("Counting"));
-        tokio::time::sleep(Duration::from_millis(50)).await; // a word takes its time
+        tokio::time::sleep(Duration::from_millis(50)).await; // simulates slow work
     }
     Ok(Counted { words: words.len() })
 }

@@ -1,9 +1,10 @@
 #!/bin/sh
-# A job of kind `hello`. Any program will do, in any language:
+# Runs jobs of the kind `hello`. Any program in any language can run jobs:
 #   standard input   the payload, as JSON
 #   standard output  the result
-#   standard error   `::progress 1/2 a few words` is progress, everything else is log
-#   exit code        0 done, 65 never try again, 69 what it needs is away (costs no attempt), 75 and all others try again
+#   standard error   a line `::progress 1/2 some text` reports progress; all other lines are the log
+#   exit code        0: success; 65: permanent failure; 69: something that the job needs is unavailable (does not count
+#                    as an attempt); 75 and all others: retry
 payload=$(cat)
 
 echo "::progress 1/2 reading the name" >&2

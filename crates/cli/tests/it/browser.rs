@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::program::eventually;
 
-/// A browser with one page; closed when the test is over.
+/// A browser with one page. It is closed when the test ends.
 pub struct Browser {
     driver: Child,
     session: String,
@@ -63,17 +63,17 @@ impl Browser {
         self.call("/execute/sync", &json!({"script": format!("return {script}"), "args": []}))
     }
 
-    /// Types into the element with that selector.
+    /// Types into the element with this selector.
     pub fn type_into(&self, selector: &str, text: &str) {
         self.call(&format!("{}/value", self.element(selector)), &json!({"text": text}));
     }
 
-    /// Clicks the element with that selector, as a person would.
+    /// Clicks the element with this selector, as a person would.
     pub fn click(&self, selector: &str) {
         self.call(&format!("{}/click", self.element(selector)), &json!({}));
     }
 
-    /// Waits until a script returns something true, and returns it.
+    /// Waits until a script returns a truthy value, and returns it.
     pub fn wait_for(&self, what: &str, script: &str) -> Value {
         eventually(what, || Some(self.eval(script)).filter(|value| !matches!(value, Value::Null | Value::Bool(false))))
     }

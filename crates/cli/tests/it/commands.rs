@@ -1,4 +1,4 @@
-//! Every command, on a store and over a server.
+//! Every command, on each store and over a server.
 
 use serde_json::Value;
 
@@ -7,12 +7,12 @@ use crate::stores::on_every_store;
 
 on_every_store! {
     a_job_goes_from_enqueue_to_its_result,
-    the_tools_say_the_same_over_a_server,
-    waiting_over_a_server_brings_the_picture,
-    a_paused_queue_is_left_alone_by_workers_of_other_processes_until_it_is_resumed,
+    the_tools_print_the_same_over_a_server,
+    waiting_over_a_server_writes_the_image,
+    workers_of_other_processes_start_no_job_of_a_paused_queue,
     a_pause_over_a_server_ends_by_itself,
-    a_job_that_dies_says_why_and_can_be_retried,
-    what_cannot_be_done_is_told_with_its_exit_code,
+    a_dead_job_shows_its_reason_and_can_be_retried,
+    each_error_has_its_exit_code,
 }
 
 fn a_job_goes_from_enqueue_to_its_result(home: Home) {
@@ -33,7 +33,7 @@ fn a_job_goes_from_enqueue_to_its_result(home: Home) {
     assert_eq!(queues["queues"][0]["counts"]["succeeded"], 1);
 }
 
-fn the_tools_say_the_same_over_a_server(home: Home) {
+fn the_tools_print_the_same_over_a_server(home: Home) {
     let (_server, url) = home.serve(&["serve"]);
     let on = |args: &[&'static str]| -> Vec<String> {
         args.iter().map(|arg| (*arg).to_owned()).chain(["--server".into(), url.clone(), "--json".into()]).collect()
@@ -61,7 +61,7 @@ fn the_tools_say_the_same_over_a_server(home: Home) {
     assert_eq!((&page["queues"][1]["queue"], &page["next"]), (&"b".into(), &"b".into()));
     let rest = json(&["queues", "--after", "b"]);
     assert_eq!((&rest["queues"][0]["queue"], &rest["next"]), (&"c".into(), &Value::Null));
-    assert!(home.ok(&["queues", "--limit", "1"]).contains("there are more: --after a"));
+    assert!(home.ok(&["queues", "--limit", "1"]).contains("more queues: --after a"));
 
     assert_eq!(json(&["retry", "mine"])["state"], "ready");
     assert_eq!(json(&["cancel", "mine"])["state"], "cancelled");
@@ -70,7 +70,7 @@ fn the_tools_say_the_same_over_a_server(home: Home) {
     assert!(complaint.contains("cancelled"), "{complaint}");
 }
 
-fn waiting_over_a_server_brings_the_picture(home: Home) {
+fn waiting_over_a_server_writes_the_image(home: Home) {
     let (_up, url) = home.serve(&["up"]);
     let id = home.ok(&["enqueue", "image", r#"{"text":"over_there"}"#, "--server", &url]);
     home.ok(&["wait", id.trim(), "--server", &url, "--out", "over.gif"]);
@@ -79,7 +79,7 @@ fn waiting_over_a_server_brings_the_picture(home: Home) {
     assert_eq!(names.filter(|name| name.starts_with("over.gif")).collect::<Vec<_>>(), ["over.gif"]);
 }
 
-fn a_paused_queue_is_left_alone_by_workers_of_other_processes_until_it_is_resumed(home: Home) {
+fn workers_of_other_processes_start_no_job_of_a_paused_queue(home: Home) {
     let _worker = home.start(&["work", "--pace", "0s", "--queue", "default", "--queue", "other"]);
     assert_eq!(
         home.ok(&["pause", "default", "--by", "ada", "--reason", "the printer is on fire"]),
@@ -88,7 +88,11 @@ fn a_paused_queue_is_left_alone_by_workers_of_other_processes_until_it_is_resume
     let waits = home.ok(&["enqueue", "image", r#"{"text":"waits"}"#]);
     let other = home.ok(&["enqueue", "image", r#"{"text":"other"}"#, "--queue", "other"]);
     home.ok(&["wait", other.trim(), "--out", "other.gif", "--timeout", "60s"]);
-    assert_eq!(home.json(&["status", waits.trim(), "--json"])["state"], "ready", "the worker had time, and left it");
+    assert_eq!(
+        home.json(&["status", waits.trim(), "--json"])["state"],
+        "ready",
+        "the worker had time to claim it, but did not"
+    );
     assert!(home.ok(&["queues"]).contains("by ada: the printer is on fire"));
 
     assert_eq!(home.ok(&["resume", "default"]), "queue default is not paused\n");
@@ -110,20 +114,20 @@ fn a_pause_over_a_server_ends_by_itself(home: Home) {
     assert!(home.fails(2, &["pause", "q", "--until", "soon", "--server", &url]).contains("until"));
 }
 
-fn a_job_that_dies_says_why_and_can_be_retried(home: Home) {
+fn a_dead_job_shows_its_reason_and_can_be_retried(home: Home) {
     let worker = home.start(&["work", "--pace", "0s"]);
     let id = home.ok(&["enqueue", "image", r#"{"text":""}"#]);
     let complaint = home.fails(1, &["wait", id.trim()]);
     assert!(complaint.contains("is dead"), "{complaint}");
     let status = home.ok(&["status", id.trim()]);
     assert!(status.contains("dead because  fatal"), "{status}");
-    worker.kill(); // so that it does not kill the job again before we have looked
+    worker.kill(); // so that it does not run the job again before the check
     assert!(home.ok(&["retry", id.trim()]).contains("is ready"));
 }
 
-fn what_cannot_be_done_is_told_with_its_exit_code(home: Home) {
-    assert!(home.fails(1, &["status", "0199c0de-0000-8000-8000-000000000000"]).contains("there is no job"));
-    assert!(home.fails(1, &["status", "some-alias"]).contains("there is no job `some-alias`"));
+fn each_error_has_its_exit_code(home: Home) {
+    assert!(home.fails(1, &["status", "0199c0de-0000-8000-8000-000000000000"]).contains("not found"));
+    assert!(home.fails(1, &["status", "some-alias"]).contains("job `some-alias` not found"));
     assert!(home.fails(2, &["enqueue", "image", "{"]).contains("no JSON"));
     assert!(home.fails(2, &["enqueue", "a b", "{}"]).contains("kind"));
     assert!(home.fails(2, &["enqueue", "image", "{}", "--priority", "500"]).contains("priority"));
@@ -137,7 +141,7 @@ fn what_cannot_be_done_is_told_with_its_exit_code(home: Home) {
 fn every_command_has_help_with_examples_and_exit_codes() {
     let home = Home::new();
     let all = home.ok(&["--help"]);
-    assert!(all.contains("69  the store or the server could not be reached"));
+    assert!(all.contains("69  the store or the server is unreachable"));
     let commands = [
         "demo", "init", "up", "serve", "work", "enqueue", "status", "wait", "jobs", "cancel", "retry", "queues", "log",
         "pause", "resume", "check",

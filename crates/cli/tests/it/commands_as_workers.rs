@@ -1,4 +1,4 @@
-//! Commands as workers: what docs/commands.md says, line by line, with real processes.
+//! Commands as workers: tests of each statement in docs/commands.md, with real processes.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::program::{Home, eventually, text};
 
-/// A folder with kinds that are shell scripts, each tried once unless it says otherwise.
+/// A folder with a configuration file whose kinds are shell scripts.
 fn setup(kinds: &[(&str, &str, &str)]) -> Home {
     let home = new();
     let mut config = String::new();
@@ -30,7 +30,7 @@ fn job(home: &Home, id: &str) -> Value {
     home.json(&["status", id, "--json"])
 }
 
-/// A folder with a store, which a worker and a tool that come at the same time need not both make.
+/// A folder with an existing store, so that a worker and a tool do not create it at the same time.
 fn new() -> Home {
     let home = Home::new();
     home.ok(&["queues"]);
@@ -56,7 +56,7 @@ fn failure(job: &Value) -> &str {
     job["failures"].as_array().and_then(|all| all.last()).and_then(|last| last["message"].as_str()).unwrap_or_default()
 }
 
-/// A script that starts every kind of offspring, notes all numbers in `pids`, and stays.
+/// A script that starts child processes of all sorts, writes all process ids to `pids`, and keeps running.
 const FAMILY: &str = r#"
     trap "" TERM
     sleep 1000 & echo $! >> pids                                             # in the group
@@ -69,7 +69,7 @@ const FAMILY: &str = r#"
 const MEMBERS: usize = 5;
 
 fn pids(home: &Home, count: usize) -> Vec<String> {
-    eventually("all are born", || {
+    eventually("all processes have started", || {
         let pids = fs::read_to_string(home.path().join("pids")).unwrap_or_default();
         let pids: Vec<_> = pids.lines().map(str::to_owned).collect();
         (pids.len() == count).then_some(pids)
@@ -118,7 +118,7 @@ fn exit_codes_are_outcomes() {
 }
 
 #[test]
-fn a_temporary_failure_is_tried_again_when_the_command_says() {
+fn a_temporary_failure_is_retried_after_the_delay_of_the_command() {
     let home = setup(&[
         ("later", "", "echo ::retry-in 1h >&2; exit 75"),
         ("soon", "retry = { base = '0s' }", "if [ $LONGSHORE_ATTEMPT = 1 ]; then exit 75; fi; echo made it"),
@@ -136,7 +136,7 @@ fn a_temporary_failure_is_tried_again_when_the_command_says() {
 }
 
 #[test]
-fn progress_is_seen_while_the_command_runs() {
+fn progress_is_visible_while_the_command_runs() {
     let home = setup(&[(
         "slow",
         "",
@@ -154,7 +154,7 @@ fn progress_is_seen_while_the_command_runs() {
 }
 
 #[test]
-fn the_log_is_read_while_the_command_runs_and_afterwards() {
+fn the_log_is_readable_while_the_command_runs_and_afterwards() {
     let home = setup(&[(
         "talk",
         "",
@@ -222,7 +222,7 @@ fn a_flood_is_bounded_and_closed_pipes_do_no_harm() {
 }
 
 #[test]
-fn a_large_output_comes_back_whole_and_in_its_kind() {
+fn a_large_output_is_returned_completely_with_its_type() {
     let home = setup(&[("text", "", "seq 500000"), ("json", "", "echo \"[\"; seq -s, 500000; echo \"]\"; echo")]);
     let (_up, url) = home.serve(&["up"]);
     for (kind, media) in [("text", "text/plain; charset=utf-8"), ("json", "application/json")] {
@@ -241,7 +241,7 @@ fn a_large_output_comes_back_whole_and_in_its_kind() {
 }
 
 #[test]
-fn a_time_out_kills_the_whole_family_and_keeps_the_log() {
+fn a_time_out_kills_all_descendants_and_keeps_the_log() {
     let family = format!("echo so far so good >&2\n{FAMILY}");
     let home = setup(&[("family", "timeout = '3s'\nmax_attempts = 1", &family)]);
     let _worker = home.start(&["work"]);
@@ -253,7 +253,7 @@ fn a_time_out_kills_the_whole_family_and_keeps_the_log() {
 }
 
 #[test]
-fn a_cancel_kills_the_whole_family() {
+fn a_cancel_kills_all_descendants() {
     let home = setup(&[("family", "", FAMILY)]);
     let _worker = home.start(&["work"]);
     let id = push(&home, "family", "{}");
@@ -264,7 +264,7 @@ fn a_cancel_kills_the_whole_family() {
 }
 
 #[test]
-fn a_command_may_tidy_up_when_it_is_told_to_end() {
+fn a_command_may_clean_up_after_sigterm() {
     let home = setup(&[(
         "tidy",
         "",
@@ -280,7 +280,7 @@ fn a_command_may_tidy_up_when_it_is_told_to_end() {
 }
 
 #[test]
-fn a_drain_past_its_grace_kills_the_family_and_hands_the_job_back() {
+fn a_drain_past_its_grace_kills_all_descendants_and_releases_the_job() {
     let home = setup(&[("family", "", FAMILY)]);
     let worker = home.start(&["work", "--grace", "0s"]);
     let id = push(&home, "family", "{}");
@@ -294,7 +294,7 @@ fn a_drain_past_its_grace_kills_the_family_and_hands_the_job_back() {
 }
 
 #[test]
-fn a_killed_worker_leaves_no_commands_behind() {
+fn the_commands_of_a_killed_worker_are_killed() {
     let home = setup(&[("family", "", FAMILY)]);
     let worker = home.start(&["work"]);
     push(&home, "family", "{}");
@@ -312,14 +312,14 @@ fn a_lost_lease_kills_the_command() {
     frozen.signal(Signal::STOP);
     let _heir = home.start(&["work", "--lease", "1s"]);
     let pids = pids(&home, 2);
-    assert!(lives(&pids[0]), "a frozen worker cannot end it");
+    assert!(lives(&pids[0]), "a stopped worker cannot kill it");
     frozen.signal(Signal::CONT);
     all_gone(&pids[..1]);
     assert!(lives(&pids[1]));
 }
 
 #[test]
-fn what_a_finished_command_left_behind_is_over_with_it() {
+fn processes_that_a_finished_command_left_are_killed() {
     let home = setup(&[(
         "careless",
         "",
@@ -333,7 +333,7 @@ fn what_a_finished_command_left_behind_is_over_with_it() {
 }
 
 #[test]
-fn a_command_sees_the_allowed_environment_and_nothing_else() {
+fn a_command_gets_only_the_allowed_environment() {
     let home = setup(&[
         ("default", "set = { MODE = 'fast', TZ = 'UTC' }", "env"),
         ("narrow", "env = ['SECRET']", "/usr/bin/env"),
@@ -372,7 +372,7 @@ fn a_command_sees_the_allowed_environment_and_nothing_else() {
 }
 
 #[test]
-fn commands_that_cannot_be_run_are_refused_at_the_start() {
+fn commands_that_cannot_run_are_refused_at_start() {
     let home = Home::new();
     fs::write(home.path().join("data"), "no program").unwrap();
     let kind = |name: &str, command: &str| format!("[[kind]]\nname = '{name}'\ncommand = ['{command}']\n");
@@ -382,15 +382,15 @@ fn commands_that_cannot_be_run_are_refused_at_the_start() {
         let complaint = home.fails(2, args);
         for part in [
             "3 problems",
-            "kind `absent`: cannot run `no-such-program`: there is no such program in PATH",
+            "kind `absent`: cannot run `no-such-program`: program not found in PATH",
             "kind `dull`: cannot run `./data`:",
-            "is not executable; `chmod +x` makes it so",
-            "kind `lost`: cannot run `./none`: there is no file",
+            "is not executable; run `chmod +x` on it",
+            "kind `lost`: cannot run `./none`: file `",
         ] {
             assert!(complaint.contains(part), "{args:?}: {part:?} is missing:\n{complaint}");
         }
     }
-    home.ok(&["queues"]); // a producer need not have the programs
+    home.ok(&["queues"]); // a producer does not need the programs
 
     write(
         &(kind("twice", "sh")
@@ -402,7 +402,7 @@ fn commands_that_cannot_be_run_are_refused_at_the_start() {
         let complaint = home.fails(2, args);
         for part in [
             "4 problems",
-            "kind `twice`: there are two of that name",
+            "kind `twice`: another kind has the same name",
             "kind `image`: `name` = `image` is the demo's kind",
             "kind `image`: unknown key `comand`, did you mean `command`?",
             "worker.concurrency",
@@ -413,7 +413,7 @@ fn commands_that_cannot_be_run_are_refused_at_the_start() {
 }
 
 #[test]
-fn a_program_that_goes_away_is_a_failed_attempt() {
+fn a_program_that_disappears_is_a_failed_attempt() {
     let home = new();
     let program = home.path().join("tool");
     fs::write(&program, "#!/bin/sh\necho here\n").unwrap();
@@ -425,11 +425,11 @@ fn a_program_that_goes_away_is_a_failed_attempt() {
 
     fs::write(&program, "no program, and no script").unwrap();
     let dull = finished(&home, &push(&home, "tool", "{}"));
-    assert!(failure(&dull).contains("does it lack a first line like `#!/bin/sh`?"), "{dull}");
+    assert!(failure(&dull).contains("perhaps it lacks a first line such as `#!/bin/sh`"), "{dull}");
     fs::remove_file(&program).unwrap();
     let gone = finished(&home, &push(&home, "tool", "{}"));
     assert_eq!(gone["reason"], "exhausted");
-    assert!(failure(&gone).starts_with("cannot start `./tool`: there is no file `"), "{gone}");
+    assert!(failure(&gone).starts_with("cannot start `./tool`: file `"), "{gone}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Configuration, and what can be wrong with a place to run in.
+//! The configuration, and errors of the environment.
 
 use std::fs;
 use std::net::TcpListener;
@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use crate::program::{Home, get, text};
 
 #[test]
-fn all_problems_are_told_together_and_a_typo_gets_a_suggestion() {
+fn all_problems_are_reported_together_and_a_typo_gets_a_suggestion() {
     let home = Home::new();
     fs::write(
         home.path().join("longshore.toml"),
@@ -19,15 +19,15 @@ fn all_problems_are_told_together_and_a_typo_gets_a_suggestion() {
         "4 problems",
         "unknown key `stor`, did you mean `store`?",
         "unknown key `worker.queuez`, did you mean `worker.queues`?",
-        "worker.concurrency = `0` (from longshore.toml) is no number from 1 to 1000",
-        "retention.dead = `soon` (from longshore.toml) is no duration",
+        "worker.concurrency = `0` (from longshore.toml) must be a number from 1 to 1000",
+        "retention.dead = `soon` (from longshore.toml) must be a duration",
     ] {
         assert!(complaint.contains(part), "{part:?} is missing:\n{complaint}");
     }
 }
 
 #[test]
-fn flags_go_before_the_environment_and_that_before_the_file() {
+fn flags_override_the_environment_which_overrides_the_file() {
     let home = Home::new();
     fs::write(home.path().join("longshore.toml"), "store = \"sqlite:file.db\"\n").unwrap();
     let store = |env: Option<&str>, flag: Option<&str>| {
@@ -42,7 +42,7 @@ fn flags_go_before_the_environment_and_that_before_the_file() {
 }
 
 #[test]
-fn a_worker_without_a_kind_is_refused_and_a_pace_in_the_configuration_gives_it_the_demos() {
+fn a_worker_without_a_kind_is_refused_unless_the_demo_is_configured() {
     let home = Home::new();
     let complaint = home.fails(2, &["work"]);
     assert!(complaint.contains("`[[kind]]`") && complaint.contains("`--pace`"), "{complaint}");
@@ -54,13 +54,13 @@ fn a_worker_without_a_kind_is_refused_and_a_pace_in_the_configuration_gives_it_t
 }
 
 #[test]
-fn an_unknown_store_is_refused_with_those_built_in() {
+fn an_unknown_store_is_refused_with_a_list_of_known_ones() {
     let complaint = Home::new().fails(2, &["queues", "--store", "mysql://localhost"]);
     assert!(complaint.contains("`mysql`") && complaint.contains("`sqlite:longshore.db`"), "{complaint}");
 }
 
 #[test]
-fn a_foreign_database_and_what_is_none_are_left_alone() {
+fn a_database_of_another_program_and_other_files_are_not_changed() {
     let home = Home::new();
     let path = home.path().join("foreign.db");
     let foreign = rusqlite::Connection::open(&path).unwrap();
@@ -78,19 +78,19 @@ fn a_foreign_database_and_what_is_none_are_left_alone() {
 }
 
 #[test]
-fn layout_that_this_program_may_not_write_is_refused() {
+fn a_layout_that_this_program_may_not_write_is_refused() {
     let home = Home::new();
     home.ok(&["queues", "--store", "sqlite:new.db"]);
     let database = rusqlite::Connection::open(home.path().join("new.db")).unwrap();
     database.pragma_update(None, "user_version", 99).unwrap();
-    home.ok(&["queues", "--store", "sqlite:new.db"]); // a newer layout alone is none of its business
+    home.ok(&["queues", "--store", "sqlite:new.db"]); // a newer layout alone is accepted
     database.execute_batch("UPDATE store SET oldest_program = 99").unwrap();
     drop(database);
     assert!(home.fails(69, &["queues", "--store", "sqlite:new.db"]).contains("use a newer longshore"));
 }
 
 #[test]
-fn a_folder_that_is_missing_or_read_only_is_named() {
+fn a_missing_or_read_only_folder_is_named() {
     let home = Home::new();
     assert!(
         home.fails(69, &["queues", "--store", "sqlite:missing/jobs.db"]).contains("folder `missing` does not exist")
@@ -99,13 +99,13 @@ fn a_folder_that_is_missing_or_read_only_is_named() {
     fs::create_dir(&folder).unwrap();
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o500)).unwrap();
     if fs::write(folder.join("probe"), "").is_ok() {
-        return; // root writes everywhere: the next line would show nothing
+        return; // root can write everywhere, so the next check is useless
     }
     assert!(home.fails(69, &["queues", "--store", "sqlite:closed/jobs.db"]).contains("read-only"));
 }
 
 #[test]
-fn a_taken_port_is_named_with_the_way_out() {
+fn a_port_in_use_is_reported_with_a_hint() {
     let home = Home::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -115,14 +115,14 @@ fn a_taken_port_is_named_with_the_way_out() {
 }
 
 #[test]
-fn nobody_listens_to_the_world_without_a_token() {
+fn a_reachable_address_without_a_token_is_refused() {
     let home = Home::new();
     let complaint = home.fails(2, &["serve", "--listen", "0.0.0.0:0"]);
     assert!(complaint.contains("token"), "{complaint}");
 }
 
 #[test]
-fn with_a_token_only_who_shows_it_is_answered() {
+fn with_a_token_only_callers_with_it_are_answered() {
     let home = Home::new();
     fs::write(home.path().join("token"), "correct horse battery".replace(' ', "-")).unwrap();
     fs::write(home.path().join("longshore.toml"), "token_file = \"token\"\n").unwrap();

@@ -1,11 +1,11 @@
-//! The demo, as the README shows it.
+//! `longshore demo`, as in the README.
 
 use std::fs;
 
 use crate::program::Home;
 
 #[test]
-fn the_demo_writes_a_picture_and_says_what_happened_and_where() {
+fn the_demo_writes_an_image_and_prints_what_happens() {
     let home = Home::new();
     let told = home.ok(&["demo", "hello_world"]);
     for part in

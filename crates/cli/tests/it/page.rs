@@ -1,4 +1,4 @@
-//! The demo page and its three routes, as a person and as a program of the talk's kind see them.
+//! The demo page and its three routes, used by a person in a browser and by a program.
 
 use serde_json::json;
 
@@ -6,7 +6,7 @@ use crate::browser::Browser;
 use crate::program::{Home, eventually, get, post_form};
 
 #[test]
-fn a_person_types_a_text_watches_and_sees_the_picture() {
+fn a_user_enters_a_text_and_sees_the_image() {
     let home = Home::new();
     let (_up, url) = home.serve(&["up", "--pace", "60ms"]);
     let browser = Browser::open(&url);
@@ -17,7 +17,7 @@ fn a_person_types_a_text_watches_and_sees_the_picture() {
         "the first job is counted",
         r"/Processing \d+\/20/.test(document.querySelector('.job .status')?.textContent)",
     );
-    // The page goes on taking texts while the first is drawn.
+    // The page accepts texts while the first is being drawn.
     for text in ["second", "third"] {
         browser.type_into("#text", text);
         browser.click("#send");
@@ -50,7 +50,7 @@ fn a_hostile_text_is_shown_as_text() {
 }
 
 #[test]
-fn the_three_routes_answer_to_the_letter() {
+fn the_three_routes_answer_exactly() {
     let home = Home::new();
     let (_up, url) = home.serve(&["up", "--pace", "20ms"]);
     let id = "98575dd2166e9d2872db80dd64552782fa23e608e4df08a90e78e2a66ac9de0d";
@@ -81,7 +81,7 @@ fn the_three_routes_answer_to_the_letter() {
 }
 
 #[test]
-fn a_dead_job_says_why() {
+fn the_status_of_a_dead_job_contains_the_reason() {
     let home = Home::new();
     let (_up, url) = home.serve(&["up"]);
     home.ok(&["enqueue", "image", r#"{"text":""}"#, "--alias", "dead-one"]);

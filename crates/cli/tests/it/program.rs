@@ -1,4 +1,4 @@
-//! Runs the program in a folder of its own, and ends what it has started.
+//! Runs the program in its own folder, and kills what it has started.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -9,22 +9,22 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// How long anything may take before a test says that it hangs.
+/// How long anything may take before a test fails.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A folder with a store, in which the program is run.
+/// A folder with a store, in which the program runs.
 pub struct Home {
     folder: TempDir,
     store: Option<String>,
 }
 
 impl Home {
-    /// Makes a folder, whose store is the default.
+    /// Creates a folder with the default store.
     pub fn new() -> Self {
         Home { folder: tempfile::tempdir().expect("there is room for a temporary folder"), store: None }
     }
 
-    /// Makes a folder, whose store is at that URL.
+    /// Creates a folder that uses the store with this URL.
     pub fn on(store: String) -> Self {
         Home { store: Some(store), ..Home::new() }
     }
@@ -51,7 +51,7 @@ impl Home {
         self.command(args).output().expect("the program runs")
     }
 
-    /// Runs a command that must end well, and returns what it printed.
+    /// Runs a command that must succeed, and returns its output.
     pub fn ok(&self, args: &[&str]) -> String {
         let output = self.run(args);
         let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
@@ -59,7 +59,7 @@ impl Home {
         stdout
     }
 
-    /// Runs a command that must fail with that code, and returns what it complained of.
+    /// Runs a command that must fail with this exit code, and returns its error message.
     pub fn fails(&self, code: i32, args: &[&str]) -> String {
         let output = self.run(args);
         let stderr = text(&output.stderr);
@@ -67,13 +67,13 @@ impl Home {
         stderr
     }
 
-    /// Runs a command that answers in JSON.
+    /// Runs a command that prints JSON.
     pub fn json(&self, args: &[&str]) -> Value {
         let stdout = self.ok(args);
         serde_json::from_str(&stdout).unwrap_or_else(|e| panic!("{args:?} answered no JSON ({e}):\n{stdout}"))
     }
 
-    /// Starts a command that goes on running.
+    /// Starts a command that keeps running.
     pub fn start(&self, args: &[&str]) -> Running {
         Home::start_as(self.command(args))
     }
@@ -84,10 +84,10 @@ impl Home {
         let mut child = command.spawn().expect("the program starts");
         let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut stderr = child.stderr.take().expect("it is piped");
-        // Read to its end in the background, so that the program never waits for us to read its log.
+        // Read in the background, so that the program never blocks on a full pipe.
         let log = std::thread::spawn(move || {
             let mut bytes = Vec::new();
-            let _ = stderr.read_to_end(&mut bytes); // what there is, if it breaks off
+            let _ = stderr.read_to_end(&mut bytes); // an error leaves what was read so far
             text(&bytes)
         });
         Running { child, stdout, log: Some(log) }
@@ -105,7 +105,7 @@ impl Home {
     }
 }
 
-/// A program that runs; killed when the test is over.
+/// A running program. It is killed when the test ends.
 pub struct Running {
     child: Child,
     stdout: BufReader<std::process::ChildStdout>,
@@ -129,13 +129,13 @@ impl Running {
         kill_process(pid, signal).expect("it can be signalled");
     }
 
-    /// Kills it, as a crash would.
+    /// Kills the program, as a crash would.
     pub fn kill(mut self) {
         self.child.kill().expect("it can be killed");
         self.child.wait().expect("it can be waited for");
     }
 
-    /// Waits until it has ended by itself; returns how, and its log.
+    /// Waits until the program has ended by itself; returns its exit status and its log.
     pub fn ended(mut self) -> (ExitStatus, String) {
         let status = eventually("the program ends", || self.child.try_wait().expect("it can be waited for"));
         (status, self.log.take().expect("taken once").join().expect("the log was read"))
@@ -149,7 +149,7 @@ impl Drop for Running {
     }
 }
 
-/// Asks again until there is an answer.
+/// Repeats a check until it returns a value.
 pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     loop {
@@ -165,7 +165,7 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// GETs JSON; returns the status with it.
+/// Sends GET and returns the status and the JSON answer.
 pub fn get(url: &str) -> (u16, Value) {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let mut answer = agent.get(url).call().unwrap_or_else(|e| panic!("GET {url}: {e}"));
@@ -173,12 +173,12 @@ pub fn get(url: &str) -> (u16, Value) {
     (answer.status().as_u16(), serde_json::from_str(&body).unwrap_or(Value::String(body)))
 }
 
-/// POSTs a form, and returns the status and the answer; an error where the server is away.
+/// Sends a form with POST and returns the status and the answer; an error if the server is unreachable.
 pub fn post_form(url: &str, form: &str) -> Result<(u16, Value), ureq::Error> {
     post(url, "application/x-www-form-urlencoded", form)
 }
 
-/// POSTs, and returns the status and the answer; an error where the server is away.
+/// Sends POST and returns the status and the answer; an error if the server is unreachable.
 pub fn post(url: &str, content_type: &str, body: &str) -> Result<(u16, Value), ureq::Error> {
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
     let mut answer = agent.post(url).header("content-type", content_type).send(body)?;

@@ -1,10 +1,10 @@
-//! Ending well: what each signal does to a working process, and what it costs the jobs.
+//! Shutdown: the effect of each signal on a worker process and its jobs.
 
 use rustix::process::Signal;
 
 use crate::program::{Home, eventually};
 
-/// Starts a worker and a job that it is busy with for twenty-one times the pace.
+/// Starts a worker and a job that takes twenty-one times the pace.
 fn busy(home: &Home, pace: &str, args: &[&str]) -> (crate::program::Running, String) {
     let id = home.ok(&["enqueue", "image", r#"{"text":"slow"}"#]).trim().to_owned();
     let mut all = vec!["work", "--pace", pace];
@@ -31,7 +31,7 @@ fn each_of_five_signals_lets_the_running_job_finish() {
 }
 
 #[test]
-fn past_the_grace_a_job_is_handed_back_and_nothing_is_burned() {
+fn after_the_grace_period_a_job_is_released_and_keeps_its_attempts() {
     let home = Home::new();
     let (worker, id) = busy(&home, "100ms", &["--grace", "0s"]);
     worker.signal(Signal::TERM);
@@ -41,7 +41,7 @@ fn past_the_grace_a_job_is_handed_back_and_nothing_is_burned() {
 }
 
 #[test]
-fn a_second_signal_cuts_the_wait_short() {
+fn a_second_signal_ends_the_grace_period() {
     let home = Home::new();
     let (worker, id) = busy(&home, "10s", &["--grace", "1h"]);
     worker.signal(Signal::TERM);
@@ -51,7 +51,7 @@ fn a_second_signal_cuts_the_wait_short() {
 }
 
 #[test]
-fn a_quiet_worker_claims_nothing_until_it_is_told_to_go_on() {
+fn a_quiet_worker_claims_nothing_until_it_is_resumed() {
     let home = Home::new();
     let (worker, id) = busy(&home, "100ms", &["--concurrency", "2"]);
     worker.signal(Signal::TSTP);
@@ -63,11 +63,11 @@ fn a_quiet_worker_claims_nothing_until_it_is_told_to_go_on() {
     eventually("the next job finishes", || (state(&home, &next) == "succeeded").then_some(()));
     worker.signal(Signal::TERM);
     let (_, log) = worker.ended();
-    assert!(log.contains("what the worker does"), "{log}");
+    assert!(log.contains("worker report"), "{log}");
 }
 
 #[test]
-fn a_server_ends_at_once_when_asked() {
+fn a_server_shuts_down_immediately() {
     let home = Home::new();
     let (server, _) = home.serve(&["serve"]);
     server.signal(Signal::TERM);

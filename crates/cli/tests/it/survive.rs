@@ -1,4 +1,4 @@
-//! SIGKILL in mid-job loses nothing, and nothing is settled twice.
+//! SIGKILL during a job loses nothing, and no job is settled twice.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,8 +51,8 @@ fn two_workers_and_a_server_survive_the_kill_of_any_of_them_under_load(home: Hom
         .collect();
     let count = || acknowledged.lock().unwrap().len();
 
-    // Each kill comes when there is fresh work in flight. No job can be caught by three kills of workers: that would be
-    // the end of it by rule.
+    // Each kill happens while new jobs are running. No job can be interrupted by three kills of workers, because that would
+    // bury it.
     let mut seen_final: HashMap<String, Value> = HashMap::new();
     for round in 0..4 {
         let before = count();
@@ -84,7 +84,7 @@ fn two_workers_and_a_server_survive_the_kill_of_any_of_them_under_load(home: Hom
         jobs.insert(id.clone(), job);
     }
     assert!(acknowledged.len() >= 160);
-    // A job that was final stays as it was: nobody settles it again.
+    // A finished job does not change: it is not settled again.
     for (id, job) in seen_final {
         let now = jobs.get(&id).cloned().unwrap_or_else(|| get(&format!("{url}/v1/jobs/{id}")).1);
         assert_eq!((&now["version"], &now["finished_at"]), (&job["version"], &job["finished_at"]), "job {id} changed");
@@ -96,7 +96,7 @@ fn two_workers_and_a_server_survive_the_kill_of_any_of_them_under_load(home: Hom
     assert_eq!(integrity, "ok");
 }
 
-/// Pushes jobs and notes those that were acknowledged; a server that is away for a moment is tried again.
+/// Pushes jobs and records those that were acknowledged. It retries if the server is unreachable for a moment.
 fn push_until(stop: &AtomicBool, producer: usize, url: &Mutex<String>, acknowledged: &Mutex<Vec<String>>) {
     for number in 0.. {
         if stop.load(Ordering::Relaxed) {
@@ -111,7 +111,7 @@ fn push_until(stop: &AtomicBool, producer: usize, url: &Mutex<String>, acknowled
     }
 }
 
-/// Notes jobs that are final by now, to be compared at the end.
+/// Records jobs that are finished now, to compare them at the end.
 fn note_finals(url: &str, seen: &mut HashMap<String, Value>) {
     let (_, page) = get(&format!("{url}/v1/jobs?state=succeeded&limit=200"));
     for job in page["jobs"].as_array().into_iter().flatten() {
@@ -120,7 +120,7 @@ fn note_finals(url: &str, seen: &mut HashMap<String, Value>) {
 }
 
 #[test]
-fn a_server_whose_database_file_is_gone_is_not_ready_and_takes_no_job_until_it_is_back() {
+fn a_server_without_its_database_file_is_not_ready_and_accepts_no_job() {
     let home = Home::new();
     let (server, url) = home.serve(&["up"]);
     let ready = || get(&format!("{url}/readyz"));
@@ -131,7 +131,7 @@ fn a_server_whose_database_file_is_gone_is_not_ready_and_takes_no_job_until_it_i
     for answer in [ready(), push().unwrap()] {
         assert_eq!((answer.0, &answer.1["code"]), (503, &"unavailable".into()), "{}", answer.1);
     }
-    assert_eq!(get(&format!("{url}/healthz")).0, 200, "a restart would not bring it back");
+    assert_eq!(get(&format!("{url}/healthz")).0, 200, "a restart would not help");
     std::fs::rename(&away, &file).unwrap();
     assert_eq!((ready().0, push().unwrap().0), (200, 202));
     server.signal(Signal::TERM);

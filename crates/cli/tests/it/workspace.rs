@@ -1,4 +1,4 @@
-//! What the workspace is built of: the arrows between crates, and what others' code we ship.
+//! The workspace: allowed dependencies between crates, and licences of third-party code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -16,7 +16,7 @@ fn metadata(args: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).expect("cargo answers JSON")
 }
 
-/// Which of our crates each of our crates may use in its own code. Whatever is not here is not allowed.
+/// The crates of the workspace that each crate may use. All others are not allowed.
 const ARROWS: &[(&str, &[&str])] = &[
     ("longshore-core", &[]),
     ("longshore-derive", &[]),

@@ -1,13 +1,13 @@
-//! Whether a browser asks on behalf of another site (CSRF).
+//! Protection against requests on behalf of another site (CSRF).
 
 use axum::http::{HeaderMap, Method, header};
 
 use crate::problem::{Code, Problem};
 
-/// Refuses requests that change something and were caused by another site.
+/// Refuses requests that change something and come from another site.
 ///
-/// `Sec-Fetch-Site` is the browser's own word, which no page can forge: where it is sent it decides alone, so that a proxy
-/// that rewrites `Host` does no harm. Older browsers send `Origin`, which must name the host. Programs send neither.
+/// Browsers set `Sec-Fetch-Site`, and no page can forge it. If it is present, it alone decides, so that a proxy may
+/// rewrite `Host`. Older browsers send `Origin`, which must match the host. Programs send neither.
 pub(super) fn check(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
     if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
         return Ok(());
@@ -22,7 +22,7 @@ pub(super) fn check(method: &Method, headers: &HeaderMap) -> Result<(), Problem>
     }
 }
 
-/// Returns whether an origin, `scheme://host[:port]`, is that host; the scheme's own port may be left out.
+/// Returns whether an origin, `scheme://host[:port]`, matches the host. The default port of the scheme may be missing.
 fn names_host(origin: &str, host: &str) -> bool {
     let Some((scheme, name)) = origin.split_once("://") else { return false };
     let port = match scheme {

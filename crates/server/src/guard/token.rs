@@ -1,4 +1,4 @@
-//! Whether a request shows the token.
+//! Checks the token of a request.
 
 use axum::http::{HeaderMap, header};
 use base64::Engine;
@@ -6,7 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::Secret;
 
-/// Returns whether the token is shown, as a bearer token or as the password of HTTP Basic, whose user does not matter.
+/// Returns whether the request contains the token, as a bearer token or as the password of HTTP Basic. The user name of
+/// HTTP Basic is ignored.
 pub(super) fn is_shown(headers: &HeaderMap, secret: &Secret) -> bool {
     let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let Some((scheme, rest)) = shown.and_then(|shown| shown.split_once(' ')) else { return false };

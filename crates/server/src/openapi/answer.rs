@@ -1,16 +1,16 @@
-//! An answer that is no error.
+//! An answer that is not an error.
 
 use super::operation::Schema;
 
-/// One answer that is no error.
+/// An answer that is not an error.
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    pub(crate) says: &'static str,
+    pub(crate) description: &'static str,
     pub(crate) content: Content,
     pub(crate) headers: &'static [(&'static str, &'static str)],
 }
 
-/// What an answer carries.
+/// The content of an answer.
 #[derive(Clone, Copy)]
 pub(crate) enum Content {
     None,
@@ -20,26 +20,26 @@ pub(crate) enum Content {
 }
 
 impl Answer {
-    /// An answer in JSON.
-    pub(crate) const fn json(status: u16, says: &'static str, schema: Schema) -> Answer {
-        Answer { status, says, content: Content::Json(schema), headers: &[] }
+    /// Returns an answer in JSON.
+    pub(crate) const fn json(status: u16, description: &'static str, schema: Schema) -> Answer {
+        Answer { status, description, content: Content::Json(schema), headers: &[] }
     }
 
-    /// An answer without a body.
-    pub(crate) const fn empty(status: u16, says: &'static str) -> Answer {
-        Answer { status, says, content: Content::None, headers: &[] }
+    /// Returns an answer without a body.
+    pub(crate) const fn empty(status: u16, description: &'static str) -> Answer {
+        Answer { status, description, content: Content::None, headers: &[] }
     }
 
-    /// The answer to `Range`.
+    /// Returns the answer to a `Range` request.
     pub(crate) const fn part(media: &'static str) -> Answer {
         let headers: &[_] = &[
-            ("ETag", "Names the bytes that these are a part of."),
-            ("Content-Range", "Which of them these are, and how many there are."),
+            ("ETag", "Identifies the version of the whole result."),
+            ("Content-Range", "The range of these bytes, and the total size."),
         ];
-        Answer { status: 206, says: "The range that was asked for.", content: Content::Bytes(media), headers }
+        Answer { status: 206, description: "The requested range.", content: Content::Bytes(media), headers }
     }
 
-    /// The same answer, with headers that it has besides.
+    /// Returns the same answer with these headers.
     pub(crate) const fn with(self, headers: &'static [(&'static str, &'static str)]) -> Answer {
         Answer { headers, ..self }
     }

@@ -1,4 +1,4 @@
-//! What the document says of one operation. Each stands beside its handler.
+//! The OpenAPI description of one operation. Each stands beside its handler.
 
 use schemars::SchemaGenerator;
 use serde_json::{Value, json};
@@ -7,26 +7,26 @@ use super::answer::Answer;
 use super::parameter::Parameter;
 use crate::problem::Code;
 
-/// Makes a schema; types that have a name of their own are noted in the generator.
+/// Returns a schema. Named types are registered in the generator.
 pub(crate) type Schema = fn(&mut SchemaGenerator) -> Value;
 
-/// A method of a path.
+/// One method of a path.
 pub(crate) struct Operation {
     pub(crate) method: &'static str,
     pub(crate) path: &'static str,
-    /// Its name in generated clients.
+    /// The operation's name in generated clients.
     pub(crate) id: &'static str,
     pub(crate) summary: &'static str,
-    /// Whether it needs no token.
-    pub(crate) open: bool,
+    /// Whether the operation needs no token.
+    pub(crate) public: bool,
     pub(crate) parameters: &'static [Parameter],
     pub(crate) takes: Takes,
     pub(crate) answers: &'static [Answer],
-    /// The problems that are its own, in groups; see `fails`.
-    pub(crate) fails: &'static [&'static [Code]],
+    /// The operation's own errors, in groups; see `errors`.
+    pub(crate) errors: &'static [&'static [Code]],
 }
 
-/// What a request carries.
+/// The body of a request.
 #[derive(Clone, Copy)]
 pub(crate) enum Takes {
     None,

@@ -1,4 +1,4 @@
-//! A part of a request's address or head, and those that several operations have.
+//! A parameter of a request, and those that several operations share.
 
 use longshore_wire::schema;
 use schemars::SchemaGenerator;
@@ -6,17 +6,17 @@ use serde_json::{Value, json};
 
 use super::operation::Schema;
 
-/// A part of a request's address or head.
+/// A parameter in a request's path, query or headers.
 pub(crate) struct Parameter {
     pub(crate) name: &'static str,
     pub(crate) place: Place,
     pub(crate) required: bool,
-    pub(crate) says: &'static str,
+    pub(crate) description: &'static str,
     pub(crate) schema: Schema,
     pub(crate) example: &'static str,
 }
 
-/// Where a parameter stands.
+/// The place of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     Path,
@@ -24,45 +24,45 @@ pub(crate) enum Place {
     Header,
 }
 
-/// The job that a path names.
+/// The job, in the path.
 pub(crate) const ID: Parameter = Parameter {
     name: "id",
     place: Place::Path,
     required: true,
-    says: "The job's own id, or its alias.",
+    description: "The job's id or its alias.",
     schema: |_| json!({ "type": "string", "minLength": 1 }),
     example: "my-own-id",
 };
 
-/// The bytes that a request wants of a result.
+/// The requested range of a result.
 pub(crate) const RANGE: Parameter = Parameter {
     name: "Range",
     place: Place::Header,
     required: false,
-    says: "One range of bytes. Several, or what makes no sense, count as if they were not there.",
+    description: "One range of bytes. A header with several ranges or an invalid range is ignored.",
     schema: |_| json!({ "type": "string" }),
     example: "bytes=0-1023",
 };
 
-/// The bytes that the caller of [`RANGE`] has a part of.
+/// The version of the result that the client has a part of.
 pub(crate) const IF_RANGE: Parameter = Parameter {
     name: "If-Range",
     place: Place::Header,
     required: false,
-    says: "The `ETag` of the bytes of which the caller has a part; the whole is answered where these are others.",
+    description: "The `ETag` of the version that the client has a part of. If the version differs, the whole result is answered.",
     schema: |_| json!({ "type": "string" }),
     example: "",
 };
 
-/// The schema of a queue's name, or a kind's.
+/// Returns the schema of a queue name or a kind.
 pub(crate) fn name_schema(_: &mut SchemaGenerator) -> Value {
     json!({ "type": "string", "pattern": schema::NAME, "maxLength": longshore_core::limits::NAME_BYTES })
 }
 
 impl Parameter {
-    /// A parameter of the query that may be left out.
-    pub(crate) const fn query(name: &'static str, says: &'static str, schema: Schema) -> Parameter {
-        Parameter { name, place: Place::Query, required: false, says, schema, example: "" }
+    /// Returns an optional query parameter.
+    pub(crate) const fn query(name: &'static str, description: &'static str, schema: Schema) -> Parameter {
+        Parameter { name, place: Place::Query, required: false, description, schema, example: "" }
     }
 
     pub(crate) fn write(&self, schemas: &mut SchemaGenerator) -> Value {
@@ -75,7 +75,7 @@ impl Parameter {
             "name": self.name,
             "in": place,
             "required": self.required,
-            "description": self.says,
+            "description": self.description,
             "schema": (self.schema)(schemas),
         });
         if !self.example.is_empty() {

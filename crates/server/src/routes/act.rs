@@ -1,4 +1,4 @@
-//! What a person asks of one job: `POST …/cancel`, `POST …/retry`, `DELETE`.
+//! Actions on one job: `POST …/cancel`, `POST …/retry`, `DELETE`.
 
 use axum::Json;
 use axum::body::Body;
@@ -8,25 +8,25 @@ use longshore_core::{Acted, Action, JobId};
 use longshore_wire as wire;
 
 use crate::app::App;
-use crate::openapi::{Answer, ID, Operation, Takes, fails, of};
+use crate::openapi::{Answer, ID, Operation, Takes, errors, of};
 use crate::params::Id;
 use crate::problem::{Code, Problem};
 use crate::{body, lookup};
 
-/// What the API's document says of [`cancel`].
+/// The OpenAPI description of [`cancel`].
 pub(crate) const CANCEL: Operation = Operation {
     method: "post",
     path: "/v1/jobs/{id}/cancel",
     id: "cancel",
-    summary: "Call a job off: at once if it waits, by asking its handler if it runs",
-    open: false,
+    summary: "Cancel a job: immediately if it waits; by a request to its handler if it runs",
+    public: false,
     parameters: &[ID],
     takes: Takes::NOTHING,
     answers: &[Answer::json(200, "The job.", of::<wire::Job>)],
-    fails: &[fails::STORE, fails::UNKNOWN, fails::BODY, fails::ACT],
+    errors: &[errors::STORE, errors::UNKNOWN, errors::BODY, errors::ACT],
 };
 
-/// Calls a job off; answers the job, which is cancelled, or will be once its handler has noticed.
+/// Cancels a job and answers the job. A running job is cancelled when its handler has noticed the request.
 pub(crate) async fn cancel(
     State(app): State<App>,
     Id(id): Id,
@@ -36,20 +36,20 @@ pub(crate) async fn cancel(
     act_and_show(&app, &id, &headers, body, Action::Cancel).await
 }
 
-/// What the API's document says of [`retry`].
+/// The OpenAPI description of [`retry`].
 pub(crate) const RETRY: Operation = Operation {
     method: "post",
     path: "/v1/jobs/{id}/retry",
     id: "retry",
-    summary: "Try a dead or cancelled job again, or a scheduled one now",
-    open: false,
+    summary: "Retry a dead or cancelled job, or run a scheduled job now",
+    public: false,
     parameters: &[ID],
     takes: Takes::NOTHING,
     answers: &[Answer::json(200, "The job.", of::<wire::Job>)],
-    fails: &[fails::STORE, fails::UNKNOWN, fails::BODY, fails::ACT, &[Code::UniqueConflict]],
+    errors: &[errors::STORE, errors::UNKNOWN, errors::BODY, errors::ACT, &[Code::UniqueConflict]],
 };
 
-/// Tries a dead or cancelled job again, or a scheduled one now; answers the job.
+/// Retries a dead or cancelled job, or runs a scheduled job now. Answers the job.
 pub(crate) async fn retry(
     State(app): State<App>,
     Id(id): Id,
@@ -59,20 +59,20 @@ pub(crate) async fn retry(
     act_and_show(&app, &id, &headers, body, Action::Retry).await
 }
 
-/// What the API's document says of [`delete`].
+/// The OpenAPI description of [`delete`].
 pub(crate) const DELETE: Operation = Operation {
     method: "delete",
     path: "/v1/jobs/{id}",
     id: "delete",
     summary: "Delete a finished job",
-    open: false,
+    public: false,
     parameters: &[ID],
     takes: Takes::None,
-    answers: &[Answer::empty(204, "The job is gone.")],
-    fails: &[fails::STORE, fails::UNKNOWN, fails::BODY, fails::ACT],
+    answers: &[Answer::empty(204, "The job is deleted.")],
+    errors: &[errors::STORE, errors::UNKNOWN, errors::BODY, errors::ACT],
 };
 
-/// Deletes a finished job, with its result.
+/// Deletes a finished job and its result.
 pub(crate) async fn delete(
     State(app): State<App>,
     Id(id): Id,
@@ -94,7 +94,7 @@ async fn act(app: &App, id: &str, action: Action) -> Result<JobId, Problem> {
             Err(Problem::new(Code::WrongState, detail).state(state))
         }
         Acted::Conflict(other) => {
-            let detail = format!("job {other} holds the unique key of job {job} by now");
+            let detail = format!("job {other} now holds the unique key of job {job}");
             Err(Problem::new(Code::UniqueConflict, detail).other(other))
         }
     }

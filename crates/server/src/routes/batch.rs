@@ -1,4 +1,4 @@
-//! `POST /v1/jobs/batch`: takes many jobs over, all or none.
+//! `POST /v1/jobs/batch`: accepts many jobs, all or none.
 
 use axum::Json;
 use axum::body::Body;
@@ -8,26 +8,26 @@ use longshore_core::{Pushed, limits};
 use longshore_wire as wire;
 
 use crate::app::App;
-use crate::openapi::{Answer, Operation, Takes, fails, of};
+use crate::openapi::{Answer, Operation, Takes, errors, of};
 use crate::problem::{Code, Problem};
 use crate::routes::push::first_state;
 use crate::{body, idempotency};
 
-/// What the API's document says of [`batch`].
+/// The OpenAPI description of [`batch`].
 pub(crate) const BATCH: Operation = Operation {
     method: "post",
     path: "/v1/jobs/batch",
     id: "pushBatch",
     summary: "Push up to 1,000 jobs, all or none",
-    open: false,
+    public: false,
     parameters: &[],
     takes: Takes::Json(of::<wire::Batch>),
-    answers: &[Answer::json(202, "The jobs are taken over, durably.", of::<wire::BatchAnswer>)],
-    fails: &[fails::STORE, fails::BODY, fails::PUSH],
+    answers: &[Answer::json(202, "The jobs are stored durably.", of::<wire::BatchAnswer>)],
+    errors: &[errors::STORE, errors::BODY, errors::PUSH],
 };
 
-/// Answers 202 once all jobs are durable, in their order. A single wrong one refuses the whole batch, so that a program never
-/// has to find out which half of its jobs there is.
+/// Answers 202 when all jobs are durable. The items of the answer have the order of the request. A single invalid job
+/// refuses the whole batch, so that a client never has to find out which jobs were created.
 pub(crate) async fn batch(
     State(app): State<App>,
     headers: HeaderMap,
@@ -36,7 +36,7 @@ pub(crate) async fn batch(
     idempotency::none(&headers)?;
     let batch = body::json_up_to::<wire::Batch>(&app, app.config.batch_bytes, &headers, body).await?;
     if batch.value.jobs.is_empty() {
-        let detail = format!("there are none; a batch has 1 to {}", limits::BATCH);
+        let detail = format!("the list is empty; a batch must have 1 to {} jobs", limits::BATCH);
         return Err(Problem::field(Code::InvalidJob, "jobs", detail));
     }
     let jobs = batch.value.jobs.into_iter().enumerate();
@@ -55,7 +55,7 @@ pub(crate) async fn batch(
         false => app.backend.status(existing).await?,
     }
     .into_iter();
-    let taken = |id, state, existing| wire::BatchItem::Taken { id, state, existing };
+    let taken = |id, state, existing| wire::BatchItem::Accepted { id, state, existing };
     let refused = |problem: Problem| wire::BatchItem::Refused { error: problem.into_wire() };
     let jobs = pushed.into_iter().zip(whens).map(|(pushed, when)| match pushed {
         Pushed::Created(id) => taken(id, first_state(when, id), None),

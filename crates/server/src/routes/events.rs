@@ -1,4 +1,4 @@
-//! `GET /v1/jobs/{id}/events`: tells of a job's changes as they happen (server-sent events).
+//! `GET /v1/jobs/{id}/events`: sends a job's status as it changes (server-sent events).
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -16,39 +16,40 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::caller::Caller;
 use crate::lookup;
-use crate::openapi::{Answer, Content, ID, Operation, Takes, fails};
+use crate::openapi::{Answer, Content, ID, Operation, Takes, errors};
 use crate::params::Id;
 use crate::problem::{Code, Problem};
 use crate::streams::Stream;
 
-/// How long a browser waits before it opens a stream again that broke off.
+/// How long a browser waits before it reopens a broken stream.
 const AGAIN: Duration = Duration::from_secs(2);
 
-/// What the API's document says of [`events`].
+/// The OpenAPI description of [`events`].
 pub(crate) const EVENTS: Operation = Operation {
     method: "get",
     path: "/v1/jobs/{id}/events",
     id: "follow",
-    summary: "Server-sent events: `status` at once and with each change, until the job is finished",
-    open: false,
+    summary: "Server-sent events: `status` immediately and after each change, until the job is finished",
+    public: false,
     parameters: &[ID],
     takes: Takes::None,
     answers: &[
         Answer {
             status: 200,
-            says: "The stream; the data of each event `status` is an `Event`.",
+            description: "The stream. The data of each `status` event is an `Event`.",
             content: Content::Text("text/event-stream"),
             headers: &[],
         },
-        Answer::empty(204, "The job is finished, and the caller has heard so (`Last-Event-ID`)."),
+        Answer::empty(204, "The job is finished, and the client has received the final status (`Last-Event-ID`)."),
     ],
-    fails: &[fails::STORE, fails::UNKNOWN, &[Code::TooManyStreams, Code::TooManyOfYourStreams, Code::Draining]],
+    errors: &[errors::STORE, errors::UNKNOWN, &[Code::TooManyStreams, Code::TooManyOfYourStreams, Code::Draining]],
 };
 
-/// Opens a stream: an event `status` at once, one with each change, the last with the final state.
+/// Opens a stream. It sends an event `status` immediately and after each change; the last one contains the final state.
 ///
-/// A browser opens a stream anew when it ends. One that has heard the final state already is answered 204, which tells it
-/// to stop. No stream outlives its time: that of a job nobody works on would stay open for as long as the job waits.
+/// A browser reopens a stream that ends. If it has already received the final state, the answer is 204, which tells it
+/// to stop. Every stream has a maximum lifetime: the stream of a job that no worker claims would otherwise stay open
+/// for as long as the job waits.
 pub(crate) async fn events(
     State(app): State<App>,
     caller: Caller,
@@ -65,22 +66,22 @@ pub(crate) async fn events(
     if first.state.is_final() && heard == Some(first.version) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let telling = Telling {
+    let events = EventStream {
         watch: app.backend.watch(job.id),
         next: Next::First(first),
         draining: app.draining.clone(),
         end: Instant::now() + app.config.stream_lifetime,
         _stream: stream,
     };
-    let sse = Sse::new(stream::unfold(telling, Telling::tell))
+    let sse = Sse::new(stream::unfold(events, EventStream::next_event))
         .keep_alive(KeepAlive::new().interval(app.config.stream_comment));
-    // Without the second header nginx would keep events back until its buffer is full.
+    // Without the second header nginx would hold events back until its buffer is full.
     let headers = [(header::CACHE_CONTROL, "no-store"), (HeaderName::from_static("x-accel-buffering"), "no")];
     Ok((headers, sse).into_response())
 }
 
-/// A stream on its way.
-struct Telling {
+/// An open stream.
+struct EventStream {
     watch: Watch,
     next: Next,
     draining: CancellationToken,
@@ -88,18 +89,18 @@ struct Telling {
     _stream: Stream,
 }
 
-/// What the stream tells next.
+/// What the stream sends next.
 enum Next {
-    /// What the job was like when the stream was opened.
+    /// The status when the stream was opened.
     First(Status),
-    /// Whatever is newer than this version.
+    /// Any status that is newer than this version.
     After(u64),
-    /// Nothing any more.
+    /// Nothing more.
     End,
 }
 
-impl Telling {
-    async fn tell(mut self) -> Option<(Result<Event, Infallible>, Self)> {
+impl EventStream {
+    async fn next_event(mut self) -> Option<(Result<Event, Infallible>, Self)> {
         let status = match std::mem::replace(&mut self.next, Next::End) {
             Next::End => return None,
             Next::First(status) => Some(status),
@@ -116,7 +117,7 @@ impl Telling {
                     self.next = Next::After(status.version);
                 }
                 let event = Event::default().event("status").id(status.version.to_string()).retry(AGAIN);
-                event.json_data(wire::Event::from(status)).expect("strings and numbers can be written")
+                event.json_data(wire::Event::from(status)).expect("strings and numbers can be serialized")
             }
             None => Event::default().event("gone").data("{}"),
         };
@@ -124,7 +125,8 @@ impl Telling {
     }
 }
 
-/// Waits for a newer status; `None` once nobody knows the job. A watch may begin with what another one saw earlier.
+/// Waits for a newer status; `None` if the job no longer exists. A watch may begin with a status that another watch
+/// read earlier.
 async fn newer(watch: &mut Watch, than: u64) -> Option<Status> {
     loop {
         let status = watch.next().await?;

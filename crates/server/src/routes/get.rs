@@ -1,4 +1,4 @@
-//! `GET /v1/jobs/{id}`: everything about a job, now or once it is finished.
+//! `GET /v1/jobs/{id}`: all data of a job, immediately or when it is finished.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::lookup;
-use crate::openapi::{Answer, ID, Operation, Parameter, Place, Takes, fails, of};
+use crate::openapi::{Answer, ID, Operation, Parameter, Place, Takes, errors, of};
 use crate::params::{Id, Params};
 use crate::problem::{Code, Problem};
 
@@ -25,25 +25,25 @@ const WAIT: Parameter = Parameter {
     name: "wait",
     place: Place::Query,
     required: false,
-    says: "Answers when the job is finished, or this time is over: `500ms`, `30s`, at most a minute.",
+    description: "Waits until the job is finished, but at most this long: `500ms`, `30s`, up to one minute.",
     schema: |_| json!({ "type": "string", "pattern": "^([1-5]?[0-9]s|[1-9]?[0-9]{1,3}ms)$" }),
     example: "1s",
 };
 
-/// What the API's document says of [`get`].
+/// The OpenAPI description of [`get`].
 pub(crate) const GET: Operation = Operation {
     method: "get",
     path: "/v1/jobs/{id}",
     id: "get",
-    summary: "Everything about a job",
-    open: false,
+    summary: "All data of a job",
+    public: false,
     parameters: &[ID, WAIT],
     takes: Takes::None,
     answers: &[Answer::json(200, "The job.", of::<wire::Job>)],
-    fails: &[fails::STORE, fails::UNKNOWN, &[Code::TooManyWaits]],
+    errors: &[errors::STORE, errors::UNKNOWN, &[Code::TooManyWaits]],
 };
 
-/// Answers the job; with `wait`, when it is finished or the time is over, whichever comes first.
+/// Answers the job. With `wait` it answers when the job is finished or the time is over, whichever comes first.
 pub(crate) async fn get(
     State(app): State<App>,
     Id(id): Id,
@@ -58,15 +58,15 @@ pub(crate) async fn get(
     job.map(|job| Json(job.into())).ok_or_else(|| Problem::unknown_job(&id))
 }
 
-/// Waits until the job is finished, the time is over, or the server is about to end; returns the job as it is then.
+/// Waits until the job is finished, the time is over, or the server shuts down. Returns the job as it is then.
 async fn until_final(app: &App, job: &Snapshot, wait: Duration) -> Result<Option<Snapshot>, Problem> {
     let _permit = app.waits.try_acquire().map_err(|_| {
-        let detail = format!("{} requests wait, as many as allowed", app.config.waits);
+        let detail = format!("the maximum of {} requests is waiting", app.config.waits);
         Problem::new(Code::TooManyWaits, detail).retry_after_about(1)
     })?;
     let mut watch = app.backend.watch(job.id);
     let finished = async {
-        // A watch may begin with what another one saw earlier; versions tell.
+        // A watch may begin with a status that another watch read earlier, so compare versions.
         while let Some(status) = watch.next().await {
             if status.version >= job.version && status.state.is_final() {
                 break;

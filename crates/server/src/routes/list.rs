@@ -1,4 +1,4 @@
-//! `GET /v1/jobs`: what there is.
+//! `GET /v1/jobs`: a page of jobs.
 
 use axum::Json;
 use axum::extract::State;
@@ -7,40 +7,40 @@ use schemars::SchemaGenerator;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::openapi::{Answer, Operation, Parameter, Takes, fails, name_schema, of};
+use crate::openapi::{Answer, Operation, Parameter, Takes, errors, name_schema, of};
 use crate::params::Params;
 use crate::problem::{Code, Problem};
 
-/// What the API's document says of [`list`].
+/// The OpenAPI description of [`list`].
 pub(crate) const LIST: Operation = Operation {
     method: "get",
     path: "/v1/jobs",
     id: "list",
     summary: "A page of jobs, newest first",
-    open: false,
+    public: false,
     parameters: &[
-        Parameter::query("queue", "Only of this queue.", name_schema),
-        Parameter::query("kind", "Only of this kind.", name_schema),
-        Parameter::query("state", "Only in this state.", wire::schema::state),
-        Parameter::query("tag", "Only with this tag.", label),
-        Parameter::query("key", "Only with this key.", label),
+        Parameter::query("queue", "Only jobs of this queue.", name_schema),
+        Parameter::query("kind", "Only jobs of this kind.", name_schema),
+        Parameter::query("state", "Only jobs in this state.", wire::schema::state),
+        Parameter::query("tag", "Only jobs with this tag.", label),
+        Parameter::query("key", "Only jobs with this key.", label),
         Parameter::query(
             "after",
-            "Goes on here: the `next` of the page before.",
+            "The `next` of the previous page.",
             |_| json!({ "type": "integer", "format": "int64", "minimum": i64::MIN, "maximum": i64::MAX }),
         ),
         Parameter::query(
             "limit",
-            "Most jobs on the page. Defaults to 50.",
+            "The maximum number of jobs on the page. Defaults to 50.",
             |_| json!({ "type": "integer", "minimum": 1, "maximum": 200 }),
         ),
     ],
     takes: Takes::None,
     answers: &[Answer::json(200, "The page.", of::<wire::Jobs>)],
-    fails: &[fails::STORE, fails::QUERY],
+    errors: &[errors::STORE, errors::QUERY],
 };
 
-/// Answers a page of jobs, the newest first.
+/// Answers a page of jobs, newest first.
 pub(crate) async fn list(
     State(app): State<App>,
     Params(query): Params<wire::JobsQuery>,
@@ -49,7 +49,7 @@ pub(crate) async fn list(
     Ok(Json(app.backend.list(filter, page).await?.into()))
 }
 
-/// The schema of a tag or a key.
+/// Returns the schema of a tag or a key.
 fn label(_: &mut SchemaGenerator) -> Value {
     json!({ "type": "string", "pattern": wire::schema::LABEL, "minLength": 1, "maxLength": longshore_core::limits::LABEL_BYTES })
 }

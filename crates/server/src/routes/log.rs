@@ -1,4 +1,4 @@
-//! `GET /v1/jobs/{id}/log`: what an attempt had to say, as plain text.
+//! `GET /v1/jobs/{id}/log`: the log of an attempt, as plain text.
 
 use axum::extract::State;
 use axum::http::header;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::lookup;
-use crate::openapi::{Answer, Content, ID, Operation, Parameter, Takes, fails};
+use crate::openapi::{Answer, Content, ID, Operation, Parameter, Takes, errors};
 use crate::params::{Id, Params};
 use crate::problem::{Code, Problem};
 
@@ -18,36 +18,36 @@ pub(crate) struct Query {
     claim: Option<String>,
 }
 
-/// What the API's document says of [`log`].
+/// The OpenAPI description of [`log`].
 pub(crate) const LOG: Operation = Operation {
     method: "get",
     path: "/v1/jobs/{id}/log",
     id: "log",
-    summary: "What an attempt had to say, for people",
-    open: false,
+    summary: "The log of an attempt",
+    public: false,
     parameters: &[
         ID,
         Parameter::query(
             "claim",
-            "The attempt's claim, as a failure names it. Defaults to the newest that has a log.",
+            "The claim number of the attempt, from `failures`. Defaults to the newest attempt that has a log.",
             |_| json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX }),
         ),
     ],
     takes: Takes::None,
     answers: &[Answer {
         status: 200,
-        says: "The end of the log, at most 64 KiB; empty where there is none.",
+        description: "The end of the log, at most 64 KiB. Empty if there is no log.",
         content: Content::Text("text/plain"),
         headers: &[],
     }],
-    fails: &[fails::STORE, fails::UNKNOWN],
+    errors: &[errors::STORE, errors::UNKNOWN],
 };
 
-/// Answers the log of the newest attempt that has one, or of the claim that is named; nothing where there is none.
+/// Answers the log of the given claim, or of the newest attempt that has one. The answer is empty if there is no log.
 pub(crate) async fn log(State(app): State<App>, Id(id): Id, Params(query): Params<Query>) -> Result<Response, Problem> {
     let number = |text: &str| {
         let number = text.parse::<i64>().ok().and_then(|number| u64::try_from(number).ok());
-        number.ok_or_else(|| Problem::field(Code::InvalidQuery, "claim", "is no number of a claim"))
+        number.ok_or_else(|| Problem::field(Code::InvalidQuery, "claim", "is not a claim number"))
     };
     let claim = query.claim.as_deref().map(number).transpose()?;
     let job = lookup::job(&app.backend, &id).await?.ok_or_else(|| Problem::unknown_job(&id))?;

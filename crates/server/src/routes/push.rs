@@ -1,4 +1,4 @@
-//! `POST /v1/jobs`: takes a job over.
+//! `POST /v1/jobs`: accepts a job.
 
 use axum::Json;
 use axum::body::Body;
@@ -10,42 +10,42 @@ use longshore_wire as wire;
 use serde_json::json;
 
 use crate::app::App;
-use crate::openapi::{Answer, Operation, Parameter, Place, Takes, fails, of};
+use crate::openapi::{Answer, Operation, Parameter, Place, Takes, errors, of};
 use crate::problem::{Code, Problem};
 use crate::{body, idempotency};
 
-/// A string in quotes, or a bare word.
+/// A quoted string or an unquoted token.
 const KEY_PATTERN: &str = r#"^("[ !#-\[\]-~]{1,255}"|[A-Za-z0-9!#$%&'*+.^_`|~:/=-]{1,255})$"#;
 const KEY: Parameter = Parameter {
     name: "Idempotency-Key",
     place: Place::Header,
     required: false,
-    says: "Gives a repeat of this very request the first answer again, for 24 hours and at least as long as the job is known: a \
-           string in quotes that the caller makes up, such as a UUID.",
+    description: "A quoted string that the caller chooses, such as a UUID. A repeat of the same request with the same key gets the first answer \
+           again, for 24 hours and at least as long as the job exists.",
     schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": 257, "pattern": KEY_PATTERN }),
     example: "",
 };
 
-const LOCATION: &[(&str, &str)] = &[("Location", "The job.")];
+const LOCATION: &[(&str, &str)] = &[("Location", "The path of the job.")];
 
-/// What the API's document says of [`push`].
+/// The OpenAPI description of [`push`].
 pub(crate) const PUSH: Operation = Operation {
     method: "post",
     path: "/v1/jobs",
     id: "push",
     summary: "Push a job",
-    open: false,
+    public: false,
     parameters: &[KEY],
     takes: Takes::Json(of::<wire::NewJob>),
     answers: &[
-        Answer::json(202, "The job is taken over, durably.", of::<wire::Pushed>).with(LOCATION),
-        Answer::json(200, "An older job stands for it.", of::<wire::Pushed>).with(LOCATION),
+        Answer::json(202, "The job is stored durably.", of::<wire::Pushed>).with(LOCATION),
+        Answer::json(200, "An existing job is returned in its place.", of::<wire::Pushed>).with(LOCATION),
     ],
-    fails: &[fails::STORE, fails::BODY, fails::PUSH, &[Code::IdempotencyConflict, Code::UnknownJob]],
+    errors: &[errors::STORE, errors::BODY, errors::PUSH, &[Code::IdempotencyConflict, Code::UnknownJob]],
 };
 
-/// Answers 202 once the job is durable; 200 where an older job stands for it. A repeat with the same `Idempotency-Key` is
-/// answered as the first request was.
+/// Answers 202 when the job is durable, or 200 if an existing job is returned in its place. A repeated request with the
+/// same `Idempotency-Key` gets the first answer again.
 pub(crate) async fn push(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let push = body::json::<wire::NewJob>(&app, &headers, body).await?;
     let idempotency = idempotency::of(&app, &headers, &push.value)?;
@@ -67,7 +67,7 @@ pub(crate) async fn push(State(app): State<App>, headers: HeaderMap, body: Body)
     Ok((status, location, Json(wire::Pushed { id, state, existing, links })).into_response())
 }
 
-/// Returns the state in which a job was taken over, now or when it was pushed first.
+/// Returns the state that the job had when it was first pushed.
 pub(super) fn first_state(when: When, id: JobId) -> JobState {
     let later = match when {
         When::In(delay) => !delay.is_zero(),
@@ -76,24 +76,25 @@ pub(super) fn first_state(when: When, id: JobId) -> JobState {
     if later { JobState::Scheduled } else { JobState::Ready }
 }
 
-/// Returns when a job's id was made: it begins with the milliseconds.
+/// Returns when a job's id was created. An id begins with this time in milliseconds.
 fn made_at(id: JobId) -> Timestamp {
     let ms = id.as_bytes()[..6].iter().fold(0, |ms, byte| ms << 8 | i64::from(*byte));
     Timestamp::from_millis(ms)
 }
 
-/// An older job stood for the pushed one and is not there any more: pushing anew makes a new one, except under the same
-/// idempotency key, which would only ever lead to the old one.
+/// Returns the error for an existing job that was deleted meanwhile. A new push creates a new job, unless it has the
+/// same idempotency key, which always leads to the deleted job.
 fn gone(id: JobId, by: DuplicateReason, keyed: bool) -> Problem {
-    let stood = format!("job {id} stood for the pushed one ({})", wire::existing(by));
+    let existing = format!("job {id} was returned in place of a new job ({})", wire::existing(by));
     if keyed {
-        return Problem::new(Code::UnknownJob, format!("{stood} and is deleted by now; push with a fresh key"));
+        return Problem::new(Code::UnknownJob, format!("{existing} and is deleted now; push with a new key"));
     }
-    Problem::new(Code::Unavailable, format!("{stood} and was deleted just now; send it again")).retry_after(1)
+    Problem::new(Code::Unavailable, format!("{existing} but was deleted at the same time; send the request again"))
+        .retry_after(1)
 }
 
 fn conflict(id: JobId) -> Problem {
-    let detail = format!("the idempotency key was used with another request, which made job {id}");
+    let detail = format!("the idempotency key was used with a different request, which created job {id}");
     Problem::new(Code::IdempotencyConflict, detail).other(id)
 }
 

@@ -1,4 +1,4 @@
-//! `GET /v1/queues`, `POST /v1/queues/{queue}/pause` and `/resume`: queues in numbers, and whether their jobs are handed out.
+//! `GET /v1/queues`, `POST /v1/queues/{queue}/pause` and `/resume`: the statistics of queues, and pausing them.
 
 use axum::Json;
 use axum::body::Body;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::body;
-use crate::openapi::{Answer, Operation, Parameter, Place, Takes, fails, name_schema, of};
+use crate::openapi::{Answer, Operation, Parameter, Place, Takes, errors, name_schema, of};
 use crate::params::{Id, Params};
 use crate::problem::{Code, Problem};
 
@@ -18,32 +18,32 @@ const QUEUE: Parameter = Parameter {
     name: "queue",
     place: Place::Path,
     required: true,
-    says: "The queue's name.",
+    description: "The queue's name.",
     schema: name_schema,
     example: "default",
 };
 
-/// What the API's document says of [`queues`].
+/// The OpenAPI description of [`queues`].
 pub(crate) const QUEUES: Operation = Operation {
     method: "get",
     path: "/v1/queues",
     id: "queues",
-    summary: "A page of the queues with their counts and their pauses, by name",
-    open: false,
+    summary: "A page of queues with their statistics, sorted by name",
+    public: false,
     parameters: &[
-        Parameter::query("after", "Goes on here: the `next` of the page before.", name_schema),
+        Parameter::query("after", "The `next` of the previous page.", name_schema),
         Parameter::query(
             "limit",
-            "Most queues on the page. Defaults to 50.",
+            "The maximum number of queues on the page. Defaults to 50.",
             |_| json!({ "type": "integer", "minimum": 1, "maximum": 200 }),
         ),
     ],
     takes: Takes::None,
     answers: &[Answer::json(200, "The page.", of::<wire::Queues>)],
-    fails: &[fails::STORE, fails::QUERY],
+    errors: &[errors::STORE, errors::QUERY],
 };
 
-/// Answers a page of queues with their counts, by name.
+/// Answers a page of queues with their statistics, sorted by name.
 pub(crate) async fn queues(
     State(app): State<App>,
     Params(query): Params<wire::QueuesQuery>,
@@ -52,20 +52,20 @@ pub(crate) async fn queues(
     Ok(Json(wire::Queues::of(app.backend.queues(after, limit).await?, limit)))
 }
 
-/// What the API's document says of [`pause`].
+/// The OpenAPI description of [`pause`].
 pub(crate) const PAUSE: Operation = Operation {
     method: "post",
     path: "/v1/queues/{queue}/pause",
     id: "pause",
-    summary: "Stop handing out jobs of a queue; what runs goes on",
-    open: false,
+    summary: "Pause a queue: no job starts, running jobs continue",
+    public: false,
     parameters: &[QUEUE],
     takes: Takes::JsonOrNone(of::<wire::NewPause>),
     answers: &[Answer::json(200, "The queue.", of::<wire::Queue>)],
-    fails: &[fails::STORE, fails::BODY, fails::QUERY, &[Code::UnknownRule]],
+    errors: &[errors::STORE, errors::BODY, errors::QUERY, &[Code::UnknownRule]],
 };
 
-/// Stops handing out jobs of a queue; answers the queue. What runs goes on. A queue may be paused before its first job.
+/// Pauses a queue and answers it. Running jobs continue. A queue may be paused before its first job.
 pub(crate) async fn pause(
     State(app): State<App>,
     Id(queue): Id,
@@ -80,20 +80,20 @@ pub(crate) async fn pause(
     shown(&app, queue).await
 }
 
-/// What the API's document says of [`resume`].
+/// The OpenAPI description of [`resume`].
 pub(crate) const RESUME: Operation = Operation {
     method: "post",
     path: "/v1/queues/{queue}/resume",
     id: "resume",
-    summary: "Hand out jobs of a queue again",
-    open: false,
+    summary: "Resume a paused queue",
+    public: false,
     parameters: &[QUEUE],
     takes: Takes::NOTHING,
     answers: &[Answer::json(200, "The queue.", of::<wire::Queue>)],
-    fails: &[fails::STORE, fails::BODY, fails::QUERY, &[Code::UnknownRule]],
+    errors: &[errors::STORE, errors::BODY, errors::QUERY, &[Code::UnknownRule]],
 };
 
-/// Hands out jobs of a queue again, also where it is not paused; answers the queue.
+/// Resumes a queue and answers it. It is not an error if the queue is not paused.
 pub(crate) async fn resume(
     State(app): State<App>,
     Id(queue): Id,
@@ -107,7 +107,7 @@ pub(crate) async fn resume(
     shown(&app, queue).await
 }
 
-/// Says of a change that was refused whether rules are in the way that this version does not know.
+/// Converts the error of a refused change. It checks whether the queue has rules that this version does not know.
 async fn known<T>(app: &App, queue: &QueueName, changed: Result<T, Error>) -> Result<(), Problem> {
     let Err(e) = changed else { return Ok(()) };
     if e.kind() == ErrorKind::Refused && app.backend.rules(queue.clone()).await?.has_unknown {
@@ -120,7 +120,7 @@ fn name(text: &str) -> Result<QueueName, Problem> {
     text.parse().map_err(|e| Problem::field(Code::InvalidQuery, "queue", e))
 }
 
-/// Returns a queue as it is now; one that never had a job has only zeros.
+/// Returns the queue as it is now. A queue that never had a job has only zeros.
 async fn shown(app: &App, queue: QueueName) -> Result<Json<wire::Queue>, Problem> {
     let stats = app.backend.queue(queue.clone()).await?;
     Ok(Json(stats.map_or_else(|| wire::Queue::empty(queue.as_str()), wire::Queue::from)))

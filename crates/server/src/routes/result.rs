@@ -1,4 +1,4 @@
-//! `GET /v1/jobs/{id}/result`: what a job gave back, byte for byte, or a part of it.
+//! `GET /v1/jobs/{id}/result`: a job's result, or a range of it.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -9,44 +9,46 @@ use longshore_core::{Snapshot, State as JobState, Stored};
 
 use crate::app::App;
 use crate::lookup;
-use crate::openapi::{Answer, Content, ID, IF_RANGE, Operation, RANGE, Takes, fails};
+use crate::openapi::{Answer, Content, ID, IF_RANGE, Operation, RANGE, Takes, errors};
 use crate::params::Id;
 use crate::problem::{Code, Problem};
 use crate::range::{self, Part};
 use crate::sending::Sending;
 
-/// What a browser may do with a result: show it, and nothing else. A result is whatever a handler made of foreign input.
-const CAGE: &str = "sandbox; default-src 'none'";
+/// Restricts what a browser may do with a result, which a handler may have produced from untrusted input: show it, and
+/// nothing else.
+const RESULT_POLICY: &str = "sandbox; default-src 'none'";
 
-/// What the API's document says of [`result`].
+/// The OpenAPI description of [`result`].
 pub(crate) const RESULT: Operation = Operation {
     method: "get",
     path: "/v1/jobs/{id}/result",
     id: "result",
-    summary: "What the job gave back, byte for byte",
-    open: false,
+    summary: "The job's result",
+    public: false,
     parameters: &[ID, RANGE, IF_RANGE],
     takes: Takes::None,
     answers: &[
         Answer {
             status: 200,
-            says: "The bytes, of the type that the handler named; to `HEAD`, the headers alone.",
+            description: "The result, with the media type that the handler set. `HEAD` answers only the headers.",
             content: Content::Bytes("*/*"),
-            headers: &[("ETag", "Names these bytes."), ("Accept-Ranges", "Always `bytes`.")],
+            headers: &[("ETag", "Identifies this result."), ("Accept-Ranges", "Always `bytes`.")],
         },
         Answer::part("*/*"),
-        Answer::empty(204, "The job succeeded and gave nothing back."),
-        Answer::empty(304, "The caller has these very bytes (`If-None-Match`)."),
+        Answer::empty(204, "The job succeeded without a result."),
+        Answer::empty(304, "The client already has this result (`If-None-Match`)."),
     ],
-    fails: &[
-        fails::STORE,
-        fails::UNKNOWN,
+    errors: &[
+        errors::STORE,
+        errors::UNKNOWN,
         &[Code::NotReady, Code::JobDead, Code::JobCancelled, Code::ResultGone],
-        fails::SEND,
+        errors::SEND,
     ],
 };
 
-/// Answers the result, or the range of it that is asked for, with its media type; 204 where the job succeeded without one, 202 while it is not finished.
+/// Answers the result or the requested range of it, with its media type; 204 if the job succeeded without a result, 202
+/// if it is not finished.
 pub(crate) async fn result(
     State(app): State<App>,
     method: Method,
@@ -72,9 +74,9 @@ pub(crate) async fn result(
         }
     }
     let Some(stored) = &job.result else { return Ok(StatusCode::NO_CONTENT.into_response()) };
-    let matching = Matching::of(&job);
-    if matching.is_known_to(&headers) {
-        return Ok(matching.not_modified());
+    let etag = ResultEtag::of(&job);
+    if etag.is_known_to(&headers) {
+        return Ok(etag.not_modified());
     }
     let reader = app.backend.open(stored).await?;
     let reader = reader.ok_or_else(|| {
@@ -82,26 +84,29 @@ pub(crate) async fn result(
     })?;
     let unknown = HeaderValue::from_static("application/octet-stream");
     let content_type = HeaderValue::from_str(stored.content_type()).unwrap_or(unknown);
-    let with =
-        [(header::CONTENT_TYPE, content_type), (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CAGE))];
-    answer(&app, &method, &headers, reader, matching, with).await
+    let with = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(RESULT_POLICY)),
+    ];
+    answer(&app, &method, &headers, reader, etag, with).await
 }
 
-/// Answers bytes, or the part of them that is asked for, in chunks; to HEAD what GET would, without reading any.
+/// Answers bytes, or the requested range of them, in chunks. To HEAD it answers the headers that GET would have,
+/// without reading any bytes.
 pub(crate) async fn answer<const N: usize>(
     app: &App,
     method: &Method,
     headers: &HeaderMap,
     reader: Box<dyn Reader>,
-    matching: Matching,
+    etag: ResultEtag,
     with: [(HeaderName, HeaderValue); N],
 ) -> Result<Response, Problem> {
     let size = reader.size();
-    let (status, range) = match range::of(headers, matching.etag.as_bytes(), size) {
+    let (status, range) = match range::of(headers, etag.value.as_bytes(), size) {
         Part::Whole => (StatusCode::OK, 0..size),
         Part::Range(range) => (StatusCode::PARTIAL_CONTENT, range),
         Part::None => {
-            let detail = format!("the result has {size} bytes, and none of them are in the range that was asked for");
+            let detail = format!("the requested range is outside the result, which has {size} bytes");
             let problem = Problem::new(Code::RangeNotSatisfiable, detail);
             return Ok(([(header::CONTENT_RANGE, format!("bytes */{size}"))], problem).into_response());
         }
@@ -112,7 +117,7 @@ pub(crate) async fn answer<const N: usize>(
     let body =
         if method == Method::HEAD { Body::empty() } else { Sending::begin(app, reader, range).await?.into_body() };
     let ours = [
-        (header::ETAG, matching.etag),
+        (header::ETAG, etag.value),
         (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),
         (header::CONTENT_LENGTH, HeaderValue::from(length)),
     ];
@@ -123,29 +128,29 @@ pub(crate) async fn answer<const N: usize>(
     Ok(response)
 }
 
-/// The `ETag` of a job's result. A result never changes once it is there.
-pub(crate) struct Matching {
-    pub(crate) etag: HeaderValue,
+/// The `ETag` of a job's result. A result never changes.
+pub(crate) struct ResultEtag {
+    pub(crate) value: HeaderValue,
 }
 
-impl Matching {
-    /// Names an artifact as it is named; and a result in the job's row by the version of the job that it came with.
+impl ResultEtag {
+    /// Creates the `ETag`: the artifact's name, or for a result in the job's row the job's id and version.
     pub(crate) fn of(job: &Snapshot) -> Self {
         let etag = match &job.result {
             Some(Stored::Artifact { name, .. }) => format!("\"{name}\""),
             _ => format!("\"{}.v{}\"", job.id, job.version),
         };
-        Matching { etag: HeaderValue::from_str(&etag).expect("an id and a number are header text") }
+        ResultEtag { value: HeaderValue::from_str(&etag).expect("an id and a number are header text") }
     }
 
-    /// Returns whether the client has those very bytes.
+    /// Returns whether the client already has this result.
     pub(crate) fn is_known_to(&self, headers: &HeaderMap) -> bool {
         let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
         let mut tags = known.flat_map(|value| value.split(',')).map(str::trim);
-        tags.any(|tag| tag == "*" || tag.trim_start_matches("W/").as_bytes() == self.etag.as_bytes())
+        tags.any(|tag| tag == "*" || tag.trim_start_matches("W/").as_bytes() == self.value.as_bytes())
     }
 
     pub(crate) fn not_modified(self) -> Response {
-        (StatusCode::NOT_MODIFIED, [(header::ETAG, self.etag)]).into_response()
+        (StatusCode::NOT_MODIFIED, [(header::ETAG, self.value)]).into_response()
     }
 }

@@ -1,4 +1,4 @@
-//! `GET /v1/workers`: who is alive, and what each does.
+//! `GET /v1/workers`: the workers that reported recently.
 
 use axum::Json;
 use axum::extract::State;
@@ -6,35 +6,35 @@ use longshore_wire as wire;
 use serde_json::json;
 
 use crate::app::App;
-use crate::openapi::{Answer, Operation, Parameter, Takes, fails, of};
+use crate::openapi::{Answer, Operation, Parameter, Takes, errors, of};
 use crate::params::Params;
 use crate::problem::{Code, Problem};
 
-/// What the API's document says of [`workers`].
+/// The OpenAPI description of [`workers`].
 pub(crate) const WORKERS: Operation = Operation {
     method: "get",
     path: "/v1/workers",
     id: "workers",
-    summary: "A page of the workers that were seen in the last hour",
-    open: false,
+    summary: "A page of the workers that reported within the last hour",
+    public: false,
     parameters: &[
         Parameter::query(
             "after",
-            "Goes on here: the `next` of the page before.",
+            "The `next` of the previous page.",
             |_| json!({ "type": "string", "pattern": "^[0-9a-f]{32}$" }),
         ),
         Parameter::query(
             "limit",
-            "Most workers on the page. Defaults to 50.",
+            "The maximum number of workers on the page. Defaults to 50.",
             |_| json!({ "type": "integer", "minimum": 1, "maximum": 200 }),
         ),
     ],
     takes: Takes::None,
     answers: &[Answer::json(200, "The page.", of::<wire::Workers>)],
-    fails: &[fails::STORE, fails::QUERY],
+    errors: &[errors::STORE, errors::QUERY],
 };
 
-/// Answers a page of the workers that were seen in the last hour.
+/// Answers a page of the workers that reported within the last hour.
 pub(crate) async fn workers(
     State(app): State<App>,
     Params(query): Params<wire::WorkersQuery>,

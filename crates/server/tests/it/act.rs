@@ -1,4 +1,4 @@
-//! Cancel, retry, delete.
+//! Actions on jobs: cancel, retry, delete.
 
 use axum::http::Request;
 use serde_json::json;
@@ -41,7 +41,7 @@ async fn a_scheduled_job_is_retried_now() {
 }
 
 #[tokio::test]
-async fn what_the_state_does_not_allow_is_refused_and_the_state_named() {
+async fn an_action_in_the_wrong_state_is_refused_with_the_state() {
     let service = Service::start().await;
     let id = service.push(json!({"kind": "k"})).await;
     let this = format!("/v1/jobs/{id}");
@@ -72,7 +72,7 @@ async fn a_finished_job_is_deleted_with_the_next_upkeep() {
 }
 
 #[tokio::test]
-async fn a_retry_gives_way_to_who_holds_the_key_by_now() {
+async fn a_retry_is_refused_if_another_job_holds_the_unique_key() {
     let service = Service::start().await;
     let job = json!({"kind": "k", "unique": {"key": "u"}});
     let first = service.push(job.clone()).await;
@@ -85,7 +85,7 @@ async fn a_retry_gives_way_to_who_holds_the_key_by_now() {
 }
 
 #[tokio::test]
-async fn an_action_on_nobody_or_with_a_strange_body_is_refused() {
+async fn an_action_on_an_unknown_job_or_with_an_invalid_body_is_refused() {
     let service = Service::start().await;
     let id = service.push(json!({"kind": "k"})).await;
     service.post("/v1/jobs/nope/cancel", "{}").await.problem(404, "unknown_job");

@@ -10,7 +10,7 @@ async fn push(service: &Service, jobs: Value) -> crate::http::Answer {
 }
 
 #[tokio::test]
-async fn jobs_are_taken_over_in_their_order() {
+async fn jobs_are_accepted_in_their_order() {
     let service = Service::start().await;
     let older = service.push(json!({"kind": "k", "unique": {"key": "u"}})).await;
 
@@ -38,7 +38,7 @@ async fn jobs_are_taken_over_in_their_order() {
 }
 
 #[tokio::test]
-async fn one_wrong_job_refuses_all_and_is_named() {
+async fn one_invalid_job_refuses_the_batch_and_is_named() {
     let service = Service::start().await;
     let good = json!({"kind": "k"});
     for (field, wrong) in [
@@ -61,7 +61,7 @@ async fn one_wrong_job_refuses_all_and_is_named() {
     }
     service.post("/v1/jobs/batch", "{}").await.problem(422, "invalid_job");
     service.post("/v1/jobs/batch", "{\"jobs\":[").await.problem(400, "invalid_json");
-    assert_eq!(service.get("/v1/jobs").await.json()["jobs"], json!([]), "nothing was taken over");
+    assert_eq!(service.get("/v1/jobs").await.json()["jobs"], json!([]), "no job was accepted");
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn a_thousand_jobs_and_eight_mebibytes_are_allowed_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_job_that_the_store_refuses_is_told_in_its_place() {
+async fn a_job_that_the_store_refuses_is_reported_in_its_place() {
     let service = Service::on(
         std::sync::Arc::new(crate::faulty::Faulty::default()),
         std::sync::Arc::new(longshore_core::artifact::InMemory::default()),

@@ -1,11 +1,11 @@
-//! Whether answers are as the document at `/openapi.json` says. Every answer of the test suite is held against it.
+//! Checks every answer of the test suite against the document at `/openapi.json`.
 
 use axum::http::Method;
 use serde_json::Value;
 
 use crate::http::Answer;
 
-/// Checks one answer. What no route answers, or no method of a route, is not in the document.
+/// Checks one answer. Answers to unknown paths and methods are not in the document.
 #[track_caller]
 pub fn check(document: &Value, method: &Method, path: &str, answer: &Answer) {
     let Some(operations) = operations(document, path) else { return };
@@ -32,7 +32,7 @@ pub fn check(document: &Value, method: &Method, path: &str, answer: &Answer) {
     }
 }
 
-/// Returns the operations of the path; one without parameters goes before others.
+/// Returns the operations of the path. A path without parameters has priority.
 fn operations<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
     let paths = document["paths"].as_object().unwrap();
     paths.get(path).or_else(|| paths.iter().find(|(template, _)| matches(template, path)).map(|(_, found)| found))
@@ -44,7 +44,7 @@ fn matches(template: &str, path: &str) -> bool {
     template.len() == path.len() && template.iter().zip(&path).all(fits)
 }
 
-/// Checks a value against the part of JSON Schema that the document uses; a field that is not described is wrong too.
+/// Checks a value against the part of JSON Schema that the document uses. An undocumented field is an error too.
 fn fits(document: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     let no = |what: &str| Err(format!("{value} {what} {schema}"));
     if let Some(reference) = schema["$ref"].as_str() {

@@ -1,4 +1,4 @@
-//! The demo page and its routes, whose answers are exact.
+//! The demo page and its routes, whose answers have an exact format.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ async fn status(service: &Service, id: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_text_becomes_a_picture_step_by_step() {
+async fn a_text_becomes_an_image_step_by_step() {
     let service = demo().await;
 
     let queued = submit(&service, "text=hello_world").await;
@@ -77,7 +77,7 @@ async fn a_text_becomes_a_picture_step_by_step() {
 }
 
 #[tokio::test]
-async fn the_real_painter_paints() {
+async fn the_real_renderer_draws() {
     let service = demo().await;
     let painter = Worker::new(service.backend.clone()).state(Pace::default()).handle_blocking(longshore_demo::draw);
     let _worker = painter.start().unwrap();
@@ -122,7 +122,7 @@ async fn a_text_that_cannot_be_drawn_is_refused_with_a_sentence() {
 }
 
 #[tokio::test]
-async fn the_status_of_nobody_is_unknown_and_of_nothing_an_error() {
+async fn the_status_of_an_unknown_id_is_unknown_and_a_missing_id_is_an_error() {
     let service = demo().await;
     for id in [HELLO, "nope", "%00", "..%2F", "0199c0de-0000-8000-8000-000000000000", &"x".repeat(999), "%ff"] {
         assert_eq!(status(&service, id).await, r#"{"job_status":"Unknown"}"#);
@@ -134,7 +134,7 @@ async fn the_status_of_nobody_is_unknown_and_of_nothing_an_error() {
 }
 
 #[tokio::test]
-async fn a_picture_that_fails_or_is_called_off_says_so() {
+async fn the_status_of_a_failed_or_cancelled_image_says_so() {
     let service = demo().await;
     let cancelled = submit(&service, "text=no").await.json()["id"].as_str().unwrap().to_owned();
     service.post(&format!("/v1/jobs/{cancelled}/cancel"), "{}").await;
@@ -149,7 +149,7 @@ async fn a_picture_that_fails_or_is_called_off_says_so() {
 }
 
 #[tokio::test]
-async fn only_pictures_are_served_as_pictures() {
+async fn only_results_of_image_jobs_are_served_as_images() {
     let service = demo().await;
     let (_worker, _) = service.work();
     let html = json!({"kind": "echo", "alias": "page", "payload": {"text": "<script>", "media": "text/html"}});
@@ -165,7 +165,7 @@ async fn only_pictures_are_served_as_pictures() {
 }
 
 #[tokio::test]
-async fn the_page_and_its_parts_are_served_with_their_policy() {
+async fn the_page_and_its_assets_are_served_with_their_policy() {
     let service = demo().await;
     for (path, media, start) in [
         ("/", "text/html; charset=utf-8", "<!doctype html>"),
@@ -191,7 +191,7 @@ async fn the_page_and_its_parts_are_served_with_their_policy() {
 }
 
 #[tokio::test]
-async fn a_store_in_trouble_is_a_problem_with_a_time_to_come_back() {
+async fn an_unavailable_store_is_a_problem_with_retry_after() {
     let store = Arc::new(Faulty::default());
     let service = Service::on(store.clone(), Arc::new(InMemory::default()), |config| config.demo = true).await;
     store.be(Mood::Fails(ErrorKind::Unavailable));

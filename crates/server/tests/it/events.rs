@@ -13,7 +13,7 @@ use crate::http::{Events, open};
 use crate::service::Service;
 
 #[tokio::test]
-async fn a_stream_tells_every_state_and_ends_with_the_last() {
+async fn a_stream_sends_every_state_and_ends_with_the_final_one() {
     let service = Service::start().await;
     let id = service.push(json!({"kind": "steps", "alias": "a1"})).await;
 
@@ -53,7 +53,7 @@ async fn a_stream_tells_every_state_and_ends_with_the_last() {
 }
 
 #[tokio::test]
-async fn a_finished_job_is_told_once_and_a_browser_that_knows_is_told_to_stop() {
+async fn a_finished_job_is_sent_once_and_a_reconnecting_browser_is_told_to_stop() {
     let service = Service::start().await;
     let (_worker, _) = service.work();
     let id = service.push(json!({"kind": "fail", "payload": {"message": "<i>\nno"}})).await;
@@ -72,13 +72,13 @@ async fn a_finished_job_is_told_once_and_a_browser_that_knows_is_told_to_stop() 
 }
 
 #[tokio::test]
-async fn a_stream_about_nobody_is_refused_before_it_begins() {
+async fn a_stream_of_an_unknown_job_is_refused() {
     let service = Service::start().await;
     service.get("/v1/jobs/nope/events").await.problem(404, "unknown_job");
 }
 
 #[tokio::test]
-async fn a_job_that_vanishes_is_told_as_gone() {
+async fn a_deleted_job_ends_its_stream_with_gone() {
     let store = Arc::new(Faulty::default());
     let service = Service::on(store.clone(), Arc::new(InMemory::default()), |_| ()).await;
     let id = service.push(json!({"kind": "steps"})).await;
@@ -94,7 +94,7 @@ async fn a_job_that_vanishes_is_told_as_gone() {
 }
 
 #[tokio::test]
-async fn a_silent_stream_sends_comments() {
+async fn an_idle_stream_sends_comments() {
     let service = Service::with(|config| config.stream_comment = Duration::from_millis(20)).await;
     let id = service.push(json!({"kind": "steps"})).await;
     let mut events = service.events(&id).await;
@@ -104,7 +104,7 @@ async fn a_silent_stream_sends_comments() {
 }
 
 #[tokio::test]
-async fn one_stream_too_many_is_refused_until_another_ends() {
+async fn a_stream_above_the_limit_is_refused_until_another_ends() {
     let service = Service::with(|config| config.streams = 1).await;
     let id = service.push(json!({"kind": "steps"})).await;
     let path = format!("/v1/jobs/{id}/events");
@@ -116,7 +116,7 @@ async fn one_stream_too_many_is_refused_until_another_ends() {
     assert_eq!(refused.header("retry-after"), "5");
     assert_eq!(service.get("/v1/jobs").await.status, 200, "everything else goes on");
 
-    drop(events); // the client goes away; the server notices on its own
+    drop(events); // the client disconnects, and the server notices
     loop {
         let answer = open(service.addr, Request::get(&path).body(Full::default()).unwrap()).await;
         if answer.status() == 200 {
@@ -127,7 +127,7 @@ async fn one_stream_too_many_is_refused_until_another_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_streams_of_one_job_all_hear_the_end() {
+async fn many_streams_of_one_job_all_receive_the_end() {
     let service = Service::with(|config| config.streams_per_caller = 50).await;
     let id = service.push(json!({"kind": "steps"})).await;
     let mut streams = Vec::new();
@@ -145,7 +145,7 @@ async fn many_streams_of_one_job_all_hear_the_end() {
 }
 
 #[tokio::test]
-async fn one_caller_has_only_so_many_streams() {
+async fn the_streams_of_one_caller_are_limited() {
     let service = Service::with(|config| config.streams_per_caller = 2).await;
     let id = service.push(json!({"kind": "steps"})).await;
     let _open = [service.events(&id).await, service.events(&id).await];

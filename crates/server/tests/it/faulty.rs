@@ -1,4 +1,4 @@
-//! A store that can be told to fail, to hang and to forget; and artifacts that panic.
+//! A store that fails, hangs or loses jobs on request, and artifacts that panic.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -13,10 +13,10 @@ pub enum Mood {
     #[default]
     Fine,
     Fails(ErrorKind),
-    /// Fails, and may have done it all the same.
+    /// Returns an error although the operation may have been done.
     LosesReplies,
     Hangs,
-    /// Status of any job is unknown, while everything else is fine.
+    /// Returns no status of any job, while everything else works.
     Forgets,
 }
 
@@ -195,7 +195,7 @@ impl Store for Faulty {
     }
 }
 
-/// Artifacts whose reader runs into a bug.
+/// Artifacts whose `open` panics.
 pub struct Buggy;
 
 #[async_trait]

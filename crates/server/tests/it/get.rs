@@ -1,4 +1,4 @@
-//! `GET /v1/jobs/{id}`, at once and with `wait`.
+//! `GET /v1/jobs/{id}`, without and with `wait`.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ async fn a_job_is_found_by_its_id_and_by_its_alias() {
 }
 
 #[tokio::test]
-async fn an_id_nobody_knows_is_a_problem() {
+async fn an_unknown_id_is_a_problem() {
     let service = Service::start().await;
     for id in
         ["0199c0de-0000-8000-8000-000000000000", "nope", "..%2F..%2Fetc%2Fpasswd", "%00", &"x".repeat(900), "%3Cb%3E"]
@@ -34,7 +34,7 @@ async fn an_id_nobody_knows_is_a_problem() {
 }
 
 #[tokio::test]
-async fn a_finished_job_says_how_it_went() {
+async fn a_finished_job_contains_its_outcome() {
     let service = Service::start().await;
     let (_worker, _) = service.work();
     let id = service.push(json!({"kind": "fail", "payload": {"message": "no <b>luck</b>"}})).await;
@@ -79,7 +79,7 @@ async fn a_wait_ends_when_its_time_is_over() {
 }
 
 #[tokio::test]
-async fn a_wait_is_not_fooled_by_what_another_saw_before_a_retry() {
+async fn a_wait_ignores_a_final_state_from_before_a_retry() {
     let service = Service::start().await;
     let id = service.push(json!({"kind": "steps"})).await;
     let mut early = service.backend.watch(id.parse().unwrap());
@@ -95,7 +95,7 @@ async fn a_wait_is_not_fooled_by_what_another_saw_before_a_retry() {
 }
 
 #[tokio::test]
-async fn a_wait_that_is_no_time_is_refused() {
+async fn an_invalid_wait_is_refused() {
     let service = Service::start().await;
     let id = service.push(json!({"kind": "k"})).await;
     for query in ["wait=", "wait=30", "wait=61s", "wait=1h", "wait=-1s", "wait=soon"] {

@@ -1,4 +1,4 @@
-//! Who may ask: the token, the host name, and other sites.
+//! Access control: the token, the host name, and requests from other sites.
 
 use axum::http::Request;
 use base64::Engine;
@@ -63,7 +63,7 @@ async fn with_a_token_nothing_but_health_is_answered_without_it() {
 }
 
 #[tokio::test]
-async fn only_the_very_token_opens() {
+async fn only_the_exact_token_is_accepted() {
     let service = guarded().await;
     let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
     for right in [
@@ -97,11 +97,11 @@ async fn only_the_very_token_opens() {
 }
 
 #[tokio::test]
-async fn who_guesses_tokens_is_not_heard_for_a_while() {
+async fn a_caller_that_guesses_tokens_is_refused_for_a_while() {
     let service = Service::with(|config| config.token = Some(Secret::new(TOKEN).unwrap())).await;
     let show = |token: String| service.send(Request::get("/v1/jobs").header("authorization", token), "");
     for _ in 0..30 {
-        service.get("/v1/jobs").await.problem(401, "unauthorized"); // who shows none guesses none
+        service.get("/v1/jobs").await.problem(401, "unauthorized"); // a request without a token is not a wrong guess
     }
     assert_eq!(show(format!("Bearer {TOKEN}")).await.status, 200);
     for n in 0..10 {
@@ -151,7 +151,7 @@ async fn without_a_token_only_loopback_names_are_answered() {
 }
 
 #[tokio::test]
-async fn other_sites_change_nothing() {
+async fn requests_from_other_sites_change_nothing() {
     let service = Service::start().await;
     let own = format!("http://{}", service.addr);
     let other_port = format!("http://127.0.0.1:{}", service.addr.port() ^ 1);
@@ -204,7 +204,7 @@ async fn other_sites_change_nothing() {
 }
 
 #[tokio::test]
-async fn an_address_others_can_reach_needs_a_token() {
+async fn a_reachable_address_needs_a_token() {
     let backend = || Backend::new(Arc::new(Memory::default()), Arc::new(InMemory::default()));
     for open in ["0.0.0.0:0", "[::]:0", "192.0.2.1:80"] {
         let error = Server::bind(open.parse().unwrap(), backend(), Config::default()).await.unwrap_err();
@@ -220,11 +220,11 @@ async fn an_address_others_can_reach_needs_a_token() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_named_with_the_way_out() {
+async fn a_port_in_use_is_reported_with_a_hint() {
     let service = Service::start().await;
     let error = Server::bind(service.addr, service.backend.clone(), Config::default()).await.unwrap_err();
     let text = format!(
-        "cannot listen on {}: another program does; stop it, or choose another port (0 takes a free one)",
+        "cannot listen on {}: the address is in use by another program; stop it, or choose another port (port 0 selects a free one)",
         service.addr
     );
     assert_eq!(error.to_string(), text);

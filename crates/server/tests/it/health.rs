@@ -12,7 +12,7 @@ use crate::faulty::{Faulty, Mood};
 use crate::service::Service;
 
 #[tokio::test]
-async fn a_server_lives_whatever_becomes_of_its_store_and_is_ready_while_that_answers() {
+async fn a_server_is_alive_without_its_store_but_ready_only_with_it() {
     let store = Arc::new(Faulty::default());
     let service = Service::on(store.clone(), Arc::new(InMemory::default()), |config| {
         config.ready_timeout = Duration::from_millis(50);

@@ -1,4 +1,4 @@
-//! Clients that are slow, greedy, or make no sense.
+//! Clients that are slow, use many resources, or send invalid requests.
 
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ async fn a_head_that_takes_too_long_ends_the_connection() {
     idle.until("{\"status\":\"ok\"}").await;
     assert!(!slow.rest().await.contains("200 OK"));
     assert!(!silent.rest().await.contains("200 OK"));
-    assert_eq!(idle.rest().await, "", "an idle connection is kept no longer either");
+    assert_eq!(idle.rest().await, "", "an idle connection is closed too");
 }
 
 #[tokio::test]
-async fn a_body_that_takes_too_long_is_told_so() {
+async fn a_body_that_takes_too_long_is_refused() {
     let service = Service::with(|config| config.body_timeout = Duration::from_millis(100)).await;
     let mut slow = service.raw().await;
     slow.send(
@@ -35,7 +35,7 @@ async fn a_body_that_takes_too_long_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_off_does_nothing() {
+async fn an_incomplete_body_does_nothing() {
     let service = Service::start().await;
     let mut broken = service.raw().await;
     broken
@@ -63,7 +63,7 @@ async fn a_head_that_is_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn nonsense_ends_the_connection_and_nothing_else() {
+async fn an_invalid_request_ends_only_its_connection() {
     let service = Service::start().await;
     let good = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
     for nonsense in [
@@ -85,12 +85,12 @@ async fn nonsense_ends_the_connection_and_nothing_else() {
     both.send("POST /v1/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .await;
     both.0.shutdown().await.unwrap();
-    assert!(!both.rest().await.contains("202 Accepted"), "two lengths are none");
+    assert!(!both.rest().await.contains("202 Accepted"), "a request with two lengths is refused");
     assert_eq!(service.get("/healthz").await.status, 200);
 }
 
 #[tokio::test]
-async fn json_of_any_depth_is_read_without_harm() {
+async fn deeply_nested_json_does_no_harm() {
     let service = Service::start().await;
     let deep = |n: usize| format!("{}{}", "[".repeat(n), "]".repeat(n));
     for n in [65, 100, 1_000, 100_000] {
@@ -119,7 +119,7 @@ async fn requests_sent_at_once_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn one_connection_too_many_is_told_so_politely() {
+async fn a_connection_above_the_limit_gets_an_answer() {
     let service = Service::with(|config| config.connections = 1).await;
     let mut first = service.raw().await;
     first.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
@@ -134,7 +134,7 @@ async fn one_connection_too_many_is_told_so_politely() {
     assert!(body.contains("\"too_many_connections\""), "{body}");
     let mut late = service.raw().await;
     late.send("POST /v1/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n123").await;
-    assert!(late.rest().await.starts_with("HTTP/1.1 503"), "also to who is in the middle of something");
+    assert!(late.rest().await.starts_with("HTTP/1.1 503"), "also to a client that is sending a request");
 
     first.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
     first.rest().await;
@@ -142,7 +142,7 @@ async fn one_connection_too_many_is_told_so_politely() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_loses_the_connection() {
+async fn a_client_that_does_not_read_is_disconnected() {
     let service = Service::with(|config| {
         config.connections = 2;
         config.stall_timeout = Duration::from_millis(100);
@@ -156,14 +156,14 @@ async fn who_does_not_read_loses_the_connection() {
         let mut raw = service.raw().await;
         raw.send(format!("GET /v1/jobs/{id}/result HTTP/1.1\r\nhost: localhost\r\n\r\n")).await;
         if raw.until("\r\n\r\n").await.starts_with("HTTP/1.1 200") {
-            greedy.push(raw); // the head is read, the body never
+            greedy.push(raw); // the client reads the head but never the body
         }
     }
     answered_again(&service).await;
 }
 
 #[tokio::test]
-async fn who_goes_away_while_waiting_frees_the_connection() {
+async fn a_client_that_goes_away_while_waiting_frees_its_connection() {
     let service = Service::with(|config| config.connections = 1).await;
     let id = service.push(json!({"kind": "steps"})).await;
     let mut waiting: Option<Raw> = None;
@@ -183,7 +183,7 @@ async fn who_goes_away_while_waiting_frees_the_connection() {
     drop(waiting);
 }
 
-/// Asks until a connection is to be had again.
+/// Retries until a connection is available again.
 async fn answered_again(service: &Service) {
     let answered = async {
         loop {

@@ -1,4 +1,4 @@
-//! A client small enough to send anything: whole requests, event streams, and raw bytes.
+//! A small HTTP client that can send anything: requests, event streams, and raw bytes.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,12 +13,12 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Long enough for everything; who hangs fails.
+/// The time limit of every wait, so that a test that hangs fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits for something that must come.
+/// Waits for a future within the time limit.
 pub async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, what).await.expect("it must come, and did not")
+    tokio::time::timeout(PATIENCE, what).await.expect("it must happen within the time limit")
 }
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {:?}", self.text()))
     }
 
-    /// Returns a header that is there at most once; empty where it is not.
+    /// Returns a header that appears at most once; empty if it is missing.
     #[track_caller]
     pub fn header(&self, name: &str) -> &str {
         let mut values = self.headers.get_all(name).iter();
@@ -47,7 +47,7 @@ impl Answer {
         value
     }
 
-    /// Checks that this is the problem with that code, as RFC 9457 has it, and returns it.
+    /// Checks that this is a problem (RFC 9457) with this status and code, and returns it.
     #[track_caller]
     pub fn problem(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status.as_u16(), status, "{}", self.text());
@@ -61,7 +61,7 @@ impl Answer {
     }
 }
 
-/// Opens a connection, sends a request and returns its answer as soon as the head is there.
+/// Opens a connection, sends a request and returns its answer as soon as the head has arrived.
 pub async fn open(addr: SocketAddr, mut request: Request<Full<Bytes>>) -> Response<Incoming> {
     if !request.headers().contains_key("host") {
         let host = addr.to_string().parse().unwrap();
@@ -140,7 +140,7 @@ impl Events {
     }
 }
 
-/// A connection on which anything can be sent.
+/// A connection that can send any bytes.
 pub struct Raw(pub TcpStream);
 
 impl Raw {
@@ -152,7 +152,7 @@ impl Raw {
         soon(self.0.write_all(bytes.as_ref())).await.unwrap();
     }
 
-    /// Reads until that has come, and returns everything up to and with it.
+    /// Reads until this text arrives, and returns everything up to and including it.
     pub async fn until(&mut self, end: &str) -> String {
         let mut read = Vec::new();
         while !read.ends_with(end.as_bytes()) {
@@ -162,7 +162,7 @@ impl Raw {
         String::from_utf8(read).unwrap()
     }
 
-    /// Reads until the server closes the connection, well or not.
+    /// Reads until the server closes or resets the connection.
     pub async fn rest(&mut self) -> String {
         let mut read = Vec::new();
         let _ = soon(self.0.read_to_end(&mut read)).await;

@@ -26,7 +26,7 @@ async fn count(service: &Service) -> usize {
 }
 
 #[tokio::test]
-async fn a_repeat_is_answered_as_the_first_request_was() {
+async fn a_repeated_request_gets_the_first_answer() {
     let service = Service::start().await;
     let body = r#"{"kind":"nothing","payload":{"a":1},"unique":{"key":"u"},"delay_ms":50}"#;
 
@@ -58,7 +58,7 @@ async fn a_key_belongs_to_one_request() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_at_once_one_makes_the_job() {
+async fn concurrent_repeats_create_one_job() {
     let service = Arc::new(Service::start().await);
     let pushes = (0..20).map(|_| {
         let service = Arc::clone(&service);
@@ -73,7 +73,7 @@ async fn of_many_at_once_one_makes_the_job() {
 }
 
 #[tokio::test]
-async fn an_older_job_stands_for_a_repeat_as_it_did_at_first() {
+async fn a_repeat_returns_the_existing_job_of_the_first_request() {
     let service = Service::start().await;
     let body = r#"{"kind":"nothing","unique":{"key":"u"}}"#;
     let older = service.post("/v1/jobs", body).await.json();
@@ -91,7 +91,7 @@ async fn an_older_job_stands_for_a_repeat_as_it_did_at_first() {
 }
 
 #[tokio::test]
-async fn callers_with_different_tokens_never_meet() {
+async fn callers_with_different_tokens_do_not_share_keys() {
     let store: Arc<dyn Store> = Arc::new(Memory::default());
     let tokens = ["0123456789abcdef-one", "0123456789abcdef-two"];
     let mut ids = Vec::new();
@@ -110,7 +110,7 @@ async fn callers_with_different_tokens_never_meet() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_not_well_formed_is_refused_and_a_wrong_push_uses_none_up() {
+async fn a_malformed_key_is_refused_and_an_invalid_push_uses_no_key() {
     let service = Service::start().await;
     let long = format!("\"{}\"", "x".repeat(256));
     for wrong in ["", "\"", "\"a", "\"\"", "a b", "\"a\", \"b\"", "\"a\";x", &long] {

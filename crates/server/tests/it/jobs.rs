@@ -8,7 +8,7 @@ use longshore_core::{Job, Output, Progress};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-/// Where jobs wait until they are let through, one at a time.
+/// A gate at which jobs wait until it is opened, once for each job.
 #[derive(Clone)]
 pub struct Gate(Arc<Semaphore>);
 
@@ -19,7 +19,7 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Lets one job through.
+    /// Lets one job pass.
     pub fn open(&self) {
         self.0.add_permits(1);
     }
@@ -29,7 +29,7 @@ impl Gate {
     }
 }
 
-/// Gives its text back as whatever it says it is.
+/// Returns its text with the media type of the payload.
 #[derive(Serialize, Deserialize)]
 struct Echo {
     text: String,
@@ -45,7 +45,7 @@ async fn echo(job: Echo) -> handler::Result<Output> {
     Ok(Output::new(job.media, job.text))
 }
 
-/// Gives as many bytes back as asked for.
+/// Returns the requested number of bytes.
 #[derive(Serialize, Deserialize)]
 struct Bulk {
     bytes: usize,
@@ -60,7 +60,7 @@ async fn bulk(job: Bulk) -> handler::Result<Output> {
     Ok(Output::new("application/octet-stream", vec![7; job.bytes]))
 }
 
-/// Gives nothing back.
+/// Returns no result.
 #[derive(Serialize, Deserialize)]
 struct Nothing {}
 
@@ -73,7 +73,7 @@ async fn nothing(_: Nothing) -> handler::Result<()> {
     Ok(())
 }
 
-/// Says how far it has come, and waits at the gate.
+/// Reports progress and waits at the gate.
 #[derive(Serialize, Deserialize)]
 struct Steps {}
 
@@ -90,7 +90,7 @@ async fn steps(_: Steps, ctx: Ctx, State(gate): State<Gate>) -> handler::Result<
     }
 }
 
-/// Fails for good, with that message.
+/// Fails permanently with this message.
 #[derive(Serialize, Deserialize)]
 struct Fail {
     message: String,
@@ -105,7 +105,7 @@ async fn fail(job: Fail) -> handler::Result<()> {
     Err(Error::fatal(job.message))
 }
 
-/// Stands for the real renderer.
+/// Replaces the real renderer.
 #[derive(Serialize, Deserialize)]
 struct Image {
     text: String,

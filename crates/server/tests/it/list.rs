@@ -60,7 +60,7 @@ async fn jobs_are_found_by_each_filter() {
 }
 
 #[tokio::test]
-async fn a_query_that_is_not_right_is_refused_and_named() {
+async fn an_invalid_query_is_refused_with_its_parameter() {
     let service = Service::start().await;
     for (field, query) in [
         ("queue", "queue=a/b"),
@@ -83,7 +83,7 @@ async fn a_query_that_is_not_right_is_refused_and_named() {
 }
 
 #[tokio::test]
-async fn markup_comes_back_as_json_and_nothing_else() {
+async fn markup_is_returned_as_json() {
     let service = Service::start().await;
     let markup = "<img src=x onerror='alert(1)'>\"&";
     service

@@ -1,4 +1,4 @@
-//! The server as its callers see it: over a socket, on the reference store, with a real worker where jobs must run.
+//! Tests of the server over a socket, on the reference store, with a real worker where jobs must run.
 
 mod http;
 mod conform;

@@ -1,4 +1,4 @@
-//! More than the server takes on: it says so at once, and goes on.
+//! Overload: the server refuses excess requests immediately and continues to work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn comes_back(answer: &Answer, within: std::ops::RangeInclusive<u32>) {
 }
 
 #[tokio::test]
-async fn one_push_too_many_is_refused_at_once() {
+async fn a_push_above_the_limit_is_refused_immediately() {
     let store = Arc::new(Faulty::default());
     let service = Service::on(store.clone(), Arc::new(InMemory::default()), |config| config.pushes = 1).await;
     store.be(Mood::Hangs);
@@ -32,13 +32,13 @@ async fn one_push_too_many_is_refused_at_once() {
     refused.problem(503, "too_busy");
     comes_back(&refused, 1..=3);
     store.be(Mood::Fine);
-    assert_eq!(service.get("/v1/queues").await.status, 200, "everything else goes on");
+    assert_eq!(service.get("/v1/queues").await.status, 200, "everything else works");
     let refused = service.post("/v1/jobs", JOB).await;
-    refused.problem(503, "too_busy"); // the push that hangs goes on, although its caller has gone away
+    refused.problem(503, "too_busy"); // the hanging push continues although its caller has disconnected
 }
 
 #[tokio::test]
-async fn one_wait_too_many_is_refused_at_once() {
+async fn a_wait_above_the_limit_is_refused_immediately() {
     let service = Service::with(|config| config.waits = 1).await;
     let id = service.push(json!({"kind": "steps"})).await;
     let path = format!("/v1/jobs/{id}?wait=1m");
@@ -56,7 +56,7 @@ async fn one_wait_too_many_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn large_bodies_have_only_so_much_room_and_small_ones_need_none() {
+async fn large_bodies_share_limited_memory_and_small_ones_need_none() {
     let service = Service::with(|config| config.bodies_bytes = 256 * 1024).await;
     let large = |kib: usize| format!(r#"{{"kind":"k","payload":"{}"}}"#, "x".repeat(kib * 1024));
     let mut holding = service.raw().await;
@@ -78,19 +78,19 @@ async fn large_bodies_have_only_so_much_room_and_small_ones_need_none() {
     comes_back(&refused, 1..=3);
     assert_eq!(service.post("/v1/jobs", large(60)).await.status, 202);
     holding.send("}").await;
-    assert!(holding.rest().await.starts_with("HTTP/1.1 202"), "who has room keeps it");
-    assert_eq!(service.post("/v1/jobs", large(200)).await.status, 202, "and gives it back");
+    assert!(holding.rest().await.starts_with("HTTP/1.1 202"), "a body that has its memory is accepted");
+    assert_eq!(service.post("/v1/jobs", large(200)).await.status, 202, "and its memory is free again");
 }
 
 #[tokio::test]
-async fn a_queue_that_is_full_takes_no_more_and_others_do() {
+async fn a_full_queue_accepts_no_jobs_but_others_do() {
     let service = Service::with(|config| config.queue_depth = Some(3)).await;
     let job = service.push(json!({"kind": "k"})).await;
     service.push(json!({"kind": "k", "delay_ms": 60_000})).await;
 
     let batch = r#"{"jobs":[{"kind":"k","queue":"other"},{"kind":"k"},{"kind":"k"}]}"#;
     service.post("/v1/jobs/batch", batch).await.problem(429, "queue_full");
-    assert_eq!(service.post("/v1/jobs", JOB).await.status, 202, "nothing of the batch was taken over");
+    assert_eq!(service.post("/v1/jobs", JOB).await.status, 202, "no job of the batch was accepted");
     let refused = service.post("/v1/jobs", JOB).await;
 
     let problem = refused.problem(429, "queue_full");
@@ -103,7 +103,7 @@ async fn a_queue_that_is_full_takes_no_more_and_others_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_is_answered_quickly_and_no_answer_is_a_lie() {
+async fn a_flood_is_answered_quickly_and_every_answer_is_true() {
     let service = Arc::new(Service::with(|config| config.pushes = 2).await);
     let began = std::time::Instant::now();
     let flood = (0..64).map(|_| {

@@ -1,4 +1,4 @@
-//! The reference page of errors is what the code says.
+//! The reference page of errors is generated from the code.
 
 use longshore_wire::CODES;
 
@@ -6,8 +6,8 @@ use longshore_wire::CODES;
 fn the_page_of_all_errors_is_fresh() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors.md");
     let mut page = String::from(
-        "# Errors of the HTTP API\n\nEvery error is `application/problem+json` (RFC 9457); programs go by its `code`. This page is \
-         generated from the code.\n\n| code | status | means |\n|---|---|---|\n",
+        "# Errors of the HTTP API\n\nEvery error is `application/problem+json` (RFC 9457); programs should use its `code`. This page is \
+         generated from the code.\n\n| code | status | meaning |\n|---|---|---|\n",
     );
     for code in CODES {
         page += &format!("| `{}` | {} | {} |\n", code.as_str(), code.status(), code.meaning());

@@ -1,4 +1,4 @@
-//! Every error there is, and how it looks.
+//! All errors and their format.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::faulty::{Buggy, Faulty, Mood};
 use crate::service::Service;
 
 #[test]
-fn every_code_is_documented_and_has_a_name_of_its_own() {
+fn every_code_is_documented_and_unique() {
     let mut names = HashSet::new();
     for code in CODES {
         assert!(names.insert(code.as_str()), "{code:?} has the name of another");
@@ -25,7 +25,7 @@ fn every_code_is_documented_and_has_a_name_of_its_own() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_a_problem_too() {
+async fn an_unknown_path_is_a_problem() {
     let service = Service::start().await;
     for path in
         ["/", "/v1", "/v1/jobs/", "/v2/jobs", "/assets/demo.js", "/image_status", "/v1/jobs/a/b/c", "//", "/%00"]
@@ -69,13 +69,13 @@ async fn every_route_refuses_other_methods() {
 }
 
 #[tokio::test]
-async fn a_store_in_trouble_is_told_without_its_own_words() {
+async fn a_store_error_is_reported_without_the_stores_message() {
     let store = Arc::new(Faulty::default());
     let service = Service::on(store.clone(), Arc::new(InMemory::default()), |_| ()).await;
     let id = service.push(json!({"kind": "k"})).await;
     for (mood, status, code, retry_after, words) in [
         (Mood::Fails(ErrorKind::Unavailable), 503, "unavailable", "5", "nothing was changed"),
-        (Mood::LosesReplies, 503, "unavailable", "5", "may have happened"),
+        (Mood::LosesReplies, 503, "unavailable", "5", "may have been made"),
         (Mood::Fails(ErrorKind::Full), 507, "store_full", "60", "nothing was changed"),
         (Mood::Fails(ErrorKind::Refused), 500, "store_refused", "", "nothing was changed"),
         (Mood::Fails(ErrorKind::Corrupt), 500, "store_refused", "", "nothing was changed"),
@@ -106,7 +106,7 @@ async fn a_store_in_trouble_is_told_without_its_own_words() {
 }
 
 #[tokio::test]
-async fn a_bug_is_an_answer_and_the_server_goes_on() {
+async fn a_panic_is_answered_and_the_server_continues() {
     let service = Service::on(Arc::new(Memory::default()), Arc::new(Buggy), |_| ()).await;
     let (_worker, _) = service.work();
     let id = service.push(json!({"kind": "bulk", "payload": {"bytes": 9}})).await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::service::Service;
 
 #[tokio::test]
-async fn a_job_is_taken_over_with_every_field() {
+async fn a_job_is_accepted_with_every_field() {
     let service = Service::start().await;
     let job = json!({
         "kind": "echo", "payload": {"text": "hi"}, "queue": "mail", "delay_ms": 60_000, "priority": -7, "key": "tenant 7",
@@ -65,7 +65,7 @@ async fn a_job_is_taken_over_with_every_field() {
 }
 
 #[tokio::test]
-async fn what_is_left_out_has_its_default() {
+async fn a_missing_field_has_its_default() {
     let service = Service::start().await;
 
     let answer = service.post("/v1/jobs", r#"{"kind":"echo"}"#).await;
@@ -99,7 +99,7 @@ async fn a_job_for_a_later_time_is_scheduled_and_one_for_a_past_time_is_ready() 
 }
 
 #[tokio::test]
-async fn an_older_job_stands_for_one_with_its_unique_or_reuse_key() {
+async fn an_existing_job_is_returned_for_its_unique_or_reuse_key() {
     let service = Service::start().await;
     let unique = json!({"kind": "nothing", "queue": "idle", "unique": {"key": "k", "scope": "until_started"}});
     let first = service.push(unique.clone()).await;
@@ -123,7 +123,7 @@ async fn an_older_job_stands_for_one_with_its_unique_or_reuse_key() {
 }
 
 #[tokio::test]
-async fn a_wrong_field_is_named() {
+async fn an_invalid_field_is_named() {
     let service = Service::start().await;
     let long = "x".repeat(201);
     for (field, job) in [
@@ -161,21 +161,21 @@ async fn a_wrong_field_is_named() {
         let detail = problem["detail"].as_str().unwrap();
         assert!(detail.contains(field), "{field} is not named in {problem}");
     }
-    assert_eq!(service.get("/v1/jobs").await.json()["jobs"], json!([]), "nothing was taken over");
+    assert_eq!(service.get("/v1/jobs").await.json()["jobs"], json!([]), "no job was accepted");
 }
 
 #[tokio::test]
-async fn a_wrong_or_missing_field_is_told_in_words_of_json() {
+async fn an_invalid_or_missing_field_is_described_in_terms_of_json() {
     let service = Service::start().await;
     for (field, detail, job) in [
-        ("kind", "kind: this field is needed", json!({})),
+        ("kind", "kind: this field is required", json!({})),
         (
             "priority",
             "priority: expected a whole number from -100 to 100, got string \"high\"",
             json!({"kind": "k", "priority": "high"}),
         ),
         ("tags[1]", "tags[1]: expected a string, got null", json!({"kind": "k", "tags": ["a", null]})),
-        ("unique.key", "unique.key: this field is needed", json!({"kind": "k", "unique": {}})),
+        ("unique.key", "unique.key: this field is required", json!({"kind": "k", "unique": {}})),
         (
             "unique.scope",
             "unique.scope: expected \"until_started\", \"until_finished\" or {\"for_ms\": 60000}, got the number 7",
@@ -199,7 +199,7 @@ async fn a_deadline_may_be_a_time_from_the_push() {
 }
 
 #[tokio::test]
-async fn what_is_no_json_is_refused_with_its_place() {
+async fn invalid_json_is_refused_with_its_position() {
     let service = Service::start().await;
     for (text, place) in [
         ("", "line 1 column 0"),
@@ -214,7 +214,7 @@ async fn what_is_no_json_is_refused_with_its_place() {
 }
 
 #[tokio::test]
-async fn only_json_is_taken() {
+async fn only_json_is_accepted() {
     let service = Service::start().await;
     for media in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonx", ""] {
         let request = Request::post("/v1/jobs").header("content-type", media);
@@ -229,7 +229,7 @@ async fn only_json_is_taken() {
 async fn a_body_that_is_too_large_is_refused_even_if_all_of_it_is_sent() {
     let service = Service::start().await;
     let head = "POST /v1/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
-    let bytes = 7 * 1024 * 1024; // more than any buffer in between takes
+    let bytes = 7 * 1024 * 1024; // more than fits into any buffer on the way
     let mut stubborn = service.raw().await;
     stubborn.send(format!("{head}content-length: {bytes}\r\n\r\n{}", " ".repeat(bytes))).await;
     assert!(stubborn.until("\r\n").await.starts_with("HTTP/1.1 413"));

@@ -64,7 +64,7 @@ async fn paused(service: &Service, queue: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_paused_queue_hands_out_nothing_until_it_is_resumed() {
+async fn a_paused_queue_starts_no_job_until_it_is_resumed() {
     let service = Service::start().await;
     let (_worker, _) = service.work();
     let pause = json!({"reason": "the <mail> host is down", "by": "ada"}).to_string();
@@ -106,7 +106,7 @@ async fn a_pause_with_an_end_ends_by_itself() {
 }
 
 #[tokio::test]
-async fn a_queue_can_be_paused_anew_and_before_its_first_job() {
+async fn a_queue_can_be_paused_again_and_before_its_first_job() {
     let service = Service::start().await;
     let path = "/v1/queues/not-yet/pause";
     let at = json!({"until": "2999-01-01T00:00:00+01:00"}).to_string();
@@ -119,7 +119,7 @@ async fn a_queue_can_be_paused_anew_and_before_its_first_job() {
 }
 
 #[tokio::test]
-async fn a_pause_that_is_not_right_is_refused_and_named() {
+async fn an_invalid_pause_is_refused_with_its_field() {
     let service = Service::start().await;
     for (field, pause) in [
         ("until", json!({"until": "soon"})),
@@ -141,7 +141,7 @@ async fn a_pause_that_is_not_right_is_refused_and_named() {
 }
 
 #[tokio::test]
-async fn queue_with_a_rule_of_a_newer_version_says_so_and_is_not_changed() {
+async fn a_queue_with_a_rule_of_a_newer_version_is_not_changed() {
     let store = Arc::new(Memory::default());
     let service = Service::on(store.clone(), Arc::new(InMemory::default()), |_| {}).await;
     let mut newer = Rules::default();

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::service::Service;
 
 #[tokio::test]
-async fn a_result_comes_byte_for_byte_in_a_cage() {
+async fn a_result_is_returned_byte_for_byte_in_a_sandbox() {
     let service = Service::start().await;
     let (_worker, _) = service.work();
     for (media, text, expected) in [
@@ -31,7 +31,7 @@ async fn a_result_comes_byte_for_byte_in_a_cage() {
 }
 
 #[tokio::test]
-async fn a_large_result_comes_whole_and_not_again_to_who_has_it() {
+async fn a_large_result_is_complete_and_not_sent_again_to_a_client_that_has_it() {
     let service = Service::start().await;
     let (_worker, _) = service.work();
     let bytes = limits::INLINE_RESULT_BYTES * 20;
@@ -55,7 +55,7 @@ async fn a_large_result_comes_whole_and_not_again_to_who_has_it() {
     assert_eq!(head.header("content-length"), bytes.to_string());
 }
 
-/// Settles a job with a result that nobody worked for.
+/// Settles a job with this result, without a worker.
 async fn succeeded(service: &Service, output: Output) -> String {
     let id = service.push(json!({"kind": "nothing"})).await;
     let kind: Kind = "nothing".parse().unwrap();
@@ -171,7 +171,7 @@ async fn a_job_without_a_result_has_no_content() {
 }
 
 #[tokio::test]
-async fn an_unfinished_job_says_when_to_come_back() {
+async fn an_unfinished_job_has_retry_after() {
     let service = Service::start().await;
     let id = service.push(json!({"kind": "steps"})).await;
 
@@ -185,7 +185,7 @@ async fn an_unfinished_job_says_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn a_result_that_will_never_be_or_is_no_more_is_a_problem() {
+async fn a_result_that_does_not_exist_is_a_problem() {
     let service = Service::start().await;
     let cancelled = service.push(json!({"kind": "steps", "queue": "idle"})).await;
     service.post(&format!("/v1/jobs/{cancelled}/cancel"), "{}").await;

@@ -1,4 +1,4 @@
-//! Large results on their way to clients: how much of them is in memory, and what becomes of it.
+//! Sending large results: how much of them is in memory, and when it is freed.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -19,11 +19,11 @@ use tokio::sync::Semaphore;
 use crate::http::{open, soon};
 use crate::service::Service;
 
-/// As large as a result may be.
+/// The maximum size of a result.
 const SIZE: u64 = limits::RESULT_BYTES as u64;
 const CHUNK: u64 = limits::ARTIFACT_CHUNK_BYTES as u64;
 
-/// What readers did.
+/// Statistics of readers.
 #[derive(Default)]
 struct Seen {
     /// Chunks that are in memory.
@@ -32,7 +32,7 @@ struct Seen {
     chunks: AtomicUsize,
     /// One permit for each reader that was dropped.
     closed: Count,
-    /// From this chunk on reads fail.
+    /// The first chunk that cannot be read.
     broken_from: Mutex<Option<u64>>,
 }
 
@@ -51,7 +51,7 @@ impl Seen {
     }
 }
 
-/// Artifacts that are made up as they are read.
+/// Artifacts whose bytes are generated when they are read.
 struct MadeUp(Arc<Seen>);
 
 struct Chunk(Vec<u8>, Arc<Seen>);
@@ -116,7 +116,7 @@ impl Reader for Open {
     }
 }
 
-/// A server with the result of a finished job that nobody has in memory.
+/// Starts a server with the result of a finished job, which is not in memory.
 async fn setup(change: impl FnOnce(&mut longshore_server::Config)) -> (Service, Arc<Seen>, String) {
     let seen = Arc::<Seen>::default();
     let service = Service::on(Arc::new(Memory::default()), Arc::new(MadeUp(Arc::clone(&seen))), change).await;
@@ -155,7 +155,7 @@ async fn a_large_result_is_never_in_memory_as_a_whole() {
 }
 
 #[tokio::test]
-async fn only_what_is_asked_for_is_read() {
+async fn only_the_requested_range_is_read() {
     let (service, seen, path) = setup(|_| ()).await;
     let last = service.send(Request::get(&path).header("range", "bytes=-1"), "").await;
     assert_eq!((last.status.as_u16(), &last.body[..]), (206, &[((SIZE - 1) % 251) as u8][..]));
@@ -177,7 +177,7 @@ async fn a_client_that_goes_away_frees_what_it_held() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_let_go() {
+async fn a_result_for_a_client_that_does_not_read_is_aborted() {
     let (service, seen, path) = setup(|config| config.stall_timeout = Duration::from_millis(300)).await;
     let mut raw = service.raw().await;
     raw.send(format!("GET {path} HTTP/1.1\r\nhost: {}\r\n\r\n", service.addr)).await;
@@ -187,7 +187,7 @@ async fn a_client_that_does_not_read_is_let_go() {
 }
 
 #[tokio::test]
-async fn as_many_large_results_are_sent_as_allowed() {
+async fn the_number_of_large_results_is_limited() {
     let (service, seen, path) = setup(|config| config.results = 2).await;
     let answers = [open(service.addr, get(&path)).await, open(service.addr, get(&path)).await];
     assert!(answers.iter().all(|answer| answer.status() == 200));
@@ -202,7 +202,7 @@ async fn as_many_large_results_are_sent_as_allowed() {
 }
 
 #[tokio::test]
-async fn a_result_that_breaks_off_is_no_whole_answer() {
+async fn a_failed_read_leaves_an_incomplete_answer() {
     let (service, seen, path) = setup(|_| ()).await;
     *seen.broken_from.lock().unwrap() = Some(0);
     service.get(&path).await.problem(503, "unavailable");

@@ -1,4 +1,4 @@
-//! A server on a port of its own for each test.
+//! Each test has its own server on its own port.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ impl Service {
         (jobs::worker(Worker::new(self.backend.clone()), gate.clone()).start().unwrap(), gate)
     }
 
-    /// Sends a request, and checks that the answer is as the document at `/openapi.json` says.
+    /// Sends a request, and checks the answer against the document at `/openapi.json`.
     pub async fn send(&self, request: axum::http::request::Builder, body: impl Into<Bytes>) -> Answer {
         let request = request.body(Full::new(body.into())).unwrap();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -66,7 +66,7 @@ impl Service {
         self.send(Request::get(path), "").await
     }
 
-    /// Posts JSON text.
+    /// Sends JSON text with POST.
     pub async fn post(&self, path: &str, json: impl Into<Bytes>) -> Answer {
         self.send(Request::post(path).header("content-type", "application/json"), json).await
     }
@@ -94,7 +94,7 @@ impl Service {
         Raw::connect(self.addr).await
     }
 
-    /// Asks the server to end and waits until it has.
+    /// Shuts the server down and waits until it has ended.
     pub async fn end(self) {
         self.stop.cancel();
         soon(self.running).await.unwrap();

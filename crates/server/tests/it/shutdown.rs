@@ -1,4 +1,4 @@
-//! How a server ends.
+//! The shutdown of a server.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ const PUSH: &str = "POST /v1/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-type: a
     content-length: 12\r\nexpect: 100-continue\r\n\r\n";
 
 #[tokio::test]
-async fn streams_and_waits_end_at_once() {
+async fn streams_and_waits_end_immediately() {
     let service = Service::start().await;
     let id = service.push(json!({"kind": "steps"})).await;
     let mut events = service.events(&id).await;
@@ -32,15 +32,15 @@ async fn streams_and_waits_end_at_once() {
 
     let (waited, ()) = tokio::join!(waiting.rest(), service.end());
 
-    assert!(started.elapsed() < Duration::from_secs(5), "nobody was waited for");
+    assert!(started.elapsed() < Duration::from_secs(5), "nothing delayed the shutdown");
     assert_eq!(events.next().await, None);
     assert!(waited.starts_with("HTTP/1.1 200") && waited.contains("\"ready\""), "{waited}");
     assert_eq!(idle.rest().await, "");
-    assert!(TcpStream::connect(addr).await.is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(addr).await.is_err(), "the server no longer listens");
 }
 
 #[tokio::test]
-async fn a_request_under_way_is_finished() {
+async fn a_running_request_is_finished() {
     let service = Service::start().await;
     let mut push = service.raw().await;
     push.send(PUSH).await;
@@ -58,7 +58,7 @@ async fn a_request_under_way_is_finished() {
 }
 
 #[tokio::test]
-async fn a_request_that_takes_too_long_is_cut_off() {
+async fn a_request_that_takes_too_long_is_aborted() {
     let service = Service::with(|config| config.grace = Duration::from_millis(100)).await;
     let mut push = service.raw().await;
     push.send(PUSH).await;
@@ -72,7 +72,7 @@ async fn a_request_that_takes_too_long_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_dropped_lets_go_of_everything() {
+async fn a_dropped_server_closes_everything() {
     let service = Service::start().await;
     let id = service.push(json!({"kind": "steps"})).await;
     let mut events = service.events(&id).await;
@@ -85,7 +85,7 @@ async fn a_server_that_is_dropped_lets_go_of_everything() {
 }
 
 #[tokio::test]
-async fn who_came_before_the_server_ran_is_answered() {
+async fn a_connection_from_before_run_is_answered() {
     let server = longshore_server::Server::bind(
         "127.0.0.1:0".parse().unwrap(),
         Service::start().await.backend,

@@ -1,4 +1,4 @@
-//! A stream whose other side must read: one that takes no byte for a while is closed.
+//! A connection with a write time-out: it fails if the client reads nothing for a while.
 
 use std::future::Future;
 use std::io;
@@ -9,42 +9,42 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// A stream that fails when a write has made no way for this long.
+/// A stream that fails if a write makes no progress for this long.
 ///
-/// Without it a client that asks for a large result and never reads it would keep its connection for ever.
-pub(crate) struct Stall<S> {
+/// Without it, a client that requests a large result and never reads it would keep its connection forever.
+pub(crate) struct WriteTimeout<S> {
     stream: S,
-    patience: Duration,
-    /// Runs while a write waits.
-    waiting: Option<Pin<Box<Sleep>>>,
+    timeout: Duration,
+    /// The timer of the pending write.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Stall<S> {
-    pub(crate) fn new(stream: S, patience: Duration) -> Self {
-        Stall { stream, patience, waiting: None }
+impl<S> WriteTimeout<S> {
+    pub(crate) fn new(stream: S, timeout: Duration) -> Self {
+        WriteTimeout { stream, timeout, timer: None }
     }
 
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.waiting = None;
+            self.timer = None;
             return written;
         }
-        let end = Instant::now() + self.patience;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
-        match waiting.as_mut().poll(cx) {
+        let end = Instant::now() + self.timeout;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
+        match timer.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read"))),
             Poll::Pending => Poll::Pending,
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Stall<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.watch(cx, written)
@@ -79,9 +79,9 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[tokio::test(start_paused = true)]
-    async fn who_does_not_read_is_let_go() {
+    async fn a_client_that_does_not_read_is_disconnected() {
         let (near, _far) = tokio::io::duplex(4);
-        let mut stream = Stall::new(near, Duration::from_secs(30));
+        let mut stream = WriteTimeout::new(near, Duration::from_secs(30));
 
         let error = stream.write_all(b"more than fits").await.unwrap_err();
 
@@ -89,9 +89,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_reads_slowly_is_waited_for() {
+    async fn a_client_that_reads_slowly_is_served() {
         let (near, mut far) = tokio::io::duplex(1);
-        let mut stream = Stall::new(near, Duration::from_secs(30));
+        let mut stream = WriteTimeout::new(near, Duration::from_secs(30));
         let reader = tokio::spawn(async move {
             for _ in 0..5 {
                 tokio::time::sleep(Duration::from_secs(20)).await; // on the paused clock

@@ -1,4 +1,4 @@
-//! Wrong tokens by address: who shows too many is not heard for the rest of a minute.
+//! Counts wrong tokens by address. An address with too many is refused for the rest of a minute.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,14 +8,14 @@ use tokio::time::Instant;
 
 use crate::caller::Caller;
 
-/// How long wrong tokens are held against an address.
+/// The period in which wrong tokens are counted.
 const PERIOD: Duration = Duration::from_secs(60);
-/// Most addresses that are remembered. With more, the one whose minute began first is forgotten.
+/// The maximum number of addresses in memory. Above it, the address whose period began first is forgotten.
 const ADDRESSES: usize = 4_096;
 
 /// The wrong tokens of the last minute.
 #[derive(Debug)]
-pub(crate) struct Strikes {
+pub(crate) struct WrongTokens {
     allowed: u32,
     by_caller: Mutex<HashMap<Caller, Minute>>,
 }
@@ -23,30 +23,30 @@ pub(crate) struct Strikes {
 #[derive(Clone, Copy, Debug)]
 struct Minute {
     began: Instant,
-    strikes: u32,
+    count: u32,
 }
 
-impl Strikes {
-    /// Allows that many wrong tokens a minute; zero allows any number.
+impl WrongTokens {
+    /// Allows this many wrong tokens per minute. Zero allows any number.
     pub(crate) fn new(allowed: u32) -> Self {
-        Strikes { allowed, by_caller: Mutex::default() }
+        WrongTokens { allowed, by_caller: Mutex::default() }
     }
 
-    /// Returns how long the caller is not to be heard; `None` while it may show a token.
-    pub(super) fn out(&self, caller: Caller) -> Option<Duration> {
+    /// Returns how long the caller is refused; `None` if it is not.
+    pub(super) fn refused_for(&self, caller: Caller) -> Option<Duration> {
         let by_caller = self.by_caller.lock().unwrap_or_else(PoisonError::into_inner);
         let minute = by_caller.get(&caller)?;
         let left = PERIOD.checked_sub(minute.began.elapsed()).filter(|left| !left.is_zero())?;
-        (minute.strikes >= self.allowed).then_some(left)
+        (minute.count >= self.allowed).then_some(left)
     }
 
-    /// Notes a wrong token.
-    pub(super) fn strike(&self, caller: Caller) {
+    /// Counts a wrong token.
+    pub(super) fn count(&self, caller: Caller) {
         if self.allowed == 0 {
             return;
         }
         let mut by_caller = self.by_caller.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = Minute { began: Instant::now(), strikes: 0 };
+        let fresh = Minute { began: Instant::now(), count: 0 };
         if by_caller.len() >= ADDRESSES && !by_caller.contains_key(&caller) {
             by_caller.retain(|_, minute| minute.began.elapsed() < PERIOD);
         }
@@ -58,7 +58,7 @@ impl Strikes {
         if minute.began.elapsed() >= PERIOD {
             *minute = fresh;
         }
-        minute.strikes += 1;
+        minute.count += 1;
     }
 }
 
@@ -71,29 +71,29 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_shows_too_many_wrong_tokens_is_out_for_a_minute() {
-        let strikes = Strikes::new(3);
+    async fn a_caller_with_too_many_wrong_tokens_is_refused_for_a_minute() {
+        let tokens = WrongTokens::new(3);
         for _ in 0..3 {
-            assert_eq!(strikes.out(caller(1)), None);
-            strikes.strike(caller(1));
+            assert_eq!(tokens.refused_for(caller(1)), None);
+            tokens.count(caller(1));
         }
-        assert_eq!(strikes.out(caller(1)), Some(PERIOD));
-        assert_eq!(strikes.out(caller(2)), None, "others are heard");
+        assert_eq!(tokens.refused_for(caller(1)), Some(PERIOD));
+        assert_eq!(tokens.refused_for(caller(2)), None, "other callers are not refused");
 
         tokio::time::advance(PERIOD).await;
 
-        assert_eq!(strikes.out(caller(1)), None);
-        strikes.strike(caller(1));
-        assert_eq!(strikes.out(caller(1)), None, "the old ones do not count any more");
+        assert_eq!(tokens.refused_for(caller(1)), None);
+        tokens.count(caller(1));
+        assert_eq!(tokens.refused_for(caller(1)), None, "older tokens no longer count");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn only_so_many_addresses_are_remembered() {
-        let strikes = Strikes::new(1);
+    async fn the_number_of_addresses_in_memory_is_limited() {
+        let tokens = WrongTokens::new(1);
         for n in 0..2 * ADDRESSES as u32 {
-            strikes.strike(caller(n));
+            tokens.count(caller(n));
         }
-        assert_eq!(strikes.by_caller.lock().unwrap().len(), ADDRESSES);
-        assert!(Strikes::new(0).out(caller(1)).is_none());
+        assert_eq!(tokens.by_caller.lock().unwrap().len(), ADDRESSES);
+        assert!(WrongTokens::new(0).refused_for(caller(1)).is_none());
     }
 }

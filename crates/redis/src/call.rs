@@ -111,19 +111,26 @@ fn is_unknown(failed: &Failed) -> bool {
     matches!(failed, Failed::Told(e) if e.detail().is_some_and(|detail| detail.contains("Function not found")))
 }
 
-/// Loads the library where it is missing.
+/// Loads the library into each server that can be reached and does not have it.
 ///
 /// # Errors
 ///
-/// If a server cannot be reached, or the user may not load functions.
+/// If no server can be reached, or the user may not load functions.
 pub(crate) async fn load(link: &Link) -> Result<(), Error> {
     let mut load = redis::cmd("FUNCTION");
     load.arg("LOAD").arg(&LIBRARY.source);
-    match link.send_to_masters(load).await {
-        // One of several masters may have had it.
-        Err(Failed::Told(e)) if e.detail().is_some_and(|detail| detail.contains("already exists")) => Ok(()),
-        loaded => Ok(loaded.map(|_| ())?),
+    let (mut loaded, mut away) = (false, None);
+    for answer in link.send_to_each(&load).await {
+        match answer {
+            Err(Failed::Told(e)) if e.detail().is_some_and(|detail| detail.contains("already exists")) => loaded = true,
+            answer => match answer.map_err(Error::from) {
+                Ok(_) => loaded = true,
+                Err(e) if e.kind() == ErrorKind::Unavailable => away = Some(e),
+                Err(e) => return Err(e),
+            },
+        }
     }
+    away.filter(|_| !loaded).map_or(Ok(()), Err)
 }
 
 /// Returns an answer that is a string.

@@ -7,11 +7,12 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use longshore_core::{Clock, Error, ErrorKind};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{self, MultipleNodeRoutingInfo, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
+use redis::cluster_routing::{self, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
 use redis::{AsyncConnectionConfig, Cmd, ProtocolVersion, PushInfo, PushKind, RedisError, TlsMode, Value};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
@@ -26,6 +27,8 @@ use crate::tls;
 const ANSWER: Duration = Duration::from_secs(10);
 /// A call that took so long has met a server that stood still, and others could not renew either.
 pub(crate) const STANDSTILL: Duration = Duration::from_secs(3);
+/// How many times a cluster is asked for its shards before the call fails.
+const ASKED_FOR_SHARDS: u32 = 5;
 /// How long replicas may take to have what was pushed.
 const REPLICATED: Duration = Duration::from_secs(1);
 /// How long a call waits for an attempt to connect.
@@ -81,15 +84,22 @@ impl Link {
         matches!(self.way, Way::Cluster(_))
     }
 
-    /// Asks a cluster which server has which slots.
+    /// Asks any server of a cluster which server has which slots.
     pub(crate) async fn learn_shards(&self) -> Result<(), Failed> {
-        if let Way::Cluster(connection) = &self.way {
-            let mut command = redis::cmd("CLUSTER");
-            command.arg("SLOTS");
+        let Way::Cluster(connection) = &self.way else { return Ok(()) };
+        let mut command = redis::cmd("CLUSTER");
+        command.arg("SLOTS");
+        let mut asked = 0;
+        let answer = loop {
             let any = RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random);
-            let answer = connection.clone().route_command(command, any).await.and_then(Value::extract_error);
-            self.shards.learn(answer.map_err(Failed::Told)?);
-        }
+            let answer = connection.clone().route_command(command.clone(), any).await.and_then(Value::extract_error);
+            asked += 1;
+            // The server that was asked may be the one that is away.
+            if answer.is_ok() || asked == ASKED_FOR_SHARDS {
+                break answer;
+            }
+        };
+        self.shards.learn(answer.map_err(Failed::Told)?);
         Ok(())
     }
 
@@ -154,15 +164,36 @@ impl Link {
         }
     }
 
-    /// Sends a command to the master, or to each where there are several; returns their answers.
-    pub(crate) async fn send_to_masters(&self, command: Cmd) -> Result<Vec<Value>, Failed> {
-        let Way::Cluster(connection) = &self.way else { return Ok(vec![self.send("", &command).await?]) };
-        let masters = RoutingInfo::MultiNode((MultipleNodeRoutingInfo::AllMasters, None));
-        let answer = connection.clone().route_command(command, masters).await.and_then(Value::extract_error);
-        match answer.map_err(Failed::Told)? {
-            Value::Map(answers) => Ok(answers.into_iter().map(|(_, answer)| answer).collect()),
-            Value::Array(answers) => Ok(answers),
-            answer => Ok(vec![answer]),
+    /// Sends a command to the server, or to each master of a cluster; returns what each answers.
+    pub(crate) async fn send_to_each(&self, command: &Cmd) -> Vec<Result<Value, Failed>> {
+        let Way::Cluster(connection) = &self.way else { return vec![self.send("", command).await] };
+        let calls = self.shards.a_slot_of_each().into_iter().map(|slot| {
+            let route = cluster_routing::Route::new(slot, SlotAddr::Master);
+            let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
+            let (mut connection, command) = (connection.clone(), command.clone());
+            async move { connection.route_command(command, route).await.and_then(Value::extract_error) }
+        });
+        join_all(calls).await.into_iter().map(|answer| answer.map_err(Failed::Told)).collect()
+    }
+
+    /// Sends a command to the server, or to each master of a cluster; returns the answers of those that can be reached. A master that
+    /// cannot be reached stops its own queues only.
+    ///
+    /// # Errors
+    ///
+    /// If a server refuses the command, or none can be reached.
+    pub(crate) async fn send_to_masters(&self, command: &Cmd) -> Result<Vec<Value>, Error> {
+        let (mut answers, mut away) = (Vec::new(), None);
+        for answer in self.send_to_each(command).await {
+            match answer.map_err(Error::from) {
+                Ok(answer) => answers.push(answer),
+                Err(e) if e.kind() == ErrorKind::Unavailable => away = Some(e),
+                Err(e) => return Err(e),
+            }
+        }
+        match away {
+            Some(e) if answers.is_empty() => Err(e),
+            _ => Ok(answers),
         }
     }
 }

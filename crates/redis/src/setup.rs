@@ -8,7 +8,7 @@ use redis::Value;
 
 use crate::call::{bytes, list};
 use crate::error;
-use crate::link::{Failed, Link};
+use crate::link::Link;
 use crate::target::Target;
 
 /// What a server says of itself; of several, the worst.
@@ -63,9 +63,9 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Looks at every master.
+/// Looks at every master that can be reached. One that cannot is looked at later: whoever opened a store looks again now and then.
 pub(crate) async fn look(link: &Link) -> Result<Setup, Error> {
-    let infos = link.send_to_masters(redis::cmd("INFO")).await?;
+    let infos = link.send_to_masters(&redis::cmd("INFO")).await?;
     let mut setup: Option<Setup> = None;
     for info in infos {
         let text = match info {
@@ -152,11 +152,10 @@ fn read(info: &str) -> Option<Setup> {
 async fn synced(link: &Link) -> Result<Durability, Error> {
     let mut command = redis::cmd("CONFIG");
     command.arg("GET").arg("appendfsync");
-    let answers = match link.send_to_masters(command).await {
+    let answers = match link.send_to_masters(&command).await {
         Ok(answers) => answers,
-        Err(failed @ (Failed::Away(_) | Failed::Retried(_))) => return Err(failed.into()),
-        Err(Failed::Told(e)) if e.is_io_error() => return Err(error::of(e)),
-        Err(Failed::Told(_)) => return Ok(Durability::TwoSeconds),
+        Err(e) if e.is_retryable() => return Err(e),
+        Err(_) => return Ok(Durability::TwoSeconds),
     };
     let policies =
         answers.into_iter().map(|answer| list(answer).and_then(|pair| pair.into_iter().nth(1)).and_then(bytes));

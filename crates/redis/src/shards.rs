@@ -58,6 +58,17 @@ impl Shards {
         *shards = said;
     }
 
+    /// Returns one slot of each master.
+    pub(crate) fn a_slot_of_each(&self) -> Vec<u16> {
+        let mut found: Vec<(Vec<u8>, u16)> = Vec::new();
+        for shard in self.shards().iter() {
+            if !found.iter().any(|(master, _)| *master == shard.master) {
+                found.push((shard.master.clone(), *shard.slots.start()));
+            }
+        }
+        found.into_iter().map(|(_, slot)| slot).collect()
+    }
+
     /// Returns the number of the shard that has these keys; nothing where that is not known.
     pub(crate) fn of(&self, root: &str) -> Option<u16> {
         self.with(root, |shard| *shard.slots.start())

@@ -123,9 +123,13 @@ fn queue_on(cluster: &RedisCluster, node: usize) -> QueueName {
 /// Opens a store on a cluster of three masters without replicas, which go on without each other.
 async fn three_masters(settings: &Settings) -> (RedisCluster, Redis) {
     let cluster = RedisCluster::start(&[("cluster-require-full-coverage", "no"), ("cluster-node-timeout", "1000")]);
-    let addrs: Vec<_> = cluster.addrs().iter().map(ToString::to_string).collect();
-    let store = Redis::open(&format!("redis+cluster://{}", addrs.join(",")), settings.clone()).await.unwrap();
+    let store = Redis::open(&url_of(&cluster), settings.clone()).await.unwrap();
     (cluster, store)
+}
+
+fn url_of(cluster: &RedisCluster) -> String {
+    let addrs: Vec<_> = cluster.addrs().iter().map(ToString::to_string).collect();
+    format!("redis+cluster://{}", addrs.join(","))
 }
 
 #[tokio::test]
@@ -167,8 +171,8 @@ async fn node_of_a_cluster_that_is_away_stops_its_own_queues_only() {
         let held_back: Vec<_> = claims.held_back.iter().map(|held| (&held.queue, held.why)).collect();
         assert_eq!(held_back, [(&away, HeldBackReason::Unreachable)]);
     }
-    let alone = ask().queues(vec![away.clone()]);
-    assert_eq!(store.claim(alone).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    let away_only = ask().queues(vec![away.clone()]);
+    assert_eq!(store.claim(away_only).await.unwrap_err().kind(), ErrorKind::Unavailable);
 
     // A release does not end with the queue that cannot be reached.
     let worker = WorkerSecret::new();
@@ -185,6 +189,7 @@ async fn nothing_that_concerns_all_queues_depends_on_one_node() {
     for node in 0..3 {
         let settings = Settings::default();
         let (cluster, store) = three_masters(&settings).await;
+        let url = url_of(&cluster);
         let (alive, new) = (queue_on(&cluster, (node + 1) % 3), queue_on(&cluster, (node + 2) % 3));
         store.push(vec![to(&queue_on(&cluster, node)), to(&alive)]).await.all().unwrap();
         let held = store.claim(ask(1).queues(vec![alive.clone()])).await.unwrap().jobs.remove(0);
@@ -194,12 +199,15 @@ async fn nothing_that_concerns_all_queues_depends_on_one_node() {
         let note = longshore_core::WorkerNote::of_this_process();
         store.note_worker(worker, note).await.unwrap();
         assert_eq!(store.workers(None, 10).await.unwrap().iter().map(|seen| seen.id).collect::<Vec<_>>(), [worker]);
+        // A process that starts meanwhile works too.
+        let another = until_answered(async || Redis::open(&url, settings.clone()).await).await;
+        another.push(vec![to(&alive)]).await.all().unwrap();
         // A queue that nobody knew, for a worker that nobody knew.
         store.push(vec![to(&new)]).await.all().unwrap();
         assert_eq!(store.claim(ask(1).worker(worker).queues(vec![new.clone()])).await.unwrap().jobs.len(), 1);
         let names: Vec<_> = store.queues(None, 10).await.unwrap().into_iter().map(|stats| stats.queue).collect();
         assert!(names.len() == 2 && names.contains(&alive) && names.contains(&new), "{names:?}");
-        assert_eq!(store.list(Filter::default(), Page::first(10)).await.unwrap().jobs.len(), 2);
+        assert_eq!(store.list(Filter::default(), Page::first(10)).await.unwrap().jobs.len(), 3);
         assert!(store.now().await.is_ok());
         settings.clock.advance(limits::LEASE);
         let rescued = until_answered(async || {

@@ -154,6 +154,14 @@ impl Link {
         }
     }
 
+    /// Sends a command to the server that has a slot.
+    pub(crate) async fn send_to_slot(&self, slot: u16, command: Cmd) -> Result<Value, Failed> {
+        let Way::Cluster(connection) = &self.way else { return self.send("", &command).await };
+        let route = SingleNodeRoutingInfo::SpecificNode(cluster_routing::Route::new(slot, SlotAddr::Master));
+        let answer = connection.clone().route_command(command, RoutingInfo::SingleNode(route)).await;
+        answer.and_then(Value::extract_error).map_err(Failed::Told)
+    }
+
     /// Sends a command to the master, or to each where there are several; returns their answers.
     pub(crate) async fn send_to_masters(&self, command: Cmd) -> Result<Vec<Value>, Failed> {
         let Way::Cluster(connection) = &self.way else { return Ok(vec![self.send("", &command).await?]) };

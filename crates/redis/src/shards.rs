@@ -58,6 +58,16 @@ impl Shards {
         *shards = said;
     }
 
+    /// Returns a slot of each server, in the order of slots.
+    pub(crate) fn a_slot_of_each(&self) -> Vec<u16> {
+        let mut masters = std::collections::HashSet::new();
+        let shards = self.shards();
+        let mut ranges: Vec<&Shard> = shards.iter().collect();
+        ranges.sort_by_key(|shard| *shard.slots.start());
+        ranges.retain(|shard| masters.insert(shard.master.clone()));
+        ranges.iter().map(|shard| *shard.slots.start()).collect()
+    }
+
     /// Returns the number of the shard that has these keys; nothing where that is not known.
     pub(crate) fn of(&self, root: &str) -> Option<u16> {
         self.with(root, |shard| *shard.slots.start())
@@ -125,6 +135,7 @@ mod tests {
         let cluster = [(0, 8191, "a"), (8192, 16383, "b")];
         shards.learn(said(&cluster));
         assert!(shards.is_prompt("p:{all}:") && shards.is_prompt("p:{1}:"));
+        assert_eq!(shards.a_slot_of_each(), [0, 8192]);
         shards.note_away("p:{all}:");
         assert!(!shards.is_prompt("p:{all}:") && shards.is_prompt("p:{1}:"));
         clock.advance(limits::LEASE);

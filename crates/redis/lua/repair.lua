@@ -193,9 +193,10 @@ local function is_ready(job, kind, isolated)
   return job.state == READY and job.kind == kind and (job.crashes >= 2) == isolated
 end
 
--- Whether a job belongs into sets whose names begin like that; what comes behind the queue's name in the name of its set.
+-- Whether a job belongs into sets whose names begin like that; with it comes what stands behind the queue's name in the name of its set, or
+-- what names its entry there, where that is not the job itself.
 mend.belongs = {
-  [K_ALL] = function() return true end,
+  [K_ALL] = function(job, entry) return entry == text(unpacked('>I8', job.member)) .. '-0' end,
   [K_SCHEDULED] = function(job) return job.state == SCHEDULED end,
   [K_READY] = function(job, kind) return is_ready(job, kind, false) end,
   [K_ISOLATED] = function(job, kind) return is_ready(job, kind, true) end,
@@ -259,7 +260,7 @@ end
 -- Sees to an entry of a set: one without a job, or with one that does not belong there, is removed; one with a corrupt record makes its job dead.
 function mend.entry(kind, queue, rest, set, entry, job)
   local member, named = entry[1], entry[2]
-  local label = kind == K_UNIQUE and named or rest
+  local label = (kind == K_UNIQUE or kind == K_ALL) and named or rest
   if #member ~= MEMBER then
     if mend.found(queue, nil, format('`%s` has an entry that is no job', kind)) then mend.remove(kind, set, named) end
   elseif not job then

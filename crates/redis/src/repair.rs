@@ -1,8 +1,8 @@
-//! Looks for what other programs have changed, and mends it: a walk over all keys of the store, twice.
+//! Looks for what other programs have changed, and mends it: a walk over all keys of the store, in three passes.
 //!
 //! No set leads to a record that is in none, so this is the one place that scans: each step asks one server for some names (`SCAN`), or looks at
-//! keys whose names it got earlier, in one call of a function a slot. The first time each key must be of its type; the second time records
-//! are held against sets, and sets against records. Names that wait to be looked at stand in the cursor.
+//! keys whose names it got earlier, in one call of a function a slot. In the first pass each key must be of its type; in the second one records
+//! are held against sets, and sets against records; in the third one each queue with jobs must be known to be one. Names that wait to be looked at stand in the cursor.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -27,6 +27,7 @@ const SCANNED: usize = 1_000;
 enum Pass {
     Types,
     Entries,
+    Queues,
 }
 
 /// Where a walk goes on.
@@ -61,7 +62,7 @@ pub(crate) async fn repair(base: &Base, step: RepairStep) -> Result<Repaired, Er
     } else if !place.sets.is_empty() {
         walk.look_at_set(&mut place, most).await?;
     } else if let Some(cursor) = place.scan {
-        place.scan = scan(base, place.slot, cursor, &mut place.keys).await?;
+        place.scan = scan(base, place.pass, place.slot, cursor, &mut place.keys).await?;
         walk.look_at_keys(&mut place, most).await?;
     }
     let next = place.next(base).map(|place| RepairCursor(place.to_text()));
@@ -69,7 +70,7 @@ pub(crate) async fn repair(base: &Base, step: RepairStep) -> Result<Repaired, Er
 }
 
 /// Asks a server for names of our keys; returns where to go on.
-async fn scan(base: &Base, slot: u16, cursor: u64, keys: &mut Vec<Vec<u8>>) -> Result<Option<u64>, Error> {
+async fn scan(base: &Base, pass: Pass, slot: u16, cursor: u64, keys: &mut Vec<Vec<u8>>) -> Result<Option<u64>, Error> {
     let mut pattern = String::new();
     for c in base.keys.of_channels().chars() {
         if matches!(c, '*' | '?' | '[' | ']' | '\\') {
@@ -77,8 +78,12 @@ async fn scan(base: &Base, slot: u16, cursor: u64, keys: &mut Vec<Vec<u8>>) -> R
         }
         pattern.push(c);
     }
+    pattern.push_str(":{*");
+    if pass == Pass::Queues {
+        pattern.push_str(&format!("}}:{}*", keys::ALL));
+    }
     let mut command = redis::cmd("SCAN");
-    command.arg(cursor).arg("MATCH").arg(format!("{pattern}:{{*")).arg("COUNT").arg(SCANNED);
+    command.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(SCANNED);
     let answer = list(base.link.send_to_slot(slot, command).await?).and_then(|answer| {
         let mut answer = answer.into_iter();
         let next = String::from_utf8(bytes(answer.next()?)?).ok()?.parse::<u64>().ok()?;
@@ -109,6 +114,12 @@ impl Walk<'_> {
             }
         }
         for (root, names) in by_root {
+            if place.pass == Pass::Queues {
+                for queue in names.into_iter().filter_map(queue_of_all) {
+                    self.is_noted(queue).await?;
+                }
+                continue;
+            }
             let sets = match self.keys(place.pass, &root, &names).await {
                 // A function that fails ends there: each key by itself, so that one that fails stops no other.
                 Err(e) if e.kind() == ErrorKind::Corrupt => {
@@ -143,22 +154,13 @@ impl Walk<'_> {
         let set = place.sets[0].clone();
         let next = match self.split(&set) {
             None => BEGINNING.to_owned(),
-            Some((root, name)) => {
-                let is_first = place.entry == BEGINNING;
-                match self.set(&root, name, &place.entry, most).await {
-                    Err(e) if e.kind() == ErrorKind::Corrupt => {
-                        self.cannot(name, &e);
-                        BEGINNING.to_owned()
-                    }
-                    read => {
-                        let (next, entries) = read?;
-                        if let Some(queue) = queue_of_all(name).filter(|_| is_first && entries > 0) {
-                            self.is_noted(queue).await?;
-                        }
-                        next
-                    }
+            Some((root, name)) => match self.set(&root, name, &place.entry, most).await {
+                Err(e) if e.kind() == ErrorKind::Corrupt => {
+                    self.cannot(name, &e);
+                    BEGINNING.to_owned()
                 }
-            }
+                read => read?,
+            },
         };
         if next == BEGINNING {
             place.sets.remove(0);
@@ -167,8 +169,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Looks at a stretch of a set; returns where to go on, and how many entries there were.
-    async fn set(&mut self, root: &str, name: &[u8], from: &str, most: usize) -> Result<(String, usize), Error> {
+    /// Looks at a stretch of a set; returns where to go on.
+    async fn set(&mut self, root: &str, name: &[u8], from: &str, most: usize) -> Result<String, Error> {
         let call = self.base.framed(&library::REPAIR_SET, root).number(i64::from(self.write));
         let mut answer = call.arg(name).arg(from).number(most as i64).list().await?.into_iter();
         let read = self.note(answer.next()).and_then(|()| {
@@ -177,7 +179,7 @@ impl Walk<'_> {
         });
         let (next, entries) = read.ok_or_else(|| error::unexpected("repair_set"))?;
         self.looked_at += entries;
-        Ok((next, entries))
+        Ok(next)
     }
 
     /// Sees to it that a queue with jobs is among the queues: nobody would see its jobs, nor do upkeep for them.
@@ -251,14 +253,20 @@ impl Place {
         if let Some(slot) = servers.iter().find(|slot| **slot > self.slot) {
             return Some(Place::of_server(self.pass, *slot));
         }
-        match self.pass {
-            Pass::Types => Some(Place::of_server(Pass::Entries, servers.first().copied().unwrap_or(0))),
-            Pass::Entries => None,
-        }
+        let pass = match self.pass {
+            Pass::Types => Pass::Entries,
+            Pass::Entries => Pass::Queues,
+            Pass::Queues => return None,
+        };
+        Some(Place::of_server(pass, servers.first().copied().unwrap_or(0)))
     }
 
     fn to_text(&self) -> String {
-        let pass = if self.pass == Pass::Types { "types" } else { "entries" };
+        let pass = match self.pass {
+            Pass::Types => "types",
+            Pass::Entries => "entries",
+            Pass::Queues => "queues",
+        };
         let scan = self.scan.map_or("-".to_owned(), |scan| scan.to_string());
         let mut text = format!("{pass} {} {scan} {}", self.slot, self.entry);
         for (mark, names) in [(" k", &self.keys), (" s", &self.sets)] {
@@ -275,6 +283,7 @@ impl Place {
         let pass = match words.next()? {
             "types" => Pass::Types,
             "entries" => Pass::Entries,
+            "queues" => Pass::Queues,
             _ => return None,
         };
         let mut place = Place::of_server(pass, words.next()?.parse().ok()?);

@@ -35,8 +35,8 @@ impl Bench {
     }
 
     async fn state(&self, id: JobId) -> (State, Option<Reason>) {
-        let job = self.schema.store.get(vec![id]).await.unwrap().remove(0).expect("it is not lost");
-        (job.state, job.reason)
+        let status = self.schema.store.status(vec![id]).await.unwrap().remove(0).expect("it is not lost");
+        (status.state, status.reason)
     }
 
     async fn counts(&self) -> [u64; 6] {

@@ -1,9 +1,9 @@
-//! `longshore check`: check everything before the first job, and report all problems together.
+//! `longshore check`: check everything before the first job, and report all problems together; with `--repair`, repair the data of the store.
 
 use std::net::TcpListener;
 
 use clap::Args;
-use longshore::Longshore;
+use longshore::{Backend, Error, Longshore, RepairStep};
 
 use crate::config::{Config, Flags, KEYS};
 use crate::kind;
@@ -12,9 +12,14 @@ use crate::serve::Place;
 use crate::{Common, Exit};
 
 /// Check configuration, store and address, and report all problems together
+///
+/// The store is walked through for what does not fit together: counters, tags, keys and indexes that another program or a person has
+/// changed, and jobs that contradict themselves. The walk goes in small steps, and workers may run meanwhile.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore check
+  longshore check --repair
+  longshore check --repair --store redis://localhost
   longshore check --config /etc/longshore.toml
   longshore check --keys")]
 pub struct Check {
@@ -22,6 +27,9 @@ pub struct Check {
     common: Common,
     #[command(flatten)]
     place: Place,
+    /// Mend what does not fit together in the store, and count jobs anew
+    #[arg(long, conflicts_with = "keys")]
+    repair: bool,
     /// List every configuration key with its default and meaning, and do nothing else
     #[arg(long)]
     keys: bool,
@@ -47,8 +55,9 @@ impl Check {
                     "store   {}: {} {}; an acknowledged job survives {}",
                     config.store, store.engine, store.version, store.durability
                 );
-                if let Err(e) = longshore.backend().queues(None, 1).await {
-                    problems.push(format!("store: {e}"));
+                match walk(longshore.backend(), self.repair).await {
+                    Ok(walked) => problems.extend(walked.problem(self.repair)),
+                    Err(e) => problems.push(format!("store: {e}")),
                 }
             }
             Err(e) => problems.push(format!("store: {e}")),
@@ -77,6 +86,50 @@ impl Check {
             return Ok(());
         }
         Err(Exit::config(problems))
+    }
+}
+
+/// What a walk through the store has found.
+#[derive(Debug, Default)]
+struct Walked {
+    repaired: usize,
+    left: usize,
+}
+
+/// Walks through the store, and prints what is wrong there as it is found.
+async fn walk(backend: &Backend, repair: bool) -> Result<Walked, Error> {
+    let (mut walked, mut looked_at, mut after) = (Walked::default(), 0, None);
+    loop {
+        let piece = backend.repair(RepairStep::first().write(repair).after(after)).await?;
+        looked_at += piece.looked_at;
+        for finding in &piece.findings {
+            let word = if finding.repaired { "mended" } else { "wrong" };
+            println!("{word:<7} {finding}");
+        }
+        let repaired = piece.findings.iter().filter(|finding| finding.repaired).count();
+        walked.repaired += repaired;
+        walked.left += piece.findings.len() - repaired;
+        after = piece.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    let Walked { repaired, left } = &walked;
+    println!("jobs    {looked_at} entries looked at: {} found, {repaired} mended", repaired + left);
+    Ok(walked)
+}
+
+impl Walked {
+    /// Says what is left to do, where there is anything.
+    fn problem(&self, repair: bool) -> Option<String> {
+        let things = if self.left == 1 { "thing is" } else { "things are" };
+        match (self.left, repair) {
+            (0, _) => None,
+            (left, false) => Some(format!(
+                "store: {left} {things} wrong in it, see above: `longshore check --repair` mends what can be mended"
+            )),
+            (left, true) => Some(format!("store: {left} {things} still wrong in it, see above")),
+        }
     }
 }
 

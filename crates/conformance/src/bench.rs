@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use longshore_core::store::whole;
 use longshore_core::{
-    Acted, Action, Answers, Artifacts, Backend, Claim, Claimed, Claims, Clock, Death, Error, Filter, JobId, Kind,
-    KnownKind, Label, Moved, NewJob, Outcome, Output, Page, Payload, Progress, Pushed, QueueName, QueueStats, Reach,
-    Reason, Renewal, Renewed, Settings, Settled, Settlement, Snapshot, State, Store, Stored, Token, Unique,
-    UniqueScope, Upkeep, UpkeepReport, WorkerId, WorkerSecret, limits,
+    Acted, Action, Answers, Artifacts, Backend, Claim, Claimed, Claims, Clock, Death, Error, Filter, Finding, JobId,
+    Kind, KnownKind, Label, Moved, NewJob, Outcome, Output, Page, Payload, Progress, Pushed, QueueName, QueueStats,
+    Reach, Reason, Renewal, Renewed, RepairStep, Settings, Settled, Settlement, Snapshot, State, Store, Stored, Token,
+    Unique, UniqueScope, Upkeep, UpkeepReport, WorkerId, WorkerSecret, limits,
 };
 
 use crate::faults::borne;
@@ -287,6 +287,11 @@ impl Bench {
         }
     }
 
+    /// Walks through the store, and asserts that nothing there contradicts itself: counters, indexes and keys fit the jobs.
+    pub(crate) async fn is_sound(&self) {
+        assert_eq!(findings(&*self.store).await, []);
+    }
+
     /// Returns how many jobs of the queue `default` are in that state, by the store's own count.
     pub(crate) async fn count(&self, state: State) -> u64 {
         self.backend.queue(QueueName::default()).await.unwrap().map_or(0, |stats| stats.count(state))
@@ -295,6 +300,26 @@ impl Bench {
 
 pub(crate) fn knows_reboots(store: &dyn Store) -> bool {
     store.capabilities().reach != Reach::Network
+}
+
+/// Returns what contradicts itself in a store, which is left as it is.
+pub(crate) async fn findings(store: &dyn Store) -> Vec<Finding> {
+    walk_through(store, RepairStep::first()).await.0
+}
+
+/// Walks through a store in steps like this one; returns what was found, how many steps it took, and the most rows of one.
+pub(crate) async fn walk_through(store: &dyn Store, mut step: RepairStep) -> (Vec<Finding>, usize, usize) {
+    let (mut findings, mut most) = (Vec::new(), 0);
+    for steps in 1..100_000 {
+        let piece = store.repair(step.clone()).await.unwrap();
+        findings.extend(piece.findings);
+        most = most.max(piece.looked_at);
+        step.after = piece.next;
+        if step.after.is_none() {
+            return (findings, steps, most);
+        }
+    }
+    panic!("the walk has no end");
 }
 
 fn reached(store: Arc<dyn Store>, fault: Option<Fault>) -> Arc<dyn Store> {

@@ -113,6 +113,7 @@ mod pausing;
 mod ruling;
 mod outcomes;
 mod registry;
+mod repairing;
 mod running;
 mod stopping;
 

@@ -328,6 +328,14 @@ running once "rule 12 runs workers over a bad connection" {
     job_of_a_dead_worker_is_run_by_another: "The job of a worker that died without a word is run by another.",
 }
 
+repairing {
+    sound_store_has_nothing_to_repair: "A walk through a store with jobs in every state, keys, tags, logs and failures finds nothing wrong.",
+    repair_of_a_sound_store_changes_nothing: "A repair of such a store changes no job, no count and no claim; and those who hold claims go on.",
+    walk_is_made_in_bounded_steps: "However many jobs there are, each step looks at no more rows than it was told, and the walk ends.",
+    repair_beside_workers_finds_nothing: "A repair that runs while jobs are pushed, claimed and settled mends nothing, and loses none.",
+    walk_goes_on_only_from_where_a_step_ended: "A cursor that no step gave out is refused.",
+}
+
 stopping once "rule 12 runs workers over a bad connection" {
     cancel_stops_an_async_handler: "A cancel stops an async handler, whether it listens or not.",
     cancel_through_another_process_stops_a_handler: "A cancel through another process does, too.",

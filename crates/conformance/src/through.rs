@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use longshore_core::store::{each, fail_all, whole};
 use longshore_core::{
     Acted, Action, Answers, Capabilities, Claim, Claims, Error, Filter, Gone, JobId, Jobs, Kind, Label, Listed, Logs,
-    Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues, Renewal, Renewed, Rules,
-    RulesChange, Settled, Settlement, Snapshot, Status, Store, Timestamp, Token, Upkeep, UpkeepReport, Work,
-    WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
+    Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues, Renewal, Renewed, Repair,
+    RepairStep, Repaired, Rules, RulesChange, Settled, Settlement, Snapshot, Status, Store, Timestamp, Token, Upkeep,
+    UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
 };
 
 /// One call under way.
@@ -208,6 +208,16 @@ impl<L: Layer> Workers for Through<L> {
 
     async fn workers(&self, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
         through!(self.workers(after, limit) as Read)
+    }
+}
+
+#[async_trait]
+impl<L: Layer> Repair for Through<L> {
+    async fn repair(&self, step: RepairStep) -> Result<Repaired, Error> {
+        match step.write {
+            true => through!(self.repair(step) as Upkeep),
+            false => through!(self.repair(step) as Read),
+        }
     }
 }
 

@@ -356,7 +356,8 @@ impl Walk {
             self.compare().await;
             let unfinished = self.bench.list(Filter::default()).await.iter().any(|job| !job.state.is_final());
             if !unfinished {
-                return self.count().await;
+                self.count().await;
+                return self.bench.is_sound().await;
             }
         }
         panic!("some job is never finished");

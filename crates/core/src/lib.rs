@@ -98,9 +98,10 @@ pub use snapshot::{Snapshot, Status};
 pub use state::{Death, ExitStatus, Failure, FailureClass, Gone, Outcome, Reason, State};
 pub use store::{
     Acted, Action, Admission, Answers, Capabilities, Claim, Claimed, Claims, Cursor, DuplicateReason, Durability,
-    Filter, HeldBack, HeldBackReason, Jobs, KnownKind, Listed, Logs, Moved, NewPause, Notifier, Page, Pause, Pushed,
-    QueueState, QueueStats, Queues, Reach, Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Store,
-    Upkeep, UpkeepFailure, UpkeepReport, WorkerNote, WorkerSeen, Workers, admit,
+    Filter, Finding, HeldBack, HeldBackReason, Jobs, KnownKind, Listed, Logs, Moved, NewPause, Notifier, Page, Pause,
+    Pushed, QueueState, QueueStats, Queues, Reach, Renewal, Renewed, Repair, RepairCursor, RepairStep, Repaired, Rules,
+    RulesChange, Settings, Settled, Settlement, Store, Upkeep, UpkeepFailure, UpkeepReport, WorkerNote, WorkerSeen,
+    Workers, admit,
 };
 pub use time::{BootTime, Clock, StepWatch, Timestamp, When, millis};
 pub use watch::Watch;

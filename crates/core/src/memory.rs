@@ -14,6 +14,7 @@ mod act;
 mod queues;
 mod logs;
 mod workers;
+mod repair;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};

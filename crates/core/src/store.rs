@@ -4,7 +4,7 @@
 //! which checks limits, adds error context, and delays rescues after an outage; once for all stores.
 //!
 //! In reading order: [`jobs`] (the trait of the hot path and of single jobs), [`push`], [`claim`], [`settle`], [`upkeep`],
-//! [`moved`], [`list`], [`act`]; [`queues`] and [`rules`]; [`logs`]; [`workers`]; [`notifier`].
+//! [`moved`], [`list`], [`act`]; [`queues`] and [`rules`]; [`logs`]; [`workers`]; [`notifier`]; [`repair`].
 //!
 //! [`Backend`]: crate::Backend
 
@@ -21,6 +21,7 @@ pub mod rules;
 pub mod logs;
 pub mod workers;
 pub mod notifier;
+pub mod repair;
 
 use std::fmt;
 use std::time::Duration;
@@ -36,13 +37,14 @@ pub use moved::Moved;
 pub use notifier::Notifier;
 pub use push::{DuplicateReason, Pushed};
 pub use queues::{QueueStats, Queues};
+pub use repair::{Finding, Repair, RepairCursor, RepairStep, Repaired};
 pub use rules::{Admission, NewPause, Pause, QueueState, Rules, RulesChange, admit};
 pub use settle::{Renewal, Renewed, Settled, Settlement};
 pub use upkeep::{Upkeep, UpkeepFailure, UpkeepReport};
 pub use workers::{WorkerNote, WorkerSeen, Workers};
 
 /// A database that keeps every job and is the only source of truth.
-pub trait Store: Jobs + Queues + Logs + Workers + Notifier {
+pub trait Store: Jobs + Queues + Logs + Workers + Notifier + Repair {
     /// Returns the notifications of this process.
     fn notifications(&self) -> &Notifications;
 

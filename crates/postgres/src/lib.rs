@@ -42,6 +42,7 @@ mod open;
 mod pool;
 mod push;
 mod read;
+mod repair;
 mod rules;
 mod schema;
 mod settle;
@@ -59,9 +60,9 @@ use async_trait::async_trait;
 use longshore_core::{
     Acted, Action, Answers, Batcher, Capabilities, Claim, Claims, Error, Filter, Gone, JobId, Jobs, Kind, Label,
     Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues, Reach, Renewal,
-    Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status, StepWatch, Store, Timestamp, Token,
-    Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers, limits,
-    millis, store::each,
+    Renewed, Repair, RepairStep, Repaired, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status,
+    StepWatch, Store, Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote,
+    WorkerSecret, WorkerSeen, Workers, limits, millis, store::each,
 };
 
 pub use artifact::ArtifactTable;
@@ -309,6 +310,13 @@ impl Workers for Postgres {
 
     async fn workers(&self, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
         workers::workers(self, after, limit).await
+    }
+}
+
+#[async_trait]
+impl Repair for Postgres {
+    async fn repair(&self, step: RepairStep) -> Result<Repaired, Error> {
+        repair::repair(self, step).await
     }
 }
 

@@ -58,6 +58,7 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/log.sql"),
     include_str!("../sql/read.sql"),
     include_str!("../sql/artifact.sql"),
+    include_str!("../sql/repair.sql"),
 ];
 
 /// What each version makes for itself, so that two work side by side: functions, and the views that only they read. What people and other

@@ -60,6 +60,7 @@ mod reader;
 mod layout;
 mod record;
 mod release;
+mod repair;
 mod route;
 mod settle;
 mod setup;
@@ -81,8 +82,9 @@ use longshore_core::store::fail_all;
 use longshore_core::{
     Acted, Action, Answers, Batcher, Capabilities, Claim, Claims, Error, ErrorKind, Filter, Gone, JobId, Jobs, Kind,
     Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues, Reach,
-    Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status, Store, Timestamp, Token,
-    Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
+    Renewal, Renewed, Repair, RepairStep, Repaired, Rules, RulesChange, Settings, Settled, Settlement, Snapshot,
+    Status, Store, Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret,
+    WorkerSeen, Workers,
 };
 use redis::ProtocolVersion;
 
@@ -312,6 +314,13 @@ impl Workers for Redis {
 
     async fn workers(&self, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
         workers::workers(&self.base, after, limit).await
+    }
+}
+
+#[async_trait]
+impl Repair for Redis {
+    async fn repair(&self, step: RepairStep) -> Result<Repaired, Error> {
+        repair::repair(&self.base, step).await
     }
 }
 

@@ -89,6 +89,8 @@ functions! {
     LIST_ARTIFACT_TAGS = "list_artifact_tags" Reads;
     LAYOUT_OF = "layout_of" Writes;
     UPGRADE_QUEUE = "upgrade_queue" Writes;
+    REPAIR_KEYS = "repair_keys" Writes;
+    REPAIR_SET = "repair_set" Writes;
     CLOCK = "clock" Reads;
     TEST_STEP = "test_step" Reads;
     TEST_ADMIT = "test_admit" Reads;
@@ -102,7 +104,7 @@ macro_rules! files {
 const FILES: &[(&str, &str)] = files! {
     "call.lua" "record.lua" "writes.lua" "notify.lua" "step.lua" "admit.lua" "labels.lua" "transition.lua"
     "push.lua" "claim.lua" "settle.lua" "renew.lua" "release.lua" "upkeep.lua" "act.lua" "rules.lua" "log.lua" "read.lua"
-    "registry.lua" "artifacts.lua" "upgrade.lua" "testing.lua"
+    "registry.lua" "artifacts.lua" "upgrade.lua" "repair.lua" "testing.lua"
 };
 
 /// The library of this program.

@@ -164,16 +164,18 @@ impl Link {
         }
     }
 
+    /// Sends a command to the server that has a slot.
+    pub(crate) async fn send_to_slot(&self, slot: u16, command: &Cmd) -> Result<Value, Failed> {
+        let Way::Cluster(connection) = &self.way else { return self.send("", command).await };
+        let route = SingleNodeRoutingInfo::SpecificNode(cluster_routing::Route::new(slot, SlotAddr::Master));
+        let answer = connection.clone().route_command(command.clone(), RoutingInfo::SingleNode(route)).await;
+        answer.and_then(Value::extract_error).map_err(Failed::Told)
+    }
+
     /// Sends a command to the server, or to each master of a cluster; returns what each answers.
     pub(crate) async fn send_to_each(&self, command: &Cmd) -> Vec<Result<Value, Failed>> {
-        let Way::Cluster(connection) = &self.way else { return vec![self.send("", command).await] };
-        let calls = self.shards.a_slot_of_each().into_iter().map(|slot| {
-            let route = cluster_routing::Route::new(slot, SlotAddr::Master);
-            let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(route));
-            let (mut connection, command) = (connection.clone(), command.clone());
-            async move { connection.route_command(command, route).await.and_then(Value::extract_error) }
-        });
-        join_all(calls).await.into_iter().map(|answer| answer.map_err(Failed::Told)).collect()
+        let slots = self.shards.a_slot_of_each();
+        join_all(slots.into_iter().map(|slot| self.send_to_slot(slot, command))).await
     }
 
     /// Sends a command to the server, or to each master of a cluster; returns the answers of those that can be reached. A master that

@@ -58,15 +58,14 @@ impl Shards {
         *shards = said;
     }
 
-    /// Returns one slot of each master.
+    /// Returns a slot of each server, in the order of slots.
     pub(crate) fn a_slot_of_each(&self) -> Vec<u16> {
-        let mut found: Vec<(Vec<u8>, u16)> = Vec::new();
-        for shard in self.shards().iter() {
-            if !found.iter().any(|(master, _)| *master == shard.master) {
-                found.push((shard.master.clone(), *shard.slots.start()));
-            }
-        }
-        found.into_iter().map(|(_, slot)| slot).collect()
+        let mut masters = std::collections::HashSet::new();
+        let shards = self.shards();
+        let mut ranges: Vec<&Shard> = shards.iter().collect();
+        ranges.sort_by_key(|shard| *shard.slots.start());
+        ranges.retain(|shard| masters.insert(shard.master.clone()));
+        ranges.iter().map(|shard| *shard.slots.start()).collect()
     }
 
     /// Returns the number of the shard that has these keys; nothing where that is not known.
@@ -136,6 +135,7 @@ mod tests {
         let cluster = [(0, 8191, "a"), (8192, 16383, "b")];
         shards.learn(said(&cluster));
         assert!(shards.is_prompt("p:{all}:") && shards.is_prompt("p:{1}:"));
+        assert_eq!(shards.a_slot_of_each(), [0, 8192]);
         shards.note_away("p:{all}:");
         assert!(!shards.is_prompt("p:{all}:") && shards.is_prompt("p:{1}:"));
         clock.advance(limits::LEASE);

@@ -181,6 +181,8 @@ shared! {
     CRASHES: i64 = limits::CRASHES as i64;
     CRASH_BACKOFF: i64 = limits::CRASH_BACKOFF.as_millis() as i64;
     FAILURES_KEPT: i64 = limits::FAILURES_KEPT as i64;
+    /// The lease that a running job gets which has none.
+    LEASE_ANEW: i64 = limits::LEASE.as_millis() as i64;
     LONGEST_LEASE: i64 = limits::LONGEST_LEASE.as_millis() as i64;
     UNKNOWN_KIND_AFTER: i64 = limits::UNKNOWN_KIND.as_millis() as i64;
     IDEMPOTENCY: i64 = limits::IDEMPOTENCY.as_millis() as i64;

@@ -38,12 +38,10 @@ impl Counts {
     /// Writes the changes, and forgets them. A queue that was pushed to is used now.
     pub(crate) fn write(&mut self, connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
         let pushed_to: HashSet<i64> = self.came.iter().filter(|(.., n)| *n > 0).map(|(queue, ..)| *queue).collect();
-        self.write_kinds(connection)?;
-        let mut sums: HashMap<i64, [i64; 6]> = HashMap::new();
-        for (queue, state, change) in self.states.drain(..) {
-            sums.entry(queue).or_default()[state as usize] += change;
+        for (kind, n) in self.of_kinds().into_iter().filter(|(_, n)| *n != 0) {
+            connection.prepare_cached("UPDATE kind SET jobs = jobs + ?2 WHERE id = ?1")?.execute([kind, n])?;
         }
-        for (queue, [scheduled, ready, running, succeeded, dead, cancelled]) in sums {
+        for (queue, [scheduled, ready, running, succeeded, dead, cancelled]) in self.of_queues() {
             let used_at = pushed_to.contains(&queue).then_some(now.as_millis());
             connection
                 .prepare_cached(
@@ -53,18 +51,26 @@ impl Counts {
                 )?
                 .execute(params![queue, scheduled, ready, running, succeeded, dead, cancelled, used_at])?;
         }
+        *self = Counts::default();
         Ok(())
     }
 
-    fn write_kinds(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+    /// Returns what is to be added to the counters of each queue.
+    pub(crate) fn of_queues(&self) -> HashMap<i64, [i64; 6]> {
+        let mut sums: HashMap<i64, [i64; 6]> = HashMap::new();
+        for (queue, state, change) in &self.states {
+            sums.entry(*queue).or_default()[*state as usize] += change;
+        }
+        sums
+    }
+
+    /// Returns how many jobs each kind has got, less those that were deleted.
+    pub(crate) fn of_kinds(&self) -> HashMap<i64, i64> {
         let mut sums: HashMap<i64, i64> = HashMap::new();
-        for (_, kind, n) in self.came.drain(..) {
-            *sums.entry(kind).or_default() += n;
+        for (_, kind, n) in &self.came {
+            *sums.entry(*kind).or_default() += n;
         }
-        for (kind, n) in sums.into_iter().filter(|(_, n)| *n != 0) {
-            connection.prepare_cached("UPDATE kind SET jobs = jobs + ?2 WHERE id = ?1")?.execute([kind, n])?;
-        }
-        Ok(())
+        sums
     }
 
     /// Returns the queues and the kinds of jobs that are counted and not written yet.

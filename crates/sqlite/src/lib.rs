@@ -42,6 +42,7 @@ mod names;
 mod outage;
 mod push;
 mod read;
+mod repair;
 pub mod reserve;
 mod settle;
 mod testing;
@@ -64,9 +65,9 @@ use longshore_core::store::{each, fail_all};
 use longshore_core::{
     Acted, Action, Answers, Capabilities, Claim, Claims, Cursor, Durability, Error, ErrorKind, Filter, Gone, JobId,
     Jobs, Kind, Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats,
-    Queues, Reach, Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status, Store,
-    Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen,
-    Workers,
+    Queues, Reach, Renewal, Renewed, Repair, RepairStep, Repaired, Rules, RulesChange, Settings, Settled, Settlement,
+    Snapshot, Status, Store, Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote,
+    WorkerSecret, WorkerSeen, Workers,
 };
 use rusqlite::Connection;
 
@@ -462,6 +463,13 @@ impl Workers for Sqlite {
 
     async fn workers(&self, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
         self.read(move |connection| read::workers(connection, after, limit)).await
+    }
+}
+
+#[async_trait]
+impl Repair for Sqlite {
+    async fn repair(&self, step: RepairStep) -> Result<Repaired, Error> {
+        repair::repair(self, step).await
     }
 }
 

@@ -142,3 +142,29 @@ fn a_new_database_is_for_its_owner_alone() {
         assert_eq!(mode & 0o077, 0, "{file} has mode {mode:o}");
     }
 }
+
+#[test]
+fn a_spoiled_counter_is_found_by_check_and_mended_by_repair() {
+    let home = Home::new();
+    home.ok(&["enqueue", "work", "1"]);
+    let database = rusqlite::Connection::open(home.path().join("longshore.db")).unwrap();
+    database.execute("UPDATE queue SET ready = 7", []).unwrap();
+    let check = |args: &[&str]| home.run(&[&["check", "--listen", "127.0.0.1:0"], args].concat());
+
+    let found = check(&[]);
+    assert_eq!(found.status.code(), Some(2));
+    let said = text(&found.stdout);
+    assert!(said.contains("wrong   queue `default`: it counts 7 ready jobs and has 1"), "{said}");
+    let complaint = text(&found.stderr);
+    assert!(complaint.contains("1 thing is wrong") && complaint.contains("longshore check --repair"), "{complaint}");
+
+    let mended = check(&["--repair"]);
+    let said = text(&mended.stdout);
+    assert!(mended.status.success(), "{said}\n{}", text(&mended.stderr));
+    assert!(said.contains("mended  queue `default`: it counts 7 ready jobs and has 1"), "{said}");
+    assert!(said.contains("1 found, 1 mended") && said.contains("all is well"), "{said}");
+    let again = text(&check(&[]).stdout);
+    assert!(again.contains("0 found") && again.contains("all is well"), "{again}");
+    let queues = home.ok(&["queues"]);
+    assert!(!queues.contains('7'), "{queues}");
+}

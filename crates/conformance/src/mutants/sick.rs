@@ -10,9 +10,9 @@ use crate::bench::UnwrapEach;
 use longshore_core::{
     Acted, Action, Answers, Artifacts, Capabilities, Claim, Claimed, Claims, Clock, Error, Filter, Gone, JobId, Jobs,
     Kind, Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues,
-    Renewal, Renewed, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, State, Status, Store, Timestamp,
-    Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
-    limits,
+    Renewal, Renewed, Repair, RepairStep, Repaired, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, State,
+    Status, Store, Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret,
+    WorkerSeen, Workers, limits,
 };
 
 use crate::Fixture;
@@ -271,6 +271,13 @@ impl<B: Bug> Workers for Mutated<B> {
 
     async fn workers(&self, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
         self.inside.store.workers(after, limit).await
+    }
+}
+
+#[async_trait]
+impl<B: Bug> Repair for Mutated<B> {
+    async fn repair(&self, step: RepairStep) -> Result<Repaired, Error> {
+        self.inside.store.repair(step).await
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) async fn drain(net: &Net) {
         while work_off(net, &worker).await {}
         if net.with_ledger(|ledger| ledger.known(|job| !job.state.is_final())).is_empty() {
             net.audit().await;
+            net.is_sound().await;
             return net.with_ledger(|ledger| {
                 for entry in ledger.entries() {
                     let lost = entry.acknowledged && entry.seen.is_none() && !entry.gone;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use longshore_core::{Clock, Error, ErrorKind, Filter, JobId, Page, Settings, Snapshot, Store, limits};
 
-use crate::bench::knows_reboots;
+use crate::bench::{findings, knows_reboots};
 use crate::pause::pause;
 
 use super::calls::{Call, Times};
@@ -144,6 +144,12 @@ impl Net {
             let queues = store.queues(None, limits::PAGE).await.expect("reads are answered");
             self.ledger.borrow_mut().audit(&jobs, &queues, self.clock.now());
         }
+    }
+
+    /// Walks through the store, and asserts that nothing there contradicts itself.
+    pub(super) async fn is_sound(&self) {
+        let store = Arc::clone(&self.stores.borrow()[0]);
+        assert_eq!(findings(&*store).await, []);
     }
 
     /// Lets nothing go wrong any more.

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::Backend;
 use crate::upkeep::Running;
-use crate::{ArtifactName, Error, ErrorKind, JobId, Snapshot, Stored, Upkeep, UpkeepFailure, UpkeepReport, limits};
+use crate::{
+    ArtifactName, Error, ErrorKind, JobId, RepairStep, Repaired, Snapshot, Stored, Upkeep, UpkeepFailure, UpkeepReport,
+    limits,
+};
 
 /// The part of upkeep that deletes the artifacts of deleted jobs.
 const DELETE_ARTIFACTS: &str = "delete artifacts";
@@ -63,6 +66,29 @@ impl Backend {
             Some(e) if failed == 1 => Err(e),
             Some(e) => Err(e.context(format!("{failed} of {} artifacts cannot be deleted", names.len()))),
         }
+    }
+
+    /// Looks at a piece of the store for what other programs have changed, at most 500 rows; see [`Repair`](crate::Repair).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use longshore_core::{Backend, Error, RepairStep};
+    /// async fn check(backend: &Backend) -> Result<(), Error> {
+    ///     let mut after = None;
+    ///     loop {
+    ///         let piece = backend.repair(RepairStep::first().after(after)).await?;
+    ///         piece.findings.iter().for_each(|finding| println!("{finding}"));
+    ///         after = piece.next;
+    ///         if after.is_none() {
+    ///             return Ok(());
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    pub async fn repair(&self, step: RepairStep) -> Result<Repaired, Error> {
+        let step = RepairStep { limit: step.limit.clamp(1, limits::UPKEEP_ROWS), ..step };
+        self.run("look through the store", |store| async move { store.repair(step).await }).await
     }
 
     /// Starts doing upkeep by itself for as long as the answer is held; workers and servers of a process share one task.

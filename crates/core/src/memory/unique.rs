@@ -8,7 +8,7 @@ use crate::{JobId, Label, QueueName, Timestamp, Unique};
 #[derive(Debug)]
 pub(super) struct Holder {
     pub(super) seq: i64,
-    until: Option<Timestamp>,
+    pub(super) until: Option<Timestamp>,
 }
 
 impl Tables {

@@ -11,6 +11,7 @@ mod opening;
 mod outages;
 mod plans;
 mod races;
+mod repair;
 mod replication;
 mod step;
 mod unique;

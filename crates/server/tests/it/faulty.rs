@@ -175,6 +175,14 @@ impl Workers for Faulty {
     }
 }
 
+#[async_trait]
+impl Repair for Faulty {
+    async fn repair(&self, step: RepairStep) -> Result<Repaired, Error> {
+        self.fit().await?;
+        self.store.repair(step).await
+    }
+}
+
 impl Notifier for Faulty {
     fn notify(&self, work: Vec<Work>) {
         self.store.notify(work);

@@ -1,0 +1,153 @@
+//! The recount of the counters.
+//!
+//! All jobs are counted in one snapshot, without the lock. What the counters are off by there, they are off by for ever: whoever moves a
+//! job changes both. So that difference is added to them later, whatever they are by then.
+
+use std::collections::{BTreeMap, HashMap};
+
+use longshore_core::{Error, Finding, RepairCursor, RepairStep, Repaired, State};
+use rusqlite::{Connection, params};
+
+use super::{Place, forget_names, queue_of};
+use crate::Sqlite;
+use crate::column::text;
+use crate::counts::Counts;
+use crate::tx::Tx;
+
+/// Counters that are off.
+#[derive(Clone, Debug)]
+enum Off {
+    Queue { id: i64, name: Option<String>, counted: [i64; 6], there: [i64; 6] },
+    Kind { id: i64, name: Option<String>, counted: i64, there: i64 },
+}
+
+/// What a count has seen.
+struct Count {
+    off: Vec<Off>,
+    /// How many queues and kinds there are.
+    looked_at: usize,
+    /// How often names had been forgotten, or counters mended, at that time.
+    forgotten: i64,
+}
+
+/// Counts all jobs, and tells which counters are off: up to so many, behind the first `after` of them.
+pub(super) async fn recount(store: &Sqlite, after: usize, step: RepairStep) -> Result<Repaired, Error> {
+    let Count { off, looked_at, forgotten } = match &store.readers {
+        Some(_) => store.read(|connection| count(connection, &Counts::default())).await?,
+        // There is one connection alone, and others may have moved jobs in the same transaction.
+        None => store.write(|tx| count(tx.connection, &tx.counts)).await?,
+    };
+    let some: Vec<Off> = off.iter().skip(after).take(step.limit).cloned().collect();
+    let are_more = off.len() > after + some.len();
+    let mended = step.write && !some.is_empty() && {
+        let some = some.clone();
+        store.write(move |tx| mend(tx, &some, forgotten)).await?
+    };
+    // Those that were mended are not found again.
+    let next = if mended { 0 } else { after + some.len() };
+    let next = are_more.then(|| RepairCursor(Place::Counts(next).to_string()));
+    let finding = |off: &Off| match step.write && !mended {
+        true => Finding::new(format!("{}; names were changed meanwhile, so repair it once more", off.what())),
+        false => Finding::new(off.what()).repaired(mended),
+    };
+    let findings = some.iter().map(|off| match off {
+        Off::Queue { name, .. } => finding(off).queue(queue_of(name.as_deref())),
+        Off::Kind { .. } => finding(off),
+    });
+    Ok(Repaired::new(findings.collect(), looked_at.min(step.limit), next))
+}
+
+/// Counts jobs and compares; `unwritten` are changes of counters that belong to what is seen.
+fn count(connection: &Connection, unwritten: &Counts) -> rusqlite::Result<Count> {
+    let (of_queues, of_kinds) = (unwritten.of_queues(), unwritten.of_kinds());
+    let forgotten = connection.prepare_cached("SELECT forgotten FROM store")?.query_row([], |row| row.get(0))?;
+    let (mut queues, mut kinds) = (HashMap::<i64, [i64; 6]>::new(), HashMap::<i64, i64>::new());
+    let mut statement =
+        connection.prepare_cached("SELECT queue, kind, state, count(*) FROM job GROUP BY queue, kind, state")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (queue, kind, state, n): (_, _, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+        queues.entry(queue).or_default()[crate::column::state(state) as usize] += n;
+        *kinds.entry(kind).or_default() += n;
+    }
+    let (mut off, mut looked_at) = (BTreeMap::new(), 0);
+    let mut statement = connection
+        .prepare_cached("SELECT id, name, scheduled, ready, running, succeeded, dead, cancelled FROM queue")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let id = row.get(0)?;
+        let mut counted = [0; 6];
+        for (index, count) in counted.iter_mut().enumerate() {
+            *count = row.get::<_, i64>(index + 2)? + of_queues.get(&id).map_or(0, |changes| changes[index]);
+        }
+        let there = queues.get(&id).copied().unwrap_or_default();
+        looked_at += 1;
+        if counted != there {
+            off.insert((0, id), Off::Queue { id, name: text(row, 1)?, counted, there });
+        }
+    }
+    let mut statement = connection.prepare_cached("SELECT id, name, jobs FROM kind")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let id = row.get(0)?;
+        let counted = row.get::<_, i64>(2)? + of_kinds.get(&id).copied().unwrap_or(0);
+        let there = kinds.get(&id).copied().unwrap_or_default();
+        looked_at += 1;
+        if counted != there {
+            off.insert((1, id), Off::Kind { id, name: text(row, 1)?, counted, there });
+        }
+    }
+    Ok(Count { off: off.into_values().collect(), looked_at, forgotten })
+}
+
+/// Adds to the counters what they are off by; answers whether it did. Where names were forgotten since the count, a number may mean
+/// nothing any more; and where another repair was faster, the difference is none any more.
+fn mend(tx: &mut Tx<'_>, some: &[Off], forgotten: i64) -> rusqlite::Result<bool> {
+    let now: i64 = tx.connection.prepare_cached("SELECT forgotten FROM store")?.query_row([], |row| row.get(0))?;
+    if now != forgotten {
+        return Ok(false);
+    }
+    for off in some {
+        match off {
+            Off::Queue { id, counted, there, .. } => {
+                let by: [i64; 6] = std::array::from_fn(|state| there[state] - counted[state]);
+                let [scheduled, ready, running, succeeded, dead, cancelled] = by;
+                tx.connection
+                    .prepare_cached(
+                        "UPDATE queue SET scheduled = scheduled + ?2, ready = ready + ?3, running = running + ?4,
+                                succeeded = succeeded + ?5, dead = dead + ?6, cancelled = cancelled + ?7 WHERE id = ?1",
+                    )?
+                    .execute(params![id, scheduled, ready, running, succeeded, dead, cancelled])?;
+            }
+            Off::Kind { id, counted, there, .. } => {
+                let mut statement = tx.connection.prepare_cached("UPDATE kind SET jobs = jobs + ?2 WHERE id = ?1")?;
+                statement.execute([*id, there - counted])?;
+            }
+        }
+    }
+    forget_names(tx)?;
+    Ok(true)
+}
+
+impl Off {
+    fn what(&self) -> String {
+        match self {
+            Off::Queue { id, name, counted, there } => {
+                let differ = State::ALL.into_iter().filter(|state| counted[*state as usize] != there[*state as usize]);
+                let differ = differ.map(|state| {
+                    let state_index = state as usize;
+                    format!("{} {state} jobs and has {}", counted[state_index], there[state_index])
+                });
+                let differ = differ.collect::<Vec<_>>().join(", ");
+                match queue_of(name.as_deref()) {
+                    Some(_) => format!("it counts {differ}"),
+                    None => format!("queue number {id} counts {differ}"),
+                }
+            }
+            Off::Kind { id, name, counted, there } => {
+                let name = name.as_deref().map_or_else(|| format!("number {id}"), |name| format!("`{name}`"));
+                format!("kind {name} counts {counted} jobs and has {there}")
+            }
+        }
+    }
+}

@@ -187,7 +187,7 @@ impl Target {
                 match longshore.backend().act(self.id(id).await?, action).await? {
                     Acted::Done(_) => self.job(id).await,
                     Acted::Unknown => Err(unknown(id)),
-                    Acted::Not(state) => refused(format!("job {id} is {state}: {verb} does nothing to it")),
+                    Acted::WrongState(state) => refused(format!("job {id} is {state}: {verb} does nothing to it")),
                     Acted::Conflict(other) => refused(format!("job {other} holds the unique key of job {id} by now")),
                 }
             }

@@ -33,7 +33,9 @@ async fn answers(bench: &Bench, action: Action, expected: [Acted; 6]) {
         assert_eq!(bench.act(id, action).await, expected, "{action:?} of a {state} job");
         match expected {
             Acted::Done(after) if action != Action::Delete => assert_eq!(bench.state(id).await, after),
-            Acted::Not(_) => assert_eq!(bench.job(id).await, before, "a refused {action:?} changed a {state} job"),
+            Acted::WrongState(_) => {
+                assert_eq!(bench.job(id).await, before, "a refused {action:?} changed a {state} job")
+            }
             _ => {}
         }
     }
@@ -42,20 +44,20 @@ async fn answers(bench: &Bench, action: Action, expected: [Acted; 6]) {
 pub(crate) async fn cancel_answers_in_every_state(bench: Bench) {
     use State::{Cancelled, Dead, Running, Succeeded};
     let done = Acted::Done(Cancelled);
-    let not = Acted::Not;
+    let not = Acted::WrongState;
     let expected = [done.clone(), done, Acted::Done(Running), not(Succeeded), not(Dead), not(Cancelled)];
     answers(&bench, Action::Cancel, expected).await;
 }
 
 pub(crate) async fn retry_answers_in_every_state(bench: Bench) {
     use State::{Ready, Running, Succeeded};
-    let (not, done) = (Acted::Not, Acted::Done(Ready));
+    let (not, done) = (Acted::WrongState, Acted::Done(Ready));
     let expected = [done.clone(), not(Ready), not(Running), not(Succeeded), done.clone(), done];
     answers(&bench, Action::Retry, expected).await;
 }
 
 pub(crate) async fn delete_answers_in_every_state(bench: Bench) {
-    let answer = |state: State| if state.is_final() { Acted::Done(state) } else { Acted::Not(state) };
+    let answer = |state: State| if state.is_final() { Acted::Done(state) } else { Acted::WrongState(state) };
     answers(&bench, Action::Delete, State::ALL.map(answer)).await;
 }
 
@@ -173,7 +175,7 @@ pub(crate) async fn concurrent_retries_by_hand_are_one(bench: Bench) {
     for retry in retries {
         match retry.await.unwrap() {
             Acted::Done(State::Ready) => done += 1,
-            answer => assert_eq!(answer, Acted::Not(State::Ready)),
+            answer => assert_eq!(answer, Acted::WrongState(State::Ready)),
         }
     }
     assert_eq!(done, 1);

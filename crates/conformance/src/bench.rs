@@ -215,10 +215,10 @@ impl Bench {
     }
 
     pub(crate) async fn upkeep(&self) -> UpkeepReport {
-        self.keep_up(true).await
+        self.start_upkeep(true).await
     }
 
-    pub(crate) async fn keep_up(&self, rescue: bool) -> UpkeepReport {
+    pub(crate) async fn start_upkeep(&self, rescue: bool) -> UpkeepReport {
         let kept = self.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, rescue)).await.unwrap();
         assert_eq!(kept.failed, []);
         kept

@@ -456,14 +456,14 @@ async fn standstill<T: Send + 'static>(
 ) -> Result<T, Error> {
     net.fixture.server().stop();
     let call = tokio::spawn(during);
-    tokio::time::sleep(STANDSTILL).await; // no guess: this is how long it stands still
+    tokio::time::sleep(STANDSTILL).await; // not a guess: the process is suspended for exactly this long
     net.fixture.server().go_on();
     call.await.expect("a call does not panic")
 }
 
 async fn server_that_stood_still_rescues_nobody(net: Net) {
     let _ = net.straight.push_one(job()).await.unwrap();
-    insist(|| net.straight.upkeep()).await; // as every process does, every few seconds
+    insist(|| net.straight.upkeep()).await; // like every process, every few seconds
     let claim = ask(WorkerSecret::new().id()).lease(SHORT_LEASE);
     let claimed = net.backend.claim(claim).await.unwrap().jobs.remove(0);
     let upkeep = {
@@ -507,7 +507,7 @@ async fn worker_outlives_a_server_that_stood_still(net: Net) {
         }
     };
     let worker = Worker::new(net.backend.clone()).handle(wait).lease(SHORT_LEASE).concurrency(4).start().unwrap();
-    let other = net.straight.keep_up();
+    let other = net.straight.start_upkeep();
     let news: Vec<_> = (0..4).map(|_| NewJob::of(&Wait).expect("it is small")).collect();
     let ids: Vec<_> = news.iter().map(|new| new.id).collect();
     net.backend.push(news).await.unwrap().unwrap_each();

@@ -312,10 +312,10 @@ pub(crate) async fn latest_progress_wins_and_belongs_to_one_attempt(bench: Bench
         bench.job(claimed.id).await.progress
     };
     assert_eq!(say(None).await, None);
-    let first = Progress::of(u64::MAX >> 1, u64::MAX >> 1).saying("säge 🪚");
+    let first = Progress::of(u64::MAX >> 1, u64::MAX >> 1).with_message("säge 🪚");
     assert_eq!(say(Some(first.clone())).await, Some(first.clone()));
     assert_eq!(say(None).await, Some(first), "a renewal without news forgets nothing");
-    let second = Progress::saying_only("fertig");
+    let second = Progress::from_message("fertig");
     assert_eq!(say(Some(second.clone())).await, Some(second));
 
     let last = Progress::of(9, 10);

@@ -88,7 +88,7 @@ pub(crate) async fn unfinished_jobs_are_never_deleted(bench: Bench) {
     bench.end(&retried, retry_in(hours(2 * 365 * DAY))).await;
     let ready = bench.push(job()).await;
     bench.advance(hours(365 * DAY));
-    let kept = bench.keep_up(false).await;
+    let kept = bench.start_upkeep(false).await;
     assert_eq!((kept.pruned, kept.buried.len()), (0, 0));
     for (id, state) in [(ready, State::Ready), (claimed.id, State::Running)] {
         assert_eq!(bench.state(id).await, state);
@@ -220,7 +220,7 @@ pub(crate) async fn queue_that_is_used_or_has_rules_is_kept(bench: Bench) {
         let id = bench.push(job_of("pushed", "c")).await;
         assert_eq!(bench.act(id, Action::Cancel).await, Acted::Done(State::Cancelled));
         assert_eq!(bench.act(id, Action::Delete).await, Acted::Done(State::Cancelled));
-        bench.keep_up(false).await;
+        bench.start_upkeep(false).await;
         assert!(!bench.is_known(id).await);
     }
     let kept = ["cancelled", "claimed", "dead", "paused", "pushed", "ready", "runs", "scheduled", "succeeded"];

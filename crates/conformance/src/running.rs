@@ -164,7 +164,7 @@ pub(crate) async fn progress_is_seen_by_a_watcher(bench: Bench) {
     let step = move |job: Step, ctx: Ctx| {
         let gate = Arc::clone(&shared);
         async move {
-            ctx.progress(Progress::of(7, 20).saying("Processing"));
+            ctx.progress(Progress::of(7, 20).with_message("Processing"));
             gate.acquire().await?.forget();
             ctx.progress(Progress::of(20, 20));
             Ok(job.number)
@@ -296,7 +296,7 @@ pub(crate) async fn two_workers_run_side_by_side(bench: Bench) {
         let step = move |job: Step| {
             let both = Arc::clone(&both);
             async move {
-                both.wait().await; // until the other worker runs one too
+                both.wait().await; // until the other worker runs one as well
                 Ok(job.number)
             }
         };

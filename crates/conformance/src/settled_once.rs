@@ -168,7 +168,7 @@ pub(crate) async fn batch_may_mix_held_and_stale_claims(bench: Bench) {
     held.remove(again);
     let mixed = [&held[0], &stale, &held[1]];
     let renewals = mixed.map(|claimed| {
-        Renewal::new(claimed.id, claimed.token, limits::LEASE).progress(Some(Progress::saying_only("on its way")))
+        Renewal::new(claimed.id, claimed.token, limits::LEASE).progress(Some(Progress::from_message("on its way")))
     });
     let answers = bench.backend.renew(renewals.to_vec()).await.unwrap_each();
     assert_eq!(answers, [Renewed::Held, Renewed::Lost, Renewed::Held]);

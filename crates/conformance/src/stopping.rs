@@ -149,7 +149,7 @@ pub(crate) async fn drain_waits_for_what_runs_and_takes_nothing_more(bench: Benc
     tokio::select! {
         biased;
         ended = &mut drain => panic!("{ended:?} while a job runs"),
-        () = std::future::ready(()) => {} // the order is given now, and obeyed before any later one
+        () = std::future::ready(()) => {} // the command is sent now and handled before later ones
     }
     let second = enqueue(&bench, true).await;
     assert_eq!(worker.report().await.expect("it has not ended").running, [first.id()]);
@@ -281,7 +281,7 @@ pub(crate) async fn quiet_worker_claims_nothing_until_it_is_resumed(bench: Bench
     let mut stage = Stage::new();
     let worker = stage.worker(&bench.backend).start().unwrap();
     worker.quiet();
-    worker.report().await.unwrap(); // orders are obeyed one after the other
+    worker.report().await.unwrap(); // commands are handled one after the other
     let handle = enqueue(&bench, true).await;
     let quiet = worker.report().await.unwrap();
     assert_eq!((quiet.running.len(), quiet.claimed), (0, 0));
@@ -298,7 +298,7 @@ pub(crate) async fn handler_of_a_lost_job_is_stopped_and_counts_for_nothing(benc
     let handle = enqueue(&bench, true).await;
     assert_eq!(stage.runs().await, 1);
     while bench.job(handle.id()).await.crashes == 0 {
-        bench.advance(secs(2)); // the worker renews now and then; sooner or later upkeep comes first
+        bench.advance(secs(2)); // the worker renews from time to time; eventually upkeep comes first
         bench.upkeep().await;
     }
     assert_eq!(stage.runs().await, 1, "the job runs again, without having lost an attempt");

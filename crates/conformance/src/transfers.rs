@@ -88,7 +88,7 @@ async fn lives_go_on_while<T>(net: &Net, transfer: &JoinHandle<T>) {
 pub(crate) async fn slow_upload_delays_no_renewal_and_no_rescue(net: Net) {
     let artifacts = net.fixture.artifacts();
     let (name, all) = (fresh_name(), pattern(4 * FULL, 1));
-    let _ = insist(|| net.backend.upkeep()).await; // as every process does, every few seconds
+    let _ = insist(|| net.backend.upkeep()).await; // like every process, every few seconds
     net.proxy().throttle(SLOW);
     let upload = half_way(&artifacts, name, &all).await;
     upload.go.notify_one();

@@ -80,7 +80,7 @@ impl Walk {
     async fn push(&mut self) {
         let new = match self.priorities.pop() {
             Some(priority) if self.pushed.is_empty() || self.dice.u8(0..10) > 0 => self.new_job(priority),
-            _ => self.dice.choice(&self.pushed).expect("not empty").clone(), // a repeat, perhaps long after
+            _ => self.dice.choice(&self.pushed).expect("not empty").clone(), // a repeat, possibly much later
         };
         let model = self.model.push(vec![new.clone()]).await.unwrap_each().pop();
         let store = self.bench.store.push(vec![new.clone()]).await.unwrap_each().pop();
@@ -228,7 +228,7 @@ impl Walk {
     }
 
     fn progress(&mut self) -> Option<Progress> {
-        self.dice.bool().then(|| Progress::of(self.dice.u64(0..9), 9).saying("so far"))
+        self.dice.bool().then(|| Progress::of(self.dice.u64(0..9), 9).with_message("so far"))
     }
 
     async fn renew(&mut self) {
@@ -246,18 +246,18 @@ impl Walk {
         let now = self.bench.clock.now();
         let due = |job: &Snapshot| job.state == State::Scheduled && job.run_at <= now;
         if action == Action::Retry && self.model.get(vec![id]).await.unwrap()[0].as_ref().is_some_and(due) {
-            return; // ready already, or not quite: both are right
+            return; // ready or not yet: both are right
         }
         let model = self.model.act(id, action).await.unwrap();
         assert_eq!(self.bench.store.act(id, action).await.unwrap(), model, "{action:?} {id}");
         if action == Action::Delete {
-            self.upkeep(false).await; // when exactly it goes is the store's choice
+            self.upkeep(false).await; // the store chooses when it is deleted
         }
     }
 
     async fn pass_time(&mut self) {
         self.bench.advance(UNIT * self.dice.u32(1..4));
-        self.upkeep(false).await; // when exactly a missed deadline is noticed is the store's choice
+        self.upkeep(false).await; // the store chooses when it detects a missed deadline
     }
 
     async fn upkeep(&mut self, rescue: bool) {
@@ -399,7 +399,7 @@ fn plain(mut job: Snapshot, like: &Snapshot, now: Timestamp) -> Snapshot {
     for (failure, like) in job.failures.iter_mut().zip(&like.failures) {
         moment(&mut failure.at, like.at);
         perhaps(&mut failure.started_at, like.started_at);
-        failure.claim = failure.claim.and(like.claim); // each store counts its own
+        failure.claim = failure.claim.and(like.claim); // each store has its own numbers
         if !failure.message.starts_with(BY_THE_WALK) {
             failure.message = "crashed".into();
         }

@@ -174,7 +174,7 @@ impl Disk {
         let mut left = Disk { allocated: self.allocated, size: self.size, ..Disk::default() };
         let mut names: Vec<(String, Inode)> =
             surviving_names(self.synced_names, self.renamed, dice).into_iter().collect();
-        names.sort_unstable(); // so that the same dice fall on the same files
+        names.sort_unstable(); // so that a seed always hits the same files
         for (name, inode) in names {
             let file = &self.files[inode];
             let contents = survive(&file.synced, &file.changes, dice);

@@ -34,7 +34,7 @@ pub(crate) async fn act(store: &Postgres, id: JobId, action: Action) -> Result<A
         || Ok((row.try_get::<_, &str>(0)?, row.try_get::<_, Option<i16>>(1)?, row.try_get::<_, Option<Uuid>>(2)?));
     let acted = match read().map_err(error::of)? {
         ("done", Some(number), _) => Acted::Done(state(number)),
-        ("not", Some(number), _) => Acted::Not(state(number)),
+        ("not", Some(number), _) => Acted::WrongState(state(number)),
         ("conflict", _, Some(other)) => Acted::Conflict(JobId::from_bytes(other.into_bytes())),
         ("unknown", ..) => Acted::Unknown,
         (answer, ..) => return Err(Error::new(ErrorKind::Corrupt, format!("an act was answered `{answer}`"))),

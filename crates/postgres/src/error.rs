@@ -57,8 +57,8 @@ fn kind(code: &SqlState) -> ErrorKind {
         | SqlState::FEATURE_NOT_SUPPORTED => ErrorKind::Refused,
         _ => match &code.code()[..2] {
             "22" => ErrorKind::Invalid,
-            "42" => ErrorKind::Refused, // no right to it, or it is not there: the schema is not what it was when we opened it
-            "23" => ErrorKind::Corrupt, // a constraint that no call of ours can break in a sound schema
+            "42" => ErrorKind::Refused, // missing permission or object: the schema has changed since it was opened
+            "23" => ErrorKind::Corrupt, // our calls cannot violate a constraint of an intact schema
             _ => ErrorKind::Unavailable,
         },
     }

@@ -165,7 +165,7 @@ impl Postgres {
         let (publisher, listener) = if pool.url().listen {
             let (publisher, listener) = Publisher::across(pool.clone());
             if !pool.is_pooled() {
-                publisher.ready().await; // nothing is missed from then on
+                publisher.ready().await; // from here on no notification is missed
             }
             (publisher, Some(listener))
         } else {

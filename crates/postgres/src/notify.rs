@@ -123,7 +123,7 @@ impl Publisher {
     /// Waits until it listens, for a while: a listener that cannot connect keeps no store from being opened.
     pub(crate) async fn ready(&self) {
         if let Some(outbox) = &self.outbox {
-            let _ = timeout(READY, outbox.ready.notified()).await; // it goes on to try
+            let _ = timeout(READY, outbox.ready.notified()).await; // it keeps trying
         }
     }
 
@@ -279,7 +279,7 @@ async fn listen_once(
     let lock = format!("SELECT pg_advisory_lock_shared(hashtextextended('{}', 0))", outbox.process);
     bounded(pool, client.batch_execute(&lock)).await?;
     outbox.listens.store(true, Ordering::Release);
-    let _ = notifications.notify(&Notices::of_everything()); // for what was told while nobody listened
+    let _ = notifications.notify(&Notices::of_everything()); // replaces notifications missed while not connected
     outbox.ready.notify_one();
 
     let mut watched = notifications.watched();
@@ -295,18 +295,18 @@ async fn listen_once(
             let passes_on = !taken.full.is_empty();
             pace.sent(due, now);
             if let Err(e) = notify(Way::Own(pool, &client), &channels, outbox, taken).await {
-                outbox.all_is_pending(); // it is told once we are connected again
+                outbox.all_is_pending(); // sent after the connection is restored
                 return Err(e);
             }
             if passes_on && notifications.has_room() {
-                notifications.notify_all_work(); // a claim says what its worker waits for now
+                notifications.notify_all_work(); // a claim tells the server what its worker waits for
             }
             continue;
         }
         match watched.next(now.into_std()) {
             Some(Reception::Begin) => {
                 bounded(pool, client.batch_execute(&format!("LISTEN \"{}\"", channels.news))).await?;
-                notifications.notify_news(&News::All); // for what was told before
+                notifications.notify_news(&News::All); // replaces earlier notifications
             }
             Some(Reception::End) => {
                 bounded(pool, client.batch_execute(&format!("UNLISTEN \"{}\"", channels.news))).await?;

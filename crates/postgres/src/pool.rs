@@ -204,7 +204,7 @@ impl Pool {
 
     fn sql_of(&self, Statement { function, sql, .. }: &Statement<'_>) -> String {
         if self.is_pooled() {
-            return (*sql).to_owned(); // such a session is as steady as whoever had it before
+            return (*sql).to_owned(); // a pooled session has the settings of its earlier users
         }
         sql.replace(&format!("{function}("), &format!("{function}_bare("))
     }
@@ -284,7 +284,7 @@ impl Pool {
         let dialled =
             dialling.await.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)));
         if dialled.is_err() && self.is_pooled() && !pooled_before {
-            return Box::pin(self.dial(until, options)).await; // a pooler that takes no options: once more without
+            return Box::pin(self.dial(until, options)).await; // the pooler rejects options: connect again without them
         }
         dialled.map_err(|e| e.context(format_args!("connect to {}", self.inner.url.place())))
     }
@@ -312,7 +312,7 @@ impl Inner {
     fn config(&self, options: &str) -> Config {
         let mut config = self.url.config.clone();
         if !self.pooled.load(Ordering::Relaxed) {
-            let ms = self.patience.as_millis() * 9 / 10; // the server gives up first, and says so
+            let ms = self.patience.as_millis() * 9 / 10; // the server's time-out comes first, so that its error is reported
             let said = config.get_options().unwrap_or_default();
             let steady = SETTINGS.map(|(name, value)| format!("-c {name}={value}")).join(" ");
             let all = format!(

@@ -156,7 +156,7 @@ pub(crate) async fn migrate(pool: &Pool, client: &Client, is_there: bool) -> Res
         let is_new_enough = check(version(pool, client).await?)?;
         client.batch_execute("COMMIT").await.map_err(error::of)?;
         if is_new_enough {
-            return Ok(()); // without asking for rights that are not needed
+            return Ok(()); // needs no further permissions
         }
     }
     let begin = format!(
@@ -238,7 +238,7 @@ async fn version(pool: &Pool, client: &Client) -> Result<Version, Error> {
     let (version, oldest, jobs, registry, payloads) = read.map_err(|e| refused(pool, e))?;
     let complete = match version {
         0 => true,
-        1 => jobs && !registry, // with a registry it is of a build between the versions
+        1 => jobs && !registry, // a registry means a build between the versions
         _ => jobs && registry && payloads,
     };
     if (version <= VERSION || oldest <= VERSION) && !complete {

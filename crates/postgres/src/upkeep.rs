@@ -229,7 +229,7 @@ impl Work<'_> {
         let row = match self.store.pool.row(&sql, &params).await {
             Ok(row) => row,
             Err(e) => {
-                walk.went_to(None, self.now); // it comes back to this part later, as to any other
+                walk.went_to(None, self.now); // this part is visited again later, like any other
                 return Err(e);
             }
         };

@@ -143,7 +143,7 @@ impl FromStr for Url {
         let rest = format!("{place}?{}", drivers.join("&"));
         url.config = rest.trim_end_matches('?').parse().map_err(|e: tokio_postgres::Error| wrong(&e))?;
         if url.tls.roots.is_some() && ssl_mode == SslMode::Require && url.tls.verify == Verify::Nothing {
-            url.tls.verify = Verify::Authority; // as every other client does
+            url.tls.verify = Verify::Authority; // like other clients
         }
         url.complete(ssl_mode, &drivers);
         Ok(url)

@@ -56,7 +56,7 @@ impl Vacuum {
 
 async fn is_due(pool: &Pool) -> bool {
     let row = pool.row("SELECT longshore.dusty()", &[]).await;
-    row.is_ok_and(|row| matches!(row.try_get(0), Ok(Some(true)))) // a server that is away is asked again soon enough
+    row.is_ok_and(|row| matches!(row.try_get(0), Ok(Some(true)))) // if the server is unreachable, the next call asks again
 }
 
 /// Vacuums as autovacuum does. Takes as long as it takes, over a connection of its own: holds up nobody.
@@ -66,6 +66,6 @@ async fn vacuum(pool: &Pool) -> Result<(), Error> {
     let sql = "VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) longshore.waiting, longshore.running";
     let done = client.batch_execute(&pool.schema().in_sql(sql)).await.map_err(error::of);
     drop(client);
-    let _ = driving.await; // it ends with its client
+    let _ = driving.await; // it ends after its client is dropped
     done
 }

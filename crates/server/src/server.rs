@@ -78,7 +78,7 @@ impl Server {
     /// finished within [`Config::grace`], and what is not is cut off. Dropping the future cuts everything off; what a request
     /// has begun in the store is brought to its end all the same.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let upkeep = self.app.backend.keep_up();
+        let upkeep = self.app.backend.start_upkeep();
         let connections = Connections::new(self.app);
         connections.accept(self.listener, shutdown).await;
         connections.end().await;

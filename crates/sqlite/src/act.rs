@@ -21,9 +21,9 @@ pub(crate) fn act(tx: &mut Tx<'_>, id: JobId, action: Action) -> rusqlite::Resul
             tx.connection.prepare_cached("UPDATE job SET keep_until = 0 WHERE seq = ?1")?.execute([seq])?;
             return Ok(Acted::Done(state));
         }
-        _ => return Ok(Acted::Not(state)),
+        _ => return Ok(Acted::WrongState(state)),
     };
-    let Some(next) = step(found.facts, event) else { return Ok(Acted::Not(state)) };
+    let Some(next) = step(found.facts, event) else { return Ok(Acted::WrongState(state)) };
     if state.is_final()
         && let Some(other) = take_key_again(tx, &found, id)?
     {

@@ -73,7 +73,7 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &Claim) -> rusqlite::Result<Result<C
         }
     }
     if answer.buried >= limits::UPKEEP_ROWS && answer.claims.jobs.len() < claim.limit {
-        answer.claims.look_in(Some(Duration::ZERO)); // there may be fit ones behind
+        answer.claims.look_in(Some(Duration::ZERO)); // more jobs may follow
     }
     remember(tx, claim, &answer.claims)?;
     Ok(Ok(answer.claims))
@@ -123,7 +123,7 @@ impl Answer<'_> {
         if self.claim.idle && self.claims.jobs.is_empty() && isolated_waits {
             self.take(tx, queue, name, isolated, most.min(1))?;
             if self.claims.jobs.is_empty() && !candidates(tx, isolated, queue, &self.kinds, |_| 1, 1)?.is_empty() {
-                return Ok(()); // it is not wanted now, but the worker is kept free for it
+                return Ok(()); // it is not wanted now, but the worker stays free for it
             }
         }
         if self.claims.is_isolated() { Ok(()) } else { self.take(tx, queue, name, ready, most) }
@@ -206,7 +206,7 @@ impl Answer<'_> {
     fn bury_unfit(&mut self, tx: &mut Tx<'_>, unfit: Vec<(i64, Unfit)>) -> rusqlite::Result<()> {
         for (seq, Unfit { reason, failure }) in unfit {
             if self.buried == limits::UPKEEP_ROWS {
-                break; // the rest is found again
+                break; // the next call continues
             }
             self.claims.buried.extend(bury(tx, seq, reason, failure.as_deref())?);
             self.buried += 1;
@@ -250,7 +250,7 @@ fn fit(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Result<Brief, Unfit>> 
 pub(crate) fn array(numbers: impl Iterator<Item = i64>) -> String {
     let mut text = String::from("[");
     for number in numbers {
-        let _ = write!(text, "{number},"); // a String takes all
+        let _ = write!(text, "{number},"); // writing to a String cannot fail
     }
     if text.ends_with(',') {
         text.pop();

@@ -64,7 +64,7 @@ pub(crate) fn migrate(connection: &Connection, clock: &Clock) -> Result<(), Erro
     connection.execute_batch("BEGIN IMMEDIATE").map_err(error::of)?;
     let made = bring_up(connection, clock).and_then(|()| connection.execute_batch("COMMIT").map_err(error::of));
     if made.is_err() {
-        let _ = connection.execute_batch("ROLLBACK"); // the first error is the one to tell
+        let _ = connection.execute_batch("ROLLBACK"); // the first error is reported
     }
     connection.pragma_update(None, "foreign_keys", keys).map_err(error::of)?;
     made

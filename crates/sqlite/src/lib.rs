@@ -193,7 +193,7 @@ impl Sqlite {
             };
             let identity = Arc::new(match options.testing.vfs {
                 None => Identity::of(path)?,
-                Some(_) => Identity::default(), // the files are not where the operating system would look for them
+                Some(_) => Identity::default(), // the operating system does not know the file paths of this VFS
             });
             let notifications = Notifications::default();
             let file = Some(Arc::new(WakeFile::open(path, notifications.clone())?));
@@ -380,11 +380,11 @@ impl Jobs for Sqlite {
         }
         let searches = || self.searches.lock().unwrap_or_else(PoisonError::into_inner);
         let before = searches().clone();
-        let keep_up = move |tx: &mut Tx<'_>| {
-            let mut after = before.clone(); // a transaction may be undone, and done once more
+        let start_upkeep = move |tx: &mut Tx<'_>| {
+            let mut after = before.clone(); // a transaction may be rolled back and run again
             Ok((upkeep::upkeep(tx, upkeep, &mut after)?, after))
         };
-        let (mut kept, after) = self.write(keep_up).await?;
+        let (mut kept, after) = self.write(start_upkeep).await?;
         *searches() = after;
         kept.again = kept.again.or(again);
         Ok(kept)

@@ -57,7 +57,7 @@ impl Outage {
     pub(crate) fn new(now: Moment) -> Self {
         let mut lock = Stalls { last: now.real, noted: VecDeque::new() };
         let disk = Stalls { last: now.real, noted: VecDeque::new() };
-        lock.note(FOR_EVER_MS, now.store); // nothing is known of what went before
+        lock.note(FOR_EVER_MS, now.store); // nothing is known about the time before
         Outage { lock, disk }
     }
 
@@ -251,7 +251,7 @@ mod tests {
         }
         process.now += 6_000;
         assert!(!process.look(30_000, 1), "it has not written for long: who knows whether anybody can");
-        process.write(0, 5); // as a look does that leaves open whether somebody is dead
+        process.write(0, 5); // like a check that leaves open whether a worker is dead
         process.now += millis(look_again(30_000));
         assert!(process.look(30_000, 1));
     }
@@ -260,7 +260,7 @@ mod tests {
     fn looking_again_is_soon_enough_for_every_lease() {
         for lease in LEASES {
             let mut process = Process::new();
-            process.now += 3_600_000; // nobody looked for an hour
+            process.now += 3_600_000; // no check for an hour
             let mut looks = 0;
             while !process.look(lease, 1) {
                 process.write(millis(look_again(lease)), 20);

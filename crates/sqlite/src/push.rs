@@ -14,7 +14,7 @@ pub(crate) fn push(tx: &mut Tx<'_>, new: &NewJob) -> rusqlite::Result<Pushed> {
     let queue = tx.queue(&new.queue)?;
     let keyed = new.unique.is_some() || new.reuse.is_some() || new.idempotency.is_some();
     if keyed && tx.seq(new.id)?.is_some() {
-        return Ok(Pushed::Created(new.id)); // pushed before; it may hold the key itself by now
+        return Ok(Pushed::Created(new.id)); // pushed before; it may hold the unique key itself
     }
     let Some(idempotency) = &new.idempotency else { return push_new(tx, queue, new) };
     if let Some(answer) = answered(tx, queue, idempotency)? {

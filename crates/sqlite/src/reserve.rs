@@ -80,10 +80,10 @@ impl Reserve {
 
     /// Gives the room back to the disk.
     pub(crate) fn give_up(&mut self) {
-        self.tried = Some(Instant::now()); // whoever finds no room needs it more than the reserve does
+        self.tried = Some(Instant::now()); // a write that finds no room needs the space more
         match self.disk.delete(&self.path) {
             Ok(()) => {}
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {} // another process was quicker
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {} // another process was faster
             Err(e) => tracing::warn!(error = %e, reserve = %self.path.display(), "cannot delete the reserve"),
         }
         self.tell();
@@ -169,7 +169,7 @@ impl Disk for Files {
         }
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
         fill(&file, bytes).inspect_err(|_| {
-            let _ = fs::remove_file(path); // the first error is the one to tell
+            let _ = fs::remove_file(path); // the first error is reported
         })
     }
 

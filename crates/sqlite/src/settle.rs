@@ -108,7 +108,7 @@ fn settle_distinct(tx: &mut Tx<'_>, settlements: &[Settlement]) -> rusqlite::Res
 
 /// Writes what succeed.sql takes: which jobs, and where their results are among all of them.
 fn with_results(succeeded: &[(Found, Option<&Output>)]) -> (String, Vec<u8>) {
-    let mut results = vec![0]; // never empty, since to SQLite a part of nothing is NULL
+    let mut results = vec![0]; // never empty, because SQLite's substr of an empty blob is NULL
     let mut job = |(found, output): &(Found, Option<&Output>)| match output {
         None => json!([found.seq]),
         Some(output) => {
@@ -125,7 +125,7 @@ fn with_results(succeeded: &[(Found, Option<&Output>)]) -> (String, Vec<u8>) {
 fn find_all(tx: &Tx<'_>, settlements: &[Settlement]) -> rusqlite::Result<Vec<(usize, Found)>> {
     let mut ids = String::from("[");
     for settlement in settlements {
-        let _ = write!(ids, "\"{:032x}\",", u128::from_be_bytes(*settlement.id.as_bytes())); // a String takes all
+        let _ = write!(ids, "\"{:032x}\",", u128::from_be_bytes(*settlement.id.as_bytes())); // writing to a String cannot fail
     }
     if ids.ends_with(',') {
         ids.pop();

@@ -78,7 +78,7 @@ impl<'a> Tx<'a> {
             let (queue, kind) = names.query_row([queue, kind], |row| Ok((name(row, 0)?, name(row, 1)?)))?;
             match (queue.parse(), kind.parse()) {
                 (Ok(queue), Ok(kind)) => self.notices.work.push(Work::new(queue, kind, jobs)),
-                _ => self.notices.all_work = true, // damaged names
+                _ => self.notices.all_work = true, // the names are corrupt
             }
         }
         Ok(())
@@ -107,7 +107,7 @@ impl<'a> Tx<'a> {
             Err(e) if connection.is_autocommit() || error::is_full(&e) => return Err(e),
             Err(e) => {
                 self.rewind(mark);
-                self.names.forget(); // what was learned inside is not there
+                self.names.forget(); // names from the rolled-back transaction do not exist
                 execute("ROLLBACK TO part")?;
                 Err(error::of(e))
             }

@@ -67,7 +67,7 @@ impl Walk {
         let forgotten = rows(tx, part, limit, kept, look, forget)?.len();
         let is_over = step.seen < limit;
         if forgotten > 0 {
-            kept.more |= !is_over; // where there was nothing to forget, the rest of the walk has time
+            kept.more |= !is_over; // if nothing was removed, the rest can wait
             tx.connection.prepare_cached("UPDATE store SET forgotten = forgotten + 1")?.execute([])?;
             tx.names.forget();
         }

@@ -152,7 +152,7 @@ fn check_unused(connection: &Connection, clock: &Clock) -> Result<(), Error> {
     let seen: Option<i64> = connection
         .query_row(
             "SELECT max(at) FROM (SELECT workers_seen AS at FROM queue UNION ALL SELECT seen FROM worker) WHERE at < ?1",
-            [now.as_millis() + ALIVE_MS], // one seen in the far future is of a clock that was wrong then
+            [now.as_millis() + ALIVE_MS], // a time in the far future was written by a wrong clock
             |row| row.get(0),
         )
         .map_err(error::of)?;

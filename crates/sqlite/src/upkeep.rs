@@ -126,7 +126,7 @@ fn expired_leases(
     rules_level: u16,
     unproven: &mut Option<Duration>,
 ) -> rusqlite::Result<Vec<(i64, Gone)>> {
-    let boot = tx.settings.clock.boot_time(); // as late as can be: the work before this may have taken its time
+    let boot = tx.settings.clock.boot_time(); // read late, because the work before may have taken long
     let now = Moment::now(&tx.settings.clock);
     let longest = boot.ms + millis(limits::LONGEST_LEASE);
     let mut lost = Vec::new();

@@ -34,7 +34,7 @@ impl WakeFile {
         let listener =
             listener::Listener::start(&path, file.try_clone().map_err(failed)?, notifications).map_err(failed)?;
         #[cfg(not(target_os = "linux"))]
-        drop(notifications); // without inotify, other processes are heard by looking now and then
+        drop(notifications); // without inotify, changes of other processes are found by polling
         Ok(WakeFile {
             file,
             #[cfg(target_os = "linux")]
@@ -159,7 +159,7 @@ mod listener {
         let mut filled = 0;
         while filled < bytes.len() {
             match file.read_at(&mut bytes[filled..], filled as u64)? {
-                0 => break, // nobody has told of the others yet
+                0 => break, // the other numbers were not written yet
                 read => filled += read,
             }
         }

@@ -93,7 +93,7 @@ where
     fn answer(self: Box<Self>, outcome: Result<(), Error>) {
         let Asked { kept, reply, .. } = *self;
         let answer = outcome.map(|()| kept.expect("work that did not fail has an answer"));
-        let _ = reply.send(answer); // whoever asked may be gone; what was asked is done
+        let _ = reply.send(answer); // the caller may have been dropped; its write is done
     }
 }
 
@@ -170,7 +170,7 @@ impl Thread {
             }
             self.commit(batch);
         }
-        let _ = self.connection.execute_batch("PRAGMA optimize"); // advice for the next start; nothing depends on it
+        let _ = self.connection.execute_batch("PRAGMA optimize"); // statistics for the next start; optional
     }
 
     /// Does a batch of work and answers each piece.
@@ -330,7 +330,7 @@ impl Thread {
 
     fn roll_back(&mut self) {
         if !self.connection.is_autocommit() {
-            let _ = self.execute("ROLLBACK"); // the error that led here is the one to tell
+            let _ = self.execute("ROLLBACK"); // the error before the rollback is reported
         }
         self.names.forget();
     }

@@ -132,7 +132,7 @@ async fn nothing_is_accepted_once_the_log_or_its_index_is_deleted() {
 async fn push_in_a_transaction_of_the_applications_own_is_refused_as_well() {
     let bench = Bench::new().await;
     let mut app = Connection::open(bench.file("jobs.db")).unwrap();
-    app.query_row("SELECT count(*) FROM job", [], |_| Ok(())).unwrap(); // opens the log
+    app.query_row("SELECT count(*) FROM job", [], |_| Ok(())).unwrap(); // opens the WAL
     fs::remove_file(bench.file("jobs.db")).unwrap();
     let transaction = app.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
     let error = bench.store.push_in(&transaction, &[job()]).unwrap_err();

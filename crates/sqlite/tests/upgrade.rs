@@ -234,11 +234,12 @@ async fn unused_names_of_version_2_are_forgotten_and_their_numbers_used_by_nobod
     let unused = "INSERT INTO queue (id, name) VALUES (900, 'unused'); INSERT INTO kind (id, name, seen) VALUES (900, 'unused', 0)";
     old.raw().execute_batch(unused).unwrap();
     let store = old.open().unwrap();
-    let keep_up = async || assert_eq!(store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap().failed, []);
-    keep_up().await;
+    let start_upkeep =
+        async || assert_eq!(store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap().failed, []);
+    start_upkeep().await;
     assert_eq!(old.one::<i64>("SELECT count(*) FROM queue WHERE id = 900"), 1, "nobody knows since when it is unused");
     old.settings.clock.advance(limits::UNUSED_KEPT + Duration::from_secs(3600));
-    keep_up().await;
+    start_upkeep().await;
     for table in ["queue", "kind"] {
         assert_eq!(old.one::<i64>(&format!("SELECT count(*) FROM {table} WHERE id = 900")), 0, "{table}");
     }

@@ -177,7 +177,7 @@ impl Running {
             .current_dir(&place.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null()) // the shell tells of every process that was killed
+            .stderr(Stdio::null()) // the shell reports every process that was killed
             .spawn()
             .expect("there is a shell");
         let mut line = String::new();
@@ -201,7 +201,7 @@ impl Running {
     /// Lets the guard end the server, and waits until it has.
     fn end(&mut self) {
         if let Some(mut stdin) = self.guard.stdin.take() {
-            let _ = stdin.write_all(b"end\n"); // a guard that is gone has done so
+            let _ = stdin.write_all(b"end\n"); // a guard that has ended has already stopped the server
         }
         let _ = self.guard.wait(); // as above
     }
@@ -217,7 +217,7 @@ impl Running {
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
         let children = children.split_whitespace().filter_map(|child| child.parse().ok().and_then(Pid::from_raw));
         for pid in std::iter::once(self.pid).chain(children) {
-            let _ = kill_process(pid, signal); // it may be gone
+            let _ = kill_process(pid, signal); // it may have ended
         }
     }
 }

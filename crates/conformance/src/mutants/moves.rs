@@ -112,7 +112,7 @@ impl Bug for RetriesInTwoTransactions {
         let moved: Vec<_> = settlements.iter().filter(retries).filter(held).map(|settlement| settlement.id).collect();
         if !moved.is_empty() {
             self.0.lock().unwrap().extend(&moved);
-            pause().await; // whoever is dropped here leaves the job nowhere
+            pause().await; // a call dropped here loses the job
         }
         let answers = inside.store.settle(settlements).await.whole()?;
         self.0.lock().unwrap().retain(|id| !moved.contains(id));

@@ -29,7 +29,7 @@ impl Bug for AnswersBeforeInsert {
 
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
         let waiting = std::mem::take(&mut *self.0.lock().unwrap());
-        pause().await; // whoever is dropped here takes along what waited
+        pause().await; // a call dropped here loses the waiting jobs
         let _too_late_to_tell = inside.store.push(waiting).await.whole()?;
         inside.store.claim(claim).await
     }

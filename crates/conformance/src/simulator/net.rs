@@ -172,7 +172,7 @@ impl Net {
     /// Reboots the machine: what was on its way is lost, and the data is opened anew where it can be.
     pub(super) fn reboot(&self) {
         if self.stores.borrow().iter().all(|store| knows_reboots(&**store)) {
-            self.clock.reboot(); // else leases end in their time
+            self.clock.reboot(); // otherwise leases end at their time
         }
         self.stores.borrow_mut().clear();
         *self.stores.borrow_mut() = (self.open)();

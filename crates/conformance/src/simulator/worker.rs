@@ -28,7 +28,7 @@ pub(super) async fn work(net: Rc<Net>, who: String, secret: WorkerSecret) {
         claim.limit = net.dice(1..4) as usize;
         claim.lease = UNIT * LEASE;
         claim.idle = true;
-        let Ok(claims) = net.insist(&who, Ask(claim)).await else { return }; // somebody said that it is gone
+        let Ok(claims) = net.insist(&who, Ask(claim)).await else { return }; // it was released
         if claims.jobs.is_empty() {
             sleep(net.dice(0..4)).await;
         }

@@ -97,7 +97,7 @@ impl World {
             Role::Worker(secret) => Box::pin(worker::work(net, who, secret)),
             Role::Producer => Box::pin(producer::produce(net, who)),
             Role::Person => Box::pin(person::meddle(net, who)),
-            Role::Upkeep => Box::pin(upkeep::keep_up(net, who)),
+            Role::Upkeep => Box::pin(upkeep::start_upkeep(net, who)),
             Role::Postman => Box::pin(async move { net.bring_late_calls().await }),
             Role::Supervisor(secret, death) => Box::pin(worker::release(net, who, secret, death)),
         };
@@ -166,7 +166,7 @@ impl World {
                 }
                 self.bear(Role::Worker(WorkerSecret::new()));
             }
-            Role::Supervisor(..) => {} // whether it told the store or not
+            Role::Supervisor(..) => {} // whether the store was called or not
             other => self.bear(other),
         }
     }

@@ -143,7 +143,7 @@ async fn text_with_the_one_character_that_cannot_be_kept_is_kept_without_it() {
     let claimed = take(&schema.store, &WorkerSecret::new(), 1).await.remove(0);
     assert!(schema.store.write_log(claimed.id, claimed.token, "a\0b\n".into()).await.unwrap());
     let outcome = longshore_core::Outcome::Bury { reason: Reason::Fatal, message: "null: \0!".into() };
-    let progress = Some(longshore_core::Progress::saying_only("so\0far"));
+    let progress = Some(longshore_core::Progress::from_message("so\0far"));
     let settlement = longshore_core::Settlement::new(claimed.id, claimed.token, outcome).progress(progress);
     let done = all(schema.store.settle(vec![settlement]).await);
     assert_eq!(done, [longshore_core::Settled::Done]);

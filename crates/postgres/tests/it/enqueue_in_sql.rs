@@ -352,7 +352,7 @@ async fn notification_of_sql_is_heard() {
         loop {
             client.batch_execute(&schema.sql("SELECT longshore.ring()")).await.unwrap();
             if tokio::time::timeout(Duration::from_millis(300), work.recv()).await.is_ok() {
-                break; // again, because nobody may have listened yet
+                break; // again, because nobody may listen yet
             }
         }
     };

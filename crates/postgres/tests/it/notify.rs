@@ -67,7 +67,7 @@ async fn process_that_is_gone_swallows_no_notification() {
         rows.len()
     };
     assert_eq!(waiters().await, 3);
-    drop(gone); // as a kill would: the rows stay, and nobody listens any more
+    drop(gone); // like a kill: the rows stay, and nobody listens
     // The server ends their sessions in its own time.
     let listeners = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
                      WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND d.datname = current_database()

@@ -29,7 +29,7 @@ async fn hears(waiting: &Postgres, pusher: &Postgres) {
     let hearing = async {
         loop {
             while !take(waiting, &WorkerSecret::new(), 10).await.is_empty() {}
-            take(waiting, &WorkerSecret::new(), 10).await; // once more, as who waits is asked to
+            take(waiting, &WorkerSecret::new(), 10).await; // again, as a waiting worker must
             work.set_capacity(10, vec![]);
             work.forget();
             push(pusher, job()).await;

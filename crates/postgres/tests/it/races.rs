@@ -202,7 +202,7 @@ async fn repeated_pushes_of_what_runs_do_not_dead_lock_in_any_order() {
                                              '{}', '{}', '{}', '{}', '{}', '{}', 0, false, false)",
             );
             tokio::spawn(async move {
-                let client = connect(&server).await; // no store in between that would try again
+                let client = connect(&server).await; // without a store, which would retry
                 let (names, most, timeouts) = (vec!["work"; 30], vec![1i16; 30], vec![1000i32; 30]);
                 for _ in 0..100 {
                     let mut ids: Vec<_> = jobs.iter().map(|job| job.id.to_string()).collect();

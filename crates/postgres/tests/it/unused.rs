@@ -21,11 +21,11 @@ async fn unused() -> Schema {
     let id = push(&schema.store, job()).await;
     assert_eq!(schema.store.act(id, Action::Cancel).await.unwrap(), Acted::Done(State::Cancelled));
     assert_eq!(schema.store.act(id, Action::Delete).await.unwrap(), Acted::Done(State::Cancelled));
-    while keep_up(&schema).await {}
+    while start_upkeep(&schema).await {}
     schema
 }
 
-async fn keep_up(schema: &Schema) -> bool {
+async fn start_upkeep(schema: &Schema) -> bool {
     let kept = schema.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap();
     assert_eq!(kept.failed, []);
     kept.more
@@ -49,7 +49,7 @@ async fn push_that_is_open_while_its_queue_is_forgotten_is_counted() {
     assert_eq!(ready(&schema).await, None);
     pusher.batch_execute("COMMIT").await.unwrap();
     assert_eq!(ready(&schema).await, Some(1));
-    keep_up(&schema).await;
+    start_upkeep(&schema).await;
     assert_eq!(ready(&schema).await, Some(1), "counts are added up in a new row");
     assert_eq!(take(&schema.store, &WorkerSecret::new(), 2).await.len(), 1);
 }
@@ -66,7 +66,7 @@ async fn queue_that_is_being_forgotten_is_pushed_to_and_claimed_from() {
     keeper.batch_execute("COMMIT").await.unwrap();
     let stats = schema.store.queue("default".parse().unwrap()).await.unwrap().expect("it is there again");
     assert_eq!(stats.counts, [0, 0, 1, 0, 0, 0]);
-    keep_up(&schema).await;
+    start_upkeep(&schema).await;
     assert_eq!(schema.store.queue("default".parse().unwrap()).await.unwrap().unwrap().counts, [0, 0, 1, 0, 0, 0]);
 }
 
@@ -109,10 +109,10 @@ async fn kind_that_no_worker_asks_for_is_forgotten() {
         assert_eq!(schema.another().await.claim(claim).await.unwrap().jobs, []);
     };
     look("old").await;
-    keep_up(&schema).await;
+    start_upkeep(&schema).await;
     assert_eq!(kinds().await, ["old"]);
     schema.settings.clock.advance(LONG);
     look("new").await;
-    keep_up(&schema).await;
+    start_upkeep(&schema).await;
     assert_eq!(kinds().await, ["new"]);
 }

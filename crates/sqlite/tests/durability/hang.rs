@@ -124,7 +124,7 @@ async fn owner_whose_checkpoint_hangs_keeps_its_jobs() {
     let bench = Bench::new().await;
     let job = running(&bench.owner).await;
     let hang = bench.machine.hang_next_sync(Synced::Database);
-    let pushing = push(&bench.owner, 40, 200_000); // more than a log holds before it is brought into the database
+    let pushing = push(&bench.owner, 40, 200_000); // more than the WAL holds before a checkpoint
     tokio::task::block_in_place(|| hang.wait());
     let renewing = tokio::spawn({
         let (owner, job) = (Arc::clone(&bench.owner), job.clone());
@@ -223,7 +223,7 @@ async fn processes_that_were_stopped_and_continued_take_neither_their_own_jobs_n
     let processes = [Stoppable::start(&database), Stoppable::start(&database)];
     for signal in [Signal::STOP, Signal::CONT] {
         processes.iter().for_each(|process| process.signal(signal));
-        tokio::time::sleep(HANG).await; // stopped for longer than a lease; then as long for somebody to take something
+        tokio::time::sleep(HANG).await; // longer than a lease, so that others could take jobs
     }
     let store = Sqlite::open(&database, Options::default()).unwrap();
     let page = longshore_core::Page::first(10);

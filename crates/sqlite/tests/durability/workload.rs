@@ -123,7 +123,7 @@ async fn turn(
     let mut states = Vec::new();
     for job in jobs {
         if dice.u8(..10) == 0 {
-            continue; // its worker is still at it when the power fails
+            continue; // its worker still runs it when the power fails
         }
         let (outcome, state) = outcome(dice);
         states.push((job.id, state));

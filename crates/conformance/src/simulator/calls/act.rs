@@ -49,7 +49,7 @@ impl Call for Act {
                 assert_eq!(ledger.holders(&before.queue, &key), [*other]);
                 change.is_none("another holds its key");
             }
-            (None, Acted::Not(state)) => {
+            (None, Acted::WrongState(state)) => {
                 assert_eq!(*state, before.state);
                 change.is_none("that cannot be done");
             }
@@ -72,7 +72,8 @@ impl Call for Act {
 impl Act {
     fn check_delete(&self, ledger: &mut Ledger, answer: &Acted, change: &Change, before: &Snapshot) {
         change.is_none("only upkeep deletes");
-        let expected = if before.state.is_final() { Acted::Done(before.state) } else { Acted::Not(before.state) };
+        let expected =
+            if before.state.is_final() { Acted::Done(before.state) } else { Acted::WrongState(before.state) };
         assert_eq!(*answer, expected);
         ledger.entry(self.0).deleted |= before.state.is_final();
     }

@@ -43,7 +43,7 @@ impl Call for Ask {
                 Some(job) if ledger.entry(job.id).held.is_some_and(|held| held.token == job.token) => {
                     let held = ledger.entry(job.id).held.as_mut().expect("checked");
                     assert!(held.worker == claim.worker && held.nonce == claim.nonce, "another's job was handed out");
-                    held.ends.1 = self.lease_end(times.after.boot); // a store may let the lease begin anew, or not
+                    held.ends.1 = self.lease_end(times.after.boot); // a store may or may not start the lease again
                     change.is_none("its claim was repeated");
                 }
                 Some(job) => {

@@ -66,7 +66,7 @@ impl Call for Push {
 fn check_request(ledger: &mut Ledger, new: &NewJob, answer: &Pushed, change: &Change) -> bool {
     let Some(idempotency) = &new.idempotency else { return false };
     if change.before.is_some() {
-        return false; // a repeat under the same id, which is enough to know it by
+        return false; // a repeat with the same id, which is recognised by the id
     }
     let request = (new.queue.clone(), idempotency.key.clone());
     let Some((fingerprint, first)) = ledger.requests.get(&request) else {

@@ -1,4 +1,4 @@
-//! Names that nobody uses are forgotten, while other processes have their numbers in mind.
+//! Unused names are removed while other processes cache their numbers.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use longshore_core::{
 use longshore_sqlite::rusqlite::{Connection, TransactionBehavior};
 use longshore_sqlite::{Options, Sqlite};
 
-/// Longer than a name is kept, and than the walks over all names are apart.
+/// Longer than an unused name is kept, and than the time between two searches.
 const LONG: Duration = Duration::from_secs(25 * 3600);
 
 struct Bench {
-    /// Has the numbers of names in mind.
+    /// Caches the numbers of names.
     pusher: Sqlite,
     /// Does upkeep.
     keeper: Sqlite,
@@ -106,7 +106,7 @@ async fn number_that_was_forgotten_is_used_by_nobody_again() {
             assert_eq!(stats.counts, [0, 1, 0, 0, 0, 0], "in round {round}");
             assert_eq!(store.get(vec![id]).await.unwrap()[0].as_ref().unwrap().kind.as_str(), "work");
         }
-        // A transaction of the application's own learns names for itself.
+        // A transaction of the application reads names by itself.
         let transaction = app.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
         let other = job("work");
         let other_id = other.id;
@@ -132,7 +132,7 @@ async fn jobs_pushed_in_the_transaction_of_the_forgetting_are_counted() {
     bench.start_upkeep().await;
     for _ in 0..20 {
         bench.settings.clock.advance(LONG);
-        // The keeper's own pushes may share the transaction with its upkeep, before it or behind.
+        // The keeper's own pushes may share the transaction with its upkeep, before or after it.
         let [first, second] = [job("work"), job("work")];
         let ids = [first.id, second.id];
         let upkeep = Upkeep::new(limits::UPKEEP_ROWS, true);

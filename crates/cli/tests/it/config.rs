@@ -74,7 +74,7 @@ fn a_foreign_database_and_what_is_none_are_left_alone() {
         "This is not a database, but it is long enough to look like one. ".repeat(20),
     )
     .unwrap();
-    assert!(home.fails(69, &["queues", "--store", "sqlite:text.db"]).contains("no SQLite database"));
+    assert!(home.fails(69, &["queues", "--store", "sqlite:text.db"]).contains("not a SQLite database"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Rows that somebody has damaged: dead, with a reason, and nobody stops or loops.
+//! Corrupt rows: the job is dead with a reason, and it neither blocks other jobs nor causes a loop.
 
 use longshore_core::{Jobs, Logs, Moved, Page, Reason, State, WorkerSecret};
 
@@ -66,7 +66,7 @@ async fn row_that_makes_no_sense_is_dead_and_stops_nobody() {
     let dead = schema.store.status(vec![no_time, no_count, no_payload]).await.unwrap();
     for status in dead.into_iter().map(|status| status.expect("it is known")) {
         assert_eq!((status.state, status.reason), (State::Dead, Some(Reason::Corrupt)));
-        assert!(status.message.is_some_and(|message| message.contains("makes no sense")));
+        assert!(status.message.is_some_and(|message| message.contains("is corrupt")));
     }
     assert!(take(&schema.store, &WorkerSecret::new(), 10).await.is_empty(), "they do not come again");
     let listed = schema.store.list(Default::default(), Page::first(10)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Calls that meet each other: no dead-lock, no job twice, none lost.
+//! Concurrent calls: no deadlock, no duplicate job, no lost job.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -304,7 +304,7 @@ async fn job_that_is_pushed_again_runs_with_the_payload_it_was_pushed_with() {
     let large = |letter: &str| Payload::parse(&format!("\"{}\"", letter.repeat(5_000))).unwrap();
     let first = NewJob { payload: large("a"), tags: vec!["tag".parse().unwrap()], ..job() };
     push(&schema.store, first.clone()).await;
-    // Another program deletes the row, and what belongs to it stays.
+    // Another program deletes the row, and everything that belongs to it stays.
     client.batch_execute(&schema.sql("DELETE FROM longshore.waiting")).await.unwrap();
     push(&schema.store, NewJob { payload: large("b"), ..first.clone() }).await;
     push(&schema.store, first).await; // a repeat changes nothing

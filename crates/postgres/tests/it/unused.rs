@@ -1,4 +1,4 @@
-//! Names that nobody uses are forgotten, while others push, claim and change rules.
+//! Unused names are removed, while others push, claim and change rules.
 
 use std::time::Duration;
 
@@ -10,12 +10,13 @@ use longshore_postgres::tokio_postgres::Client;
 
 use crate::common::{Schema, ask, connect, job, push, take};
 
-/// Longer than a name is kept, and than the walks over all names are apart.
+/// Longer than an unused name is kept, and than the time between two searches.
 const LONG: Duration = Duration::from_secs(25 * 3600);
-/// Forgets as upkeep does at a time in the far future, under a lock of its schema: locks are the database's, and other tests use it.
+/// Removes unused names like upkeep at a time in the far future, with a separate lock: locks belong to the database,
+/// which other tests use.
 const FORGET: &str = "SELECT forgotten FROM longshore.forget_queues('', 500, hashtextextended('longshore.queues', 0), 86400000, 90000000)";
 
-/// Returns a schema whose queue `default` is known, and unused.
+/// Returns a schema with the unused queue `default`.
 async fn unused() -> Schema {
     let schema = Schema::new().await;
     let id = push(&schema.store, job()).await;
@@ -104,7 +105,7 @@ async fn kind_that_no_worker_asks_for_is_forgotten() {
     };
     let look = async |kind: &str| {
         let kind: Kind = kind.parse().unwrap();
-        // A process of its own, which notes its kinds with its first claim.
+        // A separate process, which records its kinds with its first claim.
         let claim = ask(&WorkerSecret::new(), 1).kinds(vec![kind.into()]);
         assert_eq!(schema.another().await.claim(claim).await.unwrap().jobs, []);
     };

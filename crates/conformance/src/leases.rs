@@ -1,4 +1,4 @@
-//! A claim holds for its lease, and a job whose worker went silent runs again.
+//! A claim lasts for its lease, and a job whose worker stopped renewing runs again.
 
 use longshore_core::{Renewal, Renewed, Settled, State, Upkeep, limits};
 

@@ -1,4 +1,4 @@
-//! Upkeep, as every process does it: bounded, again and again, several at a time.
+//! Upkeep, as every process does it: bounded, repeated, and several at a time.
 
 use std::rc::Rc;
 

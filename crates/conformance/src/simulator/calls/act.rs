@@ -1,4 +1,4 @@
-//! What people do: acts on one job, and pauses of a queue.
+//! Actions of people: actions on one job, and pauses of a queue.
 
 use std::sync::Arc;
 
@@ -145,7 +145,7 @@ impl Call for ResumeQueue {
     }
 }
 
-/// Sets the pause of a queue by compare-and-set, and returns the rules before.
+/// Sets the pause of a queue by compare-and-set. Returns the rules before.
 async fn change(store: &Arc<dyn Store>, queue: QueueName, pause: Option<Pause>) -> Result<Rules, Error> {
     let mut before = store.rules(queue.clone()).await?;
     loop {

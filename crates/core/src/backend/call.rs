@@ -121,6 +121,6 @@ mod tests {
         backend.note(&Err::<(), _>(Error::new(ErrorKind::Unavailable, "gone")), Duration::ZERO);
         let new = NewJob::new(QueueName::default(), "work".parse().unwrap(), Payload::parse("{}").unwrap());
         let _ = backend.push_one(new).await.unwrap();
-        assert_eq!(*told.lock().unwrap(), 1, "a process that only pushes hears of it, too");
+        assert_eq!(*told.lock().unwrap(), 1, "a process that only pushes is notified, too");
     }
 }

@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(notifications.notify_work(work("a", 1)), Some(work("a", 1)));
         assert!(!is_notified(&receiver));
         receiver.set_capacity(3, vec![("a".parse().unwrap(), 1)]);
-        assert!(!is_notified(&receiver), "whoever frees the kind looks anyway");
+        assert!(!is_notified(&receiver), "the worker that frees the kind claims anyway");
         assert_eq!(notifications.notify_work(work("a", 3)), Some(work("a", 2)));
         receiver.forget();
         assert_eq!(notifications.notify_work(work("b", 1)), None);

@@ -168,7 +168,7 @@ impl Dispatcher {
             }
             (Command::Cancel, Phase::Working | Phase::Quiet | Phase::Draining(_)) => self.cancel_all(),
             (Command::Report(answer), _) => {
-                let _ = answer.send(self.report()); // whoever asked may be gone
+                let _ = answer.send(self.report()); // the caller may have been dropped
             }
             (Command::Quiet | Command::Resume | Command::Drain | Command::Cancel, _) => {}
         }

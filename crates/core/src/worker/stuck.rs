@@ -82,7 +82,7 @@ mod tests {
         stuck.record(true, began + SEC);
         stuck.record(false, began + 2 * SEC);
         assert!(!stuck.is_now() && !stuck.is_reported());
-        assert!(!stuck.record(true, began + 3 * SEC), "it begins anew");
+        assert!(!stuck.record(true, began + 3 * SEC), "it starts again");
         assert!(!stuck.is_over(false, began + 5 * SEC));
     }
 }

@@ -86,14 +86,14 @@ CREATE FUNCTION longshore.claim_ready(
 DECLARE
     v_first  bigint;
     v_queue  text;
-    v_queue_state   record;
+    v_queue_state record;
     v_due    record;
     v_again  bigint;
     v_taken  integer := 0;
     v_waits  boolean := false;      -- a job waits that must run isolated
     v_jobs_changed boolean := false;
-    v_took_isolated   boolean := false;      -- the claimed job must run isolated
-    v_isolated  boolean;
+    v_took_isolated boolean := false; -- the claimed job must run isolated
+    v_isolated boolean;
     v_want   integer;
     v_got    integer;
     v_late   jsonb;

@@ -467,14 +467,14 @@ async fn program_that_became_too_old_writes_no_more_and_drops_nothing() {
     let refused = store.settle(vec![settlement.clone()]).await.remove(0).unwrap_err();
     // The worker retries unavailable calls, and drops refused ones.
     assert_eq!(refused.kind(), ErrorKind::Unavailable);
-    assert!(refused.to_string().contains("upgraded by a newer longshore"), "{refused}");
+    assert!(refused.to_string().contains("a newer longshore version upgraded the database"), "{refused}");
     assert!(store.push(vec![new_job("default")]).await.remove(0).is_err());
     assert_eq!(store.claim(claim).await.unwrap_err().kind(), ErrorKind::Unavailable);
     {
         let mut app = old.raw();
         let transaction = app.transaction().unwrap();
         let refused = store.push_in(&transaction, &[new_job("default")]).unwrap_err();
-        assert!(refused.to_string().contains("upgraded by a newer longshore"), "{refused}");
+        assert!(refused.to_string().contains("a newer longshore version upgraded the database"), "{refused}");
     }
     let read = store.get(vec![job.id]).await.unwrap().remove(0).expect("it may still be read");
     assert_eq!(read.state, State::Running);

@@ -65,7 +65,7 @@ impl Signals {
                     asked = match asked {
                         Asked::Never => Asked::Once,
                         Asked::Once => Asked::Twice,
-                        Asked::Twice => std::process::exit(Ended::Left.exit_code()),
+                        Asked::Twice => std::process::exit(Ended::Abandoned.exit_code()),
                     };
                     tracing::info!("shutdown requested: {}", if asked == Asked::Once { "draining" } else { "cancelling" });
                 }

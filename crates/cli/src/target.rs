@@ -188,7 +188,7 @@ impl Target {
                 match longshore.backend().act(self.id(id).await?, action).await? {
                     Acted::Done(_) => self.job(id).await,
                     Acted::Unknown => Err(unknown(id)),
-                    Acted::Not(state) => refused(format!("cannot {verb} job {id}, because it is {state}")),
+                    Acted::WrongState(state) => refused(format!("cannot {verb} job {id}, because it is {state}")),
                     Acted::Conflict(other) => refused(format!("job {other} now holds the unique key of job {id}")),
                 }
             }

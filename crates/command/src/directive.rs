@@ -29,8 +29,8 @@ impl Directive {
 fn progress(text: &str) -> Progress {
     let (first, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     match count(first) {
-        Some((done, total)) => Progress::of(done, total).saying(rest.trim_start()),
-        None => Progress::saying_only(text),
+        Some((done, total)) => Progress::of(done, total).with_message(rest.trim_start()),
+        None => Progress::from_message(text),
     }
 }
 
@@ -59,7 +59,7 @@ mod tests {
     fn progress_has_a_count_a_message_or_both() {
         assert_eq!(
             Directive::parse("::progress 3/20 Drawing it"),
-            Some(Directive::Progress(Progress::of(3, 20).saying("Drawing it")))
+            Some(Directive::Progress(Progress::of(3, 20).with_message("Drawing it")))
         );
         assert_eq!(Directive::parse("::progress 3/20"), Some(Directive::Progress(Progress::of(3, 20))));
         assert_eq!(says("::progress Writing file").unwrap(), "Writing file");

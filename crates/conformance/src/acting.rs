@@ -1,4 +1,4 @@
-//! What people do to jobs: cancel, retry, delete; in every state, with every answer.
+//! Actions of people: cancel, retry, delete, in every state.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use longshore_core::{
 
 use crate::bench::{Bench, exhausted, fatal, hours, job, outcomes, retry_in, secs, success};
 
-/// Makes a job that is in that state.
+/// Creates a job in that state.
 async fn job_in(bench: &Bench, state: State) -> JobId {
     let end = match state {
         State::Scheduled => return bench.push(NewJob { when: When::In(hours(1)), ..job() }).await,
@@ -23,17 +23,19 @@ async fn job_in(bench: &Bench, state: State) -> JobId {
     claimed.id
 }
 
-/// Asserts what an action answers in each state, in the order of [`State::ALL`].
+/// Asserts the answer to an action in each state, in the order of [`State::ALL`].
 async fn answers(bench: &Bench, action: Action, expected: [Acted; 6]) {
     for (state, expected) in State::ALL.into_iter().zip(expected) {
-        let bench = bench.anew(Default::default()).await;
+        let bench = bench.fresh(Default::default()).await;
         let id = job_in(&bench, state).await;
         let before = bench.job(id).await;
         assert_eq!(before.state, state);
         assert_eq!(bench.act(id, action).await, expected, "{action:?} of a {state} job");
         match expected {
             Acted::Done(after) if action != Action::Delete => assert_eq!(bench.state(id).await, after),
-            Acted::Not(_) => assert_eq!(bench.job(id).await, before, "a refused {action:?} changed a {state} job"),
+            Acted::WrongState(_) => {
+                assert_eq!(bench.job(id).await, before, "a refused {action:?} changed a {state} job")
+            }
             _ => {}
         }
     }
@@ -42,24 +44,24 @@ async fn answers(bench: &Bench, action: Action, expected: [Acted; 6]) {
 pub(crate) async fn cancel_answers_in_every_state(bench: Bench) {
     use State::{Cancelled, Dead, Running, Succeeded};
     let done = Acted::Done(Cancelled);
-    let not = Acted::Not;
+    let not = Acted::WrongState;
     let expected = [done.clone(), done, Acted::Done(Running), not(Succeeded), not(Dead), not(Cancelled)];
     answers(&bench, Action::Cancel, expected).await;
 }
 
 pub(crate) async fn retry_answers_in_every_state(bench: Bench) {
     use State::{Ready, Running, Succeeded};
-    let (not, done) = (Acted::Not, Acted::Done(Ready));
+    let (not, done) = (Acted::WrongState, Acted::Done(Ready));
     let expected = [done.clone(), not(Ready), not(Running), not(Succeeded), done.clone(), done];
     answers(&bench, Action::Retry, expected).await;
 }
 
 pub(crate) async fn delete_answers_in_every_state(bench: Bench) {
-    let answer = |state: State| if state.is_final() { Acted::Done(state) } else { Acted::Not(state) };
+    let answer = |state: State| if state.is_final() { Acted::Done(state) } else { Acted::WrongState(state) };
     answers(&bench, Action::Delete, State::ALL.map(answer)).await;
 }
 
-pub(crate) async fn nobody_knows_an_unknown_job(bench: Bench) {
+pub(crate) async fn unknown_job_is_not_found(bench: Bench) {
     for action in [Action::Cancel, Action::Retry, Action::Delete] {
         assert_eq!(bench.act(job().id, action).await, Acted::Unknown);
     }
@@ -79,7 +81,7 @@ pub(crate) async fn cancelled_job_is_not_handed_out(bench: Bench) {
 
 pub(crate) async fn cancel_of_a_running_job_is_asked_and_then_settled(bench: Bench) {
     for (outcome, without) in outcomes() {
-        let bench = bench.anew(Default::default()).await;
+        let bench = bench.fresh(Default::default()).await;
         let claimed = bench.running().await;
         assert_eq!(bench.renew(&claimed).await, Renewed::Held);
         assert_eq!(bench.act(claimed.id, Action::Cancel).await, Acted::Done(State::Running));
@@ -95,7 +97,7 @@ pub(crate) async fn cancel_of_a_running_job_is_asked_and_then_settled(bench: Ben
     }
 }
 
-pub(crate) async fn cancel_holds_when_the_worker_dies(bench: Bench) {
+pub(crate) async fn requested_cancel_survives_the_worker(bench: Bench) {
     let crashed = bench.running().await;
     assert_eq!(bench.act(crashed.id, Action::Cancel).await, Acted::Done(State::Running));
     assert_eq!(bench.crash().await, 1);
@@ -106,7 +108,7 @@ pub(crate) async fn cancel_holds_when_the_worker_dies(bench: Bench) {
     assert_eq!(bench.state(released.id).await, State::Cancelled);
 }
 
-pub(crate) async fn retry_starts_anew_and_keeps_the_story(bench: Bench) {
+pub(crate) async fn retry_by_hand_resets_attempts_and_keeps_failures(bench: Bench) {
     let id = bench.push(NewJob { max_attempts: Some(2), ..job() }).await;
     for outcome in [retry_in(Duration::ZERO), exhausted()] {
         let claimed = bench.take_one().await;
@@ -173,7 +175,7 @@ pub(crate) async fn concurrent_retries_by_hand_are_one(bench: Bench) {
     for retry in retries {
         match retry.await.unwrap() {
             Acted::Done(State::Ready) => done += 1,
-            answer => assert_eq!(answer, Acted::Not(State::Ready)),
+            answer => assert_eq!(answer, Acted::WrongState(State::Ready)),
         }
     }
     assert_eq!(done, 1);

@@ -1,4 +1,4 @@
-//! Large results: written and read in chunks, seen whole or not at all.
+//! Large results: written and read in chunks, and visible only when complete.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::bench::{Bench, job};
 
 const FULL: usize = limits::ARTIFACT_CHUNK_BYTES;
 
-/// Bytes that tell places and artifacts apart.
+/// Returns bytes that differ between positions and between artifacts.
 pub(crate) fn pattern(length: usize, seed: u8) -> Bytes {
     (0..length).map(|at| (at % 251) as u8 ^ (at / FULL) as u8 ^ seed).collect()
 }
@@ -23,7 +23,7 @@ pub(crate) fn fresh_name() -> ArtifactName {
     ArtifactName { job: job().id, claim: 7 }
 }
 
-/// Yields bytes in pieces of one length; then goes on as it was told.
+/// Yields bytes in pieces of one length, and then ends as configured.
 pub(crate) struct Pieces {
     left: Bytes,
     piece: usize,
@@ -33,9 +33,9 @@ pub(crate) struct Pieces {
 enum End {
     Well,
     Failed,
-    /// Tells that it was asked for more, and gives nothing.
+    /// Signals that more was requested, and never yields it.
     Never(Arc<Notify>),
-    /// The same, until it is told to end well.
+    /// Does the same until it is told to end, and then ends without an error.
     Later(Arc<Notify>, Arc<Notify>),
 }
 
@@ -72,7 +72,7 @@ impl Source for Pieces {
     }
 }
 
-/// Reads from there to the end, and checks each step.
+/// Reads from a position to the end, and checks each step.
 async fn read_from(reader: &dyn Reader, from: u64) -> Result<Vec<u8>, Error> {
     let mut all = Vec::new();
     loop {
@@ -149,7 +149,7 @@ pub(crate) async fn artifact_is_there_whole_or_not_at_all(bench: Bench) {
     }
 }
 
-/// Returns all names there are of artifacts and of what was left of them.
+/// Returns the names of all artifacts and remains.
 async fn listed(artifacts: &dyn Artifacts) -> BTreeSet<ArtifactName> {
     let (mut all, mut after) = (BTreeSet::new(), None);
     loop {
@@ -185,7 +185,7 @@ pub(crate) async fn writer_that_fails_leaves_nothing(bench: Bench) {
 
     assert!(artifacts.open(fails).await.unwrap().is_none() && artifacts.open(dropped).await.unwrap().is_none());
     assert!(artifacts.get(kept).await.unwrap() == Some(all.clone()), "it stays as it was");
-    // Some stores clear away at once what was left, some with the name.
+    // Some stores delete remains at once, others only with the name.
     for name in [fails, dropped] {
         artifacts.delete(name).await.unwrap();
     }
@@ -234,7 +234,7 @@ pub(crate) async fn deleted_artifact_is_read_whole_or_fails(bench: Bench) {
     assert!(artifacts.get(name).await.unwrap() == Some(first));
 }
 
-/// Asserts that a reader yields what it has opened, or says that it is gone.
+/// Asserts that a reader yields what it has opened, or reports that it was deleted.
 async fn goes_on_or_fails(reader: &dyn Reader, opened: &Bytes) {
     match read_from(reader, FULL as u64).await {
         Ok(rest) => assert!(rest == opened[FULL..], "it went on with another artifact"),

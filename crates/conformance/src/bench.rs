@@ -1,4 +1,4 @@
-//! What a case works with: a fresh store, a clock to move, and the verbs in one word each.
+//! The environment of a case: a new store, a clock to move, and short functions for the verbs.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,18 +16,18 @@ use longshore_core::{
 use crate::faults::borne;
 use crate::{Fault, Fixture, seeds};
 
-/// Opens a fresh fixture.
+/// Opens a new fixture.
 pub(crate) type Opener = fn(Settings) -> Pin<Box<dyn Future<Output = Box<dyn Fixture>> + Send>>;
 
-/// A fresh store on the bench.
+/// A new store and its environment.
 pub(crate) struct Bench {
     /// Moves the store's time.
     pub(crate) clock: Clock,
-    /// The store itself, for what must not go through [`Backend`].
+    /// The store itself, for calls that must not go through [`Backend`].
     pub(crate) store: Arc<dyn Store>,
-    /// The store as users have it.
+    /// The store as users see it.
     pub(crate) backend: Backend,
-    /// The worker that [`Bench::ask`] asks for.
+    /// The worker that [`Bench::ask`] claims for.
     pub(crate) worker: WorkerSecret,
     fixture: Box<dyn Fixture>,
     opener: Opener,
@@ -35,7 +35,7 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Opens a fresh store; where there is a fault, calls to it go wrong in that way, and are repeated.
+    /// Opens a new store. With a fault, calls to it go wrong in that way and are repeated.
     pub(crate) async fn open(opener: Opener, settings: Settings, fault: Option<Fault>) -> Self {
         let clock = settings.clock.clone();
         let fixture = opener(settings).await;
@@ -44,20 +44,20 @@ impl Bench {
         Bench { clock, store, backend, worker: WorkerSecret::new(), fixture, opener, fault }
     }
 
-    /// Opens another fresh store, with other settings.
-    pub(crate) async fn anew(&self, settings: Settings) -> Bench {
+    /// Opens another new store with other settings.
+    pub(crate) async fn fresh(&self, settings: Settings) -> Bench {
         Bench::open(self.opener, settings, self.fault).await
     }
 
-    /// Opens another fresh store that keeps finished jobs for so long.
+    /// Opens another new store that keeps finished jobs for so long.
     pub(crate) async fn keeping(&self, finished: Duration, dead: Duration) -> Bench {
         let mut settings = Settings::default();
         settings.keep_finished = finished;
         settings.keep_dead = dead;
-        self.anew(settings).await
+        self.fresh(settings).await
     }
 
-    /// Opens the same data as another process would; prints why where that cannot be.
+    /// Opens the same data like another process would. Prints why if that is not possible.
     pub(crate) async fn second(&self) -> Option<Backend> {
         match self.fixture.reopen().await {
             Ok(store) => Some(Backend::new(reached(store, self.fault), self.fixture.artifacts())),
@@ -68,7 +68,7 @@ impl Bench {
         }
     }
 
-    /// Returns one backend for each way to the same data: one, or two.
+    /// Returns one backend for each connection to the same data: one or two.
     pub(crate) async fn ways(&self) -> Vec<Backend> {
         std::iter::once(self.backend.clone()).chain(self.second().await).collect()
     }
@@ -85,7 +85,7 @@ impl Bench {
         self.fixture.seeds()
     }
 
-    /// Returns the stores themselves, one for each way to the same data: one, or two.
+    /// Returns the stores, one for each connection to the same data: one or two.
     pub(crate) async fn stores(&self) -> Vec<Arc<dyn Store>> {
         std::iter::once(Arc::clone(&self.store)).chain(self.fixture.reopen().await).collect()
     }
@@ -94,12 +94,12 @@ impl Bench {
 
     pub(crate) async fn push(&self, job: NewJob) -> JobId {
         let id = job.id;
-        assert_eq!(self.set_capacity(job).await, Pushed::Created(id));
+        assert_eq!(self.push_any(job).await, Pushed::Created(id));
         id
     }
 
-    /// Pushes a job that may have to stand back for another.
-    pub(crate) async fn set_capacity(&self, job: NewJob) -> Pushed {
+    /// Pushes a job, for which an existing job may be used instead.
+    pub(crate) async fn push_any(&self, job: NewJob) -> Pushed {
         self.backend.push_one(job).await.unwrap()
     }
 
@@ -117,7 +117,7 @@ impl Bench {
 
     // ---- claiming ----
 
-    /// Returns a claim for one plain job, by a worker that is idle.
+    /// Returns a claim for one plain job, of an idle worker.
     pub(crate) fn ask(&self) -> Claim {
         ask(self.worker.id())
     }
@@ -135,7 +135,7 @@ impl Bench {
         self.claim(self.ask().limit(limit)).await
     }
 
-    /// Claims the one job that there must be.
+    /// Claims one job, which must exist.
     pub(crate) async fn take_one(&self) -> Claimed {
         self.take(1).await.pop().expect("there is a job to claim")
     }
@@ -154,7 +154,7 @@ impl Bench {
         self.renew_token(claimed.id, claimed.token).await
     }
 
-    /// Says progress for a claim that must be held.
+    /// Writes progress for a claim that must be held.
     pub(crate) async fn progress(&self, claimed: &Claimed) {
         assert_eq!(self.renew(claimed).await, Renewed::Held);
     }
@@ -178,7 +178,7 @@ impl Bench {
         assert_eq!(self.settle(claimed, outcome).await, Settled::Done);
     }
 
-    /// Settles claims that must be held, many at a time: their jobs succeeded, and nothing else is known of them.
+    /// Settles claims that must be held as succeeded, many at a time.
     pub(crate) async fn succeed_all(&self, claimed: &[Claimed]) {
         let settle = |job: &Claimed| Settlement::new(job.id, job.token, success());
         for batch in claimed.chunks(limits::BATCH) {
@@ -193,8 +193,8 @@ impl Bench {
         self.clock.advance(by);
     }
 
-    /// Reboots the workers' machine, and everybody on it is gone. A store on the same machine knows at once; to one on another
-    /// time passes until the leases have ended.
+    /// Reboots the workers' machine, so that all workers are gone. A store on the same machine detects it. For a store
+    /// on another machine, time passes until the leases have ended.
     pub(crate) fn reboot(&self) {
         if self.knows_reboots() {
             self.clock.reboot();
@@ -203,7 +203,7 @@ impl Bench {
         }
     }
 
-    /// Returns whether the store can tell that the workers' machine was started anew; prints why where it cannot.
+    /// Returns whether the store can detect that the workers' machine was rebooted. Prints why if it cannot.
     pub(crate) fn knows_reboots(&self) -> bool {
         let knows = knows_reboots(&*self.store);
         if !knows {
@@ -215,27 +215,27 @@ impl Bench {
     }
 
     pub(crate) async fn upkeep(&self) -> UpkeepReport {
-        self.keep_up(true).await
+        self.start_upkeep(true).await
     }
 
-    pub(crate) async fn keep_up(&self, rescue: bool) -> UpkeepReport {
+    pub(crate) async fn start_upkeep(&self, rescue: bool) -> UpkeepReport {
         let kept = self.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, rescue)).await.unwrap();
         assert_eq!(kept.failed, []);
         kept
     }
 
-    /// Lets every lease end, and takes the jobs from their workers, as if these had crashed.
+    /// Lets every lease end, and rescues the jobs, as if their workers had crashed.
     pub(crate) async fn crash(&self) -> usize {
         self.crash_and_keep().await.rescued.len()
     }
 
-    /// The same; returns what upkeep did.
+    /// Does the same, and returns the report of upkeep.
     pub(crate) async fn crash_and_keep(&self) -> UpkeepReport {
         self.advance(limits::LEASE + Duration::from_secs(1));
         self.upkeep().await
     }
 
-    /// Takes the jobs of the bench's worker from it.
+    /// Releases the jobs of the bench's worker.
     pub(crate) async fn release(&self, death: Death) -> Vec<Moved> {
         self.backend.release(self.worker.clone(), death).await.unwrap()
     }
@@ -258,7 +258,7 @@ impl Bench {
         self.backend.act(id, action).await.unwrap()
     }
 
-    /// Returns all jobs that match, page by page, the newest first.
+    /// Returns all jobs that match, page by page, newest first.
     pub(crate) async fn list(&self, filter: Filter) -> Vec<Snapshot> {
         let mut jobs = Vec::new();
         let mut after = None;
@@ -292,7 +292,7 @@ impl Bench {
         assert_eq!(findings(&*self.store).await, []);
     }
 
-    /// Returns how many jobs of the queue `default` are in that state, by the store's own count.
+    /// Returns how many jobs of the queue `default` are in that state, by the store's counts.
     pub(crate) async fn count(&self, state: State) -> u64 {
         self.backend.queue(QueueName::default()).await.unwrap().map_or(0, |stats| stats.count(state))
     }
@@ -329,7 +329,7 @@ fn reached(store: Arc<dyn Store>, fault: Option<Fault>) -> Arc<dyn Store> {
     }
 }
 
-/// Unwraps each of the answers to a batch.
+/// Unwraps each answer of a batch.
 pub(crate) trait UnwrapEach<T> {
     fn unwrap_each(self) -> Vec<T>;
 
@@ -347,7 +347,7 @@ impl<T> UnwrapEach<T> for Answers<T> {
     }
 }
 
-/// Returns a claim for one plain job, by a worker that is idle.
+/// Returns a claim for one plain job, of an idle worker.
 pub(crate) fn ask(worker: WorkerId) -> Claim {
     Claim::new(worker, vec![QueueName::default()], known(["work"])).idle(true)
 }
@@ -374,7 +374,7 @@ pub(crate) fn kind(name: &str) -> Kind {
     name.parse().unwrap()
 }
 
-/// Returns kinds as a worker knows them that grants whatever jobs ask for and wants as many as it may have.
+/// Returns kinds of a worker without limits that wants as many jobs as possible.
 pub(crate) fn known<const N: usize>(names: [&str; N]) -> Vec<KnownKind> {
     names.map(|name| kind(name).into()).to_vec()
 }
@@ -403,7 +403,7 @@ pub(crate) fn outage_for(delay: Duration) -> Outcome {
     Outcome::Outage { delay, message: "not reachable".into() }
 }
 
-/// The failure of a job's last attempt.
+/// Returns the failure of a job's last attempt.
 pub(crate) fn exhausted() -> Outcome {
     Outcome::Bury { reason: Reason::Exhausted, message: "not this time".into() }
 }
@@ -412,7 +412,7 @@ pub(crate) fn fatal() -> Outcome {
     Outcome::Bury { reason: Reason::Fatal, message: "no use".into() }
 }
 
-/// Returns every outcome there is, and where it takes a job whose first attempt of several it ends.
+/// Returns every outcome, and the state of a job whose first attempt of several ends with it.
 pub(crate) fn outcomes() -> Vec<(Outcome, State)> {
     vec![
         (success(), State::Succeeded),
@@ -429,7 +429,7 @@ pub(crate) fn outcomes() -> Vec<(Outcome, State)> {
     ]
 }
 
-/// Returns dice for a random case, and prints the seed; `LONGSHORE_SEED` repeats a run.
+/// Returns a random generator and prints its seed. `LONGSHORE_SEED` repeats a run.
 pub(crate) fn dice() -> fastrand::Rng {
     let seed = seeds::repeated().unwrap_or_else(|| fastrand::u64(..));
     println!("LONGSHORE_SEED={seed}");

@@ -1,4 +1,4 @@
-//! Work that has piled up is done in bounded steps, and none of it is lost.
+//! Large amounts of work are done in bounded steps, and nothing is lost.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ async fn push_many(bench: &Bench, n: usize, new: impl Fn() -> NewJob) {
     bench.push_all((0..n).map(|_| new()).collect()).await;
 }
 
-/// Does upkeep until there is no more to do; returns how many rows of one part were touched. Asserts that each step is
-/// bounded, and that a full one says that there is more.
+/// Does upkeep until there is no more to do. Returns how many rows of one part were changed. Asserts that each step is
+/// bounded, and that a full step reports that there is more.
 async fn work_off(bench: &Bench, part: impl Fn(&longshore_core::UpkeepReport) -> usize) -> usize {
     let mut done = 0;
     for _ in 0..=bench.many() / LIMIT + 1 {

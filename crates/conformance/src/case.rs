@@ -1,4 +1,4 @@
-//! A case, and the tests that are made of it: one, and one more a fault.
+//! A case and its tests: one, and one more for each fault.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,28 +10,28 @@ use crate::bench::Bench;
 use crate::list::CASES;
 use crate::{Fault, Fixture};
 
-/// One thing that every store must get right.
+/// One property that every store must have.
 #[derive(Clone, Copy, Debug)]
 pub struct Case {
-    /// The rule it belongs to; the name of its module.
+    /// The rule that it belongs to, which is the name of its module.
     pub rule: &'static str,
     /// Its name.
     pub name: &'static str,
-    /// What it shows, in one sentence.
+    /// What it checks, in one sentence.
     pub sentence: &'static str,
-    /// Why it is not run again with [faults](crate::Fault), where it is not.
+    /// Why it is not repeated with [faults](crate::Fault), if it is not.
     pub once: Option<&'static str>,
     pub(crate) run: fn(Bench) -> Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-/// A case that takes longer hangs; generous, because the large ones run side by side on small machines.
+/// A case that takes longer hangs. The time is generous, because large cases run side by side on small machines.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Runs one case over a fresh fixture, whose calls go wrong in that way where there is one. Panics where the store is wrong.
+/// Runs one case over a new fixture, whose calls go wrong in the given way, if any. Panics if the store is wrong.
 #[doc(hidden)]
 pub fn run<F: Fixture>(rule: &str, name: &str, fault: Option<Fault>) {
     let case = CASES.iter().find(|case| case.rule == rule && case.name == name).expect("the list made this test");
-    // Threads are called as their test is, so that a panic says whose it is.
+    // Threads have the name of their test, so that a panic shows the test.
     let test = std::thread::current().name().unwrap_or("case").to_owned();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).thread_name(test).enable_all().build();
     let done = runtime.expect("a runtime can be built").block_on(async {
@@ -45,7 +45,7 @@ async fn open<F: Fixture>(settings: Settings) -> Box<dyn Fixture> {
     Box::new(F::open(settings).await)
 }
 
-/// Makes a test of each case, and one more a fault: what [`conformance!`](crate::conformance) expands to.
+/// Creates a test for each case, and one more for each fault. [`conformance!`](crate::conformance) expands to it.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! a_test_each {
@@ -61,7 +61,7 @@ macro_rules! a_test_each {
                 use super::*;
                 $( $crate::faulty_tests_of_a_rule! { [$fixture] NotDone [$($why)?] $rule { $($cases)* } } )*
             }
-            /// Calls that are done while the caller sees a time-out.
+            /// Calls that take effect while the caller sees a time-out.
             mod answer_lost {
                 use super::*;
                 $( $crate::faulty_tests_of_a_rule! { [$fixture] AnswerLost [$($why)?] $rule { $($cases)* } } )*
@@ -75,7 +75,7 @@ macro_rules! a_test_each {
     };
 }
 
-/// Makes the tests of one rule.
+/// Creates the tests of one rule.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! tests_of_a_rule {
@@ -93,7 +93,7 @@ macro_rules! tests_of_a_rule {
     };
 }
 
-/// Makes the tests of one rule with a fault, but for cases, or a whole rule, that run once.
+/// Creates the tests of one rule with a fault, except for cases or rules that run once.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! faulty_tests_of_a_rule {
@@ -106,7 +106,7 @@ macro_rules! faulty_tests_of_a_rule {
     };
 }
 
-/// Makes one test with a fault, but for a case that runs once.
+/// Creates one test with a fault, except for a case that runs once.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! faulty_test {
@@ -161,7 +161,7 @@ pub(crate) const fn count(rules: &[&[Case]]) -> usize {
     n
 }
 
-/// Puts the cases of all rules into one list, while the program is built.
+/// Puts the cases of all rules into one list, at compile time.
 pub(crate) const fn flat<const N: usize>(rules: &[&[Case]]) -> [Case; N] {
     let mut all = [rules[0][0]; N];
     let (mut n, mut rule) = (0, 0);

@@ -62,7 +62,7 @@ pub(crate) async fn no_job_starts_before_its_time(bench: Bench) {
     assert!(due.is_empty(), "{} jobs were never handed out", due.len());
 }
 
-pub(crate) async fn retry_waits_as_long_as_it_was_told(bench: Bench) {
+pub(crate) async fn retry_waits_for_its_delay(bench: Bench) {
     let claimed = bench.running().await;
     bench.end(&claimed, crate::bench::retry_in(secs(100))).await;
     bench.advance(secs(95));
@@ -153,7 +153,7 @@ pub(crate) async fn limit_is_respected(bench: Bench) {
     assert!(bench.take(1000).await.is_empty());
 }
 
-pub(crate) async fn claim_for_nothing_still_says_what_waits(bench: Bench) {
+pub(crate) async fn empty_claim_reports_when_the_next_job_is_due(bench: Bench) {
     bench.push(NewJob { when: When::In(secs(50)), ..job() }).await;
     bench.push(job()).await;
     let claims = bench.claims(bench.ask().limit(0)).await;
@@ -162,7 +162,7 @@ pub(crate) async fn claim_for_nothing_still_says_what_waits(bench: Bench) {
     assert_eq!(bench.count(State::Running).await, 0);
 }
 
-pub(crate) async fn higher_priority_is_first_then_who_has_been_due_longest(bench: Bench) {
+pub(crate) async fn higher_priority_comes_first_then_the_job_due_longest(bench: Bench) {
     let wait = |seconds: u64, priority: i16| NewJob { when: When::In(secs(seconds)), priority, ..job() };
     let late = bench.push(wait(30, 0)).await;
     let early = bench.push(wait(10, 0)).await;

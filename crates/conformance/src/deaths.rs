@@ -1,4 +1,4 @@
-//! Who died decides what it costs the job.
+//! How a worker ended determines what it costs its jobs.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use longshore_core::{Acted, Action, Claimed, Death, ErrorKind, NewJob, Outcome, 
 
 use crate::bench::{Bench, exhausted, hours, job, retry_in, secs, success};
 
-/// Makes a job crash twice, and waits until it may run again, isolated.
+/// Lets a job crash twice, and waits until it may run again, isolated.
 async fn twice_crashed(bench: &Bench) -> longshore_core::JobId {
     let claimed = bench.running().await;
     assert_eq!(bench.crash().await, 1);
@@ -16,7 +16,7 @@ async fn twice_crashed(bench: &Bench) -> longshore_core::JobId {
     claimed.id
 }
 
-/// Claims for one job more beside others that run.
+/// Claims one more job while others run.
 async fn take_beside_others(bench: &Bench) -> longshore_core::Claims {
     bench.claims(bench.ask().idle(false).limit(10)).await
 }
@@ -31,7 +31,7 @@ pub(crate) async fn crash_is_counted_apart_and_gives_the_attempt_back(bench: Ben
     assert_eq!((job.failures[0].attempt, job.failures[0].worker), (1, Some(bench.worker.id())));
 }
 
-pub(crate) async fn second_crash_waits_and_then_runs_alone(bench: Bench) {
+pub(crate) async fn job_that_crashed_twice_waits_and_then_runs_isolated(bench: Bench) {
     let suspect = bench.running().await;
     assert_eq!(bench.crash().await, 1);
     bench.take_one().await;
@@ -55,7 +55,7 @@ pub(crate) async fn second_crash_waits_and_then_runs_alone(bench: Bench) {
     assert_eq!((idle[0].id, idle[0].crashes), (suspect.id, 2));
 }
 
-pub(crate) async fn suspects_run_one_by_one(bench: Bench) {
+pub(crate) async fn isolated_jobs_run_one_by_one(bench: Bench) {
     bench.push_plain(3).await;
     for _ in 0..2 {
         assert_eq!(bench.take(10).await.len(), 3);
@@ -70,7 +70,7 @@ pub(crate) async fn suspects_run_one_by_one(bench: Bench) {
     assert_eq!(bench.count(State::Succeeded).await, 3);
 }
 
-pub(crate) async fn suspects_of_several_queues_run_one_by_one(bench: Bench) {
+pub(crate) async fn isolated_jobs_of_several_queues_run_one_by_one(bench: Bench) {
     let names = ["first", "second"].map(crate::bench::queue);
     let ask = || bench.ask().queues(names.to_vec()).limit(10);
     bench.push_all(vec![crate::bench::job_of("first", "work"), crate::bench::job_of("second", "work")]).await;
@@ -86,7 +86,7 @@ pub(crate) async fn suspects_of_several_queues_run_one_by_one(bench: Bench) {
     assert_eq!(second.jobs.len(), 1, "a suspect or an innocent, but never both");
 }
 
-pub(crate) async fn third_crash_is_the_end(bench: Bench) {
+pub(crate) async fn third_crash_buries_the_job(bench: Bench) {
     let id = twice_crashed(&bench).await;
     assert_eq!(bench.take_one().await.id, id);
     assert_eq!(bench.crash().await, 1);
@@ -184,7 +184,7 @@ pub(crate) async fn release_leaves_settled_jobs_alone(bench: Bench) {
     assert_eq!(bench.job(claimed.id).await.crashes, 0);
 }
 
-pub(crate) async fn snooze_and_hand_back_burn_no_attempt(bench: Bench) {
+pub(crate) async fn snooze_and_release_cost_no_attempt(bench: Bench) {
     let id = bench.push(NewJob { max_attempts: Some(1), ..job() }).await;
     let outcomes = [Outcome::Release, Outcome::Snooze { delay: Duration::ZERO }, Outcome::Snooze { delay: secs(40) }];
     for (round, outcome) in outcomes.into_iter().cycle().take(12).enumerate() {
@@ -207,7 +207,7 @@ pub(crate) async fn last_attempt_that_crashes_is_tried_again(bench: Bench) {
     bench.end(&again, success()).await;
 }
 
-pub(crate) async fn failed_attempts_are_burned_until_none_is_left(bench: Bench) {
+pub(crate) async fn failed_attempts_are_counted_until_none_is_left(bench: Bench) {
     let id = bench.push(NewJob { max_attempts: Some(3), ..job() }).await;
     for attempt in 1..=3 {
         let claimed = bench.take_one().await;

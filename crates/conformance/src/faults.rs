@@ -1,4 +1,4 @@
-//! What can go wrong between a caller and a store, and a caller that repeats its calls as the contract allows.
+//! Faults between a caller and a store, and a caller that repeats its calls as the contract allows.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use crate::through::{Calling, Layer, Through, Verb};
 pub enum Fault {
     /// It never arrives, and the caller knows.
     NotDone,
-    /// It is done, and its answer is lost: all the caller sees is a time-out.
+    /// It takes effect, and its answer is lost: the caller sees only a time-out.
     AnswerLost,
     /// It arrives twice, and the caller sees one of the two answers.
     Twice,
@@ -24,16 +24,16 @@ impl Fault {
     pub const ALL: [Fault; 3] = [Fault::NotDone, Fault::AnswerLost, Fault::Twice];
 }
 
-/// A connection to a store that goes wrong now and then, by a plan.
+/// A connection to a store that fails sometimes, by a plan.
 pub(crate) struct Faults(Mutex<Plan>);
 
-/// Which calls go wrong, and how.
+/// Which calls fail, and how.
 enum Plan {
     /// Half of all calls, in any way.
     Dice(fastrand::Rng),
-    /// Two of three calls in one way, as far as the answers to a repeat allow that.
+    /// Two of three calls fail in one way, as far as the answers to a repeat allow.
     Mode(Fault, fastrand::Rng),
-    /// The next calls like this, in turn; then none.
+    /// The next calls fail like this, in turn; the following ones do not.
     Script(VecDeque<Option<Fault>>),
 }
 
@@ -80,10 +80,12 @@ impl Layer for Faults {
             }
             Some(Fault::Twice) => {
                 let first = call().await?;
-                // The first was done, whatever becomes of the second: a call may be two, each of which meets a fault of its own.
+                // The first call took effect, whatever happens to the second: a call may consist of two, each with its
+                // own fault.
                 let second = call().await.map_err(Error::perhaps_done)?;
-                // A claim that brought nothing is not remembered: what has come due since goes with the second answer, and whoever
-                // sees the first gets it a lease later. That is safe, which the simulator shows, but no case waits for it.
+                // A claim without jobs is not remembered, so jobs that became due since then are in the second answer.
+                // A caller that sees the first answer gets them a lease later. The simulator shows that this is safe,
+                // but no case waits for it.
                 Ok(if second_answer || verb.claims() { second } else { first })
             }
         }
@@ -108,7 +110,7 @@ impl Layer for Patience {
     }
 }
 
-/// Returns a store to which two of three calls go wrong in that way, in the hands of a caller that repeats them.
+/// Returns a store to which two of three calls fail in that way, with a caller that repeats them.
 pub(crate) fn borne(store: Arc<dyn Store>, fault: Fault) -> Arc<dyn Store> {
     let faults = Faults::of_one_mode(fault, crate::bench::dice());
     let faulty = Arc::new(Through::new(store, faults));

@@ -1,17 +1,17 @@
-//! What a store must provide to be put to the test.
+//! What a store must provide to be tested.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use longshore_core::{Artifacts, Settings, Store};
 
-/// A fresh, empty store, and whatever must live as long as it: a folder, a server, a schema.
+/// A new, empty store, and everything that must live as long as it: a folder, a server, a schema.
 ///
-/// Every case opens its own, and many run at the same time: fixtures must not see each other's jobs. Dropping one may delete all
-/// its data.
+/// Every case opens its own fixture, and many run at the same time: fixtures must not see each other's jobs. Dropping a
+/// fixture may delete all its data.
 #[async_trait]
 pub trait Fixture: Send + Sync + 'static {
-    /// Opens a fresh, empty store with these settings, whose clock the case moves.
+    /// Opens a new, empty store with these settings, whose clock the case moves.
     async fn open(settings: Settings) -> Self
     where
         Self: Sized;
@@ -19,22 +19,23 @@ pub trait Fixture: Send + Sync + 'static {
     /// Returns the store.
     fn store(&self) -> Arc<dyn Store>;
 
-    /// Returns where results go that don't fit a row.
+    /// Returns the storage for results that do not fit a row.
     fn artifacts(&self) -> Arc<dyn Artifacts>;
 
-    /// Opens the same data once more with the same settings, as another process would; or says why that cannot be.
+    /// Opens the same data again with the same settings, like another process would; or returns why that is not
+    /// possible.
     ///
-    /// Cases that need it print the reason, and those that are better with it do with one store.
+    /// Cases that need it print the reason; other cases use only one store.
     async fn reopen(&self) -> Result<Arc<dyn Store>, &'static str>;
 
-    /// Returns how many rows are many, for the cases about bounded work. Defaults to 20,000.
+    /// Returns how many rows are used in cases about bounded work. Defaults to 20,000.
     ///
-    /// Fewer than 2,000 show nothing: upkeep touches 500 a call.
+    /// Fewer than 2,000 show nothing, because upkeep changes 500 per call.
     fn many(&self) -> usize {
         20_000
     }
 
-    /// Returns how many short runs the simulator makes a case. Defaults to 60, a second or two in memory.
+    /// Returns how many short runs the simulator does per case. Defaults to 60, which take a second or two in memory.
     fn seeds(&self) -> usize {
         60
     }

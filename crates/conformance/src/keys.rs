@@ -1,4 +1,4 @@
-//! Unique keys have one live holder; reuse serves an equal job's result. Both are decided in the push itself.
+//! Unique keys have one live holder, and the result of an equal job may be reused. Both are decided in the push itself.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn stands_back_for(id: JobId) -> Pushed {
     Pushed::Existing { id, by: DuplicateReason::Unique }
 }
 
-/// Returns a plain job that may be answered by a result not older than that.
+/// Returns a plain job that may reuse a result that is not older than this.
 fn reusing(key: &str, within: Duration) -> NewJob {
     NewJob { reuse: Some(Reuse { key: label(key), within }), ..job() }
 }
@@ -23,10 +23,10 @@ fn reusing(key: &str, within: Duration) -> NewJob {
 pub(crate) async fn until_started_ends_with_the_claim(bench: Bench) {
     let new = || unique("k", UniqueScope::UntilStarted);
     let first = bench.push(new()).await;
-    assert_eq!(bench.set_capacity(new()).await, stands_back_for(first));
+    assert_eq!(bench.push_any(new()).await, stands_back_for(first));
     assert_eq!(bench.take_one().await.id, first);
     let second = bench.push(new()).await;
-    assert_eq!(bench.set_capacity(new()).await, stands_back_for(second));
+    assert_eq!(bench.push_any(new()).await, stands_back_for(second));
 }
 
 pub(crate) async fn until_finished_holds_through_every_retry(bench: Bench) {
@@ -34,7 +34,7 @@ pub(crate) async fn until_finished_holds_through_every_retry(bench: Bench) {
     let first = bench.push(NewJob { when: When::In(secs(60)), ..new() }).await;
     let held = async |state: State| {
         assert_eq!(bench.state(first).await, state);
-        assert_eq!(bench.set_capacity(new()).await, stands_back_for(first), "the holder is {state}");
+        assert_eq!(bench.push_any(new()).await, stands_back_for(first), "the holder is {state}");
     };
     held(State::Scheduled).await;
     bench.advance(secs(60));
@@ -61,7 +61,7 @@ pub(crate) async fn for_a_period_holds_even_after_success(bench: Bench) {
     let claimed = bench.take_one().await;
     bench.end(&claimed, success()).await;
     bench.advance(secs(3590));
-    assert_eq!(bench.set_capacity(new()).await, stands_back_for(first));
+    assert_eq!(bench.push_any(new()).await, stands_back_for(first));
     bench.advance(secs(10));
     bench.push(new()).await;
 }
@@ -74,7 +74,7 @@ pub(crate) async fn for_a_period_outlives_retention(bench: Bench) {
     bench.end(&claimed, success()).await;
     bench.advance(hours(47));
     bench.upkeep().await;
-    assert_eq!(bench.set_capacity(new()).await, stands_back_for(first), "pruning must not cut the period short");
+    assert_eq!(bench.push_any(new()).await, stands_back_for(first), "pruning must not cut the period short");
     bench.advance(hours(1));
     bench.upkeep().await;
     bench.push(new()).await;
@@ -87,17 +87,13 @@ pub(crate) async fn period_that_is_over_frees_the_key_of_a_job_that_still_waits(
     bench.advance(secs(60));
     let second = bench.push(new()).await;
     assert_eq!(bench.act(first, Action::Cancel).await, Acted::Done(State::Cancelled));
-    assert_eq!(
-        bench.set_capacity(new()).await,
-        stands_back_for(second),
-        "the old holder must not free the new one's key"
-    );
+    assert_eq!(bench.push_any(new()).await, stands_back_for(second), "the old holder must not free the new one's key");
 }
 
 pub(crate) async fn dead_and_cancelled_jobs_free_their_keys(bench: Bench) {
     for scope in SCOPES {
         for outcome in [fatal(), Outcome::Cancel] {
-            let bench = bench.anew(Default::default()).await;
+            let bench = bench.fresh(Default::default()).await;
             bench.push(unique("k", scope)).await;
             let claimed = bench.take_one().await;
             bench.end(&claimed, outcome).await;
@@ -119,28 +115,28 @@ pub(crate) async fn expired_job_frees_its_key(bench: Bench) {
 pub(crate) async fn successor_keeps_the_key_when_its_predecessor_ends(bench: Bench) {
     let new = || unique("k", UniqueScope::UntilStarted);
     for (outcome, _) in crate::bench::outcomes() {
-        let bench = bench.anew(Default::default()).await;
+        let bench = bench.fresh(Default::default()).await;
         bench.push(new()).await;
         let first = bench.take_one().await;
         let second = bench.push(new()).await;
         bench.end(&first, outcome.clone()).await;
-        assert_eq!(bench.set_capacity(new()).await, stands_back_for(second), "{outcome:?} of the first freed it");
+        assert_eq!(bench.push_any(new()).await, stands_back_for(second), "{outcome:?} of the first freed it");
     }
 }
 
 pub(crate) async fn retry_by_hand_takes_the_key_again(bench: Bench) {
     for scope in SCOPES {
-        let bench = bench.anew(Default::default()).await;
+        let bench = bench.fresh(Default::default()).await;
         let first = bench.push(unique("k", scope)).await;
         assert_eq!(bench.act(first, Action::Cancel).await, Acted::Done(State::Cancelled));
         assert_eq!(bench.act(first, Action::Retry).await, Acted::Done(State::Ready));
-        assert_eq!(bench.set_capacity(unique("k", scope)).await, stands_back_for(first));
+        assert_eq!(bench.push_any(unique("k", scope)).await, stands_back_for(first));
     }
 }
 
 pub(crate) async fn retry_by_hand_conflicts_with_a_new_holder(bench: Bench) {
     for scope in SCOPES {
-        let bench = bench.anew(Default::default()).await;
+        let bench = bench.fresh(Default::default()).await;
         let first = bench.push(unique("k", scope)).await;
         let claimed = bench.take_one().await;
         bench.end(&claimed, fatal()).await;
@@ -191,7 +187,7 @@ pub(crate) async fn keys_belong_to_a_queue_and_are_compared_byte_by_byte(bench: 
     for (name, key) in [("a", "k"), ("b", "k"), ("a", "K"), ("a", "k "), ("a", "é"), ("a", "e\u{301}"), ("a", "%")] {
         bench.push(with(name, key)).await;
     }
-    assert!(matches!(bench.set_capacity(with("b", "k")).await, Pushed::Existing { .. }));
+    assert!(matches!(bench.push_any(with("b", "k")).await, Pushed::Existing { .. }));
 }
 
 pub(crate) async fn job_that_stands_back_leaves_no_trace(bench: Bench) {
@@ -199,7 +195,7 @@ pub(crate) async fn job_that_stands_back_leaves_no_trace(bench: Bench) {
     let before = bench.job(first).await;
     let second = NewJob { alias: Some(label("alias")), priority: 9, ..unique("k", UniqueScope::UntilFinished) };
     let id = second.id;
-    assert_eq!(bench.set_capacity(second).await, stands_back_for(first));
+    assert_eq!(bench.push_any(second).await, stands_back_for(first));
     assert!(!bench.is_known(id).await);
     assert_eq!(bench.backend.find(label("alias")).await.unwrap(), None);
     assert_eq!(bench.job(first).await, before);
@@ -210,9 +206,9 @@ pub(crate) async fn result_is_reused_while_it_is_fresh(bench: Bench) {
     let claimed = bench.take_one().await;
     bench.end(&claimed, success()).await;
     let served = Pushed::Existing { id: first, by: DuplicateReason::Reuse };
-    assert_eq!(bench.set_capacity(reusing("r", hours(1))).await, served);
+    assert_eq!(bench.push_any(reusing("r", hours(1))).await, served);
     bench.advance(secs(1800));
-    assert_eq!(bench.set_capacity(reusing("r", hours(1))).await, served);
+    assert_eq!(bench.push_any(reusing("r", hours(1))).await, served);
     bench.push(reusing("r", secs(1800))).await;
     bench.push(reusing("another", hours(1))).await;
     bench.push(job()).await;
@@ -222,13 +218,13 @@ pub(crate) async fn result_is_reused_while_it_is_fresh(bench: Bench) {
 
 pub(crate) async fn only_success_is_reused(bench: Bench) {
     for (outcome, state) in crate::bench::outcomes() {
-        let bench = bench.anew(Default::default()).await;
+        let bench = bench.fresh(Default::default()).await;
         bench.push(reusing("r", hours(1))).await;
-        let waiting = bench.set_capacity(reusing("r", hours(1))).await;
+        let waiting = bench.push_any(reusing("r", hours(1))).await;
         assert!(matches!(waiting, Pushed::Created(_)), "a job that waits is no result");
         let claimed = bench.take_one().await;
         bench.end(&claimed, outcome).await;
-        let pushed = bench.set_capacity(reusing("r", hours(1))).await;
+        let pushed = bench.push_any(reusing("r", hours(1))).await;
         assert_eq!(matches!(pushed, Pushed::Existing { .. }), state == State::Succeeded, "after {state}");
     }
 }
@@ -240,7 +236,7 @@ pub(crate) async fn newest_result_is_reused_and_only_in_its_queue(bench: Bench) 
         bench.advance(secs(1));
     }
     let newest = Pushed::Existing { id: ids[2], by: DuplicateReason::Reuse };
-    assert_eq!(bench.set_capacity(reusing("r", hours(1))).await, newest);
+    assert_eq!(bench.push_any(reusing("r", hours(1))).await, newest);
     let elsewhere = NewJob { reuse: Some(Reuse { key: label("r"), within: hours(1) }), ..job_of("elsewhere", "work") };
     bench.push(elsewhere).await;
 }
@@ -253,7 +249,7 @@ pub(crate) async fn result_is_kept_as_long_as_it_may_be_reused(bench: Bench) {
     bench.advance(hours(47));
     assert_eq!(bench.upkeep().await.pruned, 0);
     let served = Pushed::Existing { id: first, by: DuplicateReason::Reuse };
-    assert_eq!(bench.set_capacity(reusing("r", hours(48))).await, served);
+    assert_eq!(bench.push_any(reusing("r", hours(48))).await, served);
     bench.advance(hours(1));
     assert_eq!(bench.upkeep().await.pruned, 1);
     bench.push(reusing("r", hours(48))).await;
@@ -262,11 +258,11 @@ pub(crate) async fn result_is_kept_as_long_as_it_may_be_reused(bench: Bench) {
 pub(crate) async fn result_comes_before_the_holder_of_the_key(bench: Bench) {
     let both = || NewJob { reuse: Some(Reuse { key: label("r"), within: hours(1) }), ..unique("k", SCOPES[1]) };
     let first = bench.push(both()).await;
-    assert_eq!(bench.set_capacity(both()).await, stands_back_for(first));
+    assert_eq!(bench.push_any(both()).await, stands_back_for(first));
     let claimed = bench.claim(bench.ask().queues(vec![queue("default")])).await;
     bench.end(&claimed[0], success()).await;
     let holder = bench.push(unique("k", SCOPES[1])).await;
-    assert_eq!(bench.set_capacity(both()).await, Pushed::Existing { id: first, by: DuplicateReason::Reuse });
+    assert_eq!(bench.push_any(both()).await, Pushed::Existing { id: first, by: DuplicateReason::Reuse });
     bench.advance(hours(1));
-    assert_eq!(bench.set_capacity(both()).await, stands_back_for(holder));
+    assert_eq!(bench.push_any(both()).await, stands_back_for(holder));
 }

@@ -1,4 +1,4 @@
-//! A claim holds for its lease, and a job whose worker went silent runs again.
+//! A claim lasts for its lease, and a job whose worker stopped renewing runs again.
 
 use longshore_core::{Renewal, Renewed, Settled, State, Upkeep, limits};
 
@@ -65,7 +65,7 @@ pub(crate) async fn only_expired_leases_are_rescued(bench: Bench) {
 pub(crate) async fn upkeep_without_rescue_rescues_nobody(bench: Bench) {
     let claimed = bench.running().await;
     bench.advance(hours(5));
-    assert_eq!(bench.keep_up(false).await.rescued.len(), 0);
+    assert_eq!(bench.start_upkeep(false).await.rescued.len(), 0);
     assert_eq!(bench.renew(&claimed).await, Renewed::Held);
 }
 

@@ -1,52 +1,59 @@
-//! The suite that every longshore store passes: one list of cases, one named test a case.
+//! The suite that every longshore store passes: one list of cases, and one named test per case.
 //!
-//! A store's test file says how to open a fresh store and names it to [`conformance!`]; it cannot leave a case out. What the
-//! macro makes of that is more than the cases:
+//! The test file of a store says how to open a new store and passes it to [`conformance!`]. It cannot leave a case out.
+//! The macro creates more tests than the cases:
 //!
 //! | what | test names | what it shows |
 //! |---|---|---|
-//! | cases | `settled_once::…`, `acting::…`, … | each rule that keeps jobs safe, in the words of [`CASES`] |
-//! | faults | `faults::{not_done, answer_lost, twice}::…` | the same cases when calls get lost, and are repeated |
-//! | simulator | `simulator::…` | a fleet in which anything may go wrong, by the thousand steps |
-//! | mutants | in this crate: `tests/mutants.rs` | that the suite can fail: stores with a bug each are caught |
+//! | cases | `settled_once::…`, `acting::…`, … | each rule that keeps jobs safe, as described in [`CASES`] |
+//! | faults | `faults::{not_done, answer_lost, twice}::…` | the same cases with calls that are lost and repeated |
+//! | simulator | `simulator::…` | thousands of steps of many workers, in which anything may fail |
+//! | mutants | in this crate: `tests/mutants.rs` | that the suite can fail: stores with one bug each are caught |
 //!
-//! **A case** works on a `Bench`: a fresh store, a clock that it moves, and the verbs in one word each. It never sleeps: it waits
-//! for signals, and moves time. To add one, write a function in the module of its rule and a line in `list.rs`.
+//! **A case** works on a `Bench`: a new store, a clock that it moves, and short functions for the verbs. It never
+//! sleeps: it waits for signals and moves time. To add a case, write a function in the module of its rule and a line in
+//! `list.rs`.
 //!
-//! **Faults.** Every call passes through a layer that lets it happen [in one of three ways](Fault) other than it should, and a
-//! caller that repeats it with the same ids, nonce and token until it is answered. A case must not notice. A case or a rule that
-//! would, because it looks at what a repeat need not say, has `once "why"` in the list, and [`Case::once`] tells.
+//! **Faults.** Every call passes through a layer that makes it fail [in one of three ways](Fault), and through a caller
+//! that repeats it with the same ids, nonce and token until it is answered. The result of a case must not change. A
+//! case or rule whose result would change, because it checks answers that may differ in a repeat, has `once "why"` in
+//! the list; see [`Case::once`].
 //!
-//! **The simulator** runs workers, producers, people, supervisors and upkeep in one thread and in virtual time. Its dice choose
-//! who goes next; calls are lost, doubled and late; anybody may be dropped at any await point, or stopped and go on much later;
-//! the machine reboots, and its wall clock is stepped. After each call the jobs it may have touched are held against a ledger,
-//! which knows by [`longshore_core::state::step`] where they may be: a stale token changes nothing, a claim is settled once,
-//! nothing starts before its time, attempts, crashes and interruptions are exactly what happened, and counts are what lists hold.
-//! In the end healthy workers drain the store: every push that was answered for has come to its end.
+//! **The simulator** runs workers, producers, people, supervisors and upkeep in one thread and in virtual time. Random
+//! numbers choose who runs next. Calls are lost, doubled and late; any task may be dropped at any await point, or
+//! suspended and resumed much later; the machine reboots, and its wall clock changes. After each call, the jobs that it
+//! may have changed are compared with a ledger, which computes their possible states with
+//! [`longshore_core::state::step`]: a stale token changes nothing, a claim is settled once, nothing starts before its
+//! time, attempts, crashes and interruptions are exact, and counts equal lists. At the end, healthy workers drain the
+//! store, and every acknowledged push must be finished.
 //!
-//! **Mutants** are the reference store with one bug each, of the kind that queues have had; see [`mutants`](mod@mutants).
+//! **Mutants** are the reference store with one bug each, of a kind that real queues have had; see
+//! [`mutants`](mod@mutants).
 //!
 //! # Repeating a run
 //!
-//! Whatever throws dice prints its seed when it fails, the simulator with the end of its story. The seed repeats it:
+//! Every randomised test prints its seed when it fails; the simulator also prints the end of its log. The seed repeats
+//! it:
 //!
 //! ```text
 //! LONGSHORE_SEED=1846192505462584665 cargo test -p longshore-conformance --test suite simulator::fleet_that_crashes
 //! ```
 //!
-//! In the simulator that is the same story, call by call, but on a server, whose clock and load have a say in it. Cases whose tasks race get the same dice, but not the same race.
+//! In the simulator this is the same run, call by call, except on a server, whose clock and load affect it. Cases with
+//! racing tasks get the same random numbers, but not the same race.
 //!
-//! `LONGSHORE_LONG=10`, which `./test --long` sets, makes ten times as many runs of whatever throws dice.
+//! `LONGSHORE_LONG=10`, which `./test --long` sets, does ten times as many runs of randomised tests.
 //!
 //! # Reading order
 //!
-//! [`Fixture`] (what a store must provide), `bench` (what cases work with), `case` (a case and its tests), `list` (the one list),
-//! a module a rule; then `through` and `faults`, `simulator` (`world` who goes next, `net` how calls go wrong, `calls` what each
-//! may do, `ledger` what is known), and [`mutants`](mod@mutants).
+//! [`Fixture`] (what a store must provide), `bench` (the environment of cases), `case` (a case and its tests), `list`
+//! (the list of cases), one module per rule; then `through` and `faults`, `simulator` (`world` chooses who runs next,
+//! `net` makes calls fail, `calls` says what each may do, `ledger` records what is known), and
+//! [`mutants`](mod@mutants).
 //!
 //! # Examples
 //!
-//! The whole test file of a store:
+//! The complete test file of a store:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -139,7 +146,8 @@ pub use case::run;
 #[doc(hidden)]
 pub use network::run_networked;
 
-/// Makes one named test for each of [`CASES`], over the fixture of that type; and one more for each [`Fault`], in `mod faults`.
+/// Creates one named test for each of [`CASES`], over a fixture of that type; and one more for each [`Fault`], in `mod
+/// faults`.
 #[macro_export]
 macro_rules! conformance {
     ($fixture:ty) => {

@@ -1,10 +1,11 @@
-//! Stores with one bug each: whoever doubts that the suite can fail lets them prove it.
+//! Stores with one bug each. They prove that the suite can fail.
 //!
-//! Each mutant is a healthy store behind a wrapper with a bug of the kind that queues have had. [`mutants!`](crate::mutants!) makes a
-//! test of each, which fails where no case of its rules catches it: a hole in the suite.
+//! Each mutant is a healthy store behind a wrapper with a bug of a kind that real queues have had.
+//! [`mutants!`](crate::mutants!) creates a test of each, which fails if no case of its rules catches the mutant: then
+//! the suite has a gap.
 //!
-//! In reading order: `sick` (a store and its bug), then the bugs: `fences` (who may settle), `claims`, `pushes`, `moves` (what
-//! settling, upkeep and people do to a job).
+//! In reading order: `sick` (a store and its bug), then the bugs: `fences` (who may settle), `claims`, `pushes`,
+//! `moves` (effects of settles, upkeep and actions on a job).
 
 mod sick;
 mod fences;
@@ -23,17 +24,17 @@ use crate::{CASES, Fixture};
 /// A store with one bug.
 #[derive(Clone, Copy, Debug)]
 struct Mutant {
-    /// What it does wrong, as a name.
+    /// The bug, as a name.
     name: &'static str,
-    /// What it does wrong, in one sentence.
+    /// The bug, in one sentence.
     sentence: &'static str,
-    /// The rules of which some case should catch it.
+    /// The rules of which a case should catch it.
     rules: &'static [&'static str],
     run: fn(&str, &str),
 }
 
 impl Mutant {
-    /// Runs the cases of its rules over the mutant, one after another, and returns the first that fails.
+    /// Runs the cases of its rules over the mutant, one after another. Returns the first that fails.
     fn caught_by(&self) -> Option<String> {
         self.fails(|rule| self.rules.contains(&rule)).next()
     }
@@ -46,10 +47,11 @@ impl Mutant {
     }
 }
 
-/// Begins what is to be printed: what cases say of a mutant is not.
+/// Marks text to print. The output of cases about a mutant is not printed.
 const VERDICT: &str = "VERDICT";
 
-/// Keeps the panics of cases from being printed, by the hundred, on the thread of this test and on those that are called like it; see `run`.
+/// Suppresses the output of hundreds of panics of cases, on the thread of this test and on threads with its name; see
+/// `run`.
 fn silence() {
     static SILENT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
     static ONCE: Once = Once::new();
@@ -66,7 +68,7 @@ fn silence() {
     });
 }
 
-/// Asserts that some case catches the mutant, over the stores of that fixture.
+/// Asserts that a case catches the mutant, over the stores of that fixture.
 #[doc(hidden)]
 pub fn is_caught<F: Fixture>(name: &str) {
     let mutant = mutants::<F>().into_iter().find(|mutant| mutant.name == name).expect("the list made this test");
@@ -76,7 +78,7 @@ pub fn is_caught<F: Fixture>(name: &str) {
     }
 }
 
-/// Asserts that the wrapper without a bug passes every case that is to catch a mutant.
+/// Asserts that the wrapper without a bug passes every case that should catch a mutant.
 #[doc(hidden)]
 pub fn raises_no_alarm<F: Fixture>() {
     let all = mutants::<F>();
@@ -89,8 +91,8 @@ fn run<F: Fixture, B: Bug>(rule: &str, name: &str) {
     crate::run::<Sick<F, B>>(rule, name, None);
 }
 
-/// Makes a test of each mutant of the stores of that fixture: it fails if no case does. In a test file of its own, because it
-/// keeps panics from being printed.
+/// Creates a test of each mutant of the stores of that fixture. It fails if no case catches the mutant. It needs a
+/// separate test file, because it suppresses the output of panics.
 #[macro_export]
 macro_rules! mutants {
     ($fixture:ty) => {
@@ -127,55 +129,55 @@ macro_rules! the_list {
     };
 }
 
-/// Hands the list of mutants to another macro.
+/// Passes the list of mutants to another macro.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! each_mutant {
     ([$($then:tt)*] [$($args:tt)*]) => { $($then)*! { [$($args)*]
 
 fences {
-    SettlesById settles_by_id [settled_once simulator]: "A settle looks at the id and not at the token.",
-    SettlesByState settles_by_state [settled_once simulator]: "A settle counts if the job is running, whoever runs it.",
-    FencesByAttempt fences_by_attempt [settled_once simulator]: "The attempt's number stands in for the token.",
-    FencesByWorker fences_by_worker [settled_once simulator]: "The worker's name stands in for the token.",
-    RenewsById renews_by_id [settled_once simulator]: "A renewal looks at the id and not at the token.",
-    RefusesLateSettles refuses_late_settles [settled_once simulator]: "A settle past the lease's end is lost, though nobody else has the job.",
-    ForgetsSettles forgets_settles [repeats simulator]: "A repeated settle is told lost.",
+    SettlesById settles_by_id [settled_once simulator]: "A settle checks the id instead of the token.",
+    SettlesByState settles_by_state [settled_once simulator]: "A settle is accepted if the job runs in any worker.",
+    FencesByAttempt fences_by_attempt [settled_once simulator]: "The number of the attempt is used instead of the token.",
+    FencesByWorker fences_by_worker [settled_once simulator]: "The worker's id is used instead of the token.",
+    RenewsById renews_by_id [settled_once simulator]: "A renewal checks the id instead of the token.",
+    RefusesLateSettles refuses_late_settles [settled_once simulator]: "A settle after the end of the lease is lost, although no other claim has the job.",
+    ForgetsSettles forgets_settles [repeats simulator]: "A repeated settle answers lost.",
 }
 
 claims {
-    ClaimsInTwoSteps claims_in_two_steps [claims_are_disjoint simulator]: "A claim reads candidates and then takes them, whoever took them in between.",
-    ClaimsAnewWhenRepeated claims_anew_when_repeated [claims_are_disjoint simulator]: "A repeated claim hands out new jobs and strands the first.",
+    ClaimsInTwoSteps claims_in_two_steps [claims_are_disjoint simulator]: "A claim reads candidates and then takes them, even if another claim took them in between.",
+    ClaimsNewJobsWhenRepeated claims_new_jobs_when_repeated [claims_are_disjoint simulator]: "A repeated claim returns new jobs, and the first ones are stranded.",
     ClaimsOfTheReleased claims_of_the_released [deaths simulator]: "A worker that was released may claim.",
-    ClaimsEveryKind claims_every_kind [claims_are_disjoint simulator]: "A worker gets kinds that it does not know.",
-    ClaimsSuspectsBesideOthers claims_suspects_beside_others [deaths]: "A job that crashed twice runs beside others.",
-    ClaimsWithoutLimit claims_without_limit [claims_are_disjoint simulator]: "A claim hands out more than it was asked for.",
-    ClaimsOfThePaused claims_of_the_paused [pausing simulator]: "A paused queue hands out jobs.",
+    ClaimsEveryKind claims_every_kind [claims_are_disjoint simulator]: "A worker gets jobs of kinds that it does not know.",
+    ClaimsIsolatedBesideOthers claims_isolated_beside_others [deaths]: "A job that crashed twice runs beside others.",
+    ClaimsWithoutLimit claims_without_limit [claims_are_disjoint simulator]: "A claim returns more jobs than its limit.",
+    ClaimsOfThePaused claims_of_the_paused [pausing simulator]: "Jobs of a paused queue are claimed.",
 }
 
 pushes {
-    AnswersBeforeInsert answers_before_insert [push_is_kept simulator]: "A push is answered before its jobs are there, and a crash in between loses them.",
-    NotifiesBeforeInsert notifies_before_insert [notifications]: "Workers hear of a job before it is there, look, and find nothing.",
-    DuplicatesRepeats duplicates_repeats [push_is_kept simulator]: "A repeated push makes a second job.",
-    ReadsThenInserts reads_then_inserts [keys simulator]: "A unique key is looked up, and then taken, whoever took it in between.",
-    IgnoresRunAt ignores_run_at [claims_are_disjoint simulator]: "A job runs at once, whenever it was to run.",
-    IgnoresDeadlines ignores_deadlines [unknown_and_expired]: "A deadline is not kept.",
+    AnswersBeforeInsert answers_before_insert [push_is_kept simulator]: "A push is answered before its jobs are stored, and a crash in between loses them.",
+    NotifiesBeforeInsert notifies_before_insert [notifications]: "Workers are notified of a job before it is stored, claim, and find nothing.",
+    DuplicatesRepeats duplicates_repeats [push_is_kept simulator]: "A repeated push creates a second job.",
+    ReadsThenInserts reads_then_inserts [keys simulator]: "A unique key is looked up and then taken, even if another job took it in between.",
+    IgnoresRunAt ignores_run_at [claims_are_disjoint simulator]: "A job runs at once, whatever time it is scheduled for.",
+    IgnoresDeadlines ignores_deadlines [unknown_and_expired]: "A deadline is ignored.",
     LosesKeysOfTheDead loses_keys_of_the_dead [keys simulator]: "A dead job keeps its unique key for ever.",
 }
 
 moves {
     RescuesNobody rescues_nobody [leases simulator]: "The job of a dead worker is never free again.",
     RescuesTheLiving rescues_the_living [leases simulator]: "A rescue takes jobs whose lease still holds.",
-    RescueBurnsAnAttempt rescue_burns_an_attempt [deaths simulator]: "A crash of the worker costs the job an attempt.",
-    ReleaseBurnsAnAttempt release_burns_an_attempt [deaths simulator]: "A job that is handed back has lost an attempt.",
-    CrashesAreInterruptions crashes_are_interruptions [deaths simulator]: "A crash that a supervisor tells of is not counted.",
-    RetriesInTwoTransactions retries_in_two_transactions [simulator]: "A retry takes the job out and puts it back later; a crash in between loses it.",
-    ForgetsRetryDelays forgets_retry_delays [claims_are_disjoint simulator]: "A retry is due at once, however long it was to wait.",
-    IgnoresRetention ignores_retention [retention simulator]: "Upkeep deletes whatever is finished.",
+    RescueCostsAnAttempt rescue_costs_an_attempt [deaths simulator]: "A crash of the worker costs the job an attempt.",
+    ReleaseCostsAnAttempt release_costs_an_attempt [deaths simulator]: "A release costs the job an attempt.",
+    CrashesAreInterruptions crashes_are_interruptions [deaths simulator]: "A crash that a supervisor reports is not counted.",
+    RetriesInTwoTransactions retries_in_two_transactions [simulator]: "A retry removes the job and inserts it again later; a crash in between loses it.",
+    ForgetsRetryDelays forgets_retry_delays [claims_are_disjoint simulator]: "A retry is due at once, whatever its delay.",
+    IgnoresRetention ignores_retention [retention simulator]: "Upkeep deletes all finished jobs at once.",
     KeepsForEver keeps_for_ever [retention simulator]: "Upkeep deletes nothing.",
-    UpkeepWithoutBounds upkeep_without_bounds [leases simulator]: "Upkeep does all there is to do, however much that is.",
-    IgnoresCancels ignores_cancels [acting simulator]: "A cancel of a running job is answered and forgotten.",
-    CountsDrift counts_drift [reading simulator]: "The counts forget jobs that were called off.",
+    UpkeepWithoutBounds upkeep_without_bounds [leases simulator]: "Upkeep ignores its limit.",
+    IgnoresCancels ignores_cancels [acting simulator]: "A cancel of a running job is answered but has no effect.",
+    CountsDrift counts_drift [reading simulator]: "The counts do not include cancelled jobs.",
 }
 
     } };

@@ -1,7 +1,7 @@
-//! Stores behind a connection: what may happen to that, and to the server at its other end.
+//! Stores behind a connection: faults of the connection and of the server.
 //!
-//! Each case has a server of its own, and a proxy in front of it. After whatever happened nothing is lost, no stale settle is
-//! accepted, and workers go on by themselves.
+//! Each case has its own server, and a proxy in front of it. After any fault nothing is lost, no stale settle is
+//! accepted, and workers continue by themselves.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -27,21 +27,21 @@ use crate::transfers::{
     upload_into_a_black_hole_ends_in_an_error, upload_is_never_in_memory_as_a_whole, upload_that_is_cut_leaves_nothing,
 };
 
-/// A store on a server of its own, reached through a proxy.
+/// A store on its own server, with a proxy in between.
 #[async_trait]
 pub trait Networked: Send + Sync + 'static {
-    /// Starts a server that keeps what it acknowledged when it is killed, and opens a fresh store on it through a proxy.
+    /// Starts a server that keeps acknowledged data when it is killed, and opens a new store on it through a proxy.
     async fn open(settings: Settings) -> Self
     where
         Self: Sized;
 
-    /// Opens the same data once more, straight or through the proxy, as another process would.
+    /// Opens the same data again, directly or through the proxy, like another process would.
     async fn reopen(&self, through_the_proxy: bool) -> Arc<dyn Store>;
 
     /// Returns the store that was opened through the proxy.
     fn store(&self) -> Arc<dyn Store>;
 
-    /// Returns where results go that don't fit a row.
+    /// Returns the storage for results that do not fit a row.
     fn artifacts(&self) -> Arc<dyn Artifacts>;
 
     /// Returns the proxy.
@@ -51,7 +51,7 @@ pub trait Networked: Send + Sync + 'static {
     fn server(&self) -> &Server;
 }
 
-/// Makes one named test for each thing that can happen to a connection or a server, over the fixture of that type.
+/// Creates one named test for each fault of a connection or a server, over a fixture of that type.
 #[macro_export]
 macro_rules! network_conformance {
     ($fixture:ty) => {
@@ -59,7 +59,7 @@ macro_rules! network_conformance {
     };
 }
 
-/// Hands the list of cases to another macro.
+/// Passes the list of cases to another macro.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! each_network_case {
@@ -86,7 +86,7 @@ download_from_a_black_hole_ends_in_an_error: "A large result from whose server n
     } };
 }
 
-/// Makes a test of each case.
+/// Creates a test of each case.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! a_network_test_each {
@@ -117,7 +117,7 @@ crate::each_network_case! { [the_network_list] [] }
 /// A case that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(240);
 
-/// Runs one case over a fresh server. Panics where the store is wrong.
+/// Runs one case over a new server. Panics if the store is wrong.
 #[doc(hidden)]
 pub fn run_networked<F: Networked>(name: &str) {
     let (_, run) = NETWORK_CASES.iter().find(|(known, _)| *known == name).expect("the list made this test");
@@ -129,13 +129,13 @@ pub fn run_networked<F: Networked>(name: &str) {
     assert!(done.is_ok(), "{name} has not ended within {PATIENCE:?}");
 }
 
-/// What a case works with.
+/// The environment of a case.
 pub(crate) struct Net {
     pub(crate) fixture: Arc<dyn Networked>,
     clock: Clock,
     /// Through the proxy.
     pub(crate) backend: Backend,
-    /// Straight to the server, to look.
+    /// Directly to the server, for checks.
     straight: Backend,
 }
 
@@ -170,7 +170,7 @@ impl Net {
         insist(|| async { self.backend.renew(renewal(job, limits::LEASE)).await.whole() }).await.remove(0)
     }
 
-    /// Returns how many jobs there are, by the store's list.
+    /// Returns all jobs of the store's list.
     async fn all(&self) -> Vec<longshore_core::Snapshot> {
         let mut jobs = Vec::new();
         let mut after = None;
@@ -186,7 +186,7 @@ impl Net {
     }
 }
 
-/// Makes a call until it is answered; how long that may take is bounded by the case.
+/// Makes a call until it is answered. The case limits how long that may take.
 pub(crate) async fn insist<T, F: Future<Output = Result<T, Error>>>(call: impl Fn() -> F) -> T {
     loop {
         match call().await {
@@ -207,7 +207,7 @@ pub(crate) fn renewal(claimed: &Claimed, lease: Duration) -> Vec<Renewal> {
 
 // ---- the connection ----
 
-/// Asserts that a call breaks off when its answer is cut, in the words that let a caller repeat it.
+/// Asserts that a call whose answer is lost returns an error that allows a repeat.
 fn is_cut<T: std::fmt::Debug>(answer: Result<T, Error>) {
     let error = answer.expect_err("its answer was cut");
     assert!(error.is_retryable(), "{error}");
@@ -283,7 +283,7 @@ async fn notifications_come_back_after_a_reset(net: Net) {
     for _ in 0..5 {
         work.forget();
         net.proxy().reset_all();
-        // When the listener is back, it tells of what it may have missed.
+        // After the listener has reconnected, it notifies of everything that it may have missed.
         let pushed = net.straight.push_one(job()).await;
         let _ = pushed.expect("the way straight to the server is free");
         let heard = tokio::time::timeout(Duration::from_secs(30), work.recv()).await;
@@ -340,7 +340,7 @@ async fn push_number(backend: &Backend, number: usize) -> JobId {
     new.id
 }
 
-/// Waits until all of these have succeeded, without a mark of anything that went wrong.
+/// Waits until all of these have succeeded, and checks that nothing went wrong.
 async fn ends_well(net: &Net, ids: &[JobId]) {
     for id in ids {
         let mut watch = net.straight.watch(*id);
@@ -445,25 +445,25 @@ async fn stale_settle_is_lost_after_a_kill(net: Net) {
     assert!(held.token.number > stale.token.number);
 }
 
-/// How long a lease of these cases is, and how long the server stands still.
+/// The length of a lease in these cases, and how long the server is suspended.
 const SHORT_LEASE: Duration = Duration::from_secs(2);
 const STANDSTILL: Duration = Duration::from_secs(4);
 
-/// Stops the server for longer than a lease, while that call is under way.
+/// Suspends the server for longer than a lease while that call runs.
 async fn standstill<T: Send + 'static>(
     net: &Net,
     during: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     net.fixture.server().stop();
     let call = tokio::spawn(during);
-    tokio::time::sleep(STANDSTILL).await; // no guess: this is how long it stands still
+    tokio::time::sleep(STANDSTILL).await; // not a guess: the process is suspended for exactly this long
     net.fixture.server().go_on();
     call.await.expect("a call does not panic")
 }
 
 async fn server_that_stood_still_rescues_nobody(net: Net) {
     let _ = net.straight.push_one(job()).await.unwrap();
-    insist(|| net.straight.upkeep()).await; // as every process does, every few seconds
+    insist(|| net.straight.upkeep()).await; // like every process, every few seconds
     let claim = ask(WorkerSecret::new().id()).lease(SHORT_LEASE);
     let claimed = net.backend.claim(claim).await.unwrap().jobs.remove(0);
     let upkeep = {
@@ -507,7 +507,7 @@ async fn worker_outlives_a_server_that_stood_still(net: Net) {
         }
     };
     let worker = Worker::new(net.backend.clone()).handle(wait).lease(SHORT_LEASE).concurrency(4).start().unwrap();
-    let other = net.straight.keep_up();
+    let other = net.straight.start_upkeep();
     let news: Vec<_> = (0..4).map(|_| NewJob::of(&Wait).expect("it is small")).collect();
     let ids: Vec<_> = news.iter().map(|new| new.id).collect();
     net.backend.push(news).await.unwrap().unwrap_each();

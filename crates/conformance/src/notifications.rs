@@ -1,4 +1,4 @@
-//! Nobody polls: whoever waits is notified.
+//! Waiting processes are notified and need not poll.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use longshore_core::{
 
 use crate::bench::{Bench, UnwrapEach, fatal, job, outcomes, retry_in, secs, success};
 
-/// A process with room for work, whose claims found none.
+/// A process with room for work whose claims found none.
 struct Waiting {
     backend: Backend,
     kinds: Vec<Kind>,
@@ -26,7 +26,7 @@ impl Waiting {
         waiting
     }
 
-    /// Looks until there is nothing more to be had, as a worker does, and forgets what came of it.
+    /// Claims until there is nothing left, like a worker, and discards the results.
     async fn again(&mut self) {
         self.work.set_capacity(10, vec![]);
         for _ in 0..2 {
@@ -37,7 +37,7 @@ impl Waiting {
         self.work.forget();
     }
 
-    /// Waits for a notification; they are hints, so this is the only thing that a case can wait for.
+    /// Waits for a notification. Notifications are hints, so a case can wait for nothing else.
     async fn is_told(&mut self, what: &str) {
         let told = tokio::time::timeout(secs(20), self.work.recv()).await;
         assert!(told.is_ok(), "nobody was told of {what}");
@@ -59,13 +59,13 @@ async fn news_of(news: &mut NewsSubscription, job: longshore_core::JobId, what: 
     assert!(tokio::time::timeout(secs(20), told).await.is_ok(), "nobody was told of {what}");
 }
 
-pub(crate) async fn push_wakes_who_waits(bench: Bench) {
+pub(crate) async fn push_wakes_a_waiting_worker(bench: Bench) {
     let mut waiting = Waiting::of(&bench.backend, &["work"]).await;
     bench.push(job()).await;
     waiting.is_told("a push").await;
 }
 
-pub(crate) async fn who_hears_of_a_job_finds_it(bench: Bench) {
+pub(crate) async fn notified_process_finds_the_job(bench: Bench) {
     let mut waiting = Waiting::of(&bench.backend, &["work"]).await;
     for _ in 0..20 {
         let backend = bench.backend.clone();
@@ -78,7 +78,7 @@ pub(crate) async fn who_hears_of_a_job_finds_it(bench: Bench) {
     }
 }
 
-pub(crate) async fn job_that_is_ready_again_wakes_who_waits(bench: Bench) {
+pub(crate) async fn released_job_wakes_a_waiting_worker(bench: Bench) {
     for outcome in [retry_in(Duration::ZERO), longshore_core::Outcome::Release] {
         let claimed = bench.running().await;
         let mut waiting = Waiting::of(&bench.backend, &["work"]).await;
@@ -89,7 +89,7 @@ pub(crate) async fn job_that_is_ready_again_wakes_who_waits(bench: Bench) {
     }
 }
 
-pub(crate) async fn rescue_and_retry_by_hand_wake_who_waits(bench: Bench) {
+pub(crate) async fn rescue_and_retry_by_hand_wake_a_waiting_worker(bench: Bench) {
     let lost = bench.running().await;
     let mut waiting = Waiting::of(&bench.backend, &["work"]).await;
     let kept = bench.crash_and_keep().await;
@@ -111,7 +111,7 @@ pub(crate) async fn cancel_of_a_running_job_wakes_its_worker(bench: Bench) {
 
 pub(crate) async fn progress_and_every_outcome_are_news(bench: Bench) {
     for (outcome, _) in outcomes() {
-        let bench = bench.anew(Default::default()).await;
+        let bench = bench.fresh(Default::default()).await;
         let mut news = bench.backend.notifications().subscribe_news();
         let claimed = bench.running().await;
         news_of(&mut news, claimed.id, "a claim").await;
@@ -148,7 +148,7 @@ pub(crate) async fn news_and_cancels_of_one_process_are_heard_in_another(bench: 
     news_of(&mut news, claimed.id, "a settle in another process").await;
 }
 
-/// Returns two processes beside that of the bench, where the engine can tell one of them.
+/// Returns two processes besides that of the bench, if the engine can notify a single one.
 async fn addressed(bench: &Bench) -> Option<[Backend; 2]> {
     let one = bench.second().await?;
     if one.capabilities().reach != Reach::Network {

@@ -1,4 +1,5 @@
-//! A lost connection is retried: nothing is lost, nothing runs twice, and finished outcomes wait until they are settled.
+//! Calls over a broken connection are retried: nothing is lost, nothing runs twice, and outcomes wait until they are
+//! settled.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -91,7 +92,8 @@ pub(crate) async fn producer_may_repeat_until_it_is_answered(bench: Bench) {
     assert_eq!(bench.count(State::Ready).await, 100);
 }
 
-/// Returns the store behind a connection to which the next call is done without an answer, and then one arrives twice.
+/// Returns the store behind a connection on which the next call takes effect without an answer, and the one after it
+/// arrives twice.
 fn that_loses_an_answer(bench: &Bench) -> Backend {
     let faults = Faults::by_script([Some(Fault::AnswerLost), Some(Fault::Twice)]);
     Backend::new(Arc::new(Through::new(Arc::clone(&bench.store), faults)), bench.artifacts())
@@ -135,7 +137,7 @@ pub(crate) async fn act_may_be_repeated_until_it_is_answered(bench: Bench) {
         assert!(is_lost(lossy.act(id, action).await));
         let before = bench.job(id).await;
         assert_eq!(before.state, state);
-        assert_eq!(lossy.act(id, action).await.unwrap(), Acted::Not(state), "it was done");
+        assert_eq!(lossy.act(id, action).await.unwrap(), Acted::WrongState(state), "it was done");
         assert_eq!(bench.job(id).await, before);
     }
 }

@@ -1,4 +1,4 @@
-//! Stores write what was decided, and what it was decided from.
+//! Stores write the outcome that was decided, and the facts for the next decision.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ fn granting(max_attempts: Option<u16>, timeout: Option<Duration>) -> Vec<KnownKi
     vec![KnownKind::from(kind("work")).limits(KindLimits { max_attempts, timeout })]
 }
 
-/// Claims the one job that there is, under those limits, and hands it back.
+/// Claims the only job under these limits, and releases it.
 async fn claim_under(bench: &Bench, max_attempts: Option<u16>, timeout: Option<Duration>) -> Claimed {
     let claim = bench.ask().kinds(granting(max_attempts, timeout));
     let claimed = bench.claim(claim).await.pop().expect("there is a job to claim");
@@ -120,7 +120,7 @@ pub(crate) async fn outage_costs_no_attempt_and_is_counted(bench: Bench) {
     assert_eq!((failure.class, failure.message.as_str()), (FailureClass::Outage, "not reachable"));
 }
 
-pub(crate) async fn row_of_outages_ends_with_an_attempt_that_gets_through(bench: Bench) {
+pub(crate) async fn series_of_outages_ends_with_an_attempt_without_one(bench: Bench) {
     let outages = async |end: Outcome| {
         let claimed = bench.take_one().await;
         bench.end(&claimed, end).await;
@@ -217,7 +217,7 @@ pub(crate) async fn settle_and_claim_are_one_call(bench: Bench) {
     assert_eq!((settled, jobs.len(), jobs[0].id), (vec![longshore_core::Settled::Done], 1, ids[1]));
     let again = both(vec![settlement(&first, success())], &claim).await;
     assert_eq!((again.0, again.1[0].token), (vec![longshore_core::Settled::Done], jobs[0].token), "a repeat");
-    // What the settle hands back the claim may have.
+    // The claim may get the job that the settle releases.
     let (_, jobs) = both(vec![settlement(&jobs[0], Outcome::Release)], &bench.ask().limit(9)).await;
     let mut claimed: Vec<_> = jobs.iter().map(|job| job.id).collect();
     claimed.sort();
@@ -229,7 +229,7 @@ pub(crate) async fn settle_and_claim_are_one_call(bench: Bench) {
     assert_eq!((settled.len(), none), (2, vec![]));
 }
 
-pub(crate) async fn what_a_store_moved_by_itself_is_told(bench: Bench) {
+pub(crate) async fn jobs_that_a_store_moved_by_itself_are_reported(bench: Bench) {
     let late = NewJob { deadline: Some(longshore_core::When::In(secs(5))), ..job() };
     let expired = bench.push(late.clone()).await;
     bench.advance(secs(10));

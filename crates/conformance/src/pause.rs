@@ -1,4 +1,4 @@
-//! An await point where others may go first, and where the one who awaits may be dropped.
+//! An await point at which other tasks may run, and at which the task may be dropped.
 
 use std::cell::Cell;
 use std::future::poll_fn;
@@ -8,7 +8,7 @@ thread_local! {
     static PAUSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Lets others go first: under tokio whoever is ready, in the simulator whoever its dice choose.
+/// Lets other tasks run first: under tokio any that is ready, in the simulator a random one.
 pub(crate) async fn pause() {
     let mut done = false;
     poll_fn(|cx| {
@@ -23,7 +23,7 @@ pub(crate) async fn pause() {
     .await;
 }
 
-/// Returns whether a future that was polled on this thread since the last call stopped at a pause of its own, and not to
+/// Returns whether a future that was polled on this thread since the last call stopped at its own pause, and not to
 /// wait for a thread of the store.
 pub(crate) fn paused() -> bool {
     PAUSED.take()

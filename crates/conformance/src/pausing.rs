@@ -1,4 +1,4 @@
-//! A pause is a property of a queue: nothing is handed out, nothing is burned, and it ends when it was told to.
+//! A pause belongs to a queue: no job is claimed, no attempt is lost, and it ends when it should.
 
 use longshore_core::{HeldBack, HeldBackReason, NewPause, When, limits};
 
@@ -23,7 +23,7 @@ pub(crate) async fn paused_queue_hands_nothing_out(bench: Bench) {
         let paused = HeldBack::new(queue("default"), HeldBackReason::Paused, None);
         assert_eq!((claims.jobs, claims.held_back), (vec![], vec![paused]));
     }
-    // What runs goes on, and what was not paused is handed out.
+    // Running jobs continue, and queues without a pause are not affected.
     bench.end(&running, success()).await;
     assert!(resume(&bench).await);
     assert!(!resume(&bench).await, "it was resumed before");
@@ -57,7 +57,7 @@ pub(crate) async fn pause_is_of_one_queue_and_seen_in_the_list(bench: Bench) {
     assert!(stats.iter().all(|stats| stats.paused().is_none()), "a pause that is over is none");
 }
 
-pub(crate) async fn pause_burns_nothing_however_long_it_lasts(bench: Bench) {
+pub(crate) async fn pause_costs_nothing_however_long_it_lasts(bench: Bench) {
     let id = bench.push(job()).await;
     pause(&bench, None).await;
     for _ in 0..10 {
@@ -70,7 +70,7 @@ pub(crate) async fn pause_burns_nothing_however_long_it_lasts(bench: Bench) {
     assert_eq!((claimed.id, claimed.attempt, claimed.crashes), (id, 1, 0));
 }
 
-pub(crate) async fn resume_wakes_who_waits(bench: Bench) {
+pub(crate) async fn resume_wakes_a_waiting_worker(bench: Bench) {
     pause(&bench, None).await;
     bench.push(job()).await;
     let mut work = bench.backend.subscribe_work(vec![job().queue], vec![job().kind]);

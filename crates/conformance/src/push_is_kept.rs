@@ -1,4 +1,4 @@
-//! What `push` answered for is kept: readable at once, by everybody, as it was pushed.
+//! An acknowledged push is kept: readable at once, through any connection, as it was pushed.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use longshore_core::{
 
 use crate::bench::{Bench, UnwrapEach, job, job_of, known, label, queue, secs, success};
 
-/// Returns a job that says something in every field.
+/// Returns a job with a value in every field.
 fn full() -> NewJob {
     NewJob {
         payload: Payload::parse(r#"{"text":"héllo_wörld 🌍 \u0000 \"quoted\" '; --","n":[1,2.5,null]}"#).unwrap(),
@@ -64,7 +64,7 @@ pub(crate) async fn repeated_push_is_recognised(bench: Bench) {
     let repeat = async |state: State| {
         let before = bench.job(id).await;
         assert_eq!(before.state, state);
-        assert_eq!(bench.set_capacity(new.clone()).await, Pushed::Created(id));
+        assert_eq!(bench.push_any(new.clone()).await, Pushed::Created(id));
         assert_eq!(bench.job(id).await, before, "a repeated push changed a {state} job");
     };
     repeat(State::Ready).await;
@@ -85,7 +85,7 @@ pub(crate) async fn same_job_twice_in_a_batch_is_one(bench: Bench) {
 pub(crate) async fn repeated_push_of_a_key_holder_is_no_conflict_with_itself(bench: Bench) {
     let new = full();
     bench.push(new.clone()).await;
-    assert_eq!(bench.set_capacity(new.clone()).await, Pushed::Created(new.id));
+    assert_eq!(bench.push_any(new.clone()).await, Pushed::Created(new.id));
 }
 
 pub(crate) async fn batch_of_a_thousand_is_answered_in_order(bench: Bench) {

@@ -1,4 +1,4 @@
-//! What people and their tools read: exact, complete, and in order.
+//! Reads of people and tools: exact, complete, and in order.
 
 use std::collections::HashSet;
 
@@ -81,7 +81,7 @@ pub(crate) async fn alias_leads_to_the_newest_job(bench: Bench) {
     assert_eq!(bench.backend.find(label("a")).await.unwrap(), Some(first), "the newest that is left");
 }
 
-/// Pushes jobs of two queues, kinds, keys and tags, mixed, and returns them oldest first.
+/// Pushes jobs of two queues, kinds, keys and tags, mixed. Returns them oldest first.
 async fn mixed(bench: &Bench) -> Vec<Snapshot> {
     let mut ids = Vec::new();
     for n in 0..48 {
@@ -89,7 +89,7 @@ async fn mixed(bench: &Bench) -> Vec<Snapshot> {
         new.key = [None, Some(label("k1")), Some(label("k2"))][n % 3].clone();
         new.tags =
             [vec![], vec![label("red")], vec![label("blue"), label("red")], vec![label("re")]][n / 4 % 4].clone();
-        // Jobs of one batch that go to several queues are as old as each other.
+        // Jobs of one batch in several queues have the same age.
         ids.push(bench.push(new).await);
     }
     for (claimed, (outcome, _)) in bench.take(9).await.iter().zip(outcomes()) {
@@ -203,7 +203,7 @@ pub(crate) async fn counts_are_what_lists_hold(bench: Bench) {
     }
 }
 
-/// Returns names in an order that is not theirs: upper case comes first, and no number counts as one.
+/// Returns names in an unsorted order. Sorted, upper case comes first, and digits do not count as a number.
 const NAMES: [&str; 7] = ["b", "a-1", "a.10", "a_2", "A", "0", "a"];
 
 fn names(queues: &[QueueStats]) -> Vec<&str> {
@@ -312,10 +312,10 @@ pub(crate) async fn latest_progress_wins_and_belongs_to_one_attempt(bench: Bench
         bench.job(claimed.id).await.progress
     };
     assert_eq!(say(None).await, None);
-    let first = Progress::of(u64::MAX >> 1, u64::MAX >> 1).saying("säge 🪚");
+    let first = Progress::of(u64::MAX >> 1, u64::MAX >> 1).with_message("säge 🪚");
     assert_eq!(say(Some(first.clone())).await, Some(first.clone()));
     assert_eq!(say(None).await, Some(first), "a renewal without news forgets nothing");
-    let second = Progress::saying_only("fertig");
+    let second = Progress::from_message("fertig");
     assert_eq!(say(Some(second.clone())).await, Some(second));
 
     let last = Progress::of(9, 10);
@@ -333,7 +333,7 @@ pub(crate) async fn store_says_what_it_is(bench: Bench) {
     assert_eq!(opened_twice, reach > Reach::Process, "what it says and what it does");
 }
 
-pub(crate) async fn log_is_written_by_who_holds_the_job_and_goes_with_it(bench: Bench) {
+pub(crate) async fn log_is_written_only_by_the_holder_and_deleted_with_its_job(bench: Bench) {
     let first = bench.running().await;
     let write = async |job: &longshore_core::Claimed, text: &str| {
         bench.backend.write_log(job.id, job.token, text.to_owned()).await.expect("a log can be written")

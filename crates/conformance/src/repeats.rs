@@ -1,4 +1,4 @@
-//! A lost reply can be repeated: the same call again says the same and changes nothing.
+//! A call may be repeated after a lost answer: it returns the same and changes nothing.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::bench::{Bench, UnwrapEach, fatal, outcomes, retry_in, success};
 
 pub(crate) async fn repeated_settle_is_done_and_changes_nothing(bench: Bench) {
     for (outcome, state) in outcomes() {
-        let bench = bench.anew(Default::default()).await;
+        let bench = bench.fresh(Default::default()).await;
         let claimed = bench.running().await;
         bench.end(&claimed, outcome.clone()).await;
         let before = bench.job(claimed.id).await;
@@ -20,7 +20,7 @@ pub(crate) async fn repeated_settle_is_done_and_changes_nothing(bench: Bench) {
 
 pub(crate) async fn first_outcome_stands(bench: Bench) {
     for (first, _) in outcomes() {
-        let bench = bench.anew(Default::default()).await;
+        let bench = bench.fresh(Default::default()).await;
         let claimed = bench.running().await;
         bench.end(&claimed, first.clone()).await;
         let before = bench.job(claimed.id).await;

@@ -1,4 +1,5 @@
-//! Finished jobs are kept for a while and then deleted, with what belongs to them; unfinished ones never are.
+//! Finished jobs are kept for a while and then deleted, with all that belongs to them. Unfinished jobs are never
+//! deleted.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +16,14 @@ use crate::bench::{Bench, fatal, hours, job, job_of, queue, retry_in, secs, succ
 
 const DAY: u64 = 24;
 
-/// Ends a fresh job with that outcome and returns its id.
+/// Ends a new job with that outcome and returns its id.
 async fn ended(bench: &Bench, outcome: Outcome) -> longshore_core::JobId {
     let claimed = bench.running().await;
     bench.end(&claimed, outcome).await;
     claimed.id
 }
 
-/// Keeps a result that is too binary for a row, and settles with it.
+/// Stores a binary result as an artifact, and settles with it.
 async fn with_artifact(bench: &Bench, claimed: &Claimed) -> ArtifactName {
     let name = ArtifactName { job: claimed.id, claim: claimed.token.number };
     let stored = bench.backend.keep(name, Output::new("image/gif", vec![1, 2, 3])).await.unwrap();
@@ -88,7 +89,7 @@ pub(crate) async fn unfinished_jobs_are_never_deleted(bench: Bench) {
     bench.end(&retried, retry_in(hours(2 * 365 * DAY))).await;
     let ready = bench.push(job()).await;
     bench.advance(hours(365 * DAY));
-    let kept = bench.keep_up(false).await;
+    let kept = bench.start_upkeep(false).await;
     assert_eq!((kept.pruned, kept.buried.len()), (0, 0));
     for (id, state) in [(ready, State::Ready), (claimed.id, State::Running)] {
         assert_eq!(bench.state(id).await, state);
@@ -113,7 +114,7 @@ pub(crate) async fn upkeep_is_done_only_when_nothing_is_over(bench: Bench) {
     let claimed = bench.take(6).await;
     bench.succeed_all(&claimed).await;
     let step = async || bench.store.upkeep(Upkeep::new(1, true)).await.unwrap();
-    // They finished together, and some go before their time.
+    // They finished together, and some are deleted earlier.
     for deleted in [&claimed[0], &claimed[1], &claimed[3]] {
         assert_eq!(bench.act(deleted.id, Action::Delete).await, Acted::Done(State::Succeeded));
         while step().await.more {}
@@ -133,7 +134,7 @@ pub(crate) async fn upkeep_is_done_only_when_nothing_is_over(bench: Bench) {
     assert_eq!(bench.list(Default::default()).await, []);
 }
 
-pub(crate) async fn deleted_jobs_take_their_artifacts_along(bench: Bench) {
+pub(crate) async fn artifacts_of_deleted_jobs_are_deleted(bench: Bench) {
     let bench = bench.keeping(hours(1), hours(1)).await;
     let claimed = bench.running().await;
     let name = with_artifact(&bench, &claimed).await;
@@ -169,7 +170,7 @@ pub(crate) async fn large_and_binary_results_are_kept_outside_the_row(bench: Ben
     }
 }
 
-/// Longer than a queue is remembered that nobody uses, and than upkeep may take to notice.
+/// Longer than the time that unused queues are kept, and than upkeep may take to remove them.
 const LONG: Duration = hours(DAY + 1);
 
 async fn names(backend: &Backend) -> Vec<String> {
@@ -220,14 +221,14 @@ pub(crate) async fn queue_that_is_used_or_has_rules_is_kept(bench: Bench) {
         let id = bench.push(job_of("pushed", "c")).await;
         assert_eq!(bench.act(id, Action::Cancel).await, Acted::Done(State::Cancelled));
         assert_eq!(bench.act(id, Action::Delete).await, Acted::Done(State::Cancelled));
-        bench.keep_up(false).await;
+        bench.start_upkeep(false).await;
         assert!(!bench.is_known(id).await);
     }
     let kept = ["cancelled", "claimed", "dead", "paused", "pushed", "ready", "runs", "scheduled", "succeeded"];
     assert_eq!(names(&bench.backend).await, kept);
 }
 
-/// Works off the one job there must be, through that backend, and lets upkeep delete it.
+/// Runs the only job through that backend, and lets upkeep delete it.
 async fn work_off(bench: &Bench, way: &Backend, id: longshore_core::JobId) {
     let claims = way.claim(bench.ask().limit(10)).await.unwrap();
     assert_eq!(claims.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [id]);
@@ -241,7 +242,7 @@ pub(crate) async fn forgotten_queue_that_is_used_again_is_as_new(bench: Bench) {
     let ways = bench.ways().await;
     for round in 0..4 {
         for (pusher, worker) in [(0, ways.len() - 1), (ways.len() - 1, 0)] {
-            // Others take the numbers that the forgotten ones had, if anybody gives these away again.
+            // If a store used the numbers of removed names again, others would get them here.
             let other =
                 ways[worker].push_one(job_of(&format!("other{round}.{pusher}"), &format!("k{round}.{pusher}"))).await;
             let Pushed::Created(other) = other.unwrap() else { panic!("a new job") };

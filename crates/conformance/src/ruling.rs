@@ -28,7 +28,7 @@ pub(crate) async fn rules_read_as_they_were_written(bench: Bench) {
     assert_eq!(bench.backend.rules(queue("default")).await.unwrap(), Rules::default().at_version(2));
 }
 
-pub(crate) async fn change_of_rules_that_comes_second_is_told_what_they_are(bench: Bench) {
+pub(crate) async fn late_change_of_rules_conflicts_and_gets_the_present_rules(bench: Bench) {
     assert_eq!(change(&bench, 0, &paused_by("ada")).await, RulesChange::Changed(1));
     let conflict = RulesChange::Conflict(paused_by("ada").at_version(1));
     for expected in [0, 2, 9] {
@@ -58,7 +58,7 @@ pub(crate) async fn queue_with_a_rule_that_a_program_does_not_know_is_held_back_
     assert_eq!(old.jobs, []);
     assert_eq!(old.held_back.iter().map(|held| held.why).collect::<Vec<_>>(), [HeldBackReason::UnknownRule]);
     assert_eq!(bench.claims(bench.ask()).await.held_back[0].why, HeldBackReason::Paused);
-    // Its jobs are rescued by those that know the rule, and by no others.
+    // Only programs that know the rule rescue the queue's jobs.
     bench.advance(limits::LEASE + secs(1));
     let old = Upkeep::new(limits::UPKEEP_ROWS, true).rules_level(0);
     assert_eq!(bench.store.upkeep(old).await.unwrap().rescued.len(), 0);

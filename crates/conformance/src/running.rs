@@ -1,4 +1,4 @@
-//! Workers over the store: jobs run, results come back, failures are what the design says.
+//! Workers over the store: jobs run, results are returned, and failures are handled as designed.
 
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
@@ -16,7 +16,7 @@ use tokio::sync::{Barrier, Semaphore};
 
 use crate::bench::{Bench, job_of, secs};
 
-/// A job that does what its script says, one word an attempt.
+/// A job that follows its script, with one word per attempt.
 #[derive(Serialize, Deserialize)]
 struct Scripted {
     script: Vec<String>,
@@ -49,7 +49,7 @@ async fn scripted(job: Scripted, ctx: Ctx, Shared(runs): Shared<Runs>) -> handle
     }
 }
 
-/// Runs a script to its end, and returns what waiting for it brought, and the job.
+/// Runs a script to its end. Returns the result of waiting for it, and the job.
 async fn play(bench: &Bench, script: &[&str]) -> (Result<Said, WaitError>, longshore_core::Snapshot) {
     let worker = Worker::new(bench.backend.clone()).handle(scripted).state(Runs::default()).start().unwrap();
     let job = Scripted { script: script.iter().map(|word| (*word).to_owned()).collect() };
@@ -73,7 +73,7 @@ pub(crate) async fn failed_attempt_is_tried_again(bench: Bench) {
     assert_eq!(messages, ["failed in run 0", "failed in run 1"]);
 }
 
-pub(crate) async fn last_failed_attempt_is_the_end(bench: Bench) {
+pub(crate) async fn last_failed_attempt_buries_the_job(bench: Bench) {
     let (said, job) = play(&bench, &["fail", "fail", "fail"]).await;
     match said {
         Err(WaitError::Dead { reason: Reason::Exhausted, message }) => assert_eq!(message, "failed in run 2"),
@@ -101,7 +101,7 @@ pub(crate) async fn snooze_costs_no_attempt(bench: Bench) {
     assert_eq!((job.interruptions, job.failures.len()), (3, 0));
 }
 
-pub(crate) async fn handler_may_call_its_job_off(bench: Bench) {
+pub(crate) async fn handler_may_cancel_its_job(bench: Bench) {
     let (said, job) = play(&bench, &["cancel"]).await;
     assert!(matches!(said, Err(WaitError::Cancelled)));
     assert_eq!(job.state, State::Cancelled);
@@ -164,7 +164,7 @@ pub(crate) async fn progress_is_seen_by_a_watcher(bench: Bench) {
     let step = move |job: Step, ctx: Ctx| {
         let gate = Arc::clone(&shared);
         async move {
-            ctx.progress(Progress::of(7, 20).saying("Processing"));
+            ctx.progress(Progress::of(7, 20).with_message("Processing"));
             gate.acquire().await?.forget();
             ctx.progress(Progress::of(20, 20));
             Ok(job.number)
@@ -190,7 +190,7 @@ pub(crate) async fn as_many_run_at_a_time_as_there_are_slots(bench: Bench) {
     const SLOTS: usize = 4;
     let together = Arc::new((Barrier::new(SLOTS), AtomicUsize::new(0), AtomicUsize::new(0)));
     let shared = Arc::clone(&together);
-    // A handler ends only when all slots are taken: were there fewer, nothing would ever end.
+    // A handler ends only when all slots are used. With fewer slots, nothing would ever end.
     let step = move |job: Step| {
         let together = Arc::clone(&shared);
         async move {
@@ -296,7 +296,7 @@ pub(crate) async fn two_workers_run_side_by_side(bench: Bench) {
         let step = move |job: Step| {
             let both = Arc::clone(&both);
             async move {
-                both.wait().await; // until the other worker runs one too
+                both.wait().await; // until the other worker runs one as well
                 Ok(job.number)
             }
         };
@@ -313,7 +313,7 @@ pub(crate) async fn two_workers_run_side_by_side(bench: Bench) {
     }
 }
 
-pub(crate) async fn suspect_runs_without_neighbours(bench: Bench) {
+pub(crate) async fn isolated_job_runs_without_others(bench: Bench) {
     let suspect = bench.push(NewJob::of(&Step { number: 0 }).unwrap()).await;
     for _ in 0..2 {
         let ask = bench.ask().kinds(crate::bench::known(["step"]));
@@ -356,7 +356,7 @@ pub(crate) async fn job_of_a_dead_worker_is_run_by_another(bench: Bench) {
             std::future::pending::<handler::Result<usize>>().await
         }
     };
-    // A worker with a runtime of its own, which ends without a word.
+    // A worker with its own runtime, which ends without a release.
     let doomed = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let backend = longshore_core::Backend::new(Arc::clone(&bench.store), bench.artifacts());
     let handle = Client::new(bench.backend.clone()).enqueue(Step { number: 5 }).await.unwrap();

@@ -1,32 +1,32 @@
-//! The seeds of tests that throw dice: one that is to be repeated, or as many as there is time for.
+//! The seeds of randomised tests: one to repeat, or as many as there is time for.
 
 use std::fmt::Debug;
 use std::str::FromStr;
 
-/// Returns the seed that is to be repeated (`LONGSHORE_SEED`), where there is one.
+/// Returns the seed to repeat (`LONGSHORE_SEED`), if there is one.
 ///
 /// # Panics
 ///
-/// If it is no number.
+/// Panics if it is not a number.
 pub fn repeated() -> Option<u64> {
     number("LONGSHORE_SEED")
 }
 
-/// Returns how many times as many runs as usual a test is to make: `LONGSHORE_LONG`, which `./test --long` sets. Defaults to 1.
+/// Returns the factor for the number of runs of a test: `LONGSHORE_LONG`, which `./test --long` sets. Defaults to 1.
 ///
 /// # Panics
 ///
-/// If it is no number.
+/// Panics if it is not a number.
 pub fn times() -> usize {
     number("LONGSHORE_LONG").unwrap_or(1)
 }
 
-/// Returns the seeds of a test that usually makes so many runs: [`times`] as many, or the one to be repeated. Prints each when it is taken: what fails
-/// is shown with its output, of which the last line says how to repeat it.
+/// Returns the seeds of a test that usually does `usual` runs: [`times`] as many, or the one to repeat. Prints each
+/// seed when it is taken: the output of a failed test then ends with a line that says how to repeat it.
 ///
 /// # Panics
 ///
-/// If one of the variables is no number.
+/// Panics if one of the variables is not a number.
 pub fn seeds(usual: usize) -> impl Iterator<Item = u64> {
     let seeds = match repeated() {
         Some(seed) => vec![seed],

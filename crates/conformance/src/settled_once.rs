@@ -1,4 +1,4 @@
-//! A job is settled exactly once: only the newest claim's token counts, and only until it is settled.
+//! A job is settled exactly once: only the newest claim's token is accepted, and only until the job is settled.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use longshore_core::{
 
 use crate::bench::{Bench, UnwrapEach, fatal, hours, job, outcomes, success};
 
-/// Tries everything that a token could do, and asserts that it did nothing.
+/// Tries everything that a token could do, and asserts that it had no effect.
 async fn is_powerless(bench: &Bench, stale: &Claimed) {
     let before = bench.job(stale.id).await;
     assert_eq!(bench.renew(stale).await, Renewed::Lost);
@@ -43,7 +43,7 @@ pub(crate) async fn token_from_before_a_release_changes_nothing(bench: Bench) {
 
 pub(crate) async fn settled_token_cannot_renew(bench: Bench) {
     for (outcome, state) in outcomes() {
-        let bench = bench.anew(Default::default()).await;
+        let bench = bench.fresh(Default::default()).await;
         let claimed = bench.running().await;
         bench.end(&claimed, outcome).await;
         let before = bench.job(claimed.id).await;
@@ -104,7 +104,7 @@ pub(crate) async fn token_numbers_grow_for_ever(bench: Bench) {
     }
 }
 
-pub(crate) async fn token_numbers_grow_over_a_second_opening(bench: Bench) {
+pub(crate) async fn token_numbers_grow_across_processes(bench: Bench) {
     let bench = bench.keeping(Duration::ZERO, Duration::ZERO).await;
     let first = bench.running().await;
     bench.end(&first, success()).await;
@@ -168,7 +168,7 @@ pub(crate) async fn batch_may_mix_held_and_stale_claims(bench: Bench) {
     held.remove(again);
     let mixed = [&held[0], &stale, &held[1]];
     let renewals = mixed.map(|claimed| {
-        Renewal::new(claimed.id, claimed.token, limits::LEASE).progress(Some(Progress::saying_only("on its way")))
+        Renewal::new(claimed.id, claimed.token, limits::LEASE).progress(Some(Progress::from_message("on its way")))
     });
     let answers = bench.backend.renew(renewals.to_vec()).await.unwrap_each();
     assert_eq!(answers, [Renewed::Held, Renewed::Lost, Renewed::Held]);

@@ -1,11 +1,12 @@
-//! The simulator: a fleet of workers, producers, upkeep and people in one thread, in virtual time, where anything may go wrong.
+//! The simulator: many workers, producers, upkeep and people in one thread, in virtual time, where anything may fail.
 //!
-//! A run is decided by its seed alone: who goes next, when time passes, which calls are lost, doubled or late, who is dropped
-//! at which await point, when the machine reboots and its clock is stepped. All calls go through the [`net`], which tells the
-//! [`ledger`] of each; that knows by [`longshore_core::state::step`] where a call may take a job and panics where one went
-//! elsewhere. In the end healthy workers drain the store, and every acknowledged push must have come to its end.
+//! A run is determined by its seed alone: who runs next, when time passes, which calls are lost, doubled or late, who
+//! is dropped at which await point, when the machine reboots and its clock changes. All calls go through the [`net`],
+//! which reports each to the [`ledger`]. The ledger computes with [`longshore_core::state::step`] which states a call
+//! may lead to, and panics if a job is in another one. At the end, healthy workers drain the store, and every
+//! acknowledged push must be finished.
 //!
-//! A run that fails prints its seed and the end of its story. `LONGSHORE_SEED=… cargo test simulator` repeats it.
+//! A failed run prints its seed and the end of its log. `LONGSHORE_SEED=… cargo test simulator` repeats it.
 
 mod calls;
 mod drain;
@@ -31,20 +32,21 @@ use crate::seeds::{repeated, seeds};
 use self::weather::Weather;
 use self::world::World;
 
-/// What every duration of a run is a multiple of. Much more than a run takes, so that real time decides nothing.
+/// All durations of a run are multiples of this. It is much longer than a run takes, so that real time has no
+/// influence.
 pub(crate) const UNIT: Duration = Duration::from_secs(10);
 
 /// How many turns a run has before it is drained.
 const TURNS: usize = 700;
 
-/// How long finished and dead jobs are kept; short, so that runs see jobs deleted.
+/// How long finished and dead jobs are kept. It is short, so that runs include deletions.
 const KEEP_FINISHED: Duration = UNIT.saturating_mul(60);
 const KEEP_DEAD: Duration = UNIT.saturating_mul(90);
 
-/// Opens the stores, one for each way to the same data; once more after each reboot.
+/// Opens the stores, one for each connection to the same data; again after each reboot.
 type Open = Box<dyn Fn() -> Vec<Arc<dyn Store>>>;
 
-/// What the end of a story is good for: enough lines to see what led to a failure.
+/// The number of printed log lines, enough to see what led to a failure.
 const LINES: usize = 40;
 
 pub(crate) async fn fleet_over_a_bad_connection_keeps_every_promise(bench: Bench) {
@@ -63,7 +65,7 @@ pub(crate) async fn fleet_with_everything_at_once_keeps_every_promise(bench: Ben
     runs(bench, Weather::EVERYTHING).await;
 }
 
-pub(crate) async fn one_seed_tells_one_story(bench: Bench) {
+pub(crate) async fn same_seed_gives_the_same_run(bench: Bench) {
     if bench.store.capabilities().reach == Reach::Network {
         println!("not told twice: the server's own clock, and how long it takes, have a say in the story");
         return;
@@ -81,22 +83,22 @@ pub(crate) async fn one_seed_tells_one_story(bench: Bench) {
     }
 }
 
-/// Makes many runs, or the one that is to be repeated.
+/// Does many runs, or the one to repeat.
 async fn runs(bench: Bench, weather: Weather) {
     for seed in seeds(bench.seeds()) {
         run(&bench, weather, seed).await;
     }
 }
 
-/// Makes one run over a fresh store and returns its story.
+/// Does one run over a new store and returns its log.
 async fn run(bench: &Bench, weather: Weather, seed: u64) -> Vec<String> {
     let mut settings = Settings::default();
     settings.keep_finished = KEEP_FINISHED;
     settings.keep_dead = KEEP_DEAD;
-    let fresh = bench.anew(settings.clone()).await;
+    let fresh = bench.fresh(settings.clone()).await;
     let handle = Handle::current();
     let open = move || handle.block_on(fresh.stores());
-    // On a thread that may block, because the simulated ones have no thread but this.
+    // On a thread that may block, because the simulated tasks share this one.
     let told = tokio::task::spawn_blocking(move || tell(Box::new(open), settings, weather, seed)).await;
     match told {
         Ok(Ok(story)) => story,

@@ -1,4 +1,4 @@
-//! Random walks: the store under test and the reference store do the same and must say the same.
+//! Random walks: the store under test and the reference store do the same and must answer the same.
 
 use longshore_core::{Filter, Settings, State};
 
@@ -11,7 +11,7 @@ pub(crate) async fn random_walk_agrees_with_the_model(bench: Bench) {
         let mut settings = Settings::default();
         settings.keep_finished = crate::walk::UNIT * 2;
         settings.keep_dead = crate::walk::UNIT * 6;
-        let bench = bench.anew(settings.clone()).await;
+        let bench = bench.fresh(settings.clone()).await;
         let mut walk = Walk::new(bench, settings, dice.fork());
         for step in 0..600 {
             walk.step().await;
@@ -26,7 +26,7 @@ pub(crate) async fn random_walk_agrees_with_the_model(bench: Bench) {
 
 pub(crate) async fn every_outcome_leaves_a_job_somewhere(bench: Bench) {
     for (outcome, state) in crate::bench::outcomes() {
-        let bench = bench.anew(Settings::default()).await;
+        let bench = bench.fresh(Settings::default()).await;
         let claimed = bench.running().await;
         bench.end(&claimed, outcome).await;
         let job = bench.job(claimed.id).await;

@@ -1,4 +1,4 @@
-//! Workers over the store: whatever makes a handler stop, its job ends up where it belongs.
+//! Workers over the store: whatever stops a handler, its job is in the correct state afterwards.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use crate::bench::{Bench, secs};
 use crate::through::{Calling, Layer, Through, Verb};
 
-/// A job that says that it runs, and then waits to be stopped or let through.
+/// A job that signals that it runs, and then waits to be stopped or released.
 #[derive(Serialize, Deserialize)]
 struct Wait {
-    /// Whether it gives way when it is to stop.
+    /// Whether it stops when it is told to.
     gives_way: bool,
 }
 
@@ -26,7 +26,7 @@ impl Job for Wait {
     type Output = bool;
 }
 
-/// What a handler and its case tell each other.
+/// Signals between a handler and its case.
 #[derive(Clone)]
 struct Signals {
     runs: mpsc::UnboundedSender<u16>,
@@ -52,13 +52,13 @@ impl Stage {
         Worker::new(backend.clone()).handle(wait).state(self.signals.clone()).lease(secs(1))
     }
 
-    /// Waits until a handler runs; returns which attempt it is.
+    /// Waits until a handler runs. Returns its attempt.
     async fn runs(&mut self) -> u16 {
         self.runs.recv().await.expect("the stage holds a sender")
     }
 }
 
-/// Returns whether it was let through rather than stopped.
+/// Returns whether it was released instead of stopped.
 async fn wait(job: Wait, ctx: Ctx, Shared(signals): Shared<Signals>) -> handler::Result<bool> {
     signals.runs.send(ctx.attempt())?;
     tokio::select! {
@@ -149,7 +149,7 @@ pub(crate) async fn drain_waits_for_what_runs_and_takes_nothing_more(bench: Benc
     tokio::select! {
         biased;
         ended = &mut drain => panic!("{ended:?} while a job runs"),
-        () = std::future::ready(()) => {} // the order is given now, and obeyed before any later one
+        () = std::future::ready(()) => {} // the command is sent now and handled before later ones
     }
     let second = enqueue(&bench, true).await;
     assert_eq!(worker.report().await.expect("it has not ended").running, [first.id()]);
@@ -161,7 +161,7 @@ pub(crate) async fn drain_waits_for_what_runs_and_takes_nothing_more(bench: Benc
     assert!(left.state == State::Ready && left.attempt == 0, "{left:?}");
 }
 
-pub(crate) async fn drain_past_its_grace_hands_back(bench: Bench) {
+pub(crate) async fn drain_past_its_grace_releases_jobs(bench: Bench) {
     let mut stage = Stage::new();
     let worker = stage.worker(&bench.backend).grace(Duration::ZERO).start().unwrap();
     let handle = enqueue(&bench, true).await;
@@ -178,7 +178,7 @@ pub(crate) async fn drain_past_its_grace_hands_back(bench: Bench) {
     assert_eq!(next.drain().await, Ended::Drained);
 }
 
-pub(crate) async fn cancelled_worker_hands_back_at_once(bench: Bench) {
+pub(crate) async fn cancelled_worker_releases_jobs_at_once(bench: Bench) {
     let mut stage = Stage::new();
     let worker = stage.worker(&bench.backend).grace(secs(3600)).start().unwrap();
     let handles = [enqueue(&bench, true).await, enqueue(&bench, true).await];
@@ -191,12 +191,12 @@ pub(crate) async fn cancelled_worker_hands_back_at_once(bench: Bench) {
     }
 }
 
-/// Stops calls of one verb on their way to the store.
+/// Blocks calls of one verb on their way to the store.
 #[derive(Clone)]
 struct Gate {
     of: Verb,
     open: Arc<watch::Sender<bool>>,
-    /// How many calls stand before it.
+    /// The number of blocked calls.
     waiting: Arc<watch::Sender<usize>>,
 }
 
@@ -230,7 +230,7 @@ impl Layer for Gate {
     }
 }
 
-pub(crate) async fn cancelled_worker_does_not_claim_what_it_hands_back(bench: Bench) {
+pub(crate) async fn cancelled_worker_does_not_claim_what_it_releases(bench: Bench) {
     let gate = Gate::open(Verb::Claim);
     let mut stage = Stage::new();
     let worker = stage.worker(&gate.before(&bench)).grace(secs(3600)).start().unwrap();
@@ -239,7 +239,7 @@ pub(crate) async fn cancelled_worker_does_not_claim_what_it_hands_back(bench: Be
     gate.open.send_replace(false);
     gate.waiting.subscribe().wait_for(|n| *n == 1).await.unwrap();
     let then_open = async {
-        // As long as the claim stands there, the worker may well settle, but not hand back.
+        // While the claim is blocked, the worker may settle but not release.
         while !worker.report().await.unwrap().running.is_empty() {}
         for _ in 0..20 {
             assert_eq!(worker.report().await.unwrap().unsettled, 1);
@@ -251,7 +251,7 @@ pub(crate) async fn cancelled_worker_does_not_claim_what_it_hands_back(bench: Be
     assert_eq!((job.state, job.attempt, job.interruptions), (State::Ready, 0, 1));
 }
 
-pub(crate) async fn worker_whose_outcomes_are_not_taken_stops_claiming(bench: Bench) {
+pub(crate) async fn worker_whose_outcomes_are_not_accepted_stops_claiming(bench: Bench) {
     let gate = Gate::open(Verb::Settle);
     gate.open.send_replace(false);
     let stage = Stage::new();
@@ -261,7 +261,7 @@ pub(crate) async fn worker_whose_outcomes_are_not_taken_stops_claiming(bench: Be
         handles.push(enqueue(&bench, true).await);
     }
     let worker = stage.worker(&gate.before(&bench)).concurrency(2).start().unwrap();
-    // Two that ran may leave their slots to two others, which then wait with them: that is enough.
+    // Two jobs that ran may leave their slots to two others, which then wait with them: that is enough.
     while worker.report().await.unwrap().unsettled < 2 {
         tokio::task::yield_now().await;
     }
@@ -281,7 +281,7 @@ pub(crate) async fn quiet_worker_claims_nothing_until_it_is_resumed(bench: Bench
     let mut stage = Stage::new();
     let worker = stage.worker(&bench.backend).start().unwrap();
     worker.quiet();
-    worker.report().await.unwrap(); // orders are obeyed one after the other
+    worker.report().await.unwrap(); // commands are handled one after the other
     let handle = enqueue(&bench, true).await;
     let quiet = worker.report().await.unwrap();
     assert_eq!((quiet.running.len(), quiet.claimed), (0, 0));
@@ -292,13 +292,13 @@ pub(crate) async fn quiet_worker_claims_nothing_until_it_is_resumed(bench: Bench
     assert_eq!(worker.drain().await, Ended::Drained);
 }
 
-pub(crate) async fn handler_of_a_lost_job_is_stopped_and_counts_for_nothing(bench: Bench) {
+pub(crate) async fn handler_of_a_lost_job_is_stopped_and_its_result_discarded(bench: Bench) {
     let mut stage = Stage::new();
     let worker = stage.worker(&bench.backend).start().unwrap();
     let handle = enqueue(&bench, true).await;
     assert_eq!(stage.runs().await, 1);
     while bench.job(handle.id()).await.crashes == 0 {
-        bench.advance(secs(2)); // the worker renews now and then; sooner or later upkeep comes first
+        bench.advance(secs(2)); // the worker renews from time to time; eventually upkeep comes first
         bench.upkeep().await;
     }
     assert_eq!(stage.runs().await, 1, "the job runs again, without having lost an attempt");
@@ -326,7 +326,8 @@ impl Layer for Renewals {
     }
 }
 
-/// A worker renews every third of its lease. Here another third passes at the store after each renewal, and a third is left.
+/// A worker renews every third of its lease. Here, another third passes at the store after each renewal, so that one
+/// third is left.
 pub(crate) async fn running_job_outlives_many_leases(bench: Bench) {
     const THIRD: Duration = Duration::from_secs(2);
     let answered = Arc::new(watch::channel(0).0);

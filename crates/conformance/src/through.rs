@@ -1,4 +1,4 @@
-//! A store behind something: every call passes through one place, written once.
+//! A store behind a layer: every call passes through one place.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,10 +13,10 @@ use longshore_core::{
     UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
 };
 
-/// One call under way.
+/// The future of a call.
 pub(crate) type Calling<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
 
-/// What a call is for.
+/// The purpose of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
     Push,
@@ -42,15 +42,16 @@ impl Verb {
         matches!(self, Verb::Settle | Verb::SettleAndClaim)
     }
 
-    /// Returns whether a repeat is answered like the first call, so that a caller may repeat until it has an answer.
+    /// Returns whether a repeat gets the same answer as the first call, so that a caller may repeat until it has an
+    /// answer.
     ///
-    /// A repeat of the others is harmless too, but says what was left to do: nothing.
+    /// A repeat of the other calls is harmless too, but reports that nothing was left to do.
     pub(crate) fn answers_repeats_alike(self) -> bool {
         self.claims() || self.settles() || matches!(self, Verb::Push | Verb::Renew | Verb::Read)
     }
 }
 
-/// What calls pass through. May make a call any number of times: each time it is the same one.
+/// A layer through which calls pass. It may make a call any number of times; each is a repeat of the same call.
 pub(crate) trait Layer: Send + Sync + 'static {
     fn around<'a, T, C>(&'a self, verb: Verb, call: C) -> impl Future<Output = Result<T, Error>> + Send + 'a
     where
@@ -70,7 +71,7 @@ impl<L: Layer> Through<L> {
     }
 }
 
-/// Takes answers of which each failed for a call that failed, which a layer may make and repeat like any other.
+/// Combines the answers of a batch: if all failed, the call failed, and a layer may repeat it like any other.
 fn all_or_nothing<T>(answers: Answers<T>) -> Result<Vec<T>, Error> {
     let failed = answers.iter().filter(|answer| answer.is_err()).count();
     assert!(failed == 0 || failed == answers.len(), "{failed} of {} of a batch failed", answers.len());
@@ -115,7 +116,7 @@ impl<L: Layer> Jobs for Through<L> {
         claim: Claim,
     ) -> (Answers<Settled>, Result<Claims, Error>) {
         let n = settlements.len();
-        // To a layer it is two calls: whatever happens to either of them happens to both.
+        // For a layer it is two calls: what happens to one of them happens to both.
         let claim = move || -> Calling<'_, _> {
             let (settlements, claim) = (settlements.clone(), claim.clone());
             let call = move || -> Calling<'_, _> {

@@ -1,4 +1,4 @@
-//! Large results over connections that are slow, or break.
+//! Large results over connections that are slow or break.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,14 +16,14 @@ use crate::bench::{UnwrapEach, ask, job};
 use crate::network::{Net, insist, renewal};
 
 const FULL: usize = limits::ARTIFACT_CHUNK_BYTES;
-/// A chunk takes four seconds: longer than the answer of a server that counts as standing still.
+/// A chunk takes four seconds: longer than the answer of a server that counts as unresponsive.
 const SLOW: u32 = FULL as u32 / 4;
-/// A call on another connection than the transfer's takes no longer, however slow that is.
+/// The longest time of a call on another connection than the transfer's, however slow that is.
 const PROMPT: Duration = Duration::from_millis(1500);
-/// A transfer whose server is gone ends at the latest after this long.
+/// The longest time of a transfer whose server has become unreachable.
 const BOUND: Duration = Duration::from_secs(60);
 
-/// Yields chunks; says when it is asked for the second, and waits until it may give it.
+/// Yields chunks. Signals the request for the second one, and waits for permission to yield it.
 struct Halting {
     left: Bytes,
     asked: Arc<Notify>,
@@ -44,7 +44,7 @@ impl Source for Halting {
     }
 }
 
-/// An upload that has written its first chunk, and waits.
+/// An upload that has written its first chunk and waits.
 struct Upload {
     task: JoinHandle<Result<u64, Error>>,
     go: Arc<Notify>,
@@ -59,7 +59,8 @@ async fn half_way(artifacts: &Arc<dyn Artifacts>, name: longshore_core::Artifact
     Upload { task, go }
 }
 
-/// Renews one job's lease, and waits for the rescue of another's, while a transfer goes on; what a slow chunk did before counts too.
+/// Renews one job's lease, and waits for the rescue of another, while a transfer runs. Effects of an earlier slow chunk
+/// count too.
 async fn lives_go_on_while<T>(net: &Net, transfer: &JoinHandle<T>) {
     let lease = *limits::LEASES.start();
     net.backend.push(vec![job(), job()]).await.unwrap().unwrap_each();
@@ -88,7 +89,7 @@ async fn lives_go_on_while<T>(net: &Net, transfer: &JoinHandle<T>) {
 pub(crate) async fn slow_upload_delays_no_renewal_and_no_rescue(net: Net) {
     let artifacts = net.fixture.artifacts();
     let (name, all) = (fresh_name(), pattern(4 * FULL, 1));
-    let _ = insist(|| net.backend.upkeep()).await; // as every process does, every few seconds
+    let _ = insist(|| net.backend.upkeep()).await; // like every process, every few seconds
     net.proxy().throttle(SLOW);
     let upload = half_way(&artifacts, name, &all).await;
     upload.go.notify_one();
@@ -118,7 +119,7 @@ pub(crate) async fn slow_download_delays_no_renewal_and_no_rescue(net: Net) {
     download.await.unwrap();
 }
 
-/// Yields chunks that count themselves.
+/// Yields numbered chunks.
 struct Counted {
     left: usize,
     alive: Arc<AtomicUsize>,
@@ -164,7 +165,7 @@ pub(crate) async fn upload_is_never_in_memory_as_a_whole(net: Net) {
     }
 }
 
-/// Breaks the way while an upload is half-way, and mends it again.
+/// Breaks the connection during an upload, and restores it.
 async fn upload_broken_by(net: Net, breaks: impl FnOnce(&Net)) {
     let artifacts = net.fixture.artifacts();
     let (name, all) = (fresh_name(), pattern(3 * FULL, 3));

@@ -1,10 +1,10 @@
-//! A kind nobody knows waits, and then ends; so does a job that missed its deadline.
+//! A job of an unknown kind waits and finally dies, and so does a job that missed its deadline.
 
 use longshore_core::{NewJob, Reason, Renewed, State, When, limits};
 
 use crate::bench::{Bench, hours, job, job_of, known, queue, retry_in, secs, success};
 
-/// Lets workers of that queue, which know `work` alone, look for jobs every half an hour for so many hours.
+/// Lets workers of that queue that know only `work` claim every half an hour for this many hours.
 async fn workers_look(bench: &Bench, name: &str, for_hours: u64) {
     for _ in 0..for_hours * 2 {
         let claim = bench.ask().queues(vec![queue(name)]).limit(0);

@@ -1,4 +1,5 @@
-//! What a store of an older version must hold after an upgrade. `upgrade/older.py` has an older program fill it, and notes what that said of it.
+//! What a store of an older version must contain after an upgrade. `upgrade/older.py` lets an older program fill it,
+//! and records that program's output.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -11,7 +12,7 @@ use longshore_core::{
 };
 use serde_json::Value;
 
-/// What the older program said of its store.
+/// The recorded output of the older program.
 pub struct Said(Value);
 
 fn text(value: &Value) -> &str {
@@ -47,7 +48,7 @@ impl Said {
     ///
     /// # Panics
     ///
-    /// Where it is not there.
+    /// Panics if it does not exist.
     pub fn read(path: &Path) -> Self {
         Said(serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap())
     }
@@ -60,22 +61,22 @@ impl Said {
     ///
     /// # Panics
     ///
-    /// Where there is none.
+    /// Panics if there is none.
     pub fn job_of(&self, kind: &str, state: &str) -> JobId {
         id(self.jobs().iter().find(|job| job["kind"] == kind && job["state"] == state).expect("there is one"))
     }
 
-    /// Returns when the newest of it happened.
+    /// Returns the time of its newest event.
     pub fn at(&self) -> Timestamp {
         let times = self.jobs().iter().flat_map(|job| [&job["created_at"], &job["finished_at"]]);
         times.filter_map(Value::as_str).map(|at| at.parse().unwrap()).max().unwrap()
     }
 
-    /// Asserts that all jobs, their logs and their tags read as before.
+    /// Asserts that all jobs, their logs and their tags are read as before.
     ///
     /// # Panics
     ///
-    /// Where one does not.
+    /// Panics if one is not.
     pub async fn jobs_read_as_before(&self, store: &dyn Store) {
         for job in self.jobs() {
             assert_same(&snapshot(store, id(job)).await, job);
@@ -101,11 +102,11 @@ impl Said {
         assert_eq!(class(self.job_of("sleeps", "cancelled")).await, FailureClass::Crash);
     }
 
-    /// Asserts that queues have the counts and the pauses that they had.
+    /// Asserts that queues have the same counts and pauses as before.
     ///
     /// # Panics
     ///
-    /// Where one does not.
+    /// Panics if one has not.
     pub async fn counts_and_pauses_are_kept(&self, store: &dyn Store) {
         let queues = store.queues(None, limits::PAGE).await.unwrap();
         let olds = self.0["queues"]["queues"].as_array().unwrap();
@@ -137,7 +138,7 @@ impl Said {
     ///
     /// # Panics
     ///
-    /// Where one is not.
+    /// Panics if one is not.
     pub async fn keys_hold(&self, store: &dyn Store) {
         let unique = async |name: &str, key: &str| {
             let unique = Some(Unique { key: label(key), scope: UniqueScope::UntilFinished });
@@ -155,13 +156,14 @@ impl Said {
         assert_eq!(reused, Pushed::Existing { id, by: DuplicateReason::Reuse });
     }
 
-    /// Asserts that work goes on: what the older worker held with this token is rescued, all that waits runs, and in the end nothing is left.
+    /// Asserts that work continues: the job that the older worker held with this token is rescued, all waiting jobs
+    /// run, and nothing is left at the end.
     ///
     /// # Panics
     ///
-    /// Where it does not.
+    /// Panics if it does not.
     pub async fn work_goes_on(&self, store: &dyn Store, clock: &Clock, held: Token) {
-        // What a worker of version 1 had claimed it could still settle; here upkeep is faster.
+        // A worker of version 1 could still settle its claims; here upkeep is faster.
         clock.advance(limits::LEASE);
         let kept = store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap();
         let sleeper = self.job_of("sleeps", "running");
@@ -212,7 +214,7 @@ impl Said {
     }
 }
 
-/// Asserts that a job reads as the older program wrote it.
+/// Asserts that a job is read as the older program wrote it.
 fn assert_same(job: &Snapshot, old: &Value) {
     let time = |at: Option<Timestamp>| at.map_or(Value::Null, |at| at.to_string().into());
     let labels = |label: &Option<Label>| label.as_ref().map_or(Value::Null, |label| label.as_str().into());
@@ -266,7 +268,7 @@ fn assert_same(job: &Snapshot, old: &Value) {
         assert_eq!(failure.at.to_string(), text(&old["at"]));
         assert_eq!(Some(u64::from(failure.attempt)), old["attempt"].as_u64());
         assert_eq!(failure.message, text(&old["message"]));
-        // Version 1 knew neither.
+        // Version 1 recorded neither.
         assert_eq!(failure.started_at.map(|at| at.to_string()).as_deref(), old["started_at"].as_str());
         assert_eq!(failure.claim, old["claim"].as_u64());
     }

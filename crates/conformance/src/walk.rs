@@ -1,8 +1,8 @@
 //! One random walk over two stores: the one under test, and the reference store as the model.
 //!
-//! Both share one clock, but read it a moment apart, so every duration of the walk is a multiple of [`UNIT`], and each step moves
-//! the clock by a millisecond: then both agree on what is due unless a walk takes as long as a unit. Priorities are distinct, so
-//! that the order of claims does not hang on ties.
+//! Both share one clock but read it at slightly different times. So every duration of the walk is a multiple of
+//! [`UNIT`], and each step moves the clock by a millisecond: then both agree on what is due, unless a walk takes as
+//! long as a unit. Priorities are distinct, so that the order of claims has no ties.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use longshore_core::{
 
 use crate::bench::{Bench, UnwrapEach, job_of, kind, known, label, queue};
 
-/// What every duration of a walk is a multiple of.
+/// All durations of a walk are multiples of this.
 pub(crate) const UNIT: Duration = Duration::from_secs(300);
 
 const QUEUES: [&str; 3] = ["a", "b", "c"];
@@ -61,7 +61,7 @@ impl Walk {
         }
     }
 
-    /// Does one random thing to both stores and compares their answers.
+    /// Does one random thing with both stores and compares their answers.
     pub(crate) async fn step(&mut self) {
         self.bench.advance(Duration::from_millis(1));
         match self.dice.u8(0..100) {
@@ -80,12 +80,12 @@ impl Walk {
     async fn push(&mut self) {
         let new = match self.priorities.pop() {
             Some(priority) if self.pushed.is_empty() || self.dice.u8(0..10) > 0 => self.new_job(priority),
-            _ => self.dice.choice(&self.pushed).expect("not empty").clone(), // a repeat, perhaps long after
+            _ => self.dice.choice(&self.pushed).expect("not empty").clone(), // a repeat, possibly much later
         };
         let model = self.model.push(vec![new.clone()]).await.unwrap_each().pop();
         let store = self.bench.store.push(vec![new.clone()]).await.unwrap_each().pop();
         match (&model, &store) {
-            // Which of several fresh results is served is the store's choice.
+            // If several results are recent enough, the store chooses which one to reuse.
             (
                 Some(Pushed::Existing { by: DuplicateReason::Reuse, .. }),
                 Some(Pushed::Existing { by: DuplicateReason::Reuse, .. }),
@@ -155,7 +155,7 @@ impl Walk {
         }
     }
 
-    /// Returns a kind with any limits, wanted in any number.
+    /// Returns a kind with random limits and a random number of wanted jobs.
     fn known(&mut self, kind: Kind) -> KnownKind {
         let dice = &mut self.dice;
         let limits = KindLimits {
@@ -166,7 +166,7 @@ impl Walk {
         KnownKind::from(kind).limits(limits).wanted(wanted)
     }
 
-    /// Repeats some worker's newest claim that brought jobs: each store must hand out what it handed out then.
+    /// Repeats a worker's newest claim that returned jobs: each store must return the same jobs as before.
     async fn repeat_claim(&mut self) {
         let claim = self.dice.choice(&self.claims).unwrap().clone();
         let (mut model, mut store) = self.claims(&claim).await;
@@ -203,7 +203,7 @@ impl Walk {
         let model = self.model.settle(vec![settlement(model)]).await.unwrap_each();
         let store = self.bench.store.settle(vec![settlement(store)]).await.unwrap_each();
         let newest = self.held.iter().rposition(|held| held.id == id) == Some(index);
-        // A store need not remember for ever that an old claim was settled; either way it changes nothing.
+        // A store need not record for ever that an old claim was settled. In either case nothing changes.
         if newest || !settled {
             assert_eq!(store, model, "settle {id} with {outcome:?}");
         }
@@ -228,7 +228,7 @@ impl Walk {
     }
 
     fn progress(&mut self) -> Option<Progress> {
-        self.dice.bool().then(|| Progress::of(self.dice.u64(0..9), 9).saying("so far"))
+        self.dice.bool().then(|| Progress::of(self.dice.u64(0..9), 9).with_message("so far"))
     }
 
     async fn renew(&mut self) {
@@ -246,18 +246,18 @@ impl Walk {
         let now = self.bench.clock.now();
         let due = |job: &Snapshot| job.state == State::Scheduled && job.run_at <= now;
         if action == Action::Retry && self.model.get(vec![id]).await.unwrap()[0].as_ref().is_some_and(due) {
-            return; // ready already, or not quite: both are right
+            return; // ready or not yet: both are right
         }
         let model = self.model.act(id, action).await.unwrap();
         assert_eq!(self.bench.store.act(id, action).await.unwrap(), model, "{action:?} {id}");
         if action == Action::Delete {
-            self.upkeep(false).await; // when exactly it goes is the store's choice
+            self.upkeep(false).await; // the store chooses when it is deleted
         }
     }
 
     async fn pass_time(&mut self) {
         self.bench.advance(UNIT * self.dice.u32(1..4));
-        self.upkeep(false).await; // when exactly a missed deadline is noticed is the store's choice
+        self.upkeep(false).await; // the store chooses when it detects a missed deadline
     }
 
     async fn upkeep(&mut self, rescue: bool) {
@@ -290,7 +290,7 @@ impl Walk {
 
     // ---- comparing ----
 
-    /// Compares every job that was ever pushed, and where the aliases lead.
+    /// Compares every job that was pushed, and the jobs of the aliases.
     pub(crate) async fn compare(&mut self) {
         let ids: Vec<JobId> = self.pushed.iter().map(|new| new.id).collect();
         for ids in ids.chunks(limits::BATCH) {
@@ -311,7 +311,7 @@ impl Walk {
         }
     }
 
-    /// Asserts that a job that looks different from before has a higher version.
+    /// Asserts that a changed job has a higher version.
     fn version_grew(&mut self, job: &Snapshot) {
         if let Some((version, before)) = self.versions.get(&job.id) {
             let same = Snapshot { version: before.version, ..job.clone() } == *before;
@@ -320,7 +320,7 @@ impl Walk {
         self.versions.insert(job.id, (job.version, job.clone()));
     }
 
-    /// Compares what the store counts with what it lists, and that with what the model lists.
+    /// Compares the store's counts with its lists, and these with the lists of the model.
     pub(crate) async fn count(&mut self) {
         let mut counted: BTreeMap<(String, State), u64> = BTreeMap::new();
         for stats in self.bench.queues().await {
@@ -340,7 +340,7 @@ impl Walk {
         assert_eq!(ids(&jobs), ids(&model));
     }
 
-    /// Works off all that is left, and asserts that no job hangs between two states.
+    /// Runs all remaining jobs, and asserts that no job is left in an intermediate state.
     pub(crate) async fn work_off(&mut self) {
         for _ in 0..1_000 {
             self.bench.advance(UNIT * 10);
@@ -375,8 +375,8 @@ fn untokened(job: &Claimed) -> Claimed {
     Claimed { token: Token { number: 0, bits: 0 }, waited: Duration::ZERO, outage_for, ..job.clone() }
 }
 
-/// Returns a snapshot without what may differ between two right stores: versions, moments between two reads of the clock, the
-/// words for a crash, and whether a job that is due was noticed to be so.
+/// Returns a snapshot without values that may differ between two correct stores: versions, times between two reads of
+/// the clock, the message of a crash, and whether a due job was already promoted.
 fn plain(mut job: Snapshot, like: &Snapshot, now: Timestamp) -> Snapshot {
     job.version = 0;
     if job.state == State::Scheduled && job.run_at <= now {
@@ -400,7 +400,7 @@ fn plain(mut job: Snapshot, like: &Snapshot, now: Timestamp) -> Snapshot {
     for (failure, like) in job.failures.iter_mut().zip(&like.failures) {
         moment(&mut failure.at, like.at);
         perhaps(&mut failure.started_at, like.started_at);
-        failure.claim = failure.claim.and(like.claim); // each store counts its own
+        failure.claim = failure.claim.and(like.claim); // each store has its own numbers
         if !failure.message.starts_with(BY_THE_WALK) {
             failure.message = "crashed".into();
         }

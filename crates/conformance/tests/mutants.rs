@@ -1,4 +1,4 @@
-//! The suite can fail: every reference store with a bug is caught by a case with a name, and the same store without one by none.
+//! The suite can fail: a case catches every reference store with a bug, and none fails for the store without one.
 
 mod memory;
 
@@ -7,7 +7,7 @@ use memory::InThisProcess;
 
 mutants!(InThisProcess);
 
-/// The wrapper without a bug passes every case that is to catch a mutant.
+/// The wrapper without a bug passes every case that should catch a mutant.
 #[test]
 fn healthy_store_raises_no_alarm() {
     mutants::raises_no_alarm::<InThisProcess>();

@@ -1,4 +1,4 @@
-//! The reference store passes the suite that it is the model of.
+//! The reference store passes the suite.
 
 mod memory;
 

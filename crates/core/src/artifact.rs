@@ -1,12 +1,13 @@
-//! Results too large or too binary for a job's row: one interface, a folder, and a map for tests.
+//! Storage for results that are too large or too binary for a job's row: one interface, a folder, and a map for tests.
 //!
 //! Design: docs/design/artifacts.md
 //!
-//! An artifact is written before the settle that points at it, so that nobody sees a row without its bytes; it is named by
-//! job and claim, so that a stale worker never overwrites another's. Only upkeep deletes.
+//! An artifact is written before the settle that refers to it, so that no reader sees a job without its result. Its
+//! name consists of the job and the claim, so that an outdated worker never overwrites the result of another. Only
+//! upkeep deletes artifacts.
 //!
-//! Bytes go in and come out in chunks, so that nobody holds a whole artifact. In reading order: [`ArtifactName`], [`Artifacts`] (the
-//! contract), `source` (what is written), [`Folder`], [`InMemory`].
+//! Bytes are written and read in chunks, so that no process holds a whole artifact. In reading order: [`ArtifactName`],
+//! [`Artifacts`] (the contract), `source` (what is written), [`Folder`], [`InMemory`].
 
 mod source;
 mod folder;
@@ -27,7 +28,7 @@ pub use memory::InMemory;
 pub use part::{read_part, rest_of_chunk};
 pub use source::{Chunks, Source};
 
-/// The name of an artifact: the job it belongs to and the number of the claim that made it.
+/// Names an artifact: the job that it belongs to and the number of the claim that produced it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ArtifactName {
     /// The job.
@@ -46,39 +47,42 @@ impl FromStr for ArtifactName {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::invalid(format!("`{text}` is no artifact name"));
+        let wrong = || Error::invalid(format!("`{text}` is not an artifact name"));
         let (job, claim) = text.split_once('.').ok_or_else(wrong)?;
         Ok(ArtifactName { job: job.parse().map_err(|_| wrong())?, claim: claim.parse().map_err(|_| wrong())? })
     }
 }
 
-/// Keeps results outside the store. Every process that works or serves must see the same artifacts.
+/// Stores results outside the store. All processes that work or serve must see the same artifacts.
 ///
-/// All calls may be made concurrently and repeated without harm; callers retry. A call that is dropped half-way is given up.
+/// All calls may be made concurrently, and a repeat is harmless. Callers retry. A call whose future is dropped is
+/// abandoned.
 #[async_trait]
 pub trait Artifacts: Send + Sync + 'static {
-    /// Keeps what the source yields, to its end, and returns how many bytes that was.
+    /// Writes all bytes of the source and returns how many there were.
     ///
-    /// The artifact is there once this returns, whole, and survives whatever the store's own rows survive; before that nobody sees any
-    /// of it. What a call leaves behind that fails or is dropped is never served; the next [`delete`](Artifacts::delete) of that name takes it
-    /// away, and [`older_than`](Artifacts::older_than) names it, unless the store clears it away by itself. Where two write the same
-    /// artifact at the same time, the last one to end counts. Holds a few chunks of [`ARTIFACT_CHUNK_BYTES`] at a time, and takes as
-    /// long as the source does.
+    /// Once this returns, the artifact is complete and as durable as the rows of the store. Before that it is
+    /// invisible. The remains of a call that fails or is dropped are never served. The next
+    /// [`delete`](Artifacts::delete) of that name removes them, and [`older_than`](Artifacts::older_than) lists them,
+    /// unless the implementation removes them by itself. If two calls write the same artifact at the same time, the
+    /// last one to finish wins. Holds a few chunks of [`ARTIFACT_CHUNK_BYTES`] in memory at a time, and takes as long
+    /// as the source does.
     ///
     /// # Errors
     ///
-    /// What the source says; or that the place cannot be reached, made no way for too long, or is full.
+    /// Returns the error of the source, or an error if the storage cannot be reached, makes no progress for too long,
+    /// or is full.
     ///
     /// [`ARTIFACT_CHUNK_BYTES`]: crate::limits::ARTIFACT_CHUNK_BYTES
     async fn write(&self, name: ArtifactName, source: &mut dyn Source) -> Result<u64, Error>;
 
-    /// Opens an artifact to be read; `None` where there is no such artifact.
+    /// Opens an artifact for reading. Returns `None` if it does not exist.
     async fn open(&self, name: ArtifactName) -> Result<Option<Box<dyn Reader>>, Error>;
 
-    /// Deletes the artifact, and what writers of it left behind that never ended; one that is not there is fine.
+    /// Deletes the artifact and the remains of unfinished writes of it. Succeeds if the artifact does not exist.
     async fn delete(&self, name: ArtifactName) -> Result<(), Error>;
 
-    /// Returns up to `limit` names of artifacts older than `age`, in order, from the first one after `after`.
+    /// Returns up to `limit` names of artifacts older than `age`, sorted, starting after `after`.
     async fn older_than(
         &self,
         age: Duration,
@@ -86,37 +90,40 @@ pub trait Artifacts: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<ArtifactName>, Error>;
 
-    /// Keeps bytes that are in memory; see [`write`](Artifacts::write).
+    /// Writes bytes that are in memory; see [`write`](Artifacts::write).
     async fn put(&self, name: ArtifactName, mut body: Bytes) -> Result<(), Error> {
         self.write(name, &mut body).await.map(|_| ())
     }
 
-    /// Returns the whole artifact, for callers that have room for it; `None` where there is none.
+    /// Returns the whole artifact in memory, or `None` if it does not exist.
     async fn get(&self, name: ArtifactName) -> Result<Option<Bytes>, Error> {
         let Some(reader) = self.open(name).await? else { return Ok(None) };
         whole(&*reader).await.map(Some)
     }
 }
 
-/// An artifact that is being read. It may be kept open for long: between two reads it holds no connection.
+/// An artifact that is open for reading. It may stay open for long: it holds no connection between two reads.
 #[async_trait]
 pub trait Reader: Send + Sync {
-    /// Returns how many bytes there are.
+    /// Returns the size in bytes.
     fn size(&self) -> u64;
 
-    /// Returns the bytes from there on: at least one and at most [`ARTIFACT_CHUNK_BYTES`], none only at the end and after it.
+    /// Returns bytes from position `from` on: at least one and at most [`ARTIFACT_CHUNK_BYTES`]. Returns no bytes only
+    /// at or after the end.
     ///
-    /// All that one reader returns is of the artifact that it has opened, whatever becomes of its name meanwhile.
+    /// All bytes that one reader returns belong to the artifact that it opened, even if the name is deleted or written
+    /// again.
     ///
     /// # Errors
     ///
-    /// If the place cannot be reached; [`ErrorKind::Unavailable`] also where the artifact was deleted since it was opened.
+    /// Returns an error if the storage cannot be reached; also [`ErrorKind::Unavailable`] if the artifact was deleted
+    /// after it was opened.
     ///
     /// [`ARTIFACT_CHUNK_BYTES`]: crate::limits::ARTIFACT_CHUNK_BYTES
     async fn read(&self, from: u64) -> Result<Bytes, Error>;
 }
 
-/// Bytes in memory, such as those of a result in a job's row.
+/// Bytes in memory, such as a result in a job's row.
 #[async_trait]
 impl Reader for Bytes {
     fn size(&self) -> u64 {
@@ -129,13 +136,13 @@ impl Reader for Bytes {
     }
 }
 
-/// Reads to the end, into memory.
+/// Reads the whole artifact into memory.
 async fn whole(reader: &dyn Reader) -> Result<Bytes, Error> {
     let first = reader.read(0).await?;
     if first.len() as u64 == reader.size() {
         return Ok(first);
     }
-    let size = usize::try_from(reader.size()).map_err(|_| Error::invalid("an artifact is larger than memory"))?;
+    let size = usize::try_from(reader.size()).map_err(|_| Error::invalid("the artifact does not fit into memory"))?;
     let mut all = BytesMut::with_capacity(size);
     all.extend_from_slice(&first);
     while all.len() < size {
@@ -148,9 +155,9 @@ async fn whole(reader: &dyn Reader) -> Result<Bytes, Error> {
     Ok(all.freeze())
 }
 
-/// Makes the error of an artifact that ends too early.
+/// Returns the error for an artifact that ends too early.
 fn cut_short(at: u64, size: u64) -> Error {
-    Error::new(ErrorKind::Corrupt, format!("an artifact of {size} bytes ends after {at}"))
+    Error::new(ErrorKind::Corrupt, format!("the artifact is incomplete: it has {at} of {size} bytes"))
 }
 
 #[cfg(test)]
@@ -188,7 +195,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn two_attempts_of_one_job_do_not_write_over_each_other() {
+    async fn two_attempts_of_one_job_do_not_overwrite_each_other() {
         let folder = tempfile::tempdir().unwrap();
         let artifacts = Arc::new(Folder::new(folder.path()));
         let job = JobId::new(&QueueName::default());
@@ -213,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_lead_out_of_the_folder() {
+    fn name_cannot_escape_the_folder() {
         for wrong in [
             "../../etc/passwd.1",
             "x.1",

@@ -1,4 +1,5 @@
-//! The backend that users hold: a store and its artifacts, with bounds, context and patience written once.
+//! The interface of a store for users: a store and its artifacts, with checks of limits, error context and delayed
+//! rescues.
 
 mod call;
 mod queues;
@@ -19,11 +20,12 @@ use crate::{
     WorkerNote, WorkerSecret, WorkerSeen, limits,
 };
 
-/// A store and its artifacts, ready to use; cheap to clone.
+/// A store and its artifacts. Cheap to clone.
 ///
-/// Every call runs to its end even if the caller's future is dropped, so that nothing is left half done. Calls may be made
-/// concurrently. Nothing is retried here: an [`Error`] says whether a repeat makes sense, and a repeat is always harmless. Where a method says
-/// nothing of errors, it fails only as its store does: when that cannot be reached, is full, refuses to work, or holds what makes no sense.
+/// Each call runs to its end even if the caller's future is dropped, so that nothing is left half done. Calls may be
+/// made concurrently. The backend retries nothing: an [`Error`] says whether a repeat makes sense, and a repeat is
+/// always harmless. A method without an `Errors` section returns only errors of the store: it cannot be reached, is
+/// full, refuses to work, or holds corrupt data.
 #[derive(Clone)]
 pub struct Backend {
     inner: Arc<Inner>,
@@ -39,7 +41,7 @@ struct Inner {
 }
 
 impl Backend {
-    /// Puts a store and its artifacts together.
+    /// Combines a store and its artifacts.
     pub fn new(store: Arc<dyn Store>, artifacts: Arc<dyn Artifacts>) -> Self {
         let watcher = Watcher::new(Arc::clone(&store));
         Backend {
@@ -54,7 +56,8 @@ impl Backend {
         }
     }
 
-    /// Tells the observer of everything that happens in this process through this backend and its clones, from now on.
+    /// Adds an observer. From now on it receives all events of this process that pass through this backend and its
+    /// clones.
     ///
     /// # Examples
     ///
@@ -75,22 +78,23 @@ impl Backend {
         &self.inner.observers
     }
 
-    fn tell_rescued(&self, moved: &[Moved]) {
+    fn report_rescued(&self, moved: &[Moved]) {
         moved.iter().for_each(|job| self.observers().tell(Event::Rescued(job)));
     }
 
-    fn tell_buried(&self, moved: &[Moved]) {
+    fn report_buried(&self, moved: &[Moved]) {
         moved.iter().for_each(|job| self.observers().tell(Event::Buried(job)));
     }
 
-    /// Takes jobs over; answers, one a job and in order, once they are durable.
+    /// Pushes jobs. Returns one answer per job, in order, once they are durable.
     ///
-    /// More than 1,000 jobs are pushed in several calls. Some jobs may fail while others are pushed; a repeat with the same jobs is
-    /// answered as if it were the first.
+    /// More than 1,000 jobs are pushed in several calls. Some jobs may fail while others are pushed. A repeat with the
+    /// same jobs gets the same answers as the first call.
     ///
     /// # Errors
     ///
-    /// Names the first job that is out of bounds, before anything is pushed. What the store says stands in the answers.
+    /// Returns an error that names the first invalid job, before anything is pushed. Errors of the store are in the
+    /// answers.
     pub async fn push(&self, jobs: Vec<NewJob>) -> Result<Answers<Pushed>, Error> {
         for (index, job) in jobs.iter().enumerate() {
             job.check().map_err(|e| e.context(format!("job {} of {} ({})", index + 1, jobs.len(), job.kind)))?;
@@ -98,14 +102,14 @@ impl Backend {
         let (Some(first), n) = (jobs.first(), jobs.len()) else { return Ok(Vec::new()) };
         let tried = format!("push {} to queue `{}`", count(n, "job"), first.queue);
         let named: Vec<_> = jobs.iter().map(|job| (job.kind.clone(), job.queue.clone())).collect();
-        let pushed = self.unnoted(|store| async move {
+        let pushed = self.run_unrecorded(|store| async move {
             let mut answers: Answers<Pushed> = Vec::with_capacity(n);
             let mut jobs = jobs.into_iter().peekable();
             while jobs.peek().is_some() {
                 let batch: Vec<_> = jobs.by_ref().take(limits::BATCH).collect();
                 answers.extend(store.push(batch).await);
                 if let Some(Err(error)) = answers.last() {
-                    let rest = Error::new(error.kind(), "not pushed, because the jobs before it could not be");
+                    let rest = Error::new(error.kind(), "not pushed, because an earlier batch of the same call failed");
                     answers.extend(fail_all(n - answers.len(), &rest));
                     break;
                 }
@@ -118,7 +122,7 @@ impl Backend {
                 self.observers().tell(Event::Pushed { kind, queue, answer });
             }
         }
-        // A push that is refused because the disk is full says nothing about renewals, for which room is kept.
+        // A push that is refused because the disk is full says nothing about renewals: room is reserved for them.
         let is_full = |answer: &&Result<Pushed, Error>| matches!(answer, Err(e) if e.kind() == ErrorKind::Full);
         if !pushed.iter().all(|answer| is_full(&answer)) {
             self.note_all(pushed.iter().filter(|answer| !is_full(answer)), Duration::ZERO);
@@ -130,26 +134,28 @@ impl Backend {
     ///
     /// # Errors
     ///
-    /// If it is out of bounds, or the store failed. A job that the store refused is an answer.
+    /// Returns an error if the job is invalid or the store fails. A job that the store refuses is an answer, not an
+    /// error.
     pub async fn push_one(&self, job: NewJob) -> Result<Pushed, Error> {
         self.push(vec![job]).await?.pop().expect("one job has one answer")
     }
 
-    /// Hands out ready jobs; see [`Jobs::claim`](crate::Jobs::claim).
+    /// Claims ready jobs; see [`Jobs::claim`](crate::Jobs::claim).
     ///
     /// # Errors
     ///
-    /// If the lease is shorter than 1 second or longer than 10 minutes ([`limits::LEASES`]), before the store is asked; or says what
-    /// the store said.
+    /// Returns an error before the store is called if the lease is shorter than 1 second or longer than 10 minutes
+    /// ([`limits::LEASES`]); otherwise returns the errors of the store.
     pub async fn claim(&self, mut claim: Claim) -> Result<Claims, Error> {
         limits::check_lease(claim.lease).map_err(|e| e.context("claim jobs"))?;
         claim.limit = claim.limit.min(limits::BATCH);
         let claims = self.run("claim jobs", |store| async move { store.claim(claim).await }).await;
-        claims.inspect(|claims| self.tell_buried(&claims.buried))
+        claims.inspect(|claims| self.report_buried(&claims.buried))
     }
 
-    /// Extends leases and writes progress; see [`Jobs::renew`](crate::Jobs::renew). If one of the leases is shorter than 1 second or longer than 10
-    /// minutes ([`limits::LEASES`]), nothing is renewed.
+    /// Extends leases and writes progress; see [`Jobs::renew`](crate::Jobs::renew).
+    ///
+    /// If a lease is shorter than 1 second or longer than 10 minutes ([`limits::LEASES`]), nothing is renewed.
     pub async fn renew(&self, renewals: Vec<Renewal>) -> Answers<Renewed> {
         let n = renewals.len();
         let check = |renewal: &Renewal| {
@@ -167,7 +173,8 @@ impl Backend {
         self.run_each(n, "settle jobs", |store| async move { store.settle(settlements).await }).await
     }
 
-    /// Settles jobs and claims the next, in one round trip where the store can; see [`Jobs::settle_and_claim`](crate::Jobs::settle_and_claim).
+    /// Settles jobs and then claims, in one round trip if the store can; see
+    /// [`Jobs::settle_and_claim`](crate::Jobs::settle_and_claim).
     pub async fn settle_and_claim(
         &self,
         settlements: Vec<Settlement>,
@@ -178,79 +185,85 @@ impl Backend {
         }
         claim.limit = claim.limit.min(limits::BATCH);
         let (n, began) = (settlements.len(), Instant::now());
-        let both = self.unnoted(|store| async move { Ok(store.settle_and_claim(settlements, claim).await) }).await;
+        let both =
+            self.run_unrecorded(|store| async move { Ok(store.settle_and_claim(settlements, claim).await) }).await;
         let (settled, claimed) = both.unwrap_or_else(|e| (fail_all(n, &e), Err(e)));
         let settled = self.note_each(n, settled, "settle jobs", began.elapsed());
         self.note(&claimed, began.elapsed());
-        let claimed = claimed.inspect(|claims| self.tell_buried(&claims.buried));
+        let claimed = claimed.inspect(|claims| self.report_buried(&claims.buried));
         (settled, claimed.map_err(|e| e.context("claim jobs")))
     }
 
-    /// Takes all jobs from a worker that is surely gone; see [`Jobs::release`](crate::Jobs::release).
+    /// Takes all jobs from a worker that is certainly gone; see [`Jobs::release`](crate::Jobs::release).
     pub async fn release(&self, worker: WorkerSecret, gone: impl Into<Gone>) -> Result<Vec<Moved>, Error> {
         let gone = gone.into();
         let moved = self.run("release a worker's jobs", |store| async move { store.release(worker, gone).await }).await;
-        moved.inspect(|moved| self.tell_rescued(moved))
+        moved.inspect(|moved| self.report_rescued(moved))
     }
 
-    /// Returns jobs by id, in order; `None` for one that is not found.
+    /// Returns jobs by id, in order; `None` for a job that is not found.
     pub async fn get(&self, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
         self.run("look up jobs", |store| async move { store.get(ids).await }).await
     }
 
-    /// Returns one job.
+    /// Returns one job, or `None` if it is not found.
     pub async fn job(&self, id: JobId) -> Result<Option<Snapshot>, Error> {
         Ok(self.get(vec![id]).await?.pop().flatten())
     }
 
-    /// Returns the small part of [`Backend::get`], cheap for many jobs at a time.
+    /// Returns the small part of [`Backend::get`], which is cheap for many jobs at a time.
     pub async fn status(&self, ids: Vec<JobId>) -> Result<Vec<Option<Status>>, Error> {
         self.run("look up jobs", |store| async move { store.status(ids).await }).await
     }
 
-    /// Returns the newest job with that alias.
+    /// Returns the newest job with that alias, or `None` if there is none.
     pub async fn find(&self, alias: Label) -> Result<Option<JobId>, Error> {
         self.run(format!("look up job `{alias}`"), |store| async move { store.find(alias).await }).await
     }
 
-    /// Returns a page of jobs, the newest first; at most 200 a page.
+    /// Returns a page of jobs, newest first; at most 200 per page.
     pub async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
         let page = Page { limit: page.limit.clamp(1, limits::PAGE), ..page };
         self.run("list jobs", |store| async move { store.list(filter, page).await }).await
     }
 
-    /// Replaces a running job's log; see [`Logs::write_log`](crate::Logs::write_log).
+    /// Replaces the log of a running job; see [`Logs::write_log`](crate::Logs::write_log).
     pub async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
         self.run("write a log", |store| async move { store.write_log(id, token, text).await }).await
     }
 
-    /// Returns the log of a claim, or of the newest that has one; see [`Logs::log`](crate::Logs::log).
+    /// Returns the log of a claim, or of the newest claim that has one; see [`Logs::log`](crate::Logs::log).
     pub async fn log(&self, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error> {
         self.run(format!("read the log of job {id}"), |store| async move { store.log(id, claim).await }).await
     }
 
-    /// Returns the store's time, by which everything of a job is written.
+    /// Returns the store's time, which all timestamps of jobs use.
     pub async fn now(&self) -> Result<Timestamp, Error> {
-        self.run("ask for the time", |store| async move { store.now().await }).await
+        self.run("read the store's time", |store| async move { store.now().await }).await
     }
 
-    /// Notes that a worker is alive; see [`Workers::note_worker`](crate::Workers::note_worker).
+    /// Writes a worker's entry in the registry; see [`Workers::note_worker`](crate::Workers::note_worker).
     pub async fn note_worker(&self, id: WorkerId, note: WorkerNote) -> Result<(), Error> {
-        self.run(format!("note worker {id}"), |store| async move { store.note_worker(id, note).await }).await
+        self.run(
+            format!("update worker {id} in the registry"),
+            |store| async move { store.note_worker(id, note).await },
+        )
+        .await
     }
 
-    /// Forgets a worker that has ended.
+    /// Removes a worker that has ended from the registry.
     pub async fn forget_worker(&self, id: WorkerId) -> Result<(), Error> {
-        self.run(format!("forget worker {id}"), |store| async move { store.forget_worker(id).await }).await
+        self.run(format!("remove worker {id} from the registry"), |store| async move { store.forget_worker(id).await })
+            .await
     }
 
-    /// Returns a page of the workers that were seen lately, in the order of their ids; at most 200 a page.
+    /// Returns a page of the workers in the registry, sorted by id; at most 200 per page.
     pub async fn workers(&self, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
         let limit = limit.clamp(1, limits::PAGE);
         self.run("list workers", |store| async move { store.workers(after, limit).await }).await
     }
 
-    /// Does what a person asks to one job. A deleted job is gone, with its artifact, when this answers.
+    /// Performs an action on one job. When the deletion of a job is answered, the job and its artifact are deleted.
     pub async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
         let acted = self.run(format!("change job {id}"), |store| async move { store.act(id, action).await }).await?;
         if action == Action::Delete && matches!(acted, Acted::Done(_)) {
@@ -259,12 +272,13 @@ impl Backend {
         Ok(acted)
     }
 
-    /// Watches a job: the first status comes at once, then one with each change.
+    /// Watches a job: returns the present status first, and then each change.
     pub fn watch(&self, id: JobId) -> Watch {
         self.inner.watcher.watch(id)
     }
 
-    /// Returns a result's bytes, or `None` where the artifact is gone. They are all in memory: see [`Backend::open`] for large ones.
+    /// Returns the bytes of a result, or `None` if its artifact was deleted. All bytes are in memory; use
+    /// [`Backend::open`] for large results.
     pub async fn read(&self, stored: &Stored) -> Result<Option<Output>, Error> {
         match stored {
             Stored::Inline(output) => Ok(Some(output.clone())),
@@ -275,7 +289,7 @@ impl Backend {
         }
     }
 
-    /// Opens a result to read it in chunks, from any place; `None` where the artifact is gone.
+    /// Opens a result for reading in chunks, from any position. Returns `None` if its artifact was deleted.
     ///
     /// # Examples
     ///
@@ -293,7 +307,8 @@ impl Backend {
         }
     }
 
-    /// Keeps a result where it belongs, for the settle that will point at it. A call that is dropped half-way is given up.
+    /// Stores a result, inline or as an artifact, before the settle that will refer to it. A call whose future is
+    /// dropped is abandoned.
     pub async fn keep(&self, name: ArtifactName, output: Output) -> Result<Stored, Error> {
         if output.fits_inline() {
             return output.into_memory().await.map(Stored::Inline);
@@ -307,19 +322,20 @@ impl Backend {
         self.inner.store.notifications()
     }
 
-    /// Starts to receive notifications of jobs of these kinds in these queues, from other processes and from this one: see [`Notifier`](crate::Notifier).
+    /// Subscribes to notifications of jobs of these kinds in these queues, from other processes and from this one: see
+    /// [`Notifier`](crate::Notifier).
     pub fn subscribe_work(&self, queues: Vec<QueueName>, kinds: Vec<Kind>) -> WorkSubscription {
         self.inner.store.subscribe(queues, kinds)
     }
 
-    /// Tells other processes of work that this one was told of and has no room for any more.
+    /// Passes notifications on to other processes, because this process has no room for the work.
     pub(crate) fn pass_on(&self, work: Vec<Work>) {
         if !work.is_empty() {
             self.inner.store.notify(work);
         }
     }
 
-    /// Returns what the store is and promises.
+    /// Returns what the store is and guarantees.
     pub fn capabilities(&self) -> Capabilities {
         self.inner.store.capabilities()
     }

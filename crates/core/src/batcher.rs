@@ -1,4 +1,4 @@
-//! Group commit for stores behind a connection: what many callers ask for at the same time goes to the server together.
+//! Group commit for stores behind a connection: concurrent calls go to the server together.
 //!
 //! Design: docs/design/pushes.md
 
@@ -14,14 +14,14 @@ use tokio::sync::oneshot;
 
 use crate::{Error, ErrorKind};
 
-/// How long the next call waits at most for those who were answered by the last.
-const RETURN: Duration = Duration::from_millis(1);
+/// The longest wait for callers that were just answered, so that they can join the next call.
+const REJOIN_WAIT: Duration = Duration::from_millis(1);
 
-/// Gathers calls: one that comes while nothing is under way goes at once, those that come meanwhile go together next, and so does
-/// what those ask next who were just answered, where they ask at once.
+/// Combines concurrent calls into batches. A call starts at once if no batch is running. Otherwise it joins the next
+/// batch, together with new calls of the callers that were just answered.
 ///
-/// Each caller's items stay together, in order, and within one call to the server, so that what takes effect as a whole there
-/// does so for each caller. A caller who is dropped has still called.
+/// The items of one caller stay together, in order, and within one batch. So a call that is atomic on the server is
+/// atomic for each caller. If a caller drops its future, its call is still made.
 pub struct Batcher<T, R> {
     inner: Arc<Inner<T, R>>,
 }
@@ -30,7 +30,7 @@ type Run<T, R> = dyn Fn(Vec<T>) -> Pin<Box<dyn Future<Output = Result<Vec<R>, Er
 
 struct Inner<T, R> {
     run: Box<Run<T, R>>,
-    /// Where calls are made: the runtime that the store's connections live on.
+    /// The runtime that runs the batches: the one that the store's connections live on.
     runtime: Handle,
     most: usize,
     at_once: usize,
@@ -39,83 +39,85 @@ struct Inner<T, R> {
 
 struct Waiting<T, R> {
     calls: VecDeque<Call<T, R>>,
-    under_way: usize,
+    running: usize,
 }
 
 struct Call<T, R> {
     items: Vec<T>,
-    /// The runtime of who calls, where he has one.
-    home: Option<Handle>,
+    /// The runtime of the caller, if it has one.
+    caller_runtime: Option<Handle>,
     answer: oneshot::Sender<Result<Vec<R>, Error>>,
 }
 
 impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
-    /// Makes one that hands at most `most` items to a call of `run`, more only where a single caller brings more; and has up to
-    /// `at_once` calls under way at the same time. `run` answers for each item, in order.
+    /// Creates a batcher. A batch has at most `most` items, or more if a single caller passes more. Up to `at_once`
+    /// batches run at the same time. `run` returns one answer per item, in order.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime; a call needs its timers.
+    /// Panics outside a tokio runtime, because a call needs timers.
     pub fn new<F>(most: usize, at_once: usize, run: impl Fn(Vec<T>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = Result<Vec<R>, Error>> + Send + 'static,
     {
-        let waiting = Mutex::new(Waiting { calls: VecDeque::new(), under_way: 0 });
+        let waiting = Mutex::new(Waiting { calls: VecDeque::new(), running: 0 });
         let run = Box::new(move |items| Box::pin(run(items)) as Pin<Box<_>>);
         Batcher { inner: Arc::new(Inner { run, runtime: Handle::current(), most, at_once, waiting }) }
     }
 
-    /// Hands items over and waits for their answers. Safe to drop; the call goes on.
+    /// Passes items to the next batch and waits for their answers. Safe to drop: the call continues.
     ///
     /// # Errors
     ///
-    /// What the call to the server answered, for everybody who took part in it.
+    /// Returns the error of the batch, which all callers in it get.
     pub async fn call(&self, items: Vec<T>) -> Result<Vec<R>, Error> {
         let (answer, answered) = oneshot::channel();
-        let under = {
+        let runner = {
             let mut waiting = self.inner.waiting();
-            waiting.calls.push_back(Call { items, home: Handle::try_current().ok(), answer });
-            (waiting.under_way < self.inner.at_once).then(|| {
-                waiting.under_way += 1;
-                Under { inner: Arc::clone(&self.inner), ended: false }
+            waiting.calls.push_back(Call { items, caller_runtime: Handle::try_current().ok(), answer });
+            (waiting.running < self.inner.at_once).then(|| {
+                waiting.running += 1;
+                Runner { inner: Arc::clone(&self.inner), ended: false }
             })
         };
-        if let Some(under) = under {
-            self.inner.runtime.spawn(under.work_off());
+        if let Some(runner) = runner {
+            self.inner.runtime.spawn(runner.run());
         }
-        answered.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "the call broke off").perhaps_done()))
+        answered
+            .await
+            .unwrap_or_else(|_| Err(Error::new(ErrorKind::Unavailable, "the call was aborted").perhaps_done()))
     }
 }
 
-/// One that works off calls. When one of them panics, or the runtime ends, nobody waits for ever.
-struct Under<T, R> {
+/// A task that runs batches. If it panics or its runtime ends, waiting callers get an error.
+struct Runner<T, R> {
     inner: Arc<Inner<T, R>>,
     ended: bool,
 }
 
-impl<T, R> Drop for Under<T, R> {
+impl<T, R> Drop for Runner<T, R> {
     fn drop(&mut self) {
         if self.ended {
             return;
         }
         let mut waiting = self.inner.waiting();
-        waiting.under_way -= 1;
-        let left = if waiting.under_way == 0 { mem::take(&mut waiting.calls) } else { VecDeque::new() };
+        waiting.running -= 1;
+        let left = if waiting.running == 0 { mem::take(&mut waiting.calls) } else { VecDeque::new() };
         drop(waiting);
-        drop(left); // whoever asked hears that the call broke off
+        drop(left); // the callers get an error
     }
 }
 
-impl<T: Send + 'static, R: Send + 'static> Under<T, R> {
-    async fn work_off(mut self) {
+impl<T: Send + 'static, R: Send + 'static> Runner<T, R> {
+    async fn run(mut self) {
         while let Some(calls) = self.inner.next() {
             let lengths: Vec<usize> = calls.iter().map(|call| call.items.len()).collect();
-            let home = calls.last().and_then(|call| call.home.clone());
-            let (items, askers): (Vec<_>, Vec<_>) = calls.into_iter().map(|call| (call.items, call.answer)).unzip();
+            let caller_runtime = calls.last().and_then(|call| call.caller_runtime.clone());
+            let (items, callers): (Vec<_>, Vec<_>) = calls.into_iter().map(|call| (call.items, call.answer)).unzip();
             let answers = (self.inner.run)(items.into_iter().flatten().collect()).await;
-            hand_out(answers, &lengths, askers);
-            if lengths.len() > 1 || self.inner.is_awaited() {
-                let_return(home).await;
+            send_answers(answers, &lengths, callers);
+            if lengths.len() > 1 || self.inner.has_waiting() {
+                let_callers_rejoin(caller_runtime).await;
             }
         }
         self.ended = true;
@@ -127,11 +129,11 @@ impl<T, R> Inner<T, R> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_awaited(&self) -> bool {
+    fn has_waiting(&self) -> bool {
         !self.waiting().calls.is_empty()
     }
 
-    /// Takes the calls that go together next; where nobody waits, says under the same lock that this is no longer under way.
+    /// Takes the calls of the next batch. If no call waits, marks the task as finished under the same lock.
     fn next(&self) -> Option<Vec<Call<T, R>>> {
         let mut waiting = self.waiting();
         let mut items = 0;
@@ -141,32 +143,36 @@ impl<T, R> Inner<T, R> {
         };
         let count = waiting.calls.iter().take_while(fits).count().max(1).min(waiting.calls.len());
         if count == 0 {
-            waiting.under_way -= 1;
+            waiting.running -= 1;
             return None;
         }
         Some(waiting.calls.drain(..count).collect())
     }
 }
 
-/// Gives those who were just answered their turn: what goes through their runtime now comes after them. Otherwise callers who ask
-/// again and again would fall into two halves, of which one waits while the other is under way.
-async fn let_return(home: Option<Handle>) {
-    if let Some(home) = home {
-        let _ = tokio::time::timeout(RETURN, home.spawn(async {})).await; // a busy runtime, or one that is gone, holds up nobody
+/// Lets callers that were just answered call again before the next batch starts. Otherwise callers in a loop split into
+/// two halves that wait for each other.
+async fn let_callers_rejoin(caller_runtime: Option<Handle>) {
+    if let Some(caller_runtime) = caller_runtime {
+        let _ = tokio::time::timeout(REJOIN_WAIT, caller_runtime.spawn(async {})).await; // a busy or stopped runtime delays nobody
     }
 }
 
-fn hand_out<R>(answers: Result<Vec<R>, Error>, lengths: &[usize], askers: Vec<oneshot::Sender<Result<Vec<R>, Error>>>) {
+fn send_answers<R>(
+    answers: Result<Vec<R>, Error>,
+    lengths: &[usize],
+    callers: Vec<oneshot::Sender<Result<Vec<R>, Error>>>,
+) {
     match answers {
         Ok(answers) => {
             let mut answers = answers.into_iter();
-            for (length, asker) in lengths.iter().zip(askers) {
-                let _ = asker.send(Ok(answers.by_ref().take(*length).collect())); // who asked may be gone
+            for (length, caller) in lengths.iter().zip(callers) {
+                let _ = caller.send(Ok(answers.by_ref().take(*length).collect())); // the caller may have been dropped
             }
         }
         Err(error) => {
-            for asker in askers {
-                let _ = asker.send(Err(error.shared())); // who asked may be gone
+            for caller in callers {
+                let _ = caller.send(Err(error.shared())); // the caller may have been dropped
             }
         }
     }
@@ -185,7 +191,7 @@ mod tests {
 
     type Doubling = (Batcher<u32, u32>, Arc<Semaphore>, Arc<Mutex<Vec<usize>>>);
 
-    /// Doubles numbers, a call a permit, and notes how many came together.
+    /// Creates a batcher that doubles numbers. Each batch needs a permit, and its size is recorded.
     fn doubling(most: usize) -> Doubling {
         let (gate, sizes) = (Arc::new(Semaphore::new(0)), Arc::new(Mutex::new(Vec::new())));
         let (inner_gate, inner_sizes) = (Arc::clone(&gate), Arc::clone(&sizes));
@@ -204,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn calls_that_come_meanwhile_go_together_and_each_gets_its_own_answers() {
+    async fn waiting_calls_are_batched_and_each_gets_its_own_answers() {
         let (gather, gate, sizes) = doubling(5);
         let gather = Arc::new(gather);
         let call = |items: Vec<u32>| {
@@ -228,7 +234,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_is_answered_and_asks_again_goes_with_those_who_waited() {
+    async fn answered_callers_that_call_again_join_the_waiting_batch() {
         let (gather, gate, sizes) = doubling(9);
         let gather = Arc::new(gather);
         let calls = |times: usize| {
@@ -254,22 +260,22 @@ mod tests {
     }
 
     #[test]
-    fn runtime_that_is_gone_or_stands_still_holds_up_nobody() {
-        let home = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    fn stopped_or_blocked_runtime_delays_no_caller() {
+        let caller_runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let gone = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let handles = [home.handle().clone(), gone.handle().clone()];
+        let handles = [caller_runtime.handle().clone(), gone.handle().clone()];
         drop(gone);
         let ours = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         ours.block_on(async {
             for handle in handles {
-                let_return(Some(handle)).await;
+                let_callers_rejoin(Some(handle)).await;
             }
-            let_return(None).await;
+            let_callers_rejoin(None).await;
         });
     }
 
     #[tokio::test]
-    async fn call_that_panics_or_whose_runtime_is_gone_keeps_nobody_waiting() {
+    async fn panic_or_stopped_runtime_fails_waiting_calls() {
         let store = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
         let entered = store.enter();
         let (begun, begins) = oneshot::channel::<()>();
@@ -304,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn error_is_told_to_all_who_took_part_and_to_nobody_else() {
+    async fn error_goes_to_all_callers_of_the_batch_only() {
         let (gather, gate, _) = doubling(5);
         gate.add_permits(2);
         assert!(gather.call(vec![13]).await.is_err());
@@ -312,7 +318,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn caller_who_is_dropped_has_called_and_holds_up_nobody() {
+    async fn dropped_caller_still_calls_and_delays_nobody() {
         let (gather, gate, sizes) = doubling(5);
         {
             let dropped = std::pin::pin!(gather.call(vec![1]));

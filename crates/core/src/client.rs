@@ -1,4 +1,4 @@
-//! The producer's side: enqueue typed jobs, and wait for what comes of them.
+//! The producer's side: enqueue typed jobs and wait for their results.
 
 use std::future::{Future, IntoFuture};
 use std::marker::PhantomData;
@@ -11,7 +11,7 @@ use crate::{
     Reuse, Snapshot, State, Unique, UniqueScope, Watch, When,
 };
 
-/// Enqueues jobs on one backend; cheap to clone, safe to share.
+/// Enqueues jobs on one backend. Cheap to clone and safe to share.
 ///
 /// # Examples
 ///
@@ -39,7 +39,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes a client of that backend.
+    /// Creates a client of that backend.
     pub fn new(backend: Backend) -> Self {
         Client { backend }
     }
@@ -49,7 +49,7 @@ impl Client {
         &self.backend
     }
 
-    /// Starts a push of one job; `.await` it to push. Nothing happens before that.
+    /// Starts a push of one job. Nothing is pushed until the returned value is awaited.
     pub fn enqueue<J: Job>(&self, job: J) -> Enqueue<J> {
         Enqueue { backend: self.backend.clone(), new: NewJob::of(&job), kind: PhantomData }
     }
@@ -58,22 +58,23 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// As [`Backend::push`]; or if one of the jobs was refused.
+    /// Returns the errors of [`Backend::push`], or an error if one of the jobs was refused.
     pub async fn enqueue_many<J: Job>(&self, jobs: impl IntoIterator<Item = J>) -> Result<Vec<Handle<J>>, Error> {
         let new = jobs.into_iter().map(|job| NewJob::of(&job)).collect::<Result<_, _>>()?;
         let pushed = whole(self.backend.push(new).await?)?;
         pushed.into_iter().map(|pushed| Handle::of(&self.backend, pushed)).collect()
     }
 
-    /// Returns a handle to a job that was pushed before, by whomever.
+    /// Returns a handle to a job that was pushed earlier, by any client.
     pub fn handle<J: Job>(&self, id: JobId) -> Handle<J> {
         Handle { backend: self.backend.clone(), id, duplicate: None, kind: PhantomData }
     }
 }
 
-/// A push in the making. Every method says something about this one job; what is not said is the kind's policy.
+/// A push that is being prepared. Each method sets a value of this one job; other values come from the policy of the
+/// kind.
 ///
-/// A value that is no valid name or label fails when the push is awaited, before anything is pushed.
+/// An invalid name or label is reported when the push is awaited, before anything is pushed.
 #[must_use = "nothing is pushed until this is awaited"]
 #[derive(Debug)]
 pub struct Enqueue<J> {
@@ -88,12 +89,12 @@ impl<J: Job> Enqueue<J> {
         self
     }
 
-    /// Runs it after this long, by the store's clock.
+    /// Runs the job after this delay, by the store's clock.
     pub fn after(self, delay: Duration) -> Self {
         self.when(When::In(delay))
     }
 
-    /// Runs it at that time, or as soon as possible where it has passed.
+    /// Runs the job at this time, or as soon as possible if the time has passed.
     pub fn when(self, when: When) -> Self {
         self.with(|new| {
             new.when = when;
@@ -101,7 +102,7 @@ impl<J: Job> Enqueue<J> {
         })
     }
 
-    /// Sends it to another queue.
+    /// Pushes the job to another queue.
     pub fn queue(self, name: &str) -> Self {
         self.with(|new| {
             new.move_to(name.parse::<QueueName>()?);
@@ -109,7 +110,7 @@ impl<J: Job> Enqueue<J> {
         })
     }
 
-    /// Runs it earlier (up to 100) or later (down to -100) than others of its queue.
+    /// Sets the priority, from -100 to 100. Jobs with a higher priority run first within a queue.
     pub fn priority(self, priority: i16) -> Self {
         self.with(|new| {
             new.priority = priority;
@@ -117,7 +118,7 @@ impl<J: Job> Enqueue<J> {
         })
     }
 
-    /// Says whom it belongs to within its queue: a tenant, a host, an account.
+    /// Sets the group within the queue that the job belongs to, for example a tenant, a host or an account.
     pub fn key(self, key: &str) -> Self {
         self.with(|new| {
             new.key = Some(key.parse()?);
@@ -125,12 +126,12 @@ impl<J: Job> Enqueue<J> {
         })
     }
 
-    /// Pushes it only if no live job of the queue holds this key; held until the job is finished.
+    /// Pushes the job only if no live job of the queue holds this key. The key is held until the job is finished.
     pub fn unique(self, key: &str) -> Self {
         self.unique_for(key, UniqueScope::UntilFinished)
     }
 
-    /// Pushes it only if no live job of the queue holds this key, and says how long it is held.
+    /// Pushes the job only if no live job of the queue holds this key, and sets how long the key is held.
     pub fn unique_for(self, key: &str, scope: UniqueScope) -> Self {
         self.with(|new| {
             new.unique = Some(Unique { key: key.parse()?, scope });
@@ -138,7 +139,8 @@ impl<J: Job> Enqueue<J> {
         })
     }
 
-    /// Is answered by a job of the queue that succeeded under this key not longer ago than this.
+    /// Reuses the result of a job of the queue that succeeded with this key within this period, instead of pushing a
+    /// new job.
     pub fn reuse(self, key: &str, within: Duration) -> Self {
         self.with(|new| {
             new.reuse = Some(Reuse { key: key.parse()?, within });
@@ -146,7 +148,7 @@ impl<J: Job> Enqueue<J> {
         })
     }
 
-    /// Gives it a foreign id by which it can be looked up.
+    /// Sets an id of the application under which the job can be looked up.
     pub fn alias(self, alias: &str) -> Self {
         self.with(|new| {
             new.alias = Some(alias.parse()?);
@@ -154,7 +156,7 @@ impl<J: Job> Enqueue<J> {
         })
     }
 
-    /// Tries it this often before it is dead.
+    /// Sets how many attempts the job has before it is dead.
     pub fn max_attempts(self, attempts: u16) -> Self {
         self.with(|new| {
             new.max_attempts = Some(attempts);
@@ -162,7 +164,7 @@ impl<J: Job> Enqueue<J> {
         })
     }
 
-    /// Gives one attempt this long.
+    /// Sets how long one attempt may take.
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|new| {
             new.timeout = Some(timeout);
@@ -170,7 +172,8 @@ impl<J: Job> Enqueue<J> {
         })
     }
 
-    /// Does not start it, nor try it again, after this: then it is dead (`expired`). What runs is not touched.
+    /// Sets the time after which the job is not started and not retried: it becomes dead (`expired`). A running attempt
+    /// continues.
     pub fn deadline(self, when: When) -> Self {
         self.with(|new| {
             new.deadline = Some(when);
@@ -178,7 +181,7 @@ impl<J: Job> Enqueue<J> {
         })
     }
 
-    /// Adds a word to find it by.
+    /// Adds a tag for finding the job.
     pub fn tag(self, tag: &str) -> Self {
         self.with(|new| {
             new.tags.push(tag.parse::<Label>()?);
@@ -186,11 +189,11 @@ impl<J: Job> Enqueue<J> {
         })
     }
 
-    /// Returns the job unpushed, for a batch of mixed kinds or a push inside the caller's own transaction.
+    /// Returns the job without pushing it, for a batch of mixed kinds or a push inside the caller's own transaction.
     ///
     /// # Errors
     ///
-    /// If something said so far was no valid name, label or payload.
+    /// Returns an error if a name, a label or the payload is invalid.
     pub fn into_new(self) -> Result<NewJob, Error> {
         self.new
     }
@@ -209,7 +212,7 @@ impl<J: Job> IntoFuture for Enqueue<J> {
     }
 }
 
-/// A job that was pushed: its id, and the way to its result.
+/// A handle to a pushed job: its id and access to its result.
 #[derive(Debug)]
 pub struct Handle<J> {
     backend: Backend,
@@ -229,25 +232,25 @@ impl<J: Job> Handle<J> {
         self.id
     }
 
-    /// Returns why an older job stands for the pushed one; `None` where the push made a new job.
+    /// Returns why an existing job is used instead of the pushed one, or `None` if the push created a new job.
     pub fn duplicate(&self) -> Option<DuplicateReason> {
         self.duplicate
     }
 
-    /// Waits until the job is finished and returns its result. Safe to drop at any time, and to call again.
+    /// Waits until the job is finished and returns its result. Safe to drop at any time and to call again.
     ///
-    /// A store that cannot be reached makes it wait; put a time-out around it where that matters.
+    /// Keeps waiting while the store cannot be reached. Use a time-out if that matters.
     ///
     /// # Errors
     ///
-    /// If the job is dead, cancelled, or gone; or its result is no `J::Output`.
+    /// Returns an error if the job is dead, cancelled or deleted, or if its result is not a `J::Output`.
     pub async fn wait(&self) -> Result<J::Output, WaitError> {
         let mut watch = self.watch();
         loop {
             let status = watch.next().await.ok_or(WaitError::Gone)?;
             if status.state.is_final() {
                 match self.result().await {
-                    // Retried by hand meanwhile, or the store is away for a moment: the watch goes on.
+                    // The job was retried by hand, or the store is unreachable for a moment: keep watching.
                     Ok(None) => {}
                     Err(WaitError::Store(e)) if e.is_retryable() => watch = self.watch(),
                     Ok(Some(output)) => return Ok(output),
@@ -257,7 +260,7 @@ impl<J: Job> Handle<J> {
         }
     }
 
-    /// Returns what the store knows of the job; `None` once it is deleted.
+    /// Returns the current record of the job, or `None` if it has been deleted.
     pub async fn snapshot(&self) -> Result<Option<Snapshot>, Error> {
         self.backend.job(self.id).await
     }
@@ -267,12 +270,12 @@ impl<J: Job> Handle<J> {
         self.backend.watch(self.id)
     }
 
-    /// Asks to call the job off.
+    /// Requests to cancel the job.
     pub async fn cancel(&self) -> Result<Acted, Error> {
         self.backend.act(self.id, Action::Cancel).await
     }
 
-    /// Returns the result of a finished job; `None` where it is not finished any more.
+    /// Returns the result of a finished job, or `None` if it is not finished any more.
     async fn result(&self) -> Result<Option<J::Output>, WaitError> {
         let job = self.backend.job(self.id).await?.ok_or(WaitError::Gone)?;
         match job.state {
@@ -293,28 +296,28 @@ impl<J: Job> Handle<J> {
     }
 }
 
-/// Why waiting for a job brought no result.
+/// Why waiting for a job returned no result.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitError {
     /// The job is dead.
     #[error("job is dead ({reason}): {message}")]
     Dead {
-        /// Why.
+        /// The reason.
         reason: Reason,
-        /// What its last attempt said.
+        /// The message of the last failure.
         message: String,
     },
-    /// The job was called off.
+    /// The job was cancelled.
     #[error("job was cancelled")]
     Cancelled,
-    /// Nobody knows the job any more, or its result is gone.
-    #[error("job or its result is gone")]
+    /// The job was not found, or its result was deleted.
+    #[error("job not found, or its result was deleted")]
     Gone,
-    /// The result is something else than the job's output type.
+    /// The result does not fit the job's output type.
     #[error(transparent)]
     Output(Error),
-    /// The store could not be asked.
+    /// The store returned an error.
     #[error(transparent)]
     Store(#[from] Error),
 }

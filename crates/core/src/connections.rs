@@ -1,4 +1,4 @@
-//! The thread that connections to servers live on, so that a handler which blocks its own runtime keeps no lease from being renewed.
+//! The thread for connections to servers. A handler that blocks its own runtime cannot delay lease renewals there.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,16 +9,19 @@ use tokio::runtime::{Builder, Handle};
 
 use crate::{Error, ErrorKind};
 
-/// Runs something on the thread of connections, as a task that ends whatever happens to the caller. A store behind a connection
-/// opens it here, so that what carries it is spawned here; one thread serves all stores of a process, and lives as long as that.
+/// Runs a task on the connection thread. The task runs to its end even if the caller is dropped.
+///
+/// A store opens its connection here, so that the tasks of the connection are spawned here too. One thread serves all
+/// stores of a process and lives as long as the process.
 ///
 /// # Errors
 ///
-/// What the task says; [`ErrorKind::Unavailable`] where the thread cannot be started, or the task broke off.
+/// Returns the error of the task, or [`ErrorKind::Unavailable`] if the thread cannot be started or the task was
+/// aborted.
 pub async fn on_their_thread<T: Send + 'static>(
-    work: Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>, // boxed: what opens a connection is deep
+    work: Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>, // boxed, because this future is large
 ) -> Result<T, Error> {
-    let failed = |text: String| Error::new(ErrorKind::Unavailable, text).context("carry connections");
+    let failed = |text: String| Error::new(ErrorKind::Unavailable, text).context("run the connection thread");
     let handle = runtime().map_err(|e| failed(e.to_string()))?;
     handle.spawn(work).await.unwrap_or_else(|e| Err(failed(e.to_string()).perhaps_done()))
 }

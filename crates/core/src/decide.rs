@@ -1,4 +1,4 @@
-//! The one owner of outcomes: what is written for an attempt that has ended.
+//! Decides outcomes: what to write for an attempt that has ended.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::{Claimed, JobPolicy, Outcome, Reason, Retry, Stored, limits};
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AttemptEnd {
-    /// The handler returned, and its result is kept; `None` where it is nothing.
+    /// The handler returned, and its result is stored; `None` if the result is empty.
     Returned(Option<Stored>),
     /// The handler returned an error.
     Failed(handler::Error),
@@ -18,21 +18,23 @@ pub enum AttemptEnd {
     Panicked(String),
     /// The handler did not return in time.
     TimedOut {
-        /// The time that it had.
+        /// The time-out.
         after: Duration,
-        /// What it had to say when it was told to stop; may be empty.
+        /// The handler's message after it was told to stop; may be empty.
         message: String,
     },
-    /// Somebody asked to cancel the job, and the handler gave way.
+    /// A request to cancel the job stopped the handler.
     Cancelled,
-    /// The worker stopped it through no fault of the job: to end itself, or because it could not renew the lease.
+    /// The worker stopped the attempt for a reason outside the job: the worker shuts down, or it could not renew the
+    /// lease.
     Interrupted,
 }
 
-/// Returns what to write for an attempt that has ended. Stores write it and do not second-guess it.
+/// Returns what to write for an attempt that has ended. Stores write it and never change it.
 ///
-/// A failure is retried after the policy's backoff until the job's attempts are used up. An outage, a snooze and an interruption cost no attempt; after 24 hours of
-/// nothing but outages the job is dead. Messages are cut at 4 KiB. Pure: `jitter`, from 0 to 1, is the random part of the backoff.
+/// A failure is retried after the backoff of the policy until the job has no attempts left. An outage, a snooze and an
+/// interruption cost no attempt. After 24 hours of nothing but outages the job is dead. Messages are cut at 4 KiB. This
+/// function is pure: `jitter`, from 0 to 1, is the random part of the backoff.
 ///
 /// # Examples
 ///
@@ -75,7 +77,7 @@ pub fn decide(job: &Claimed, policy: &JobPolicy, end: AttemptEnd, jitter: f64) -
     }
 }
 
-/// Backs off from something that is away, and gives up after a day.
+/// Returns the outcome of an outage: retry with backoff, or bury after a day.
 fn outage(job: &Claimed, delay: Option<Duration>, message: String, jitter: f64) -> Outcome {
     const BACKOFF: Retry = Retry { base: limits::OUTAGE_BACKOFF, cap: limits::LONGEST_OUTAGE_BACKOFF };
     if job.outages > 0 && job.outage_for >= limits::OUTAGE {
@@ -125,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn outage_backs_off_and_is_the_end_after_a_day_of_nothing_else() {
+    fn outage_backs_off_and_buries_the_job_after_a_day() {
         let away = || AttemptEnd::Failed(handler::Error::outage("away"));
         let outage = |secs| Outcome::Outage { delay: Duration::from_secs(secs), message: "away".into() };
         let nth = |outages, outage_for| Claimed { outages, outage_for, ..job(3) };

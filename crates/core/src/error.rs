@@ -1,20 +1,20 @@
-//! What can go wrong between a program and its store.
+//! Errors of a store or backend call.
 
 use std::fmt;
 
-/// What kind of thing went wrong, so that a caller can decide what to do.
+/// The kind of an error, so that a caller can decide what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The request itself is wrong; repeating it will fail again.
+    /// The request is invalid. A repeat fails again.
     Invalid,
-    /// The store refuses to work as it is set up, for example a schema from a newer program.
+    /// The store refuses to work in its present setup, for example because a newer program wrote its schema.
     Refused,
-    /// The store cannot be reached or is too busy; the same call may succeed later.
+    /// The store cannot be reached or is too busy. The same call may succeed later.
     Unavailable,
     /// The store has no room left; nothing was written.
     Full,
-    /// What the store holds makes no sense: a foreign or damaged database.
+    /// The store holds corrupt data: the database is damaged or was changed by another program.
     Corrupt,
 }
 
@@ -23,13 +23,13 @@ pub enum ErrorKind {
 pub enum Effect {
     /// Nothing was changed.
     NotDone,
-    /// The reply was lost: the change may or may not have happened. Repeating the call is safe.
+    /// The answer was lost, so the change may or may not have happened. A repeat is safe.
     PerhapsDone,
 }
 
-/// An error of a backend call: what was tried, what went wrong, and whether it may have happened all the same.
+/// An error of a backend call: what was attempted, what went wrong, and whether the call may still have taken effect.
 ///
-/// Losing a race is never an error: it is an answer (`lost`, `existing`).
+/// Losing a race is never an error. It is an answer (`lost`, `existing`).
 ///
 /// # Examples
 ///
@@ -50,40 +50,40 @@ pub struct Error {
 }
 
 impl Error {
-    /// Makes an error of which nothing took effect.
+    /// Creates an error of a call that had no effect.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Error { kind, effect: Effect::NotDone, message: message.into(), source: None }
     }
 
-    /// Makes an [`ErrorKind::Invalid`] error.
+    /// Creates an [`ErrorKind::Invalid`] error.
     pub fn invalid(message: impl Into<String>) -> Self {
         Error::new(ErrorKind::Invalid, message)
     }
 
-    /// Says that the call may have taken effect all the same.
+    /// Marks that the call may have taken effect.
     pub fn perhaps_done(mut self) -> Self {
         self.effect = Effect::PerhapsDone;
         self
     }
 
-    /// Keeps the error underneath, for the chain that the command line prints.
+    /// Sets the source of the error. The command line prints the chain of sources.
     pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
-    /// Puts what was tried in front of the message.
+    /// Prefixes the message with what was attempted.
     pub fn context(mut self, tried: impl fmt::Display) -> Self {
         self.message = format!("{tried}: {}", self.message);
         self
     }
 
-    /// Returns the same error for another who waited for the same call; without what is underneath.
+    /// Returns a copy without the source, for another caller that waited for the same call.
     pub fn shared(&self) -> Self {
         Error { kind: self.kind, effect: self.effect, message: self.message.clone(), source: None }
     }
 
-    /// Returns what kind of error this is.
+    /// Returns the kind of the error.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }

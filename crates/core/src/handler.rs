@@ -1,8 +1,8 @@
 //! Handlers: plain functions that run one attempt of one job.
 //!
-//! A handler takes the job first and then whatever it needs, each an extractor: [`Ctx`], [`State`]. It may be async, or block
-//! (see [`Worker::handle_blocking`](crate::worker::Worker::handle_blocking)). `Err` means *try again*, unless the error says
-//! otherwise.
+//! A handler takes the job as its first argument, followed by any number of extractors: [`Ctx`], [`State`]. It may be
+//! async or blocking (see [`Worker::handle_blocking`](crate::worker::Worker::handle_blocking)). `Err` means *try
+//! again*, unless the error says otherwise.
 //!
 //! # Examples
 //!
@@ -43,19 +43,20 @@ use tokio_util::sync::CancellationToken;
 use crate::log::Log;
 use crate::{Claimed, Job, JobId, Kind, Progress, QueueName};
 
-/// What a handler returns.
+/// The return type of a handler.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why an attempt did not bring a result, and what is to be done about it.
+/// Why an attempt returned no result, and what happens next.
 ///
-/// Any error turns into one with `?` and means *try again*. It is no `std::error::Error` itself: it is where errors end.
+/// Any error converts into it with `?` and means *try again*. It does not implement `std::error::Error`, because that
+/// would rule out this conversion.
 #[derive(Debug)]
 pub struct Error {
     pub(crate) then: Then,
     pub(crate) message: String,
 }
 
-/// What is to be done about a failed attempt.
+/// What happens after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Then {
     Retry,
@@ -67,18 +68,20 @@ pub(crate) enum Then {
 }
 
 impl Error {
-    /// Fails the attempt; it is tried again by the kind's policy.
+    /// Fails the attempt. The job is retried according to the policy of its kind.
     pub fn retry(message: impl fmt::Display) -> Self {
         Error { then: Then::Retry, message: message.to_string() }
     }
 
-    /// Fails the attempt; it is tried again after this long, for example because a service said so.
+    /// Fails the attempt. The job is retried after this delay, for example because a service asked for it.
     pub fn retry_in(delay: Duration, message: impl fmt::Display) -> Self {
         Error { then: Then::RetryIn(delay), message: message.to_string() }
     }
 
-    /// Says that something the job needs is away: a service, a network, a licence server. The job is tried again, first after about 5 seconds, then after
-    /// twice as long each time, up to 5 minutes; none of this uses up an attempt. After 24 hours of nothing but outages the job is dead.
+    /// Reports that something the job needs is unavailable: a service, a network, a licence server.
+    ///
+    /// The job is retried first after about 5 seconds, and then after twice as long each time, up to 5 minutes. None of
+    /// this costs an attempt. After 24 hours of nothing but outages the job is dead.
     ///
     /// # Examples
     ///
@@ -93,22 +96,22 @@ impl Error {
         Error { then: Then::Outage(None), message: message.to_string() }
     }
 
-    /// As [`Error::outage`], where it is known when to try again; not sooner than after a second.
+    /// Does the same as [`Error::outage`], with a known delay. The delay is at least one second.
     pub fn outage_for(delay: Duration, message: impl fmt::Display) -> Self {
         Error { then: Then::Outage(Some(delay)), message: message.to_string() }
     }
 
-    /// Fails the job for good: it is dead at once.
+    /// Fails the job permanently: it is dead at once.
     pub fn fatal(message: impl fmt::Display) -> Self {
         Error { then: Then::Bury, message: message.to_string() }
     }
 
-    /// Puts the job off without costing an attempt.
+    /// Postpones the job. This costs no attempt.
     pub fn snooze(delay: Duration) -> Self {
         Error { then: Then::Snooze(delay), message: String::new() }
     }
 
-    /// Calls the job off: it is not needed any more.
+    /// Cancels the job, for example because it is no longer needed.
     pub fn cancel() -> Self {
         Error { then: Then::Cancel, message: String::new() }
     }
@@ -126,13 +129,13 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
     }
 }
 
-/// Turns an error into one that is never tried again: `parse(input).fatal()?`.
+/// Converts an error into one that is never retried: `parse(input).fatal()?`.
 pub trait Fatal<T> {
     /// Makes an `Err` fatal.
     ///
     /// # Errors
     ///
-    /// The same error, marked.
+    /// Returns the same error, marked as fatal.
     fn fatal(self) -> Result<T>;
 }
 
@@ -142,7 +145,7 @@ impl<T, E: Into<Error>> Fatal<T> for std::result::Result<T, E> {
     }
 }
 
-/// What a handler may know and say about the attempt it runs; cheap to clone.
+/// Gives a handler access to the attempt that it runs. Cheap to clone.
 #[derive(Clone)]
 pub struct Ctx {
     pub(crate) job: Arc<Claimed>,
@@ -158,7 +161,7 @@ impl Ctx {
         self.job.id
     }
 
-    /// Returns the queue the job came from.
+    /// Returns the job's queue.
     pub fn queue(&self) -> &QueueName {
         &self.job.queue
     }
@@ -168,7 +171,7 @@ impl Ctx {
         &self.job.kind
     }
 
-    /// Returns which attempt this is, from 1.
+    /// Returns the number of this attempt, from 1.
     pub fn attempt(&self) -> u16 {
         self.job.attempt
     }
@@ -178,44 +181,46 @@ impl Ctx {
         self.job.max_attempts
     }
 
-    /// Returns whether a failure of this attempt is the job's end.
+    /// Returns whether the job is dead if this attempt fails.
     pub fn is_last_attempt(&self) -> bool {
         self.job.attempt >= self.job.max_attempts
     }
 
-    /// Returns a number that is higher with each claim of the store: give it to systems that can refuse a lower one.
+    /// Returns a fencing token: a number that grows with each claim of the store. Pass it to systems that can refuse a
+    /// lower number.
     pub fn fence(&self) -> u64 {
         self.job.token.number
     }
 
-    /// Returns a text that is the same for every attempt of this job, for services that know idempotency keys.
+    /// Returns a key that is the same for every attempt of this job, for services that accept idempotency keys.
     pub fn idempotency_key(&self) -> String {
         self.job.id.to_string()
     }
 
-    /// Says how far the job has come. Call it as often as you like: the latest word wins, and at most four a second are written.
+    /// Reports the job's progress. It may be called at any rate: the latest value wins, and at most four a second are
+    /// written.
     pub fn progress(&self, progress: Progress) {
-        self.latest.say(progress);
+        self.latest.set(progress);
     }
 
-    /// Says a few words about how far the job has come.
+    /// Reports a progress message without a count.
     pub fn say(&self, words: &str) {
-        self.latest.say(Progress::saying_only(words));
+        self.latest.set(Progress::from_message(words));
     }
 
-    /// Adds a line to the job's log, which people read with `longshore log` or over HTTP. The last 64 KiB of the newest attempt that
-    /// said something are kept; they are written every two seconds and at the end.
+    /// Appends a line to the job's log, which `longshore log` and the HTTP API show. The store keeps the last 64 KiB of
+    /// the newest attempt that wrote a log. Lines are written every two seconds and at the end of the attempt.
     pub fn log(&self, line: &str) {
-        self.log.say(line);
+        self.log.push(line);
     }
 
-    /// Returns whether the attempt should stop: called off, timed out, lost, or the worker is to end. Blocking handlers
-    /// that look here now and then can be stopped; others cannot.
+    /// Returns whether the attempt should stop: the job was cancelled, timed out or was lost, or the worker shuts down.
+    /// A blocking handler can be stopped only if it calls this from time to time.
     pub fn is_stopping(&self) -> bool {
         self.stopping.is_cancelled()
     }
 
-    /// Waits until the attempt should stop. An async handler has two seconds from then on; after that it is dropped.
+    /// Waits until the attempt should stop. An async handler then has two seconds to return; after that it is dropped.
     pub async fn stopping(&self) {
         self.stopping.cancelled().await;
     }
@@ -227,7 +232,7 @@ impl fmt::Debug for Ctx {
     }
 }
 
-/// The newest word of a handler, on its way to the store.
+/// The latest progress of a handler, on its way to the store.
 #[derive(Debug)]
 pub(crate) struct Latest {
     said: Mutex<Said>,
@@ -237,7 +242,7 @@ pub(crate) struct Latest {
 #[derive(Debug, Default)]
 struct Said {
     newest: Option<Progress>,
-    /// Whether the newest waits to be written.
+    /// Whether the latest progress is not written yet.
     unwritten: bool,
 }
 
@@ -246,8 +251,8 @@ impl Latest {
         Latest { said: Mutex::default(), keeper }
     }
 
-    /// Notes a word; the keeper is woken only if it does not know yet that there is one.
-    fn say(&self, progress: Progress) {
+    /// Sets the progress. The keeper is woken only if it does not know yet that there is something to write.
+    fn set(&self, progress: Progress) {
         let mut said = self.said();
         said.newest = Some(progress);
         if !std::mem::replace(&mut said.unwritten, true) {
@@ -259,18 +264,19 @@ impl Latest {
         self.said().unwritten
     }
 
-    /// Takes the newest word to be written, where it was not yet.
+    /// Takes the latest progress, unless it is already written.
     pub(crate) fn take(&self) -> Option<Progress> {
         let mut said = self.said();
         std::mem::take(&mut said.unwritten).then(|| said.newest.clone()).flatten()
     }
 
-    /// Says that what was taken could not be written.
-    pub(crate) fn put_back(&self) {
+    /// Marks the progress as not written, after a write failed.
+    pub(crate) fn mark_unwritten(&self) {
         self.said().unwritten = true;
     }
 
-    /// Returns the last word, written or not: the settle carries it, whatever became of the renewal that did.
+    /// Returns the latest progress, written or not. The settle carries it, because the renewal that carried it may have
+    /// failed.
     pub(crate) fn last(&self) -> Option<Progress> {
         self.said().newest.clone()
     }
@@ -280,7 +286,7 @@ impl Latest {
     }
 }
 
-/// What handlers of a worker share, by type.
+/// The shared values of a worker's handlers, by type.
 #[derive(Default)]
 pub(crate) struct States(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
 
@@ -300,25 +306,26 @@ impl fmt::Debug for States {
     }
 }
 
-/// Something a handler can ask for by taking it as an argument.
+/// A type that a handler can take as an argument.
 pub trait FromCtx: Sized + Send + 'static {
-    /// Returns what the worker lacks to provide this; asked when the worker starts, not when a job runs.
-    fn lacks(ctx: &Provided<'_>) -> Option<String>;
+    /// Returns what is missing in the worker to provide this value. It is called when the worker starts, not when a job
+    /// runs.
+    fn missing(ctx: &Provided<'_>) -> Option<String>;
 
-    /// Provides it.
+    /// Returns the value for one attempt.
     ///
     /// # Errors
     ///
-    /// What the attempt then fails with.
+    /// Returns the error that the attempt then fails with.
     fn from_ctx(ctx: &Ctx) -> Result<Self>;
 }
 
-/// What a worker has been given for its handlers.
+/// The shared values that a worker provides to its handlers.
 #[derive(Debug)]
 pub struct Provided<'a>(pub(crate) &'a States);
 
 impl FromCtx for Ctx {
-    fn lacks(_: &Provided<'_>) -> Option<String> {
+    fn missing(_: &Provided<'_>) -> Option<String> {
         None
     }
 
@@ -327,46 +334,51 @@ impl FromCtx for Ctx {
     }
 }
 
-/// Hands a clone of what was given to [`Worker::state`](crate::worker::Worker::state) to a handler.
+/// Extracts a clone of a value that was passed to [`Worker::state`](crate::worker::Worker::state).
 #[derive(Clone, Copy, Debug)]
 pub struct State<T>(pub T);
 
 impl<T: Clone + Send + Sync + 'static> FromCtx for State<T> {
-    fn lacks(provided: &Provided<'_>) -> Option<String> {
+    fn missing(provided: &Provided<'_>) -> Option<String> {
         let missing = provided.0.get::<T>().is_none();
         missing.then(|| format!("State<{0}>: call `.state(…)` with a {0} before starting the worker", type_name::<T>()))
     }
 
     fn from_ctx(ctx: &Ctx) -> Result<Self> {
-        ctx.states.get().map(State).ok_or_else(|| Error::retry(format!("no state of type {}", type_name::<T>())))
+        ctx.states
+            .get()
+            .map(State)
+            .ok_or_else(|| Error::retry(format!("the worker has no state of type {}", type_name::<T>())))
     }
 }
 
-/// An async function that handles a job: `async fn(job, extractors…) -> handler::Result<Output>`. Implemented for you.
+/// An async function that handles a job: `async fn(job, extractors…) -> handler::Result<Output>`. The trait is
+/// implemented for such functions.
 pub trait Handler<Args>: Send + Sync + 'static {
-    /// The job it handles.
+    /// The job type.
     type Job: Job;
 
-    /// Returns what the worker lacks for it.
-    fn lacks(provided: &Provided<'_>) -> Option<String>;
+    /// Returns what is missing in the worker for this handler.
+    fn missing(provided: &Provided<'_>) -> Option<String>;
 
     /// Runs one attempt.
     fn call(&self, job: Self::Job, ctx: Ctx) -> impl Future<Output = Result<<Self::Job as Job>::Output>> + Send;
 }
 
-/// A function that blocks: `fn(job, extractors…) -> handler::Result<Output>`. Implemented for you.
+/// A blocking function that handles a job: `fn(job, extractors…) -> handler::Result<Output>`. The trait is implemented
+/// for such functions.
 pub trait BlockingHandler<Args>: Send + Sync + 'static {
-    /// The job it handles.
+    /// The job type.
     type Job: Job;
 
-    /// Returns what the worker lacks for it.
-    fn lacks(provided: &Provided<'_>) -> Option<String>;
+    /// Returns what is missing in the worker for this handler.
+    fn missing(provided: &Provided<'_>) -> Option<String>;
 
     /// Runs one attempt.
     ///
     /// # Errors
     ///
-    /// What the attempt fails with.
+    /// Returns the error that the attempt fails with.
     fn call(&self, job: Self::Job, ctx: Ctx) -> Result<<Self::Job as Job>::Output>;
 }
 
@@ -381,8 +393,8 @@ macro_rules! handlers {
         {
             type Job = J;
 
-            fn lacks(_provided: &Provided<'_>) -> Option<String> {
-                None$(.or_else(|| $arg::lacks(_provided)))*
+            fn missing(_provided: &Provided<'_>) -> Option<String> {
+                None$(.or_else(|| $arg::missing(_provided)))*
             }
 
             async fn call(&self, job: J, _ctx: Ctx) -> Result<J::Output> {
@@ -398,8 +410,8 @@ macro_rules! handlers {
         {
             type Job = J;
 
-            fn lacks(_provided: &Provided<'_>) -> Option<String> {
-                None$(.or_else(|| $arg::lacks(_provided)))*
+            fn missing(_provided: &Provided<'_>) -> Option<String> {
+                None$(.or_else(|| $arg::missing(_provided)))*
             }
 
             fn call(&self, job: J, _ctx: Ctx) -> Result<J::Output> {

@@ -1,4 +1,4 @@
-//! Who is who: job ids, worker ids, and the token that a claim makes.
+//! Identifiers: job ids, worker ids, and the token of a claim.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use crate::{Error, QueueName, name::cut};
 
-/// The id of one job: a UUID (version 8) made by whoever pushes it.
+/// Identifies one job. It is a UUID (version 8) that the producer creates.
 ///
-/// 48 bits of milliseconds, so that ids sort by time; 16 bits of the queue's tag, so that an id alone leads to its
-/// shard; 58 random bits from the system's generator, so that an id in a link cannot be guessed.
+/// It consists of 48 bits of milliseconds, so that ids sort by time; 16 bits of the queue's tag, so that the id alone
+/// determines the shard; and 58 random bits from the operating system, so that an id in a link cannot be guessed.
 ///
 /// # Examples
 ///
@@ -30,7 +30,7 @@ use crate::{Error, QueueName, name::cut};
 pub struct JobId(Uuid);
 
 impl JobId {
-    /// Makes a fresh id for a job of that queue.
+    /// Creates an id for a job of that queue.
     pub fn new(queue: &QueueName) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let tag = u128::from(queue.tag());
@@ -52,7 +52,7 @@ impl JobId {
         self.0.as_bytes()
     }
 
-    /// Reads an id back from its sixteen bytes.
+    /// Converts sixteen bytes to an id.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         JobId(Uuid::from_bytes(bytes))
     }
@@ -74,25 +74,25 @@ impl FromStr for JobId {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        Uuid::try_parse(text).map(JobId).map_err(|e| Error::invalid(format!("`{text}` is no job id")).caused_by(e))
+        Uuid::try_parse(text).map(JobId).map_err(|e| Error::invalid(format!("`{text}` is not a job id")).caused_by(e))
     }
 }
 
-/// What only a worker and its supervisor know: whoever holds it may release that worker's jobs.
+/// A secret of a worker and its supervisor. Its owner may release the jobs of the worker.
 ///
-/// Fresh for each worker process; never shown, stored or logged.
+/// Each worker process has a new one. It is never shown, stored or logged.
 #[derive(Clone)]
 pub struct WorkerSecret([u8; 32]);
 
 impl WorkerSecret {
-    /// Makes a fresh secret.
+    /// Creates a secret.
     pub fn new() -> Self {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).expect("the system has randomness");
         WorkerSecret(bytes)
     }
 
-    /// Returns the public id that belongs to this secret: the first half of its SHA-256.
+    /// Returns the public id of this secret: the first half of its SHA-256.
     pub fn id(&self) -> WorkerId {
         let hash = Sha256::digest(self.0);
         WorkerId(hash[..16].try_into().expect("a SHA-256 has 32 bytes"))
@@ -111,7 +111,7 @@ impl fmt::Debug for WorkerSecret {
     }
 }
 
-/// Names one run of one worker process; never reused.
+/// Identifies one run of one worker process. It is never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId([u8; 16]);
 
@@ -121,7 +121,7 @@ impl WorkerId {
         &self.0
     }
 
-    /// Reads an id back from its sixteen bytes.
+    /// Converts sixteen bytes to an id.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         WorkerId(bytes)
     }
@@ -140,7 +140,7 @@ impl FromStr for WorkerId {
         let hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
         let number = u128::from_str_radix(text, 16).ok().filter(|_| hex);
         number.map(|number| WorkerId(number.to_be_bytes())).ok_or_else(|| {
-            Error::invalid(format!("`{text}` is no worker id: it has 32 digits from 0 to f", text = cut(text, 100)))
+            Error::invalid(format!("`{text}` is not a worker id: use 32 hexadecimal digits", text = cut(text, 100)))
         })
     }
 }
@@ -151,31 +151,31 @@ impl fmt::Debug for WorkerId {
     }
 }
 
-/// Proves that its holder has the newest claim of a job; every claim makes a fresh one.
+/// Proves that its holder has the newest claim of a job. Each claim creates a new token.
 ///
-/// The number grows for ever in one store and is what handlers see as a fence; the random bits guard against a store
-/// that was restored from a copy and counts the same numbers again.
+/// The number always grows in one store, and handlers use it as a fencing token. The random bits protect against a
+/// store that was restored from a backup and counts the same numbers again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token {
-    /// The number of the claim, growing for ever per store.
+    /// The number of the claim; it always grows in one store.
     pub number: u64,
     /// Random bits.
     pub bits: u64,
 }
 
 impl Token {
-    /// Makes the token of the claim with that number.
+    /// Creates the token of the claim with that number.
     pub fn new(number: u64) -> Self {
         Token { number, bits: random() }
     }
 }
 
-/// Names one call of `claim`, so that a repeated call returns the same jobs instead of stranding them.
+/// Identifies one call of `claim`, so that a repeated call returns the same jobs and no job is lost with an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Nonce(pub u64);
 
 impl Nonce {
-    /// Makes a fresh one.
+    /// Creates a nonce.
     pub fn new() -> Self {
         Nonce(random())
     }
@@ -187,7 +187,8 @@ impl Default for Nonce {
     }
 }
 
-/// Returns random bits of the system's generator, which is asked for those of many ids at once: each question is a system call.
+/// Returns random bits from the operating system. They are fetched for many ids at once, because each request is a
+/// system call.
 fn random() -> u64 {
     const SIZE: usize = 8;
     thread_local! {
@@ -199,7 +200,7 @@ fn random() -> u64 {
             *left = bytes.len();
         }
         *left -= SIZE;
-        // What was used is no secret of ours any more, and is not kept.
+        // Used bits are erased: they are part of a secret.
         u64::from_ne_bytes(mem::take(bytes[*left..][..SIZE].first_chunk_mut::<SIZE>().expect("there is as much left")))
     })
 }

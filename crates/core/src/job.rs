@@ -1,4 +1,4 @@
-//! What a user writes: a typed job, and the job that is handed to a backend.
+//! Job types of the user, and the job that is pushed to a backend.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use serde::de::DeserializeOwned;
 
 use crate::{Answer, Error, JobId, Kind, Label, Payload, QueueName, Retry, When, limits};
 
-/// A typed job: a serde struct that knows its kind, its policy and what it gives back.
+/// A typed job: a serde struct with its kind, its policy and its result type.
 ///
-/// The constants are the policy of the kind; a single job may be enqueued with other values. [`Job::RETRY`] and
-/// [`Job::STOP_AT_LEASE_END`] are applied by the worker, all others are written into the job when it is pushed.
+/// The constants are the policy of the kind. A single job may be enqueued with other values. The worker applies
+/// [`Job::RETRY`] and [`Job::STOP_AT_LEASE_END`]; all other values are written into the job when it is pushed.
 ///
 /// # Examples
 ///
@@ -28,22 +28,22 @@ use crate::{Answer, Error, JobId, Kind, Label, Payload, QueueName, Retry, When, 
 /// }
 /// ```
 pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// The name that ties jobs to their handler, in every language and on every backend.
+    /// The name that connects jobs to their handler, in all languages and backends.
     const KIND: &'static str;
-    /// The queue such jobs go to. Defaults to `default`.
+    /// The queue of such jobs. Defaults to `default`.
     const QUEUE: &'static str = "default";
-    /// How often such a job is tried before it is dead. Defaults to 20.
+    /// How many attempts such a job has before it is dead. Defaults to 20.
     const MAX_ATTEMPTS: u16 = limits::DEFAULT_ATTEMPTS;
     /// How long one attempt may take. Defaults to 30 minutes.
     const TIMEOUT: Duration = limits::DEFAULT_TIMEOUT;
     /// From -100 to 100; higher runs first within a queue. Defaults to 0.
     const PRIORITY: i16 = 0;
-    /// When a failed attempt is tried again. Defaults to [`Retry::DEFAULT`].
+    /// When a failed attempt is retried. Defaults to [`Retry::DEFAULT`].
     const RETRY: Retry = Retry::DEFAULT;
-    /// Whether a handler is stopped when its lease has ended because the store cannot be reached. Defaults to no: it goes on, and
-    /// may then run twice at the same time if another worker can reach the store.
+    /// Whether a handler is stopped when its lease has ended because the store cannot be reached. Defaults to no: the
+    /// handler continues, and the job may run twice at the same time if another worker can reach the store.
     const STOP_AT_LEASE_END: bool = false;
-    /// What the handler returns: anything serde reads and writes, or an [`Output`](crate::Output).
+    /// The return type of the handler: any type that serde can read and write, or an [`Output`](crate::Output).
     type Output: Answer;
 }
 
@@ -54,11 +54,11 @@ pub enum UniqueScope {
     UntilStarted,
     /// Until the job is finished: at most one waits or runs.
     UntilFinished,
-    /// For this long from the push, however the job ends; a dead or cancelled job gives the key free earlier.
+    /// For this period from the push, however the job ends. A dead or cancelled job releases the key earlier.
     For(Duration),
 }
 
-/// One live holder: while a job holds the key, pushing another with it answers `existing`. Keys belong to a queue.
+/// A unique key. While a job holds the key, a push with the same key answers `existing`. Keys belong to a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unique {
     /// The key.
@@ -67,26 +67,28 @@ pub struct Unique {
     pub scope: UniqueScope,
 }
 
-/// Serves the result of an equal job that succeeded a short while ago. Keys belong to a queue.
+/// Reuses the result of an equal job that succeeded recently. Keys belong to a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reuse {
-    /// The key that equal jobs share, for example a hash of what goes in.
+    /// The key that equal jobs share, for example a hash of the input.
     pub key: Label,
     /// How old the result may be.
     pub within: Duration,
 }
 
-/// Gives a repeated request the first answer: while the key is kept, the same push is answered as it was then, and another one
-/// with the same key is a conflict. Kept for 24 hours and at least as long as the job. Keys belong to a queue.
+/// Answers a repeated request like the first one. While the key is kept, a repeat of the push gets the first answer,
+/// and a different push with the same key is a conflict.
+///
+/// A key is kept for 24 hours, and at least as long as the job. Keys belong to a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Idempotency {
-    /// The key, made up by whoever asks.
+    /// The key, chosen by the caller.
     pub key: Label,
-    /// A hash of the request, by which a repeat is told from another request.
+    /// A hash of the request, which distinguishes a repeat from a different request.
     pub fingerprint: [u8; 32],
 }
 
-/// A job on its way to a backend: parsed, with an id of its own, so that a repeated push is recognised.
+/// A job that is ready to be pushed: validated, and with its own id, so that a repeated push is recognised.
 ///
 /// # Examples
 ///
@@ -102,42 +104,43 @@ pub struct Idempotency {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewJob {
-    /// The id, made by whoever pushes.
+    /// The id, created by the producer.
     pub id: JobId,
     /// The queue.
     pub queue: QueueName,
-    /// The kind, which decides the handler.
+    /// The kind, which selects the handler.
     pub kind: Kind,
-    /// What the handler gets.
+    /// The input of the handler.
     pub payload: Payload,
     /// When the job becomes ready. Defaults to now.
     pub when: When,
     /// From -100 to 100; higher runs first within a queue. Defaults to 0.
     pub priority: i16,
-    /// Whom the job belongs to within the queue: a tenant, a host, an account. Carried for limits and fair turns.
+    /// The group within the queue that the job belongs to, for example a tenant, a host or an account. Stored for
+    /// limits and fair scheduling.
     pub key: Option<Label>,
-    /// Holds a unique key.
+    /// The unique key to hold.
     pub unique: Option<Unique>,
-    /// May be answered by an equal job's result.
+    /// The key of an equal job whose result may be reused.
     pub reuse: Option<Reuse>,
-    /// Gives a repeat of this push the same answer.
+    /// The key that makes a repeat of this push return the same answer.
     pub idempotency: Option<Idempotency>,
-    /// A foreign id under which the job can be looked up; the newest job with it wins.
+    /// An id of the application under which the job can be looked up. If several jobs have it, the newest is found.
     pub alias: Option<Label>,
-    /// Attempts before it is dead; its worker may grant fewer. `None`, the default, leaves them to the worker's
-    /// [`JobPolicy`](crate::JobPolicy), and to 20 if that says nothing.
+    /// The number of attempts before the job is dead. The worker may grant fewer. `None`, the default, uses the
+    /// worker's [`JobPolicy`](crate::JobPolicy), or 20 if the policy has no value.
     pub max_attempts: Option<u16>,
-    /// How long one attempt may take; its worker may grant less. `None`, the default, leaves it to the worker's policy, and to 30 minutes if that says
-    /// nothing.
+    /// How long one attempt may take. The worker may grant less. `None`, the default, uses the worker's policy, or 30
+    /// minutes if the policy has no value.
     pub timeout: Option<Duration>,
-    /// The job is not started, nor tried again, after this: then it is dead (`expired`). Defaults to never.
+    /// The time after which the job is not started and not retried: it becomes dead (`expired`). Defaults to never.
     pub deadline: Option<When>,
-    /// Words to find the job by; at most 16.
+    /// Tags for finding the job; at most 16.
     pub tags: Vec<Label>,
 }
 
 impl NewJob {
-    /// Makes a job with all defaults and a fresh id.
+    /// Creates a job with all defaults and a new id.
     pub fn new(queue: QueueName, kind: Kind, payload: Payload) -> Self {
         NewJob {
             id: JobId::new(&queue),
@@ -158,11 +161,11 @@ impl NewJob {
         }
     }
 
-    /// Makes a job of a typed one, with the policy of its kind.
+    /// Creates a job from a typed one, with the policy of its kind.
     ///
     /// # Errors
     ///
-    /// If the value cannot be written as JSON within bounds, or its constants are no valid names.
+    /// Returns an error if the value cannot be written as JSON within the limits, or if a constant is not a valid name.
     pub fn of<J: Job>(job: &J) -> Result<Self, Error> {
         let mut new = NewJob::new(J::QUEUE.parse()?, J::KIND.parse()?, Payload::of(job)?);
         new.max_attempts = Some(J::MAX_ATTEMPTS);
@@ -171,39 +174,42 @@ impl NewJob {
         Ok(new)
     }
 
-    /// Moves the job to another queue; its id is made anew, because an id carries its queue's tag.
+    /// Moves the job to another queue. The job gets a new id, because an id contains the tag of its queue.
     pub fn move_to(&mut self, queue: QueueName) {
         self.id = JobId::new(&queue);
         self.queue = queue;
     }
 
-    /// Checks what types alone do not.
+    /// Checks the limits that the types do not check.
     ///
     /// # Errors
     ///
-    /// Names the first field that is out of bounds.
+    /// Returns an error that names the first invalid field.
     pub fn check(&self) -> Result<(), Error> {
         let wrong = |text: String| Err(Error::invalid(text));
         if !limits::PRIORITIES.contains(&self.priority) {
-            return wrong(format!("priority {} is not within -100 and 100", self.priority));
+            return wrong(format!("priority {} is out of range: use -100 to 100", self.priority));
         }
         if let Some(attempts) = self.max_attempts.filter(|attempts| !(1..=limits::ATTEMPTS).contains(attempts)) {
-            return wrong(format!("{attempts} attempts are not within 1 and {}", limits::ATTEMPTS));
+            return wrong(format!("{attempts} attempts are out of range: use 1 to {}", limits::ATTEMPTS));
         }
         if let Some(timeout) = self.timeout.filter(|timeout| timeout.is_zero() || *timeout > limits::TIMEOUT) {
-            return wrong(format!("a time-out of {timeout:?} is not within 1 ms and 24 hours"));
+            return wrong(format!("time-out {timeout:?} is out of range: use 1 ms to 24 hours"));
         }
         if self.tags.len() > limits::TAGS {
-            return wrong(format!("{} tags are more than {}", self.tags.len(), limits::TAGS));
+            return wrong(format!("{} tags are too many: the limit is {}", self.tags.len(), limits::TAGS));
         }
         if matches!(self.when, When::In(delay) if delay > limits::AHEAD) {
-            return wrong("a delay of more than five years".into());
+            return wrong("the delay is longer than five years".into());
         }
         if matches!(self.deadline, Some(When::In(period)) if period > limits::AHEAD) {
-            return wrong("a deadline more than five years ahead".into());
+            return wrong("the deadline is more than five years ahead".into());
         }
         if self.id.queue_tag() != self.queue.tag() {
-            return wrong(format!("job id {} was not made for queue `{}`", self.id, self.queue));
+            return wrong(format!(
+                "job id {} does not belong to queue `{}`: create the id for that queue",
+                self.id, self.queue
+            ));
         }
         let period = match &self.unique {
             Some(Unique { scope: UniqueScope::For(period), .. }) => *period,
@@ -211,7 +217,7 @@ impl NewJob {
         };
         let reuse = self.reuse.as_ref().map_or(Duration::ZERO, |reuse| reuse.within);
         if period.max(reuse) > limits::AHEAD {
-            return wrong("a unique or reuse period of more than five years".into());
+            return wrong("the unique or reuse period is longer than five years".into());
         }
         Ok(())
     }

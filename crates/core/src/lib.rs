@@ -1,12 +1,12 @@
-//! The vocabulary of longshore: what a job is, what a store must do, and the runtime that works jobs off.
+//! The core of longshore: jobs, the contract with stores, and the worker runtime.
 //!
-//! Programs import `longshore`, which re-exports all of this and opens a store by URL. Read on in this order:
+//! Programs use the crate `longshore`, which re-exports this crate and opens a store by URL. Read in this order:
 //!
 //! 1. [`job`]: a typed job and what is pushed; [`id`], [`name`], [`payload`]: its parts, parsed once
-//! 2. [`state`]: the life of a job and the one function that knows every move
-//! 3. [`store`]: the contract with a database; [`backend`]: the same for users; [`memory`]: the reference
-//! 4. [`client`]: enqueue, wait for a result
-//! 5. [`handler`]: what a handler may ask for and say; [`worker`]: how handlers are run
+//! 2. [`state`]: the states of a job and the one function that knows every transition
+//! 3. [`store`]: the contract with a database; [`backend`]: the interface for users; [`memory`]: the reference store
+//! 4. [`client`]: enqueue jobs and wait for their results
+//! 5. [`handler`]: functions that run jobs; [`worker`]: the runtime that runs handlers
 //!
 //! # Examples
 //!

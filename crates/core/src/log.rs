@@ -1,4 +1,4 @@
-//! What a handler has to say beside its result: lines for people, of which the last are kept.
+//! The log of an attempt: lines for people, of which the last ones are kept.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,36 +12,36 @@ pub(crate) struct Log(Mutex<Tail>);
 #[derive(Debug, Default)]
 struct Tail {
     text: String,
-    /// Whether there were earlier lines.
-    forgot: bool,
-    /// Whether there is something that the store does not have.
+    /// Whether earlier lines were dropped.
+    truncated: bool,
+    /// Whether there are lines that are not in the store yet.
     unwritten: bool,
 }
 
 impl Log {
-    /// Adds a line; what is over the bounds is cut, the oldest lines first.
-    pub(crate) fn say(&self, line: &str) {
+    /// Appends a line. Long lines are cut, and the oldest lines are dropped.
+    pub(crate) fn push(&self, line: &str) {
         let mut tail = self.tail();
         tail.text.push_str(cut(line, limits::LOG_LINE_BYTES));
         tail.text.push('\n');
         tail.unwritten = true;
         if tail.text.len() > 2 * limits::LOG_BYTES {
-            tail.forgot = true;
+            tail.truncated = true;
             let from = start_of_a_line(&tail.text);
             tail.text.drain(..from);
         }
     }
 
-    /// Returns what is to be written, where there is something new.
+    /// Returns the text to write, if there are new lines.
     pub(crate) fn take(&self) -> Option<String> {
         let mut tail = self.tail();
         let from = if tail.text.len() > limits::LOG_BYTES { start_of_a_line(&tail.text) } else { 0 };
-        let mark = if tail.forgot || from > 0 { "…\n" } else { "" };
+        let mark = if tail.truncated || from > 0 { "…\n" } else { "" };
         std::mem::take(&mut tail.unwritten).then(|| format!("{mark}{}", &tail.text[from..]))
     }
 
-    /// Says that what was taken could not be written.
-    pub(crate) fn put_back(&self) {
+    /// Marks the text as not written, after a write failed.
+    pub(crate) fn mark_unwritten(&self) {
         self.tail().unwritten = true;
     }
 
@@ -50,7 +50,7 @@ impl Log {
     }
 }
 
-/// Returns where the first whole line begins of what fits.
+/// Returns the start of the first whole line in the part that fits.
 fn start_of_a_line(text: &str) -> usize {
     let from = text.ceil_char_boundary(text.len() - limits::LOG_BYTES);
     text[from..].find('\n').map_or(text.len(), |end| from + end + 1)
@@ -64,9 +64,9 @@ mod tests {
     fn the_last_lines_are_kept_whole() {
         let log = Log::default();
         assert_eq!(log.take(), None);
-        log.say("one");
+        log.push("one");
         assert_eq!((log.take().as_deref(), log.take()), (Some("one\n"), None));
-        (0..100_000).for_each(|n| log.say(&format!("line {n}")));
+        (0..100_000).for_each(|n| log.push(&format!("line {n}")));
         let text = log.take().unwrap();
         assert!(text.len() <= limits::LOG_BYTES + 8 && text.starts_with("…\nline ") && text.ends_with("line 99999\n"));
     }

@@ -1,6 +1,7 @@
-//! The reference store: everything in one process's memory, for examples, tests and the simulator.
+//! The reference store: it keeps everything in the memory of one process, for examples, tests and the simulator.
 //!
-//! Plain on purpose. It is trusted because it passes the same suite as the others, and ends with its process.
+//! It is simple on purpose. It is trusted because it passes the same suite as the other stores. Its jobs end with the
+//! process.
 
 mod row;
 mod unique;
@@ -34,7 +35,7 @@ use row::Row;
 use unique::Holder;
 use workers::Worker;
 
-/// A store in memory; it ends with its process.
+/// A store in memory. Its jobs end with the process.
 #[derive(Debug, Default)]
 pub struct Memory {
     settings: Settings,
@@ -44,7 +45,7 @@ pub struct Memory {
 
 #[derive(Debug, Default)]
 struct Tables {
-    /// Every job, in the order of pushes.
+    /// All jobs, in the order of their pushes.
     rows: BTreeMap<i64, Row>,
     by_id: HashMap<JobId, i64>,
     last_seq: i64,
@@ -59,7 +60,7 @@ struct Tables {
 }
 
 impl Memory {
-    /// Makes an empty store.
+    /// Creates an empty store.
     pub fn new(settings: Settings) -> Self {
         Memory { settings, ..Memory::default() }
     }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use crate::Output;
 use crate::handler::{self, Ctx};
 
-/// The rest of an attempt: the next middleware, and in the end the handler. Nothing of it has begun.
+/// The rest of an attempt: the next middleware and finally the handler. It has not started yet.
 pub struct Next(Box<dyn FnOnce() -> Attempted + Send>);
 
-/// What an attempt returns once it has run.
+/// The future of an attempt.
 pub(crate) type Attempted = Pin<Box<dyn Future<Output = handler::Result<Output>> + Send>>;
 
 impl Next {
@@ -18,7 +18,8 @@ impl Next {
         Next(Box::new(begin))
     }
 
-    /// Runs it. One that is dropped instead never runs, and the middleware's own answer counts.
+    /// Runs the rest of the attempt. If it is dropped instead, the rest never runs, and the middleware's own answer
+    /// counts.
     pub async fn run(self) -> handler::Result<Output> {
         (self.0)().await
     }
@@ -30,7 +31,7 @@ impl std::fmt::Debug for Next {
     }
 }
 
-/// One middleware, with its type taken off.
+/// A type-erased middleware.
 #[derive(Clone)]
 pub(crate) struct Middleware(Arc<dyn Fn(Ctx, Next) -> Attempted + Send + Sync>);
 

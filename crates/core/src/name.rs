@@ -1,4 +1,4 @@
-//! Names, parsed once at the edge: inner code has no checks.
+//! Validated names. They are parsed once at the edge, so inner code does not check them.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -60,15 +60,15 @@ name! {
 }
 
 name! {
-    /// The kind of a job, which decides the handler that runs it. The same rules as for a [`QueueName`].
+    /// The kind of a job, which selects its handler. The same rules apply as for a [`QueueName`].
     Kind, "kind"
 }
 
 impl QueueName {
-    /// Returns the 16 bits that every id of this queue's jobs carries.
+    /// Returns the 16 bits that all ids of this queue's jobs contain.
     pub fn tag(&self) -> u16 {
         thread_local! {
-            /// The queue that was asked for last, most often the same one, and its tag.
+            /// The last queue and its tag: most calls are for the same queue as the call before.
             static LAST: RefCell<Option<(QueueName, u16)>> = const { RefCell::new(None) };
         }
         LAST.with_borrow_mut(|last| match last {
@@ -84,7 +84,7 @@ impl QueueName {
 }
 
 impl Default for QueueName {
-    /// Returns the queue of jobs that name none: `default`.
+    /// Returns the default queue, `default`.
     fn default() -> Self {
         QueueName("default".into())
     }
@@ -94,14 +94,16 @@ fn check_name(what: &str, text: &str) -> Result<(), Error> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     if text.is_empty() || text.len() > limits::NAME_BYTES {
         return Err(Error::invalid(format!(
-            "{what} `{}` has {} bytes, not 1 to {}",
+            "{what} `{}` has {} bytes: use 1 to {}",
             cut(text, limits::NAME_BYTES),
             text.len(),
             limits::NAME_BYTES
         )));
     }
     if let Some(wrong) = text.chars().find(|c| !allowed(*c)) {
-        return Err(Error::invalid(format!("{what} {text:?} has a {wrong:?}: use letters, digits, `_`, `.` and `-`")));
+        return Err(Error::invalid(format!(
+            "{what} {text:?} contains {wrong:?}: use letters, digits, `_`, `.` and `-`"
+        )));
     }
     if !text.starts_with(|c: char| c.is_ascii_alphanumeric()) {
         return Err(Error::invalid(format!("{what} `{text}` must start with a letter or a digit")));
@@ -109,9 +111,9 @@ fn check_name(what: &str, text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// A short text that a user makes up: a tag, a key, a unique key, a reuse key, an alias.
+/// A short text that the user chooses: a tag, a key, a unique key, a reuse key or an alias.
 ///
-/// 1 to 200 bytes without control characters.
+/// A label has 1 to 200 bytes and no control characters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Label(Arc<str>);
 
@@ -128,14 +130,14 @@ impl FromStr for Label {
     fn from_str(text: &str) -> Result<Self, Error> {
         if text.is_empty() || text.len() > limits::LABEL_BYTES {
             return Err(Error::invalid(format!(
-                "label {:?} has {} bytes, not 1 to {}",
+                "label {:?} has {} bytes: use 1 to {}",
                 cut(text, limits::LABEL_BYTES),
                 text.len(),
                 limits::LABEL_BYTES
             )));
         }
         if text.chars().any(char::is_control) {
-            return Err(Error::invalid(format!("label {text:?} has a control character")));
+            return Err(Error::invalid(format!("label {text:?} contains a control character")));
         }
         Ok(Label(text.into()))
     }
@@ -153,7 +155,7 @@ impl fmt::Debug for Label {
     }
 }
 
-/// Returns the longest start of `text` that has at most `bytes` bytes and ends between characters.
+/// Returns the longest prefix of `text` that has at most `bytes` bytes and ends between characters.
 pub fn cut(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }

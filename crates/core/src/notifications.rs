@@ -1,8 +1,10 @@
-//! Notifications inside a process: of jobs that may be claimed, of jobs that have changed, of running jobs that were called off.
+//! Notifications within a process: of jobs that may be claimed, of jobs that have changed, of running jobs that were
+//! cancelled.
 //!
 //! Design: docs/design/notifications.md
 //!
-//! A notification is a hint: who receives one may find nothing, and everybody also looks without one now and then, because one may be lost.
+//! A notification is a hint. Its receiver may find nothing. A notification may be lost, so every receiver also polls
+//! from time to time.
 
 mod news;
 mod work;
@@ -16,22 +18,22 @@ pub use self::news::{News, NewsSubscription, Reception, Watched};
 pub use self::work::{Work, WorkSubscription};
 use crate::{Kind, QueueName};
 
-/// What is to be notified of a change, gathered until it is committed.
+/// The notifications of a change, collected until the change is committed.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Notices {
-    /// Jobs that may be claimed, or will be due.
+    /// Jobs that may be claimed now or will be due.
     pub work: Vec<Work>,
-    /// Any job may be claimable now, for example because a pause has ended.
+    /// Whether any job may be claimable now, for example because a pause has ended.
     pub all_work: bool,
     /// Jobs whose status has changed.
     pub news: News,
-    /// A running job was called off.
+    /// Whether cancellation of a running job was requested.
     pub cancels: bool,
 }
 
 impl Notices {
-    /// Returns notices that cover any change: for whoever was not connected for a while.
+    /// Returns notices that cover any change, for receivers that were not connected for a while.
     pub fn of_everything() -> Self {
         Notices::without_names(true, true, true)
     }
@@ -46,13 +48,13 @@ impl Notices {
         Notices { all_work: true, ..Notices::default() }
     }
 
-    /// Returns notices that name no queue and no job: of what another process told in one word.
+    /// Returns notices without names of queues and jobs, for short notifications from other processes.
     pub fn without_names(all_work: bool, all_news: bool, cancels: bool) -> Self {
         let news = if all_news { News::All } else { News::default() };
         Notices { work: Vec::new(), all_work, news, cancels }
     }
 
-    /// Adds a job that may be claimed, or will be due.
+    /// Adds a job that may be claimed now or will be due.
     pub fn add_work(&mut self, queue: &QueueName, kind: &Kind) {
         match self.work.iter_mut().find(|work| work.queue == *queue && work.kind == *kind) {
             Some(work) => work.jobs += 1,
@@ -61,10 +63,11 @@ impl Notices {
     }
 }
 
-/// Tells whoever waits in this process; cheap to clone.
+/// Notifies receivers in this process. Cheap to clone.
 ///
-/// Stores notify for what they did themselves and for what they hear from other processes. Notifications that were not received yet are
-/// merged into one. All methods may be called from anywhere at any time; a notification that is repeated does no harm.
+/// Stores send notifications about their own changes and about those that other processes report. Notifications that
+/// were not received yet are merged into one. All methods may be called from anywhere at any time, and a repeated
+/// notification is harmless.
 ///
 /// # Examples
 ///
@@ -96,41 +99,42 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns those that are still there, and forgets the others.
-fn alive<T>(places: &Mutex<Vec<Weak<T>>>) -> Vec<Arc<T>> {
+/// Returns the receivers that still exist, and removes the others.
+fn alive<T>(receivers: &Mutex<Vec<Weak<T>>>) -> Vec<Arc<T>> {
     let mut alive = Vec::new();
-    lock(places).retain(|place| {
-        let place = place.upgrade();
-        alive.extend(place.clone());
-        place.is_some()
+    lock(receivers).retain(|receiver| {
+        let receiver = receiver.upgrade();
+        alive.extend(receiver.clone());
+        receiver.is_some()
     });
     alive
 }
 
 impl Notifications {
-    /// Tells of jobs that may be claimed, as many receivers as have room for them; returns those for which nobody here has room.
-    #[must_use = "other processes are to be notified of the rest"]
+    /// Notifies receivers of jobs that may be claimed, as many as have room for them. Returns the jobs for which no
+    /// receiver here has room.
+    #[must_use = "notify other processes of the returned work"]
     pub fn notify_work(&self, work: Work) -> Option<Work> {
-        self.inner.workers.tell(work)
+        self.inner.workers.notify(work)
     }
 
-    /// Tells every receiver that any job may be claimable now.
+    /// Notifies every receiver that any job may be claimable now.
     pub fn notify_all_work(&self) {
-        self.inner.workers.tell_all();
+        self.inner.workers.notify_all();
     }
 
-    /// Tells whoever watches jobs that these have changed.
+    /// Notifies watchers that these jobs have changed.
     pub fn notify_news(&self, news: &News) {
-        self.inner.watchers.tell(news);
+        self.inner.watchers.notify(news);
     }
 
-    /// Tells workers that a running job was called off.
+    /// Notifies workers that cancellation of a running job was requested.
     pub fn notify_cancels(&self) {
         self.inner.cancels.send_replace(());
     }
 
-    /// Tells of all that was gathered; returns the work for which nobody here has room.
-    #[must_use = "other processes are to be notified of the rest"]
+    /// Sends all collected notifications. Returns the work for which no receiver here has room.
+    #[must_use = "notify other processes of the returned work"]
     pub fn notify(&self, notices: &Notices) -> Vec<Work> {
         let left = notices.work.iter().cloned().filter_map(|work| self.notify_work(work)).collect();
         if notices.all_work {
@@ -143,41 +147,42 @@ impl Notifications {
         left
     }
 
-    /// Starts to receive notifications of jobs of these kinds in these queues. There is [room](WorkSubscription::set_capacity) for none at first.
+    /// Subscribes to notifications of jobs of these kinds in these queues. The subscription has
+    /// [room](WorkSubscription::set_capacity) for none at first.
     pub fn subscribe_work(&self, queues: Vec<QueueName>, kinds: Vec<Kind>) -> WorkSubscription {
         self.inner.workers.subscribe(queues, kinds)
     }
 
-    /// Starts to receive news.
+    /// Subscribes to notifications of changed jobs.
     pub fn subscribe_news(&self) -> NewsSubscription {
         self.inner.watchers.subscribe()
     }
 
-    /// Starts to receive notifications of running jobs that are called off.
+    /// Subscribes to notifications of cancelled running jobs.
     pub fn subscribe_cancels(&self) -> CancelSubscription {
         CancelSubscription(self.inner.cancels.subscribe())
     }
 
-    /// Starts to follow whether a store is to receive news from other processes.
+    /// Returns a value that tells a store whether to receive news from other processes.
     pub fn watched(&self) -> Watched {
         self.inner.watchers.watched()
     }
 
-    /// Returns whether somebody here has room for work.
+    /// Returns whether a receiver here has room for work.
     pub fn has_room(&self) -> bool {
         self.inner.workers.have_room()
     }
 }
 
-/// Receives notifications of running jobs that were called off.
+/// Receives notifications of cancelled running jobs.
 #[derive(Debug)]
 pub struct CancelSubscription(watch::Receiver<()>);
 
 impl CancelSubscription {
-    /// Waits for the next; returns at once if there was one since the last call. Safe to drop at any time.
+    /// Waits for the next notification. Returns at once if there was one since the last call. Safe to drop at any time.
     pub async fn recv(&mut self) {
         if self.0.changed().await.is_err() {
-            pending::<()>().await; // the store is gone, and so will be whoever waits
+            pending::<()>().await; // the store was dropped
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Observers: what happens to jobs in this process, told as it happens. Logs, metrics and hooks hang here.
+//! Observers: they receive what happens to jobs in this process. Logs, metrics and hooks are observers.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::one_line;
 use crate::{Claimed, Death, Error, FailureClass, Kind, Moved, Outcome, Pushed, QueueName, State, WorkerId};
 
-/// Something that happened, in this process, to a job or to the way to the store.
+/// Something that happened in this process to a job or to the connection with the store.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -28,7 +28,7 @@ pub enum Event<'a> {
         /// The worker.
         worker: WorkerId,
     },
-    /// An attempt has ended, and its outcome is written.
+    /// An attempt has ended and its outcome is written.
     Finished {
         /// The job.
         job: &'a Claimed,
@@ -39,35 +39,35 @@ pub enum Event<'a> {
         /// How long the attempt took.
         ran: Duration,
     },
-    /// An attempt has ended, or was stopped, and its outcome does not count: the job was taken from the worker.
+    /// An attempt has ended or was stopped, and its outcome is discarded: the job was taken from the worker.
     Lost {
         /// The job.
         job: &'a Claimed,
         /// The worker.
         worker: WorkerId,
     },
-    /// Upkeep of this process took a job from a worker that is gone, or this process released such a worker.
+    /// This process took a job from a worker that is gone, during upkeep or by releasing the worker.
     Rescued(&'a Moved),
-    /// A job is dead that no attempt has ended: it missed its deadline, nobody knows its kind, or its row is damaged.
+    /// A job became dead outside an attempt: its deadline passed, no worker knows its kind, or its row is corrupt.
     Buried(&'a Moved),
-    /// All slots of a worker are held by handlers that do not return although their attempts are over.
+    /// All slots of a worker are held by handlers that did not return after their attempts ended.
     Stuck {
         /// The worker.
         worker: WorkerId,
-        /// How many slots.
+        /// The number of slots.
         slots: usize,
     },
     /// The store cannot be reached any more.
-    StoreAway(&'a Error),
+    StoreUnreachable(&'a Error),
     /// The store can be reached again.
-    StoreBack,
+    StoreReachable,
 }
 
-/// Is told what happens; see [`Backend::observe`](crate::Backend::observe).
+/// Receives events; see [`Backend::observe`](crate::Backend::observe).
 ///
-/// Called on the tasks that do the work, so it must not block. A panic in it is logged, and affects nothing else.
+/// It is called on the tasks that do the work, so it must not block. A panic in it is logged and has no other effect.
 pub trait Observer: Send + Sync + 'static {
-    /// Takes note of an event.
+    /// Handles an event.
     fn observe(&self, event: Event<'_>);
 }
 
@@ -77,20 +77,20 @@ impl<F: Fn(Event<'_>) + Send + Sync + 'static> Observer for F {
     }
 }
 
-/// A job whose attempt failed, or that is dead, as hooks get it.
+/// A job that failed or is dead, as hooks receive it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failed {
-    /// The job, where it went and why.
+    /// The job, its new state and the reason.
     pub job: Moved,
-    /// What kind of failure it was, where an attempt failed.
+    /// The class of the failure, if an attempt failed.
     pub class: Option<FailureClass>,
-    /// What went wrong; empty where no attempt said anything.
+    /// The failure message; empty if there is none.
     pub message: String,
 }
 
 impl Failed {
-    /// Returns what hooks are told of an event; `None` where nothing failed.
+    /// Returns what hooks receive for an event, or `None` if nothing failed.
     pub fn of(event: Event<'_>) -> Option<Self> {
         match event {
             Event::Finished { job, worker, outcome, .. } => {
@@ -122,7 +122,7 @@ impl Failed {
     }
 }
 
-/// The observers of a backend; the log is always the first.
+/// The observers of a backend. The log is always the first.
 #[derive(Default)]
 pub(crate) struct Observers(RwLock<Vec<Arc<dyn Observer>>>);
 
@@ -137,11 +137,11 @@ impl Observers {
 
     pub(crate) fn tell(&self, event: Event<'_>) {
         log(event);
-        // Not under the lock: an observer may add another.
+        // The lock is released first, because an observer may add another one.
         let observers = self.0.read().unwrap_or_else(PoisonError::into_inner).clone();
         for observer in observers {
             if catch_unwind(AssertUnwindSafe(|| observer.observe(event))).is_err() {
-                tracing::error!("an observer or a hook panicked; what it was told of is not affected");
+                tracing::error!("an observer or a hook panicked; the job is not affected");
             }
         }
     }
@@ -153,7 +153,7 @@ impl fmt::Debug for Observers {
     }
 }
 
-/// Writes an event to the log: what fails is seen without debug logs, what goes well is not.
+/// Writes an event to the log. Failures are visible without debug logs; successes are not.
 fn log(event: Event<'_>) {
     match event {
         Event::Pushed { kind, queue, answer } => tracing::debug!(%kind, %queue, ?answer, "job pushed"),
@@ -185,8 +185,10 @@ fn log(event: Event<'_>) {
         Event::Stuck { worker, slots } => {
             tracing::error!(%worker, slots, "worker is stuck: every slot is held by a handler that does not return");
         }
-        Event::StoreAway(error) => tracing::warn!(%error, "store away: calls are repeated until it is back"),
-        Event::StoreBack => tracing::info!("store back"),
+        Event::StoreUnreachable(error) => {
+            tracing::warn!(%error, "store unreachable: calls are retried until it is reachable again")
+        }
+        Event::StoreReachable => tracing::info!("store reachable again"),
     }
 }
 
@@ -204,11 +206,11 @@ fn log_finished(job: &Claimed, worker: WorkerId, outcome: &Outcome, ran: Duratio
             say!(warn, error = %one_line(message), retry_in = ?delay, "attempt failed")
         }
         Outcome::Outage { delay, message } => {
-            say!(warn, error = %one_line(message), retry_in = ?delay, "attempt failed: outage; it costs no attempt");
+            say!(warn, error = %one_line(message), retry_in = ?delay, "attempt failed with an outage; this costs no attempt");
         }
         Outcome::Bury { reason, message } => say!(error, error = %one_line(message), %reason, "job is dead"),
         Outcome::Snooze { delay } => say!(debug, ?delay, "job snoozed"),
-        Outcome::Release => say!(info, "job handed back unfinished"),
+        Outcome::Release => say!(info, "job released unfinished"),
         Outcome::Cancel => say!(info, "job cancelled"),
     }
 }

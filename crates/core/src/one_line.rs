@@ -1,9 +1,9 @@
-//! Foreign text on its way to a terminal or a log.
+//! Safe display of untrusted text in a terminal or log.
 
 use std::fmt;
 
-/// Shows foreign text on one line: line feeds, other control characters, and characters that turn the direction of writing are shown as escapes,
-/// so that a message can forge neither a line of a log nor what stands beside it.
+/// Displays untrusted text on one line. Line feeds, other control characters and characters that change the direction
+/// of writing are escaped, so that the text can forge neither a log line nor the text next to it.
 ///
 /// # Examples
 ///
@@ -31,7 +31,7 @@ impl fmt::Display for OneLine<'_> {
     }
 }
 
-/// Returns whether a character turns the direction in which text is written.
+/// Returns whether a character changes the direction of writing.
 fn turns(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn message_of_many_lines_is_one_and_letters_stay_as_they_are() {
+    fn lines_are_joined_and_letters_stay_unchanged() {
         let text = "exit code 1:\n  File \"x\", line 1\r\n\tKeyError: 'é' \u{202e}evil\u{0}";
         assert_eq!(
             one_line(text).to_string(),

@@ -1,4 +1,4 @@
-//! Outages of the store, as calls show them.
+//! Detects outages of the store from the results of calls.
 //!
 //! Design: docs/design/leases.md
 
@@ -6,54 +6,54 @@ use std::time::{Duration, Instant};
 
 use crate::{Error, limits};
 
-/// Whether the store could be reached lately: after an outage its workers need time to renew.
+/// Whether the store was reachable recently. After an outage, workers need time to renew their leases.
 #[derive(Debug, Default)]
 pub(crate) enum Outage {
-    /// It has been fine all along, as far as this process knows.
+    /// There was no outage, as far as this process knows.
     #[default]
     None,
-    /// The newest call did not reach it, or it had no room left.
+    /// The last call did not reach the store, or the store had no room left.
     Now,
-    /// It is back; nobody is rescued before then.
+    /// The store is reachable again. No job is rescued before this time.
     Over(Instant),
 }
 
-/// How the way to the store has changed.
+/// A change of the connection with the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reached {
-    /// It cannot be reached any more.
-    Away,
-    /// It can be reached again.
-    Back,
+pub(crate) enum ConnectionChange {
+    /// The store cannot be reached any more.
+    Unreachable,
+    /// The store can be reached again.
+    Reachable,
 }
 
 impl Outage {
     /// Live workers renew at least this often.
     const RENEWAL: Duration = limits::RENEW;
 
-    /// Takes note of a call; returns whether the store is away or back since then.
-    pub(crate) fn note<T>(&mut self, result: &Result<T, Error>, took: Duration) -> Option<Reached> {
+    /// Records the result of a call. Returns the change, if the store became unreachable or reachable.
+    pub(crate) fn note<T>(&mut self, result: &Result<T, Error>, took: Duration) -> Option<ConnectionChange> {
         let now = Instant::now();
         let unreachable = matches!(result, Err(e) if e.is_retryable());
         let was_away = matches!(self, Outage::Now);
         *self = match *self {
             _ if unreachable => Outage::Now,
             Outage::Now => Outage::Over(now + limits::LEASE),
-            // A call that took so long has kept renewals waiting as well.
+            // A call that took so long has delayed renewals as well.
             _ if took >= Outage::RENEWAL => Outage::Over(now + limits::LEASE),
             Outage::Over(until) if now >= until => Outage::None,
             Outage::Over(until) => Outage::Over(until),
             Outage::None => Outage::None,
         };
         match (was_away, unreachable) {
-            (false, true) => Some(Reached::Away),
-            (true, false) => Some(Reached::Back),
+            (false, true) => Some(ConnectionChange::Unreachable),
+            (true, false) => Some(ConnectionChange::Reachable),
             _ => None,
         }
     }
 
-    /// Gives others time to renew, as after a start or a sleep of the machine.
-    pub(crate) fn begin_anew(&mut self) {
+    /// Gives other processes time to renew, as after a start or after the machine slept.
+    pub(crate) fn delay_rescues(&mut self) {
         if matches!(self, Outage::None) {
             *self = Outage::Over(Instant::now() + Outage::RENEWAL);
         }
@@ -79,10 +79,10 @@ mod tests {
             let down: Result<(), _> = Err(Error::new(kind, "gone"));
             let mut outage = Outage::default();
             assert!(outage.may_rescue());
-            assert_eq!(outage.note(&down, Duration::ZERO), Some(Reached::Away));
+            assert_eq!(outage.note(&down, Duration::ZERO), Some(ConnectionChange::Unreachable));
             assert_eq!(outage.note(&down, Duration::ZERO), None, "that is known");
             assert!(!outage.may_rescue());
-            assert_eq!(outage.note(&Ok(()), Duration::ZERO), Some(Reached::Back));
+            assert_eq!(outage.note(&Ok(()), Duration::ZERO), Some(ConnectionChange::Reachable));
             assert!(!outage.may_rescue(), "the store is back, but its workers have not had a lease to renew in");
             outage = Outage::Over(Instant::now());
             assert!(outage.may_rescue());
@@ -95,7 +95,7 @@ mod tests {
         outage.note(&Ok(()), limits::RENEW);
         assert!(!outage.may_rescue());
         let mut outage = Outage::default();
-        outage.begin_anew();
+        outage.delay_rescues();
         assert!(!outage.may_rescue());
     }
 }

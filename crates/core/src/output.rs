@@ -1,4 +1,4 @@
-//! What a job gives back: bytes with a content type, kept in the job's row or as an artifact.
+//! Results of jobs: bytes with a content type, stored in the job's row or as an artifact.
 
 use std::fmt;
 use std::fs::File;
@@ -14,26 +14,27 @@ use serde::de::DeserializeOwned;
 use crate::artifact::Source;
 use crate::{Error, ErrorKind, limits};
 
-/// The result of a job: bytes and what they are.
+/// The result of a job: bytes and their media type.
 ///
-/// A handler that returns anything serde can write returns JSON; one that returns an `Output` decides itself.
+/// If a handler returns a serde type, the result is JSON. A handler that returns an `Output` chooses the bytes and the
+/// media type.
 #[derive(Clone)]
 pub struct Output {
     /// A media type such as `image/gif`.
     pub content_type: String,
-    /// The bytes; none where they are in a file ([`Output::file`]).
+    /// The bytes; empty if they are in a file ([`Output::file`]).
     pub body: Bytes,
     file: Option<Arc<OutputFile>>,
 }
 
-/// A file whose bytes are a result.
+/// A file that contains a result.
 struct OutputFile {
     file: File,
     size: u64,
 }
 
 impl Output {
-    /// Makes a result of that media type.
+    /// Creates a result of that media type.
     ///
     /// # Examples
     ///
@@ -45,14 +46,15 @@ impl Output {
         Output { content_type: content_type.into(), body: body.into(), file: None }
     }
 
-    /// Makes a result of that media type whose bytes are in a file, from its first byte to its present end.
+    /// Creates a result of that media type from a file: all bytes from its start to its present end.
     ///
-    /// The worker copies it in chunks to where large results are kept, so that it is never in memory as a whole. It must not be changed any more;
-    /// its name may be deleted at once. Only a handler returns such a result: whoever reads one has the bytes.
+    /// The worker copies the file in chunks to the artifact store, so that it is never in memory as a whole. The
+    /// content of the file must not change afterwards, but its name may be deleted at once. Only handlers create such
+    /// results: a result that is read back has its bytes in memory.
     ///
     /// # Errors
     ///
-    /// If the file's size cannot be told.
+    /// Returns an error if the size of the file cannot be read.
     ///
     /// # Examples
     ///
@@ -81,18 +83,18 @@ impl Output {
         self.file.as_ref().map_or(self.body.len() as u64, |file| file.size)
     }
 
-    /// Returns whether this is small text that belongs in the job's row; all else becomes an artifact.
+    /// Returns whether the result is small text, which is stored in the job's row. All other results become artifacts.
     pub fn fits_inline(&self) -> bool {
         let text = self.content_type.starts_with("text/") || self.content_type == "application/json";
         text && self.size() <= limits::INLINE_RESULT_BYTES as u64
     }
 
-    /// Returns whether it stands for no result at all: JSON's `null`.
-    pub(crate) fn is_nothing(&self) -> bool {
+    /// Returns whether the result is empty: JSON's `null`.
+    pub(crate) fn is_null(&self) -> bool {
         self.content_type == "application/json" && self.file.is_none() && self.body == "null"
     }
 
-    /// Returns the bytes as they are written.
+    /// Returns the bytes as a source to write.
     pub(crate) fn source(&self) -> Box<dyn Source> {
         match &self.file {
             None => Box::new(self.body.clone()),
@@ -100,7 +102,7 @@ impl Output {
         }
     }
 
-    /// Reads a file that fits a job's row.
+    /// Reads a file that fits into a job's row.
     pub(crate) async fn into_memory(mut self) -> Result<Self, Error> {
         if let Some(file) = self.file.take() {
             self.body = FileSource { file, at: 0 }.next().await?.unwrap_or_default();
@@ -109,7 +111,7 @@ impl Output {
     }
 }
 
-/// Two are equal with equal bytes in memory, or with the same file.
+/// Two outputs are equal if their bytes in memory are equal, or if they use the same file.
 impl PartialEq for Output {
     fn eq(&self, other: &Self) -> bool {
         let file = |output: &Self| output.file.as_ref().map(Arc::as_ptr);
@@ -119,7 +121,7 @@ impl PartialEq for Output {
 
 impl Eq for Output {}
 
-/// Reads a file in chunks, by position: several may read it at the same time.
+/// Reads a file in chunks, by position, so that several readers may use it at the same time.
 struct FileSource {
     file: Arc<OutputFile>,
     at: u64,
@@ -151,20 +153,20 @@ impl fmt::Debug for Output {
     }
 }
 
-/// What a handler may return. Anything that serde reads and writes is JSON; an [`Output`] is taken as it is.
+/// The return type of a handler. Serde types become JSON; an [`Output`] is stored as it is.
 pub trait Answer: Send + Sized + 'static {
-    /// Turns the value into bytes.
+    /// Converts the value to bytes.
     ///
     /// # Errors
     ///
-    /// If it cannot be written.
+    /// Returns an error if the value cannot be written.
     fn into_output(self) -> Result<Output, Error>;
 
-    /// Reads the value back.
+    /// Converts the bytes back to the value.
     ///
     /// # Errors
     ///
-    /// If the bytes are something else.
+    /// Returns an error if the bytes do not fit the type.
     fn from_output(output: Output) -> Result<Self, Error>;
 }
 
@@ -191,9 +193,9 @@ impl Answer for Output {
     }
 }
 
-/// Where a finished job's result is.
+/// Where the result of a finished job is stored.
 ///
-/// Exhaustive on purpose: the compiler names every store that misses a new one.
+/// This enum is exhaustive on purpose: the compiler reports every store that does not handle a new variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stored {
     /// In the job's row.

@@ -1,4 +1,4 @@
-//! What a job carries: JSON text, checked once and never parsed again by the system.
+//! Payloads: JSON text that is checked once and passed on without parsing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,11 +23,11 @@ use crate::{Error, limits};
 pub struct Payload(Arc<str>);
 
 impl Payload {
-    /// Turns a value into a payload.
+    /// Converts a value to a payload.
     ///
     /// # Errors
     ///
-    /// If the value cannot be written as JSON, or is larger or deeper than a payload may be.
+    /// Returns an error if the value cannot be written as JSON, or is larger or deeper than a payload may be.
     pub fn of(value: &impl Serialize) -> Result<Self, Error> {
         let text = serde_json::to_string(value)
             .map_err(|e| Error::invalid("payload cannot be written as JSON").caused_by(e))?;
@@ -35,11 +35,11 @@ impl Payload {
         Ok(Payload(text.into()))
     }
 
-    /// Takes JSON text as it came.
+    /// Creates a payload from JSON text, which is kept unchanged.
     ///
     /// # Errors
     ///
-    /// If it is no JSON, or larger or deeper than a payload may be.
+    /// Returns an error if the text is not JSON, or is larger or deeper than a payload may be.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check_bounds(text)?;
         serde_json::from_str::<IgnoredAny>(text)
@@ -47,7 +47,7 @@ impl Payload {
         Ok(Payload(text.into()))
     }
 
-    /// Takes back what a store has kept, unchecked: a handler that cannot decode it says so.
+    /// Creates a payload from a store's text without checks. If it is invalid, the handler fails to decode it.
     pub fn from_store(text: &str) -> Self {
         Payload(text.into())
     }
@@ -57,13 +57,14 @@ impl Payload {
         &self.0
     }
 
-    /// Reads the payload as a value.
+    /// Decodes the payload into a value.
     ///
     /// # Errors
     ///
-    /// If the JSON has another shape than the value.
+    /// Returns an error if the JSON does not fit the type.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_str(&self.0).map_err(|e| Error::invalid(format!("payload does not fit: {e}")).caused_by(e))
+        serde_json::from_str(&self.0)
+            .map_err(|e| Error::invalid(format!("payload does not fit the type: {e}")).caused_by(e))
     }
 }
 
@@ -76,7 +77,7 @@ impl fmt::Debug for Payload {
 fn check_bounds(text: &str) -> Result<(), Error> {
     if text.len() > limits::PAYLOAD_BYTES {
         return Err(Error::invalid(format!(
-            "payload has {} bytes, more than {}: put large data somewhere and send a reference",
+            "payload has {} bytes; the limit is {}: store large data elsewhere and push a reference",
             text.len(),
             limits::PAYLOAD_BYTES
         )));
@@ -87,7 +88,7 @@ fn check_bounds(text: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Returns how deep arrays and objects are nested in JSON text; brackets inside strings don't count.
+/// Returns the nesting depth of arrays and objects in JSON text. Brackets inside strings do not count.
 fn depth(text: &str) -> usize {
     let (mut deepest, mut depth, mut in_string, mut escaped) = (0usize, 0usize, false, false);
     for byte in text.bytes() {

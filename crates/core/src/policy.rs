@@ -1,56 +1,57 @@
-//! What a worker grants to the jobs of one kind, whatever whoever pushed them knew of it.
+//! Limits that a worker sets for the jobs of one kind, whatever the producer asked for.
 
 use std::time::Duration;
 
 use crate::{Error, Retry, limits};
 
-/// The policy under which a worker runs jobs of one kind.
+/// The policy under which a worker runs the jobs of one kind.
 ///
-/// A job that asks for no time-out or number of attempts gets what is said here; one that asks for less gets less; none gets more.
+/// A job that asks for no time-out or number of attempts gets the values of the policy. A job that asks for less gets
+/// less, and no job gets more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JobPolicy {
-    /// How long an attempt may take; at most 24 hours. `None` leaves it to the job, which has 30 minutes if it asks for nothing.
+    /// How long an attempt may take; at most 24 hours. `None` uses the job's value, or 30 minutes if it has none.
     pub timeout: Option<Duration>,
-    /// How often a job is tried; at most 1,000 times. `None` leaves it to the job, which is tried 20 times if it asks for nothing.
+    /// How many attempts a job has; at most 1,000. `None` uses the job's value, or 20 if it has none.
     pub max_attempts: Option<u16>,
-    /// When a failed attempt is tried again. Defaults to [`Retry::DEFAULT`].
+    /// When a failed attempt is retried. Defaults to [`Retry::DEFAULT`].
     pub retry: Retry,
 }
 
 impl JobPolicy {
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.timeout.is_some_and(|timeout| timeout.is_zero() || timeout > limits::TIMEOUT) {
-            return Err(Error::invalid("a time-out that is not within 1 ms and 24 hours"));
+            return Err(Error::invalid("the time-out is out of range: use 1 ms to 24 hours"));
         }
         if self.max_attempts.is_some_and(|attempts| attempts == 0 || attempts > limits::ATTEMPTS) {
-            return Err(Error::invalid(format!("attempts that are not within 1 and {}", limits::ATTEMPTS)));
+            return Err(Error::invalid(format!("max_attempts is out of range: use 1 to {}", limits::ATTEMPTS)));
         }
         Ok(())
     }
 
-    /// Returns the part of it that the store must know.
+    /// Returns the part of the policy that the store needs.
     pub fn limits(&self) -> KindLimits {
         KindLimits { max_attempts: self.max_attempts, timeout: self.timeout }
     }
 }
 
-/// The limits of a kind, as a claim carries them to the store: what a job really runs under is written into it, so that status, API and log
-/// tell it.
+/// The limits of a kind, as a claim passes them to the store. The store writes the granted values into the job, so that
+/// status, API and log show them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KindLimits {
-    /// Attempts; `None` leaves them to the job.
+    /// The number of attempts; `None` uses the job's value.
     pub max_attempts: Option<u16>,
-    /// How long an attempt may take; `None` leaves it to the job.
+    /// How long an attempt may take; `None` uses the job's value.
     pub timeout: Option<Duration>,
 }
 
 impl KindLimits {
-    /// Returns the attempts that a job is granted that asks for so many, or for nothing.
+    /// Returns the number of attempts to grant to a job that asks for `asked`.
     pub fn attempts(self, asked: Option<u16>) -> u16 {
         granted(asked, self.max_attempts, limits::DEFAULT_ATTEMPTS)
     }
 
-    /// Returns the time-out that a job is granted that asks for so long, or for nothing.
+    /// Returns the time-out to grant to a job that asks for `asked`.
     pub fn timeout(self, asked: Option<Duration>) -> Duration {
         granted(asked, self.timeout, limits::DEFAULT_TIMEOUT)
     }
@@ -69,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_asks_for_nothing_gets_the_policy_who_asks_for_less_gets_less_and_nobody_more() {
+    fn policy_fills_missing_values_and_caps_larger_ones() {
         let attempts = |most, asked| KindLimits { max_attempts: most, timeout: None }.attempts(asked);
         assert_eq!(attempts(None, None), 20);
         assert_eq!(attempts(Some(50), None), 50);

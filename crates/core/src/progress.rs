@@ -1,4 +1,4 @@
-//! How far a running job has come. The latest word wins; nothing is kept of earlier ones.
+//! The progress of a running job. Only the latest value is kept.
 
 use std::fmt;
 
@@ -6,39 +6,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::{limits, name::cut};
 
-/// What a handler says of its way: a count, a message, or both. Displays as `Processing 7/20`.
+/// A handler's progress: a count, a message, or both. Displays as `Processing 7/20`.
 ///
 /// # Examples
 ///
 /// ```
 /// use longshore_core::Progress;
 ///
-/// assert_eq!(Progress::of(7, 20).saying("Processing").to_string(), "Processing 7/20");
-/// assert_eq!(Progress::saying_only("Writing file").to_string(), "Writing file");
+/// assert_eq!(Progress::of(7, 20).with_message("Processing").to_string(), "Processing 7/20");
+/// assert_eq!(Progress::from_message("Writing file").to_string(), "Writing file");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// Steps done.
     pub done: u64,
-    /// Steps in all, where that is known.
+    /// Total number of steps, if it is known.
     pub total: Option<u64>,
-    /// A few words for people; at most 200 bytes.
+    /// A short message for people; at most 200 bytes.
     pub message: String,
 }
 
 impl Progress {
-    /// Says how many steps of how many are done.
+    /// Creates progress with `done` of `total` steps.
     pub fn of(done: u64, total: u64) -> Self {
         Progress { done, total: Some(total), message: String::new() }
     }
 
-    /// Says a few words without a count.
-    pub fn saying_only(message: &str) -> Self {
-        Progress::default().saying(message)
+    /// Creates progress with a message and without a count.
+    pub fn from_message(message: &str) -> Self {
+        Progress::default().with_message(message)
     }
 
-    /// Adds a few words; what is over 200 bytes is cut.
-    pub fn saying(mut self, message: &str) -> Self {
+    /// Adds a message. It is cut at 200 bytes.
+    pub fn with_message(mut self, message: &str) -> Self {
         self.message = cut(message, limits::PROGRESS_BYTES).to_owned();
         self
     }

@@ -1,11 +1,11 @@
-//! When a failed job runs again.
+//! When a failed job is retried.
 
 use std::time::Duration;
 
-/// Exponential backoff with jitter: the n-th failure waits `base · 2ⁿ⁻¹`, at most `cap`, half of it random.
+/// Exponential backoff with jitter: the n-th failure waits `base · 2ⁿ⁻¹`, at most `cap`. Half of the wait is random.
 ///
-/// The random half keeps jobs that failed together from coming back together ("equal jitter" in Marc Brooker's
-/// "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+/// The random half spreads the retries of jobs that failed together ("equal jitter" in Marc Brooker's "Exponential
+/// Backoff And Jitter", AWS Architecture Blog, 2015).
 ///
 /// # Examples
 ///
@@ -19,18 +19,18 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// The wait after the first failure. Defaults to 2 seconds; zero retries at once.
+    /// The wait after the first failure. Defaults to 2 seconds. Zero retries at once.
     pub base: Duration,
     /// The longest wait. Defaults to 1 hour.
     pub cap: Duration,
 }
 
 impl Retry {
-    /// The default: 2 s, 4 s, 8 s … up to an hour; with 20 attempts a job is tried for about nine hours.
+    /// The default: 2 s, 4 s, 8 s and so on, up to an hour. With 20 attempts a job is retried for about nine hours.
     pub const DEFAULT: Retry = Retry { base: Duration::from_secs(2), cap: Duration::from_secs(3600) };
 
-    /// Returns how long to wait after that attempt failed; attempts count from 1. `jitter`, from 0 to 1, says how much of the random half is
-    /// waited.
+    /// Returns how long to wait after that attempt failed. Attempts count from 1. `jitter`, from 0 to 1, is the part of
+    /// the random half that is waited.
     pub fn delay(&self, attempt: u16, jitter: f64) -> Duration {
         let full = self.base.saturating_mul(1 << u32::from(attempt.saturating_sub(1)).min(30)).min(self.cap);
         full / 2 + full.mul_f64(jitter.clamp(0.0, 1.0) / 2.0)
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_the_cap_and_never_leave_their_half() {
+    fn waits_double_up_to_the_cap_and_jitter_stays_within_half() {
         let retry = Retry::DEFAULT;
         for attempt in 1..=1000u16 {
             let full = Duration::from_secs(2).saturating_mul(1 << u32::from(attempt - 1).min(30)).min(retry.cap);

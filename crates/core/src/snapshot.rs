@@ -1,10 +1,10 @@
-//! What a store knows of a job at one moment.
+//! The record of a job at one moment.
 
 use std::time::Duration;
 
 use crate::{Failure, JobId, Kind, Label, Payload, Progress, QueueName, Reason, State, Stored, Timestamp, WorkerId};
 
-/// Everything about one job.
+/// The complete record of one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// The id.
@@ -13,76 +13,78 @@ pub struct Snapshot {
     pub queue: QueueName,
     /// The kind.
     pub kind: Kind,
-    /// What the handler gets.
+    /// The input of the handler.
     pub payload: Payload,
-    /// Where it is in its life.
+    /// The state.
     pub state: State,
-    /// From -100 to 100; higher runs first.
+    /// The priority, from -100 to 100; higher runs first.
     pub priority: i16,
-    /// Whom it belongs to within the queue.
+    /// The group within the queue that the job belongs to.
     pub key: Option<Label>,
-    /// The unique key it asked for, held or not.
+    /// The unique key that the job asked for. The job may not hold it any more.
     pub unique_key: Option<Label>,
     /// The key under which its result may be reused.
     pub reuse_key: Option<Label>,
-    /// A foreign id.
+    /// The id of the application.
     pub alias: Option<Label>,
-    /// Words to find it by.
+    /// The tags.
     pub tags: Vec<Label>,
-    /// Attempts begun, the running one included.
+    /// Attempts started, including the running one.
     pub attempt: u16,
-    /// Attempts allowed: what its newest claim granted, before the first what it asked for, or 20.
+    /// Attempts allowed: the number that the newest claim granted. Before the first claim, the number that the job
+    /// asked for, or 20.
     pub max_attempts: u16,
-    /// Worker processes that died with it.
+    /// Worker processes that died while they ran this job.
     pub crashes: u16,
-    /// Runs that ended through no fault of the job: a stop, a snooze, a reboot.
+    /// Runs that ended for a reason outside the job: a shutdown, a snooze, a reboot.
     pub interruptions: u32,
     /// Attempts in a row that ended in an outage.
     pub outages: u16,
-    /// How long one attempt may take: what its newest claim granted, before the first what it asked for, or 30 minutes.
+    /// How long one attempt may take: the time that the newest claim granted. Before the first claim, the time that the
+    /// job asked for, or 30 minutes.
     pub timeout: Duration,
-    /// The moment after which it is not started, nor tried again.
+    /// The time after which the job is not started and not retried.
     pub deadline: Option<Timestamp>,
     /// When it was pushed.
     pub created_at: Timestamp,
-    /// When it is, or was, due.
+    /// When the job is or was due.
     pub run_at: Timestamp,
-    /// When its newest run began.
+    /// When its newest attempt started.
     pub started_at: Option<Timestamp>,
     /// When it was finished.
     pub finished_at: Option<Timestamp>,
-    /// The worker that holds it, or held it last.
+    /// The worker that holds it or held it last.
     pub worker: Option<WorkerId>,
-    /// Whether somebody asked to call it off while it runs.
+    /// Whether cancellation was requested while the job runs.
     pub cancel_asked: bool,
-    /// The newest word of its handler.
+    /// The latest progress.
     pub progress: Option<Progress>,
     /// Why it is dead.
     pub reason: Option<Reason>,
     /// Its result.
     pub result: Option<Stored>,
-    /// The attempts that did not end well, oldest first; at most 20.
+    /// The attempts that failed, oldest first; at most 20.
     pub failures: Vec<Failure>,
-    /// Grows with every change that a watcher may see.
+    /// Grows with every change that is visible to a watcher.
     pub version: u64,
 }
 
-/// The part of a [`Snapshot`] that somebody who waits needs, cheap to read for many jobs at a time.
+/// The part of a [`Snapshot`] that a waiting client needs. It is cheap to read for many jobs at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// The id.
     pub id: JobId,
-    /// Where it is in its life.
+    /// The state.
     pub state: State,
-    /// Attempts begun.
+    /// Attempts started.
     pub attempt: u16,
     /// Attempts allowed.
     pub max_attempts: u16,
-    /// The newest word of its handler.
+    /// The latest progress.
     pub progress: Option<Progress>,
     /// Why it is dead.
     pub reason: Option<Reason>,
-    /// The newest failure's message.
+    /// The message of the newest failure.
     pub message: Option<String>,
     /// Grows with every change.
     pub version: u64,
@@ -104,7 +106,7 @@ impl From<&Snapshot> for Status {
 }
 
 impl Status {
-    /// Returns the status in the words people see: `queued`, `Processing 7/20`, `complete`, `Failed: reason`.
+    /// Returns the status as text for people: `queued`, `Processing 7/20`, `complete`, `Failed: reason`.
     pub fn words(&self) -> String {
         match self.state {
             State::Scheduled | State::Ready => "queued".into(),

@@ -1,4 +1,4 @@
-//! The life of a job: its states, what can happen to it, and the one function that knows every move.
+//! The states of a job, its events, and the one function that knows every transition.
 //!
 //! ```text
 //! scheduled ─due─► ready ─claim─► running ─settle─► succeeded
@@ -7,7 +7,7 @@
 //!                                    └─ cancelled (asked) ─► cancelled      (scheduled, ready → cancelled at once)
 //! ```
 //!
-//! Paused, limited or broken off is a property of a queue, never a state of a job.
+//! Pauses, limits and outages are properties of a queue, never states of a job.
 
 mod failure;
 mod gone;
@@ -29,20 +29,20 @@ pub use self::unique::every_scope;
 pub use self::unique::{gives_key_back, holds_key, kept_for_key, key_until};
 use crate::Error;
 
-/// Where a job is in its life.
+/// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
-    /// Waits for its time: pushed for later, or tried and to be tried again.
+    /// Waits for its time: the job was pushed for later or is to be retried.
     Scheduled,
     /// Waits for a worker.
     Ready,
     /// A worker holds it.
     Running,
-    /// Finished well; its result is kept for a while.
+    /// Finished with success. The result is kept for a while.
     Succeeded,
-    /// Finished badly; kept for a while, and can be retried by hand.
+    /// Finished without success. The job is kept for a while and can be retried by hand.
     Dead,
-    /// Called off.
+    /// Cancelled.
     Cancelled,
 }
 
@@ -51,12 +51,12 @@ impl State {
     pub const ALL: [State; 6] =
         [State::Scheduled, State::Ready, State::Running, State::Succeeded, State::Dead, State::Cancelled];
 
-    /// Returns whether nothing more will happen by itself.
+    /// Returns whether the job is finished. It changes only if a person acts on it or upkeep deletes it.
     pub fn is_final(self) -> bool {
         matches!(self, State::Succeeded | State::Dead | State::Cancelled)
     }
 
-    /// Returns the state's name in every language, database and answer.
+    /// Returns the state's name, which is the same in all languages, databases and answers.
     pub fn as_str(self) -> &'static str {
         match self {
             State::Scheduled => "scheduled",
@@ -81,7 +81,7 @@ impl FromStr for State {
     fn from_str(text: &str) -> Result<Self, Error> {
         State::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(|| {
             let all = State::ALL.map(State::as_str).join(", ");
-            Error::invalid(format!("`{text}` is no state; the states are {all}"))
+            Error::invalid(format!("`{text}` is not a state; the states are {all}"))
         })
     }
 }

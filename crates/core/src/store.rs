@@ -1,10 +1,10 @@
-//! The contract between longshore and a database: small traits by noun, every call a batch, every rule a test.
+//! The contract between longshore and a database: small traits by noun, batched calls, and a test for every rule.
 //!
-//! Whoever implements these holds them to the suite in `longshore-conformance`. Whoever uses longshore calls [`Backend`],
-//! which checks limits, adds error context, and delays rescues after an outage; once for all stores.
+//! Implementors run the suite in `longshore-conformance`. Users call [`Backend`], which checks limits, adds error
+//! context, and delays rescues after an outage; once for all stores.
 //!
-//! In reading order: [`jobs`] (the trait of the hot path and of single jobs), [`push`], [`claim`], [`settle`], [`upkeep`],
-//! [`moved`], [`list`], [`act`]; [`queues`] and [`rules`]; [`logs`]; [`workers`]; [`notifier`]; [`repair`].
+//! In reading order: [`jobs`] (the trait of the hot path and of single jobs), [`push`], [`claim`], [`settle`],
+//! [`upkeep`], [`moved`], [`list`], [`act`]; [`queues`] and [`rules`]; [`logs`]; [`workers`]; [`notifier`]; [`repair`].
 //!
 //! [`Backend`]: crate::Backend
 
@@ -43,24 +43,24 @@ pub use settle::{Renewal, Renewed, Settled, Settlement};
 pub use upkeep::{Upkeep, UpkeepFailure, UpkeepReport};
 pub use workers::{WorkerNote, WorkerSeen, Workers};
 
-/// A database that keeps every job and is the only source of truth.
+/// A database that stores all jobs and is the only source of truth.
 pub trait Store: Jobs + Queues + Logs + Workers + Notifier + Repair {
     /// Returns the notifications of this process.
     fn notifications(&self) -> &Notifications;
 
-    /// Returns what this store is and promises.
+    /// Returns what this store is and guarantees.
     fn capabilities(&self) -> Capabilities;
 }
 
-/// What every store is opened with.
+/// The settings of every store.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settings {
-    /// How long succeeded and cancelled jobs are kept. Defaults to 24 hours; zero means until the next upkeep.
+    /// How long succeeded and cancelled jobs are kept. Defaults to 24 hours. Zero deletes them at the next upkeep.
     pub keep_finished: Duration,
-    /// How long dead jobs are kept. Defaults to 7 days.
+    /// How long dead jobs are kept. Defaults to 7 days. Zero deletes them at the next upkeep.
     pub keep_dead: Duration,
-    /// The clock; tests pass one that they move.
+    /// The clock. Tests pass one that they can move.
     pub clock: Clock,
 }
 
@@ -71,7 +71,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Returns when a job that is final now may be deleted; a result is kept at least as long as it may be reused.
+    /// Returns when a job that becomes final now may be deleted. A result is kept at least as long as it may be reused.
     pub fn keep_until(&self, state: State, now: Timestamp, reuse: Option<Duration>) -> Timestamp {
         let keep = if state == State::Dead { self.keep_dead } else { self.keep_finished };
         let reuse = reuse.filter(|_| state == State::Succeeded).unwrap_or_default();
@@ -79,7 +79,7 @@ impl Settings {
     }
 }
 
-/// What a store is and promises; shown at start, in answers and in the docs' table.
+/// What a store is and guarantees. It is shown at start, in answers and in the table of the documentation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
@@ -87,25 +87,25 @@ pub struct Capabilities {
     pub engine: &'static str,
     /// What an acknowledged push survives.
     pub durability: Durability,
-    /// Who may use it at the same time.
+    /// Which processes may use the store at the same time.
     pub reach: Reach,
     /// The engine's version.
     pub version: String,
 }
 
 impl Capabilities {
-    /// Describes a store.
+    /// Creates the description of a store.
     pub fn new(engine: &'static str, version: impl Into<String>, durability: Durability, reach: Reach) -> Self {
         Capabilities { engine, durability, reach, version: version.into() }
     }
 }
 
-/// What an acknowledged push survives; each includes those before.
+/// What an acknowledged push survives. Each level includes the levels before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Durability {
-    /// Nothing: it ends with the process.
+    /// Nothing: jobs end with the process.
     Nothing,
-    /// A kill of any process of longshore; a kill of the server, or a power loss, may take up to the last two seconds.
+    /// A kill of any longshore process. A kill of the server or a power loss may lose up to the last two seconds.
     TwoSeconds,
     /// A kill of any process, but not a power loss.
     Kill,
@@ -118,7 +118,7 @@ impl fmt::Display for Durability {
         f.write_str(match self {
             Durability::Nothing => "nothing: jobs end with the process",
             Durability::TwoSeconds => {
-                "a kill of any process but the server's; that, or a power loss, may take the last two seconds"
+                "a kill of any process except the server; a kill of the server or a power loss may lose the last two seconds"
             }
             Durability::Kill => "a kill of any process, but not a power loss",
             Durability::PowerLoss => "a power loss",
@@ -126,13 +126,13 @@ impl fmt::Display for Durability {
     }
 }
 
-/// Who may use a store at the same time.
+/// Which processes may use a store at the same time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reach {
     /// One process.
     Process,
     /// All processes of one machine.
     Machine,
-    /// Many machines.
+    /// Processes on many machines.
     Network,
 }

@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// Makes a moment from milliseconds since 1970.
+    /// Creates a moment from milliseconds since 1970.
     pub const fn from_millis(ms: i64) -> Self {
         Timestamp(ms)
     }
@@ -30,12 +30,12 @@ impl Timestamp {
         self.0
     }
 
-    /// Returns the moment `by` later; the far end of time is a wall, not an overflow.
+    /// Returns the moment `by` later. The result saturates and never overflows.
     pub fn after(self, by: Duration) -> Self {
         Timestamp(self.0.saturating_add(millis(by)))
     }
 
-    /// Returns how long after `earlier` this is; zero if it is not after it.
+    /// Returns how long after `earlier` this is, or zero if it is not later.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
@@ -54,13 +54,13 @@ impl std::str::FromStr for Timestamp {
     type Err = crate::Error;
 
     fn from_str(text: &str) -> Result<Self, crate::Error> {
-        text.parse::<jiff::Timestamp>()
-            .map(|moment| Timestamp(moment.as_millisecond()))
-            .map_err(|e| crate::Error::invalid(format!("`{text}` is no time like 2026-02-03T04:05:06Z")).caused_by(e))
+        text.parse::<jiff::Timestamp>().map(|moment| Timestamp(moment.as_millisecond())).map_err(|e| {
+            crate::Error::invalid(format!("`{text}` is not a time such as 2026-02-03T04:05:06Z")).caused_by(e)
+        })
     }
 }
 
-/// Returns a duration as whole milliseconds, as far as an `i64` holds it.
+/// Returns a duration in whole milliseconds, at most `i64::MAX`.
 pub fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
@@ -68,9 +68,9 @@ pub fn millis(duration: Duration) -> i64 {
 /// When something is to happen, by the store's own clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// After this much time; zero means now.
+    /// After this delay; zero means now.
     In(Duration),
-    /// At this moment; one that has passed means now.
+    /// At this moment; a moment in the past means now.
     At(Timestamp),
 }
 
@@ -78,7 +78,7 @@ impl When {
     /// As soon as possible.
     pub const NOW: When = When::In(Duration::ZERO);
 
-    /// Returns the moment meant, given the store's clock.
+    /// Returns the moment, by the store's clock.
     pub fn resolve(self, now: Timestamp) -> Timestamp {
         match self {
             When::In(delay) => now.after(delay),
@@ -87,19 +87,20 @@ impl When {
     }
 }
 
-/// A moment since the machine started: immune to steps of the wall clock, and worthless after a reboot.
+/// A moment since the machine started. Changes of the wall clock do not affect it, and it has no meaning after a
+/// reboot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BootTime {
-    /// Which run of the machine this is.
+    /// The boot that the time belongs to.
     pub boot: u128,
-    /// Milliseconds since it started, sleep included.
+    /// Milliseconds since that boot, including sleep.
     pub ms: i64,
 }
 
-/// The clock of an embedded store. Clones share one shift, which only tests can move (feature `testing`).
+/// The clock of an embedded store. Clones share one offset, which only tests can change (feature `testing`).
 ///
-/// On Linux leases use `CLOCK_BOOTTIME` and the kernel's boot id; elsewhere the wall clock stands in for both, so
-/// that a step of the wall clock there lengthens or shortens leases.
+/// On Linux, leases use `CLOCK_BOOTTIME` and the kernel's boot id. On other systems the wall clock replaces both, so
+/// that a change of the wall clock lengthens or shortens leases there.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     shift: Arc<Shift>,
@@ -119,11 +120,11 @@ impl Clock {
         Timestamp(real.saturating_add(self.shift.wall_ms.load(Ordering::Relaxed)))
     }
 
-    /// Makes sure that this process can tell one run of the machine from another, as every other process on it can.
+    /// Checks that this process can tell one boot of the machine from another.
     ///
     /// # Errors
     ///
-    /// If the kernel's boot id cannot be read: leases would be judged wrongly.
+    /// Returns an error if the kernel's boot id cannot be read, because leases would be judged wrongly.
     pub fn check(&self) -> Result<(), crate::Error> {
         if cfg!(target_os = "linux") && boot_id() == 0 {
             let text = "cannot read /proc/sys/kernel/random/boot_id, without which leases cannot be told from those before a \
@@ -143,8 +144,8 @@ impl Clock {
 }
 
 impl Clock {
-    /// Returns how far tests have moved the wall clock and the boot clock, in milliseconds; zero in every program that works on
-    /// real jobs. A store whose server has the clock adds them to what that says: the first for schedules, the second for leases.
+    /// Returns how far tests have moved the wall clock and the boot clock, in milliseconds. Both are zero outside
+    /// tests. A store on a server adds them to the server's clock: the first for schedules, the second for leases.
     pub fn shift(&self) -> (i64, i64) {
         (self.shift.wall_ms.load(Ordering::Relaxed), self.shift.boot_ms.load(Ordering::Relaxed))
     }
@@ -158,19 +159,22 @@ impl Clock {
         self.shift.boot_ms.fetch_add(millis(by), Ordering::Relaxed);
     }
 
-    /// Steps the wall clock alone, as a correction by NTP or by hand would.
+    /// Changes the wall clock alone, like a correction by NTP or by hand.
     pub fn step_wall(&self, by_ms: i64) {
         self.shift.wall_ms.fetch_add(by_ms, Ordering::Relaxed);
     }
 
-    /// Pretends that the machine was started anew: another boot id.
+    /// Simulates a reboot of the machine: the boot id changes.
     pub fn reboot(&self) {
         self.shift.reboots.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Notices when the clock of a server was stepped, or another server took its place, by comparing it with this machine's clock
-/// that no step touches. Leases by a stepped clock end too early; who renews gets one by the new clock.
+/// Detects when a server's clock was changed or another server took its place. It compares the server's clock with the
+/// monotonic clock of this machine.
+///
+/// After the server's clock jumped ahead, leases end too early, until each worker has renewed its lease by the new
+/// clock.
 #[derive(Debug, Default)]
 pub struct StepWatch {
     noted: Mutex<Option<Noted>>,
@@ -178,18 +182,18 @@ pub struct StepWatch {
 
 #[derive(Clone, Copy, Debug)]
 struct Noted {
-    /// How far the server's clock was ahead of this machine's time since its start.
+    /// The difference between the server's clock and this machine's monotonic clock.
     ahead: i64,
-    /// Until when live workers may not have renewed since a step, by this machine's clock.
+    /// The time on this machine's clock before which live workers may not have renewed since a change.
     unsteady_until: i64,
 }
 
 impl StepWatch {
-    /// Clocks that drift, and answers that take their time, differ by less than this between two looks.
+    /// Between two checks, clock drift and slow answers cause smaller differences than this.
     const STEP_MS: i64 = 2_000;
 
-    /// Takes note of the server's clock, as leases use it; returns whether it ran steadily for as long as a lease, so that
-    /// one that has ended by it has ended in truth.
+    /// Records the server's clock, as leases use it. Returns whether it ran steadily for the length of a lease, so that
+    /// an expired lease has really ended.
     pub fn steady(&self, server_ms: i64, clock: &Clock) -> bool {
         let local = clock.boot_time().ms;
         let ahead = server_ms - local;
@@ -203,7 +207,7 @@ impl StepWatch {
         local >= unsteady_until
     }
 
-    /// Takes note of a call that took long: whatever held it up has held up renewals, too.
+    /// Records a call that took long: its cause has delayed renewals as well.
     pub fn stalled(&self, clock: &Clock) {
         let local = clock.boot_time().ms;
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
@@ -245,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn step_of_a_servers_clock_is_noticed_and_forgotten_after_a_lease() {
+    fn step_of_a_servers_clock_counts_for_one_lease() {
         let (clock, watch) = (Clock::default(), StepWatch::default());
         let server = |step: i64| clock.boot_time().ms + 1_000_000 + step;
         assert!(watch.steady(server(0), &clock));

@@ -1,4 +1,4 @@
-//! Upkeep: on by default in every process that works or serves, bounded, jittered, one task per backend and process.
+//! Upkeep tasks: on by default in every worker and server process, limited, jittered, and one per backend and process.
 //!
 //! Design: docs/design/upkeep.md
 
@@ -10,18 +10,18 @@ use tokio::task::JoinHandle;
 
 use crate::{ArtifactName, Backend};
 
-/// How often expired leases, missed deadlines and old jobs are looked for, give or take a fifth.
+/// How often to look for expired leases, missed deadlines and old jobs, plus or minus a fifth.
 const EVERY: Duration = Duration::from_secs(5);
-/// The pause between two pieces of upkeep while there is more to do, so that producers and workers get their turns.
-const BREATH: Duration = Duration::from_millis(20);
-/// A pause that took so much longer than it should means that this process, or the machine, stood still.
-const OVERSLEPT: Duration = Duration::from_secs(3);
-/// How often artifacts are searched for orphans, give or take a fifth.
+/// The pause between two upkeep calls while there is more to do, so that producers and workers can proceed.
+const PAUSE: Duration = Duration::from_millis(20);
+/// A pause that took this much longer than planned means that the process or the machine was suspended.
+const SUSPENDED: Duration = Duration::from_secs(3);
+/// How often to search for orphaned artifacts, plus or minus a fifth.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
-/// How often the log says that the same part fails.
+/// How often to log that the same part fails.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
-/// Runs upkeep for as long as it is held.
+/// A running upkeep task. Dropping it ends the task.
 #[derive(Debug)]
 pub struct Running {
     task: JoinHandle<()>,
@@ -33,24 +33,24 @@ impl Drop for Running {
     }
 }
 
-/// The one upkeep task that the workers and servers of a process share.
+/// The upkeep task that the workers and servers of a process share.
 #[derive(Debug, Default)]
 pub(crate) struct Shared(Mutex<Weak<Running>>);
 
 impl Shared {
     pub(crate) fn start(&self, backend: impl FnOnce() -> Backend) -> Arc<Running> {
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A task that has ended belonged to a runtime that is gone.
+        // A task that has ended belonged to a runtime that has shut down.
         shared.upgrade().filter(|running| !running.task.is_finished()).unwrap_or_else(|| {
-            let running = Arc::new(Running { task: tokio::spawn(keep_up(backend())) });
+            let running = Arc::new(Running { task: tokio::spawn(start_upkeep(backend())) });
             *shared = Arc::downgrade(&running);
             running
         })
     }
 }
 
-async fn keep_up(backend: Backend) {
-    backend.bear_with_others();
+async fn start_upkeep(backend: Backend) {
+    backend.delay_rescues();
     let mut warnings = Warnings::default();
     let mut sweep = Sweep { at: Instant::now() + SWEEP_EVERY.mul_f64(fastrand::f64()), after: None };
     loop {
@@ -73,21 +73,21 @@ async fn keep_up(backend: Backend) {
             }
         };
         let more = sweep.step(&backend).await || more;
-        let pause = if more { BREATH } else { again.unwrap_or(EVERY).min(jittered(EVERY)) };
+        let pause = if more { PAUSE } else { again.unwrap_or(EVERY).min(jittered(EVERY)) };
         let began = Instant::now();
         tokio::time::sleep(pause).await;
-        if began.elapsed() > pause + OVERSLEPT {
-            backend.bear_with_others(); // whatever kept us from running may have kept others from renewing
+        if began.elapsed() > pause + SUSPENDED {
+            backend.delay_rescues(); // the cause may have delayed renewals of other processes
         }
     }
 }
 
-/// When the log last said that a part failed, so that a part which always fails does not fill the log.
+/// When each failure was last logged, so that a part that always fails does not flood the log.
 #[derive(Debug, Default)]
 struct Warnings(BTreeMap<&'static str, Instant>);
 
 impl Warnings {
-    /// Returns whether it is time to say that the part failed, and notes that it was said.
+    /// Returns whether to log the failure of this part now, and records that it was logged.
     fn is_due(&mut self, part: &'static str, now: Instant) -> bool {
         let is_due = self.0.get(part).is_none_or(|said| now.duration_since(*said) >= WARN_EVERY);
         if is_due {
@@ -97,20 +97,20 @@ impl Warnings {
     }
 }
 
-/// The search for orphans, a page a turn, so that it never holds up a rescue.
+/// The search for orphaned artifacts. It reads one page at a time, so that it never delays a rescue.
 struct Sweep {
     at: Instant,
     after: Option<ArtifactName>,
 }
 
 impl Sweep {
-    /// Looks at one page, where it is time; returns whether there are more.
+    /// Checks one page, if it is time. Returns whether there are more pages.
     async fn step(&mut self, backend: &Backend) -> bool {
         if Instant::now() < self.at {
             return false;
         }
         self.after = backend.sweep_artifacts(self.after).await.unwrap_or_else(|e| {
-            tracing::warn!(error = %e, "cannot sweep artifacts; will try again");
+            tracing::warn!(error = %e, "cannot search for orphaned artifacts; will try again");
             None
         });
         if self.after.is_none() {

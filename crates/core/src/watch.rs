@@ -1,4 +1,4 @@
-//! Watching jobs: any number of watchers in a process cost one read a change, not one each.
+//! Watching jobs. All watchers in a process share one read per change.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,12 +8,12 @@ use tokio::sync::{Notify, watch};
 
 use crate::{JobId, News, Status, Store, limits};
 
-/// Changes that come faster than this are read together.
+/// Changes within this time are read together.
 const SPACING: Duration = Duration::from_millis(5);
-/// A look without having heard anything, for news that got lost between processes.
-const LOOK_ANYWAY: Duration = Duration::from_secs(1);
+/// The longest time between two reads without a notification, in case one was lost.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Follows one job. Dropping it ends the watch.
+/// Follows the status of one job. Dropping it ends the watch.
 ///
 /// # Examples
 ///
@@ -33,7 +33,7 @@ pub struct Watch {
     seen: watch::Receiver<Seen>,
 }
 
-/// The newest a watcher has read.
+/// The latest status that a watcher has read.
 #[derive(Clone, Debug, PartialEq)]
 enum Seen {
     Nothing,
@@ -42,8 +42,10 @@ enum Seen {
 }
 
 impl Watch {
-    /// Waits for the next change and returns it; `None` means that nobody knows the job (any more). The first call answers
-    /// as soon as the job has been read. A store that cannot be reached makes it wait. Safe to drop at any time.
+    /// Waits for the next change and returns the new status.
+    ///
+    /// Returns `None` if the job is not found, for example because it was deleted. The first call returns as soon as
+    /// the job has been read. The call keeps waiting while the store cannot be reached. Safe to drop at any time.
     pub async fn next(&mut self) -> Option<Status> {
         loop {
             if self.seen.changed().await.is_err() {
@@ -58,7 +60,7 @@ impl Watch {
     }
 }
 
-/// Reads for all watches of a process.
+/// Reads job statuses for all watches of a process.
 pub(crate) struct Watcher {
     hub: Arc<Hub>,
 }
@@ -71,16 +73,17 @@ struct Hub {
 
 #[derive(Default)]
 struct Jobs {
-    watched: HashMap<JobId, Vec<Watched>>,
+    watched: HashMap<JobId, Vec<Watcher_>>,
     reading: bool,
-    /// How many reads have begun.
+    /// The number of reads that have started.
     reads: u64,
 }
 
-/// Says that reading has ended, also where its task was dropped with its runtime: the next watch starts it again.
-struct Ends<'a>(Option<&'a Hub>);
+/// Marks reading as ended when it is dropped, also if its task ends with its runtime. The next watch then starts it
+/// again.
+struct ReadingEnds<'a>(Option<&'a Hub>);
 
-impl Drop for Ends<'_> {
+impl Drop for ReadingEnds<'_> {
     fn drop(&mut self) {
         if let Some(hub) = self.0 {
             hub.jobs().reading = false;
@@ -88,10 +91,10 @@ impl Drop for Ends<'_> {
     }
 }
 
-/// One watch, which hears of reads that began after it did: what was read before may be older than what its maker has done.
-struct Watched {
+/// A watch. It accepts only reads that started after the watch: the result of an earlier read may be outdated.
+struct Watcher_ {
     since: u64,
-    /// Whether a read began since then.
+    /// Whether a read has started since the watch was created.
     read: bool,
     publisher: watch::Sender<Seen>,
 }
@@ -105,7 +108,7 @@ impl Watcher {
         let mut jobs = self.hub.jobs();
         let (publisher, seen) = watch::channel(Seen::Nothing);
         let since = jobs.reads;
-        jobs.watched.entry(id).or_default().push(Watched { since, read: false, publisher });
+        jobs.watched.entry(id).or_default().push(Watcher_ { since, read: false, publisher });
         self.hub.added.notify_one();
         if !jobs.reading {
             jobs.reading = true;
@@ -120,15 +123,15 @@ impl Hub {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads watched jobs with each news until nobody watches any more.
+    /// Reads watched jobs after each notification, until no watch is left.
     async fn read(self: Arc<Self>) {
-        let mut ends = Ends(Some(&self));
+        let mut reading = ReadingEnds(Some(&self));
         let mut news = self.store.notifications().subscribe_news();
-        let (mut about, mut look_at) = (News::All, tokio::time::Instant::now() + LOOK_ANYWAY);
+        let (mut about, mut poll_at) = (News::All, tokio::time::Instant::now() + POLL_INTERVAL);
         while let Some((read, ids)) = self.watched(&about) {
             for batch in ids.chunks(limits::BATCH) {
                 match self.store.status(batch.to_vec()).await {
-                    Ok(statuses) => self.tell(read, batch, statuses),
+                    Ok(statuses) => self.publish(read, batch, statuses),
                     Err(e) => tracing::warn!(error = %e, "cannot read watched jobs; will try again"),
                 }
             }
@@ -136,17 +139,17 @@ impl Hub {
             about = tokio::select! {
                 news = news.recv() => news,
                 () = self.added.notified() => News::default(),
-                () = tokio::time::sleep_until(look_at) => News::All,
+                () = tokio::time::sleep_until(poll_at) => News::All,
             };
             if about == News::All {
-                look_at = tokio::time::Instant::now() + LOOK_ANYWAY;
+                poll_at = tokio::time::Instant::now() + POLL_INTERVAL;
             }
         }
-        ends.0 = None; // said already, under the lock; by now another may be reading
+        reading.0 = None; // already marked under the lock; another task may read by now
     }
 
-    /// Begins a read: returns its number, and those of the jobs somebody still watches that the news are about, or that were not read
-    /// before. With nobody watching, says under the same lock that reading has ended.
+    /// Starts a read. Returns its number and the jobs to read: watched jobs that the news name or that were not read
+    /// before. If there is no watch, marks reading as ended under the same lock.
     fn watched(&self, news: &News) -> Option<(u64, Vec<JobId>)> {
         let mut jobs = self.jobs();
         jobs.watched.retain(|_, watches| {
@@ -170,7 +173,7 @@ impl Hub {
         any.then_some((reads, ids))
     }
 
-    fn tell(&self, read: u64, ids: &[JobId], statuses: Vec<Option<Status>>) {
+    fn publish(&self, read: u64, ids: &[JobId], statuses: Vec<Option<Status>>) {
         let jobs = self.jobs();
         for (id, status) in ids.iter().zip(statuses) {
             let new = status.map_or(Seen::Unknown, Seen::Status);

@@ -1,11 +1,12 @@
-//! The worker runtime: claims jobs, runs their handlers, keeps their leases, settles them, and stops well.
+//! The worker runtime: it claims jobs, runs their handlers, renews their leases, settles them, and shuts down cleanly.
 //!
 //! Design: docs/design/worker.md
 //!
-//! In reading order: [`Worker`] (what a user sets up), `plan` (the same, checked), [`Running`] (what may be asked of it then), `dispatcher`
-//! (one event loop, one owner of all state), `event` (what it hears), `outbox` (its calls), `load` (what runs), `fetch` (when to claim next), `settling`
-//! (outcomes on their way), `stuck` (handlers that do not return), `presence` (its note in the registry), `attempt` (one attempt as a
-//! pipeline), `keeper` (leases and progress, on a thread of its own), `registry` (handlers by kind), `turns` (whose queue is first).
+//! In reading order: [`Worker`] (the builder), `plan` (its validated settings), [`Running`] (controls a running
+//! worker), `dispatcher` (the event loop, which owns all state), `event` (its events), `outbox` (its store calls),
+//! `load` (running jobs), `fetch` (when to claim next), `settling` (outcomes on their way to the store), `stuck`
+//! (handlers that do not return), `presence` (the entry in the registry), `attempt` (one attempt as a pipeline),
+//! `keeper` (leases and progress, on its own thread), `registry` (handlers by kind), `queue_order` (the order of queues).
 
 mod plan;
 mod running;
@@ -21,7 +22,7 @@ mod presence;
 mod attempt;
 mod keeper;
 mod registry;
-mod turns;
+mod queue_order;
 #[cfg(test)]
 mod tests;
 
@@ -42,9 +43,9 @@ use registry::Registry;
 
 pub use running::{Ended, Report, Running};
 
-/// A worker in the making: handlers, queues and limits; then [`Worker::run_until`] or [`Worker::start`].
+/// Builds a worker: handlers, queues and limits. Start it with [`Worker::run_until`] or [`Worker::start`].
 ///
-/// Without queues it works on those of its handlers' jobs.
+/// Without queues, the worker claims from the queues of its handlers' jobs.
 ///
 /// # Examples
 ///
@@ -86,7 +87,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Makes a worker without handlers on that backend.
+    /// Creates a worker of that backend without handlers.
     pub fn new(backend: Backend) -> Self {
         Worker {
             backend,
@@ -109,26 +110,27 @@ impl Worker {
 
     /// Runs jobs of one kind with an async function; see [`handler`].
     pub fn handle<Args, H: Handler<Args>>(mut self, handler: H) -> Self {
-        let lacks = H::lacks;
-        self.note::<H::Job>(lacks);
+        let missing = H::missing;
+        self.note::<H::Job>(missing);
         self.registry.add::<H::Job>(registry::run_async(handler));
         self
     }
 
-    /// Runs jobs of one kind with a function that blocks or computes, on threads kept for that.
+    /// Runs jobs of one kind with a blocking function, on separate threads.
     ///
-    /// Such a function cannot be stopped from outside: it should look at [`Ctx::is_stopping`](crate::handler::Ctx::is_stopping)
-    /// now and then. One that runs on past its time-out is counted as stuck and keeps its slot until it returns.
+    /// Such a function cannot be stopped from outside. It should call
+    /// [`Ctx::is_stopping`](crate::handler::Ctx::is_stopping) from time to time. A function that runs longer than its
+    /// time-out counts as stuck and keeps its slot until it returns.
     pub fn handle_blocking<Args: 'static, H: BlockingHandler<Args>>(mut self, handler: H) -> Self {
-        let lacks = H::lacks;
-        self.note::<H::Job>(lacks);
+        let missing = H::missing;
+        self.note::<H::Job>(missing);
         let run = registry::run_blocking(handler, self.registry.pool());
         self.registry.add::<H::Job>(run);
         self
     }
 
-    /// Runs jobs of a kind that is known only at run time, from a configuration for example: the function reads the payload
-    /// itself. Such a kind's queue is `default`.
+    /// Runs jobs of a kind that is known only at run time, for example from a configuration. The function decodes the
+    /// payload itself. The queue of such a kind is `default`.
     ///
     /// # Examples
     ///
@@ -157,9 +159,9 @@ impl Worker {
         self
     }
 
-    fn note<J: Job>(&mut self, lacks: fn(&Provided<'_>) -> Option<String>) {
+    fn note<J: Job>(&mut self, missing: fn(&Provided<'_>) -> Option<String>) {
         self.note_once(J::KIND);
-        self.registry.needs.push((J::KIND, lacks));
+        self.registry.needs.push((J::KIND, missing));
         self.kind_queues.push(J::QUEUE);
     }
 
@@ -170,56 +172,59 @@ impl Worker {
         }
     }
 
-    /// Gives handlers a value to share: each that takes a [`State<T>`](crate::handler::State) gets a clone.
+    /// Provides a shared value to handlers. Each handler that takes a [`State<T>`](crate::handler::State) gets a clone.
     pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
         self.states.insert(value);
         self
     }
 
-    /// Works on that queue too, `weight` times as often first as one with weight 1.
+    /// Also claims from that queue. A queue comes first in the search order in proportion to its `weight`.
     pub fn queue(mut self, name: &str, weight: u32) -> Self {
         self.queues.push((name.to_owned(), weight));
         self
     }
 
-    /// Looks at queues always in the order they were given, so that a later one waits until the earlier ones are empty.
+    /// Always searches queues in the order they were added, so that a later queue waits until the earlier ones are
+    /// empty.
     pub fn strict(mut self) -> Self {
         self.strict = true;
         self
     }
 
-    /// Runs at most this many jobs at a time. Defaults to 10.
+    /// Sets the most jobs that run at a time. Defaults to 10.
     ///
-    /// A job leaves its slot when it has finished; its outcome is held, and its lease renewed, until the store has taken it. Jobs that were
-    /// claimed and are not settled yet are never more than twice the slots; once a settle has failed, and until one succeeds, a job that waits to be
-    /// settled takes a slot like one that runs.
+    /// A job leaves its slot when it has finished. Its outcome is kept, and its lease renewed, until the store has
+    /// accepted the outcome. The number of claimed and unsettled jobs never exceeds twice the slots. After a failed
+    /// settle and until one succeeds, a job that waits to be settled takes a slot like a running job.
     pub fn concurrency(mut self, slots: usize) -> Self {
         self.concurrency = slots;
         self
     }
 
-    /// Holds jobs for this long without renewing them, which happens three times as often. Defaults to 30 seconds; from 1
-    /// second to 10 minutes. A shorter one finds a dead worker sooner and costs more writes.
+    /// Sets how long a claim lasts without renewal. Defaults to 30 seconds; from 1 second to 10 minutes. Leases are
+    /// renewed after a third of that. A shorter lease detects dead workers sooner but costs more writes.
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
         self
     }
 
-    /// Runs at most so many jobs of one kind at a time, within the slots that the worker has. Without it a kind may take them all.
+    /// Sets the most jobs of one kind that run at a time, within the worker's slots. By default a kind may use all
+    /// slots.
     pub fn concurrency_of(mut self, kind: &str, slots: usize) -> Self {
         self.most_of_kind.push((kind.to_owned(), slots));
         self
     }
 
-    /// Works under that secret, so that whoever made it, a supervisor for one, can release the worker's jobs once its process is gone. A secret
-    /// must not be used twice. Defaults to a fresh one.
+    /// Sets the worker's secret. Its creator, for example a supervisor, can release the worker's jobs after its process
+    /// has ended. A secret must not be used twice. Defaults to a new one.
     pub fn secret(mut self, secret: WorkerSecret) -> Self {
         self.secret = secret;
         self
     }
 
-    /// Wraps every attempt of every kind: the function gets the attempt's context and the rest of the attempt, and what it returns counts. The
-    /// first that was added is the outermost.
+    /// Adds middleware that wraps every attempt of every kind. The function gets the attempt's context and the rest of
+    /// the attempt, and its return value is the result of the attempt. The middleware that was added first is the
+    /// outermost.
     ///
     /// # Examples
     ///
@@ -243,8 +248,10 @@ impl Worker {
         self
     }
 
-    /// Calls the function for each attempt of this worker that failed, and for each job that this process took from a worker that crashed, while
-    /// this worker runs. It must not block. A panic in it is logged, and affects nothing else.
+    /// Calls the function for each failed attempt of this worker, and for each job that this process took from a
+    /// crashed worker, while this worker runs.
+    ///
+    /// The function must not block. A panic in it is logged and has no other effect.
     ///
     /// # Examples
     ///
@@ -261,40 +268,42 @@ impl Worker {
         self
     }
 
-    /// Calls the function for each job that this worker has made dead, and for each that this process has found to be, while this worker runs; see
-    /// [`Worker::on_failed`].
+    /// Calls the function for each job that became dead in this worker or in this process's upkeep, while this worker
+    /// runs; see [`Worker::on_failed`].
     pub fn on_dead(mut self, hook: impl Fn(&Failed) + Send + Sync + 'static) -> Self {
         self.hooks.add(|failed| failed.job.state == State::Dead, hook);
         self
     }
 
-    /// Waits this long for running jobs when asked to end. Defaults to 25 seconds; [`Duration::MAX`] waits for as long as it takes.
+    /// Sets how long a shutdown waits for running jobs. Defaults to 25 seconds. [`Duration::MAX`] waits without limit.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// Ends the worker when every slot was held for this long by handlers that do not return although their attempts are over. Defaults to 30 seconds. It
-    /// says so, and is taken out of the registry, after a third of that. At least 100 milliseconds. Outcomes that the store has not taken by then are tried
-    /// for 10 more seconds.
+    /// Sets how long all slots may be held by handlers that do not return after their attempts have ended, before the
+    /// worker ends. Defaults to 30 seconds; at least 100 milliseconds.
+    ///
+    /// After a third of that time the worker logs it and is removed from the registry. Outcomes that the store has not
+    /// accepted by the end are retried for 10 more seconds.
     pub fn stuck_after(mut self, stuck: Duration) -> Self {
         self.stuck = stuck.max(Duration::from_millis(100));
         self
     }
 
-    /// Starts working in tasks of the current tokio runtime, and a thread for the leases.
+    /// Starts the worker in tasks of the current tokio runtime and a thread for the leases.
     ///
     /// # Errors
     ///
-    /// If the worker has no handler, two for one kind, one whose [`State`](crate::handler::State) is missing, or a name or
-    /// number that is out of bounds.
+    /// Returns an error if the worker has no handler, has two handlers for one kind, has a handler whose
+    /// [`State`](crate::handler::State) is missing, or has an invalid name or number.
     pub fn start(self) -> Result<Running, Error> {
         let plan = self.check()?;
         let secret = self.secret;
         let (commands, orders) = mpsc::unbounded_channel();
         let (done, ended) = watch::channel(None);
         let id = secret.id();
-        let upkeep = self.backend.keep_up();
+        let upkeep = self.backend.start_upkeep();
         let backend = self.backend.clone();
         let dispatcher = Dispatcher::new(self.backend, self.registry, Arc::new(self.states), plan, id, orders)?;
         let hooks = self.hooks.start(&backend, id);
@@ -306,11 +315,12 @@ impl Worker {
         Ok(Running::new(id, secret, commands, ended))
     }
 
-    /// Works until the future is ready, then drains; see [`Running::drain`]. What signals mean is up to the program.
+    /// Runs the worker until the future is ready, and then drains it; see [`Running::drain`]. The program decides how
+    /// to handle signals.
     ///
     /// # Errors
     ///
-    /// As [`Worker::start`].
+    /// Returns the same errors as [`Worker::start`].
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<Ended, Error> {
         let running = self.start()?;
         tokio::select! {

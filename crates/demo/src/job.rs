@@ -99,8 +99,8 @@ pub fn draw(job: Image, ctx: Ctx, State(pace): State<Pace>) -> handler::Result<O
     let text = Text::parse(&job.text).fatal()?;
     let gif = render(&text, &mut |step| {
         ctx.progress(match step {
-            Step::Frame { done, of } => Progress::of(done as u64, of as u64).saying("Processing"),
-            Step::Writing => Progress::saying_only("Writing file"),
+            Step::Frame { done, of } => Progress::of(done as u64, of as u64).with_message("Processing"),
+            Step::Writing => Progress::from_message("Writing file"),
         });
         pace.pause(&ctx);
         if ctx.is_stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -1,4 +1,4 @@
-//! `#[derive(Job)]`: a `Job` impl from attributes. Sugar only: whatever it writes can be written by hand.
+//! `#[derive(Job)]`: implements `Job` from attributes. It is only a convenience: the same impl can be written by hand.
 
 use proc_macro::TokenStream;
 use proc_macro2::TokenStream as Tokens;
@@ -29,7 +29,7 @@ pub fn derive_job(input: TokenStream) -> TokenStream {
     implement(&input).unwrap_or_else(|e| e.to_compile_error()).into()
 }
 
-/// What the attributes say.
+/// The values of the attributes.
 #[derive(Default)]
 struct Said {
     kind: Option<LitStr>,
@@ -78,7 +78,7 @@ impl Said {
             "stop_at_lease_end" => quote!(STOP_AT_LEASE_END: bool),
             _ => {
                 let known = "kind, output, queue, max_attempts, timeout, priority, retry and stop_at_lease_end";
-                return Err(meta.error(format!("`{name}` is unknown here; there are {known}")));
+                return Err(meta.error(format!("unknown attribute `{name}`; the attributes are {known}")));
             }
         };
         let value: Expr = meta.value()?.parse()?;
@@ -111,6 +111,6 @@ mod tests {
     fn an_unknown_attribute_is_refused_with_those_there_are() {
         let input: DeriveInput = syn::parse_str("#[job(kinds = \"x\")] struct X;").unwrap();
         let error = implement(&input).unwrap_err().to_string();
-        assert!(error.contains("`kinds` is unknown here; there are kind, output"), "{error}");
+        assert!(error.contains("unknown attribute `kinds`; the attributes are kind, output"), "{error}");
     }
 }

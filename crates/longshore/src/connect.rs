@@ -1,11 +1,11 @@
-//! Opening a store by URL: the one place that names concrete stores.
+//! Opening a store by URL. This is the only place that names concrete stores.
 
 use longshore_core::client::Enqueue;
 use longshore_core::worker::Worker;
 use longshore_core::{Backend, Client, Error, ErrorKind, Handle, Job, JobId, Memory, Settings, artifact};
 use std::sync::Arc;
 
-/// The URL schemes that were built in, each with an example.
+/// The URL schemes of the built-in stores, each with an example.
 pub const SCHEMES: &[(&str, &str)] = &[
     #[cfg(feature = "sqlite")]
     ("sqlite", "sqlite:longshore.db"),
@@ -16,28 +16,30 @@ pub const SCHEMES: &[(&str, &str)] = &[
     ("memory", "memory:"),
 ];
 
-/// A store, ready to enqueue jobs and to start workers; cheap to clone, safe to share.
+/// A store, ready to enqueue jobs and to start workers. Cheap to clone and safe to share.
 #[derive(Clone, Debug)]
 pub struct Longshore {
     client: Client,
 }
 
 impl Longshore {
-    /// Opens the store that a URL names.
+    /// Opens the store of a URL.
     ///
     /// | URL | store |
     /// |---|---|
-    /// | `sqlite:path/to/file.db` | a SQLite file, made where it is missing; `sqlite::memory:` ends with the process |
+    /// | `sqlite:path/to/file.db` | a SQLite file, created if it is missing; `sqlite::memory:` ends with the process |
     /// | `redis://`, `rediss://`, `unix:`, `redis+cluster://`, `redis+sentinel://` | Redis; feature `redis`, and [its URLs](crate::redis) |
     /// | `postgres://` | PostgreSQL; feature `postgres`, and [its URLs](crate::postgres::Postgres::open) |
     /// | `memory:` | the reference store; ends with the process |
     ///
-    /// What each of them promises is in `docs/stores.md`. A SQLite URL may end in `?synchronous=normal` (faster, but a power loss may take the newest jobs) and
-    /// `?network_file_system=accept`. Large and binary results lie in the folder `<file>-artifacts`.
+    /// `docs/stores.md` says what each of them guarantees. A SQLite URL may end in `?synchronous=normal` (faster, but a
+    /// power loss may lose the newest jobs) and `?network_file_system=accept`. Large and binary results are in the
+    /// folder `<file>-artifacts`.
     ///
     /// # Errors
     ///
-    /// If the scheme is not built in, or the store cannot be opened; the message says why and what to do.
+    /// Returns an error if the scheme is not built in or the store cannot be opened. The message says why and what to
+    /// do.
     ///
     /// # Examples
     ///
@@ -51,17 +53,17 @@ impl Longshore {
         Longshore::connect_with(url, Settings::default()).await
     }
 
-    /// Opens the store that a URL names, with other settings than the defaults.
+    /// Opens the store of a URL with settings other than the defaults.
     ///
     /// # Errors
     ///
-    /// As [`Longshore::connect`].
+    /// Returns the same errors as [`Longshore::connect`].
     pub async fn connect_with(url: &str, settings: Settings) -> Result<Self, Error> {
         let (scheme, rest) = url.split_once(':').ok_or_else(|| unknown_scheme(url))?;
         let backend = match scheme {
             "memory" if rest.is_empty() => in_memory(Memory::new(settings)),
             "memory" => {
-                return Err(Error::invalid(format!("`{url}`: the memory store is `memory:`, with nothing behind it")));
+                return Err(Error::invalid(format!("`{url}`: use `memory:` without anything after it")));
             }
             #[cfg(feature = "sqlite")]
             "sqlite" => sqlite(rest, settings).await?,
@@ -76,12 +78,12 @@ impl Longshore {
         Ok(Longshore { client: Client::new(backend) })
     }
 
-    /// Uses a backend that was put together by hand.
+    /// Uses a backend that was created by hand.
     pub fn of(backend: Backend) -> Self {
         Longshore { client: Client::new(backend) }
     }
 
-    /// Starts a push of one job; `.await` it to push. See [`Enqueue`].
+    /// Starts a push of one job. Nothing is pushed until the returned value is awaited. See [`Enqueue`].
     pub fn enqueue<J: Job>(&self, job: J) -> Enqueue<J> {
         self.client.enqueue(job)
     }
@@ -90,22 +92,22 @@ impl Longshore {
     ///
     /// # Errors
     ///
-    /// As [`Backend::push`]; or if one of the jobs was refused.
+    /// Returns the errors of [`Backend::push`], or an error if one of the jobs was refused.
     pub async fn enqueue_many<J: Job>(&self, jobs: impl IntoIterator<Item = J>) -> Result<Vec<Handle<J>>, Error> {
         self.client.enqueue_many(jobs).await
     }
 
-    /// Returns a handle to a job that was pushed before, by whomever.
+    /// Returns a handle to a job that was pushed earlier, by any client.
     pub fn handle<J: Job>(&self, id: JobId) -> Handle<J> {
         self.client.handle(id)
     }
 
-    /// Makes a worker of this store; give it handlers and start it.
+    /// Creates a worker of this store. Add handlers and start it.
     pub fn worker(&self) -> Worker {
         Worker::new(self.backend().clone())
     }
 
-    /// Returns the backend, for everything else.
+    /// Returns the backend, for all other calls.
     pub fn backend(&self) -> &Backend {
         self.client.backend()
     }
@@ -113,7 +115,7 @@ impl Longshore {
 
 fn unknown_scheme(scheme: &str) -> Error {
     let known: Vec<_> = SCHEMES.iter().map(|(_, example)| format!("`{example}`")).collect();
-    let text = format!("no store has the URL scheme `{scheme}`; built in are, for example, {}", known.join(" and "));
+    let text = format!("unknown URL scheme `{scheme}`; the built-in stores have URLs such as {}", known.join(" and "));
     Error::new(ErrorKind::Invalid, text)
 }
 
@@ -152,18 +154,20 @@ async fn sqlite(rest: &str, settings: Settings) -> Result<Backend, Error> {
             "synchronous=full" => options.synchronous(Synchronous::Full),
             "synchronous=normal" => options.synchronous(Synchronous::Normal),
             "synchronous=off" => {
-                let text = "synchronous=off would lose acknowledged jobs with the power: use `full` or `normal`";
+                let text = "synchronous=off would lose acknowledged jobs at a power loss: use `full` or `normal`";
                 return Err(Error::new(ErrorKind::Refused, text));
             }
             "network_file_system=accept" => options.accept_network_file_system(),
             _ => {
                 let known = "`synchronous=full`, `synchronous=normal` and `network_file_system=accept`";
-                return Err(Error::invalid(format!("`{option}` is no option of a SQLite URL; there are {known}")));
+                return Err(Error::invalid(format!(
+                    "unknown option `{option}` in the SQLite URL; the options are {known}"
+                )));
             }
         };
     }
     match path {
-        "" => Err(Error::invalid("a SQLite URL needs a file, as in `sqlite:longshore.db`")),
+        "" => Err(Error::invalid("a SQLite URL needs a file, such as `sqlite:longshore.db`")),
         ":memory:" => Ok(in_memory(Sqlite::in_memory(options)?)),
         path => {
             let path = path.to_owned();

@@ -1,7 +1,7 @@
-//! Background jobs: hand slow or risky work over, answer at once, ask for the result later.
+//! Background jobs: a program enqueues work, continues at once, and reads the result later.
 //!
-//! A job is a serde struct, a handler an async function, a store whatever the URL names. Jobs are kept until they are settled:
-//! at least once run, settled exactly once; a worker that dies loses nothing.
+//! A job is a serde struct, a handler is an async function, and a URL selects the store. Jobs are kept until they are
+//! settled: each runs at least once and is settled exactly once. A worker that dies loses no job.
 //!
 //! ```
 //! use longshore::{Job, Longshore, Result};
@@ -34,8 +34,8 @@
 //! }
 //! ```
 //!
-//! Where to read on: [`Job`] and [`Enqueue`] to push, [`handler`] to run, [`worker`] to set a worker up, [`State`] for the life
-//! of a job, [`store`] for what a store promises.
+//! Where to read on: [`Job`] and [`Enqueue`] to push jobs, [`handler`] to run them, [`worker`] to set up a worker,
+//! [`State`] for the states of a job, [`store`] for the guarantees of a store.
 
 #![deny(missing_docs)]
 
@@ -56,13 +56,13 @@ pub use longshore_core::*;
 pub use longshore_core::{client::Enqueue, handler::Ctx, handler::Fatal, handler::Result, worker::Worker};
 #[cfg(feature = "derive")]
 pub use longshore_derive::Job;
-/// The PostgreSQL store itself, for pushes inside a transaction of one's own.
+/// The PostgreSQL store, for pushes inside the application's own transaction.
 #[cfg(feature = "postgres")]
 pub use longshore_postgres as postgres;
-/// The Redis store itself, and what its URLs say.
+/// The Redis store and its URL options.
 #[cfg(feature = "redis")]
 pub use longshore_redis as redis;
-/// The SQLite store itself, for pushes inside a transaction of one's own.
+/// The SQLite store, for pushes inside the application's own transaction.
 #[cfg(feature = "sqlite")]
 pub use longshore_sqlite as sqlite;
 pub use store_url::StoreUrl;

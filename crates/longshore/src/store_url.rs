@@ -1,8 +1,8 @@
-//! The URL of a store, whose password is never shown.
+//! The URL of a store. Its password is never shown.
 
 use std::fmt;
 
-/// A store's URL; shown without its password.
+/// A store's URL. Displays without its password.
 ///
 /// # Examples
 ///
@@ -15,12 +15,12 @@ use std::fmt;
 pub struct StoreUrl(String);
 
 impl StoreUrl {
-    /// Takes a URL as it was given.
+    /// Creates a store URL from its text.
     pub fn new(url: impl Into<String>) -> Self {
         StoreUrl(url.into())
     }
 
-    /// Returns it with its password, for whoever connects.
+    /// Returns the URL with its password, for connecting.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -28,7 +28,7 @@ impl StoreUrl {
 
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A password may hold any sign, so that the last `@` counts.
+        // A password may contain any character, so the last `@` counts.
         let signed_in = self.0.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
         let rest = match signed_in {
             Some((scheme, (user, rest))) => {

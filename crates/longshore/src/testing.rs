@@ -1,4 +1,5 @@
-//! For your own tests: a store in memory, a clock to move, and assertions on what was enqueued. Feature `testing`.
+//! Support for your own tests: a store in memory, a clock that you move, and assertions about enqueued jobs. Feature
+//! `testing`.
 //!
 //! ```
 //! use longshore::testing::Harness;
@@ -39,7 +40,7 @@ use longshore_core::{
 
 use crate::Longshore;
 
-/// A store of its own in memory, and the clock it goes by. Methods panic where a test could not go on anyway.
+/// A separate store in memory, and its clock. Methods panic if a test could not continue.
 #[derive(Debug)]
 pub struct Harness {
     longshore: Longshore,
@@ -47,7 +48,7 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// Makes an empty store.
+    /// Creates an empty store.
     pub fn new() -> Self {
         let settings = Settings::default();
         let clock = settings.clock.clone();
@@ -60,18 +61,18 @@ impl Harness {
         &self.longshore
     }
 
-    /// Moves the clock ahead: what was scheduled within that time is due.
+    /// Moves the clock ahead. Jobs that were scheduled within that time become due.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
         self.longshore.backend().notifications().notify_all_work();
     }
 
-    /// Works off everything that is due now, retries that come due meanwhile included, and returns how many attempts were
+    /// Runs all jobs that are due now, including retries that become due meanwhile. Returns how many attempts were
     /// settled.
     ///
     /// # Panics
     ///
-    /// If the worker cannot be started; or if jobs wait that it has no handler for, which would never end.
+    /// Panics if the worker cannot be started, or if jobs wait that it has no handler for, because it would never end.
     pub async fn drain(&self, worker: Worker) -> u64 {
         let backend = self.longshore.backend();
         let mut news = backend.notifications().subscribe_news();
@@ -87,27 +88,27 @@ impl Harness {
             let heard = tokio::time::timeout(limits::LEASE, news.recv()).await;
             assert!(
                 heard.is_ok(),
-                "nothing happens any more, and {waiting} jobs wait: is there a handler for each kind?"
+                "{waiting} jobs wait and the worker runs none of them: is there a handler for each kind?"
             );
         }
     }
 
-    /// Returns the payloads of all jobs of a type that wait or run, in the order they were enqueued.
+    /// Returns the payloads of all waiting and running jobs of a type, in the order of their pushes.
     ///
     /// # Panics
     ///
-    /// If the payload of one does not fit the type.
+    /// Panics if a payload does not fit the type.
     pub async fn enqueued<J: Job>(&self) -> Vec<J> {
         let jobs = self.jobs(J::KIND).await;
         let open = jobs.iter().filter(|job| !job.state.is_final());
         open.map(|job| job.payload.decode().expect("the payload fits the type")).collect()
     }
 
-    /// Returns all jobs of a kind, in the order they were enqueued: their states, times, keys and failures.
+    /// Returns all jobs of a kind, in the order of their pushes: their states, times, keys and failures.
     ///
     /// # Panics
     ///
-    /// If that is no name for a kind.
+    /// Panics if it is not a valid kind.
     pub async fn jobs(&self, kind: &str) -> Vec<Snapshot> {
         let filter = Filter { kind: Some(kind.parse().expect("a name for a kind")), ..Filter::default() };
         let (mut jobs, mut after) = (Vec::new(), None);

@@ -1,14 +1,14 @@
-//! What a disk holds, what of it was synced, and what a power cut leaves.
+//! The contents of a disk, which of them were synced, and what a power cut leaves.
 
 use std::collections::HashMap;
 use std::io;
 
 use fastrand::Rng;
 
-/// What a disk writes in one piece.
+/// The size that a disk writes atomically.
 const SECTOR: u64 = 512;
 
-/// A file's number; stays the same when its name goes.
+/// The number of a file. It stays the same when the name is deleted.
 pub(crate) type Inode = usize;
 
 /// A disk with its files.
@@ -17,14 +17,14 @@ pub(crate) struct Disk {
     files: Vec<File>,
     names: HashMap<String, Inode>,
     synced_names: HashMap<String, Inode>,
-    /// What happened to names since they were last synced; `None` took the name away.
+    /// Changes of names since they were last synced; `None` is a deletion.
     renamed: Vec<(String, Option<Inode>)>,
     /// Files without contents, and their lengths.
     allocated: HashMap<String, u64>,
     size: Option<u64>,
 }
 
-/// No room is left.
+/// The disk has no room left.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct NoRoom;
 
@@ -32,7 +32,7 @@ pub(crate) struct NoRoom;
 struct File {
     now: Vec<u8>,
     synced: Vec<u8>,
-    /// What was changed since the last sync, in order.
+    /// Changes since the last sync, in order.
     changes: Vec<Change>,
 }
 
@@ -56,7 +56,7 @@ impl Change {
         }
     }
 
-    /// Cuts a write where the sectors meet.
+    /// Splits a write at sector boundaries.
     fn pieces(&self) -> Vec<Change> {
         let Change::Write { at, bytes } = self else { return vec![self.clone()] };
         let (mut pieces, mut at, mut rest) = (Vec::new(), *at, bytes.as_slice());
@@ -70,12 +70,12 @@ impl Change {
 }
 
 impl Disk {
-    /// Returns the file of that name.
+    /// Returns the file with that name.
     pub(crate) fn look_up(&self, name: &str) -> Option<Inode> {
         self.names.get(name).copied()
     }
 
-    /// Makes an empty file; one without a name is gone with the power.
+    /// Creates an empty file. A file without a name is lost at a power cut.
     pub(crate) fn create(&mut self, name: Option<&str>) -> Inode {
         self.files.push(File::default());
         let inode = self.files.len() - 1;
@@ -86,7 +86,7 @@ impl Disk {
         inode
     }
 
-    /// Takes a name away; returns whether it was there.
+    /// Deletes a name. Returns whether it existed.
     pub(crate) fn unlink(&mut self, name: &str) -> bool {
         let was_there = self.names.remove(name).is_some();
         if was_there {
@@ -124,7 +124,7 @@ impl Disk {
         file.changes.push(change);
     }
 
-    /// Makes a file's contents durable, though not its name.
+    /// Makes the contents of a file durable, but not its name.
     pub(crate) fn sync(&mut self, inode: Inode) {
         let file = &mut self.files[inode];
         for change in file.changes.drain(..) {
@@ -132,7 +132,7 @@ impl Disk {
         }
     }
 
-    /// Gives back the room of a file that no name and no handle leads to any more.
+    /// Frees the space of a file without a name and without handles.
     pub(crate) fn forget(&mut self, inode: Inode) {
         let named = |names: &HashMap<String, Inode>| names.values().any(|named| *named == inode);
         if !named(&self.names) {
@@ -169,12 +169,12 @@ impl Disk {
         self.allocated.get(name).copied()
     }
 
-    /// Returns what is found when the power is back.
+    /// Returns the disk as it is after a power cut.
     pub(crate) fn after_power_loss(self, dice: &mut Rng) -> Disk {
         let mut left = Disk { allocated: self.allocated, size: self.size, ..Disk::default() };
         let mut names: Vec<(String, Inode)> =
             surviving_names(self.synced_names, self.renamed, dice).into_iter().collect();
-        names.sort_unstable(); // so that the same dice fall on the same files
+        names.sort_unstable(); // so that a seed always hits the same files
         for (name, inode) in names {
             let file = &self.files[inode];
             let contents = survive(&file.synced, &file.changes, dice);
@@ -186,7 +186,7 @@ impl Disk {
     }
 }
 
-/// Of what happened to each name since the last sync, some first part did happen.
+/// For each name, only the first few changes since the last sync took effect.
 fn surviving_names(
     mut names: HashMap<String, Inode>,
     renamed: Vec<(String, Option<Inode>)>,
@@ -209,16 +209,16 @@ fn surviving_names(
     names
 }
 
-/// Rolls which of the changes since the last sync reached the disk.
+/// Chooses at random which changes since the last sync reached the disk.
 fn survive(synced: &[u8], changes: &[Change], dice: &mut Rng) -> Vec<u8> {
     let mut contents = synced.to_vec();
     let pieces: Vec<Change> = changes.iter().flat_map(Change::pieces).collect();
     match dice.u8(..5) {
         0 => {}
         1 => pieces.iter().for_each(|piece| piece.apply(&mut contents)),
-        // In order up to some moment, which tears the write under way.
+        // In order up to some moment, with a torn last write.
         2 => pieces[..dice.usize(..=pieces.len())].iter().for_each(|piece| piece.apply(&mut contents)),
-        // Out of order: a later sector may be there and an earlier one not.
+        // Out of order: a later sector may be written and an earlier one not.
         _ => {
             let kept = [0.05, 0.3, 0.5, 0.7, 0.95][dice.usize(..5)];
             pieces.iter().filter(|_| dice.f64() < kept).for_each(|piece| piece.apply(&mut contents));
@@ -238,7 +238,7 @@ mod tests {
         (disk, inode)
     }
 
-    /// Returns what a thousand power cuts leave of the file `a`.
+    /// Returns the contents of the file `a` after a thousand power cuts.
     fn leftovers(make: impl Fn() -> Disk) -> Vec<Option<Vec<u8>>> {
         let left = |seed| {
             let disk = make().after_power_loss(&mut Rng::with_seed(seed));

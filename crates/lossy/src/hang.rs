@@ -1,8 +1,8 @@
-//! A sync that hangs for as long as a test wants it to.
+//! A sync that hangs as long as a test wants.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Which file's sync is meant.
+/// The kind of file whose sync hangs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Synced {
     /// The write-ahead log: a commit, which holds the lock for writing.
@@ -11,7 +11,7 @@ pub enum Synced {
     Database,
 }
 
-/// A sync that hangs, or is going to. Dropping this lets it go on.
+/// A sync that hangs or is going to hang. Dropping this lets it continue.
 #[derive(Debug)]
 #[must_use = "dropping this ends the hang"]
 pub struct Hang {
@@ -28,7 +28,7 @@ impl Hang {
         self.gate.wait_for(|state| state.arrived);
     }
 
-    /// Lets the sync go on.
+    /// Lets the sync continue.
     pub fn end(self) {}
 }
 
@@ -38,7 +38,7 @@ impl Drop for Hang {
     }
 }
 
-/// Where a sync waits.
+/// The place where a sync waits.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     state: Mutex<State>,

@@ -1,12 +1,14 @@
-//! A machine for SQLite whose power can be cut, and whose disk can run full and hang. For tests only; never shipped.
+//! A simulated machine for SQLite whose power can be cut and whose disk can become full and hang. For tests only; never
+//! shipped.
 //!
-//! This crate alone of the workspace allows unsafe code: a file layer of SQLite (a "VFS") is a table of C functions. All of it
-//! is in `vfs.rs`; what a disk remembers and loses (`disk.rs`), and who may lock what (`lock.rs`), is safe code.
+//! This is the only crate of the workspace that allows unsafe code: a file layer of SQLite (a "VFS") is a table of C
+//! functions. All unsafe code is in `vfs.rs`. The simulation of the disk (`disk.rs`) and of locks (`lock.rs`) is safe
+//! code.
 //!
-//! A [`Lossy`] machine keeps its files in memory and knows of each byte whether it was synced. A power cut leaves everything
-//! that was synced, and of the rest whatever chance leaves: writes kept, dropped, out of order or torn at sectors of 512 bytes,
-//! truncations and changes of names that happened or did not. What it promises otherwise is what SQLite's own layer promises for
-//! a disk under Linux: a write harms no byte beside it.
+//! A [`Lossy`] machine keeps its files in memory and knows for each byte whether it was synced. A power cut keeps
+//! everything that was synced, and a random part of the rest: writes that are kept, dropped, out of order or torn at
+//! sectors of 512 bytes, and truncations and changes of names that took effect or not. Otherwise it guarantees what
+//! SQLite's own layer guarantees for a disk under Linux: a write does not damage the bytes next to it.
 //!
 //! ```
 //! use longshore_lossy::Lossy;
@@ -38,7 +40,7 @@ use disk::Disk;
 pub use hang::{Hang, Synced};
 use vfs::{Machine, Registered};
 
-/// A machine with a disk of its own, registered with SQLite under [`Lossy::name`]. Dropping it takes the name back.
+/// A machine with its own disk, registered with SQLite under [`Lossy::name`]. Dropping it removes the registration.
 #[derive(Debug)]
 pub struct Lossy {
     machine: Arc<Machine>,
@@ -63,24 +65,25 @@ impl Lossy {
         Lossy { machine, registered }
     }
 
-    /// Returns the name to open a database with.
+    /// Returns the name for opening a database.
     pub fn name(&self) -> &str {
         self.registered.name()
     }
 
-    /// Cuts the power now and starts another machine with what is left of the disk. From here on everything fails that still
-    /// holds on to this one. The same seed on the same disk leaves the same.
+    /// Cuts the power now, and starts another machine with the rest of the disk. From now on, all calls on the old
+    /// machine fail. The same seed on the same disk has the same result.
     pub fn power_loss(&self, seed: u64) -> Lossy {
         let disk = self.machine.cut_power();
         Lossy::with(disk.after_power_loss(&mut fastrand::Rng::with_seed(seed)))
     }
 
-    /// Cuts the power at the `n`th change of the disk from now: a write, a sync, a truncation or a deletion, which fails.
+    /// Cuts the power at the `n`th change of the disk from now: a write, a sync, a truncation or a deletion, which
+    /// fails.
     pub fn cut_power_after(&self, n: u64) {
         self.machine.cut_power_after(n);
     }
 
-    /// Has the next sync of such a file hang, whoever asks for it, until the answer says otherwise.
+    /// Makes the next sync of such a file hang, until the returned value is dropped.
     pub fn hang_next_sync(&self, of: Synced) -> Hang {
         let gate = Arc::default();
         self.machine.hang_next_sync(of == Synced::Log, Arc::clone(&gate));
@@ -92,13 +95,13 @@ impl Lossy {
         self.machine.is_off()
     }
 
-    /// Returns how many changes the disk has seen.
+    /// Returns the number of changes of the disk so far.
     pub fn changes(&self) -> u64 {
         self.machine.changes()
     }
 
-    /// Says how many bytes the disk holds in all; `None`, as at the start, for as many as may come. A disk that holds more
-    /// already takes no more, and loses nothing.
+    /// Sets the size of the disk in bytes; `None`, the default, is unlimited. A disk that already contains more accepts
+    /// no more and loses nothing.
     pub fn set_size(&self, bytes: Option<u64>) {
         self.machine.disk().set_size(bytes);
     }
@@ -108,21 +111,22 @@ impl Lossy {
         self.machine.disk().used()
     }
 
-    /// Makes a file of that many bytes without contents, as `fallocate` does, in place of an earlier one of that name.
+    /// Creates a file of that many bytes without contents, like `fallocate`, and replaces an earlier one with that
+    /// name.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::StorageFull`] if there is no room for it.
+    /// Returns [`io::ErrorKind::StorageFull`] if there is no room for it.
     pub fn allocate(&self, name: &str, bytes: u64) -> io::Result<()> {
         self.machine.disk().allocate(name, bytes)
     }
 
-    /// Removes a file that [`Lossy::allocate`] made; returns whether it was there.
+    /// Removes a file that [`Lossy::allocate`] created. Returns whether it existed.
     pub fn free(&self, name: &str) -> bool {
         self.machine.disk().free(name)
     }
 
-    /// Returns the length of a file that [`Lossy::allocate`] made.
+    /// Returns the length of a file that [`Lossy::allocate`] created.
     pub fn allocated(&self, name: &str) -> Option<u64> {
         self.machine.disk().allocated(name)
     }

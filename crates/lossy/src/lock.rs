@@ -1,6 +1,6 @@
-//! Who may lock what: the five levels of a database file, and the eight slots of its shared memory.
+//! Locks: the five levels of a database file, and the eight slots of its shared memory.
 
-/// The levels that a handle can hold on a file, as SQLite numbers them.
+/// The levels that a handle can hold on a file, numbered as in SQLite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Level {
     #[default]
@@ -11,7 +11,7 @@ pub(crate) enum Level {
     Exclusive,
 }
 
-/// Another holds what was asked for.
+/// Another handle holds the requested lock.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Busy;
 
@@ -24,7 +24,7 @@ pub(crate) struct FileLock {
 }
 
 impl FileLock {
-    /// Raises a handle's level as far as others let it, which on `Busy` may be part of the way.
+    /// Raises a handle's level as far as other handles allow. On `Busy` it may be raised part of the way.
     pub(crate) fn raise(&mut self, held: &mut Level, wanted: Level) -> Result<(), Busy> {
         if *held >= wanted {
             return Ok(());
@@ -60,13 +60,13 @@ impl FileLock {
         }
     }
 
-    /// Returns whether some handle is about to write.
+    /// Returns whether a handle is about to write.
     pub(crate) fn is_reserved(&self) -> bool {
         self.writer > Level::None
     }
 }
 
-/// The slots of shared memory one handle holds, as bits.
+/// The slots of shared memory that one handle holds, as bits.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Slots {
     pub(crate) shared: u8,

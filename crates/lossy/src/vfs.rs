@@ -1,7 +1,8 @@
 //! The table of functions that SQLite calls instead of the operating system.
 //!
-//! What SQLite promises its file layer, and every SAFETY comment here leans on: pointers it passes are valid for the length of
-//! the call; a file's memory is ours from `xOpen` to `xClose`; no two calls on one file overlap.
+//! SQLite guarantees the following to its file layer, and every SAFETY comment here relies on it: pointers that it
+//! passes are valid during the call; the memory of a file belongs to the layer from `xOpen` to `xClose`; no two calls
+//! on one file overlap.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
@@ -23,11 +24,11 @@ pub(crate) struct Machine {
     off: AtomicBool,
     changes: AtomicU64,
     cut_at: AtomicU64,
-    /// Holds up the next sync of a log, or of a database.
+    /// Blocks the next sync of a WAL or of a database.
     hang: Mutex<Option<(bool, Arc<Gate>)>>,
 }
 
-/// The handles of one file, and what they share.
+/// The handles of one file and their shared state.
 #[derive(Debug, Default)]
 struct Traffic {
     handles: usize,
@@ -37,7 +38,7 @@ struct Traffic {
     regions: Vec<Region>,
 }
 
-/// A piece of shared memory; stays where it is until nobody has it mapped.
+/// A region of shared memory. It is not moved while a handle has it mapped.
 #[derive(Debug)]
 struct Region(*mut [u64]);
 
@@ -49,12 +50,13 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        // SAFETY: it came out of a box in `new`, and regions are dropped when no handle has them mapped any more.
+        // SAFETY: it came out of a box in `new`, and regions are dropped only when no handle has them mapped.
         drop(unsafe { Box::from_raw(self.0) });
     }
 }
 
-// SAFETY: nobody here reads or writes the memory; SQLite does, under its own locks and barriers, from any thread.
+// SAFETY: this crate neither reads nor writes the memory. SQLite does, under its own locks and barriers, from any
+// thread.
 unsafe impl Send for Region {}
 
 impl Machine {
@@ -82,7 +84,7 @@ impl Machine {
         self.cut_at.store(self.changes() + n, Ordering::SeqCst);
     }
 
-    /// Cuts the power and takes the disk out.
+    /// Cuts the power and removes the disk.
     pub(crate) fn cut_power(&self) -> Disk {
         let mut disk = self.disk();
         self.off.store(true, Ordering::SeqCst);
@@ -95,12 +97,12 @@ impl Machine {
         (!self.is_off()).then_some(disk)
     }
 
-    /// Has the next sync of a log, or of a database, wait at that gate.
+    /// Makes the next sync of a WAL or of a database wait at that gate.
     pub(crate) fn hang_next_sync(&self, log: bool, gate: Arc<Gate>) {
         *self.hang.lock().unwrap_or_else(PoisonError::into_inner) = Some((log, gate));
     }
 
-    /// Waits where a sync of such a file is to hang; nothing is locked meanwhile.
+    /// Waits if a sync of such a file must hang. No lock is held meanwhile.
     fn pass(&self, log: bool) {
         let gate = self.hang.lock().unwrap_or_else(PoisonError::into_inner).take_if(|(wanted, _)| *wanted == log);
         if let Some((_, gate)) = gate {
@@ -108,7 +110,8 @@ impl Machine {
         }
     }
 
-    /// Does a change, unless the power is off. It is off after the change that it fails at, which may still reach the disk.
+    /// Does a change, unless the power is off. If the power is cut at this change, the change fails but may still reach
+    /// the disk.
     fn change(&self, change: impl FnOnce(&mut Disk, bool) -> c_int) -> c_int {
         let Some(mut disk) = self.powered() else { return ffi::SQLITE_IOERR };
         let last = self.changes.fetch_add(1, Ordering::SeqCst) + 1 == self.cut_at.load(Ordering::SeqCst);
@@ -133,15 +136,16 @@ impl Registered {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         static INITIALIZED: Once = Once::new();
         let name = format!("lossy-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        // Connections keep pointers to the table, its name and its machine, and may outlive us: a few bytes are left behind.
+        // Connections keep pointers to the table, its name and its machine, and may outlive this value, so a few bytes
+        // are leaked.
         let c_name = CString::new(name.as_str()).expect("there is no NUL in it").into_raw();
         let machine: *mut Weak<Machine> = Box::into_raw(Box::new(Arc::downgrade(machine)));
         INITIALIZED.call_once(|| {
-            // SAFETY: may be called at any time; a second call does nothing.
+            // SAFETY: it may be called at any time; a second call does nothing.
             assert_eq!(unsafe { ffi::sqlite3_initialize() }, ffi::SQLITE_OK);
         });
-        // SAFETY: null asks for the default layer, which is there for ever once SQLite is initialised. Its functions for time,
-        // sleep, randomness and libraries do not look at the layer they are given, so that ours may be put in its place.
+        // SAFETY: null requests the default layer, which exists as long as SQLite is initialised. Its functions for
+        // time, sleep, randomness and libraries ignore the layer that they are given, so ours may be passed instead.
         let defaults = unsafe { *ffi::sqlite3_vfs_find(ptr::null()) };
         let vfs = Box::into_raw(Box::new(ffi::sqlite3_vfs {
             iVersion: 2,
@@ -172,14 +176,14 @@ impl Drop for Registered {
     }
 }
 
-/// What SQLite sees of an open file.
+/// An open file as SQLite sees it.
 #[repr(C)]
 struct Handle {
     base: ffi::sqlite3_file,
     opened: *mut Opened,
 }
 
-/// What we know of an open file.
+/// The state of an open file.
 struct Opened {
     machine: Arc<Machine>,
     inode: Inode,
@@ -187,7 +191,7 @@ struct Opened {
     slots: Slots,
     mapped: bool,
     is_log: bool,
-    /// The first sync also makes its name durable, as SQLite's own layer does for journals and logs.
+    /// Whether the first sync also makes its name durable, as SQLite's own layer does for journals and WALs.
     sync_names: bool,
     delete_on_close: Option<String>,
 }
@@ -214,23 +218,23 @@ static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
     xUnfetch: None,
 };
 
-/// Returns the machine of a file layer, if anybody still has it.
+/// Returns the machine of a file layer, if it still exists.
 ///
 /// # Safety
 ///
-/// `vfs` must be one that [`Registered::new`] made.
+/// `vfs` must have been created by [`Registered::new`].
 unsafe fn machine_of(vfs: *mut ffi::sqlite3_vfs) -> Option<Arc<Machine>> {
-    // SAFETY: as promised by the caller, its data is a `Weak` that is never freed.
+    // SAFETY: as the caller guarantees, its data is a `Weak` that is never freed.
     unsafe { (*(*vfs).pAppData.cast::<Weak<Machine>>()).upgrade() }
 }
 
-/// Returns a name as SQLite passes it; `None` for a file without one.
+/// Returns a name that SQLite passed; `None` for a file without one.
 ///
 /// # Safety
 ///
 /// `name` must be null or end with a NUL.
 unsafe fn text(name: *const c_char) -> Option<String> {
-    // SAFETY: as promised by the caller.
+    // SAFETY: as the caller guarantees.
     (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned())
 }
 
@@ -268,10 +272,10 @@ unsafe extern "C" fn open(
     };
     let base = ffi::sqlite3_file { pMethods: &raw const METHODS };
     let handle = Handle { base, opened: Box::into_raw(Box::new(opened)) };
-    // SAFETY: SQLite has set `szOsFile` bytes aside for it, aligned for any type.
+    // SAFETY: SQLite has allocated `szOsFile` bytes for it, aligned for any type.
     unsafe { file.cast::<Handle>().write(handle) };
     if !out_flags.is_null() {
-        // SAFETY: it is not null, so it is a place for a number.
+        // SAFETY: it is not null, so it points to a number.
         unsafe { *out_flags = flags };
     }
     ffi::SQLITE_OK
@@ -304,7 +308,7 @@ unsafe extern "C" fn access(
     let Some(disk) = machine.powered() else { return ffi::SQLITE_IOERR };
     // An empty file counts as missing, as in SQLite's own layer.
     let is_there = disk.look_up(&name).is_some_and(|inode| !disk.contents(inode).is_empty());
-    // SAFETY: SQLite passes a place for the answer.
+    // SAFETY: SQLite passes a pointer for the answer.
     unsafe { *answer = c_int::from(is_there) };
     ffi::SQLITE_OK
 }
@@ -325,18 +329,18 @@ unsafe extern "C" fn full_pathname(
     ffi::SQLITE_OK
 }
 
-/// Returns what we know of an open file.
+/// Returns the state of an open file.
 ///
 /// # Safety
 ///
-/// `file` must have been filled by [`open`] and not closed, and no other call on it may be under way.
+/// `file` must have been filled by [`open`] and not closed, and no other call on it may be running.
 unsafe fn opened<'a>(file: *mut ffi::sqlite3_file) -> &'a mut Opened {
-    // SAFETY: as promised by the caller.
+    // SAFETY: as the caller guarantees.
     unsafe { &mut *(*file.cast::<Handle>()).opened }
 }
 
 unsafe extern "C" fn close(file: *mut ffi::sqlite3_file) -> c_int {
-    // SAFETY: SQLite closes an open file once, and does not use it afterwards.
+    // SAFETY: SQLite closes an open file once and does not use it afterwards.
     let mut opened = unsafe { Box::from_raw((*file.cast::<Handle>()).opened) };
     unmap(&mut opened);
     let Opened { machine, inode, held, delete_on_close, .. } = &mut *opened;
@@ -364,7 +368,7 @@ unsafe extern "C" fn read(file: *mut ffi::sqlite3_file, out: *mut c_void, length
     // SAFETY: an open file.
     let opened = unsafe { opened(file) };
     let Some(disk) = opened.machine.powered() else { return ffi::SQLITE_IOERR };
-    // SAFETY: SQLite passes that many bytes to fill; zeros are bytes.
+    // SAFETY: SQLite passes that many bytes to fill; zeros are valid bytes.
     let out = unsafe {
         ptr::write_bytes(out.cast::<u8>(), 0, length as usize);
         std::slice::from_raw_parts_mut(out.cast::<u8>(), length as usize)
@@ -414,7 +418,7 @@ unsafe extern "C" fn file_size(file: *mut ffi::sqlite3_file, size: *mut i64) -> 
     // SAFETY: an open file.
     let opened = unsafe { opened(file) };
     let Some(disk) = opened.machine.powered() else { return ffi::SQLITE_IOERR };
-    // SAFETY: SQLite passes a place for the answer.
+    // SAFETY: SQLite passes a pointer for the answer.
     unsafe { *size = disk.contents(opened.inode).len() as i64 };
     ffi::SQLITE_OK
 }
@@ -453,7 +457,7 @@ unsafe extern "C" fn check_reserved_lock(file: *mut ffi::sqlite3_file, answer: *
     // SAFETY: an open file.
     let Opened { machine, inode, .. } = unsafe { opened(file) };
     let reserved = machine.traffic().entry(*inode).or_default().lock.is_reserved();
-    // SAFETY: SQLite passes a place for the answer.
+    // SAFETY: SQLite passes a pointer for the answer.
     unsafe { *answer = c_int::from(reserved) };
     ffi::SQLITE_OK
 }
@@ -491,7 +495,7 @@ unsafe extern "C" fn shm_map(
         shared.regions.push(Region::new(bytes as usize));
     }
     let memory = shared.regions.get(region as usize).map_or(ptr::null_mut(), |region| region.0.cast());
-    // SAFETY: SQLite passes a place for the answer.
+    // SAFETY: SQLite passes a pointer for the answer.
     unsafe { *out = memory };
     ffi::SQLITE_OK
 }
@@ -523,7 +527,7 @@ unsafe extern "C" fn shm_unmap(file: *mut ffi::sqlite3_file, _delete: c_int) -> 
     ffi::SQLITE_OK
 }
 
-/// Takes a handle off the shared memory; the last one takes the memory along.
+/// Unmaps the shared memory of a handle. The last handle frees the memory.
 fn unmap(opened: &mut Opened) {
     let mut traffic = opened.machine.traffic();
     let shared = traffic.entry(opened.inode).or_default();

@@ -1,6 +1,7 @@
--- Does what a person asks to one job.
--- In:  the job; 'cancel', 'retry' or 'delete'; how far tests moved the wall clock; retention
--- Out: 'done', 'not', 'unknown' or 'conflict'; the job's state, afterwards where it is done; who holds the unique key by now
+-- Performs an action on one job.
+-- In:  the job; 'cancel', 'retry' or 'delete'; how far tests moved the wall clock; the retention periods
+-- Out: 'done', 'not', 'unknown' or 'conflict'; the job's state, after the action if it was done; the holder of the
+--      unique key
 CREATE FUNCTION longshore.act(
     p_id uuid, p_action text, p_shift bigint, p_keep_finished bigint, p_keep_dead bigint,
     OUT answer text, OUT state smallint, OUT other uuid
@@ -13,14 +14,14 @@ DECLARE
     v_key   record;
 BEGIN
     answer := 'unknown';
-    -- A job may move between the tables while this looks, or waits for its row, so look again.
+    -- A job may move between the tables while this runs or waits for its row, so it tries again.
     FOR n IN 1..10 LOOP
         SELECT j.state INTO v_state FROM longshore.waiting j WHERE j.id = p_id FOR UPDATE;
         IF NOT FOUND THEN
             SELECT 2 INTO v_state FROM longshore.running j WHERE j.id = p_id FOR UPDATE;
         END IF;
         IF FOUND THEN
-            state := (SELECT h.state FROM longshore.happen(
+            state := (SELECT h.state FROM longshore.apply_event(
                 ARRAY[p_id], NULL, NULL, ARRAY[CASE p_action WHEN 'cancel' THEN 10 WHEN 'retry' THEN 11 ELSE -1 END]::smallint[],
                 NULL, NULL, NULL, NULL, v_now, p_keep_finished, p_keep_dead) h);
             answer := CASE WHEN state IS NULL THEN 'not' ELSE 'done' END;
@@ -37,7 +38,8 @@ BEGIN
     answer := 'done';
     state := v_ended.state;
     IF p_action = 'delete' THEN
-        -- Upkeep deletes it, with its artifact: nobody else deletes artifacts. It does so wherever the clock is by then.
+        -- Upkeep deletes the job with its artifact, because only upkeep deletes artifacts. Time 0 makes it due at any
+        -- time of the clock.
         UPDATE longshore.history h SET keep_until = 0 WHERE h.id = p_id;
     ELSIF p_action <> 'retry' OR v_ended.state = 3 THEN
         answer := 'not';
@@ -51,7 +53,7 @@ BEGIN
             END IF;
         END IF;
         DELETE FROM longshore.history h WHERE h.id = p_id;
-        -- Tried again by hand, whatever was once too late: it has no deadline any more.
+        -- A retry by hand ignores an earlier deadline: the job has no deadline any more.
         INSERT INTO longshore.waiting (
             seq, run_at, created_at, version, unique_scope, reuse_ms, started_at, settled_number, settled_bits, timeout_ms,
             granted_timeout_ms, interruptions, state, rank, attempt, max_attempts, granted_attempts, crashes, outages, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key,

@@ -1,24 +1,24 @@
--- Begins to write a large result.
+-- Starts to write a large result.
 -- In:  its name
 -- Out: the number of the upload
 CREATE FUNCTION longshore.begin_artifact(p_job uuid, p_claim bigint) RETURNS bigint LANGUAGE sql AS $$
     INSERT INTO longshore.artifact_upload (job, claim) VALUES (p_job, p_claim) RETURNING id;
 $$;
 
--- Writes a chunk. It is durable when the upload is finished, and so need not wait for the disk.
--- In:  the upload, which chunk it is, its bytes
+-- Writes a chunk. It need not wait for the disk, because finish_artifact makes the upload durable.
+-- In:  the upload; the number of the chunk; its bytes
 CREATE FUNCTION longshore.write_artifact(p_upload bigint, p_n integer, p_body bytea) RETURNS void LANGUAGE plpgsql /* steady */ AS $$
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
-    PERFORM FROM longshore.artifact_upload u WHERE u.id = p_upload FOR SHARE; -- whoever deletes it waits, and sees the chunk
+    PERFORM FROM longshore.artifact_upload u WHERE u.id = p_upload FOR SHARE; -- a concurrent deletion waits and sees the chunk
     IF NOT FOUND THEN
         RAISE EXCEPTION 'longshore: the artifact was deleted while it was written' USING ERRCODE = 'query_canceled';
     END IF;
     INSERT INTO longshore.artifact_chunk (upload, n, body) VALUES (p_upload, p_n, p_body) ON CONFLICT (upload, n) DO NOTHING;
 END $$;
 
--- Makes what was uploaded the artifact of its name. A repeat is fine.
--- In:  the upload, the size of the whole, the length of each chunk but the last
+-- Makes an upload the artifact of its name. A repeat is harmless.
+-- In:  the upload; the total size; the length of each chunk except the last
 CREATE FUNCTION longshore.finish_artifact(p_upload bigint, p_bytes bigint, p_chunk_bytes integer) RETURNS void LANGUAGE plpgsql /* steady */ AS $$
 DECLARE
     v_upload longshore.artifact_upload;
@@ -47,7 +47,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- Deletes an upload that was given up; one that was finished stays.
+-- Deletes an abandoned upload. A finished one stays.
 CREATE FUNCTION longshore.drop_upload(p_upload bigint) RETURNS void LANGUAGE plpgsql /* steady */ AS $$
 BEGIN
     DELETE FROM longshore.artifact_upload u WHERE u.id = p_upload;
@@ -56,7 +56,7 @@ BEGIN
     END IF;
 END $$;
 
--- Deletes a large result, and what uploads of it left behind.
+-- Deletes a large result and the remains of its uploads.
 CREATE FUNCTION longshore.delete_artifact(p_job uuid, p_claim bigint) RETURNS void LANGUAGE plpgsql /* steady */ AS $$
 DECLARE
     v_upload bigint;
@@ -68,8 +68,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- In:  how old, in ms; the name to go on after, or NULLs; how many
--- Out: names of artifacts, and of uploads that never ended, that are at least so old, in order
+-- In:  the minimum age, in ms; the name to start after, or NULLs; a limit
+-- Out: names of artifacts and unfinished uploads of at least that age, sorted
 CREATE FUNCTION longshore.old_artifacts(p_age bigint, p_job uuid, p_claim bigint, p_limit integer)
 RETURNS TABLE (job uuid, claim bigint) LANGUAGE plpgsql /* steady */ STABLE AS $$
 #variable_conflict use_column

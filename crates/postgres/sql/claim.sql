@@ -1,13 +1,15 @@
--- Hands out ready jobs of some queues; see `claim` in core/src/store.rs. Where it finds fewer than are wanted, the process waits from now on.
--- In:  who asks, under which lock (see release.sql) and nonce; queues in the order they are looked at; kinds that are wanted; how many
---      of each at most, the attempts and the time-out that each grants, in arrays that may be empty where nothing is said of any kind;
---      kinds that are known, but not wanted now; most jobs; for how long, in ms; whether the worker is idle; the level of rules that
---      the program knows; the random bits of the tokens; whether to note that these queues have workers who know these kinds; how far
---      tests moved the wall clock, and that of leases; how long dead jobs are kept; what the process is called where it waits for work, NULL: it does not listen
--- Out: the jobs, best first in the order of their numbers; then, but not for a repeat, one row without an id: whether the worker
---      was released, in how many milliseconds to look again, whether a job waits that must run isolated, whether other jobs moved, which
---      queues were held back, why and for how long, which jobs were buried, see happen_alike, whether the worker has begun to wait, and which
---      jobs became ready: queue, kind, how many
+-- Claims ready jobs of some queues; see `claim` in core/src/store.rs. If it finds fewer than are wanted, the process is
+-- registered as waiting.
+-- In:  the worker, its lock (see release.sql) and the nonce; queues in the order in which they are searched; kinds that are
+--      wanted; the most of each, and the attempts and the time-out that each grants, in arrays that may be empty if no kind
+--      has a value; kinds that are known but not wanted now; the most jobs; the length of the lease, in ms; whether the worker
+--      is idle; the level of rules that the program knows; the random bits of the tokens; whether to record that these queues
+--      have workers who know these kinds; how far tests moved the wall clock, and that of leases; how long dead jobs are kept;
+--      the name of the process for waiting, NULL: it does not listen
+-- Out: the jobs, best first in the order of their numbers; then, but not for a repeat, one row without an id: whether the
+--      worker was released, when to claim again (in ms), whether a job waits that must run isolated, whether other jobs
+--      moved, which queues were held back, why and for how long, which jobs were buried, see apply_event_to_all, whether the
+--      worker was newly registered as waiting, and which jobs became ready: queue, kind, number
 CREATE FUNCTION longshore.claim(
     p_worker uuid, p_lock bigint, p_nonce bigint, p_queues text[], p_kinds text[], p_wanted integer[], p_attempts smallint[],
     p_timeouts integer[], p_others text[], p_limit integer, p_lease bigint, p_idle boolean, p_rules_level integer, p_bits bigint,
@@ -15,7 +17,7 @@ CREATE FUNCTION longshore.claim(
 ) RETURNS TABLE (
     id uuid, token_number bigint, token_bits bigint, queue text, kind text, key text, payload text, attempt smallint,
     max_attempts smallint, crashes smallint, timeout_ms integer, outages smallint, outage_for bigint, waited bigint, released boolean,
-    look_again bigint, isolated_waits boolean, stirred boolean, held_back jsonb, buried jsonb, waits_anew boolean, woken jsonb
+    look_again bigint, isolated_waits boolean, jobs_changed boolean, held_back jsonb, buried jsonb, began_waiting boolean, woken jsonb
 ) LANGUAGE plpgsql /* steady, and bare */ AS $$
 #variable_conflict use_column
 DECLARE
@@ -39,15 +41,15 @@ BEGIN
         IF p_note THEN
             PERFORM longshore.note_workers(p_queues, p_kinds || p_others, v_now);
         END IF;
-        RETURN QUERY SELECT * FROM longshore.claim_anew(
+        RETURN QUERY SELECT * FROM longshore.claim_ready(
             p_worker, p_nonce, p_queues, p_kinds, p_wanted, p_attempts, p_timeouts, p_others, p_limit, p_idle, p_rules_level, p_bits,
             v_clock, v_now, v_until, p_keep_dead, p_process);
     END IF;
 END $$;
 
--- Returns what the worker's newest claim handed out, as far as it is still held. The first answer may have been lost long ago: the lease
--- begins anew.
--- In:  the worker; the lowest number of that claim's tokens; now, and when a lease ends that begins now
+-- Returns the jobs of the worker's newest claim, as far as they are still held. The leases start again, because the
+-- first answer may have been lost long ago.
+-- In:  the worker; the lowest number of that claim's tokens; now, and when a lease ends that starts now
 -- Out: the jobs, see claim
 CREATE FUNCTION longshore.claim_again(p_worker uuid, p_first bigint, p_now bigint, p_until bigint) RETURNS TABLE (
     id uuid, token_number bigint, token_bits bigint, queue text, kind text, key text, payload text, attempt smallint,
@@ -68,64 +70,65 @@ BEGIN
               j.granted_attempts, j.crashes, j.granted_timeout_ms, j.outages, coalesce(p_now - j.outage_since, 0), j.started_at - j.run_at;
 END $$;
 
--- Hands out the best jobs of some queues, one queue after the other.
--- In, out: as claim; now, by the server's clock and as tests moved it, and when a lease ends that begins now
-CREATE FUNCTION longshore.claim_anew(
+-- Claims the best jobs of some queues, one queue after the other.
+-- In and Out: see claim; in addition now, by the server's clock and as tests moved it, and when a lease ends that
+-- starts now
+CREATE FUNCTION longshore.claim_ready(
     p_worker uuid, p_nonce bigint, p_queues text[], p_kinds text[], p_wanted integer[], p_attempts smallint[], p_timeouts integer[],
     p_others text[], p_limit integer, p_idle boolean, p_rules_level integer, p_bits bigint, p_clock bigint, p_now bigint,
     p_until bigint, p_keep_dead bigint, p_process text
 ) RETURNS TABLE (
     id uuid, token_number bigint, token_bits bigint, queue text, kind text, key text, payload text, attempt smallint,
     max_attempts smallint, crashes smallint, timeout_ms integer, outages smallint, outage_for bigint, waited bigint, released boolean,
-    look_again bigint, isolated_waits boolean, stirred boolean, held_back jsonb, buried jsonb, waits_anew boolean, woken jsonb
+    look_again bigint, isolated_waits boolean, jobs_changed boolean, held_back jsonb, buried jsonb, began_waiting boolean, woken jsonb
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 DECLARE
     v_first  bigint;
     v_queue  text;
-    v_look   record;
+    v_queue_state record;
     v_due    record;
     v_again  bigint;
     v_taken  integer := 0;
-    v_waits  boolean := false;      -- some job waits that must run isolated
-    v_stirred boolean := false;
-    v_solo   boolean := false;      -- the one taken must run isolated
-    v_isolated  boolean;
+    v_waits  boolean := false;      -- a job waits that must run isolated
+    v_jobs_changed boolean := false;
+    v_took_isolated boolean := false; -- the claimed job must run isolated
+    v_isolated boolean;
     v_want   integer;
     v_got    integer;
     v_late   jsonb;
     v_buried jsonb := '[]';
     v_held   jsonb := '[]';
-    v_woken  jsonb := '[]';         -- what became ready
+    v_woken  jsonb := '[]';         -- jobs that became ready
     v_open   text[] := '{}';        -- queues that are not held back
-    v_left   integer[] := p_wanted; -- how many more of each kind; empty: no bound
+    v_left   integer[] := p_wanted; -- how many more of each kind; empty: no limit
     v_place  integer;
     v_kinds  text[];
     v_counts bigint[];
 BEGIN
     FOREACH v_queue IN ARRAY p_queues LOOP
-        SELECT * INTO v_look FROM longshore.look_at(v_queue, p_rules_level, p_now);
-        IF v_look.due <= p_now THEN
+        SELECT * INTO v_queue_state FROM longshore.inspect_queue(v_queue, p_rules_level, p_now);
+        IF v_queue_state.due <= p_now THEN
             SELECT * INTO v_due FROM longshore.promote(v_queue, p_now);
-            v_stirred := v_stirred OR v_due.promoted;
+            v_jobs_changed := v_jobs_changed OR v_due.promoted;
             v_woken := v_woken || v_due.woken;
-            v_look.suspects := v_look.suspects OR v_due.promoted; -- perhaps; it is asked more closely below
-            v_look.due := v_due.next_due;
+            v_queue_state.isolated_ready := v_queue_state.isolated_ready OR v_due.promoted; -- possibly; checked in detail below
+            v_queue_state.due := v_due.next_due;
         END IF;
-        v_again := least(v_again, v_look.due, v_look.until);
-        IF v_look.why IS NOT NULL THEN
-            v_held := v_held || jsonb_build_object('queue', v_queue, 'why', v_look.why, 'until', v_look.until - p_now);
+        v_again := least(v_again, v_queue_state.due, v_queue_state.until);
+        IF v_queue_state.why IS NOT NULL THEN
+            v_held := v_held || jsonb_build_object('queue', v_queue, 'why', v_queue_state.why, 'until', v_queue_state.until - p_now);
         END IF;
-        CONTINUE WHEN v_look.most = 0;
+        CONTINUE WHEN v_queue_state.most = 0;
         v_open := v_open || v_queue;
 
-        v_isolated := v_look.suspects AND longshore.has_suspect(v_queue, p_kinds || p_others);
+        v_isolated := v_queue_state.isolated_ready AND longshore.has_isolated(v_queue, p_kinds || p_others);
         v_waits := v_waits OR v_isolated;
         v_isolated := v_isolated AND p_idle AND v_taken = 0;
-        -- A worker is kept free for a job that must run isolated, even while it wants none of that kind.
-        CONTINUE WHEN v_isolated AND p_others <> '{}' AND NOT longshore.has_suspect(v_queue, p_kinds);
+        -- A worker is kept free for a job that must run isolated, even while it wants no job of that kind.
+        CONTINUE WHEN v_isolated AND p_others <> '{}' AND NOT longshore.has_isolated(v_queue, p_kinds);
         LOOP
-            v_want := CASE WHEN v_solo THEN 0 WHEN v_isolated THEN least(p_limit, 1) ELSE p_limit - v_taken END;
+            v_want := CASE WHEN v_took_isolated THEN 0 WHEN v_isolated THEN least(p_limit, 1) ELSE p_limit - v_taken END;
             EXIT WHEN v_want <= 0;
             IF cardinality(p_kinds) = 1 THEN
                 v_kinds := p_kinds;
@@ -148,11 +151,11 @@ BEGIN
                 END IF;
             END LOOP;
             v_taken := v_taken + v_got;
-            v_solo := v_isolated AND v_got > 0;
-            CONTINUE WHEN v_solo; -- to the end of the loop
-            IF v_got < v_want AND v_look.late THEN
+            v_took_isolated := v_isolated AND v_got > 0;
+            CONTINUE WHEN v_took_isolated; -- ends the loop
+            IF v_got < v_want AND v_queue_state.late THEN
                 IF jsonb_array_length(v_buried) >= 500 THEN
-                    v_again := p_now; -- enough for one call; look again at once
+                    v_again := p_now; -- enough for one call; claim again at once
                     EXIT;
                 END IF;
                 v_late := longshore.bury_late_first(
@@ -170,25 +173,25 @@ BEGIN
         INSERT INTO longshore.worker AS w (id, nonce, first_claim, released, seen) VALUES (p_worker, p_nonce, v_first, false, p_now)
         ON CONFLICT (id) DO UPDATE SET nonce = excluded.nonce, first_claim = excluded.first_claim, seen = excluded.seen;
     END IF;
-    -- Whoever waits is told of the next job.
-    waits_anew := v_taken < p_limit AND NOT v_solo AND v_open <> '{}' AND longshore.wait_for_work(
+    -- A waiting worker is notified of the next job.
+    began_waiting := v_taken < p_limit AND NOT v_took_isolated AND v_open <> '{}' AND longshore.wait_for_work(
         p_worker, p_process, v_open, longshore.still_wanted(p_kinds, v_left), p_clock);
-    id := NULL; token_number := NULL; token_bits := NULL; queue := NULL; kind := NULL; key := NULL; payload := NULL; -- it is no job
+    id := NULL; token_number := NULL; token_bits := NULL; queue := NULL; kind := NULL; key := NULL; payload := NULL; -- not a job
     look_again := CASE WHEN v_again IS NOT NULL THEN greatest(v_again - p_now, 0) END;
     isolated_waits := v_waits;
-    stirred := v_stirred OR v_buried <> '[]';
+    jobs_changed := v_jobs_changed OR v_buried <> '[]';
     held_back := nullif(v_held, '[]');
     buried := nullif(v_buried, '[]');
     woken := nullif(v_woken, '[]');
     RETURN NEXT;
 END $$;
 
--- Looks at a queue before a claim. As a function of one SELECT it costs nothing: the planner puts that where it is called.
+-- Inspects a queue before a claim. As a function of one SELECT it is inlined by the planner, so it adds no cost.
 -- In:  the queue; the level of rules that the program knows; now
--- Out: one row: when its next scheduled job is due; whether a job is ready that must run isolated, of whatever kind; whether a job of any queue
---      has missed its deadline; what its rules admit, see admit
-CREATE FUNCTION longshore.look_at(p_queue text, p_rules_level integer, p_now bigint)
-RETURNS TABLE (due bigint, suspects boolean, late boolean, most bigint, why text, until bigint) LANGUAGE sql STABLE AS $$
+-- Out: one row: when its next scheduled job is due; whether a job of any kind is ready that must run isolated; whether
+--      a job of any queue has missed its deadline; what its rules admit, see admit
+CREATE FUNCTION longshore.inspect_queue(p_queue text, p_rules_level integer, p_now bigint)
+RETURNS TABLE (due bigint, isolated_ready boolean, late boolean, most bigint, why text, until bigint) LANGUAGE sql STABLE AS $$
     SELECT (SELECT j.run_at FROM longshore.waiting j WHERE j.state = 0 AND j.queue = p_queue ORDER BY j.run_at LIMIT 1),
            EXISTS (SELECT 1 FROM longshore.waiting j WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = 1),
            EXISTS (SELECT 1 FROM longshore.waiting j WHERE j.deadline <= p_now),
@@ -198,7 +201,7 @@ RETURNS TABLE (due bigint, suspects boolean, late boolean, most bigint, why text
 $$;
 
 -- Makes scheduled jobs of a queue ready whose time has come, at most 500.
--- Out: whether there were some; of which kinds, and how many; when the next is due
+-- Out: whether there were any; their kinds and numbers; when the next one is due
 CREATE FUNCTION longshore.promote(p_queue text, p_now bigint, OUT promoted boolean, OUT woken jsonb, OUT next_due bigint)
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -218,24 +221,26 @@ BEGIN
 END $$;
 
 -- Returns whether a job of one of these kinds is ready that must run isolated.
-CREATE FUNCTION longshore.has_suspect(p_queue text, p_kinds text[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+CREATE FUNCTION longshore.has_isolated(p_queue text, p_kinds text[]) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN EXISTS (
         SELECT 1 FROM unnest(p_kinds) AS k (kind) CROSS JOIN LATERAL (
             SELECT 1 FROM longshore.waiting j WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = 1 AND j.kind = k.kind LIMIT 1
-        ) suspect);
+        ) isolated);
 END $$;
 
--- Returns those of the kinds of which more are wanted.
+-- Returns the kinds of which more jobs are wanted.
 CREATE FUNCTION longshore.still_wanted(p_kinds text[], p_left integer[]) RETURNS text[] LANGUAGE plpgsql IMMUTABLE AS $$
 BEGIN
     IF p_left = '{}' THEN RETURN p_kinds; END IF;
     RETURN ARRAY(SELECT k.kind FROM unnest(p_kinds, p_left) AS k (kind, n) WHERE k.n > 0);
 END $$;
 
--- Counts how many of the best ready jobs of a queue are of which kind: no more than these are locked by start, so that others miss none.
--- In:  the queue; whether of those that must run isolated (1) or the others (0); kinds; most of each, or an empty array; most jobs
--- Out: one row; both NULL where no job is ready
+-- Counts the kinds of the best ready jobs of a queue. The function start then locks no more than these, so that other
+-- claims miss no jobs.
+-- In:  the queue; whether to count jobs that must run isolated (1) or the others (0); kinds; the most of each, or an
+--      empty array; the most jobs
+-- Out: one row; both columns are NULL if no job is ready
 CREATE FUNCTION longshore.best_of(p_queue text, p_isolated integer, p_kinds text[], p_left integer[], p_want integer)
 RETURNS TABLE (kinds text[], counts bigint[]) LANGUAGE sql STABLE AS $$
     SELECT array_agg(best.kind), array_agg(best.n)
@@ -248,10 +253,11 @@ RETURNS TABLE (kinds text[], counts bigint[]) LANGUAGE sql STABLE AS $$
           GROUP BY c.kind) best
 $$;
 
--- Picks the best ready jobs of a queue that nobody else is about to take, and starts them. Those that missed their deadline are left where
--- they are.
--- In:  the worker; the queue; whether of those that must run isolated (1) or the others (0); which kinds, and most of each; the kinds
---      that are wanted, and what each grants, see claim; the random bits of the tokens; now, and when the leases end
+-- Picks the best ready jobs of a queue that no other claim has locked, and starts them. Skips jobs that missed their
+-- deadline.
+-- In:  the worker; the queue; whether to start jobs that must run isolated (1) or the others (0); which kinds, and the
+--      most of each; the kinds that are wanted, and what each grants, see claim; the random bits of the tokens; now,
+--      and when the leases end
 -- Out: the jobs, see claim
 CREATE FUNCTION longshore.start(
     p_worker uuid, p_queue text, p_isolated integer, p_picked text[], p_counts bigint[], p_kinds text[], p_attempts smallint[],
@@ -281,7 +287,7 @@ BEGIN
             reuse_key, failures)
         SELECT j.seq, j.run_at, j.created_at, j.version + 1, j.deadline, j.unique_scope, j.reuse_ms, p_now, j.settled_number,
                j.settled_bits, j.number, p_bits, p_until, j.outage_since, j.timeout_ms,
-               -- What the job asks for, but no more than the kind grants; `least` ignores NULLs.
+               -- The value that the job asks for, limited by the kind's value. `least` ignores NULLs.
                coalesce(least(j.timeout_ms, p_timeouts[array_position(p_kinds, j.kind)]), 1800000), j.interruptions, j.rank,
                least(j.attempt + 1, 32767), j.max_attempts,
                coalesce(least(j.max_attempts, p_attempts[array_position(p_kinds, j.kind)]), 20), j.crashes, j.outages, j.id,
@@ -300,18 +306,19 @@ BEGIN
     )
     SELECT t.id, t.token_number, t.token_bits, t.queue, t.kind, t.key, coalesce(t.payload, longshore.large_payload(t.id)), t.attempt,
            t.granted_attempts, t.crashes, t.granted_timeout_ms, t.outages, coalesce(p_now - t.outage_since, 0), p_now - t.run_at
-    FROM taken t CROSS JOIN counted c; -- which is one row
+    FROM taken t CROSS JOIN counted c; -- this is one row
 END $$;
 
--- Returns the payload of a job where that is large.
+-- Returns the payload of a job if it is large.
 CREATE FUNCTION longshore.large_payload(p_id uuid) RETURNS text LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (SELECT p.text FROM longshore.payload p WHERE p.job = p_id);
 END $$;
 
--- Buries jobs that missed their deadline, as far as they come before the best that did not.
--- In:  a queue; whether of those that must run isolated (1) or the others (0); kinds; most jobs; now; how long dead jobs are kept
--- Out: which, see happen_alike
+-- Buries jobs that missed their deadline and come before the best job that did not.
+-- In:  a queue; whether to bury jobs that must run isolated (1) or the others (0); kinds; the most jobs; now; how long
+--      dead jobs are kept
+-- Out: the jobs, see apply_event_to_all
 CREATE FUNCTION longshore.bury_late_first(
     p_queue text, p_isolated integer, p_kinds text[], p_limit integer, p_now bigint, p_keep_dead bigint
 ) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -332,10 +339,11 @@ BEGIN
         ) j
         WHERE best.late ORDER BY best.id);
     IF v_late = '{}' THEN RETURN '[]'; END IF;
-    RETURN (SELECT h.moved FROM longshore.happen_apart(v_late, 12::smallint, NULL, 'expired', p_now, 0, p_keep_dead) h);
+    RETURN (SELECT h.moved FROM longshore.apply_event_to_each(v_late, 12::smallint, NULL, 'expired', p_now, 0, p_keep_dead) h);
 END $$;
 
--- Notes that these queues have workers who know these kinds. Never waits: who holds a row is noting the same, or adds up counts.
+-- Records that these queues have workers who know these kinds. Never waits: another transaction that holds a row
+-- records the same or adds up counts.
 CREATE FUNCTION longshore.note_workers(p_queues text[], p_kinds text[], p_now bigint) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO longshore.queue (name) SELECT name FROM unnest(p_queues) AS n (name)

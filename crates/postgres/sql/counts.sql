@@ -1,8 +1,9 @@
--- How many jobs of each queue are in each state.
+-- The number of jobs of each queue in each state.
 
--- The ledger: every path that moves jobs from one state to another calls this, and all counters hang here.
--- In:  one array a column: queue, kind and key of some jobs, the state they leave (NULL: they are new), the one they come into (NULL:
---      they are deleted), how many
+-- Records state changes. Every code path that moves jobs from one state to another calls this, and all counts depend on
+-- it.
+-- In:  one array per column: queue, kind and key of some jobs, their old state (NULL: they are new), their new state
+--      (NULL: they are deleted), their number
 CREATE FUNCTION longshore.moved(
     p_queues text[], p_kinds text[], p_keys text[], p_from smallint[], p_to smallint[], p_n bigint[]
 ) RETURNS boolean LANGUAGE plpgsql STRICT AS $$
@@ -22,8 +23,9 @@ BEGIN
     RETURN true;
 END $$;
 
--- Adds up the changes of counts, and notes which queues were pushed to; one at a time, and nobody waits.
--- In:  the lock of those who do this; how far tests moved the wall clock
+-- Adds up the changes of counts, and records which queues were pushed to. Only one process does it at a time, and the
+-- others do not wait.
+-- In:  the number of the lock; how far tests moved the wall clock
 -- Out: whether there is more to do
 CREATE FUNCTION longshore.fold_counts(p_lock bigint, p_shift bigint, OUT more boolean)
 LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
@@ -36,7 +38,7 @@ BEGIN
     ), sums AS (
         SELECT queue, sum(scheduled) AS scheduled, sum(ready) AS ready, sum(running) AS running, sum(succeeded) AS succeeded,
                sum(dead) AS dead, sum(cancelled) AS cancelled, count(*) AS changes,
-               CASE WHEN bool_or(scheduled + ready + running + succeeded + dead + cancelled > 0) -- jobs came
+               CASE WHEN bool_or(scheduled + ready + running + succeeded + dead + cancelled > 0) -- there were pushes
                     THEN longshore.clock() + p_shift ELSE 0 END AS used_at
         FROM gone GROUP BY queue
     ), folded AS (

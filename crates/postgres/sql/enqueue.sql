@@ -1,27 +1,29 @@
--- Pushes one job, for people and programs in every language, inside whatever transaction is open: it is there when that commits.
+-- Pushes one job, for people and programs in any language, inside the open transaction. The job exists when the
+-- transaction commits.
 --
 --     SELECT id, answer FROM longshore.push('email', '{"to": "a@b.example"}', queue => 'mail', delay => '5 minutes');
 --
--- In:  kind          decides the handler; 1 to 64 of A-Z a-z 0-9 _ . - as the queue, too
+-- In:  kind          selects the handler; 1 to 64 of A-Z a-z 0-9 _ . - like the queue
 --      payload       JSON text of at most 256 KiB and 64 levels; of json and jsonb values with `::text`
---      queue         `default`, where nothing else is said
+--      queue         defaults to `default`
 --      priority      -100 to 100; higher runs first
 --      run_at, delay when it is due, one of them; now, where neither is said
---      max_attempts  1 to 1000; what the worker grants jobs of the kind, or 20, where nothing is said
---      timeout       of one attempt, at most 24 hours; what the worker grants, or 30 minutes, where nothing is said
---      deadline      not started, nor tried again, after it
---      key           whom the job belongs to within the queue
---      unique_key    while a job of the queue holds it, pushing another answers `existing`
+--      max_attempts  1 to 1000; defaults to what the worker grants for the kind, or 20
+--      timeout       of one attempt, at most 24 hours; defaults to what the worker grants for the kind, or 30 minutes
+--      deadline      the job is not started and not retried after it
+--      key           the group within the queue that the job belongs to
+--      unique_key    while a job of the queue holds it, a push with the same key answers `existing`
 --      unique_scope  how long it is held: `started`, `finished`, or a period such as `1 hour`
---      reuse_key, reuse_within  an equal job that succeeded so short a while ago answers for it: `reused`
---      alias         a foreign id to find it by
---      tags          at most 16 words to find it by
---      idempotency_key  gives a repeat of the same push the same answer, for a day and as long as the job is known
--- Out: id      the job that stands for this push
---      answer  `created`; `existing` or `reused`: an earlier job stands for it; `conflict`: nothing was pushed, since another
---              push with that idempotency key made this job
+--      reuse_key, reuse_within  the result of an equal job that succeeded within this period is reused: `reused`
+--      alias         an id of the application for looking up the job
+--      tags          at most 16 words for finding the job
+--      idempotency_key  gives a repeat of the same push the same answer, for a day and as long as the job exists
+-- Out: id      the new job, or the existing job that is used instead
+--      answer  `created`; `existing` or `reused`: an existing job is used instead; `conflict`: nothing was pushed, because a
+--              different push with that idempotency key created this job
 --
--- Workers hear of the job by looking, at most a few seconds later; at once, if somebody calls longshore.ring() after the commit.
+-- Workers find the job by polling, at most a few seconds later, or at once if longshore.ring() is called after the
+-- commit.
 CREATE OR REPLACE FUNCTION longshore.push(
     kind text, payload text DEFAULT '{}', queue text DEFAULT 'default', priority integer DEFAULT 0,
     run_at timestamptz DEFAULT NULL, delay interval DEFAULT NULL, max_attempts integer DEFAULT NULL,
@@ -52,35 +54,35 @@ BEGIN
         END IF;
     END LOOP;
     IF cardinality(tags) > 16 THEN
-        PERFORM longshore.refuse(format('%s tags are more than 16', cardinality(tags)));
+        PERFORM longshore.refuse(format('%s tags are too many: the limit is 16', cardinality(tags)));
     ELSIF coalesce(priority NOT BETWEEN -100 AND 100, true) THEN
-        PERFORM longshore.refuse(format('priority %s is not within -100 and 100', priority));
+        PERFORM longshore.refuse(format('priority %s is out of range: use -100 to 100', priority));
     ELSIF max_attempts NOT BETWEEN 1 AND 1000 THEN
-        PERFORM longshore.refuse(format('%s attempts are not within 1 and 1000', max_attempts));
+        PERFORM longshore.refuse(format('%s attempts are out of range: use 1 to 1000', max_attempts));
     ELSIF v_timeout NOT BETWEEN 1 AND 86400000 THEN
-        PERFORM longshore.refuse(format('a timeout of %s is not within 1 ms and 24 hours', timeout));
+        PERFORM longshore.refuse(format('timeout %s is out of range: use 1 ms to 24 hours', timeout));
     ELSIF run_at IS NOT NULL AND delay IS NOT NULL THEN
-        PERFORM longshore.refuse('both run_at and delay say when the job is due', 'say one of them');
+        PERFORM longshore.refuse('both run_at and delay are set', 'set only one of them');
     ELSIF NOT isfinite(run_at) OR NOT isfinite(deadline) THEN
-        PERFORM longshore.refuse('run_at and deadline are moments, not infinity');
+        PERFORM longshore.refuse('run_at and deadline must be finite');
     ELSIF (reuse_key IS NULL) <> (reuse_within IS NULL) THEN
-        PERFORM longshore.refuse('reuse_key and reuse_within come together');
+        PERFORM longshore.refuse('reuse_key and reuse_within must be set together');
     END IF;
     v_delay := coalesce(longshore.in_ms(delay), 0);
     IF v_delay NOT BETWEEN 0 AND v_ahead THEN
-        PERFORM longshore.refuse(format('a delay of %s is not within zero and five years', delay));
+        PERFORM longshore.refuse(format('delay %s is out of range: use zero to five years', delay));
     ELSIF v_within NOT BETWEEN 0 AND v_ahead THEN
-        PERFORM longshore.refuse(format('a reuse_within of %s is not within zero and five years', reuse_within));
+        PERFORM longshore.refuse(format('reuse_within %s is out of range: use zero to five years', reuse_within));
     END IF;
     IF unique_key IS NOT NULL THEN
         v_scope := CASE unique_scope WHEN 'started' THEN 0 WHEN 'finished' THEN 1 ELSE 2 + longshore.in_ms(unique_scope::interval) END;
         IF coalesce(v_scope NOT BETWEEN 0 AND v_ahead + 2, true) OR (v_scope < 2 AND unique_scope NOT IN ('started', 'finished')) THEN
-            PERFORM longshore.refuse(format('unique_scope %L is not within zero and five years', unique_scope),
+            PERFORM longshore.refuse(format('unique_scope %L is out of range: use zero to five years', unique_scope),
                                      'say `started`, `finished`, or a period such as `1 hour`');
         END IF;
     END IF;
     IF idempotency_key IS NOT NULL THEN
-        -- Of the limits as version 1 wrote them, so that a repeat is known after the upgrade.
+        -- Uses the limits as version 1 wrote them, so that a repeat is recognised after the upgrade.
         v_fingerprint := sha256(convert_to(jsonb_build_array(
             kind, payload, priority, run_at, delay, coalesce(max_attempts, 20), coalesce(timeout, '30 minutes'), deadline, key, unique_key, unique_scope, reuse_key,
             reuse_within, alias, tags)::text, 'UTF8'));
@@ -103,28 +105,28 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION longshore.push IS 'Pushes one job of longshore inside the open transaction; see docs';
 
--- Wakes workers at once. Call it after the commit, never inside the transaction that pushes: to notify takes a lock of the whole
--- database until that ends.
+-- Notifies workers at once. Call it after the commit, never inside the transaction that pushes: a notification takes a
+-- lock of the whole database until its transaction ends.
 CREATE OR REPLACE FUNCTION longshore.ring() RETURNS void LANGUAGE sql
 AS $$
     SELECT pg_notify('longshore:' || n.nspname, 'w')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = 'longshore.waiting'::regclass
 $$;
 
--- Raises an error that names what is out of bounds.
-CREATE FUNCTION longshore.refuse(what text, hint text DEFAULT 'see the bounds of longshore.push in the docs') RETURNS void LANGUAGE plpgsql
+-- Raises an error for an invalid value.
+CREATE FUNCTION longshore.refuse(what text, hint text DEFAULT 'see the limits of longshore.push in the docs') RETURNS void LANGUAGE plpgsql
 AS $$ BEGIN RAISE EXCEPTION 'longshore: %', what USING ERRCODE = 'invalid_parameter_value', HINT = hint; END $$;
 
--- Refuses what is no name of a queue or a kind.
+-- Refuses an invalid name of a queue or a kind.
 CREATE FUNCTION longshore.check_name(what text, name text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF coalesce(name COLLATE "C" !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$', true) THEN
-        PERFORM longshore.refuse(format('%s %L is no name', what, left(name, 100)),
+        PERFORM longshore.refuse(format('%s %L is not a valid name', what, left(name, 100)),
                                  'names have 1 to 64 letters, digits, `_`, `.` and `-`, and start with a letter or a digit');
     END IF;
 END $$;
 
--- Refuses what is no payload. Brackets inside strings do not count.
+-- Refuses an invalid payload. Brackets inside strings do not count as nesting.
 CREATE FUNCTION longshore.check_payload(payload text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_brackets text;
@@ -133,30 +135,30 @@ BEGIN
     IF payload IS NULL THEN
         PERFORM longshore.refuse('the payload is NULL', 'a payload is JSON text, such as `{}`');
     ELSIF octet_length(payload) > 262144 THEN
-        PERFORM longshore.refuse(format('the payload has %s bytes, more than 262144', octet_length(payload)),
-                                 'put large data somewhere and send a reference');
+        PERFORM longshore.refuse(format('the payload has %s bytes; the limit is 262144', octet_length(payload)),
+                                 'store large data elsewhere and push a reference');
     END IF;
-    PERFORM payload::json; -- says itself what is wrong with it, and where
+    PERFORM payload::json; -- the cast reports what is wrong, and where
     v_brackets := regexp_replace(payload, '[^][{}"\\]', '', 'g');
     IF length(v_brackets) > 64 THEN
         v_brackets := regexp_replace(regexp_replace(payload, '"([^"\\]|\\.)*"', '', 'g'), '[^][{}]', '', 'g');
         FOR n IN 1..length(v_brackets) LOOP
             v_depth := v_depth + CASE WHEN substr(v_brackets, n, 1) IN ('[', '{') THEN 1 ELSE -1 END;
             IF v_depth > 64 THEN
-                PERFORM longshore.refuse('the payload is nested deeper than 64 levels', 'flatten it, or send a reference');
+                PERFORM longshore.refuse('the payload is nested deeper than 64 levels', 'flatten it, or push a reference');
             END IF;
         END LOOP;
     END IF;
 END $$;
 
--- Returns an interval in milliseconds; a month has 30 days.
+-- Returns an interval in milliseconds. A month has 30 days.
 CREATE FUNCTION longshore.in_ms(i interval) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$ SELECT floor(date_part('epoch', i) * 1000)::bigint $$;
 
--- Returns the 16 bits that the ids of a queue's jobs carry: the first of the name's SHA-256.
+-- Returns the 16 bits that all ids of a queue's jobs contain: the first bits of the name's SHA-256.
 CREATE FUNCTION longshore.queue_tag(queue text) RETURNS integer LANGUAGE sql IMMUTABLE
 AS $$ SELECT get_byte(h, 0) * 256 + get_byte(h, 1) FROM sha256(convert_to(queue, 'UTF8')) AS h $$;
 
--- Makes a fresh job id for a queue, a UUID of version 8: 48 bits of milliseconds, the queue's tag, 58 random bits.
+-- Creates a job id for a queue, a UUID of version 8: 48 bits of milliseconds, the queue's tag, 58 random bits.
 CREATE FUNCTION longshore.new_id(queue text) RETURNS uuid LANGUAGE sql VOLATILE AS $$
     SELECT (lpad(to_hex(longshore.clock()), 12, '0') || '8' || lpad(to_hex(tag >> 4), 3, '0')
             || to_hex(128 + 4 * (tag & 15) + (('x' || substr(random, 18, 1))::bit(4)::integer & 3)) || substr(random, 19, 14))::uuid

@@ -1,44 +1,46 @@
--- Returns whether a job with that id was ever pushed and is not deleted.
+-- Returns whether a job with that id was pushed and is not deleted.
 CREATE FUNCTION longshore.is_known(p_id uuid) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     RETURN EXISTS (SELECT 1 FROM longshore.live WHERE id = p_id) OR EXISTS (SELECT 1 FROM longshore.history WHERE id = p_id);
 END $$;
 
--- Returns those of these jobs that run or are final.
-CREATE FUNCTION longshore.begun(p_ids uuid[]) RETURNS SETOF uuid LANGUAGE plpgsql AS $$
+-- Returns the jobs among these that run or are final.
+CREATE FUNCTION longshore.started(p_ids uuid[]) RETURNS SETOF uuid LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY SELECT n.id FROM unnest(p_ids) AS n (id) CROSS JOIN LATERAL (
         (SELECT 1 FROM longshore.running j WHERE j.id = n.id LIMIT 1) UNION ALL (SELECT 1 FROM longshore.history h WHERE h.id = n.id LIMIT 1)
         LIMIT 1) found;
 END $$;
 
--- The rules of unique keys: the same answers as core/src/state/unique.rs gives, which a test compares with these. A scope is a number, see
--- job.unique_scope. As functions of one expression they cost nothing: the planner puts that where they are called.
+-- The rules of unique keys: the same as in core/src/state/unique.rs, which a test compares with these. A scope is a
+-- number, see job.unique_scope. As functions of one expression they are inlined by the planner, so they add no cost.
 
--- Returns whether a job that comes into that state gives its unique key back.
+-- Returns whether a job releases its unique key when it enters that state.
 CREATE FUNCTION longshore.gives_key_back(scope bigint, to_state smallint) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE scope WHEN 0 THEN to_state >= 2 WHEN 1 THEN to_state > 2 ELSE to_state > 3 END
 $$;
 
--- Returns until when a job holds a key that it takes now, unless it gives it back earlier; NULL where nothing else ends it.
+-- Returns until when a job holds a key that it takes now, unless it releases it earlier; NULL if the time is not
+-- limited.
 CREATE FUNCTION longshore.key_until(scope bigint, now bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN scope >= 2 THEN now + scope - 2 END
 $$;
 
--- Returns whether a key is still held that was taken until then and not given back.
+-- Returns whether a key is still held that was taken until this time and was not released.
 CREATE FUNCTION longshore.holds_key(until bigint, now bigint) RETURNS boolean LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT until IS NULL OR until > now
 $$;
 
--- Returns until when a finished job is kept that still holds its key until then: the row holds the key, so it stays at least as long.
+-- Returns until when to keep a finished job that holds its key until this time. The row holds the key, so it is kept at
+-- least as long.
 CREATE FUNCTION longshore.kept_for_key(keep_until bigint, until bigint) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT greatest(keep_until, until)
 $$;
 
--- Takes a unique key for a job, unless another holds it. Never locks the row of a holder: whoever pushes in a long transaction
--- would keep that job from ending.
+-- Takes a unique key for a job, unless another job holds it. Never locks the row of the holder: a push in a long
+-- transaction would then keep that job from ending.
 -- In:  queue and key; the job; how long it holds the key, see job.unique_scope; now
--- Out: the job that holds it, and whether it is taken just now
+-- Out: the job that holds the key, and whether it was taken by this call
 CREATE FUNCTION longshore.take_key(p_queue text, p_key text, p_job uuid, p_scope bigint, p_now bigint, OUT holder uuid, OUT taken boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -62,15 +64,15 @@ BEGIN
     END LOOP;
 END $$;
 
--- Finds what stands for a new job that has keys, and takes the keys where nothing does.
+-- Finds an existing job that is used instead of a new job with keys. Takes the keys if there is none.
 -- In:  the job, see push_batch
--- Out: the job that stands for it, NULL where it is to be inserted; and how, see push_batch
-CREATE FUNCTION longshore.stand_back(
+-- Out: the existing job, NULL if the new job must be inserted; and why it is used, see push_batch
+CREATE FUNCTION longshore.resolve_keys(
     p_id uuid, p_queue text, p_unique_key text, p_unique_scope bigint, p_reuse_key text, p_reuse_ms bigint,
     p_idempotency_key text, p_fingerprint bytea, p_now bigint, OUT other uuid, OUT instead smallint
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    v_asked   boolean := false;     -- nobody has asked with this idempotency key: the answer is to be kept
+    v_asked   boolean := false;     -- first use of this idempotency key: store the answer
     v_earlier longshore.idempotency;
     v_key     record;
     v_how     smallint;
@@ -88,7 +90,8 @@ BEGIN
         EXIT WHEN FOUND;
     END LOOP;
 
-    -- Whoever waited above for an earlier push of the same job sees it now; so it is again after taking the unique key.
+    -- A call that waited above for an earlier push of the same job sees it now. The same applies after taking the
+    -- unique key.
     IF longshore.is_known(p_id) THEN
         other := p_id;
         instead := 0;

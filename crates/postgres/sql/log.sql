@@ -1,6 +1,7 @@
--- Replaces the log of a claim, only where the token is the job's newest; logs of earlier claims go, but for those whose failures are kept.
+-- Replaces the log of a claim, but only if the token is the job's newest. Deletes the logs of earlier claims whose
+-- failures are not kept.
 -- In:  the job; number and bits of the token; the text
--- Out: whether it was
+-- Out: whether the token was the newest
 CREATE FUNCTION longshore.write_log(p_id uuid, p_number bigint, p_bits bigint, p_text text) RETURNS boolean LANGUAGE plpgsql /* steady */ AS $$
 DECLARE
     v_failures jsonb;
@@ -19,7 +20,7 @@ END $$;
 
 -- Reads the log of a claim.
 -- In:  the job; the number of the claim, NULL: the newest that has a log
--- Out: the text, empty where there is none; NULL where nobody knows the job
+-- Out: the text, empty if there is no log; NULL if the job does not exist
 CREATE FUNCTION longshore.read_log(p_id uuid, p_claim bigint) RETURNS text LANGUAGE plpgsql /* steady */ STABLE AS $$
 BEGIN
     RETURN (SELECT coalesce((SELECT l.text FROM longshore.log l WHERE l.job = p_id AND coalesce(l.claim = p_claim, true)

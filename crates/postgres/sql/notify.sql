@@ -1,21 +1,24 @@
--- Notifications of work: which processes wait, and who of them is told.
+-- Notifications of work: which processes wait, and which of them are notified.
 
--- Notes that a worker waits for jobs.
--- In:  the worker; its process, NULL: it does not listen; the queues it looked at; the kinds it still wants; now, by the server's clock
--- Out: whether that is new: work that was told of before it was noted is found by looking once more
+-- Registers that a worker waits for jobs.
+-- In:  the worker; its process, NULL: it does not listen; the queues that it searched; the kinds that it still wants;
+--      now, by the server's clock
+-- Out: whether the worker was not registered before: then it must claim again, because earlier notifications did not
+--      reach it
 CREATE FUNCTION longshore.wait_for_work(p_worker uuid, p_process text, p_queues text[], p_kinds text[], p_clock bigint) RETURNS boolean
 LANGUAGE plpgsql AS $$
 DECLARE
     v_known longshore.waiter;
 BEGIN
     IF p_process IS NULL THEN RETURN false; END IF;
-    -- A row that is locked is being told of a job: whoever does that may wait for others, and claims wait for nobody.
+    -- A locked row belongs to a transaction that is notifying the worker and may wait for others. Claims wait for
+    -- nobody.
     SELECT * INTO v_known FROM longshore.waiter w WHERE w.worker = p_worker FOR UPDATE SKIP LOCKED;
     IF NOT FOUND AND EXISTS (SELECT 1 FROM longshore.waiter w WHERE w.worker = p_worker) THEN RETURN false; END IF;
     IF v_known.process = p_process AND v_known.waits AND v_known.queues @> p_queues AND v_known.kinds = p_kinds THEN
         IF v_known.seen >= p_clock - 10000 AND v_known.told <= v_known.seen THEN RETURN false; END IF;
         UPDATE longshore.waiter w SET seen = p_clock WHERE w.worker = p_worker;
-        RETURN v_known.seen < p_clock - 10000; -- whoever told of work meanwhile has passed over the row, which is locked
+        RETURN v_known.seen < p_clock - 10000; -- concurrent notifications have skipped the locked row
     END IF;
     INSERT INTO longshore.waiter AS w (worker, process, queues, kinds, waits, seen, told)
     VALUES (p_worker, p_process, p_queues, p_kinds, true, p_clock, p_clock)
@@ -23,11 +26,11 @@ BEGIN
     RETURN true;
 END $$;
 
--- Tells workers of work: one a job, those first that were not told for longest. Those that have not looked for long are gone, so
--- are those that have not looked since they were told, and those whose process does not hold the lock of its name any more: it
--- listens no longer, and another is told instead.
--- In:  queues and kinds of jobs, and how many there are of each; jobs that perhaps wait again; the process that tells, which is told
---      nothing; queues and kinds of jobs that it was told of and has no room for
+-- Notifies workers of work, one worker per job, starting with those that were notified longest ago. Skips workers that
+-- have not claimed for a long time or not since their last notification. Skips processes that no longer hold the lock
+-- of their name: these do not listen any more, and another process is notified instead.
+-- In:  queues, kinds and numbers of jobs; jobs that possibly wait again; the sending process, which is not notified;
+--      queues and kinds of notifications that the process received and has no room for
 CREATE FUNCTION longshore.notify_work(
     p_queues text[], p_kinds text[], p_jobs integer[], p_ids uuid[], p_process text, p_full_queues text[], p_full_kinds text[]
 ) RETURNS void LANGUAGE plpgsql /* steady */ AS $$
@@ -35,7 +38,7 @@ DECLARE
     v_clock   bigint := longshore.clock();
     v_work    record;
     v_waiter  record;
-    v_left    bigint;               -- jobs of which nobody was told yet
+    v_left    bigint;               -- jobs for which no worker was notified yet
     v_gone    bigint;
 BEGIN
     UPDATE longshore.waiter w SET waits = false FROM unnest(p_full_queues, p_full_kinds) AS f (queue, kind)

@@ -1,8 +1,9 @@
 -- Deleting finished jobs, a part of upkeep (upkeep.sql).
 
--- Deletes finished jobs whose time is over. Where that fails for all together, it is tried for one after the other.
--- In:  most jobs; how far tests moved the wall clock
--- Out: how many; those that had artifacts, and the claims that made these; how many could not be, and why the first of them could not
+-- Deletes finished jobs whose retention period has ended. If this fails for all together, it is tried for each alone.
+-- In:  the most jobs; how far tests moved the wall clock
+-- Out: the number of deleted jobs; those that had artifacts, and the claims that created these; how many failed, and
+--      the first error
 CREATE FUNCTION longshore.prune(
     p_limit integer, p_shift bigint, OUT pruned bigint, OUT jobs uuid[], OUT claims bigint[], OUT failed bigint, OUT error text
 ) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
@@ -19,7 +20,7 @@ BEGIN
         SELECT d.pruned, d.jobs, d.claims INTO pruned, jobs, claims FROM longshore.delete_finished(v_old) d;
         RETURN;
     EXCEPTION
-        WHEN transaction_rollback OR insufficient_resources OR lock_not_available THEN RAISE; -- says nothing of a row
+        WHEN transaction_rollback OR insufficient_resources OR lock_not_available THEN RAISE; -- not caused by a row
         WHEN OTHERS THEN pruned := 0; jobs := '{}'; claims := '{}';
     END;
     FOREACH v_id IN ARRAY v_old LOOP
@@ -42,7 +43,7 @@ CREATE FUNCTION longshore.delete_finished(p_ids uuid[], OUT pruned bigint, OUT j
 BEGIN
     WITH gone AS (
         DELETE FROM longshore.history h USING unnest(p_ids) AS o (id) WHERE h.id = ANY (ARRAY[o.id]) RETURNING h.*
-    ), freed AS ( -- a key that is locked is being taken over, because its period has passed
+    ), freed AS ( -- a locked key is being taken by another job, because its period has passed
         DELETE FROM longshore.unique_key u
         USING gone g CROSS JOIN LATERAL (
             SELECT k.queue, k.key FROM longshore.unique_key k
@@ -64,5 +65,5 @@ BEGIN
     )
     SELECT count(*), coalesce(array_agg(g.id) FILTER (WHERE g.artifact IS NOT NULL), '{}'),
            coalesce(array_agg(g.artifact) FILTER (WHERE g.artifact IS NOT NULL), '{}')
-    INTO pruned, jobs, claims FROM gone g CROSS JOIN counted c; -- which is one row
+    INTO pruned, jobs, claims FROM gone g CROSS JOIN counted c; -- this is one row
 END $$;

@@ -1,11 +1,10 @@
--- Takes jobs over, all or none; see `push` in core/src/store.rs. People and other programs call enqueue.sql instead.
--- In:  one array a column, in the order of the batch; those that say nothing of any job may be empty: such a job asks for no
---      number of attempts and no time-out. `delays` or `moments` say
---      when it is due, `deadlines_in` or `deadlines` when it is too late. `shift` is how far tests moved
---      the wall clock; `fresh` says that nobody can have pushed these ids before, `within` that it is called by
---      push_within
--- Out: the answers that another job gives: the place, how (0: the same request made it before, 1: it holds the unique key, 2: its
---      result is reused, 3: another request with the same idempotency key made it), and that job
+-- Pushes jobs, all or none; see `push` in core/src/store.rs. People and other programs call enqueue.sql instead.
+-- In:  one array per column, in the order of the batch; an array without values may be empty: then the jobs ask for no number
+--      of attempts and no time-out. `delays` or `moments` say when a job is due, `deadlines_in` or `deadlines` are its
+--      deadline. `shift` is how far tests moved the wall clock. `fresh`: these ids cannot have been pushed before. `within`:
+--      the caller is push_within.
+-- Out: answers that refer to an existing job: the position, why (0: the same request created it before, 1: it holds the unique
+--      key, 2: its result is reused, 3: a different request with the same idempotency key created it), and that job
 CREATE FUNCTION longshore.push_batch(
     p_ids uuid[], p_queues text[], p_kinds text[], p_payloads text[], p_ranks smallint[], p_delays bigint[], p_moments bigint[],
     p_max_attempts smallint[], p_timeouts integer[], p_deadlines_in bigint[], p_deadlines bigint[], p_keys text[], p_tags text[],
@@ -15,20 +14,20 @@ CREATE FUNCTION longshore.push_batch(
 #variable_conflict use_column
 DECLARE
     v_now      bigint := longshore.clock() + p_shift;
-    v_stood    boolean[] := '{}';  -- for which of them another job stands
+    v_stood    boolean[] := '{}';  -- jobs with an existing job
     v_inserted uuid[];
     v_counted  boolean;
     v_known    uuid[] := '{}';
 BEGIN
     IF NOT p_fresh AND current_setting('transaction_isolation') <> 'read committed' THEN
-        -- In an older snapshot a job that has finished meanwhile would be pushed once more.
-        RAISE EXCEPTION 'longshore: jobs with ids of their own are pushed in READ COMMITTED transactions only'
+        -- In an older snapshot, a job that has finished meanwhile would be pushed again.
+        RAISE EXCEPTION 'longshore: jobs with their own ids can be pushed only in READ COMMITTED transactions'
             USING ERRCODE = 'feature_not_supported', HINT = 'begin the transaction with ISOLATION LEVEL READ COMMITTED';
     END IF;
     IF cardinality(p_unique_keys) > 0 OR cardinality(p_reuse_keys) > 0 OR cardinality(p_idempotency_keys) > 0 THEN
         v_stood := array_fill(false, ARRAY[cardinality(p_ids)]);
         FOR place, instead, other IN
-            SELECT * FROM longshore.stand_back_all(
+            SELECT * FROM longshore.resolve_all_keys(
                 p_ids, p_queues, p_unique_keys, p_unique_scopes, p_reuse_keys, p_reuse_ms, p_idempotency_keys, p_fingerprints, v_now)
         LOOP
             v_stood[place] := true;
@@ -39,10 +38,10 @@ BEGIN
     END IF;
 
     IF p_within THEN
-        v_known := ARRAY(SELECT longshore.begun(p_ids));
+        v_known := ARRAY(SELECT longshore.started(p_ids));
     END IF;
 
-    WITH inserted AS ( -- in order of id, as all rows are locked, but numbered in the order of the batch
+    WITH inserted AS ( -- sorted by id, the locking order, but numbered in the order of the batch
         INSERT INTO longshore.waiting (
             seq, id, queue, kind, payload, rank, state, run_at, created_at, max_attempts, timeout_ms, deadline, key, tags, alias,
             unique_key, unique_scope, reuse_key, reuse_ms)
@@ -71,9 +70,9 @@ BEGIN
     )
     SELECT (SELECT array_agg(id) FROM inserted), (SELECT done FROM counted) INTO v_inserted, v_counted;
 
-    -- Asked after the insert: a job that was claimed or ended while it waited for that is seen by now.
+    -- Checked after the insert: jobs that were claimed or ended while the insert waited are visible now.
     IF NOT p_fresh THEN
-        v_known := ARRAY(SELECT longshore.begun(v_inserted));
+        v_known := ARRAY(SELECT longshore.started(v_inserted));
         IF p_within AND v_known <> '{}' THEN
             RAISE EXCEPTION USING ERRCODE = 'LS001';
         ELSIF v_known <> '{}' THEN
@@ -81,16 +80,18 @@ BEGIN
         END IF;
     END IF;
 
-    -- Only now: a payload that was there before may be one that a deletion was taking away. Nobody else pushes or deletes these jobs.
+    -- This must come last: an existing payload may be one that a running deletion removes. No other transaction pushes
+    -- or deletes these jobs.
     IF (SELECT max(octet_length(n.text)) FROM unnest(p_payloads) AS n (text)) > 1024 THEN
         PERFORM longshore.keep_payloads(p_ids, p_payloads, v_inserted, v_known);
     END IF;
 END $$;
 
--- Finds what stands for those new jobs that have keys, see stand_back, and takes the keys of the others.
+-- Finds the existing jobs that are used instead of new jobs with keys, see resolve_keys, and takes the keys of the
+-- others.
 -- In:  the jobs, see push_batch; now
--- Out: those for which another job stands, or they themselves, because they were pushed before: the place, how, and that job
-CREATE FUNCTION longshore.stand_back_all(
+-- Out: the jobs that have an existing job or were pushed before: the position, why, and the existing job
+CREATE FUNCTION longshore.resolve_all_keys(
     p_ids uuid[], p_queues text[], p_unique_keys text[], p_unique_scopes bigint[], p_reuse_keys text[], p_reuse_ms bigint[],
     p_idempotency_keys text[], p_fingerprints bytea[], p_now bigint
 ) RETURNS TABLE (place integer, instead smallint, other uuid) LANGUAGE plpgsql AS $$
@@ -99,7 +100,7 @@ DECLARE
     v_answer record;
     v_new    record;
 BEGIN
-    -- In one order for all, so that batches with the same keys wait for each other instead of dead-locking.
+    -- All callers use the same order, so that batches with the same keys wait for each other and do not deadlock.
     FOR v_new IN
         SELECT * FROM unnest(p_ids, p_queues, p_unique_keys, p_unique_scopes, p_reuse_keys, p_reuse_ms, p_idempotency_keys,
                              p_fingerprints) WITH ORDINALITY
@@ -107,7 +108,7 @@ BEGIN
         WHERE n.unique_key IS NOT NULL OR n.reuse_key IS NOT NULL OR n.idempotency_key IS NOT NULL
         ORDER BY n.queue, n.unique_key, CASE WHEN n.unique_key IS NULL THEN n.idempotency_key END, n.place
     LOOP
-        SELECT * INTO v_answer FROM longshore.stand_back(
+        SELECT * INTO v_answer FROM longshore.resolve_keys(
             v_new.id, v_new.queue, v_new.unique_key, v_new.unique_scope, v_new.reuse_key, v_new.reuse_ms, v_new.idempotency_key,
             v_new.fingerprint, p_now);
         IF v_answer.other IS NOT NULL THEN
@@ -119,7 +120,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- Deletes jobs again that this transaction has pushed, because they had begun before.
+-- Deletes jobs that this transaction has pushed, because they had been started before.
 CREATE FUNCTION longshore.undo_push(p_ids uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     v_counted boolean;
@@ -137,7 +138,7 @@ BEGIN
     FROM undone;
 END $$;
 
--- Keeps the large payloads of those jobs that were inserted and are not known from before.
+-- Stores the large payloads of jobs that were inserted and did not exist before.
 CREATE FUNCTION longshore.keep_payloads(p_ids uuid[], p_payloads text[], p_inserted uuid[], p_known uuid[]) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -148,9 +149,10 @@ BEGIN
     ON CONFLICT (job) DO UPDATE SET text = excluded.text;
 END $$;
 
--- Takes jobs over inside a transaction of the caller's, which may stay open. A row of a job that has begun meanwhile is not just deleted
--- again, which would hold up whoever gives that job back for as long, but undone: as if it had never been.
--- In, out: as push_batch
+-- Pushes jobs inside the caller's transaction, which may stay open. If a job has been started meanwhile, its inserted
+-- row is not deleted but rolled back to a savepoint: a deletion would block the release of that job until the caller's
+-- transaction ends.
+-- In and Out: see push_batch
 CREATE FUNCTION longshore.push_within(
     p_ids uuid[], p_queues text[], p_kinds text[], p_payloads text[], p_ranks smallint[], p_delays bigint[], p_moments bigint[],
     p_max_attempts smallint[], p_timeouts integer[], p_deadlines_in bigint[], p_deadlines bigint[], p_keys text[], p_tags text[],
@@ -166,7 +168,7 @@ BEGIN
                 p_reuse_ms, p_idempotency_keys, p_fingerprints, p_shift, false, true);
             RETURN;
         EXCEPTION WHEN SQLSTATE 'LS001' THEN
-            NULL; -- once more; by now it is known
+            NULL; -- again; now the job is visible
         END;
     END LOOP;
 END $$;

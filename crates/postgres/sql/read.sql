@@ -1,8 +1,8 @@
--- Reads jobs. All of these see one moment, that of the statement they are called in. ROWS keeps the server from compiling a
--- statement that calls them, which would take longer than the call.
+-- Reads jobs. All of these see the moment of the calling statement. ROWS keeps the server from compiling a statement
+-- that calls them, which would take longer than the call.
 
 -- In:  job ids
--- Out: the places of those that are known, and everything about them
+-- Out: the positions of the existing jobs, and their complete records
 CREATE FUNCTION longshore.get(p_ids uuid[]) RETURNS TABLE (place bigint, job longshore.snapshot) LANGUAGE plpgsql /* steady */ STABLE AS $$
 #variable_conflict use_column
 BEGIN
@@ -10,7 +10,7 @@ BEGIN
     CROSS JOIN LATERAL (SELECT * FROM longshore.snapshot s WHERE s.id = a.id LIMIT 1) s;
 END $$;
 
--- The part of it that somebody who waits needs.
+-- Returns the part of the record that a waiting client needs.
 CREATE FUNCTION longshore.status(p_ids uuid[]) RETURNS TABLE (
     place bigint, state smallint, attempt smallint, max_attempts smallint, progress text, reason text, message text, version bigint
 ) LANGUAGE plpgsql /* steady */ STABLE AS $$
@@ -34,9 +34,10 @@ BEGIN
     ) f ORDER BY f.seq DESC LIMIT 1);
 END $$;
 
--- Lists jobs, the newest first, looking at a bounded number of rows.
--- In:  before which job; how many; of which queue, kind, state, tag and key, or NULLs; how many rows to look at
--- Out: the places of jobs in the order of pushes, newest first; and in each row where to go on, NULL at the end. One row at least.
+-- Lists jobs, newest first. It reads a limited number of rows.
+-- In:  the job to start before; a limit; queue, kind, state, tag and key, or NULLs; how many rows to read
+-- Out: the positions of jobs in the order of pushes, newest first; and in each row where to continue, NULL at the end.
+--      At least one row.
 CREATE FUNCTION longshore.list(
     p_end bigint, p_limit integer, p_queue text, p_kind text, p_state smallint, p_tag text, p_key text, p_scan integer
 ) RETURNS TABLE (seq bigint, next bigint) ROWS 200 LANGUAGE plpgsql /* steady */ STABLE AS $$
@@ -61,10 +62,10 @@ BEGIN
             UNION ALL
             (SELECT h.seq, h.queue, h.kind, h.state, h.tags, h.key FROM longshore.history h
              WHERE h.seq < p_end AND coalesce(p_state > 2 AND p_state <> 4, true) AND p_tag IS NULL ORDER BY h.seq DESC LIMIT v_scan + 1)
-            UNION ALL -- the few that are dead, by an index of their own
+            UNION ALL -- the few dead jobs, by their own index
             (SELECT h.seq, h.queue, h.kind, h.state, h.tags, h.key FROM longshore.history h
              WHERE h.state = 4 AND h.seq < p_end AND p_state = 4 AND p_tag IS NULL ORDER BY h.seq DESC LIMIT v_scan + 1)
-            UNION ALL -- those with a tag, by its index
+            UNION ALL -- jobs with a tag, by its index
             (SELECT t.seq, j.queue, j.kind, j.state, j.tags, j.key FROM (
                 SELECT t.seq FROM longshore.job_tag t WHERE t.tag = p_tag AND t.seq < p_end ORDER BY t.seq DESC LIMIT v_scan + 1
              ) t LEFT JOIN LATERAL (
@@ -91,16 +92,16 @@ BEGIN
     END LOOP;
 END $$;
 
--- In:  places in the order of pushes
--- Out: everything about those jobs
+-- In:  positions in the order of pushes
+-- Out: the complete records of these jobs
 CREATE FUNCTION longshore.at(p_seq bigint) RETURNS SETOF longshore.snapshot ROWS 1 LANGUAGE plpgsql /* steady */ STABLE AS $$
 BEGIN
     RETURN QUERY SELECT * FROM longshore.snapshot s WHERE s.seq = p_seq;
 END $$;
 
--- A page of the queues with their counts; adds up changes and never counts jobs.
--- In:  the name it begins after; most queues; how far tests moved the wall clock
--- Out: by name, see queue_stats
+-- Returns a page of the queues with their counts. Adds up changes and never counts jobs.
+-- In:  the name to start after; the most queues; how far tests moved the wall clock
+-- Out: sorted by name, see queue_stats
 CREATE FUNCTION longshore.queues(p_after text, p_limit integer, p_shift bigint) RETURNS TABLE (
     name text, scheduled bigint, ready bigint, running bigint, succeeded bigint, dead bigint, cancelled bigint, oldest_ready bigint,
     rules text, rules_version bigint, now bigint
@@ -113,7 +114,7 @@ BEGIN
     WITH named AS MATERIALIZED (
         SELECT n.name FROM (
             (SELECT q.name FROM longshore.queue q WHERE q.name > p_after ORDER BY q.name LIMIT p_limit)
-            UNION SELECT c.queue FROM longshore.count_change c WHERE c.queue > p_after -- not in `queue` yet, perhaps
+            UNION SELECT c.queue FROM longshore.count_change c WHERE c.queue > p_after -- possibly not in `queue` yet
         ) n ORDER BY n.name LIMIT p_limit
     ), changed AS MATERIALIZED (
         SELECT c.queue AS name, sum(c.scheduled) AS scheduled, sum(c.ready) AS ready, sum(c.running) AS running,
@@ -130,10 +131,10 @@ BEGIN
     ORDER BY n.name;
 END $$;
 
--- One queue with its counts; adds up changes and never counts jobs.
+-- Returns one queue with its counts. Adds up changes and never counts jobs.
 -- In:  its name; how far tests moved the wall clock
--- Out: one row, none where nobody knows it: its counts; how long the job that has been ready longest has waited, in ms; its rules, NULL:
---      none; and now
+-- Out: one row, or none if the queue does not exist: its counts; how long the job has waited that has been ready
+--      longest, in ms; its rules, NULL: none; and now
 CREATE FUNCTION longshore.queue_stats(p_queue text, p_shift bigint) RETURNS TABLE (
     name text, scheduled bigint, ready bigint, running bigint, succeeded bigint, dead bigint, cancelled bigint, oldest_ready bigint,
     rules text, rules_version bigint, now bigint
@@ -155,7 +156,8 @@ BEGIN
     ) c GROUP BY c.name;
 END $$;
 
--- When the job was due that has been ready longest: from one kind and priority in use to the next, by one seek each.
+-- Returns when the job was due that has been ready longest. Goes from one used kind and priority to the next, with one
+-- seek each.
 CREATE FUNCTION longshore.oldest_ready(p_queue text) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 DECLARE
     v_oldest bigint;

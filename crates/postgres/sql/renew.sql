@@ -1,7 +1,7 @@
--- Extends leases, each only where the token is the job's newest.
--- In:  job ids, in order of id, each once; numbers and bits of their tokens; for how long from now, in ms; the handlers' newest
---      words, or an empty array; how far tests moved the clock of leases
--- Out: the places of those that are held, and whether somebody asked to call the job off
+-- Extends leases, each only if the token is the job's newest.
+-- In:  distinct job ids, sorted; numbers and bits of their tokens; the lengths of the leases, in ms; the handlers'
+--      latest progress, or an empty array; how far tests moved the clock of leases
+-- Out: the positions of the renewed jobs, and whether cancellation was requested
 CREATE FUNCTION longshore.renew(
     p_ids uuid[], p_numbers bigint[], p_bits bigint[], p_leases bigint[], p_progresses text[], p_lease_shift bigint
 ) RETURNS TABLE (place integer, cancel_asked boolean) LANGUAGE plpgsql /* steady */ AS $$

@@ -236,7 +236,7 @@ BEGIN
     IF p_write AND cardinality(v_ids) > 0 THEN
         v_ids := ARRAY(SELECT w.id FROM unnest(v_ids) AS a (id) CROSS JOIN LATERAL (
             SELECT j.id FROM longshore.waiting j WHERE j.id = a.id FOR UPDATE) w ORDER BY w.id);
-        SELECT h.failed, h.error INTO v_moved FROM longshore.happen_apart(
+        SELECT h.failed, h.error INTO v_moved FROM longshore.apply_event_to_each(
             v_ids, 12::smallint, 'the job''s payload is missing', 'corrupt', p_now, 0, p_keep_dead) h;
         IF v_moved.failed > 0 THEN
             v_all := v_all || longshore.finding(NULL, NULL, format('%s of these jobs cannot be buried: %s', v_moved.failed, v_moved.error), false);

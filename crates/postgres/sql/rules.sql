@@ -1,7 +1,8 @@
--- Says how many jobs of a queue may be handed out now. The same answer as `admit` in core/src/store/rules.rs, which a test compares with
--- this one; the one place where claims look at rules.
--- In:  the level of the queue's rules, and that which the program knows; when the pause ends, see queue.paused_until; now
--- Out: one row: most jobs, NULL: any number; what is in the way of more, and until when, where it ends by itself
+-- Returns how many jobs of a queue may be claimed now. The same as `admit` in core/src/store/rules.rs, which a test
+-- compares with this one. It is the only place where claims check rules.
+-- In:  the level of the queue's rules, and the level that the program knows; when the pause ends, see
+--      queue.paused_until; now
+-- Out: one row: the most jobs, NULL: no limit; the reason for the limit, and until when, if it ends by itself
 CREATE FUNCTION longshore.admit(level integer, known_level integer, paused_until bigint, now bigint)
 RETURNS TABLE (most bigint, why text, until bigint) LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN level > known_level OR paused_until > now THEN 0 END::bigint,
@@ -9,9 +10,10 @@ RETURNS TABLE (most bigint, why text, until bigint) LANGUAGE sql IMMUTABLE PARAL
            CASE WHEN level > known_level THEN NULL WHEN paused_until > now THEN nullif(paused_until, 9223372036854775807) END
 $$;
 
--- Replaces the rules of a queue, if they still have the version that is expected.
--- In:  the queue; that version; the rules; their level; when their pause ends, see queue.paused_until; how far tests moved the wall clock
--- Out: whether they were; the version and the rules that hold now
+-- Replaces the rules of a queue if they still have the expected version.
+-- In:  the queue; that version; the rules; their level; when their pause ends, see queue.paused_until; how far tests
+--      moved the wall clock
+-- Out: whether they were replaced; the present version and rules
 CREATE FUNCTION longshore.change_rules(
     p_queue text, p_expected bigint, p_rules text, p_level integer, p_paused_until bigint, p_shift bigint,
     OUT changed boolean, OUT version bigint, OUT rules text
@@ -22,7 +24,7 @@ BEGIN
             INSERT INTO longshore.queue (name) VALUES (p_queue) ON CONFLICT DO NOTHING;
         END IF;
         SELECT q.rules_version, q.rules INTO version, rules FROM longshore.queue q WHERE q.name = p_queue FOR UPDATE;
-        EXIT WHEN FOUND OR p_expected <> 0; -- else it was forgotten in between
+        EXIT WHEN FOUND OR p_expected <> 0; -- otherwise it was removed in between
     END LOOP;
     version := coalesce(version, 0);
     changed := version = p_expected;

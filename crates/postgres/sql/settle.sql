@@ -1,9 +1,9 @@
--- Writes how attempts ended, each only where the token is the job's newest.
--- In:  how many outcomes come first that end a job for certain: 0, 4 and 5 of step.sql; job ids, each once, in order of id among
---      those and among the rest; numbers and bits of their tokens; outcomes; and, where they say something, delays, failures,
---      reasons, last words, and results: their media types, and bytes or the claim and size of an artifact; how far tests moved the
---      wall clock; how long finished and dead jobs are kept
--- Out: the places of those whose token is lost
+-- Writes how attempts ended, each only if the token is the job's newest.
+-- In:  how many of the first outcomes end a job in any case: 0, 4 and 5 of step.sql; distinct job ids, sorted by id
+--      within those and within the rest; numbers and bits of their tokens; outcomes; and, where they have values,
+--      delays, failures, reasons, progress, and results: their media types, and bytes or the claim and size of an
+--      artifact; how far tests moved the wall clock; how long finished and dead jobs are kept
+-- Out: the positions of those whose token is lost
 CREATE FUNCTION longshore.settle(
     p_certain integer, p_ids uuid[], p_numbers bigint[], p_bits bigint[], p_outcomes smallint[], p_delays bigint[],
     p_messages text[], p_whys text[], p_progresses text[], p_result_types text[], p_results bytea[], p_artifacts bigint[],
@@ -16,7 +16,7 @@ DECLARE
     v_moved integer[];
     v_counted boolean;
 BEGIN
-    -- What these do hangs on no fact of the job: one pass.
+    -- These outcomes do not depend on the state of the job, so one pass is enough.
     WITH ended AS (
         DELETE FROM longshore.running j
         USING unnest(p_ids, p_numbers, p_bits, p_outcomes, p_messages, p_whys, p_progresses, p_result_types, p_results, p_artifacts,
@@ -34,7 +34,7 @@ BEGIN
                CASE e.outcome
                    WHEN 4 THEN v_now + p_keep_dead
                    WHEN 5 THEN v_now + p_keep_finished
-                   -- What succeeded may hold its key for a period; other ends give it back.
+                   -- A succeeded job may hold its key for a period; other final states release it.
                    ELSE longshore.kept_for_key(
                        greatest(v_now + p_keep_finished, CASE WHEN e.reuse_ms <= 1000000000000000 THEN v_now + e.reuse_ms END),
                        CASE WHEN e.unique_key IS NOT NULL AND NOT longshore.gives_key_back(e.unique_scope, 3::smallint) THEN (
@@ -47,7 +47,7 @@ BEGIN
                    e.failures, e.message, v_now, e.attempt, e.worker, longshore.failure_class(e.outcome, e.why), e.started_at,
                    e.token_number) END, e.why, e.result_type, e.result
         FROM ended e
-    ), freed AS ( -- a key that is locked is being taken over, because its period has passed
+    ), freed AS ( -- a locked key is being taken by another job, because its period has passed
         DELETE FROM longshore.unique_key u
         USING ended e CROSS JOIN LATERAL (
             SELECT k.queue, k.key FROM longshore.unique_key k
@@ -68,13 +68,13 @@ BEGIN
     END IF;
 
     IF p_certain < cardinality(p_ids) THEN
-        SELECT array_agg(p_certain + h.place) INTO v_moved FROM longshore.happen(
+        SELECT array_agg(p_certain + h.place) INTO v_moved FROM longshore.apply_event(
             p_ids[p_certain + 1:], p_numbers[p_certain + 1:], p_bits[p_certain + 1:], p_outcomes[p_certain + 1:],
             p_delays[p_certain + 1:], p_messages[p_certain + 1:], p_whys[p_certain + 1:], p_progresses[p_certain + 1:],
             v_now, p_keep_finished, p_keep_dead) h;
     END IF;
 
-    -- A settle that was accepted before is done.
+    -- A settle that was accepted before counts as done.
     RETURN QUERY
     SELECT a.place::integer FROM unnest(p_ids, p_numbers, p_bits) WITH ORDINALITY AS a (id, number, bits, place)
     WHERE a.place <> ALL (coalesce(v_ended, '{}')) AND a.place <> ALL (coalesce(v_moved, '{}'))

@@ -1,11 +1,12 @@
--- Says where an event takes a job. The same moves as `step` in core/src/state/step.rs, which a test compares with this one.
--- In:  the job's facts; what happens, and with it, for some events, how long to wait and why it ends
---        settled by its worker   0 succeeded  1 failed, try again after `delay`  2 snoozed for `delay`  3 handed back
---                                4 failed for good, `why`  5 called off  13 what it needs is away, try again after `delay`
---        its worker is gone      6 through no fault of the process  7 the process crashed
---        anybody                 8 due  9 claimed  10 somebody calls it off  11 somebody tries it again  12 it is to be dead, `why`
--- Out: one row, the facts afterwards, in how many milliseconds it is due (NULL: as before), and why it is dead;
---      no row where the event changes nothing because the job has moved on
+-- Returns the transition of a job for an event. The same as `step` in core/src/state/step.rs, which a test compares
+-- with this one.
+-- In:  the job's facts; the event, and for some events the delay and the reason
+--        settled by its worker   0 succeeded  1 failed, retry after `delay`  2 snoozed for `delay`  3 released
+--                                4 failed permanently, `why`  5 cancelled  13 outage, retry after `delay`
+--        its worker is gone      6 interrupted  7 crashed
+--        anybody                 8 due  9 claimed  10 cancel requested  11 retry requested  12 bury, `why`
+-- Out: one row: the facts after the event, in how many milliseconds it is due (NULL: as before), and why it is dead;
+--      no row if the event changes nothing because the state of the job has changed
 CREATE FUNCTION longshore.step(
     state smallint, attempt smallint, crashes smallint, interruptions integer, outages smallint, cancel_asked boolean,
     event smallint, delay bigint, why text
@@ -26,7 +27,7 @@ CREATE FUNCTION longshore.step(
            CASE
                WHEN state > 2 THEN 0
                WHEN m.called_off THEN outages
-               WHEN event IN (1, 2) THEN 0 -- the handler could do its work, or said what it waits for
+               WHEN event IN (1, 2) THEN 0 -- the attempt did not end in an outage
                WHEN event = 13 THEN least(outages + 1, 32767)
                ELSE outages
            END::smallint,

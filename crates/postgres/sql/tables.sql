@@ -1,13 +1,15 @@
--- The tables. Every table has a primary key, without which a publication of all tables (logical replication) makes
--- its updates and deletes fail. Moments are integer milliseconds since 1970; the view `jobs` shows them as people write them.
+-- The tables. Every table has a primary key, because a publication of all tables (logical replication) rejects updates
+-- and deletes of a table without one. Times are integer milliseconds since 1970; the view `jobs` shows them as
+-- timestamps.
 --
--- A job is a row of one of three tables, and one transaction moves it from one to the other: `waiting`, `running`, `history`. To
--- move a row costs less than to change it where it is: a changed row is written to every index again, beside its old self.
+-- A job is a row of one of three tables, and one transaction moves it from one to the other: `waiting`, `running`,
+-- `history`. Moving a row costs less than updating it in place: an updated row is written to every index again, and its
+-- old version stays in each.
 
 CREATE SEQUENCE longshore.push_number;          -- the order of pushes
-CREATE SEQUENCE longshore.claim_number;         -- numbers of tokens, growing for ever
+CREATE SEQUENCE longshore.claim_number;         -- numbers of tokens, always growing
 
--- Jobs that are scheduled or ready. Every index on a state is partial, so that a job sits in the one that its state needs.
+-- Scheduled and ready jobs. Every index on a state is partial, so that a job is only in the one that its state needs.
 CREATE TABLE longshore.waiting (
     seq             bigint   NOT NULL DEFAULT nextval('longshore.push_number'),
     run_at          bigint   NOT NULL,
@@ -19,23 +21,23 @@ CREATE TABLE longshore.waiting (
     started_at      bigint,
     settled_number  bigint,                     -- the newest token whose settle was accepted
     settled_bits    bigint,
-    outage_since    bigint,                     -- when the first of a row of outages ended
-    timeout_ms      integer  CHECK (timeout_ms BETWEEN 1 AND 86400000),         -- what the job asks for; NULL: nothing
-    granted_timeout_ms integer CHECK (granted_timeout_ms BETWEEN 1 AND 86400000), -- what its newest claim granted
+    outage_since    bigint,                     -- when the first of the present series of outages ended
+    timeout_ms      integer  CHECK (timeout_ms BETWEEN 1 AND 86400000),         -- the value that the job asks for; NULL: none
+    granted_timeout_ms integer CHECK (granted_timeout_ms BETWEEN 1 AND 86400000), -- the value that its newest claim granted
     interruptions   integer  NOT NULL DEFAULT 0 CHECK (interruptions >= 0),
     state           smallint NOT NULL CHECK (state BETWEEN 0 AND 1),    -- scheduled ready
     rank            smallint NOT NULL CHECK (rank BETWEEN -100 AND 100), -- the priority, negated: lower runs first
     attempt         smallint NOT NULL DEFAULT 0 CHECK (attempt >= 0),
-    max_attempts    smallint CHECK (max_attempts BETWEEN 1 AND 1000),           -- what the job asks for; NULL: nothing
-    granted_attempts smallint CHECK (granted_attempts BETWEEN 1 AND 1000),      -- what its newest claim granted
+    max_attempts    smallint CHECK (max_attempts BETWEEN 1 AND 1000),           -- the value that the job asks for; NULL: none
+    granted_attempts smallint CHECK (granted_attempts BETWEEN 1 AND 1000),      -- the value that its newest claim granted
     crashes         smallint NOT NULL DEFAULT 0 CHECK (crashes BETWEEN 0 AND 2), -- the third makes it dead
-    outages         smallint NOT NULL DEFAULT 0 CHECK (outages >= 0),           -- attempts in a row that ended in one
+    outages         smallint NOT NULL DEFAULT 0 CHECK (outages >= 0),           -- attempts in a row that ended in an outage
     id              uuid     NOT NULL,
     worker          uuid,                       -- that ran it last
     queue           text     COLLATE "C" NOT NULL,
     kind            text     COLLATE "C" NOT NULL,
-    payload         text     CHECK (octet_length(payload) <= 262144), -- JSON, in the spelling it came in; NULL: it is large, see `payload`
-    turn            bigint,                     -- for fair turns of keys; not used yet
+    payload         text     CHECK (octet_length(payload) <= 262144), -- unchanged JSON text; NULL: it is large, see `payload`
+    turn            bigint,                     -- for fair scheduling of keys; not used yet
     key             text,
     tags            jsonb,                      -- an array of strings
     alias           text     COLLATE "C",
@@ -57,7 +59,8 @@ CREATE INDEX waiting_scheduled ON longshore.waiting (queue, run_at) WHERE state 
 CREATE INDEX waiting_deadline  ON longshore.waiting (deadline)      WHERE deadline IS NOT NULL;
 CREATE INDEX waiting_alias     ON longshore.waiting (alias, seq)    WHERE alias IS NOT NULL;
 
--- Jobs that a worker holds. Takes whatever a damaged row of `waiting` may hold, so that it can be moved out of the way.
+-- Jobs that a worker holds. It accepts everything that a corrupt row of `waiting` may contain, so that the row can be
+-- moved out of the way.
 CREATE TABLE longshore.running (
     seq             bigint,
     run_at          bigint,
@@ -106,7 +109,7 @@ CREATE INDEX running_seq   ON longshore.running (seq);
 CREATE INDEX running_lease ON longshore.running (lease_until, worker);
 CREATE INDEX running_alias ON longshore.running (alias, seq) WHERE alias IS NOT NULL;
 
--- Jobs that are final. Takes whatever a damaged row may hold, as `running` does.
+-- Final jobs. It accepts everything that a corrupt row may contain, like `running`.
 CREATE TABLE longshore.history (
     seq             bigint,
     run_at          bigint,
@@ -120,7 +123,7 @@ CREATE TABLE longshore.history (
     started_at      bigint,
     settled_number  bigint,
     settled_bits    bigint,
-    artifact        bigint,                     -- the number of the claim that made the result, where it is an artifact
+    artifact        bigint,                     -- the number of the claim that created the result, if it is an artifact
     artifact_bytes  bigint,
     outage_since    bigint,
     timeout_ms      integer,
@@ -148,7 +151,7 @@ CREATE TABLE longshore.history (
     failures        jsonb,
     reason          text,                       -- why it is dead
     result_type     text,
-    result          bytea,                      -- where it is small text
+    result          bytea,                      -- if it is small text
     PRIMARY KEY (id)
 ) WITH (
     autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_cost_delay = 0,
@@ -161,16 +164,16 @@ CREATE INDEX history_dead  ON longshore.history (seq)                           
 CREATE INDEX history_reuse ON longshore.history (queue, reuse_key, finished_at) WHERE reuse_key IS NOT NULL AND state = 3;
 CREATE INDEX history_alias ON longshore.history (alias, seq)                    WHERE alias IS NOT NULL;
 
--- What is known of a queue beside its jobs. A push never writes here: a caller's long transaction holds up nobody.
+-- The data of a queue apart from its jobs. A push never writes here, so a caller's long transaction blocks nobody.
 CREATE TABLE longshore.queue (
     name            text     COLLATE "C" PRIMARY KEY,
-    workers_since   bigint   NOT NULL DEFAULT 0,    -- since when workers have looked at it without an hour's gap
-    workers_seen    bigint   NOT NULL DEFAULT 0,    -- when one last did
+    workers_since   bigint   NOT NULL DEFAULT 0,    -- since when workers have claimed from it without a gap of an hour
+    workers_seen    bigint   NOT NULL DEFAULT 0,    -- when a worker last claimed from it
     rules           text,                           -- JSON; NULL: none were ever set
-    rules_version   bigint   NOT NULL DEFAULT 0,    -- counts the changes
-    rules_level     integer  NOT NULL DEFAULT 0,    -- what a program must know to keep them
-    paused_until    bigint   NOT NULL DEFAULT 0,    -- of the rules: 0: not paused, 9223372036854775807: until that is ended
-    scheduled       bigint   NOT NULL DEFAULT 0,    -- counts, but for the changes that wait in count_change
+    rules_version   bigint   NOT NULL DEFAULT 0,    -- the number of changes
+    rules_level     integer  NOT NULL DEFAULT 0,    -- what a program must know to apply them
+    paused_until    bigint   NOT NULL DEFAULT 0,    -- from the rules: 0: not paused, 9223372036854775807: without end
+    scheduled       bigint   NOT NULL DEFAULT 0,    -- counts, without the changes in count_change
     ready           bigint   NOT NULL DEFAULT 0,
     running         bigint   NOT NULL DEFAULT 0,
     succeeded       bigint   NOT NULL DEFAULT 0,
@@ -179,7 +182,7 @@ CREATE TABLE longshore.queue (
 ) WITH (fillfactor = 50);
 CREATE INDEX queue_rules ON longshore.queue (rules_level) WHERE rules_level > 0;
 
--- Changes of counts: every transaction appends, nobody waits for anybody; upkeep adds them up (counts.sql).
+-- Changes of counts: every transaction appends, nobody waits for others; upkeep adds them up (counts.sql).
 CREATE TABLE longshore.count_change (
     queue           text     COLLATE "C" NOT NULL,
     scheduled       bigint   NOT NULL DEFAULT 0,
@@ -188,7 +191,7 @@ CREATE TABLE longshore.count_change (
     succeeded       bigint   NOT NULL DEFAULT 0,
     dead            bigint   NOT NULL DEFAULT 0,
     cancelled       bigint   NOT NULL DEFAULT 0,
-    number          bigint   GENERATED ALWAYS AS IDENTITY PRIMARY KEY   -- means nothing
+    number          bigint   GENERATED ALWAYS AS IDENTITY PRIMARY KEY   -- has no meaning
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 -- Kinds that workers have asked for, and when one last did.
@@ -197,12 +200,12 @@ CREATE TABLE longshore.kind (
     seen            bigint   NOT NULL
 ) WITH (fillfactor = 50);
 
--- Workers that claim, as far as claims have to know them.
+-- The state of workers that claims need.
 CREATE TABLE longshore.worker (
     id              uuid     PRIMARY KEY,
     nonce           bigint   NOT NULL,              -- of its newest claim, to recognise a repeat
     first_claim     bigint   NOT NULL,              -- tokens of that claim have this number or a higher one
-    released        boolean  NOT NULL,              -- its jobs were taken away and it may claim no more
+    released        boolean  NOT NULL,              -- its jobs were released, and its claims are refused
     seen            bigint   NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_cost_delay = 0);
 
@@ -210,17 +213,17 @@ CREATE TABLE longshore.unique_key (
     queue           text     COLLATE "C" NOT NULL,
     key             text     COLLATE "C" NOT NULL,
     job             uuid     NOT NULL,              -- that holds it
-    until           bigint,                         -- NULL: until the job gives it back
+    until           bigint,                         -- NULL: until the job releases it
     PRIMARY KEY (queue, key)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
 
 CREATE TABLE longshore.idempotency (
     queue           text     COLLATE "C" NOT NULL,
     key             text     COLLATE "C" NOT NULL,
-    fingerprint     bytea    NOT NULL,              -- tells a repeat from another request
+    fingerprint     bytea    NOT NULL,              -- distinguishes a repeat from a different request
     job             uuid     NOT NULL,              -- the answer: this job,
-    instead         smallint NOT NULL,              -- 0: made by the push, 1: held the unique key, 2: was reused
-    until           bigint   NOT NULL,              -- kept that long, and as long as the job is known
+    instead         smallint NOT NULL,              -- 0: created by the push, 1: held the unique key, 2: was reused
+    until           bigint   NOT NULL,              -- kept until then, and as long as the job exists
     PRIMARY KEY (queue, key)
 );
 CREATE INDEX idempotency_until ON longshore.idempotency (until);
@@ -232,7 +235,7 @@ CREATE TABLE longshore.log (
     PRIMARY KEY (job, claim)
 );
 
--- Results too large or too binary for a row, for those who keep them here.
+-- Results that are too large or too binary for a row.
 CREATE TABLE longshore.artifact (
     job             uuid     NOT NULL,
     claim           bigint   NOT NULL,
@@ -240,4 +243,4 @@ CREATE TABLE longshore.artifact (
     body            bytea    NOT NULL,
     PRIMARY KEY (job, claim)
 );
-ALTER TABLE longshore.artifact ALTER COLUMN body SET STORAGE EXTERNAL; -- pictures do not get smaller
+ALTER TABLE longshore.artifact ALTER COLUMN body SET STORAGE EXTERNAL; -- images are already compressed

@@ -1,11 +1,11 @@
--- The parts of upkeep. Each is a transaction of its own, so that one that fails stops no other; touches a bounded number of rows, and
--- skips those that others work on. None waits longer than a second for a lock that somebody holds.
+-- The parts of upkeep. Each part is a separate transaction, so that a part that fails does not stop the others. Each
+-- touches a limited number of rows and skips rows that others have locked. None waits longer than a second for a lock.
 
--- Rescues jobs whose lease is over: past its end, or farther ahead than a lease can end.
--- Leaves those of queues alone whose rules the program does not know.
--- In:  most jobs; the level of rules that the program knows; what went wrong; the moment after which this comes too late, because something
---      held it up; the longest a lease can be; how far tests moved the clocks; retention
--- Out: which, see happen_alike, all NULL where it came too late; how many could not be, and why the first of them could not
+-- Rescues jobs whose lease has ended or is longer than any lease. Skips queues whose rules the program does not know.
+-- In:  the most jobs; the level of rules that the program knows; the failure message; the time after which this call is
+--      too late, because something delayed it; the longest possible lease; how far tests moved the clocks; the
+--      retention periods
+-- Out: the jobs, see apply_event_to_all, all NULL if the call was too late; how many failed, and the first error
 CREATE FUNCTION longshore.rescue(
     p_limit integer, p_rules_level integer, p_crash text, p_good_until bigint, p_longest bigint, p_shift bigint, p_lease_shift bigint,
     p_keep_finished bigint, p_keep_dead bigint, OUT rescued jsonb, OUT failed bigint, OUT error text
@@ -20,7 +20,7 @@ DECLARE
 BEGIN
     IF v_clock > p_good_until THEN RETURN; END IF;
     v_held := ARRAY(SELECT q.name FROM longshore.queue q WHERE q.rules_level > 0 AND q.rules_level > p_rules_level);
-    -- A row that is locked is being renewed, settled or released: who does that is faster.
+    -- A locked row is being renewed, settled or released, so it is skipped.
     v_ended := ARRAY(
         SELECT j.id FROM longshore.running j WHERE j.lease_until <= v_lease AND j.queue <> ALL (v_held)
         ORDER BY j.lease_until LIMIT p_limit FOR UPDATE SKIP LOCKED);
@@ -28,13 +28,13 @@ BEGIN
         SELECT j.id FROM longshore.running j WHERE j.lease_until > v_lease + p_longest AND j.queue <> ALL (v_held)
         LIMIT p_limit - cardinality(v_ended) FOR UPDATE SKIP LOCKED);
     v_lost := ARRAY(SELECT l FROM unnest(v_ended || v_wrong) AS l ORDER BY l);
-    SELECT h.moved, h.failed, h.error INTO rescued, failed, error FROM longshore.happen_apart(
+    SELECT h.moved, h.failed, h.error INTO rescued, failed, error FROM longshore.apply_event_to_each(
         v_lost, 7::smallint, p_crash, NULL, v_clock + p_shift, p_keep_finished, p_keep_dead) h;
 END $$;
 
 -- Buries waiting jobs whose deadline has passed.
--- In:  most jobs; how far tests moved the wall clock; how long dead jobs are kept
--- Out: which, see happen_alike; how many could not be, and why the first of them could not
+-- In:  the most jobs; how far tests moved the wall clock; how long dead jobs are kept
+-- Out: the jobs, see apply_event_to_all; how many failed, and the first error
 CREATE FUNCTION longshore.bury_late(
     p_limit integer, p_shift bigint, p_keep_dead bigint, OUT buried jsonb, OUT failed bigint, OUT error text
 ) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
@@ -47,13 +47,15 @@ BEGIN
             SELECT j.id FROM longshore.waiting j WHERE j.deadline <= v_now
             ORDER BY j.deadline LIMIT p_limit FOR UPDATE SKIP LOCKED
         ) late ORDER BY late.id);
-    SELECT h.moved, h.failed, h.error INTO buried, failed, error FROM longshore.happen_apart(
+    SELECT h.moved, h.failed, h.error INTO buried, failed, error FROM longshore.apply_event_to_each(
         v_late, 12::smallint, NULL, 'expired', v_now, 0, p_keep_dead) h;
 END $$;
 
--- Buries ready jobs that have waited a day for a worker who knows their kind, in queues that had workers all that time.
--- In:  most jobs; where the last call stopped looking at kinds, or NULL; how far tests moved the wall clock; how long dead jobs are kept
--- Out: which, see happen_alike; where this call stopped, NULL at the end; how many could not be, and why the first of them could not
+-- Buries ready jobs that have waited a day for a worker that knows their kind, in queues that had workers all that
+-- time.
+-- In:  the most jobs; where the last call stopped, or NULL; how far tests moved the wall clock; how long dead jobs are
+--      kept
+-- Out: the jobs, see apply_event_to_all; where this call stopped, NULL at the end; how many failed, and the first error
 CREATE FUNCTION longshore.bury_unknown(
     p_limit integer, p_after text[], p_shift bigint, p_keep_dead bigint,
     OUT buried jsonb, OUT after text[], OUT failed bigint, OUT error text
@@ -66,7 +68,7 @@ DECLARE
     v_queue  longshore.queue;
 BEGIN
     after := p_after;
-    -- From one pair of queue and kind that has ready jobs to the next, by one seek each; many take turns.
+    -- Goes from one queue and kind with ready jobs to the next, with one seek each.
     FOR n IN 1..200 LOOP
         SELECT j.queue, j.crashes / 2 AS isolated, j.kind INTO v_place FROM longshore.waiting j
         WHERE j.state = 1 AND (j.queue, j.crashes / 2, j.kind) > (coalesce(after[1], ''), coalesce(after[2]::integer, 0), coalesce(after[3], ''))
@@ -80,19 +82,20 @@ BEGIN
         EXIT WHEN cardinality(v_found) >= p_limit;
     END LOOP;
     v_found := ARRAY(SELECT f FROM unnest(v_found) AS f ORDER BY f);
-    SELECT h.moved, h.failed, h.error INTO buried, failed, error FROM longshore.happen_apart(
+    SELECT h.moved, h.failed, h.error INTO buried, failed, error FROM longshore.apply_event_to_each(
         v_found, 12::smallint, NULL, 'unknown_kind', v_now, 0, p_keep_dead) h;
 END $$;
 
--- Locks ready jobs of a queue and a kind that were due before some moment, and returns them.
--- In:  the queue; whether of those that must run isolated (1) or the others (0); the kind; that moment; most jobs
+-- Locks and returns ready jobs of a queue and a kind that were due before a time.
+-- In:  the queue; whether to return jobs that must run isolated (1) or the others (0); the kind; the time; the most
+--      jobs
 CREATE FUNCTION longshore.ready_before(p_queue text, p_isolated integer, p_kind text, p_before bigint, p_limit integer) RETURNS uuid[]
 LANGUAGE plpgsql AS $$
 DECLARE
     v_found uuid[] := '{}';
     v_rank  smallint := -32768;
 BEGIN
-    LOOP -- from one priority in use to the next
+    LOOP -- from one used priority to the next
         v_rank := (SELECT min(r.rank) FROM (
             SELECT j.rank FROM longshore.waiting j
             WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = p_isolated AND j.kind = p_kind AND j.rank > v_rank
@@ -107,8 +110,9 @@ BEGIN
     RETURN v_found;
 END $$;
 
--- Forgets workers that have not claimed anything for a day and hold nothing, and those that have not noted themselves for an hour.
--- In:  most workers; how far tests moved the wall clock
+-- Removes workers that have not claimed for a day and hold no jobs, and registry entries that were not updated for an
+-- hour.
+-- In:  the most workers; how far tests moved the wall clock
 -- Out: whether there is more to do
 CREATE FUNCTION longshore.forget_workers(p_limit integer, p_shift bigint, OUT more boolean)
 LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
@@ -130,8 +134,8 @@ BEGIN
         SELECT w.worker FROM longshore.waiter w WHERE w.seen < longshore.clock() - 3600000 LIMIT p_limit FOR UPDATE SKIP LOCKED));
 END $$;
 
--- Forgets answers to pushes whose time is over; those whose job is still known are looked at again an hour later.
--- In:  most answers; how far tests moved the wall clock
+-- Removes stored push answers whose time is over. Those whose job still exists are checked again an hour later.
+-- In:  the most answers; how far tests moved the wall clock
 -- Out: whether there is more to do
 CREATE FUNCTION longshore.forget_answers(p_limit integer, p_shift bigint, OUT more boolean)
 LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
@@ -148,11 +152,12 @@ BEGIN
     more := cardinality(v_over) >= p_limit;
 END $$;
 
--- Forgets queues that have no jobs and no rules, and that nobody has pushed to or claimed from for a while. A walk over all of them, by name;
--- one at a time, and nobody waits. A push never needs the row: whatever it counts meanwhile makes a new one.
--- In:  behind which queue the walk goes on; most queues that are looked at; the lock of those who do this; for how long an unused queue is
---      kept, in ms; how far tests moved the wall clock
--- Out: where the walk goes on, NULL at the end; how many were forgotten
+-- Removes queues without jobs and rules that were not pushed to or claimed from for some time. It searches all queues
+-- by name; only one process does it at a time, and the others do not wait. A push never needs the row: its count
+-- creates a new one.
+-- In:  the queue to start after; the most queues to check; the number of the lock; how long an unused queue is kept, in
+--      ms; how far tests moved the wall clock
+-- Out: where to continue, NULL at the end; how many were removed
 CREATE FUNCTION longshore.forget_queues(
     p_after text, p_limit integer, p_lock bigint, p_kept bigint, p_shift bigint, OUT after text, OUT forgotten bigint
 ) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
@@ -165,7 +170,7 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock(p_lock) THEN RETURN; END IF;
     v_names := ARRAY(SELECT q.name FROM longshore.queue q WHERE q.name > p_after ORDER BY q.name LIMIT p_limit);
     after := v_names[p_limit];
-    -- As they are once they are locked. A level of 1 is a pause, and nothing else.
+    -- Checked again under the lock. A level of 1 is a pause and nothing else.
     v_unused := ARRAY(
         SELECT q.name FROM longshore.queue q
         WHERE q.name > p_after AND q.name <= v_names[cardinality(v_names)]
@@ -177,8 +182,9 @@ BEGIN
     GET DIAGNOSTICS forgotten = ROW_COUNT;
 END $$;
 
--- Forgets kinds that no worker has asked for in a while: a kind without a row counts as just as unknown. Walks as forget_queues does.
--- In, out: as forget_queues
+-- Removes kinds that no worker has asked for in some time. A kind without a row counts as unknown as well. Searches
+-- like forget_queues.
+-- In and Out: see forget_queues
 CREATE FUNCTION longshore.forget_kinds(
     p_after text, p_limit integer, p_lock bigint, p_kept bigint, p_shift bigint, OUT after text, OUT forgotten bigint
 ) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$

@@ -1,4 +1,4 @@
--- Views, and the functions that they need. They are made anew with each version.
+-- Views, and the functions that they need. They are created again with each version.
 
 -- Jobs that are not final.
 CREATE VIEW longshore.live AS
@@ -12,7 +12,7 @@ CREATE VIEW longshore.live AS
            rank, attempt, max_attempts, granted_attempts, crashes, outages, cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key, progress, failures
     FROM longshore.running;
 
--- Returns whether `waiting` would take a job back that runs.
+-- Returns whether a running job could be moved back to `waiting`.
 CREATE FUNCTION longshore.is_sound(j longshore.live) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
     SELECT coalesce(
         j.seq IS NOT NULL AND j.run_at IS NOT NULL AND j.created_at IS NOT NULL AND j.kind IS NOT NULL
@@ -25,12 +25,12 @@ CREATE FUNCTION longshore.is_sound(j longshore.live) RETURNS boolean LANGUAGE sq
         AND coalesce(jsonb_typeof(j.failures) = 'array', true), false)
 $$;
 
--- Returns the tags in a column of them, whatever somebody has put there: what is no tag is left out.
+-- Returns the tags in a column. Invalid tags are left out.
 CREATE FUNCTION longshore.tags_of(tags jsonb) RETURNS SETOF text ROWS 4 LANGUAGE sql IMMUTABLE AS $$
     SELECT DISTINCT t FROM jsonb_array_elements_text(CASE WHEN jsonb_typeof(tags) = 'array' THEN tags ELSE '[]' END) AS t WHERE octet_length(t) <= 200
 $$;
 
--- Everything about every job, as programs read it.
+-- The complete record of every job, for programs.
 CREATE VIEW longshore.snapshot AS
     SELECT seq, id, queue, kind, coalesce(payload, (SELECT p.text FROM longshore.payload p WHERE p.job = id)) AS payload, state, rank, key,
            unique_key, reuse_key, alias, tags, attempt,
@@ -47,7 +47,7 @@ CREATE VIEW longshore.snapshot AS
            progress, reason, result_type, result, artifact, artifact_bytes, failures, version
     FROM longshore.history;
 
--- The same for people with psql.
+-- The same, for people with psql.
 DROP VIEW IF EXISTS longshore.jobs;
 CREATE VIEW longshore.jobs AS
     SELECT id, queue, kind, (ARRAY['scheduled', 'ready', 'running', 'succeeded', 'dead', 'cancelled'])[state + 1] AS state, reason,

@@ -1,7 +1,7 @@
 -- The registry of workers.
 
--- Notes that a worker is alive and what it does.
--- In:  the worker; what it says of itself; how far tests moved the wall clock
+-- Writes the registry entry of a live worker.
+-- In:  the worker; its description of itself; how far tests moved the wall clock
 CREATE FUNCTION longshore.note_worker(p_id uuid, p_note text, p_shift bigint) RETURNS void LANGUAGE plpgsql /* steady */ AS $$
 DECLARE
     v_now bigint := longshore.clock() + p_shift;
@@ -10,15 +10,15 @@ BEGIN
     ON CONFLICT (id) DO UPDATE SET seen = excluded.seen, note = excluded.note;
 END $$;
 
--- Forgets a worker that has ended.
+-- Removes a worker that has ended.
 CREATE FUNCTION longshore.forget_worker(p_id uuid) RETURNS void LANGUAGE plpgsql /* steady */ AS $$
 BEGIN
     DELETE FROM longshore.worker_note w WHERE w.id = p_id;
     DELETE FROM longshore.waiter w WHERE w.worker = p_id;
 END $$;
 
--- In:  the worker to go on after, NULL: from the first; how many
--- Out: workers, in order of id
+-- In:  the worker to start after, NULL: from the first; a limit
+-- Out: workers, sorted by id
 CREATE FUNCTION longshore.workers(p_after uuid, p_limit integer) RETURNS SETOF longshore.worker_note ROWS 200
 LANGUAGE plpgsql /* steady */ STABLE AS $$
 BEGIN

@@ -1,4 +1,4 @@
-//! What a person asks of a job.
+//! Actions on a single job.
 
 use longshore_core::{Acted, Action, Error, ErrorKind, JobId, News, Notices, State, Token};
 use tokio_postgres::types::Type;
@@ -34,10 +34,12 @@ pub(crate) async fn act(store: &Postgres, id: JobId, action: Action) -> Result<A
         || Ok((row.try_get::<_, &str>(0)?, row.try_get::<_, Option<i16>>(1)?, row.try_get::<_, Option<Uuid>>(2)?));
     let acted = match read().map_err(error::of)? {
         ("done", Some(number), _) => Acted::Done(state(number)),
-        ("not", Some(number), _) => Acted::Not(state(number)),
+        ("not", Some(number), _) => Acted::WrongState(state(number)),
         ("conflict", _, Some(other)) => Acted::Conflict(JobId::from_bytes(other.into_bytes())),
         ("unknown", ..) => Acted::Unknown,
-        (answer, ..) => return Err(Error::new(ErrorKind::Corrupt, format!("an act was answered `{answer}`"))),
+        (answer, ..) => {
+            return Err(Error::new(ErrorKind::Corrupt, format!("bug: unknown answer `{answer}` to an action")));
+        }
     };
     if let Acted::Done(state) = acted {
         let cancels = action == Action::Cancel && state == State::Running;
@@ -46,7 +48,7 @@ pub(crate) async fn act(store: &Postgres, id: JobId, action: Action) -> Result<A
         notices.cancels = cancels;
         store.publisher.tell(notices);
         if action == Action::Retry {
-            store.publisher.tell_handed_back(vec![id]);
+            store.publisher.notify_handed_back(vec![id]);
         }
     }
     Ok(acted)

@@ -1,7 +1,7 @@
-//! Large and binary results in tables beside the jobs, so that one database is all that many machines need.
+//! Large and binary results in tables beside the jobs, so that many machines need only one database.
 //!
-//! Their bytes go through connections of their own, a chunk a statement: no claim, renewal or upkeep waits for them, and between two
-//! chunks nobody holds a connection.
+//! Artifacts use separate connections, with one statement per chunk. So claims, renewals and upkeep never wait for
+//! them, and no connection is held between two chunks.
 
 use std::time::Duration;
 
@@ -17,24 +17,26 @@ use crate::error;
 use crate::pool::Pool;
 use crate::push::{bounded, uuid};
 
-/// How many connections large results have.
+/// The number of connections for artifacts.
 const CONNECTIONS: usize = 2;
 
-/// Artifacts in the tables `artifact_…` of the store's schema; see [`Postgres::artifacts`](crate::Postgres::artifacts).
+/// Stores artifacts in the tables `artifact_…` of the store's schema; see
+/// [`Postgres::artifacts`](crate::Postgres::artifacts).
 ///
-/// A chunk takes as long as a call may take ([`Options::timeout`](crate::Options::timeout)) at most, waiting for its turn included.
+/// A chunk takes at most as long as a call may take ([`Options::timeout`](crate::Options::timeout)), including the wait
+/// for a connection.
 #[derive(Clone, Debug)]
 pub struct ArtifactTable {
     /// For bytes.
     pool: Pool,
-    /// That of the store's other calls, for upkeep: it must not wait for chunks.
+    /// The pool of the store's other calls, for upkeep, which must not wait for chunks.
     others: Pool,
 }
 
 impl ArtifactTable {
-    /// Uses connections of its own beside those of that pool.
+    /// Uses separate connections to the server of that pool.
     pub(crate) fn beside(others: &Pool) -> Self {
-        ArtifactTable { pool: others.apart(CONNECTIONS), others: others.clone() }
+        ArtifactTable { pool: others.separate(CONNECTIONS), others: others.clone() }
     }
 }
 
@@ -108,7 +110,7 @@ fn params<'a>(job: &'a Uuid, claim: &'a i64) -> [crate::pool::Param<'a>; 2] {
     [(job, Type::UUID), (claim, Type::INT8)]
 }
 
-/// An artifact that is being written; deleted when it is given up.
+/// An artifact that is being written. It is deleted if the write is abandoned.
 struct Upload {
     pool: Pool,
     id: i64,
@@ -142,7 +144,7 @@ impl Drop for Upload {
             return;
         }
         let (pool, id) = (self.pool.clone(), self.id);
-        // What cannot be deleted now is found by the search for orphans.
+        // The search for orphans finds what cannot be deleted now.
         self.pool.runtime().spawn(async move {
             let _ = pool.rows("SELECT longshore.drop_upload($1)", &[(&id, Type::INT8)]).await;
         });
@@ -157,9 +159,9 @@ struct Artifact {
     size: u64,
 }
 
-/// How an artifact is kept.
+/// How an artifact is stored.
 enum Body {
-    /// As version 2 wrote it: in one value.
+    /// In one value, as version 2 wrote it.
     Whole,
     Chunks {
         upload: i64,
@@ -193,7 +195,7 @@ impl Artifact {
     }
 
     async fn part(&self, from: u64) -> Result<Option<Bytes>, Error> {
-        // No larger than a value can be, so that these fit.
+        // Its size is at most that of a value, so these fit.
         let (from, most) = (from as i32 + 1, limits::ARTIFACT_CHUNK_BYTES as i32);
         let sql = "SELECT substring(body FROM $3 FOR $4) FROM longshore.artifact_head
                    WHERE job = $1 AND claim = $2 AND octet_length(body) = $5";

@@ -1,4 +1,4 @@
-//! Handing out ready jobs.
+//! Claims.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -21,18 +21,18 @@ use crate::{Postgres, settle};
 const CLAIM: &str = "SELECT * FROM longshore.claim(
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
 
-/// Looks of workers are noted at most this often.
+/// The shortest time between two writes of a worker's presence.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
 
-/// When this process last noted that a queue has workers, or that a worker knows a kind.
+/// When this process last recorded that a queue has workers, or that a worker knows a kind.
 #[derive(Debug, Default)]
 pub(crate) struct Noted(Mutex<HashMap<String, Timestamp>>);
 
 impl Noted {
-    /// Returns what is to be noted with a claim: all of it, or nothing.
+    /// Returns what to record with a claim: everything or nothing.
     fn stale(&self, claim: &Claim, now: Timestamp) -> bool {
         let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back would otherwise silence the notes until it has caught up.
+        // Without the first condition, a clock that was set back would stop these writes until it has caught up.
         let fresh = |name: String| noted.get(&name).is_some_and(|at| *at <= now && now.since(*at) < NOTE_EVERY);
         !names(claim).all(fresh)
     }
@@ -59,7 +59,7 @@ pub(crate) async fn claim(store: &Postgres, claim: Claim) -> Result<Claims, Erro
     ask.answer(store, &rows).await
 }
 
-/// A claim as the statement takes it.
+/// The parameters of a claim.
 pub(crate) struct Ask {
     claim: Claim,
     now: Timestamp,
@@ -69,7 +69,7 @@ pub(crate) struct Ask {
     nonce: i64,
     queues: Vec<String>,
     kinds: Vec<String>,
-    /// Per kind that is wanted; empty where nothing is said of any.
+    /// For each wanted kind; empty if no kind has a limit.
     wanted: Vec<i32>,
     attempts: Vec<Option<i16>>,
     timeouts: Vec<Option<i32>>,
@@ -82,26 +82,26 @@ pub(crate) struct Ask {
     shift: i64,
     lease_shift: i64,
     keep_dead: i64,
-    /// `None` where this process does not listen.
+    /// `None` if this process does not listen.
     process: Option<String>,
 }
 
-/// What the rows of a claim say.
+/// The contents of the rows of a claim.
 #[derive(Default)]
 struct Answer {
     claims: Claims,
     unfit: Vec<Unfit>,
     /// Whether jobs became ready or were buried.
-    stirred: bool,
-    /// Whether the worker has begun to wait for work.
-    waits_anew: bool,
+    jobs_changed: bool,
+    /// Whether the worker was newly registered as waiting.
+    began_waiting: bool,
     /// Jobs that became ready.
-    woken: Vec<Work>,
+    became_ready: Vec<Work>,
 }
 
-/// A job whose row makes no sense, and the settlement that buries it.
+/// A job with a corrupt row, and the settlement that buries it.
 struct Unfit {
-    /// How it looks then, where so much can be read of it.
+    /// The job after that, if enough of it can be read.
     moved: Option<Moved>,
     settlement: Settlement,
 }
@@ -167,20 +167,20 @@ impl Ask {
         Statement { function: "claim", sql: CLAIM, params }
     }
 
-    /// Reads the answer, and buries jobs whose rows make no sense.
+    /// Reads the answer, and buries jobs with corrupt rows.
     pub(crate) async fn answer(&self, store: &Postgres, rows: &[Row]) -> Result<Claims, Error> {
         if self.note {
             store.noted.note(&self.claim, self.now);
         }
         store.vacuum.note_claimed(&store.pool, rows.len());
-        let Answer { mut claims, unfit, stirred, waits_anew, woken } = self.read(rows)?;
-        let mut news = if stirred { News::All } else { News::default() };
+        let Answer { mut claims, unfit, jobs_changed, began_waiting, became_ready } = self.read(rows)?;
+        let mut news = if jobs_changed { News::All } else { News::default() };
         news.add_all(claims.jobs.iter().map(|job| job.id));
         let mut notices = Notices::of_news(news);
-        notices.work = left_over(woken, &claims.jobs);
+        notices.work = not_claimed(became_ready, &claims.jobs);
         store.publisher.tell(notices);
-        if waits_anew {
-            // Once more: others were told of what was pushed meanwhile, or nobody.
+        if began_waiting {
+            // Claim again: notifications of jobs pushed meanwhile went to others or to nobody.
             store.publisher.notifications().notify_all_work();
         }
         let (unfit, settlements): (Vec<_>, Vec<_>) =
@@ -188,16 +188,16 @@ impl Ask {
         for (moved, settled) in unfit.into_iter().zip(settle::settle(store, settlements).await) {
             match settled {
                 Ok(_) => claims.buried.extend(moved),
-                // It stands in nobody's way: its lease ends.
-                Err(e) => tracing::warn!(error = %e, "cannot bury a job whose row makes no sense"),
+                // The job blocks nobody: its lease ends.
+                Err(e) => tracing::warn!(error = %e, "cannot bury a job with a corrupt row"),
             }
         }
         Ok(claims)
     }
 
-    /// Reads what was handed out; jobs whose rows make no sense are to be buried instead.
+    /// Reads the claimed jobs, and the jobs with corrupt rows to bury.
     fn read(&self, rows: &[Row]) -> Result<Answer, Error> {
-        let Answer { mut claims, mut unfit, mut stirred, mut waits_anew, mut woken } = Answer::default();
+        let Answer { mut claims, mut unfit, mut jobs_changed, mut began_waiting, mut became_ready } = Answer::default();
         for row in rows {
             let (id, number, bits): (Option<Uuid>, Option<i64>, Option<i64>) =
                 (get(row, 0)?, get(row, 1)?, get(row, 2)?);
@@ -207,7 +207,7 @@ impl Ask {
                 match self.read_claimed(row, id, token) {
                     Ok(job) => claims.jobs.push(job),
                     Err(why) => {
-                        let message = format!("the job's row makes no sense: {why}");
+                        let message = format!("the job's row is corrupt: {why}");
                         let outcome = Outcome::Bury { reason: Reason::Corrupt, message };
                         let settlement = Settlement::new(id, token, outcome);
                         unfit.push(Unfit { moved: self.buried(row, id), settlement });
@@ -216,19 +216,19 @@ impl Ask {
                 continue;
             }
             if get::<Option<bool>>(row, 14)? == Some(true) {
-                let text = format!("worker {} was released: its process was taken for gone", self.claim.worker);
+                let text = format!("worker {} was released because its process was considered gone", self.claim.worker);
                 return Err(Error::new(ErrorKind::Refused, text));
             }
             claims.look_again = get::<Option<i64>>(row, 15)?.map(duration);
             claims.isolated_waits = get::<Option<bool>>(row, 16)?.unwrap_or_default();
-            stirred = get::<Option<bool>>(row, 17)?.unwrap_or_default();
+            jobs_changed = get::<Option<bool>>(row, 17)?.unwrap_or_default();
             claims.held_back = self.held_back(get(row, 18)?);
             claims.buried = moved(get(row, 19)?);
-            waits_anew = get::<Option<bool>>(row, 20)?.unwrap_or_default();
-            woken = read_woken(get(row, 21)?);
+            began_waiting = get::<Option<bool>>(row, 20)?.unwrap_or_default();
+            became_ready = read_woken(get(row, 21)?);
         }
         claims.jobs.sort_by_key(|job| job.token.number);
-        Ok(Answer { claims, unfit, stirred, waits_anew, woken })
+        Ok(Answer { claims, unfit, jobs_changed, began_waiting, became_ready })
     }
 
     fn read_claimed(&self, row: &Row, id: JobId, token: Token) -> Result<Claimed, Error> {
@@ -237,13 +237,13 @@ impl Ask {
         let (queue, kind) = self.place(row)?;
         let timeout: i32 = get(row, 10)?;
         if timeout < 1 {
-            return Err(strange("its time-out is no time"));
+            return Err(strange("its time-out is invalid"));
         }
         Ok(Claimed {
             id,
             token,
-            queue: queue.ok_or_else(|| strange("it is of a queue that was not asked for"))?.clone(),
-            kind: kind.ok_or_else(|| strange("it is of a kind that was not asked for"))?.clone(),
+            queue: queue.ok_or_else(|| strange("its queue was not in the claim"))?.clone(),
+            kind: kind.ok_or_else(|| strange("its kind was not in the claim"))?.clone(),
             key: get::<Option<&str>>(row, 5)?.and_then(|key| key.parse().ok()),
             payload: Payload::from_store(get::<&str>(row, 6)?),
             attempt: small(7)?,
@@ -256,7 +256,7 @@ impl Ask {
         })
     }
 
-    /// Returns the queue and the kind of a row, as far as they were asked for.
+    /// Returns the queue and the kind of a row, if the claim asked for them.
     fn place(&self, row: &Row) -> Result<(Option<&QueueName>, Option<&Kind>), Error> {
         let (queue, kind): (&str, &str) = (get(row, 3)?, get(row, 4)?);
         let queue = self.claim.queues.iter().find(|asked| asked.as_str() == queue);
@@ -264,7 +264,7 @@ impl Ask {
         Ok((queue, kind))
     }
 
-    /// Says of a job whose row makes no sense that it is dead, where so much can be read of it.
+    /// Returns the report of a buried job with a corrupt row, if enough of it can be read.
     fn buried(&self, row: &Row, id: JobId) -> Option<Moved> {
         let small = |column| get::<i16>(row, column).map_or(0, |n| n.max(0).unsigned_abs());
         let (queue, kind) = self.place(row).ok()?;
@@ -296,22 +296,26 @@ impl Ask {
 }
 
 /// Reads which jobs became ready.
-fn read_woken(woken: Option<Value>) -> Vec<Work> {
+fn read_woken(became_ready: Option<Value>) -> Vec<Work> {
     let read = |work: &Value| {
         let (queue, kind) = (work["queue"].as_str()?.parse().ok()?, work["kind"].as_str()?.parse().ok()?);
         Some(Work::new(queue, kind, usize::try_from(work["jobs"].as_u64()?).ok()?))
     };
-    woken.iter().flat_map(|woken| woken.as_array().into_iter().flatten()).filter_map(read).collect()
+    became_ready
+        .iter()
+        .flat_map(|became_ready| became_ready.as_array().into_iter().flatten())
+        .filter_map(read)
+        .collect()
 }
 
-/// Returns what became ready and was not claimed along with it.
-fn left_over(mut woken: Vec<Work>, claimed: &[Claimed]) -> Vec<Work> {
-    for work in &mut woken {
+/// Returns the jobs that became ready and were not claimed by the same call.
+fn not_claimed(mut became_ready: Vec<Work>, claimed: &[Claimed]) -> Vec<Work> {
+    for work in &mut became_ready {
         let taken = claimed.iter().filter(|job| job.queue == work.queue && job.kind == work.kind).count();
         work.jobs = work.jobs.saturating_sub(taken);
     }
-    woken.retain(|work| work.jobs > 0);
-    woken
+    became_ready.retain(|work| work.jobs > 0);
+    became_ready
 }
 
 fn get<'a, T: FromSql<'a>>(row: &'a Row, column: usize) -> Result<T, Error> {

@@ -1,15 +1,15 @@
-//! What PostgreSQL says, in our words.
+//! Conversion of PostgreSQL's errors.
 
 use longshore_core::{Error, ErrorKind};
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
-/// Turns an error of a statement that was sent into ours.
+/// Converts an error of a statement that was sent.
 ///
-/// An error that the server raises undoes the statement. Of a connection that broke, nobody knows: it may have been done.
+/// If the server reports an error, the statement was rolled back. If the connection broke, it may have taken effect.
 pub(crate) fn of(error: tokio_postgres::Error) -> Error {
     let Some(db) = error.as_db_error() else {
         return match std::error::Error::source(&error) {
-            // Of a parameter or a column: a row of another program, or of a damaged database.
+            // The error is about a parameter or a column: another program wrote the row, or the database is damaged.
             Some(cause) if is_about_values(&error) => {
                 Error::new(ErrorKind::Corrupt, format!("{error}: {cause}")).caused_by(error)
             }
@@ -22,11 +22,11 @@ pub(crate) fn of(error: tokio_postgres::Error) -> Error {
     let kind = kind(db.code());
     let text = match kind {
         ErrorKind::Full => {
-            format!("the server's disk is full ({}): make room, and what waits goes on by itself", db.message())
+            format!("the server's disk is full ({}): make room, and waiting work continues", db.message())
         }
         _ => words(db),
     };
-    // A session that is ended may be ended between the commit and its answer.
+    // A terminated session may have been terminated between the commit and its answer.
     let ended = !matches!(db.parsed_severity(), Some(Severity::Error)) || db.code().code().starts_with("08");
     let mut ours = Error::new(kind, text).caused_by(error);
     if ended {
@@ -35,10 +35,10 @@ pub(crate) fn of(error: tokio_postgres::Error) -> Error {
     ours
 }
 
-/// Turns an error of connecting into ours: nothing was asked yet.
+/// Converts an error of connecting. No statement was sent yet.
 pub(crate) fn of_connecting(error: tokio_postgres::Error) -> Error {
     let (kind, text) = match error.as_db_error() {
-        // A password, a role or a database can be put right while we wait; open.rs refuses them at the start.
+        // A password, a role or a database can be corrected while we wait. open.rs refuses them at the start.
         Some(db) => (kind(db.code()), words(db)),
         None => (ErrorKind::Unavailable, chain(&error)),
     };
@@ -57,44 +57,46 @@ fn kind(code: &SqlState) -> ErrorKind {
         | SqlState::FEATURE_NOT_SUPPORTED => ErrorKind::Refused,
         _ => match &code.code()[..2] {
             "22" => ErrorKind::Invalid,
-            "42" => ErrorKind::Refused, // no right to it, or it is not there: the schema is not what it was when we opened it
-            "23" => ErrorKind::Corrupt, // a constraint that no call of ours can break in a sound schema
+            "42" => ErrorKind::Refused, // missing permission or object: the schema has changed since it was opened
+            "23" => ErrorKind::Corrupt, // our calls cannot violate a constraint of an intact schema
             _ => ErrorKind::Unavailable,
         },
     }
 }
 
-/// Returns what the server says, with its hint.
+/// Returns the server's message with its hint.
 pub(crate) fn words(db: &DbError) -> String {
     if *db.code() == SqlState::UNDEFINED_FUNCTION {
         return format!(
-            "{}: a newer longshore has upgraded the schema, or somebody has dropped its functions; update and restart this program",
+            "{}: a newer longshore version has upgraded the schema, or its functions were dropped; update and restart this program",
             db.message()
         );
     }
     if *db.code() == SqlState::DEPENDENT_OBJECTS_STILL_EXIST {
-        // Says which. Other details may hold values, which are nobody's business in a log.
+        // Names the dependent objects. Other details may contain values, which must not be logged.
         return format!("{}: {}; drop these first", db.message(), db.detail().unwrap_or_default().replace('\n', ", "));
     }
     let hint = db.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
     format!("{}{hint}", db.message())
 }
 
-/// Returns whether the same statement may go through at once: it lost against another transaction and was undone.
+/// Returns whether a repeat of the statement may succeed at once: it conflicted with another transaction and was rolled
+/// back.
 pub(crate) fn lost_a_race(error: &tokio_postgres::Error) -> bool {
     matches!(error.code(), Some(&SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE))
 }
 
-/// Returns whether the connection is still of use after that error.
+/// Returns whether the connection is still usable after that error.
 pub(crate) fn spares_connection(error: &tokio_postgres::Error) -> bool {
     let of_the_statement = |db: &DbError| {
-        // After a failover the same address is another server, or this one takes no writes any more.
+        // After a failover the address may belong to another server, or this server is read-only.
         db.parsed_severity() == Some(Severity::Error) && *db.code() != SqlState::READ_ONLY_SQL_TRANSACTION
     };
     error.as_db_error().is_some_and(of_the_statement)
 }
 
-/// Returns whether a statement failed by itself: the server answers, has room, and takes writes, so that another may go through.
+/// Returns whether only this statement failed: the server answers, has room and accepts writes, so that other
+/// statements may succeed.
 pub(crate) fn is_of_the_statement(error: &Error) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<tokio_postgres::Error>());
     source.is_some_and(|source| match source.as_db_error() {
@@ -109,7 +111,7 @@ fn is_about_values(error: &tokio_postgres::Error) -> bool {
     ["error serializing", "error deserializing", "invalid column"].iter().any(|start| text.starts_with(start))
 }
 
-/// Returns an error with all that is underneath.
+/// Returns an error with all its sources.
 fn chain(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
     let mut next = std::error::Error::source(error);

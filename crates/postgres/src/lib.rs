@@ -1,21 +1,24 @@
-//! PostgreSQL as a store of longshore: one database, shared by all processes of many machines.
+//! The PostgreSQL store of longshore: one database, shared by all processes of many machines.
 //!
 //! Design: docs/design/postgres.md
 //!
-//! - Every verb is one call of one function of the schema (`sql/`), in a transaction of its own and one round trip: a claim and all
-//!   that goes with it, a batch of settles with all outcomes. The functions keep their plans whatever the statistics say.
-//! - What waits is in `waiting` and what runs in `running`, small and hot; what is final in `history`. Counts are never counted, and no row is written by
-//!   everybody: transactions append changes, which upkeep adds up.
-//! - A pushed job survives what the server's commit does; `synchronous_commit=off` and `fsync=off` are refused ([`Postgres::open`]).
-//! - Pushes of many callers go together ([`Batcher`]); [`Postgres::push_in`] pushes inside the caller's own
-//!   transaction, and the SQL function `longshore.push` (`sql/enqueue.sql`) does so for every other language.
-//! - LISTEN and NOTIFY wake other processes at once (`notify.rs`), never inside a transaction that pushes; behind a pooler processes
-//!   look by themselves.
-//! - Leases and schedules go by the server's clock alone.
+//! - Every verb is one call of one function of the schema (`sql/`), in its own transaction and one round trip: a claim
+//!   with all its steps, or a batch of settles with all outcomes. The plans of the functions do not depend on
+//!   statistics.
+//! - Waiting jobs are in `waiting` and running jobs in `running`, both small; final jobs are in `history`. Reading
+//!   counts never counts rows, and there is no row that every transaction writes: transactions append changes, and
+//!   upkeep adds them up.
+//! - A pushed job is as durable as a commit of the server. `synchronous_commit=off` and `fsync=off` are refused
+//!   ([`Postgres::open`]).
+//! - Concurrent pushes are batched ([`Batcher`]). [`Postgres::push_in`] pushes inside the caller's own transaction, and
+//!   the SQL function `longshore.push` (`sql/enqueue.sql`) does the same for every other language.
+//! - LISTEN and NOTIFY wake other processes at once (`notify.rs`), but are never used inside a transaction that pushes.
+//!   Behind a pooler, processes poll.
+//! - Leases and schedules use only the server's clock.
 //!
-//! When the server's disk is full, pushes are refused as [`Full`](longshore_core::ErrorKind::Full). PostgreSQL keeps no room back for
-//! anybody: settles and renewals fail as well, workers keep outcomes in memory until there is room, and jobs whose leases end
-//! meanwhile run again.
+//! When the server's disk is full, pushes are refused as [`Full`](longshore_core::ErrorKind::Full). PostgreSQL has no
+//! reserve: settles and renewals fail as well, workers keep outcomes in memory until there is room, and jobs whose
+//! leases end meanwhile run again.
 //!
 //! # Examples
 //!
@@ -78,13 +81,13 @@ use pool::Pool;
 use url::Url;
 use vacuum::Vacuum;
 
-/// How to open a database, beside what its URL says.
+/// Options for opening a database, besides those in its URL.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Retention and clock. Of the clock only how far tests moved it counts: time is the server's.
+    /// Retention and clock. Only the offset of the clock is used, which tests set: time is the server's.
     pub settings: Settings,
-    /// How long a call may take, so that a server that is gone without a word is noticed. Defaults to 15 seconds.
+    /// How long a call may take, so that an unresponsive server is detected. Defaults to 15 seconds.
     pub timeout: Duration,
 }
 
@@ -95,12 +98,12 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Returns the defaults with those settings.
+    /// Returns the defaults with these settings.
     pub fn with(settings: Settings) -> Self {
         Options { settings, ..Options::default() }
     }
 
-    /// Says how long a call may take.
+    /// Sets how long a call may take.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -123,36 +126,39 @@ pub struct Postgres {
     vacuum: Arc<Vacuum>,
 }
 
-/// How many pushes are under way at the same time: while one waits for the disk, the next grows.
+/// The number of concurrent pushes. While one waits for the disk, the next batch collects.
 const PUSHES_AT_ONCE: usize = 1;
 
 impl Postgres {
-    /// Opens the database that a URL names, and makes or updates longshore's schema in it.
+    /// Opens the database of a URL, and creates or upgrades longshore's schema in it.
     ///
-    /// The URL is that of every PostgreSQL client, `postgres://user:password@host:port/database`, with several hosts for a primary and
-    /// its standbys, or `?host=/path` for a socket. Beside the usual options it may say:
+    /// The URL has the usual form of PostgreSQL clients, `postgres://user:password@host:port/database`, with several
+    /// hosts for a primary and its standbys, or `?host=/path` for a socket. Besides the usual options it may contain:
     ///
     /// | option | means |
     /// |---|---|
     /// | `schema=name` | another schema than `longshore` |
     /// | `sslmode=` | `disable`, `prefer` (default), `require`, `verify-ca`, `verify-full` |
     /// | `sslrootcert=path` | trusts these authorities beside the system's |
-    /// | `pool=n` | at most so many connections, one that listens, and two for large results; defaults to 10 |
-    /// | `listen=off` | neither listens nor notifies; what a pooler in between makes impossible is found out without being told |
-    /// | `synchronous_commit=accept` | takes a server whose crash may lose jobs that were acknowledged |
-    /// | `fsync=accept` | takes a server that a power loss may damage |
+    /// | `pool=n` | at most this many connections, plus one that listens and two for large results; defaults to 10 |
+    /// | `listen=off` | neither listens nor notifies; a pooler, through which listening is impossible, is detected
+    /// automatically |
+    /// | `synchronous_commit=accept` | accepts a server whose crash may lose acknowledged jobs |
+    /// | `fsync=accept` | accepts a server that a power loss may damage |
     ///
-    /// Any number of processes may open an empty database at once. An up-to-date schema needs no right to make one: USAGE on it,
-    /// SELECT, INSERT, UPDATE and DELETE on its tables and USAGE on its sequences are enough.
+    /// Any number of processes may open an empty database at once. If the schema is up to date, no permission to create
+    /// objects is needed: USAGE on the schema, SELECT, INSERT, UPDATE and DELETE on its tables, and USAGE on its
+    /// sequences are enough.
     ///
     /// # Errors
     ///
-    /// If the URL is wrong; the server cannot be reached, refuses us, is older than 13, or is set up so that it would lose jobs: the
-    /// message says how to put that right; or if the schema is incomplete, or does not admit this version any more.
+    /// Returns an error if the URL is invalid; if the server cannot be reached, refuses the connection, is older than
+    /// 13, or has settings with which it would lose jobs (the message says how to change them); or if the schema is
+    /// incomplete or does not support this version any more.
     ///
     /// # Panics
     ///
-    /// Outside a tokio runtime, which has to live as long as the store.
+    /// Panics outside a tokio runtime. The runtime must live as long as the store.
     pub async fn open(url: &str, options: Options) -> Result<Self, Error> {
         let url: Url = url.parse()?;
         let tried = format!("open PostgreSQL at {}, schema `{}`", url.place(), url.schema.as_str());
@@ -168,7 +174,7 @@ impl Postgres {
         let (publisher, listener) = if pool.url().listen {
             let (publisher, listener) = Publisher::across(pool.clone());
             if !pool.is_pooled() {
-                publisher.ready().await; // nothing is missed from then on
+                publisher.ready().await; // from here on no notification is missed
             }
             (publisher, Some(listener))
         } else {
@@ -193,7 +199,7 @@ impl Postgres {
         })
     }
 
-    /// Returns a place for large and binary results in the same database, reached by connections of its own.
+    /// Returns storage for large and binary results in the same database, with separate connections.
     pub fn artifacts(&self) -> ArtifactTable {
         self.artifacts.clone()
     }
@@ -322,7 +328,7 @@ impl Repair for Postgres {
 
 impl Notifier for Postgres {
     fn notify(&self, work: Vec<Work>) {
-        self.publisher.tell_others(work);
+        self.publisher.notify_others(work);
     }
 
     fn subscribe(&self, queues: Vec<QueueName>, kinds: Vec<Kind>) -> WorkSubscription {

@@ -1,13 +1,16 @@
-//! Notifications between processes: LISTEN on a connection of its own, NOTIFY never in a transaction that pushes.
+//! Notifications between processes. LISTEN uses a separate connection, and NOTIFY is never sent in a transaction that
+//! pushes.
 //!
 //! Design: docs/design/notifications.md
 //!
-//! A claim that finds fewer jobs than it wants notes that its worker waits (`waiter`, sql/notify.sql). A process that has committed
-//! work tells whoever has room for it here, and asks its listener to tell waiting processes of the rest: one a job, each on a channel
-//! of its own. News of jobs go to a channel that only processes with watchers listen to; cancels, and changes of rules, to one that all
-//! listen to. The first notification goes out at once; those asked for soon after go together, a little later: a commit that notifies takes
-//! a lock of the whole database. One that gets lost costs a delay: workers look by themselves at most every few seconds, watchers
-//! every second.
+//! A claim that finds fewer jobs than it wants registers its worker as waiting (`waiter`, sql/notify.sql). After a
+//! commit with new work, a process first notifies receivers with room in the same process. For the rest, its listener
+//! notifies waiting processes, one per job, each on its own channel. News of jobs go to a channel on which only
+//! processes with watchers listen. Cancels and changes of rules go to a channel on which all listen.
+//!
+//! The first notification is sent at once. Those that follow soon are sent together, a little later, because a commit
+//! with a notification takes a lock of the whole database. A lost notification causes a delay: workers poll every few
+//! seconds, and watchers every second.
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -27,46 +30,47 @@ use crate::error;
 use crate::pool::{Driver, Param, Pool};
 use crate::push::uuid;
 
-/// Tells this process and others what was committed; cheap to clone.
+/// Notifies this process and others after a commit. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Publisher {
     notifications: Notifications,
-    /// `None` where nobody is told, because the URL says so.
+    /// `None` if other processes are not notified, because the URL disables it.
     outbox: Option<Arc<Outbox>>,
 }
 
-/// What is to be told to others.
+/// Pending notifications to other processes.
 #[derive(Debug)]
 struct Outbox {
-    /// Names this process among those that wait. Whoever listens for it holds a shared advisory lock of this name.
+    /// The name of this process among waiting processes. The connection that listens for it holds a shared advisory
+    /// lock of this name.
     process: String,
     listens: AtomicBool,
     pending: Mutex<Pending>,
-    /// How often there was work since somebody looked.
+    /// How often there was work since the last check.
     pushes: AtomicU32,
     wake: Notify,
-    /// That it listens, for whoever opens the store.
+    /// Signals that the process listens, for the call that opens the store.
     ready: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Pending {
     work: HashMap<(QueueName, Kind), usize>,
-    /// Jobs that perhaps wait again, whose queues and kinds only the database knows.
-    handed_back: Vec<JobId>,
-    /// What others have told this process, and there was no room for here.
+    /// Jobs that possibly wait again. Only the database knows their queues and kinds.
+    released: Vec<JobId>,
+    /// Work that other processes notified this one of and for which it has no room.
     full: Vec<(QueueName, Kind)>,
     all_work: bool,
     news: News,
     cancels: bool,
 }
 
-/// So many jobs that perhaps wait again are looked up; of more, every process is told.
-const MOST_HANDED_BACK: usize = 1_000;
-/// So many jobs are named in one piece of news, which has 8,000 bytes at most.
+/// The most jobs that possibly wait again which are looked up. If there are more, all processes are notified.
+const MOST_RELEASED: usize = 1_000;
+/// The most jobs in one notification of news, whose size limit is 8,000 bytes.
 const MOST_NAMED: usize = 200;
 
-/// The task that listens and notifies, or only notifies behind a pooler; ends with the store.
+/// The task that listens and notifies, or only notifies behind a pooler. It ends with the store.
 #[derive(Debug)]
 pub(crate) struct Listener(JoinHandle<()>);
 
@@ -80,26 +84,26 @@ const WORK: u8 = 1;
 const NEWS: u8 = 2;
 const CANCELS: u8 = 4;
 
-/// Time between two notifications of work, while there are few of them.
+/// The time between two notifications of work, at a low rate.
 const WORK_EVERY: Duration = Duration::from_millis(2);
-/// Time between two notifications of one sort, while there are many: whoever is busy looks again without being told.
+/// The time between two notifications of one sort, at a high rate: busy workers claim again without a notification.
 const EVERY: Duration = Duration::from_millis(25);
-/// More work than this a second, of this process and from others, is much.
+/// The rate is high above this many notifications of work per second, sent by this process and received from others.
 const BUSY: f64 = 600.0;
-/// How long they are counted.
+/// The period in which they are counted.
 const BUSY_FOR: Duration = Duration::from_millis(100);
-/// So long a store that is opened waits for its listener.
+/// How long opening a store waits for its listener.
 const READY: Duration = Duration::from_secs(2);
-/// How often an idle connection is looked after: a server that is gone without a word is noticed by this.
+/// How often an idle connection is checked, so that an unresponsive server is detected.
 const PING: Duration = Duration::from_secs(15);
 
 impl Publisher {
-    /// Makes one that tells this process alone.
+    /// Creates a publisher that notifies only this process.
     pub(crate) fn alone() -> Self {
         Publisher { notifications: Notifications::default(), outbox: None }
     }
 
-    /// Makes one that tells every process that listens on the same schema.
+    /// Creates a publisher that notifies all processes that listen on the same schema.
     pub(crate) fn across(pool: Pool) -> (Self, Listener) {
         let outbox = Arc::new(Outbox {
             process: format!("{:016x}", fastrand::u64(..)),
@@ -122,20 +126,21 @@ impl Publisher {
         &self.notifications
     }
 
-    /// Waits until it listens, for a while: a listener that cannot connect keeps no store from being opened.
+    /// Waits for a limited time until the process listens. A listener that cannot connect does not prevent opening the
+    /// store.
     pub(crate) async fn ready(&self) {
         if let Some(outbox) = &self.outbox {
-            let _ = timeout(READY, outbox.ready.notified()).await; // it goes on to try
+            let _ = timeout(READY, outbox.ready.notified()).await; // it keeps trying
         }
     }
 
-    /// Returns what this process is called where it waits for work; `None` while it does not listen.
+    /// Returns the name of this process for waiting workers, or `None` while it does not listen.
     pub(crate) fn process(&self) -> Option<&str> {
         let listening = self.outbox.as_ref().filter(|outbox| outbox.listens.load(Ordering::Acquire));
         listening.map(|outbox| outbox.process.as_str())
     }
 
-    /// Tells whom it concerns, here at once, and elsewhere soon. Call it after the commit.
+    /// Sends notifications: in this process at once, to others soon. Call it after the commit.
     pub(crate) fn tell(&self, notices: Notices) {
         let left = self.notifications.notify(&notices);
         let Some(outbox) = &self.outbox else { return };
@@ -148,22 +153,22 @@ impl Publisher {
         });
     }
 
-    /// Tells of jobs that have changed, of which some perhaps wait again.
-    pub(crate) fn tell_handed_back(&self, ids: Vec<JobId>) {
+    /// Notifies of changed jobs, of which some possibly wait again.
+    pub(crate) fn notify_handed_back(&self, ids: Vec<JobId>) {
         self.notifications.notify_all_work();
         let Some(outbox) = &self.outbox else { return };
         outbox.pushes.fetch_add(1, Ordering::Relaxed);
         outbox.queue(|pending| {
-            pending.handed_back.extend(ids);
-            if pending.handed_back.len() > MOST_HANDED_BACK {
-                pending.handed_back.clear();
+            pending.released.extend(ids);
+            if pending.released.len() > MOST_RELEASED {
+                pending.released.clear();
                 pending.all_work = true;
             }
         });
     }
 
-    /// Tells other processes of work.
-    pub(crate) fn tell_others(&self, work: Vec<Work>) {
+    /// Notifies other processes of work.
+    pub(crate) fn notify_others(&self, work: Vec<Work>) {
         if let Some(outbox) = &self.outbox {
             outbox.queue(|pending| pending.add_work(work));
         }
@@ -175,8 +180,8 @@ impl Outbox {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes that anything may be pending: something was not told, and nobody knows what.
-    fn all_is_pending(&self) {
+    /// Marks all notifications as pending: some were lost, and it is not known which.
+    fn mark_all_pending(&self) {
         let mut pending = self.pending();
         (pending.all_work, pending.cancels, pending.news) = (true, true, News::All);
     }
@@ -198,17 +203,17 @@ impl Pending {
         }
     }
 
-    /// Returns what there is to tell of.
+    /// Returns which sorts of notifications are pending.
     fn bits(&self) -> u8 {
-        let work = !self.work.is_empty() || !self.handed_back.is_empty() || self.all_work;
+        let work = !self.work.is_empty() || !self.released.is_empty() || self.all_work;
         (u8::from(work) * WORK) | (u8::from(!self.news.is_empty()) * NEWS) | (u8::from(self.cancels) * CANCELS)
     }
 
-    /// Takes out what is due.
+    /// Takes the notifications of the sorts that are due.
     fn take(&mut self, due: u8) -> Pending {
         let mut taken = Pending::default();
         if due & WORK != 0 {
-            (taken.work, taken.handed_back) = (std::mem::take(&mut self.work), std::mem::take(&mut self.handed_back));
+            (taken.work, taken.released) = (std::mem::take(&mut self.work), std::mem::take(&mut self.released));
             (taken.full, taken.all_work) = (std::mem::take(&mut self.full), std::mem::take(&mut self.all_work));
         }
         if due & NEWS != 0 {
@@ -221,7 +226,7 @@ impl Pending {
     }
 }
 
-/// Listens for ever, connecting again whenever the connection breaks.
+/// Listens without end, and reconnects whenever the connection breaks.
 async fn listen(pool: Pool, notifications: Notifications, outbox: Arc<Outbox>) {
     let mut failures = 0;
     loop {
@@ -230,14 +235,15 @@ async fn listen(pool: Pool, notifications: Notifications, outbox: Arc<Outbox>) {
         outbox.listens.store(false, Ordering::Release);
         failures = if since.elapsed() > PING { 1 } else { failures + 1 };
         if failures == 1 {
-            tracing::warn!(error = %e, "cannot hear other processes; will connect again, and look now and then meanwhile");
+            tracing::warn!(error = %e, "cannot receive notifications of other processes; will reconnect, and poll meanwhile");
         }
         let pause = Duration::from_millis(100 << failures.min(6)).mul_f64(0.5 + fastrand::f64());
         tokio::time::sleep(pause).await;
     }
 }
 
-/// Tells others for ever, through the pool: behind a pooler nobody can listen, but others may listen elsewhere.
+/// Notifies other processes without end, through the pool: behind a pooler this process cannot listen, but others may
+/// listen elsewhere.
 async fn tell(pool: Pool, outbox: Arc<Outbox>) {
     let channels = Channels::new(&pool, &outbox.process);
     let mut pace = Pace::default();
@@ -257,7 +263,7 @@ async fn tell(pool: Pool, outbox: Arc<Outbox>) {
         pace.sent(due, now);
         if let Err(e) = notify(Way::Pool(&pool), &channels, &outbox, taken).await {
             tracing::debug!(error = %e, "cannot notify other processes; will try again");
-            outbox.all_is_pending();
+            outbox.mark_all_pending();
             tokio::time::sleep(PING.mul_f64(0.1 + fastrand::f64() / 10.0)).await;
         }
     }
@@ -269,7 +275,7 @@ async fn listen_once(
     notifications: &Notifications,
     outbox: &Outbox,
 ) -> Result<std::convert::Infallible, Error> {
-    // What is only a hint need not wait for the disk.
+    // Notifications are only hints, so they need not wait for the disk.
     let (client, driver) = pool.dial(Instant::now() + pool.patience(), "-c synchronous_commit=off").await?;
     let (tell, mut heard) = mpsc::unbounded_channel();
     let driving = pool.runtime().spawn(drive(driver, tell));
@@ -281,7 +287,7 @@ async fn listen_once(
     let lock = format!("SELECT pg_advisory_lock_shared(hashtextextended('{}', 0))", outbox.process);
     bounded(pool, client.batch_execute(&lock)).await?;
     outbox.listens.store(true, Ordering::Release);
-    let _ = notifications.notify(&Notices::of_everything()); // for what was told while nobody listened
+    let _ = notifications.notify(&Notices::of_everything()); // replaces notifications missed while not connected
     outbox.ready.notify_one();
 
     let mut watched = notifications.watched();
@@ -297,18 +303,18 @@ async fn listen_once(
             let passes_on = !taken.full.is_empty();
             pace.sent(due, now);
             if let Err(e) = notify(Way::Own(pool, &client), &channels, outbox, taken).await {
-                outbox.all_is_pending(); // it is told once we are connected again
+                outbox.mark_all_pending(); // sent after the connection is restored
                 return Err(e);
             }
             if passes_on && notifications.has_room() {
-                notifications.notify_all_work(); // a claim says what its worker waits for now
+                notifications.notify_all_work(); // a claim tells the server what its worker waits for
             }
             continue;
         }
         match watched.next(now.into_std()) {
             Some(Reception::Begin) => {
                 bounded(pool, client.batch_execute(&format!("LISTEN \"{}\"", channels.news))).await?;
-                notifications.notify_news(&News::All); // for what was told before
+                notifications.notify_news(&News::All); // replaces earlier notifications
             }
             Some(Reception::End) => {
                 bounded(pool, client.batch_execute(&format!("UNLISTEN \"{}\"", channels.news))).await?;
@@ -321,7 +327,7 @@ async fn listen_once(
             .fold(ping, Instant::min);
         tokio::select! {
             message = heard.recv() => match message {
-                Some(message) => hear(&message, &channels, notifications, outbox, &mut pace),
+                Some(message) => receive(&message, &channels, notifications, outbox, &mut pace),
                 None => return Err(Error::new(ErrorKind::Unavailable, "the connection has ended")),
             },
             () = outbox.wake.notified() => {}
@@ -335,7 +341,7 @@ async fn listen_once(
     }
 }
 
-/// The channels that a process listens to.
+/// The channels on which a process listens.
 struct Channels {
     all: String,
     news: String,
@@ -353,7 +359,7 @@ impl Channels {
     }
 }
 
-/// Ends the task that runs a connection.
+/// Aborts the task that runs a connection when it is dropped.
 struct Stops(tokio::task::AbortHandle);
 
 impl Drop for Stops {
@@ -362,7 +368,7 @@ impl Drop for Stops {
     }
 }
 
-/// Runs a connection and passes notifications on, until it breaks or nobody wants them any more.
+/// Runs a connection and forwards its notifications, until it breaks or the receiver is dropped.
 async fn drive(mut driver: Driver, tell: mpsc::UnboundedSender<Notification>) {
     while let Some(Ok(message)) = poll_fn(|cx| driver.poll_message(cx)).await {
         if let AsyncMessage::Notification(notification) = message
@@ -373,7 +379,7 @@ async fn drive(mut driver: Driver, tell: mpsc::UnboundedSender<Notification>) {
     }
 }
 
-/// What others are told over.
+/// The connection for notifications.
 #[derive(Clone, Copy)]
 enum Way<'a> {
     /// The connection that listens.
@@ -393,18 +399,18 @@ impl Way<'_> {
     }
 }
 
-/// Tells others what is pending.
+/// Sends pending notifications to other processes.
 async fn notify(
     way: Way<'_>,
     channels: &Channels,
     outbox: &Outbox,
-    Pending { work, handed_back, full, all_work, news, cancels }: Pending,
+    Pending { work, released, full, all_work, news, cancels }: Pending,
 ) -> Result<(), Error> {
-    if !work.is_empty() || !handed_back.is_empty() {
+    if !work.is_empty() || !released.is_empty() {
         let queues: Vec<_> = work.keys().map(|(queue, _)| queue.as_str()).collect();
         let kinds: Vec<_> = work.keys().map(|(_, kind)| kind.as_str()).collect();
         let jobs: Vec<_> = work.values().map(|jobs| i32::try_from(*jobs).unwrap_or(i32::MAX)).collect();
-        let ids: Vec<Uuid> = handed_back.into_iter().map(uuid).collect();
+        let ids: Vec<Uuid> = released.into_iter().map(uuid).collect();
         let (full_queues, full_kinds): (Vec<_>, Vec<_>) =
             full.iter().map(|(queue, kind)| (queue.as_str(), kind.as_str())).unzip();
         let params: [Param<'_>; 7] = [
@@ -435,8 +441,14 @@ async fn notify(
     Ok(())
 }
 
-/// Tells this process what another says.
-fn hear(message: &Notification, channels: &Channels, notifications: &Notifications, outbox: &Outbox, pace: &mut Pace) {
+/// Handles a notification of another process.
+fn receive(
+    message: &Notification,
+    channels: &Channels,
+    notifications: &Notifications,
+    outbox: &Outbox,
+    pace: &mut Pace,
+) {
     let (channel, payload) = (message.channel(), message.payload());
     if channel == channels.work {
         pace.count(1, Instant::now());
@@ -453,13 +465,13 @@ fn hear(message: &Notification, channels: &Channels, notifications: &Notificatio
     }
 }
 
-/// Reads what one job's notification says: its queue and its kind.
+/// Reads a notification of one job: its queue and its kind.
 fn read_work(payload: &str) -> Option<Work> {
     let (queue, kind) = payload.split_once(' ')?;
     Some(Work::new(queue.parse().ok()?, kind.parse().ok()?, 1))
 }
 
-/// Reads ids, one after the other.
+/// Reads concatenated ids.
 fn read_news(payload: &str) -> News {
     let ids = payload.as_bytes().chunks(32).map(Uuid::try_parse_ascii);
     let ids: Result<_, _> = ids.map(|id| id.map(|id| JobId::from_bytes(id.into_bytes()))).collect();
@@ -471,11 +483,11 @@ async fn bounded<T>(pool: &Pool, call: impl Future<Output = Result<T, tokio_post
     answered.map_err(|_| Error::new(ErrorKind::Unavailable, "the server does not answer"))?.map_err(error::of)
 }
 
-/// When what sort of notification may go out again.
+/// When each sort of notification may be sent again.
 #[derive(Debug)]
 struct Pace {
     last: [Option<Instant>; 3],
-    /// When counting began, and how often there was work since then.
+    /// The start of the count, and how often there was work since then.
     counted: (Instant, u32),
     many: bool,
 }
@@ -487,13 +499,13 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// Returns which of the pending sorts may go out now.
+    /// Returns which of the pending sorts may be sent now.
     fn due(&self, pending: u8, now: Instant) -> u8 {
         let due = (0..3).filter(|sort| pending & (1 << sort) != 0 && self.free(*sort).is_none_or(|free| free <= now));
         due.fold(0, |bits, sort| bits | 1 << sort)
     }
 
-    /// Returns when the next of the pending sorts may go out.
+    /// Returns when the next of the pending sorts may be sent.
     fn next(&self, pending: u8) -> Option<Instant> {
         (0..3).filter(|sort| pending & (1 << sort) != 0).filter_map(|sort| self.free(sort)).min()
     }

@@ -1,4 +1,5 @@
-//! Opening: who is there, and whether it keeps what it promises. A server that would lose jobs is refused, with the way to put it right.
+//! Opening: checks the server and its durability settings. A server that would lose jobs is refused, with a hint how to
+//! correct it.
 
 use std::time::Duration;
 
@@ -11,14 +12,14 @@ use crate::pool::{Pool, mark};
 use crate::schema;
 use crate::url::Accept;
 
-/// What was found.
+/// What opening found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Found {
     pub(crate) version: String,
     pub(crate) durability: Durability,
 }
 
-/// What the server says of itself.
+/// The server's version and settings.
 #[derive(Clone, Debug)]
 struct Greeting {
     version: String,
@@ -33,24 +34,24 @@ struct Greeting {
     database: String,
 }
 
-/// A setting, and where it is made.
+/// A setting and its source.
 #[derive(Clone, Debug)]
 struct Setting {
     value: String,
     source: String,
 }
 
-/// How long an upgrade of the schema may take: longer than any we know of.
+/// How long an upgrade of the schema may take. No known upgrade takes this long.
 const MIGRATION: Duration = Duration::from_secs(3600);
 
-/// Connects for the first time, looks at the server and makes sure that the schema is there and up to date.
+/// Connects for the first time, checks the server, and creates or upgrades the schema.
 pub(crate) async fn open(pool: &Pool) -> Result<Found, Error> {
     let client = pool.connect(Instant::now() + pool.patience()).await?;
     let greeted = tokio::time::timeout(pool.patience() * 4, greet(pool, &client)).await;
     let no_answer = || Error::new(ErrorKind::Unavailable, "the server did not answer in time");
     let (greeting, is_there) = greeted.unwrap_or_else(|_| Err(no_answer()))?;
     let durability = greeting.check(pool.url().accept)?;
-    // Others may be making or upgrading the schema, and this waits for them.
+    // Another process may be creating or upgrading the schema; this waits for it.
     let migrated = tokio::time::timeout(MIGRATION, schema::migrate(pool, &client, is_there)).await;
     migrated.unwrap_or_else(|_| Err(no_answer()))?;
     pool.keep(client);
@@ -92,14 +93,11 @@ impl Greeting {
     ///
     /// # Errors
     ///
-    /// If this server, as it is set up, is none to keep jobs in.
+    /// Returns an error if the server, with its present settings, would lose jobs.
     fn check(&self, accept: Accept) -> Result<Durability, Error> {
         let refused = |text: String| Err(Error::new(ErrorKind::Refused, text));
         if self.version_number < 130_000 {
-            return refused(format!(
-                "this is PostgreSQL {}, which is too old: longshore needs 13 or newer",
-                self.version
-            ));
+            return refused(format!("PostgreSQL {} is too old: longshore needs 13 or newer", self.version));
         }
         if self.encoding != "UTF8" {
             return refused(format!(
@@ -108,13 +106,11 @@ impl Greeting {
             ));
         }
         if self.read_only {
-            return refused(
-                "this server takes no writes: it is a standby, or set to read only; name the primary".into(),
-            );
+            return refused("this server is read-only: it is a standby or set to read only; use the primary".into());
         }
         if self.isolation != "read committed" {
             let text = format!(
-                "transactions are {} by default: longshore needs READ COMMITTED; `ALTER ROLE \"{}\" SET default_transaction_isolation = \
+                "the default isolation level of transactions is {}: longshore needs READ COMMITTED; set it with `ALTER ROLE \"{}\" SET default_transaction_isolation = \
                  'read committed'`",
                 self.isolation, self.role
             );
@@ -123,7 +119,7 @@ impl Greeting {
         let commit_off = self.synchronous_commit.value == "off";
         if commit_off && !accept.synchronous_commit_off {
             let text = format!(
-                "synchronous_commit is off: a crash of the server would lose jobs that were acknowledged; {}, or accept that with \
+                "synchronous_commit is off: a crash of the server would lose acknowledged jobs; {}, or accept this with \
                  `?synchronous_commit=accept`",
                 self.synchronous_commit.fix(&self.role, &self.database)
             );
@@ -134,7 +130,7 @@ impl Greeting {
         if let Some(name) = torn.filter(|_| !accept.fsync_off) {
             let text = format!(
                 "{name} is off: a power loss could damage the whole database; set `{name} = on` in postgresql.conf and reload, or accept \
-                 that with `?fsync=accept`"
+                 this with `?fsync=accept`"
             );
             return refused(text);
         }
@@ -148,7 +144,7 @@ impl Greeting {
 }
 
 impl Setting {
-    /// Returns how to switch on what is off, where it was switched off.
+    /// Returns how to turn a setting on, at the place where it was turned off.
     fn fix(&self, role: &str, database: &str) -> String {
         let reset = "RESET synchronous_commit";
         match self.source.as_str() {
@@ -156,7 +152,7 @@ impl Setting {
             "database" => format!("`ALTER DATABASE \"{database}\" {reset}`"),
             "database user" => format!("`ALTER ROLE \"{role}\" IN DATABASE \"{database}\" {reset}`"),
             "global" => format!("`ALTER ROLE ALL {reset}`"),
-            "client" => "take it out of the URL's `options`".into(),
+            "client" => "remove it from the URL's `options`".into(),
             "command line" => "start the server without `-c synchronous_commit=off`".into(),
             _ => "set `synchronous_commit = on` in postgresql.conf (or by ALTER SYSTEM) and reload, or \
                   `ALTER ROLE … SET synchronous_commit = on` for our role"

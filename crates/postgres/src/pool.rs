@@ -1,9 +1,10 @@
-//! Connections to the server: made with need, used again, thrown away when they break; every call has a time-out.
+//! Connections to the server: opened on demand, reused, and closed when they break. Every call has a time-out.
 //!
-//! Statements are sent unnamed, with the types of their parameters, in one round trip. Each calls one function of the schema,
-//! whose plans the server keeps; so named statements would save a few microseconds a call, and not work behind a pooler.
+//! Statements are sent unnamed, with the types of their parameters, in one round trip. Each calls one function of the
+//! schema, whose plans the server caches. Named statements would save only a few microseconds per call and would not
+//! work behind a pooler.
 //!
-//! Connections live on the runtime that the store was opened on, whoever calls.
+//! Connections live on the runtime on which the store was opened, whichever runtime the caller uses.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,7 +28,7 @@ use crate::url::{Schema, Url};
 /// A parameter and its type.
 pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// A statement that calls a function of which there is a bare one, see schema.rs.
+/// A statement whose function also has a bare version, see schema.rs.
 #[derive(Clone, Copy)]
 pub(crate) struct Statement<'a> {
     pub(crate) function: &'static str,
@@ -35,13 +36,13 @@ pub(crate) struct Statement<'a> {
     pub(crate) params: &'a [Param<'a>],
 }
 
-/// How often a statement is tried that lost against another transaction.
+/// How often a statement is tried that conflicts with other transactions.
 const TRIES: u32 = 8;
 
-/// What has to be said at the start of a session to be told from a pooler's: it comes back where nobody is in between.
+/// A setting for the start of a session that detects a pooler: it is returned only over a direct connection.
 const MARK: &str = "longshore.direct";
 
-/// The server, as this process reaches it; cheap to clone.
+/// This process's connections to the server. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Pool {
     inner: Arc<Inner>,
@@ -54,21 +55,22 @@ struct Inner {
     patience: Duration,
     idle: Mutex<Vec<Client>>,
     slots: Semaphore,
-    /// A pooler is in between: what is said at the start of a session is not kept, and a session may be another's tomorrow.
+    /// Whether a pooler is in between: it drops the settings of a session's start, and a session may belong to another
+    /// client later.
     pooled: AtomicBool,
-    /// How many connections there may be.
+    /// The most connections.
     size: usize,
 }
 
-/// A connection whose driver has still to be run.
+/// A connection whose driver must still be run.
 pub(crate) type Driver = Connection<Socket, <MakeRustlsConnect as tokio_postgres::tls::MakeTlsConnect<Socket>>::Stream>;
 
 impl Pool {
-    /// Makes one without connecting. A call takes as long as `patience` at most.
+    /// Creates a pool without connecting. A call takes at most `patience`.
     ///
     /// # Errors
     ///
-    /// If TLS cannot be set up.
+    /// Returns an error if TLS cannot be set up.
     pub(crate) fn new(url: Url, patience: Duration) -> Result<Self, Error> {
         let inner = Inner {
             tls: tls::connector(&url.tls)?,
@@ -83,8 +85,8 @@ impl Pool {
         Ok(Pool { inner: Arc::new(inner) })
     }
 
-    /// Returns a pool of so many other connections to the same server, made with need.
-    pub(crate) fn apart(&self, size: usize) -> Self {
+    /// Returns a separate pool of connections to the same server.
+    pub(crate) fn separate(&self, size: usize) -> Self {
         let inner = Inner {
             url: self.inner.url.clone(),
             tls: self.inner.tls.clone(),
@@ -114,14 +116,14 @@ impl Pool {
         self.inner.patience
     }
 
-    /// Returns whether a pooler was found in between.
+    /// Returns whether a pooler was detected.
     pub(crate) fn is_pooled(&self) -> bool {
         self.inner.pooled.load(Ordering::Relaxed)
     }
 
-    /// Runs one statement, written for the schema `longshore`, in a transaction of its own, and returns its rows.
+    /// Runs one statement, written for the schema `longshore`, in its own transaction. Returns its rows.
     ///
-    /// One that lost against another transaction is repeated. A connection that breaks is thrown away.
+    /// A statement that conflicted with another transaction is repeated. A broken connection is closed.
     pub(crate) async fn rows(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         let sql = self.schema().in_sql(sql);
         let mut tries = 0;
@@ -150,8 +152,9 @@ impl Pool {
         }
     }
 
-    /// Runs two statements one after the other on one connection, each in a transaction of its own, in one round trip: the second is sent
-    /// without waiting for the answer to the first. One that lost against another transaction is repeated by itself.
+    /// Runs two statements on one connection, each in its own transaction, in one round trip: the second is sent
+    /// without waiting for the answer to the first. A statement that conflicted with another transaction is repeated
+    /// alone.
     pub(crate) async fn rows_of_two(
         &self,
         first: Statement<'_>,
@@ -163,7 +166,7 @@ impl Pool {
         };
         let client = taken.client();
         let sql = [self.sql_of(&first), self.sql_of(&second)].map(|sql| self.schema().in_sql(&sql));
-        // Each sends when it is polled first, which is in this order.
+        // Each statement is sent when its future is first polled, in this order.
         let both = async {
             tokio::join!(biased; client.query_typed(&sql[0], first.params), client.query_typed(&sql[1], second.params))
         };
@@ -177,11 +180,11 @@ impl Pool {
             drop(taken);
             self.forget_idle();
         }
-        (self.or_again(one, first).await, self.or_again(two, second).await)
+        (self.with_retry(one, first).await, self.with_retry(two, second).await)
     }
 
-    /// Repeats a statement that lost against another transaction.
-    async fn or_again(
+    /// Repeats a statement that conflicted with another transaction.
+    async fn with_retry(
         &self,
         asked: Result<Vec<Row>, tokio_postgres::Error>,
         statement: Statement<'_>,
@@ -197,14 +200,14 @@ impl Pool {
         Error::new(ErrorKind::Unavailable, text).perhaps_done()
     }
 
-    /// Runs one statement as [`rows`](Self::rows) does, which calls a function of which there is a bare one.
+    /// Does the same as [`rows`](Self::rows), for a statement whose function also has a bare version.
     pub(crate) async fn rows_of(&self, statement: Statement<'_>) -> Result<Vec<Row>, Error> {
         self.rows(&self.sql_of(&statement), statement.params).await
     }
 
     fn sql_of(&self, Statement { function, sql, .. }: &Statement<'_>) -> String {
         if self.is_pooled() {
-            return (*sql).to_owned(); // such a session is as steady as whoever had it before
+            return (*sql).to_owned(); // a pooled session has the settings of its earlier users
         }
         sql.replace(&format!("{function}("), &format!("{function}_bare("))
     }
@@ -212,21 +215,21 @@ impl Pool {
     /// Runs one statement that returns one row.
     pub(crate) async fn row(&self, sql: &str, params: &[Param<'_>]) -> Result<Row, Error> {
         let row = self.rows(sql, params).await?.pop();
-        row.ok_or_else(|| Error::new(ErrorKind::Corrupt, "a statement that answers with a row has answered with none"))
+        row.ok_or_else(|| Error::new(ErrorKind::Corrupt, "bug: a statement returned no row"))
     }
 
-    /// Takes a connection, an idle one where there is one; waits for its turn while all are in use.
+    /// Takes an idle connection or opens one. Waits while all are in use.
     pub(crate) async fn take(&self) -> Result<Taken<'_>, Error> {
         let until = Instant::now() + self.inner.patience;
         let busy = |_| {
-            let text = format!("all {} connections are in use for {:?}", self.inner.size, self.inner.patience);
+            let text = format!("all {} connections were in use for {:?}", self.inner.size, self.inner.patience);
             Error::new(ErrorKind::Unavailable, text)
         };
         let slot = timeout_at(until, self.inner.slots.acquire()).await.map_err(busy)?.expect("it is never closed");
         let client = match self.idle() {
             Some(client) => client,
             None => self.connect(until).await.map_err(|e| match e.kind() {
-                // At the start open.rs has said so; later on somebody may be putting it right.
+                // At the start open.rs has reported this error; later it may be in the process of being corrected.
                 ErrorKind::Refused => Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e),
                 _ => e,
             })?,
@@ -244,28 +247,29 @@ impl Pool {
         None
     }
 
-    /// Keeps a connection for the next who needs one.
+    /// Returns a connection to the pool.
     pub(crate) fn keep(&self, client: Client) {
         self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
     }
 
-    /// Closes connections that nobody uses: what broke one, a restart or a failover, may have broken all.
+    /// Closes idle connections: a restart or failover that broke one may have broken all.
     fn forget_idle(&self) {
         self.inner.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// Makes a connection whose driver runs for as long as it is used.
+    /// Opens a connection whose driver runs as long as the connection is used.
     pub(crate) async fn connect(&self, until: Instant) -> Result<Client, Error> {
         let (client, driver) = self.dial(until, "").await?;
         self.inner.runtime.spawn(async move {
             if let Err(e) = driver.await {
-                tracing::debug!(error = %e, "a connection to PostgreSQL has ended");
+                tracing::debug!(error = %e, "a connection to PostgreSQL ended");
             }
         });
         Ok(client)
     }
 
-    /// Connects, on the store's runtime; `options` are said at the start of the session beside those that protect the server.
+    /// Connects, on the store's runtime. `options` are set at the start of the session in addition to those that
+    /// protect the server.
     pub(crate) async fn dial(&self, until: Instant, options: &str) -> Result<(Client, Driver), Error> {
         let inner = Arc::clone(&self.inner);
         let pooled_before = self.is_pooled();
@@ -284,12 +288,12 @@ impl Pool {
         let dialled =
             dialling.await.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)));
         if dialled.is_err() && self.is_pooled() && !pooled_before {
-            return Box::pin(self.dial(until, options)).await; // a pooler that takes no options: once more without
+            return Box::pin(self.dial(until, options)).await; // the pooler rejects options: connect again without them
         }
         dialled.map_err(|e| e.context(format_args!("connect to {}", self.inner.url.place())))
     }
 
-    /// Finds out whether a pooler is in between that has swallowed what was said at the start of the session.
+    /// Detects a pooler that dropped the settings of the session's start.
     pub(crate) fn note_mark(&self, mark: Option<&str>) {
         if mark != Some("yes") {
             self.inner.pooled.store(true, Ordering::Relaxed);
@@ -297,7 +301,7 @@ impl Pool {
     }
 }
 
-/// The setting that tells whether a pooler is in between, for open.rs to read.
+/// The setting that detects a pooler, for open.rs to read.
 pub(crate) const fn mark() -> &'static str {
     MARK
 }
@@ -308,11 +312,11 @@ fn chain_says_startup(error: &tokio_postgres::Error) -> bool {
 }
 
 impl Inner {
-    /// Returns how to connect: what protects the server and others from a session of ours that hangs.
+    /// Returns the connection settings, which protect the server and others from a hanging session.
     fn config(&self, options: &str) -> Config {
         let mut config = self.url.config.clone();
         if !self.pooled.load(Ordering::Relaxed) {
-            let ms = self.patience.as_millis() * 9 / 10; // the server gives up first, and says so
+            let ms = self.patience.as_millis() * 9 / 10; // the server's time-out comes first, so that its error is reported
             let said = config.get_options().unwrap_or_default();
             let steady = SETTINGS.map(|(name, value)| format!("-c {name}={value}")).join(" ");
             let all = format!(
@@ -325,7 +329,8 @@ impl Inner {
     }
 }
 
-/// A connection in use. One that is dropped without [`Taken::put_back`] is closed, since its session may be in any state.
+/// A connection in use. If it is dropped without [`Taken::put_back`], it is closed, because its session may be in any
+/// state.
 pub(crate) struct Taken<'a> {
     pool: &'a Pool,
     client: Option<Client>,

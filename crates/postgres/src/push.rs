@@ -1,4 +1,4 @@
-//! Taking jobs over.
+//! Pushing jobs.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use uuid::Uuid;
 use crate::notify::Publisher;
 use crate::pool::{Param, Pool, Statement};
 
-/// The statement; the columns are its parameters.
+/// The statement. Its columns are the parameters.
 const PUSH: &str = "SELECT place, instead, other FROM longshore.push_batch(
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, false, false)";
 
-/// The same inside a transaction of the caller's.
+/// The same inside the caller's transaction.
 const PUSH_IN: &str = "SELECT place, instead, other FROM longshore.push_within(
     $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)";
 
@@ -37,7 +37,7 @@ pub(crate) async fn push(
     Ok(answers)
 }
 
-/// Returns what is to be told after the commit.
+/// Returns the notifications to send after the commit.
 pub(crate) fn notices(jobs: &[NewJob], answers: &[Pushed]) -> Notices {
     let mut notices = Notices::default();
     for (job, _) in jobs.iter().zip(answers).filter(|(_, answer)| matches!(answer, Pushed::Created(_))) {
@@ -46,12 +46,12 @@ pub(crate) fn notices(jobs: &[NewJob], answers: &[Pushed]) -> Notices {
     notices
 }
 
-/// Returns the statement that pushes inside a transaction of the caller's.
+/// Returns the statement that pushes inside the caller's transaction.
 pub(crate) fn statement_within(pool: &Pool) -> String {
     pool.schema().in_sql(PUSH_IN)
 }
 
-/// Reads the answers: the rows name jobs that stand for others, all else was created.
+/// Reads the answers. The rows name jobs with an existing job; all others were created.
 pub(crate) fn answers(jobs: &[NewJob], rows: &[Row]) -> Result<Vec<Pushed>, Error> {
     let mut answers: Vec<_> = jobs.iter().map(|job| Pushed::Created(job.id)).collect();
     for row in rows {
@@ -59,7 +59,7 @@ pub(crate) fn answers(jobs: &[NewJob], rows: &[Row]) -> Result<Vec<Pushed>, Erro
         let (place, instead, other) = read().map_err(crate::error::of)?;
         let id = JobId::from_bytes(other.into_bytes());
         let answer = usize::try_from(place - 1).ok().and_then(|place| answers.get_mut(place));
-        let nonsense = || Error::new(ErrorKind::Corrupt, "a push was answered for a job that was not in it");
+        let nonsense = || Error::new(ErrorKind::Corrupt, "bug: an answer refers to a job that was not in the push");
         *answer.ok_or_else(nonsense)? = match instead {
             0 => Pushed::Created(id),
             1 => Pushed::Existing { id, by: DuplicateReason::Unique },
@@ -70,7 +70,7 @@ pub(crate) fn answers(jobs: &[NewJob], rows: &[Row]) -> Result<Vec<Pushed>, Erro
     Ok(answers)
 }
 
-/// Jobs as the statement takes them: a column an array; one that says nothing of any job is empty.
+/// Jobs as parameters: one array per column, which is empty if no job has a value.
 #[derive(Default)]
 pub(crate) struct Columns<'a> {
     ids: Vec<Uuid>,
@@ -150,7 +150,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Makes an array of what some items have; empty where none has it.
+/// Returns an array of optional values; empty if no item has one.
 pub(crate) fn column<'a, I, T>(items: &'a [I], value: impl Fn(&'a I) -> Option<T>) -> Vec<Option<T>>
 where
     Option<T>: ToSql,
@@ -169,27 +169,27 @@ where
     column
 }
 
-/// Returns a number of attempts as the schema keeps it.
+/// Returns a number of attempts in the form that the schema stores.
 pub(crate) fn attempts(attempts: u16) -> i16 {
     i16::try_from(attempts).unwrap_or(i16::MAX)
 }
 
-/// Returns a time-out as the schema keeps it.
+/// Returns a time-out in the form that the schema stores.
 pub(crate) fn timeout_ms(timeout: Duration) -> i32 {
     i32::try_from(millis(timeout)).unwrap_or(i32::MAX).max(1)
 }
 
-/// Returns a job's id as PostgreSQL takes it.
+/// Returns a job's id in the form that PostgreSQL stores.
 pub(crate) fn uuid(id: JobId) -> Uuid {
     Uuid::from_bytes(*id.as_bytes())
 }
 
-/// Keeps milliseconds far from where sums overflow: the far end of time is a wall.
+/// Limits milliseconds, so that sums cannot overflow.
 pub(crate) fn bounded(ms: i64) -> i64 {
     ms.clamp(-(i64::MAX / 8), i64::MAX / 8)
 }
 
-/// Returns how long from now, where that is said.
+/// Returns the delay, if it is one.
 pub(crate) fn delay(when: Option<When>) -> Option<i64> {
     match when {
         Some(When::In(delay)) => Some(bounded(millis(delay))),
@@ -197,7 +197,7 @@ pub(crate) fn delay(when: Option<When>) -> Option<i64> {
     }
 }
 
-/// Returns the moment, where that is said.
+/// Returns the moment, if it is one.
 pub(crate) fn moment(when: Option<When>) -> Option<i64> {
     match when {
         Some(When::At(moment)) => Some(bounded(moment.as_millis())),
@@ -210,7 +210,7 @@ fn tags(job: &NewJob) -> Option<String> {
     (!tags.is_empty()).then(|| serde_json::to_string(&tags).expect("strings can be written"))
 }
 
-/// Turns a scope into the number that the schema keeps.
+/// Converts a scope to the number that the schema stores.
 fn scope_number(scope: UniqueScope) -> i64 {
     match scope {
         UniqueScope::UntilStarted => 0,

@@ -1,6 +1,6 @@
-//! What people and their tools ask for.
+//! Reads for people and tools.
 //!
-//! Rows are read leniently: what a label or a tag cannot be is left out, and a row whose names make no sense hides no other.
+//! Rows are read leniently: an invalid label or tag is left out, and a row with corrupt names hides no other row.
 
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ pub(crate) async fn list(store: &Postgres, filter: Filter, page: Page) -> Result
     Ok(Listed::new(known.filter_map(lenient).collect(), next.map(Cursor)))
 }
 
-/// Returns a page of queues. Names that make no sense are left out, and make no page shorter.
+/// Returns a page of queues. Queues with corrupt names are left out; the page is filled up with others.
 pub(crate) async fn queues(store: &Postgres, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
     let (shift, _) = store.settings.clock.shift();
     let mut after = after.map_or_else(String::new, |name| name.to_string());
@@ -108,7 +108,7 @@ pub(crate) async fn queue(store: &Postgres, queue: &QueueName) -> Result<Option<
     rows.first().map_or(Ok(None), stats)
 }
 
-/// Reads a queue; `None` where its name makes no sense.
+/// Reads a queue; `None` if its name is corrupt.
 fn stats(row: &Row) -> Result<Option<QueueStats>, Error> {
     let Ok(queue) = column::<&str>(row, "name")?.parse() else { return Ok(None) };
     let mut counts = [0; 6];
@@ -127,13 +127,14 @@ pub(crate) async fn log(store: &Postgres, id: JobId, claim: Option<u64>) -> Resu
     row.try_get(0).map_err(error::of)
 }
 
-/// Reads jobs that were moved, as `happen_alike` in `sql/happen.sql` names them; those whose names make no sense are left out.
+/// Reads moved jobs, as `apply_event_to_all` in `sql/apply_event.sql` returns them. Jobs with corrupt names are left
+/// out.
 pub(crate) fn moved(jobs: Option<Value>) -> Vec<Moved> {
     let Some(Value::Array(jobs)) = jobs else { return Vec::new() };
     jobs.iter().filter_map(moved_one).collect()
 }
 
-/// As [`moved`], for jobs that were taken from workers that are gone.
+/// Does the same as [`moved`], for jobs that were taken from workers that are gone.
 pub(crate) fn taken(jobs: Option<Value>, death: Death) -> Vec<Moved> {
     moved(jobs).into_iter().map(|moved| Moved { death: Some(death), ..moved }).collect()
 }
@@ -154,12 +155,12 @@ fn moved_one(job: &Value) -> Option<Moved> {
     })
 }
 
-/// Reads a job, or says in the log that its row makes no sense.
+/// Reads a job, or logs that its row is corrupt.
 fn lenient(row: &Row) -> Option<Snapshot> {
     let read = snapshot(row);
     if let Err(e) = &read {
         let id: Option<Uuid> = row.try_get("id").ok();
-        tracing::warn!(?id, error = %e, "a job's row makes no sense");
+        tracing::warn!(?id, error = %e, "a job's row is corrupt");
     }
     read.ok()
 }
@@ -231,7 +232,7 @@ fn failure(entry: &Value) -> Option<Failure> {
 fn place(row: &Row) -> Result<usize, Error> {
     let place: i64 = column(row, "place")?;
     usize::try_from(place - 1)
-        .map_err(|_| Error::new(ErrorKind::Corrupt, "a job was read for a place that was not asked for"))
+        .map_err(|_| Error::new(ErrorKind::Corrupt, "bug: a job was returned for an unknown position"))
 }
 
 pub(crate) fn column<'a, T: FromSql<'a>>(row: &'a Row, name: &str) -> Result<T, Error> {
@@ -254,7 +255,7 @@ fn parsed<T: serde::de::DeserializeOwned>(row: &Row, name: &str) -> Result<Optio
     Ok(text(row, name)?.and_then(|text| serde_json::from_str(text).ok()))
 }
 
-/// Reads a JSON array; anything else is an empty one.
+/// Reads a JSON array. Anything else is an empty one.
 fn entries(row: &Row, name: &str) -> Result<Vec<Value>, Error> {
     Ok(match column::<Option<Value>>(row, name)? {
         Some(Value::Array(entries)) => entries,

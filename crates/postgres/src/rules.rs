@@ -22,7 +22,7 @@ pub(crate) async fn rules(store: &Postgres, queue: QueueName) -> Result<Rules, E
     rows.first().map_or_else(|| Ok(Rules::default()), read)
 }
 
-/// Replaces the rules of a queue if they still have the version that is expected.
+/// Replaces the rules of a queue if they still have the expected version.
 pub(crate) async fn change(
     store: &Postgres,
     queue: QueueName,
@@ -58,7 +58,7 @@ pub(crate) fn read(row: &Row) -> Result<Rules, Error> {
     Ok(text.map_or_else(|| Rules::default().at_version(version), |text| Rules::from_text(version, text)))
 }
 
-/// Returns when the pause ends, far enough from where sums overflow, but for the far end of time itself.
+/// Returns when the pause ends. The value is limited so that sums cannot overflow, except for a pause without end.
 fn paused_until(rules: &Rules) -> i64 {
     match rules.paused_until_ms() {
         i64::MAX => i64::MAX,

@@ -1,4 +1,4 @@
-//! The schema in the database: what it is made of, and how it is brought up to date.
+//! The schema in the database: its parts and its upgrades.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -13,18 +13,19 @@ use crate::pool::Pool;
 /// The version of the schema that this program works with.
 pub(crate) const VERSION: i32 = 3;
 
-/// The oldest version of which programs may write to such a schema. Functions have the version of their program in their names
-/// ([`in_sql`]), so that two versions work side by side; those of a program that is too old are gone.
+/// The oldest version whose programs may write to this schema. Functions have the version of their program in their
+/// names ([`in_sql`]), so that two versions work side by side. The functions of older programs are dropped.
 const OLDEST: i32 = 2;
 
-/// Tables, in the order they are made where there are none.
+/// Tables, in the order of their creation in an empty schema.
 const TABLES: &[&str] = &[
     include_str!("../sql/tables.sql"),
     include_str!("../sql/tables_since_2.sql"),
     include_str!("../sql/upgrade/003.sql"),
 ];
 
-/// What leads from each version to the next, from the first on: what comes before views and functions are made anew, and what comes after.
+/// The upgrade steps, starting with version 1: the files that run before views and functions are created again, and the
+/// file that runs after.
 const STEPS: &[(&[&str], &str)] = &[
     (
         &[include_str!("../sql/upgrade/002.sql"), include_str!("../sql/tables_since_2.sql")],
@@ -40,7 +41,7 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/step.sql"),
     include_str!("../sql/failure.sql"),
     include_str!("../sql/counts.sql"),
-    include_str!("../sql/happen.sql"),
+    include_str!("../sql/apply_event.sql"),
     include_str!("../sql/keys.sql"),
     include_str!("../sql/notify.sql"),
     include_str!("../sql/push.sql"),
@@ -61,15 +62,17 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/repair.sql"),
 ];
 
-/// What each version makes for itself, so that two work side by side: functions, and the views that only they read. What people and other
-/// programs call is replaced (`CREATE OR REPLACE`, `DROP VIEW IF EXISTS`) and keeps its name.
+/// Objects that each version has for itself, so that two versions work side by side: functions, and the views that only
+/// they read. Objects that people and other programs use are replaced (`CREATE OR REPLACE`, `DROP VIEW IF EXISTS`) and
+/// keep their names.
 static OWN: LazyLock<HashSet<&str>> = LazyLock::new(|| {
     const MADE: &str = "CREATE FUNCTION longshore.";
     let made = FUNCTIONS.iter().flat_map(|file| file.split(MADE).skip(1));
     made.filter_map(|rest| rest.split('(').next()).chain(["live", "snapshot"]).collect()
 });
 
-/// Puts a schema where SQL says `longshore`, the schema it is written for, and this program's functions where it calls them.
+/// Replaces the schema name `longshore` in SQL by that of this store, and function names by those of this program's
+/// version.
 pub fn in_sql(schema: &str, sql: &str) -> String {
     in_sql_of(VERSION, schema, sql)
 }
@@ -93,10 +96,11 @@ fn in_sql_of(version: i32, schema: &str, sql: &str) -> String {
     put
 }
 
-/// Returns what the version after this one would add to a schema, if nothing but its functions were new: for tests of two versions side by side.
+/// Returns what the next version would add to a schema if only its functions were new, for tests of two versions side
+/// by side.
 #[doc(hidden)]
 pub fn next_version(schema: &str) -> String {
-    let functions: String = FUNCTIONS.iter().map(|file| written_out(file)).collect();
+    let functions: String = FUNCTIONS.iter().map(|file| expand(file)).collect();
     let noted = format!(
         "INSERT INTO longshore.migration (version, program, oldest) VALUES ({}, 'next', {VERSION});",
         VERSION + 1
@@ -104,22 +108,23 @@ pub fn next_version(schema: &str) -> String {
     in_sql_of(VERSION + 1, schema, &(functions + &noted))
 }
 
-/// What the names of functions for steady sessions end in, before the version.
+/// The suffix of function names for steady sessions, before the version.
 const BARE: &str = "_bare";
 
-/// Marks functions that plan the same way whatever the statistics say: a table that was never analysed, or grew from nothing to a
-/// million rows since it was, must not flip a plan to a scan of the whole. Plans are made once a connection of the server, and may
-/// be made while a table is empty. For the same reason
-/// - rows are joined by `id = ANY (ARRAY[x.id])`, of which the planner can make nothing but a look into the index for each x,
-///   or by a LATERAL subquery with a LIMIT; of `id = x.id` it makes a walk through the whole index, if that is one page;
-/// - a join by id says nothing of a state: on an empty table a partial index on it looks as good as the key.
+/// Marks functions whose plans must not depend on statistics. A table that was never analysed, or that has grown from
+/// nothing to a million rows since, must not change a plan to a full scan. The server plans once per connection,
+/// possibly while a table is empty. For the same reason:
+/// - rows are joined by `id = ANY (ARRAY[x.id])`, which the planner can only run as an index lookup for each x, or by a
+///   LATERAL subquery with a LIMIT; for `id = x.id` it may scan the whole index if that has one page;
+/// - a join by id has no condition on a state: on an empty table, a partial index on the state looks as good as the
+///   key.
 const STEADY: &str = "/* steady */";
 
-/// Marks functions of which there is a second one, `…_bare`, for sessions that are steady from their start: to make a function's settings
-/// and to take them back costs a tenth of a millisecond a call.
+/// Marks functions with a second version, `…_bare`, for sessions that have these settings from their start: setting and
+/// resetting them costs a tenth of a millisecond per call.
 const AND_BARE: &str = "/* steady, and bare */";
 
-/// What makes a plan steady.
+/// The settings that make plans steady.
 pub(crate) const SETTINGS: [(&str, &str); 6] = [
     ("plan_cache_mode", "force_generic_plan"),
     ("enable_seqscan", "off"),
@@ -129,8 +134,8 @@ pub(crate) const SETTINGS: [(&str, &str); 6] = [
     ("jit", "off"),
 ];
 
-/// Returns a file of the schema as the server takes it, with what its marks stand for.
-fn written_out(file: &str) -> String {
+/// Returns a file of the schema with its marks expanded.
+fn expand(file: &str) -> String {
     let mut sql = file.to_owned();
     for (mark, _) in file.match_indices(AND_BARE) {
         let from = file[..mark].rfind("CREATE FUNCTION").expect("a mark stands in a function");
@@ -142,14 +147,14 @@ fn written_out(file: &str) -> String {
     sql.replace(AND_BARE, &settings).replace(STEADY, &settings)
 }
 
-/// Brings the schema up to date, in one transaction; who comes at the same time waits and finds it done.
+/// Upgrades the schema in one transaction. Concurrent callers wait and find it done.
 ///
 /// # Errors
 ///
-/// If it is newer than this program, or there is none and we may not make it.
+/// Returns an error if the schema is newer than this program, or if there is none and we may not create it.
 pub(crate) async fn migrate(pool: &Pool, client: &Client, is_there: bool) -> Result<(), Error> {
     let schema = pool.schema();
-    // However long it takes, and others take: a part of it would be undone, and the next try would end as early.
+    // Without a time limit: an interrupted upgrade would be rolled back, and the next try would be interrupted as well.
     let patiently = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;
                      SET LOCAL idle_in_transaction_session_timeout = 0";
     if is_there {
@@ -157,7 +162,7 @@ pub(crate) async fn migrate(pool: &Pool, client: &Client, is_there: bool) -> Res
         let is_new_enough = check(version(pool, client).await?)?;
         client.batch_execute("COMMIT").await.map_err(error::of)?;
         if is_new_enough {
-            return Ok(()); // without asking for rights that are not needed
+            return Ok(()); // needs no further permissions
         }
     }
     let begin = format!(
@@ -182,16 +187,16 @@ pub(crate) async fn migrate(pool: &Pool, client: &Client, is_there: bool) -> Res
                 schema,
                 from,
                 to = VERSION,
-                "upgrading the schema: this waits for open transactions that use its tables, others wait for it, and there is no way back but a backup"
+                "upgrading the schema: it waits for open transactions on its tables, other transactions wait for it, and only a backup can undo it"
             );
         }
-        client.batch_execute(&schema.in_sql(&bring_up(found.version))).await.map_err(|e| refused(pool, e))?;
+        client.batch_execute(&schema.in_sql(&upgrade_sql(found.version))).await.map_err(|e| refused(pool, e))?;
     }
     client.batch_execute("COMMIT").await.map_err(error::of)
 }
 
-/// Returns what makes the schema of this program out of one of that version, 0 for none.
-fn bring_up(version: i32) -> String {
+/// Returns the SQL that upgrades a schema from that version, 0 for none, to that of this program.
+fn upgrade_sql(version: i32) -> String {
     let mut files = Vec::new();
     let mut last = Vec::new();
     match usize::try_from(version - 1) {
@@ -205,7 +210,7 @@ fn bring_up(version: i32) -> String {
     }
     files.extend(FUNCTIONS);
     files.extend(last);
-    let mut sql: String = files.into_iter().map(written_out).collect();
+    let mut sql: String = files.into_iter().map(expand).collect();
     let program = env!("CARGO_PKG_VERSION");
     sql.push_str(&format!(
         "INSERT INTO longshore.migration (version, program, oldest) VALUES ({VERSION}, '{program}', {OLDEST});\n"
@@ -213,7 +218,7 @@ fn bring_up(version: i32) -> String {
     sql
 }
 
-/// The newest version that a schema was brought to, and the oldest of which programs may still write.
+/// The newest version that a schema was upgraded to, and the oldest version whose programs may still write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Version {
     version: i32,
@@ -221,13 +226,13 @@ struct Version {
 }
 
 async fn version(pool: &Pool, client: &Client) -> Result<Version, Error> {
-    // What version 1 did not have is read as if it had it.
+    // Columns that version 1 did not have are read with their defaults.
     let sql = "SELECT coalesce(max(m.version), 0), coalesce(max((to_jsonb(m) ->> 'oldest')::integer), 0),
                       to_regclass('longshore.waiting') IS NOT NULL, to_regclass('longshore.worker_note') IS NOT NULL,
                       to_regclass('longshore.payload') IS NOT NULL AND to_regclass('longshore.waiter') IS NOT NULL
                       AND to_regclass(format('%I.snapshot_v%s', 'SCHEMA', least(max(m.version), VERSION))) IS NOT NULL
                       AND EXISTS (SELECT 1 FROM pg_proc p
-                                  WHERE p.proname = CASE WHEN max(m.version) < VERSION THEN 'claim_v' || max(m.version) ELSE 'claim_anew_vVERSION' END
+                                  WHERE p.proname = CASE WHEN max(m.version) < VERSION THEN 'claim_v' || max(m.version) ELSE 'claim_ready_vVERSION' END
                                     AND p.pronamespace = to_regnamespace('SCHEMA'))
                FROM longshore.migration m";
     let sql = sql.replace("VERSION", &VERSION.to_string()).replace("SCHEMA", pool.schema().as_str());
@@ -239,13 +244,13 @@ async fn version(pool: &Pool, client: &Client) -> Result<Version, Error> {
     let (version, oldest, jobs, registry, payloads) = read.map_err(|e| refused(pool, e))?;
     let complete = match version {
         0 => true,
-        1 => jobs && !registry, // with a registry it is of a build between the versions
+        1 => jobs && !registry, // a registry means a build between the versions
         _ => jobs && registry && payloads,
     };
     if (version <= VERSION || oldest <= VERSION) && !complete {
         let text = format!(
-            "the schema `{}` lacks tables or functions: an unreleased build between versions 1 and 2 made it, or somebody has dropped them; \
-             name another with `schema=`, or drop it",
+            "the schema `{}` lacks tables or functions: an unreleased build between versions 1 and 2 created it, or they were dropped; \
+             use another schema with `schema=`, or drop this one",
             pool.schema().as_str()
         );
         return Err(Error::new(ErrorKind::Refused, text));
@@ -253,12 +258,12 @@ async fn version(pool: &Pool, client: &Client) -> Result<Version, Error> {
     Ok(Version { version, oldest })
 }
 
-/// Returns whether that version needs nothing.
+/// Returns whether the schema needs no upgrade.
 fn check(Version { version, oldest }: Version) -> Result<bool, Error> {
     if oldest > VERSION {
         let text = format!(
-            "the schema has version {version}, which programs of version {oldest} or newer may write to, and this is one of version {VERSION}: a \
-             newer longshore works on this database; update this one too"
+            "the schema has version {version}, and only programs of version {oldest} or newer may write to it; this program \
+             is one of version {VERSION}: update it"
         );
         return Err(Error::new(ErrorKind::Refused, text));
     }
@@ -283,7 +288,7 @@ fn refused(pool: &Pool, e: tokio_postgres::Error) -> Error {
     let ours = error::of(e);
     if of_another {
         let text = format!(
-            "{ours}; the schema `{name}` holds tables of another program, or damaged ones of ours: name another with `schema=`"
+            "{ours}; the schema `{name}` contains tables of another program, or damaged tables of longshore: use another schema with `schema=`"
         );
         return Error::new(ErrorKind::Refused, text).caused_by(ours);
     }
@@ -291,8 +296,8 @@ fn refused(pool: &Pool, e: tokio_postgres::Error) -> Error {
         return ours;
     }
     let hint = format!(
-        "{ours}; to upgrade a schema, a role must own its tables; an administrator makes the schema with `CREATE SCHEMA {name} AUTHORIZATION <our role>`, or lets us use one that is \
-         there with `GRANT USAGE ON SCHEMA {name} TO <our role>; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} \
+        "{ours}; to upgrade a schema, a role must own its tables; an administrator can create the schema with `CREATE SCHEMA {name} AUTHORIZATION <our role>`, or allow the use of \
+         an existing one with `GRANT USAGE ON SCHEMA {name} TO <our role>; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} \
          TO <our role>; GRANT USAGE ON ALL SEQUENCES IN SCHEMA {name} TO <our role>`"
     );
     Error::new(ErrorKind::Refused, hint).caused_by(ours)
@@ -306,7 +311,7 @@ mod tests {
     fn newer_schema_is_refused_with_both_versions() {
         let of = |version, oldest| check(Version { version, oldest });
         let text = of(VERSION + 3, VERSION + 2).unwrap_err().to_string();
-        for words in [format!("has version {}", VERSION + 3), format!("is one of version {VERSION}")] {
+        for words in [format!("has version {}", VERSION + 3), format!("is one of version {VERSION}:")] {
             assert!(text.contains(&words), "{text}");
         }
         assert!(
@@ -318,7 +323,7 @@ mod tests {
 
     #[test]
     fn function_for_steady_sessions_is_the_same_but_for_its_name_and_settings() {
-        let sql = written_out(include_str!("../sql/settle.sql"));
+        let sql = expand(include_str!("../sql/settle.sql"));
         let (first, bare) = sql.split_once("CREATE FUNCTION longshore.settle_bare(").unwrap();
         let (_, steady) = first.split_once("CREATE FUNCTION longshore.settle(").unwrap();
         let (head, body) = steady.split_once(" SET plan_cache_mode = force_generic_plan ").unwrap();

@@ -1,4 +1,4 @@
-//! Keeping, ending and losing claims.
+//! Renewing, settling and releasing claims.
 
 use std::collections::HashMap;
 
@@ -30,7 +30,7 @@ pub(crate) async fn renew(store: &Postgres, renewals: Vec<Renewal>) -> Answers<R
     answers
 }
 
-/// Renews distinct jobs in one statement, and returns the places and answers of those that are held.
+/// Renews distinct jobs in one statement. Returns the positions and answers of those that are held.
 async fn renew_distinct(
     store: &Postgres,
     renewals: &[Renewal],
@@ -75,7 +75,7 @@ pub(crate) async fn settle(store: &Postgres, settlements: Vec<Settlement>) -> An
             let rows = store.pool.rows_of(batch.statement(&batch.params())).await;
             failed = batch.answer(store, rows, &mut answers).err();
         }
-        // What comes after one that failed is not tried: it must not overtake it.
+        // Settles after a failed one are not tried, because they must not overtake it.
         if let Some(e) = &failed {
             places.into_iter().for_each(|place| answers[place] = Err(e.shared()));
         }
@@ -118,8 +118,8 @@ async fn one_by_one(
     (settled, crate::claim::claim(store, claim).await)
 }
 
-/// Settlements of distinct jobs, as one statement takes them: those that end for certain come first; each part in order of id, in which
-/// all lock rows.
+/// Settlements of distinct jobs, as parameters: outcomes that end a job in any case come first. Each part is sorted by
+/// id, the order in which all transactions lock rows.
 struct Batch<'a> {
     items: Vec<(usize, &'a Settlement)>,
     certain: i32,
@@ -195,7 +195,7 @@ impl<'a> Batch<'a> {
         Statement { function: "settle", sql: SETTLE, params }
     }
 
-    /// Notes which are lost.
+    /// Records which are lost.
     fn answer(
         &self,
         store: &Postgres,
@@ -206,12 +206,12 @@ impl<'a> Batch<'a> {
             let place: i32 = row.try_get(0).map_err(crate::error::of)?;
             answers[self.items[place as usize - 1].0] = Ok(Settled::Lost);
         }
-        let (_, handed_back) = self.items.split_at(self.certain as usize);
+        let (_, released) = self.items.split_at(self.certain as usize);
         let mut news = News::default();
         news.add_all(self.items.iter().map(|(_, settlement)| settlement.id));
         store.publisher.tell(Notices::of_news(news));
-        if !handed_back.is_empty() {
-            store.publisher.tell_handed_back(handed_back.iter().map(|(_, settlement)| settlement.id).collect());
+        if !released.is_empty() {
+            store.publisher.notify_handed_back(released.iter().map(|(_, settlement)| settlement.id).collect());
         }
         Ok(())
     }
@@ -238,14 +238,18 @@ pub(crate) async fn release(store: &Postgres, worker: WorkerSecret, gone: Gone) 
     let (taken, failed): (_, i64) = (row.try_get(0).map_err(crate::error::of)?, crate::read::column(&row, "failed")?);
     if failed > 0 {
         let error: Option<&str> = crate::read::column(&row, "error")?;
-        tracing::warn!(jobs = failed, error, "cannot take some jobs from a worker that is gone; their leases will end");
+        tracing::warn!(
+            jobs = failed,
+            error,
+            "cannot release some jobs of a worker that is gone; they wait for their leases to end"
+        );
     }
     let taken = read::taken(taken, gone.death);
     store.publisher.tell(notices_of(&taken));
     Ok(taken)
 }
 
-/// Returns what is to be told of jobs that were moved.
+/// Returns the notifications for moved jobs.
 pub(crate) fn notices_of(jobs: &[Moved]) -> Notices {
     let mut notices = Notices::default();
     notices.news.add_all(jobs.iter().map(|job| job.id));
@@ -255,7 +259,7 @@ pub(crate) fn notices_of(jobs: &[Moved]) -> Notices {
     notices
 }
 
-/// Sorts places into rounds in which no job comes twice: a second settle of a job must see what the first has done.
+/// Splits positions into rounds without duplicate jobs: a second settle of a job must see the effect of the first.
 fn rounds(ids: impl Iterator<Item = JobId>) -> Vec<Vec<usize>> {
     let mut seen: HashMap<JobId, usize> = HashMap::new();
     let mut rounds: Vec<Vec<usize>> = Vec::new();
@@ -269,7 +273,7 @@ fn rounds(ids: impl Iterator<Item = JobId>) -> Vec<Vec<usize>> {
     rounds
 }
 
-/// Returns what is at these places, sorted, each with its place.
+/// Returns the items at these positions, sorted, each with its position.
 fn in_order<'a, T, K: Ord>(items: &'a [T], places: &[usize], key: impl Fn(&T) -> K) -> Vec<(usize, &'a T)> {
     let mut batch: Vec<_> = places.iter().map(|place| (*place, &items[*place])).collect();
     batch.sort_by_key(|(_, item)| key(item));
@@ -280,12 +284,12 @@ fn json(progress: &Progress) -> Option<String> {
     serde_json::to_string(progress).ok()
 }
 
-/// Takes out the one character that PostgreSQL's text cannot hold.
+/// Removes the one character that PostgreSQL's text cannot contain.
 pub(crate) fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 
-/// Returns whether an outcome ends a job, whatever is known of it.
+/// Returns whether an outcome ends a job in any state.
 fn is_certain(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Succeed { .. } | Outcome::Bury { .. } | Outcome::Cancel)
 }

@@ -1,4 +1,4 @@
-//! TLS by rustls, and what a server's certificate has to prove.
+//! TLS with rustls, and what a server's certificate must prove.
 
 use std::io::BufReader;
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::url::{Tls, Verify};
 
-/// Makes what secures connections.
+/// Creates the TLS connector.
 ///
 /// # Errors
 ///
-/// If a root certificate cannot be read, or there is none at all where one is needed.
+/// Returns an error if a root certificate cannot be read, or if one is needed and there is none.
 pub(crate) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let refused = |e: rustls::Error| Error::new(ErrorKind::Refused, format!("set up TLS: {e}")).caused_by(e);
@@ -30,8 +30,7 @@ pub(crate) fn connector(tls: &Tls) -> Result<MakeRustlsConnect, Error> {
         Verify::Authority | Verify::Host => {
             let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(tls)?), provider);
             let chain = chain.build().map_err(|e| {
-                Error::new(ErrorKind::Refused, format!("no root certificate to check the server's with: {e}"))
-                    .caused_by(e)
+                Error::new(ErrorKind::Refused, format!("no root certificates to verify the server: {e}")).caused_by(e)
             })?;
             if tls.verify == Verify::Host { chain } else { Arc::new(AnyName(chain)) }
         }
@@ -54,13 +53,13 @@ fn roots(tls: &Tls) -> Result<RootCertStore, Error> {
             any = true;
         }
         if !any {
-            return Err(wrong(&"there is no certificate in it"));
+            return Err(wrong(&"it contains no certificate"));
         }
     }
     Ok(roots)
 }
 
-/// `verify-ca`: an authority that we trust, for whatever host.
+/// `verify-ca`: accepts a certificate of a trusted authority for any host.
 #[derive(Debug)]
 struct AnyName(Arc<WebPkiServerVerifier>);
 
@@ -75,7 +74,7 @@ impl ServerCertVerifier for AnyName {
     ) -> Result<ServerCertVerified, rustls::Error> {
         use CertificateError::{NotValidForName, NotValidForNameContext};
         match self.0.verify_server_cert(certificate, intermediates, name, ocsp, now) {
-            // The name is looked at last, when all else was right.
+            // The name is checked last, so everything else was correct.
             Err(rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => {
                 Ok(ServerCertVerified::assertion())
             }
@@ -106,7 +105,7 @@ impl ServerCertVerifier for AnyName {
     }
 }
 
-/// `prefer` and `require`: secret before those who only listen, as with every other client; who is there is not asked.
+/// `prefer` and `require`: the connection is encrypted, but the server's identity is not checked, as in other clients.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

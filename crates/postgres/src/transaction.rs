@@ -1,4 +1,5 @@
-//! Pushing jobs inside the caller's own transaction: the job and what it is about become durable together, or neither.
+//! Pushing jobs inside the caller's own transaction: the job and the caller's data become durable together, or neither
+//! does.
 
 use longshore_core::{Error, NewJob, Notices, Pushed};
 use tokio_postgres::Transaction;
@@ -6,9 +7,11 @@ use tokio_postgres::Transaction;
 use crate::notify::Publisher;
 use crate::{Postgres, error, push};
 
-/// The answers to jobs pushed inside a transaction. Nothing is heard of them before the caller commits; drop this after the
-/// commit, and workers are told at once. One that is dropped earlier, or lost in a crash, costs a delay, never a job.
-#[must_use = "dropping this tells workers of the jobs: keep it until after the commit"]
+/// The answers to jobs that were pushed inside a transaction.
+///
+/// Drop this after the commit: workers are then notified at once. If it is dropped earlier or lost in a crash, jobs are
+/// delayed but never lost.
+#[must_use = "dropping this notifies workers: keep it until after the commit"]
 #[derive(Debug)]
 pub struct PushedIn {
     /// The answers, in order.
@@ -26,13 +29,15 @@ impl Drop for PushedIn {
 impl Postgres {
     /// Pushes jobs inside a transaction of the caller's own connection to the same database, in one round trip.
     ///
-    /// The connection is a tokio-postgres one of the version that this crate re-exports; its role needs the rights that
-    /// [opening](Postgres::open) names, and the transaction the isolation level READ COMMITTED, which is the default. However long
-    /// it stays open, it holds up nobody but those who push a job with the same unique or idempotency key.
+    /// The connection is a tokio-postgres connection of the version that this crate re-exports. Its role needs the
+    /// permissions that [opening](Postgres::open) names, and the transaction needs the isolation level READ COMMITTED,
+    /// which is the default. However long the transaction stays open, it blocks only pushes of jobs with the same
+    /// unique or idempotency key.
     ///
     /// # Errors
     ///
-    /// Names the first job that is out of bounds; or says what PostgreSQL said: then the transaction is void.
+    /// Returns an error that names the first invalid job, or PostgreSQL's error, after which the transaction must be
+    /// rolled back.
     ///
     /// # Examples
     ///
@@ -47,7 +52,7 @@ impl Postgres {
     /// let job = NewJob::new("default".parse()?, "ship".parse()?, Payload::parse(r#"{"item":"tea"}"#)?);
     /// let pushed = store.push_in(&transaction, &[job]).await?;
     /// transaction.commit().await?;
-    /// drop(pushed); // workers hear of the job
+    /// drop(pushed); // notifies workers
     /// # Ok(()) }
     /// ```
     pub async fn push_in(&self, transaction: &Transaction<'_>, jobs: &[NewJob]) -> Result<PushedIn, Error> {

@@ -1,6 +1,6 @@
-//! Upkeep: each part is a transaction of its own that touches a bounded number of rows, skips those that others work on, and
-//! looks by an index of its own, so that none starves the others. A part that the server refuses, or that fails for some rows, is
-//! reported, and the others are done.
+//! Upkeep. Each part is a separate transaction that touches a limited number of rows, skips locked rows, and uses its
+//! own index, so that no part starves the others. A part that fails, completely or for some rows, is reported, and the
+//! others are still done.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,39 +19,39 @@ use crate::pool::{Param, Pool};
 use crate::read::{column, moved, taken};
 use crate::settle::notices_of;
 
-/// A call that takes longer was held up, and whatever held it up has held up renewals, too.
+/// A call that takes longer was delayed, and its cause has delayed renewals as well.
 const STANDSTILL: Duration = Duration::from_secs(3);
 
-/// How long a process waits between two walks over all queues or kinds: a name may stay that much longer than it must.
+/// The time between two searches over all queues or kinds. A name may stay that much longer than necessary.
 const WALK_EVERY: Duration = Duration::from_secs(600);
 
-/// Where the searches of this process go on with the next call.
+/// Where the searches of this process continue in the next call.
 #[derive(Debug, Default)]
 pub(crate) struct Searches {
-    /// For jobs of kinds that nobody knows.
+    /// The search for jobs of unknown kinds.
     unknown: Mutex<Option<Vec<String>>>,
-    /// For queues and for kinds that nobody uses.
+    /// The searches for unused queues and kinds.
     queues: Walk,
     kinds: Walk,
 }
 
-/// A walk over names, in their order.
+/// A search over names, in their order.
 #[derive(Debug, Default)]
 struct Walk(Mutex<Walking>);
 
 #[derive(Debug, Default)]
 struct Walking {
-    /// The name that was looked at last; `None` between two walks.
+    /// The last name that was checked; `None` between two searches.
     after: Option<String>,
-    /// When the next walk begins, in milliseconds of the server's time.
+    /// When the next search starts, in milliseconds of the server's time.
     due: i64,
 }
 
 impl Walk {
-    /// Returns the name behind which to go on; `None` where the next walk is not due.
+    /// Returns the name to start after, or `None` if the next search is not due.
     fn next(&self, now: i64) -> Option<String> {
         let Walking { after, due } = &*self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Where the clock was set back far, there is no wait until it has caught up.
+        // If the clock was set back far, the search does not wait until it has caught up.
         let is_due = after.is_some() || now >= *due || due - now > millis(WALK_EVERY);
         is_due.then(|| after.clone().unwrap_or_default())
     }
@@ -61,17 +61,17 @@ impl Walk {
     }
 }
 
-/// A piece of upkeep: what it may touch, and what it did.
+/// An upkeep call: its limits and its results.
 struct Work<'a> {
     store: &'a Postgres,
     limit: usize,
     rules_level: u16,
     /// The server's time, as far as tests moved it.
     now: i64,
-    /// How far tests moved the wall clock, and that of leases.
+    /// How far tests moved the wall clock, and the clock of leases.
     shift: i64,
     lease_shift: i64,
-    kept: UpkeepReport,
+    report: UpkeepReport,
 }
 
 pub(crate) async fn upkeep(store: &Postgres, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
@@ -79,25 +79,25 @@ pub(crate) async fn upkeep(store: &Postgres, upkeep: Upkeep) -> Result<UpkeepRep
     let (shift, lease_shift) = store.settings.clock.shift();
     let asked = Instant::now();
     let now = clock(&store.pool).await?;
-    let (rules_level, kept) = (upkeep.rules_level, UpkeepReport::default());
-    let mut work = Work { store, limit, rules_level, now: now + shift, shift, lease_shift, kept };
+    let (rules_level, report) = (upkeep.rules_level, UpkeepReport::default());
+    let mut work = Work { store, limit, rules_level, now: now + shift, shift, lease_shift, report };
     let steady = store.steps.steady(now + lease_shift, &store.settings.clock);
     if asked.elapsed() >= STANDSTILL {
         store.steps.stalled(&store.settings.clock);
     } else if upkeep.rescue && steady {
         let rescued = work.rescue(now).await;
         work.note("rescue", rescued)?;
-        store.publisher.tell(notices_of(&work.kept.rescued));
+        store.publisher.tell(notices_of(&work.report.rescued));
     }
-    // What has happened so far has happened, whatever becomes of the rest.
+    // The earlier parts are done even if a later one fails.
     work.rest().await.map_err(Error::perhaps_done)?;
-    store.vacuum.look(&store.pool);
-    let mut notices = notices_of(&work.kept.buried);
-    if work.kept.pruned > 0 {
+    store.vacuum.check_due(&store.pool);
+    let mut notices = notices_of(&work.report.buried);
+    if work.report.pruned > 0 {
         notices.news = News::All;
     }
     store.publisher.tell(notices);
-    Ok(work.kept)
+    Ok(work.report)
 }
 
 /// Returns the server's time in milliseconds.
@@ -106,7 +106,7 @@ pub(crate) async fn clock(pool: &Pool) -> Result<i64, Error> {
 }
 
 impl Work<'_> {
-    /// Does all parts but the rescue.
+    /// Does all parts except the rescue.
     async fn rest(&mut self) -> Result<(), Error> {
         let late = self.bury_late().await;
         self.note("deadlines", late)?;
@@ -130,18 +130,18 @@ impl Work<'_> {
         self.note("kinds", kinds)
     }
 
-    /// Notes a part that failed, unless no part can be done.
+    /// Records a failed part, unless the error means that no part can be done.
     fn note(&mut self, part: &'static str, result: Result<Option<String>, Error>) -> Result<(), Error> {
         match result {
             Ok(None) => {}
-            Ok(Some(rows)) => self.kept.failed.push(UpkeepFailure::new(part, rows)),
-            Err(e) if error::is_of_the_statement(&e) => self.kept.failed.push(UpkeepFailure::new(part, e)),
+            Ok(Some(rows)) => self.report.failed.push(UpkeepFailure::new(part, rows)),
+            Err(e) if error::is_of_the_statement(&e) => self.report.failed.push(UpkeepFailure::new(part, e)),
             Err(e) => return Err(e),
         }
         Ok(())
     }
 
-    /// Rescues, unless the server gets to it only after a standstill, in which others could not renew.
+    /// Rescues, unless the server runs the statement only after a delay in which others could not renew.
     async fn rescue(&mut self, asked: i64) -> Result<Option<String>, Error> {
         let store = self.store;
         let crash = Gone::LEASE_ENDED.to_string();
@@ -162,11 +162,11 @@ impl Work<'_> {
             return Ok(None);
         };
         let done = length(&rescued);
-        self.kept.rescued = taken(Some(rescued), Death::Crashed);
+        self.report.rescued = taken(Some(rescued), Death::Crashed);
         self.failed_rows(&row, done)
     }
 
-    /// Buries what missed its deadline.
+    /// Buries jobs that missed their deadline.
     async fn bury_late(&mut self) -> Result<Option<String>, Error> {
         let params: [Param<'_>; 3] =
             [(&(self.limit as i32), Type::INT4), (&self.shift, Type::INT8), (&self.store.keep_dead(), Type::INT8)];
@@ -175,7 +175,7 @@ impl Work<'_> {
         self.failed_rows(&row, done)
     }
 
-    /// Buries what no worker knows.
+    /// Buries jobs of unknown kinds.
     async fn bury_unknown(&mut self) -> Result<Option<String>, Error> {
         let store = self.store;
         let after = store.searches.unknown.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -191,22 +191,22 @@ impl Work<'_> {
         self.failed_rows(&row, done)
     }
 
-    /// Reads which jobs a part has buried, and returns how many.
+    /// Reads which jobs a part has buried. Returns the number.
     fn note_buried(&mut self, row: &Row) -> Result<usize, Error> {
         let buried: Value = column(row, "buried")?;
         let done = length(&buried);
-        self.kept.buried.extend(moved(Some(buried)));
+        self.report.buried.extend(moved(Some(buried)));
         Ok(done)
     }
 
-    /// Deletes finished jobs whose time is over.
+    /// Deletes finished jobs whose retention period has ended.
     async fn prune(&mut self) -> Result<Option<String>, Error> {
         let params: [Param<'_>; 2] = [(&(self.limit as i32), Type::INT4), (&self.shift, Type::INT8)];
         let row = self.store.pool.row("SELECT * FROM longshore.prune($1, $2)", &params).await?;
         let (pruned, jobs, claims): (i64, Vec<Uuid>, Vec<i64>) =
             (column(&row, "pruned")?, column(&row, "jobs")?, column(&row, "claims")?);
-        self.kept.pruned = pruned as usize;
-        self.kept.artifacts = jobs
+        self.report.pruned = pruned as usize;
+        self.report.artifacts = jobs
             .into_iter()
             .zip(claims)
             .map(|(job, claim)| ArtifactName { job: JobId::from_bytes(job.into_bytes()), claim: claim as u64 })
@@ -214,7 +214,7 @@ impl Work<'_> {
         self.failed_rows(&row, pruned as usize)
     }
 
-    /// Looks at the next names of a walk, where it is time, and forgets those that nobody uses.
+    /// Checks the next names of a search, if it is time, and removes the unused ones.
     async fn walk(&mut self, walk: &Walk, function: &str, lock: &[u8]) -> Result<Option<String>, Error> {
         let Some(after) = walk.next(self.now) else { return Ok(None) };
         let lock = self.store.pool.schema().lock(lock);
@@ -229,29 +229,30 @@ impl Work<'_> {
         let row = match self.store.pool.row(&sql, &params).await {
             Ok(row) => row,
             Err(e) => {
-                walk.went_to(None, self.now); // it comes back to this part later, as to any other
+                walk.went_to(None, self.now); // this part is visited again later, like any other
                 return Err(e);
             }
         };
         let after: Option<String> = column(&row, "after")?;
-        // Where there was nothing to forget, the rest of the walk has time.
-        self.kept.more |= after.is_some() && column::<i64>(&row, "forgotten")? > 0;
+        // If nothing was removed, the rest of the search can wait.
+        self.report.more |= after.is_some() && column::<i64>(&row, "forgotten")? > 0;
         walk.went_to(after, self.now);
         Ok(None)
     }
 
-    /// Runs a part that says nothing but whether there is more to do.
+    /// Runs a part that returns only whether there is more to do.
     async fn tidy(&mut self, call: &str, params: &[Param<'_>]) -> Result<Option<String>, Error> {
         let row = self.store.pool.row(&format!("SELECT longshore.{call} AS more"), params).await?;
-        self.kept.more |= column::<bool>(&row, "more")?;
+        self.report.more |= column::<bool>(&row, "more")?;
         Ok(None)
     }
 
-    /// Reads for how many rows a part failed, and notes whether there is more to do: not if it failed for all.
+    /// Reads for how many rows a part failed, and records whether there is more to do. There is none if it failed for
+    /// all.
     fn failed_rows(&mut self, row: &Row, done: usize) -> Result<Option<String>, Error> {
         let (failed, first): (i64, Option<String>) = (column(row, "failed")?, column(row, "error")?);
         let all = done + failed as usize;
-        self.kept.more |= done > 0 && all >= self.limit;
+        self.report.more |= done > 0 && all >= self.limit;
         Ok(first.map(|first| format!("{failed} of {all} jobs; {first}")))
     }
 }

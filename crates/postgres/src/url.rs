@@ -1,4 +1,4 @@
-//! What a URL says: where the server is, and how longshore uses it.
+//! PostgreSQL URLs: where the server is, and how longshore uses it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,40 +9,40 @@ use longshore_core::Error;
 use tokio_postgres::Config;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 
-/// What a URL says, parsed. Never shows a password.
+/// A parsed URL. Never shows a password.
 #[derive(Clone)]
 pub(crate) struct Url {
     pub(crate) config: Config,
     pub(crate) tls: Tls,
     pub(crate) schema: Schema,
-    /// Whether to listen and to notify where no pooler is in between.
+    /// Whether to listen and notify if there is no pooler.
     pub(crate) listen: bool,
     pub(crate) pool: usize,
     pub(crate) accept: Accept,
 }
 
-/// Settings of the server that would lose jobs, accepted all the same.
+/// Server settings that may lose jobs and are accepted anyway.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Accept {
     pub(crate) synchronous_commit_off: bool,
     pub(crate) fsync_off: bool,
 }
 
-/// What the server has to prove.
+/// What the server must prove.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tls {
     pub(crate) verify: Verify,
     pub(crate) roots: Option<PathBuf>,
 }
 
-/// How a server's certificate is looked at.
+/// How a server's certificate is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Verify {
     #[default]
     Nothing,
-    /// That an authority we trust has signed it.
+    /// A trusted authority has signed it.
     Authority,
-    /// That, and that it is for this host.
+    /// A trusted authority has signed it for this host.
     Host,
 }
 
@@ -56,12 +56,12 @@ impl Schema {
         &self.0
     }
 
-    /// Returns SQL that is written for the schema `longshore` as it is for this one.
+    /// Returns SQL that was written for the schema `longshore`, changed to use this schema.
     pub(crate) fn in_sql(&self, sql: &str) -> String {
         crate::schema::in_sql(&self.0, sql)
     }
 
-    /// Returns a number for advisory locks, another one for each purpose.
+    /// Returns a number for advisory locks, a different one for each purpose.
     pub(crate) fn lock(&self, purpose: &[u8]) -> i64 {
         let fnv = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         let named = b"longshore/".iter().chain(self.0.as_bytes()).chain(b"/").chain(purpose);
@@ -78,15 +78,16 @@ impl FromStr for Schema {
             && text.bytes().all(allowed)
             && !text.starts_with(|c: char| c.is_ascii_digit());
         if !fits {
-            let text =
-                format!("`schema={text}`: a schema has 1 to 48 of a-z, 0-9 and _, and does not start with a digit");
+            let text = format!(
+                "`schema={text}`: a schema name has 1 to 48 characters of a-z, 0-9 and _, and does not start with a digit"
+            );
             return Err(Error::invalid(text));
         }
         Ok(Schema(text.to_owned()))
     }
 }
 
-/// The options of a URL that tokio-postgres knows.
+/// URL options of tokio-postgres.
 const DRIVERS: &[&str] = &[
     "user",
     "password",
@@ -108,7 +109,7 @@ const DRIVERS: &[&str] = &[
     "sslnegotiation",
 ];
 
-/// Our own.
+/// URL options of longshore.
 const OWN: &[&str] = &["sslmode", "sslrootcert", "schema", "listen", "synchronous_commit", "fsync", "pool"];
 
 impl FromStr for Url {
@@ -116,12 +117,13 @@ impl FromStr for Url {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
-            return Err(Error::invalid("a PostgreSQL URL begins with `postgres://` or `postgresql://`"));
+            return Err(Error::invalid("a PostgreSQL URL starts with `postgres://` or `postgresql://`"));
         }
         let (place, query) = text.split_once('?').unwrap_or((text, ""));
-        // Then what is no option may be the end of a password, and is not shown.
+        // Then an unknown option may be the end of a password, so it is not shown.
         let hides = !place.contains('@') && query.contains('@');
-        let hidden = || Error::invalid("a PostgreSQL URL has a `?` before its `@`: in a password write `%3F` for it");
+        let hidden =
+            || Error::invalid("the PostgreSQL URL has a `?` before its `@`: in a password, write `%3F` instead");
         let mut url = Url {
             config: Config::new(),
             tls: Tls::default(),
@@ -143,7 +145,7 @@ impl FromStr for Url {
         let rest = format!("{place}?{}", drivers.join("&"));
         url.config = rest.trim_end_matches('?').parse().map_err(|e: tokio_postgres::Error| wrong(&e))?;
         if url.tls.roots.is_some() && ssl_mode == SslMode::Require && url.tls.verify == Verify::Nothing {
-            url.tls.verify = Verify::Authority; // as every other client does
+            url.tls.verify = Verify::Authority; // like other clients
         }
         url.complete(ssl_mode, &drivers);
         Ok(url)
@@ -151,9 +153,9 @@ impl FromStr for Url {
 }
 
 impl Url {
-    /// Takes an option of our own.
+    /// Sets one of our own options.
     fn set(&mut self, key: &str, value: &str, ssl_mode: &mut SslMode) -> Result<(), Error> {
-        let wrong = |may| Err(Error::invalid(format!("`{key}={value}` in a PostgreSQL URL may be {may}")));
+        let wrong = |may| Err(Error::invalid(format!("`{key}={value}` in the PostgreSQL URL is invalid: use {may}")));
         match (key, value) {
             ("sslmode", _) => {
                 (*ssl_mode, self.tls.verify) = match value {
@@ -174,21 +176,22 @@ impl Url {
             ("listen", _) => return wrong("`on` or `off`"),
             ("synchronous_commit", "accept") => self.accept.synchronous_commit_off = true,
             ("fsync", "accept") => self.accept.fsync_off = true,
-            ("synchronous_commit" | "fsync", _) => return wrong("`accept`, which takes the server as it is set up"),
+            ("synchronous_commit" | "fsync", _) => return wrong("`accept`, which accepts the server's setting"),
             ("pool", number) => match number.parse() {
                 Ok(n @ 1..=1000) => self.pool = n,
                 _ => return wrong("a number of connections, 1 to 1000"),
             },
             _ => {
                 let known: Vec<_> = OWN.iter().chain(DRIVERS).map(|option| format!("`{option}`")).collect();
-                let text = format!("`{key}` is no option of a PostgreSQL URL; there are {}", known.join(", "));
+                let text =
+                    format!("unknown option `{key}` in the PostgreSQL URL; the options are {}", known.join(", "));
                 return Err(Error::invalid(text));
             }
         }
         Ok(())
     }
 
-    /// Fills in what the URL leaves open.
+    /// Fills in the defaults.
     fn complete(&mut self, ssl_mode: SslMode, said: &[&str]) {
         let says = |key: &str| said.iter().any(|option| option.split('=').next() == Some(key));
         let config = &mut self.config;
@@ -237,12 +240,12 @@ impl fmt::Debug for Url {
 }
 
 fn wrong(error: &tokio_postgres::Error) -> Error {
-    // What is underneath names an option, never its value.
+    // The source names an option, never its value.
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    Error::invalid(format!("this is no PostgreSQL URL like `postgres://user:password@host:5432/database`{cause}"))
+    Error::invalid(format!("not a PostgreSQL URL such as `postgres://user:password@host:5432/database`{cause}"))
 }
 
-/// Decodes `%20` and the like; a plus is a plus.
+/// Decodes `%20` and the like. A plus stays a plus.
 fn decoded(text: &str) -> String {
     let pair = format!("x={}", text.replace('+', "%2B"));
     form_urlencoded::parse(pair.as_bytes()).next().map(|(_, value)| value.into_owned()).unwrap_or_default()
@@ -308,7 +311,7 @@ mod tests {
 
     #[test]
     fn options_that_do_not_exist_are_named() {
-        assert!(refused("postgres://h/d?shcema=x").starts_with("`shcema` is no option"));
+        assert!(refused("postgres://h/d?shcema=x").starts_with("unknown option `shcema`"));
         assert!(refused("postgres://h/d?pool=0").contains("`pool=0`"));
         assert!(refused("postgres://h/d?listen=maybe").contains("`on` or `off`"));
         assert!(refused("postgres://h/d?sslmode=allow").contains("`verify-full`"));

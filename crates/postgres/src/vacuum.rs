@@ -1,5 +1,5 @@
-//! Vacuuming the tables of live jobs. Claims walk over what is left of jobs that were claimed before, until a vacuum; autovacuum comes
-//! once a minute at most, by when a busy queue has left a million of them.
+//! Vacuuming the tables of live jobs. Until a vacuum, claims scan the dead rows of jobs that were claimed before.
+//! Autovacuum runs at most once a minute; by then a busy queue has left a million of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -10,14 +10,15 @@ use longshore_core::Error;
 use crate::error;
 use crate::pool::Pool;
 
-/// How many jobs this process claims before it asks whether a vacuum is due.
-const LOOK_AFTER: usize = 20_000;
-/// How long autovacuum is left alone after a vacuum of ours has failed.
-const NOT_AGAIN: Duration = Duration::from_secs(600);
-/// How long after one that left what it came for, because of an open transaction, or because another process was at it.
-const IN_VAIN: Duration = Duration::from_secs(60);
+/// The number of claimed jobs after which this process checks whether a vacuum is due.
+const CHECK_AFTER: usize = 20_000;
+/// How long to wait after a failed vacuum.
+const AFTER_FAILURE: Duration = Duration::from_secs(600);
+/// How long to wait after a vacuum that removed nothing, because of an open transaction or because another process was
+/// vacuuming.
+const AFTER_VAIN: Duration = Duration::from_secs(60);
 
-/// Looks after the tables, one vacuum at a time and process.
+/// Vacuums the tables; one vacuum per process at a time.
 #[derive(Debug, Default)]
 pub(crate) struct Vacuum {
     claimed: AtomicUsize,
@@ -25,17 +26,17 @@ pub(crate) struct Vacuum {
 }
 
 impl Vacuum {
-    /// Counts claimed jobs, and looks where they have become many.
+    /// Counts claimed jobs, and checks after a certain number.
     pub(crate) fn note_claimed(self: &Arc<Self>, pool: &Pool, jobs: usize) {
-        if self.claimed.fetch_add(jobs, Ordering::Relaxed) + jobs >= LOOK_AFTER {
-            self.look(pool);
+        if self.claimed.fetch_add(jobs, Ordering::Relaxed) + jobs >= CHECK_AFTER {
+            self.check_due(pool);
         }
     }
 
-    /// Has the tables vacuumed where that is due; waits for nothing.
-    pub(crate) fn look(self: &Arc<Self>, pool: &Pool) {
+    /// Vacuums the tables if that is due. Does not wait for it.
+    pub(crate) fn check_due(self: &Arc<Self>, pool: &Pool) {
         self.claimed.store(0, Ordering::Relaxed);
-        // A pooler has few connections, and lends them for transactions.
+        // A pooler has few connections, and lends them for single transactions.
         if pool.is_pooled() || self.under_way.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -43,10 +44,10 @@ impl Vacuum {
         pool.clone().runtime().spawn(async move {
             if is_due(&pool).await {
                 if let Err(e) = vacuum(&pool).await {
-                    tracing::debug!(error = %e, "cannot vacuum the tables of live jobs; autovacuum will");
-                    tokio::time::sleep(NOT_AGAIN).await;
+                    tracing::debug!(error = %e, "cannot vacuum the tables of live jobs; autovacuum will do it");
+                    tokio::time::sleep(AFTER_FAILURE).await;
                 } else if is_due(&pool).await {
-                    tokio::time::sleep(IN_VAIN).await;
+                    tokio::time::sleep(AFTER_VAIN).await;
                 }
             }
             this.under_way.store(false, Ordering::Release);
@@ -55,17 +56,17 @@ impl Vacuum {
 }
 
 async fn is_due(pool: &Pool) -> bool {
-    let row = pool.row("SELECT longshore.dusty()", &[]).await;
-    row.is_ok_and(|row| matches!(row.try_get(0), Ok(Some(true)))) // a server that is away is asked again soon enough
+    let row = pool.row("SELECT longshore.vacuum_due()", &[]).await;
+    row.is_ok_and(|row| matches!(row.try_get(0), Ok(Some(true)))) // if the server is unreachable, the next call asks again
 }
 
-/// Vacuums as autovacuum does. Takes as long as it takes, over a connection of its own: holds up nobody.
+/// Vacuums like autovacuum does. It takes as long as necessary, over a separate connection, and blocks nobody.
 async fn vacuum(pool: &Pool) -> Result<(), Error> {
     let (client, driver) = pool.dial((Instant::now() + pool.patience()).into(), "-c statement_timeout=0").await?;
     let driving = pool.runtime().spawn(driver);
     let sql = "VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF) longshore.waiting, longshore.running";
     let done = client.batch_execute(&pool.schema().in_sql(sql)).await.map_err(error::of);
     drop(client);
-    let _ = driving.await; // it ends with its client
+    let _ = driving.await; // it ends after its client is dropped
     done
 }

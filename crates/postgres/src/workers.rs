@@ -8,7 +8,7 @@ use crate::Postgres;
 use crate::read::column;
 use crate::settle::clean;
 
-/// Notes that a worker is alive and what it does.
+/// Writes the registry entry of a live worker.
 pub(crate) async fn note(store: &Postgres, id: WorkerId, note: WorkerNote) -> Result<(), Error> {
     let (shift, _) = store.settings.clock.shift();
     store
@@ -21,13 +21,13 @@ pub(crate) async fn note(store: &Postgres, id: WorkerId, note: WorkerNote) -> Re
     Ok(())
 }
 
-/// Forgets a worker that has ended.
+/// Removes a worker that has ended.
 pub(crate) async fn forget(store: &Postgres, id: WorkerId) -> Result<(), Error> {
     store.pool.row("SELECT longshore.forget_worker($1)", &[(&uuid(id), Type::UUID)]).await?;
     Ok(())
 }
 
-/// Returns workers in the order of their ids; those whose note makes no sense are left out.
+/// Returns workers, sorted by id. Workers with a corrupt note are left out.
 pub(crate) async fn workers(store: &Postgres, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error> {
     let rows = store
         .pool

@@ -1,4 +1,4 @@
-//! What may happen to the connection, and to the server: behind a proxy, on a server of its own that keeps what it acknowledged.
+//! Faults of the connection and the server: behind a proxy, on a separate server that keeps acknowledged data.
 
 use std::sync::Arc;
 

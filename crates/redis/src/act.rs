@@ -23,7 +23,7 @@ pub(crate) async fn act(base: &Base, id: JobId, action: Action) -> Result<Acted,
         Some(match code {
             UNKNOWN_JOB => Acted::Unknown,
             ACTED => Acted::Done(state),
-            CANNOT => Acted::Not(state),
+            CANNOT => Acted::WrongState(state),
             KEY_TAKEN => Acted::Conflict(JobId::from_bytes(from.array()?)),
             _ => return None,
         })

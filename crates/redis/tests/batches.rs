@@ -211,7 +211,7 @@ impl Walk {
             let (state, its) = self.jobs.get_mut(&id).expect("it was pushed");
             let acted = self.bench.store.act(id, Action::Cancel).await.unwrap();
             if state.is_final() {
-                assert_eq!(acted, Acted::Not(*state));
+                assert_eq!(acted, Acted::WrongState(*state));
                 continue;
             }
             if let Some(job) = its.claim.take() {

@@ -80,7 +80,7 @@ impl Server {
     /// may finish within [`Config::grace`], and the rest is aborted. Dropping the future aborts everything. A store
     /// operation that a request has begun is completed in any case.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let upkeep = self.app.backend.keep_up();
+        let upkeep = self.app.backend.start_upkeep();
         let connections = Connections::new(self.app);
         connections.accept(self.listener, shutdown).await;
         connections.end().await;

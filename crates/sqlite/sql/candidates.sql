@@ -1,4 +1,4 @@
--- Reads what a worker needs of the jobs it may get.
+-- Reads the data that a worker needs to run candidate jobs.
 -- In:  1 their seqs, a JSON array
 -- Out: see Brief in claim/brief.rs, then seq, unique_scope, deadline; in the order of the array
 SELECT job.id, coalesce(payload, (SELECT text FROM job_payload AS large WHERE large.seq = job.seq)), attempt, crashes, outages,

@@ -1,4 +1,4 @@
--- Finds what a worker still holds of one claim, for a claim whose answer was lost.
+-- Finds the jobs of one claim that a worker still holds, to answer a repeat of a claim whose answer was lost.
 -- In:  1 worker  2 first token  3 last token
 -- Out: see Brief in claim/brief.rs, then token_number, token_bits, started_at, queue name, kind name
 SELECT job.id, coalesce(payload, (SELECT text FROM job_payload AS large WHERE large.seq = job.seq)), attempt, crashes, outages,

@@ -1,4 +1,4 @@
--- Reads what is needed to move a job.
+-- Reads the data that is needed to move a job.
 -- In:  1 seq
 -- Out: see Found in moves.rs
 SELECT seq, queue, job.kind, job.key, state, attempt, crashes, interruptions, outages, cancel_asked, token_number, token_bits,

@@ -1,4 +1,4 @@
--- Finds the best ready jobs that must run isolated, of one kind in one queue, with the index only.
+-- Finds the best ready jobs of one kind in one queue that must run isolated, from the index alone.
 -- In:  1 queue  2 kind  3 limit
 -- Out: rank, run_at, seq; best first
 SELECT rank, run_at, seq FROM job

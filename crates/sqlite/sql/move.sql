@@ -1,4 +1,4 @@
--- Writes a move.
+-- Writes a transition of a job.
 -- In:  1 seq  2 state  3 attempt  4 crashes  5 interruptions  6 cancel_asked  7 reason  8 run_at or NULL  9 finished_at
 --      10 keep_until  11 settled_number  12 settled_bits (NULL: as before)  13 progress (NULL: as before)  14 outages  15 now
 -- A job that is not running has no token and no lease; one that is keeps both. A row of outages began when its first ended.

@@ -1,4 +1,4 @@
--- Reads what is told of a job that the store moved by itself.
+-- Reads the data that is reported about a job that the store moved by itself.
 -- In:  1 seq
 -- Out: id, queue name, kind name, worker, attempt, crashes, state, reason
 SELECT job.id, queue.name, kind.name, worker, attempt, crashes, state, reason

@@ -1,4 +1,5 @@
--- The layout, version 3, first part: the store itself, and the names of queues and kinds. schema.sql makes all other tables.
+-- The layout, version 3, first part: the store itself, and the names of queues and kinds. schema.sql creates all other
+-- tables.
 
 CREATE TABLE store (
     only           INTEGER PRIMARY KEY CHECK (only = 1),

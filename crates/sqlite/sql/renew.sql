@@ -1,4 +1,4 @@
--- Extends a lease, only where the token is the job's newest.
+-- Extends a lease, but only if the token is the job's newest.
 -- In:  1 id  2 token_number  3 token_bits  4 lease_boot  5 lease_until  6 progress or NULL
 --      7 the lease's length in ms
 -- Out: cancel_asked; no row where the claim is lost

@@ -1,8 +1,8 @@
--- The layout, version 3: all tables but those of names.sql, which comes first. They are the same in version 2. STRICT tables, integer
--- milliseconds, explicit columns. What brings older files here is in upgrade/.
+-- The layout, version 3: all tables except those of names.sql, which comes first. They are the same as in version 2.
+-- STRICT tables, integer milliseconds, explicit columns. The files in upgrade/ convert older layouts.
 --
--- Every index on a state is partial, so that a job sits in the one or two that its state needs: claiming costs the same
--- whether ten thousand or ten million jobs wait.
+-- Every index on a state is partial, so that a job is only in the one or two indexes that its state needs. A claim
+-- costs the same with ten thousand and with ten million waiting jobs.
 
 CREATE TABLE worker (                         -- the newest claim of each worker
     id          BLOB    NOT NULL PRIMARY KEY,
@@ -80,7 +80,7 @@ CREATE INDEX job_deadline  ON job (deadline)                        WHERE deadli
 CREATE INDEX job_reuse     ON job (queue, reuse_key, finished_at)   WHERE reuse_key IS NOT NULL AND state = 3;
 CREATE INDEX job_alias     ON job (alias)                           WHERE alias IS NOT NULL;
 
--- Payloads of more than 1 KiB, so that later changes of a job do not write them again.
+-- Payloads of more than 1 KiB. They have their own table, so that later changes of the job do not write them again.
 CREATE TABLE job_payload (
     seq  INTEGER PRIMARY KEY,                 -- the job's
     text TEXT    NOT NULL

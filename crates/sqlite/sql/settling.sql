@@ -1,4 +1,4 @@
--- Reads what is needed to settle jobs.
+-- Reads the data that is needed to settle jobs.
 -- In:  1 their ids, a JSON array of hexadecimal texts
 -- Out: see Found in moves.rs, then the place in the array
 SELECT seq, queue, job.kind, job.key, state, attempt, crashes, interruptions, outages, cancel_asked, token_number, token_bits,

@@ -1,4 +1,4 @@
--- Reads everything about one job.
+-- Reads the complete record of one job.
 -- In:  1 seq
 -- Out: see Snapshot in read.rs
 SELECT job.id, queue.name AS queue, kind.name AS kind, state, rank, run_at, created_at, attempt, crashes, interruptions,

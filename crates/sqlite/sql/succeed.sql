@@ -1,4 +1,4 @@
--- Settles jobs that succeeded and hold no unique key, all in one statement. The same move as move.sql would write.
+-- Settles jobs that succeeded and hold no unique key, all in one statement. It writes the same transition as move.sql.
 -- In:  1 a JSON array of [seq, media type of the result, its first byte in 4 counted from 1, its length], or [seq] without a result
 --      2 now  3 how long a finished job is kept, in milliseconds  4 the results, one after the other
 UPDATE job SET state = 3, reason = NULL, finished_at = ?2, keep_until = ?2 + max(?3, coalesce(reuse_ms, 0)),

@@ -1,10 +1,10 @@
-//! What people ask of a job or a queue.
+//! Actions on a job, and changes of a queue's rules.
 
 use longshore_core::state::{Event, step};
 use longshore_core::{Acted, Action, JobId, Label, QueueName, Rules, RulesChange};
 use rusqlite::params;
 
-use crate::moves::{Along, Found};
+use crate::moves::{Details, Found};
 use crate::read;
 use crate::tx::Tx;
 use crate::unique::{self, hold_key, holder};
@@ -17,21 +17,22 @@ pub(crate) fn act(tx: &mut Tx<'_>, id: JobId, action: Action) -> rusqlite::Resul
         Action::Cancel => Event::Cancel,
         Action::Retry => Event::Retry,
         Action::Delete if state.is_final() => {
-            // Upkeep deletes it, with its artifact: nobody else deletes artifacts. It does so wherever the clock is by then.
+            // Upkeep deletes the job with its artifact, because only upkeep deletes artifacts. Time 0 makes it due at
+            // any time of the clock.
             tx.connection.prepare_cached("UPDATE job SET keep_until = 0 WHERE seq = ?1")?.execute([seq])?;
             return Ok(Acted::Done(state));
         }
-        _ => return Ok(Acted::Not(state)),
+        _ => return Ok(Acted::WrongState(state)),
     };
-    let Some(next) = step(found.facts, event) else { return Ok(Acted::Not(state)) };
+    let Some(next) = step(found.facts, event) else { return Ok(Acted::WrongState(state)) };
     if state.is_final()
         && let Some(other) = take_key_again(tx, &found, id)?
     {
         return Ok(Acted::Conflict(other));
     }
-    tx.apply(&found, next, &Along::default())?;
+    tx.apply(&found, next, &Details::default())?;
     if state.is_final() {
-        // Tried again by hand, whatever was once too late.
+        // A retry by hand ignores an earlier deadline.
         tx.connection.prepare_cached("UPDATE job SET deadline = NULL WHERE seq = ?1")?.execute([seq])?;
     }
     tx.notices.cancels |= next.facts.cancel_asked;
@@ -59,7 +60,7 @@ pub(crate) fn change_rules(
     Ok(RulesChange::Changed(version))
 }
 
-/// Takes the unique key for a job that lives again; returns who else holds it by now.
+/// Takes the unique key for a job that becomes live again. Returns the other job that holds it now, if any.
 fn take_key_again(tx: &Tx<'_>, found: &Found, id: JobId) -> rusqlite::Result<Option<JobId>> {
     let (Some(key), Some(scope)) = (&found.unique_key, found.unique_scope) else { return Ok(None) };
     let other = match key.parse::<Label>() {

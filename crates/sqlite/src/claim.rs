@@ -1,7 +1,7 @@
-//! Handing out ready jobs.
+//! Claims: finds ready jobs and starts them.
 //!
-//! The best jobs of each kind are found by one index seek a kind and merged, so that a million waiting jobs of another kind,
-//! or of one that nobody knows, cost nothing.
+//! The best jobs of each kind are found with one index seek per kind and then merged. So a million waiting jobs of
+//! another kind, or of an unknown kind, cost nothing.
 
 mod earlier;
 mod presence;
@@ -33,25 +33,25 @@ use promote::promote;
 
 pub(crate) use presence::PRESENCE_GAP;
 
-/// A claim that is being answered.
+/// A claim and its answer so far.
 struct Answer<'a> {
     claim: &'a Claim,
     /// The numbers of its kinds.
     kinds: Vec<i64>,
-    /// How many more of each kind are wanted.
+    /// How many more jobs of each kind are wanted.
     wanted: Vec<usize>,
     claims: Claims,
-    /// Jobs that were found unfit and made dead; no more than one call may touch.
+    /// The number of jobs buried by this claim, which is limited per call.
     buried: usize,
 }
 
-/// Claims jobs; the inner error is an answer that commits nothing of its own.
+/// Claims jobs. The inner error is an answer, for which nothing is committed.
 pub(crate) fn claim(tx: &mut Tx<'_>, claim: &Claim) -> rusqlite::Result<Result<Claims, Error>> {
     match earlier(tx, claim)? {
         Earlier::None => {}
         Earlier::Same(claims) => return Ok(Ok(claims)),
         Earlier::Released => {
-            let text = format!("worker {} was released: its process was taken for gone", claim.worker);
+            let text = format!("worker {} was released because its process was considered gone", claim.worker);
             return Ok(Err(Error::new(ErrorKind::Refused, text)));
         }
     }
@@ -73,13 +73,13 @@ pub(crate) fn claim(tx: &mut Tx<'_>, claim: &Claim) -> rusqlite::Result<Result<C
         }
     }
     if answer.buried >= limits::UPKEEP_ROWS && answer.claims.jobs.len() < claim.limit {
-        answer.claims.look_in(Some(Duration::ZERO)); // there may be fit ones behind
+        answer.claims.look_in(Some(Duration::ZERO)); // more jobs may follow
     }
     remember(tx, claim, &answer.claims)?;
     Ok(Ok(answer.claims))
 }
 
-/// Returns how many jobs of a queue its rules admit. Most queues have none, and then nothing is parsed.
+/// Returns how many jobs of a queue its rules admit. Most queues have no rules; then nothing is parsed.
 fn admission(tx: &Tx<'_>, queue: i64, claim: &Claim) -> rusqlite::Result<Admission> {
     tx.connection.prepare_cached("SELECT rules_level, rules_version, rules FROM queue WHERE id = ?1")?.query_row(
         [queue],
@@ -94,7 +94,7 @@ fn admission(tx: &Tx<'_>, queue: i64, claim: &Claim) -> rusqlite::Result<Admissi
     )
 }
 
-/// A job that is handed out.
+/// A job that is claimed.
 struct Chosen {
     seq: i64,
     id: JobId,
@@ -103,18 +103,18 @@ struct Chosen {
     unique_scope: Option<i64>,
     attempts: u16,
     timeout_ms: i64,
-    /// Whether its limits are others than its row shows, and so must be written.
+    /// Whether its limits differ from its row and must be written.
     grants: bool,
 }
 
-/// A job that cannot be handed out: it is to be dead.
+/// A job that cannot run and is buried instead.
 struct Unfit {
     reason: Reason,
     failure: Option<String>,
 }
 
 impl Answer<'_> {
-    /// Hands out the best jobs of a queue, as many as its rules admit. One that must run isolated goes by itself.
+    /// Claims the best jobs of a queue, as many as its rules admit. A job that must run isolated is claimed alone.
     fn pick(&mut self, tx: &mut Tx<'_>, queue: i64, name: &QueueName, admitted: usize) -> rusqlite::Result<()> {
         let (isolated, ready) = (include_str!("../sql/isolated.sql"), include_str!("../sql/ready.sql"));
         let isolated_waits = !candidates(tx, isolated, queue, &self.kinds, |_| 1, 1)?.is_empty();
@@ -123,20 +123,20 @@ impl Answer<'_> {
         if self.claim.idle && self.claims.jobs.is_empty() && isolated_waits {
             self.take(tx, queue, name, isolated, most.min(1))?;
             if self.claims.jobs.is_empty() && !candidates(tx, isolated, queue, &self.kinds, |_| 1, 1)?.is_empty() {
-                return Ok(()); // it is not wanted now, but the worker is kept free for it
+                return Ok(()); // it is not wanted now, but the worker stays free for it
             }
         }
         if self.claims.is_isolated() { Ok(()) } else { self.take(tx, queue, name, ready, most) }
     }
 
-    /// Hands out the best candidates of one queue until the claim has as many jobs as `most`.
+    /// Claims the best candidates of one queue until the claim has `most` jobs.
     fn take(&mut self, tx: &mut Tx<'_>, queue: i64, name: &QueueName, sql: &str, most: usize) -> rusqlite::Result<()> {
         while self.claims.jobs.len() < most && self.buried < limits::UPKEEP_ROWS {
             let asked = most - self.claims.jobs.len();
             let found = candidates(tx, sql, queue, &self.kinds, |kind| self.wanted[kind], asked)?;
             let before = (self.claims.jobs.len(), self.buried);
             if !found.is_empty() {
-                self.hand_out(tx, &found, queue, name)?;
+                self.claim_candidates(tx, &found, queue, name)?;
                 if before == (self.claims.jobs.len(), self.buried) {
                     return Err(error::index_is_damaged("ready jobs"));
                 }
@@ -148,8 +148,15 @@ impl Answer<'_> {
         Ok(())
     }
 
-    /// Hands candidates to the worker. One that missed its deadline, or whose row makes no sense, is dead instead and stops nobody.
-    fn hand_out(&mut self, tx: &mut Tx<'_>, found: &[Candidate], queue: i64, name: &QueueName) -> rusqlite::Result<()> {
+    /// Claims candidates for the worker. A job that missed its deadline, or whose row is corrupt, is buried and does
+    /// not stop the others.
+    fn claim_candidates(
+        &mut self,
+        tx: &mut Tx<'_>,
+        found: &[Candidate],
+        queue: i64,
+        name: &QueueName,
+    ) -> rusqlite::Result<()> {
         let first = Token::new(reserve(tx, found.len())?);
         let by_seq: HashMap<i64, &Candidate> = found.iter().map(|candidate| (candidate.seq, candidate)).collect();
         let mut chosen = Vec::with_capacity(found.len());
@@ -172,7 +179,7 @@ impl Answer<'_> {
         if chosen.is_empty() { Ok(()) } else { self.start(tx, queue, first, chosen) }
     }
 
-    /// Puts a job into the answer, under the limits that the worker grants to its kind; returns what is to be written of it.
+    /// Adds a job to the answer, under the limits that the worker grants to its kind. Returns what to write for it.
     fn choose(
         &mut self,
         mut brief: Brief,
@@ -206,7 +213,7 @@ impl Answer<'_> {
     fn bury_unfit(&mut self, tx: &mut Tx<'_>, unfit: Vec<(i64, Unfit)>) -> rusqlite::Result<()> {
         for (seq, Unfit { reason, failure }) in unfit {
             if self.buried == limits::UPKEEP_ROWS {
-                break; // the rest is found again
+                break; // the next call continues
             }
             self.claims.buried.extend(bury(tx, seq, reason, failure.as_deref())?);
             self.buried += 1;
@@ -214,7 +221,7 @@ impl Answer<'_> {
         Ok(())
     }
 
-    /// Writes that jobs of a queue run; their tokens begin with `first`.
+    /// Writes that jobs of a queue run. Their tokens start with `first`.
     fn start(&self, tx: &mut Tx<'_>, queue: i64, first: Token, chosen: Vec<Chosen>) -> rusqlite::Result<()> {
         let (sql, jobs) = match chosen.iter().any(|job| job.grants) {
             false => (include_str!("../sql/claim.sql"), array(chosen.iter().map(|job| job.seq))),
@@ -237,20 +244,20 @@ impl Answer<'_> {
     }
 }
 
-/// Reads a row of candidates.sql; the inner error is why the job cannot be handed out.
+/// Reads a row of candidates.sql. The inner error says why the job cannot run.
 fn fit(row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Result<Brief, Unfit>> {
     if row.get::<_, Option<i64>>(14)?.is_some_and(|deadline| deadline <= now.as_millis()) {
         return Ok(Err(Unfit { reason: Reason::Expired, failure: None }));
     }
     Ok(Brief::read(row)
-        .map_err(|e| Unfit { reason: Reason::Corrupt, failure: Some(format!("the job's row makes no sense: {e}")) }))
+        .map_err(|e| Unfit { reason: Reason::Corrupt, failure: Some(format!("the job's row is corrupt: {e}")) }))
 }
 
-/// Writes numbers as a JSON array, for statements that take many.
+/// Writes numbers as a JSON array, for statements that take many values.
 pub(crate) fn array(numbers: impl Iterator<Item = i64>) -> String {
     let mut text = String::from("[");
     for number in numbers {
-        let _ = write!(text, "{number},"); // a String takes all
+        let _ = write!(text, "{number},"); // writing to a String cannot fail
     }
     if text.ends_with(',') {
         text.pop();
@@ -259,7 +266,7 @@ pub(crate) fn array(numbers: impl Iterator<Item = i64>) -> String {
     text
 }
 
-/// Reserves numbers for tokens and returns the first; those not used are never used again.
+/// Reserves numbers for tokens and returns the first. Unused numbers are never used later.
 pub(crate) fn reserve(tx: &Tx<'_>, n: usize) -> rusqlite::Result<u64> {
     let last: i64 = tx
         .connection
@@ -268,18 +275,18 @@ pub(crate) fn reserve(tx: &Tx<'_>, n: usize) -> rusqlite::Result<u64> {
     Ok(last as u64 - n as u64 + 1)
 }
 
-/// Writes what grant.sql takes.
+/// Writes the parameter of grant.sql.
 fn triples(chosen: &[Chosen]) -> String {
     let triples: Vec<_> = chosen.iter().map(|job| (job.seq, job.attempts, job.timeout_ms)).collect();
     serde_json::to_string(&triples).expect("numbers can be written")
 }
 
-/// Makes a job dead, whatever its row looks like, and returns what is told of it.
+/// Buries a job, even if its row is corrupt. Returns what to report about it.
 pub(crate) fn bury(
     tx: &mut Tx<'_>,
     seq: i64,
     reason: Reason,
     failure: Option<&str>,
 ) -> rusqlite::Result<Option<Moved>> {
-    tx.happen_and_tell(seq, Event::Bury(reason), failure.map(|message| (reason.class(), message)))
+    tx.apply_event_and_report(seq, Event::Bury(reason), failure.map(|message| (reason.class(), message)))
 }

@@ -1,4 +1,4 @@
-//! The ledger: how many jobs of each queue are in each state, and how many each kind has.
+//! Job counts: how many jobs of each queue are in each state, and how many jobs each kind has.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,37 +7,38 @@ use rusqlite::{Connection, params};
 
 use crate::tx::Tx;
 
-/// Changes that a transaction makes; they are written together at its end.
+/// The changes of a transaction. They are written together at its end.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    /// By queue and state.
+    /// Changes by queue and state.
     states: Vec<(i64, State, i64)>,
-    /// Jobs that were pushed, and those that were deleted, which are negative: queue, kind, how many.
-    came: Vec<(i64, i64, i64)>,
+    /// Changes by queue and kind: pushed jobs, and deleted jobs as negative numbers.
+    pushed_or_deleted: Vec<(i64, i64, i64)>,
 }
 
-/// How many changes there were at some time, for [`Counts::rewind`].
+/// The number of changes at some time, for [`Counts::rewind`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mark {
     states: usize,
-    came: usize,
+    pushed_or_deleted: usize,
 }
 
 impl Counts {
-    /// Remembers which changes there are.
+    /// Returns a mark for the present changes.
     pub(crate) fn mark(&self) -> Mark {
-        Mark { states: self.states.len(), came: self.came.len() }
+        Mark { states: self.states.len(), pushed_or_deleted: self.pushed_or_deleted.len() }
     }
 
-    /// Forgets all changes since the mark, because what made them was undone.
+    /// Removes all changes since the mark, because their cause was rolled back.
     pub(crate) fn rewind(&mut self, mark: Mark) {
         self.states.truncate(mark.states);
-        self.came.truncate(mark.came);
+        self.pushed_or_deleted.truncate(mark.pushed_or_deleted);
     }
 
-    /// Writes the changes, and forgets them. A queue that was pushed to is used now.
+    /// Writes the changes and clears them. A push also counts as a use of the queue.
     pub(crate) fn write(&mut self, connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
-        let pushed_to: HashSet<i64> = self.came.iter().filter(|(.., n)| *n > 0).map(|(queue, ..)| *queue).collect();
+        let pushed_to: HashSet<i64> =
+            self.pushed_or_deleted.iter().filter(|(.., n)| *n > 0).map(|(queue, ..)| *queue).collect();
         for (kind, n) in self.of_kinds().into_iter().filter(|(_, n)| *n != 0) {
             connection.prepare_cached("UPDATE kind SET jobs = jobs + ?2 WHERE id = ?1")?.execute([kind, n])?;
         }
@@ -67,22 +68,22 @@ impl Counts {
     /// Returns how many jobs each kind has got, less those that were deleted.
     pub(crate) fn of_kinds(&self) -> HashMap<i64, i64> {
         let mut sums: HashMap<i64, i64> = HashMap::new();
-        for (_, kind, n) in &self.came {
+        for (_, kind, n) in &self.pushed_or_deleted {
             *sums.entry(*kind).or_default() += n;
         }
         sums
     }
 
-    /// Returns the queues and the kinds of jobs that are counted and not written yet.
+    /// Returns the queues and kinds with changes that are not written yet.
     pub(crate) fn names(&self) -> (HashSet<i64>, HashSet<i64>) {
         let queues = self.states.iter().map(|(queue, ..)| *queue);
-        (queues.collect(), self.came.iter().map(|(_, kind, _)| *kind).collect())
+        (queues.collect(), self.pushed_or_deleted.iter().map(|(_, kind, _)| *kind).collect())
     }
 }
 
 impl Tx<'_> {
-    /// The ledger: every path that moves jobs from one state to another calls this, and whatever counts jobs hangs here. `None` is
-    /// where jobs come from that are pushed, and where those go that are deleted.
+    /// Records a transition. Every code path that changes a job's state calls this, and everything that counts jobs
+    /// depends on it. `None` is the state of a job before its push and after its deletion.
     pub(crate) fn moved(
         &mut self,
         queue: i64,
@@ -97,13 +98,13 @@ impl Tx<'_> {
             self.counts.states.extend(to.map(|state| (queue, state, n)));
         }
         match (from, to) {
-            (None, Some(_)) => self.counts.came.push((queue, kind, n)),
-            (Some(_), None) => self.counts.came.push((queue, kind, -n)),
+            (None, Some(_)) => self.counts.pushed_or_deleted.push((queue, kind, n)),
+            (Some(_), None) => self.counts.pushed_or_deleted.push((queue, kind, -n)),
             _ => {}
         }
     }
 
-    /// Returns how many jobs of a queue run, those of this transaction included.
+    /// Returns the number of running jobs of a queue, including changes of this transaction.
     pub(crate) fn running(&self, queue: i64) -> rusqlite::Result<u64> {
         let running: i64 = self
             .connection

@@ -1,12 +1,12 @@
-//! What SQLite says, in our words.
+//! Conversion of SQLite's errors.
 
 use longshore_core::{Error, ErrorKind};
 use rusqlite::{ErrorCode, ffi};
 
-/// What people read when there is no room.
-pub(crate) const FULL: &str = "the disk is full: make room, and what waits goes on by itself";
+/// The message if there is no room.
+pub(crate) const FULL: &str = "the disk is full: make room, and waiting work continues";
 
-/// Turns an error of a statement into ours. Nothing was changed, because no commit came of it.
+/// Converts an error of a statement. Nothing was changed, because there was no commit.
 pub(crate) fn of(error: rusqlite::Error) -> Error {
     let kind = match error.sqlite_error_code() {
         _ if is_full(&error) => ErrorKind::Full,
@@ -24,27 +24,27 @@ pub(crate) fn of(error: rusqlite::Error) -> Error {
 
 /// Returns whether the disk has no room.
 pub(crate) fn is_full(error: &rusqlite::Error) -> bool {
-    // The shared memory of a log is a file, too.
+    // The shared memory of a WAL is a file, too.
     let is_shared_memory = error.sqlite_error().is_some_and(|e| e.extended_code == ffi::SQLITE_IOERR_SHMSIZE);
     is_shared_memory || error.sqlite_error_code() == Some(ErrorCode::DiskFull)
 }
 
-/// Returns whether another connection's lock was in the way.
+/// Returns whether another connection held the lock.
 pub(crate) fn is_busy(error: &Error) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<rusqlite::Error>());
     let code = source.and_then(rusqlite::Error::sqlite_error_code);
     matches!(code, Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
-/// The error of whoever finds entries of an index that no row stands behind, or entries out of order: looking on would never end.
+/// Returns the error for index entries without a row or in the wrong order. A search could otherwise loop without end.
 pub(crate) fn index_is_damaged(what: &str) -> rusqlite::Error {
     let text = format!(
-        "the index of {what} does not fit the jobs: the database is damaged; stop all programs that use it, and run `REINDEX` on it"
+        "the index of {what} does not match the jobs: the database is damaged; stop all programs that use it, and run `REINDEX` on it"
     );
     rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CORRUPT_INDEX), Some(text))
 }
 
-/// Turns an error of a commit into ours: unless SQLite says that there was no room, the commit may have reached the disk.
+/// Converts an error of a commit. Unless SQLite reports that there was no room, the commit may have reached the disk.
 pub(crate) fn of_commit(error: rusqlite::Error) -> Error {
     let error = of(error);
     if error.kind() == ErrorKind::Full { error } else { error.perhaps_done() }

@@ -1,4 +1,4 @@
-//! Opening the file: what may be wrong with it is found before the first job.
+//! Opening the file. Problems with it are reported before the first job.
 
 use std::fs;
 use std::io;
@@ -18,32 +18,32 @@ use crate::{Options, Synchronous, error};
 /// processes write to.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
-/// How long another process's lock is waited for.
+/// How long to wait for another process's lock.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where a database is.
+/// The location of a database.
 #[derive(Clone, Debug)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     File(PathBuf),
     Memory,
 }
 
-/// Opens a connection that writes, and makes or migrates the schema.
-pub(crate) fn open(place: &Place, options: &Options) -> Result<Connection, Error> {
+/// Opens a connection for writing, and creates or upgrades the schema.
+pub(crate) fn open(location: &Location, options: &Options) -> Result<Connection, Error> {
     if rusqlite::version_number() < OLDEST_SQLITE {
-        let text = format!("SQLite {} is built in; 3.51.3 or newer is needed", rusqlite::version());
+        let text = format!("the built-in SQLite {} is too old: 3.51.3 or newer is needed", rusqlite::version());
         return Err(Error::new(ErrorKind::Refused, text));
     }
-    if let Place::File(path) = place
+    if let Location::File(path) = location
         && options.testing.vfs.is_none()
     {
         prepare_file(path, options)?;
     }
     let began = Instant::now();
     loop {
-        match set_up(place, options) {
-            // Several processes that make the same new file at once get in each other's way where SQLite does not wait: the
-            // switch to WAL among them.
+        match set_up(location, options) {
+            // If several processes create the same file at once, some steps fail without waiting for the lock, for
+            // example the switch to WAL.
             Err(e) if error::is_busy(&e) && began.elapsed() < PATIENCE => {
                 std::thread::sleep(Duration::from_millis(fastrand::u64(1..20)));
             }
@@ -52,14 +52,17 @@ pub(crate) fn open(place: &Place, options: &Options) -> Result<Connection, Error
     }
 }
 
-fn set_up(place: &Place, options: &Options) -> Result<Connection, Error> {
-    let connection = connect(place, options, OpenFlags::SQLITE_OPEN_CREATE)?;
+fn set_up(location: &Location, options: &Options) -> Result<Connection, Error> {
+    let connection = connect(location, options, OpenFlags::SQLITE_OPEN_CREATE)?;
     check_owner(&connection)?;
-    if let Place::File(_) = place {
+    if let Location::File(_) = location {
         let mode: String =
             connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(error::of)?;
         if mode != "wal" {
-            return Err(Error::new(ErrorKind::Refused, format!("journal mode stays `{mode}` instead of `wal`")));
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("cannot switch the journal mode from `{mode}` to `wal`"),
+            ));
         }
     }
     let level = match options.synchronous {
@@ -72,23 +75,24 @@ fn set_up(place: &Place, options: &Options) -> Result<Connection, Error> {
     Ok(connection)
 }
 
-/// Opens a connection that only reads.
-pub(crate) fn open_reader(place: &Place, options: &Options) -> Result<Connection, Error> {
-    let connection = connect(place, options, OpenFlags::empty())?;
+/// Opens a connection for reading only.
+pub(crate) fn open_reader(location: &Location, options: &Options) -> Result<Connection, Error> {
+    let connection = connect(location, options, OpenFlags::empty())?;
     connection.pragma_update(None, "query_only", true).map_err(error::of)?;
     Ok(connection)
 }
 
-fn connect(place: &Place, options: &Options, create: OpenFlags) -> Result<Connection, Error> {
+fn connect(location: &Location, options: &Options, create: OpenFlags) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | create;
-    let connection = match (place, &options.testing.vfs) {
-        (Place::File(path), Some(vfs)) => Connection::open_with_flags_and_vfs(path, flags, vfs.as_str()),
-        (Place::File(path), None) => Connection::open_with_flags(path, flags),
-        (Place::Memory, _) => Connection::open_in_memory_with_flags(flags),
+    let connection = match (location, &options.testing.vfs) {
+        (Location::File(path), Some(vfs)) => Connection::open_with_flags_and_vfs(path, flags, vfs.as_str()),
+        (Location::File(path), None) => Connection::open_with_flags(path, flags),
+        (Location::Memory, _) => Connection::open_in_memory_with_flags(flags),
     };
     let connection = connection.map_err(error::of)?;
     connection.set_prepared_statement_cache_capacity(128);
-    // Else a statement is compiled anew for every other `LIMIT`, and for other values that an index might hang on.
+    // Without this, a statement is compiled again for each other `LIMIT` and for other values that may affect the
+    // choice of an index.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(error::of)?;
     match options.testing.patience {
         None => connection.busy_handler(Some(wait_for_the_lock)).map_err(error::of)?,
@@ -99,8 +103,8 @@ fn connect(place: &Place, options: &Options, create: OpenFlags) -> Result<Connec
 
 /// Waits for another process's lock in short random steps.
 ///
-/// SQLite's own busy time-out backs off up to 100 ms; at the rate of our transactions short steps cost little and bring the
-/// slowest commits of four processes from 129 ms down to 10 ms.
+/// SQLite's own busy time-out grows to 100 ms. At our rate of transactions, short steps cost little and reduce the
+/// slowest commits of four processes from 129 ms to 10 ms.
 fn wait_for_the_lock(tries: i32) -> bool {
     thread_local!(static SINCE: std::cell::Cell<Option<Instant>> = const { std::cell::Cell::new(None) });
     let now = Instant::now();
@@ -109,19 +113,20 @@ fn wait_for_the_lock(tries: i32) -> bool {
         cell.set(Some(since));
         since
     });
-    // Most transactions are over within a millisecond: the first steps are the shortest that the system's timers make.
+    // Most transactions take less than a millisecond, so the first steps are the shortest that the system's timers
+    // allow.
     let longest = if tries < 16 { 60 } else { 450 };
     std::thread::sleep(Duration::from_micros(fastrand::u64(10..longest)));
     now.duration_since(since) < PATIENCE
 }
 
-/// Makes the file where it is missing, for its owner alone: jobs may carry secrets.
+/// Creates the file if it is missing, readable only by its owner: jobs may contain secrets.
 fn prepare_file(path: &Path, options: &Options) -> Result<(), Error> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
         return Err(Error::new(
             ErrorKind::Refused,
-            format!("folder `{}` does not exist: make it first", folder.display()),
+            format!("folder `{}` does not exist: create it first", folder.display()),
         ));
     }
     if let Some(name) = network_file_system(folder).filter(|_| !options.accept_network_file_system) {
@@ -132,7 +137,7 @@ fn prepare_file(path: &Path, options: &Options) -> Result<(), Error> {
         return Err(Error::new(ErrorKind::Refused, text));
     }
     if path.is_dir() {
-        return Err(Error::new(ErrorKind::Refused, "it is a folder: name a file in it"));
+        return Err(Error::new(ErrorKind::Refused, "the path is a folder: use a file in it"));
     }
     let writable = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
     let made = make(path).and_then(|()| Ok(rustix::fs::access(path, writable)?));
@@ -148,10 +153,11 @@ fn prepare_file(path: &Path, options: &Options) -> Result<(), Error> {
     Ok(())
 }
 
-/// Makes an empty file for its owner alone, unless there is one.
+/// Creates an empty file that only its owner can read, unless it exists.
 ///
-/// A database must never be opened and closed outside SQLite: a process that closes a file loses all its locks on it, those that
-/// SQLite has for other connections included. Then another program may take the log for nobody's, and delete it.
+/// A database must never be opened and closed outside SQLite. A process that closes a file loses all its locks on it,
+/// including those that SQLite holds for other connections. Another program may then assume that the WAL is unused and
+/// delete it.
 fn make(path: &Path) -> io::Result<()> {
     static MAKING: Mutex<()> = Mutex::new(());
     let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -159,21 +165,21 @@ fn make(path: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{CWD, FileType, Mode, mknodat};
-        // Makes the file without opening it.
+        // Creates the file without opening it.
         match mknodat(CWD, path, FileType::RegularFile, Mode::RUSR | Mode::WUSR, 0) {
             Ok(()) | Err(rustix::io::Errno::EXIST) => return Ok(()),
             Err(rustix::io::Errno::PERM | rustix::io::Errno::NOSYS | rustix::io::Errno::INVAL) => {} // not on this system
             Err(e) => return Err(e.into()),
         }
     }
-    // A file that was not there nobody can have open, and other stores of this process wait here until it is closed.
+    // No connection can have a new file open, and other stores of this process wait here until it is closed.
     match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),
         _ => Ok(()),
     }
 }
 
-/// Returns where a symbolic link leads, which may be to a file that is still to be made.
+/// Returns the target of a symbolic link, which may not exist yet.
 fn target(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..40 {
@@ -183,7 +189,7 @@ fn target(path: &Path) -> PathBuf {
     path
 }
 
-/// Returns the name of the network file system a folder is on.
+/// Returns the name of the network file system that contains a folder, if any.
 #[cfg(target_os = "linux")]
 fn network_file_system(folder: &Path) -> Option<&'static str> {
     // The magic numbers of statfs(2).
@@ -204,7 +210,7 @@ fn network_file_system(_folder: &Path) -> Option<&'static str> {
     None
 }
 
-/// Refuses what is no database, or another program's, before anything is written to it.
+/// Refuses a file that is not a database or belongs to another program, before anything is written to it.
 fn check_owner(connection: &Connection) -> Result<(), Error> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let read = || -> rusqlite::Result<(i64, i64)> {
@@ -212,11 +218,13 @@ fn check_owner(connection: &Connection) -> Result<(), Error> {
         Ok((pragma("application_id")?, tables))
     };
     let (application, tables) = read().map_err(|e| match error::of(e) {
-        e if e.kind() == ErrorKind::Corrupt => Error::new(ErrorKind::Corrupt, "it is no SQLite database").caused_by(e),
+        e if e.kind() == ErrorKind::Corrupt => {
+            Error::new(ErrorKind::Corrupt, "it is not a SQLite database").caused_by(e)
+        }
         e => e,
     })?;
     if application != APPLICATION_ID && (tables > 0 || application != 0) {
-        let text = "it is a database of another program: name another file";
+        let text = "the database belongs to another program: use another file";
         return Err(Error::new(ErrorKind::Refused, text));
     }
     if tables == 0 { Ok(()) } else { layout::check(connection) }

@@ -1,11 +1,12 @@
-//! Whether the files that were opened still are the ones that their names lead to.
+//! Checks that the paths of the database still lead to the files that were opened.
 //!
-//! A file that is deleted, moved or replaced lives on for those who have it open. What they write to it is lost when they end,
-//! since nobody else ever finds it. So before anything is acknowledged the names are looked up, and must lead to the device and inode that
-//! were opened: for the database, and for its log and the log's index, which SQLite keeps for as long as somebody has it open.
+//! A file that is deleted, moved or replaced continues to exist for processes that have it open. Their writes are lost
+//! when they end, because no other process can find the file. So before anything is acknowledged, the paths are looked
+//! up and must lead to the device and inode that were opened: for the database, its WAL and its shared memory file,
+//! which SQLite keeps while any process has the database open.
 //!
-//! Looking a name up opens nothing: closing a file would take this process's locks on it away. A file whose contents are
-//! overwritten in place is not noticed.
+//! A lookup does not open the file, because closing it would release this process's locks. A file whose contents are
+//! overwritten in place is not detected.
 
 use std::fs;
 use std::io;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use longshore_core::{Error, ErrorKind};
 
-/// The files of an open database, itself first; none where the operating system knows of none.
+/// The files of an open database, the database first. Empty if the operating system does not know the files.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Identity {
     files: Vec<(PathBuf, Inode)>,
@@ -24,9 +25,9 @@ pub(crate) struct Identity {
 type Inode = (u64, u64);
 
 impl Identity {
-    /// Looks up the files of a database that is open.
+    /// Looks up the files of an open database.
     pub(crate) fn of(database: &Path) -> Result<Self, Error> {
-        // The log lies beside the file itself, not beside a symbolic link to it.
+        // The WAL is beside the file itself, not beside a symbolic link to it.
         let look = |real: &Path, end: &str| -> io::Result<(PathBuf, Inode)> {
             let mut path = real.as_os_str().to_owned();
             path.push(end);
@@ -42,22 +43,22 @@ impl Identity {
         Ok(Identity { files: files().map_err(failed)? })
     }
 
-    /// Makes sure that all names still lead to the files that were opened; costs three microseconds.
+    /// Checks that all paths still lead to the files that were opened. It takes three microseconds.
     pub(crate) fn check(&self) -> Result<(), Error> {
         for (path, opened) in &self.files {
             let found = inode(path);
             let (path, database) = (path.display(), self.files[0].0.display());
             let what = match found {
                 Ok(found) if found == *opened => continue,
-                Ok(_) => format!("another file has taken the place of `{path}` while it was open"),
+                Ok(_) => format!("`{path}` was replaced by another file while it was open"),
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {
                     format!("`{path}` was deleted or moved while it was open")
                 }
-                Err(e) => format!("`{path}` cannot be found any more ({e})"),
+                Err(e) => format!("cannot find `{path}` any more ({e})"),
             };
             let text = format!(
                 "{what}: nothing is accepted, because it would be lost; put the same \
-                 file back, or start all programs that use `{database}` anew to go on with what is there now"
+                 file back, or restart all programs that use `{database}` to continue with the present file"
             );
             return Err(Error::new(ErrorKind::Unavailable, text));
         }

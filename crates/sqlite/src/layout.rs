@@ -1,10 +1,11 @@
-//! The layout of the database: its version, and which programs may write to it. `upgrade.rs` brings older ones to this.
+//! The layout of the database: its version, and which programs may write to it. `upgrade.rs` upgrades older layouts.
 //!
-//! A file says which version its layout has (`user_version`), and from which version on programs may write to it
-//! (`store.oldest_program`). So a layout that older programs can live with keeps them at work, and one that they cannot live with
-//! stops them: each write transaction looks at that number.
+//! A file contains the version of its layout (`user_version`) and the oldest version whose programs may write to it
+//! (`store.oldest_program`). So a compatible new layout lets older programs continue, and an incompatible one stops
+//! them: each write transaction reads that number.
 //!
-//! `sql/names.sql` and `sql/schema.sql` make a new file. A change of them is a new version, with a step from the one before.
+//! `sql/names.sql` and `sql/schema.sql` create a new file. A change of them is a new version with an upgrade step from
+//! the previous one.
 
 use longshore_core::{Clock, Error, ErrorKind};
 use rusqlite::Connection;
@@ -15,62 +16,63 @@ use crate::{error, upgrade};
 const VERSION: i64 = 3;
 /// The oldest version that this program can upgrade.
 const OLDEST: i64 = 1;
-/// Marks a database as ours, in SQLite's header: "LShr".
+/// The application id of our databases in SQLite's header: "LShr".
 pub(crate) const APPLICATION_ID: i64 = 0x4c53_6872;
 
-/// Refuses a file whose layout this program cannot work with.
+/// Refuses a file whose layout this program cannot use.
 pub(crate) fn check(connection: &Connection) -> Result<(), Error> {
     let found = version(connection).map_err(error::of)?;
     let refused = |text| Err(Error::new(ErrorKind::Refused, text));
     if found < OLDEST {
         return refused(format!(
-            "its schema has version {found}, older than any that this program can upgrade: upgrade it with an older longshore first"
+            "schema version {found} is too old for this program: upgrade it with an older longshore version first"
         ));
     }
-    // Whatever else a newer layout changes, it keeps this column.
+    // Every newer layout keeps this column.
     if found > VERSION && oldest_program(connection).unwrap_or(found) > VERSION {
         return refused(format!(
-            "its schema has version {found}, and this program knows {VERSION}: use a newer longshore"
+            "schema version {found} is newer than version {VERSION} of this program: use a newer longshore version"
         ));
     }
     Ok(())
 }
 
-/// Refuses to write where a newer program has changed the layout in the meantime. That is no end: once this process is replaced,
-/// what it could not write is done by its successor, and until then it keeps what it has.
+/// Refuses to write if a newer program has upgraded the layout meanwhile. The process continues to run: its successor
+/// does the writes that it could not do.
 ///
-/// Returns how often names were forgotten: numbers of names that were learned before the newest time may be void.
+/// Returns how often names were removed. Numbers of names that were read before the last removal may be invalid.
 pub(crate) fn check_writer(connection: &Connection) -> Result<i64, Error> {
     let mut statement = connection.prepare_cached("SELECT oldest_program, forgotten FROM store").map_err(error::of)?;
     let (oldest, forgotten): (i64, i64) =
         statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).map_err(error::of)?;
     if oldest > VERSION {
-        let text = "the database was upgraded by a newer longshore and takes no writes from this version: restart with the newer one";
+        let text = "a newer longshore version upgraded the database, and this version may not write to it: restart with the newer version";
         return Err(Error::new(ErrorKind::Unavailable, text));
     }
     Ok(forgotten)
 }
 
-/// Makes the layout, or upgrades it, in one transaction; of several processes that start at once, one does it and the others find
-/// it done.
+/// Creates or upgrades the layout in one transaction. If several processes start at once, one does it and the others
+/// find it done.
 pub(crate) fn migrate(connection: &Connection, clock: &Clock) -> Result<(), Error> {
     let found = version(connection).map_err(error::of)?;
     if found >= VERSION {
         return Ok(());
     }
-    // Tables are replaced by new ones of the same name: what refers to them is not to notice. Inside a transaction this has no effect.
+    // Tables are replaced by new ones with the same name, and references to them must stay. This setting has no effect
+    // inside a transaction.
     let keys: bool = connection.pragma_query_value(None, "foreign_keys", |row| row.get(0)).map_err(error::of)?;
     connection.pragma_update(None, "foreign_keys", false).map_err(error::of)?;
     connection.execute_batch("BEGIN IMMEDIATE").map_err(error::of)?;
-    let made = bring_up(connection, clock).and_then(|()| connection.execute_batch("COMMIT").map_err(error::of));
+    let made = upgrade(connection, clock).and_then(|()| connection.execute_batch("COMMIT").map_err(error::of));
     if made.is_err() {
-        let _ = connection.execute_batch("ROLLBACK"); // the first error is the one to tell
+        let _ = connection.execute_batch("ROLLBACK"); // the first error is reported
     }
     connection.pragma_update(None, "foreign_keys", keys).map_err(error::of)?;
     made
 }
 
-fn bring_up(connection: &Connection, clock: &Clock) -> Result<(), Error> {
+fn upgrade(connection: &Connection, clock: &Clock) -> Result<(), Error> {
     let found = version(connection).map_err(error::of)?;
     if found >= VERSION {
         return Ok(()); // another process was faster
@@ -80,10 +82,8 @@ fn bring_up(connection: &Connection, clock: &Clock) -> Result<(), Error> {
         connection.execute_batch(sql).map_err(error::of)?;
         connection.pragma_update(None, "application_id", APPLICATION_ID).map_err(error::of)?;
     } else {
-        upgrade::bring_up(connection, clock, found)?;
-        tracing::warn!(
-            "the database was upgraded from version {found} to {VERSION}: there is no way back but a backup"
-        );
+        upgrade::upgrade(connection, clock, found)?;
+        tracing::warn!("upgraded the database from version {found} to {VERSION}; only a backup can undo this");
     }
     connection.pragma_update(None, "user_version", VERSION).map_err(error::of)
 }

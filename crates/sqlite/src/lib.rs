@@ -2,15 +2,17 @@
 //!
 //! Design: docs/design/sqlite.md
 //!
-//! - One writer thread a process commits whatever waits as one transaction ([`writer`]); so the cost of a durable commit is
-//!   shared by everybody who waits for one.
-//! - A pushed job survives a power loss: WAL with `synchronous=FULL`. [`Synchronous::Normal`] is faster and survives a kill only.
-//! - A wake file beside the database tells other processes at once that there is work, or news ([`wake`]).
-//! - Leases use the kernel's boot id and boot clock, so that a step of the wall clock neither ends nor prolongs one.
+//! - Each process has one writer thread, which commits all waiting writes as one transaction ([`writer`]). So
+//!   concurrent callers share the cost of a durable commit.
+//! - A pushed job survives a power loss: WAL with `synchronous=FULL`. [`Synchronous::Normal`] is faster but survives
+//!   only a kill.
+//! - A wake file beside the database notifies other processes of work and news ([`wake`]).
+//! - Leases use the kernel's boot id and boot clock, so that a change of the wall clock neither shortens nor extends a
+//!   lease.
 //! - A file of an older longshore is upgraded when it is opened (`layout.rs`).
-//! - When the disk is full new jobs are refused, and the [`reserve`] lets what runs be settled.
+//! - When the disk is full, new jobs are refused. The [`reserve`] has room to settle running jobs.
 //!
-//! SQL is in `sql/`, a file a statement; each opens with what goes in and what comes out.
+//! SQL is in `sql/`, one file per statement. Each file starts with its parameters and results.
 //!
 //! # Examples
 //!
@@ -74,7 +76,7 @@ use rusqlite::Connection;
 pub use rusqlite;
 pub use transaction::PushedIn;
 
-use file::Place;
+use file::Location;
 use identity::Identity;
 use reserve::Reserve;
 use tx::Tx;
@@ -85,29 +87,30 @@ use writer::{Need, Writer};
 #[cfg(feature = "testing")]
 pub use testing::Testing;
 
-/// When a commit reaches the disk.
+/// When a commit is written to the disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Synchronous {
     /// Before it is answered: an acknowledged job survives a power loss.
     #[default]
     Full,
-    /// A little later: an acknowledged job survives a kill of any process, and a power loss may take the newest ones.
+    /// Soon after it is answered: an acknowledged job survives a kill of any process, but a power loss may lose the
+    /// newest ones.
     Normal,
 }
 
-/// How to open a database.
+/// Options for opening a database.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
     /// Retention and clock.
     pub settings: Settings,
-    /// When a commit reaches the disk. Defaults to [`Synchronous::Full`].
+    /// When a commit is written to the disk. Defaults to [`Synchronous::Full`].
     pub synchronous: Synchronous,
-    /// Opens a file on a network file system all the same, where SQLite's locks may not hold. Defaults to no.
+    /// Whether to open a file on a network file system, where SQLite's locks may not work. Defaults to no.
     pub accept_network_file_system: bool,
-    /// How many bytes are set aside beside the database, so that what runs can be settled when the disk is full. Defaults to
-    /// 16 MiB; zero sets nothing aside.
+    /// Bytes reserved beside the database, so that running jobs can be settled when the disk is full. Defaults to 16
+    /// MiB. Zero reserves nothing.
     pub reserve: u64,
     testing: testing::Testing,
 }
@@ -125,30 +128,30 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Returns the defaults with those settings.
+    /// Returns the defaults with these settings.
     pub fn with(settings: Settings) -> Self {
         Options { settings, ..Options::default() }
     }
 
-    /// Says when a commit reaches the disk.
+    /// Sets when a commit is written to the disk.
     pub fn synchronous(mut self, synchronous: Synchronous) -> Self {
         self.synchronous = synchronous;
         self
     }
 
-    /// Opens a file on a network file system all the same.
+    /// Allows a file on a network file system.
     pub fn accept_network_file_system(mut self) -> Self {
         self.accept_network_file_system = true;
         self
     }
 
-    /// Says how many bytes are set aside for when the disk is full; zero sets nothing aside.
+    /// Sets how many bytes are reserved for a full disk. Zero reserves nothing.
     pub fn reserve(mut self, bytes: u64) -> Self {
         self.reserve = bytes;
         self
     }
 
-    /// Changes how the database is opened, for tests.
+    /// Sets options for tests.
     #[cfg(feature = "testing")]
     pub fn testing(mut self, testing: Testing) -> Self {
         self.testing = testing;
@@ -156,9 +159,9 @@ impl Options {
     }
 }
 
-/// How soon to look again for jobs of dead workers while another process checkpoints.
+/// When to check again for jobs of dead workers while another process checkpoints.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// How long others have to renew before expired leases are looked at.
+/// How long other processes have to renew before expired leases are checked.
 const GIVE_WAY: Duration = Duration::from_millis(50);
 
 /// A store in a SQLite database.
@@ -175,36 +178,37 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the database in that file, or makes one; a new file is readable by its owner alone.
+    /// Opens the database in that file, or creates it. A new file is readable only by its owner.
     ///
     /// # Errors
     ///
-    /// If the file is no SQLite database, one of another program, or one of a newer longshore; if it is one of an older longshore
-    /// whose workers may still be there, see `docs/upgrading.md`; if it lies on a network file system; if it or its folder
-    /// cannot be written; or if the SQLite built in has the WAL-reset bug (before 3.51.3).
+    /// Returns an error if the file is not a SQLite database, or belongs to another program or a newer longshore
+    /// version; if an older longshore version wrote it whose workers may still run, see `docs/upgrading.md`; if it is
+    /// on a network file system; if it or its folder is not writable; or if the built-in SQLite has the WAL-reset bug
+    /// (before 3.51.3).
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
         let path = path.as_ref();
         let open = || {
-            let place = Place::File(path.to_owned());
+            let location = Location::File(path.to_owned());
             let mut reserve = Reserve::open(path, options.reserve, options.testing.disk.clone());
-            let connection = match (file::open(&place, &options), &mut reserve) {
+            let connection = match (file::open(&location, &options), &mut reserve) {
                 (Err(e), Some(reserve)) if e.kind() == ErrorKind::Full => {
                     reserve.give_up();
-                    file::open(&place, &options)?
+                    file::open(&location, &options)?
                 }
                 (opened, _) => opened?,
             };
             let identity = Arc::new(match options.testing.vfs {
                 None => Identity::of(path)?,
-                Some(_) => Identity::default(), // the files are not where the operating system would look for them
+                Some(_) => Identity::default(), // the operating system does not know the file paths of this VFS
             });
             let notifications = Notifications::default();
             let file = Some(Arc::new(WakeFile::open(path, notifications.clone())?));
             let publisher = Publisher { notifications, file };
-            // What the program's working folder becomes later changes nothing, for SQLite as for us.
+            // A later change of the working folder must have no effect, neither for SQLite nor for this crate.
             let absolute = std::path::absolute(path).map_err(|e| Error::invalid(e.to_string()).caused_by(e))?;
             let readers = Arc::new(Readers {
-                place: Place::File(absolute),
+                location: Location::File(absolute),
                 options: options.clone(),
                 identity: identity.clone(),
                 idle: Mutex::default(),
@@ -220,13 +224,13 @@ impl Sqlite {
         open().map_err(|e: Error| e.context(format!("open database `{}`", path.display())))
     }
 
-    /// Makes a database in memory; it ends with the store.
+    /// Creates a database in memory, which ends with the store.
     ///
     /// # Errors
     ///
-    /// If the SQLite built in is too old.
+    /// Returns an error if the built-in SQLite is too old.
     pub fn in_memory(options: Options) -> Result<Self, Error> {
-        let connection = file::open(&Place::Memory, &options)?;
+        let connection = file::open(&Location::Memory, &options)?;
         let publisher = Publisher { notifications: Notifications::default(), file: None };
         let settings = options.settings;
         let identity = Arc::new(Identity::default());
@@ -243,22 +247,24 @@ impl Sqlite {
         self.writer.run(Need::Reserve, 1, work).await
     }
 
-    /// Looks without the lock whether a lease is over; returns whether to look with the lock, and if not, when to look again.
-    async fn look_for_the_dead(&self, readers: Arc<Readers>) -> Result<(bool, Option<Duration>), Error> {
+    /// Checks without the lock whether a lease has ended. Returns whether to check with the lock, and if not, when to
+    /// check again.
+    async fn check_leases(&self, readers: Arc<Readers>) -> Result<(bool, Option<Duration>), Error> {
         let clock = self.writer.clock().clone();
         if !self.read(move |connection| upkeep::some_lease_is_over(connection, clock.boot_time())).await? {
             return Ok((false, None));
         }
-        // Another process's checkpoint may hang without the lock, and then its renewals wait while ours would go through.
+        // A checkpoint of another process may hang without the lock. Then that process's renewals wait although ours
+        // would succeed.
         if blocking(move || readers.others_checkpoint()).await? {
             return Ok((false, Some(LOOK_AGAIN)));
         }
-        // Whoever got through only this moment has another one to renew.
+        // A process that became unblocked only now gets a moment to renew.
         tokio::time::sleep(GIVE_WAY).await;
         Ok((true, None))
     }
 
-    /// Reads on a connection of its own, in a short transaction; a database in memory has only the writer's.
+    /// Reads on a separate connection, in a short transaction. A database in memory has only the writer's connection.
     async fn read<T: Send + 'static>(
         &self,
         mut work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -271,16 +277,16 @@ impl Sqlite {
     }
 }
 
-/// Does what blocks on a thread of its own.
+/// Runs a blocking function on a separate thread.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)))
 }
 
-/// Connections for reading, made with need and used again.
+/// Connections for reading, which are opened on demand and reused.
 #[derive(Debug)]
 struct Readers {
-    place: Place,
+    location: Location,
     options: Options,
     identity: Arc<Identity>,
     idle: Mutex<Vec<Connection>>,
@@ -299,23 +305,23 @@ impl Readers {
         })
     }
 
-    /// Brings into the database what the log has; returns whether that could not be begun, since somebody else is at it.
+    /// Starts a checkpoint. Returns whether that was not possible because another process is doing one.
     fn others_checkpoint(&self) -> Result<bool, Error> {
         self.with_connection(|connection| {
             let busy = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(0));
-            // One that fails, on a full disk for instance, was begun.
+            // A checkpoint that fails, for example on a full disk, was started.
             Ok(busy.unwrap_or(false))
         })
     }
 
     fn with_connection<T>(&self, mut work: impl FnMut(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-        // Nothing is told of files that nobody will open again; and a new connection would open others.
+        // Files that were deleted or replaced must not be read, and a new connection would open other files.
         self.identity.check()?;
         let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = idle().pop();
         let connection = match kept {
             Some(connection) => connection,
-            None => file::open_reader(&self.place, &self.options)
+            None => file::open_reader(&self.location, &self.options)
                 .and_then(|opened| self.identity.check().map(|()| opened))?,
         };
         let value = work(&connection).map_err(error::of)?;
@@ -357,8 +363,8 @@ impl Jobs for Sqlite {
         let count = settlements.len();
         let both = self.write(move |tx| {
             let settled = settle::settle(tx, &settlements)?;
-            // A claim that fails undoes no settle.
-            let claims = tx.undone_where_it_fails(|tx| claim::claim(tx, &claim))?;
+            // A failed claim must not undo settles.
+            let claims = tx.with_rollback(|tx| claim::claim(tx, &claim))?;
             Ok((settled, claims.flatten()))
         });
         match both.await {
@@ -376,18 +382,18 @@ impl Jobs for Sqlite {
         if upkeep.rescue
             && let Some(readers) = &self.readers
         {
-            (upkeep.rescue, again) = self.look_for_the_dead(Arc::clone(readers)).await.unwrap_or_else(|e| {
+            (upkeep.rescue, again) = self.check_leases(Arc::clone(readers)).await.unwrap_or_else(|e| {
                 tracing::warn!(error = %e, "cannot look for jobs of dead workers; will try again");
                 (false, None)
             });
         }
         let searches = || self.searches.lock().unwrap_or_else(PoisonError::into_inner);
         let before = searches().clone();
-        let keep_up = move |tx: &mut Tx<'_>| {
-            let mut after = before.clone(); // a transaction may be undone, and done once more
+        let start_upkeep = move |tx: &mut Tx<'_>| {
+            let mut after = before.clone(); // a transaction may be rolled back and run again
             Ok((upkeep::upkeep(tx, upkeep, &mut after)?, after))
         };
-        let (mut kept, after) = self.write(keep_up).await?;
+        let (mut kept, after) = self.write(start_upkeep).await?;
         *searches() = after;
         kept.again = kept.again.or(again);
         Ok(kept)
@@ -475,7 +481,7 @@ impl Repair for Sqlite {
 
 impl Notifier for Sqlite {
     fn notify(&self, _work: Vec<Work>) {
-        self.publisher.tell_work();
+        self.publisher.notify_work();
     }
 
     fn subscribe(&self, queues: Vec<QueueName>, kinds: Vec<Kind>) -> WorkSubscription {

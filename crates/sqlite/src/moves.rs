@@ -1,4 +1,4 @@
-//! The one place where a job is moved, with everything that goes along with it.
+//! The one place that moves a job from one state to another, with all effects of the transition.
 
 use longshore_core::state::{Event, Facts, Move, gives_key_back, kept_for_key, step};
 use longshore_core::{
@@ -10,10 +10,10 @@ use crate::column::{duration, small, state, text, worker};
 use crate::tx::Tx;
 use crate::unique;
 
-/// A job's row, as far as moving it needs.
+/// The part of a job's row that is needed to move it.
 pub(crate) struct Found {
     pub(crate) seq: i64,
-    /// `None` where what is stored is no id.
+    /// `None` if the stored value is not a valid id.
     id: Option<JobId>,
     pub(crate) queue: i64,
     pub(crate) kind: i64,
@@ -27,12 +27,12 @@ pub(crate) struct Found {
     worker: Option<[u8; 16]>,
 }
 
-/// What is written along with a move.
+/// What is written together with a transition.
 #[derive(Default)]
-pub(crate) struct Along<'a> {
-    /// What kind of failure it was, and what went wrong.
+pub(crate) struct Details<'a> {
+    /// The class and message of a failure.
     pub(crate) failure: Option<(FailureClass, &'a str)>,
-    /// The token whose settle this is.
+    /// The token, if the transition is a settle.
     pub(crate) settled: Option<Token>,
     pub(crate) progress: Option<&'a Progress>,
 }
@@ -49,15 +49,21 @@ impl Tx<'_> {
         self.connection.prepare_cached(include_str!("../sql/facts.sql"))?.query_row([seq], Found::read).optional()
     }
 
-    /// Moves a job where an event takes it; `false` where the event changes nothing.
-    pub(crate) fn happen(&mut self, found: &Found, event: Event<'_>, along: &Along<'_>) -> rusqlite::Result<bool> {
+    /// Applies an event to a job. Returns `false` if the event changes nothing.
+    pub(crate) fn apply_event(
+        &mut self,
+        found: &Found,
+        event: Event<'_>,
+        details: &Details<'_>,
+    ) -> rusqlite::Result<bool> {
         let Some(next) = step(found.facts, event) else { return Ok(false) };
-        self.apply(found, next, along)?;
+        self.apply(found, next, details)?;
         Ok(true)
     }
 
-    /// As [`Tx::happen`], for a job that a store moves by itself: returns what is told of it, where it was moved.
-    pub(crate) fn happen_and_tell(
+    /// Does the same as [`Tx::apply_event`], for a job that the store moves by itself. Returns what to report about it, if
+    /// it was moved.
+    pub(crate) fn apply_event_and_report(
         &mut self,
         seq: i64,
         event: Event<'_>,
@@ -65,16 +71,16 @@ impl Tx<'_> {
     ) -> rusqlite::Result<Option<Moved>> {
         let Some(found) = self.find(seq)? else { return Ok(None) };
         let death = if let Event::Lose(death) = event { Some(death) } else { None };
-        if !self.happen(&found, event, &Along { failure, ..Along::default() })? {
+        if !self.apply_event(&found, event, &Details { failure, ..Details::default() })? {
             return Ok(None);
         }
-        Ok(self.tell(seq)?.map(|moved| Moved { death, ..moved }))
+        Ok(self.report(seq)?.map(|moved| Moved { death, ..moved }))
     }
 
-    /// Writes a move, with everything that goes along with it.
-    pub(crate) fn apply(&mut self, found: &Found, next: Move, along: &Along<'_>) -> rusqlite::Result<()> {
+    /// Writes a transition with all its effects.
+    pub(crate) fn apply(&mut self, found: &Found, next: Move, details: &Details<'_>) -> rusqlite::Result<()> {
         let Move { facts, wait, reason } = next;
-        if let Some((class, message)) = along.failure {
+        if let Some((class, message)) = details.failure {
             self.note_failure(found, class, message)?;
         }
         let reuse = found.reuse_ms.map(duration);
@@ -85,7 +91,7 @@ impl Tx<'_> {
         {
             *until = kept_for_key(*until, unique::held_until(self, found.seq)?);
         }
-        let settled = along.settled;
+        let settled = details.settled;
         self.connection.prepare_cached(include_str!("../sql/move.sql"))?.execute(params![
             found.seq,
             facts.state as i64,
@@ -99,14 +105,14 @@ impl Tx<'_> {
             keep_until.map(Timestamp::as_millis),
             settled.map(|token| token.number as i64),
             settled.map(|token| token.bits as i64),
-            along.progress.and_then(|progress| serde_json::to_string(progress).ok()),
+            details.progress.and_then(|progress| serde_json::to_string(progress).ok()),
             facts.outages,
             self.now.as_millis(),
         ])?;
         self.arrived(found, facts.state)
     }
 
-    /// Does what every change of state brings with it: the ledger, unique keys, notices.
+    /// Applies the effects of every change of state: counts, unique keys, notifications.
     pub(crate) fn arrived(&mut self, found: &Found, state: State) -> rusqlite::Result<()> {
         let Found { queue, kind, key, facts, .. } = found;
         self.moved(*queue, *kind, key.as_deref(), Some(facts.state), Some(state), 1);
@@ -127,7 +133,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Keeps a failure, and forgets the oldest where there are too many.
+    /// Adds a failure, and deletes the oldest if there are too many.
     fn note_failure(&self, found: &Found, class: FailureClass, message: &str) -> rusqlite::Result<()> {
         let running = found.facts.state == State::Running;
         let claim = found.token.filter(|_| running).map(|token| token.number as i64);
@@ -155,9 +161,9 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Returns what is told of a job that was moved; `None` where its names make no sense.
-    pub(crate) fn tell(&self, seq: i64) -> rusqlite::Result<Option<Moved>> {
-        let told = self.connection.prepare_cached(include_str!("../sql/moved.sql"))?.query_row([seq], |row| {
+    /// Returns what to report about a moved job, or `None` if its names are corrupt.
+    pub(crate) fn report(&self, seq: i64) -> rusqlite::Result<Option<Moved>> {
+        let report = self.connection.prepare_cached(include_str!("../sql/moved.sql"))?.query_row([seq], |row| {
             let name = |column| Ok::<_, rusqlite::Error>(text(row, column)?.unwrap_or_default());
             let (Ok(queue), Ok(kind)) = (name(1)?.parse(), name(2)?.parse()) else { return Ok(None) };
             Ok(Some(Moved {
@@ -172,13 +178,13 @@ impl Tx<'_> {
                 death: None,
             }))
         });
-        told.optional().map(Option::flatten)
+        report.optional().map(Option::flatten)
     }
 }
 
 impl Found {
-    /// Reads the row that facts.sql and settling.sql bring. Numbers out of range are taken for the nearest that makes sense, so
-    /// that a damaged row can still be moved out of the way.
+    /// Reads a row of facts.sql and settling.sql. Numbers out of range are replaced by the nearest valid ones, so that
+    /// a corrupt row can still be moved out of the way.
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Found> {
         let token = |number: usize| -> rusqlite::Result<Option<Token>> {
             let (number, bits): (Option<i64>, Option<i64>) = (row.get(number)?, row.get(number + 1)?);
@@ -207,7 +213,7 @@ impl Found {
         })
     }
 
-    /// Makes what is known of a ready job that a statement of its own is claiming, as far as its arrival needs it.
+    /// Returns the facts of a ready job that a separate statement is claiming, as far as its arrival needs them.
     pub(crate) fn being_claimed(
         seq: i64,
         id: JobId,

@@ -1,4 +1,4 @@
-//! Numbers of queues and kinds, by their names.
+//! The numbers of queues and kinds, by name.
 
 use std::collections::HashMap;
 
@@ -7,14 +7,15 @@ use rusqlite::params;
 
 use crate::tx::Tx;
 
-/// Numbers of queues and kinds. What is known stays true until some process forgets a name ([`Names::hold_since`]); no number is used again.
+/// The numbers of queues and kinds. Known numbers stay valid until a process removes a name ([`Names::hold_since`]). No
+/// number is used again.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    /// How often names had been forgotten when these were learned.
+    /// How often names had been removed when these were read.
     forgotten: i64,
     queues: HashMap<QueueName, i64>,
     kinds: HashMap<Kind, i64>,
-    /// When workers were last noted to look at a queue, or for a kind.
+    /// When the presence of workers was last recorded for a queue or a kind.
     pub(crate) noted: HashMap<(i64, i64), Timestamp>,
 }
 
@@ -23,7 +24,7 @@ impl Names {
         *self = Names { forgotten: self.forgotten, ..Names::default() };
     }
 
-    /// Drops what was learned before names were forgotten for the last time; asked at the start of each transaction.
+    /// Drops names that were read before the last removal of names. It is called at the start of each transaction.
     pub(crate) fn hold_since(&mut self, forgotten: i64) {
         if self.forgotten != forgotten {
             *self = Names { forgotten, ..Names::default() };
@@ -32,7 +33,7 @@ impl Names {
 }
 
 impl Tx<'_> {
-    /// Returns the number of a queue, if anybody ever pushed to it or worked on it.
+    /// Returns the number of a queue. Creates the queue if it does not exist.
     pub(crate) fn queue(&mut self, name: &QueueName) -> rusqlite::Result<i64> {
         if let Some(id) = self.names.queues.get(name) {
             return Ok(*id);
@@ -48,7 +49,7 @@ impl Tx<'_> {
         Ok(id)
     }
 
-    /// Returns the number of a kind; a new one counts as seen now.
+    /// Returns the number of a kind. A new kind counts as seen now.
     pub(crate) fn kind(&mut self, name: &Kind) -> rusqlite::Result<i64> {
         if let Some(id) = self.names.kinds.get(name) {
             return Ok(*id);

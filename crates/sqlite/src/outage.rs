@@ -1,18 +1,22 @@
-//! Outages: times in which others may not have been able to renew their leases. After one, an expired lease proves nothing.
+//! Outages: times in which other processes may not have been able to renew their leases. After an outage, an expired
+//! lease proves nothing.
 //!
 //! Design: docs/design/leases.md
 //!
-//! A disk that hangs, a database that another process holds locked, a process that was stopped and a machine that slept have this
-//! in common: leases end, and nobody could have renewed them. No process is told of what holds up another. But whoever had the
-//! lock knows that it was free then, and whoever wrote knows that the disk took it. So each process keeps account of its *stalls*:
-//! the times between two such moments, whatever was the reason. That includes its own transactions, with their commits; waiting
-//! for the lock; being stopped; and having had nothing to do. How long work waited for the writer thread is in there as well.
+//! A hanging disk, a database that another process holds locked, a stopped process and a machine that slept have one
+//! thing in common: leases end although no worker could have renewed them. No process can see what blocks another one.
+//! But a process that held the lock knows that the lock was free then, and a process that wrote knows that the disk
+//! worked. So each process records its *stalls*: the times between two such moments, for any reason. They include its
+//! own transactions and commits, waiting for the lock, being stopped, having had nothing to do, and the time that work
+//! waited for the writer thread.
 //!
-//! A worker renews its lease when a third of it has passed. So if it lives, and its lease has ended, something held it up for two
-//! thirds of the lease. A lease is therefore taken from its worker only after a while without a stall of a quarter of the lease.
-//! The while is a third of the lease: a worker on a machine that slept may be that late, since its timers slept as well.
+//! A worker renews its lease after a third of it. So if the worker is alive and its lease has ended, something blocked
+//! it for two thirds of the lease. A lease is therefore taken from its worker only after a period without a stall of a
+//! quarter of the lease. That period is a third of the lease: a worker on a machine that slept may be that late,
+//! because its timers slept as well.
 //!
-//! On a store that is always slow, that would never be. There a lease must have ended longer ago than any stall explains.
+//! On a store that is always slow there is no such period. There, a lease must have ended longer ago than any stall
+//! explains.
 
 use std::collections::VecDeque;
 use std::sync::LazyLock;
@@ -20,21 +24,21 @@ use std::time::Duration;
 
 use longshore_core::Clock;
 
-/// How late a thread may be that has all it needs.
+/// How late a thread may be that is not blocked.
 const LATE_MS: i64 = 250;
-/// Shorter stalls end nobody's lease.
+/// Shorter stalls are ignored.
 const SHORTEST_MS: i64 = 5;
-/// Stalls that are remembered; of more, the oldest two count as one.
+/// The number of recorded stalls. Beyond it, the two oldest are merged.
 const REMEMBERED: usize = 64;
-/// Longer than any lease: how long a process did not write before it was there.
-const FOR_EVER_MS: i64 = i64::MAX / 8;
+/// Longer than any lease: the assumed stall before the process started.
+const LONG_BEFORE_MS: i64 = i64::MAX / 8;
 
-/// A moment, in milliseconds since the machine started, sleep included.
+/// A moment, in milliseconds since the machine started, including sleep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Moment {
-    /// By the machine's own clock, which measures how long stalls were.
+    /// By the machine's clock, which measures the length of stalls.
     real: i64,
-    /// By the store's, which says how long ago that was. Only in tests they differ.
+    /// By the store's clock, which measures how long ago a stall was. The two differ only in tests.
     store: i64,
 }
 
@@ -46,43 +50,44 @@ impl Moment {
     }
 }
 
-/// What one process knows of outages.
+/// One process's knowledge about outages.
 #[derive(Debug)]
 pub(crate) struct Outage {
-    /// When it had the lock: from each taking of it to the next giving back, and from that to the next taking.
+    /// The lock: from each time it was taken to the time it was released, and from there to the next time it was taken.
     lock: Stalls,
-    /// When it wrote, and the disk took it.
+    /// The disk: from each successful write to the next.
     disk: Stalls,
 }
 
 impl Outage {
     pub(crate) fn new(now: Moment) -> Self {
-        let mut lock = Stalls { last: now.real, noted: VecDeque::new() };
-        let disk = Stalls { last: now.real, noted: VecDeque::new() };
-        lock.note(FOR_EVER_MS, now.store); // nothing is known of what went before
+        let mut lock = Stalls { last: now.real, recorded: VecDeque::new() };
+        let disk = Stalls { last: now.real, recorded: VecDeque::new() };
+        lock.note(LONG_BEFORE_MS, now.store); // nothing is known about the time before
         Outage { lock, disk }
     }
 
-    /// Notes that the lock is had.
+    /// Records that the lock was taken.
     pub(crate) fn locked(&mut self, now: Moment) {
         self.lock.passed(now);
     }
 
-    /// Notes that the lock was given back; returns for how many milliseconds it was had.
+    /// Records that the lock was released. Returns for how many milliseconds it was held.
     pub(crate) fn unlocked(&mut self, now: Moment) -> i64 {
         self.lock.passed(now)
     }
 
-    /// Notes that a commit with something to write has succeeded.
+    /// Records a successful commit that wrote something.
     pub(crate) fn written(&mut self, now: Moment) {
         self.disk.passed(now);
     }
 
-    /// Returns whether a lease of that length, which ended so long ago, has ended because its worker is gone. To be asked while the
-    /// lock is had; all in milliseconds.
+    /// Returns whether a lease of that length, which ended so long ago, proves that its worker is gone. It must be
+    /// called while the lock is held. All values are in milliseconds.
     pub(crate) fn proves_death(&self, lease: i64, ended_ago: i64, now: Moment) -> bool {
         let lease = lease.max(1);
-        // Whoever waits for the lock or the disk tries again at least so often, and at the latest renews when it is time.
+        // A process that waits for the lock or the disk tries again at least this often, and it renews at the latest
+        // when the renewal is due.
         let worst_of_lock = self.lock.worst(lease / 3 + LATE_MS, now);
         let worst_of_disk = self.disk.worst(lease / 10 + LATE_MS, now);
         let worst = worst_of_lock.max(worst_of_disk);
@@ -90,30 +95,30 @@ impl Outage {
     }
 }
 
-/// Returns how soon to look again at a lease of that length that has ended and proves nothing: well before not looking would itself
-/// count as a stall.
-pub(crate) fn look_again(lease: i64) -> Duration {
+/// Returns when to check an expired lease of that length again that proves nothing yet: well before the wait itself
+/// counts as a stall.
+pub(crate) fn next_check(lease: i64) -> Duration {
     Duration::from_millis((lease / 9).clamp(50, 3_400).unsigned_abs())
 }
 
-/// Times that are free of news between moments at which all was well.
+/// The times between moments at which the resource was known to work.
 #[derive(Debug)]
 struct Stalls {
-    /// The newest such moment, by the machine's own clock.
+    /// The last such moment, by the machine's clock.
     last: i64,
-    /// Oldest first; a stall behind which a longer one came is not kept.
-    noted: VecDeque<Stall>,
+    /// Oldest first. A stall is dropped when a longer one follows.
+    recorded: VecDeque<Stall>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Stall {
     length: i64,
-    /// When it was over, by the store's clock.
-    over: i64,
+    /// When it ended, by the store's clock.
+    ended: i64,
 }
 
 impl Stalls {
-    /// Notes that all is well, and returns how long nothing was known.
+    /// Records that the resource works now. Returns the time since the last such moment.
     fn passed(&mut self, now: Moment) -> i64 {
         let length = now.real - self.last;
         self.note(length, now.store);
@@ -121,25 +126,26 @@ impl Stalls {
         length
     }
 
-    fn note(&mut self, length: i64, over: i64) {
+    fn note(&mut self, length: i64, ended: i64) {
         if length < SHORTEST_MS {
             return;
         }
-        while self.noted.back().is_some_and(|newest| newest.length <= length) {
-            self.noted.pop_back();
+        while self.recorded.back().is_some_and(|newest| newest.length <= length) {
+            self.recorded.pop_back();
         }
-        self.noted.push_back(Stall { length, over });
-        if self.noted.len() > REMEMBERED
-            && let Some(oldest) = self.noted.pop_front()
-            && let Some(next) = self.noted.front_mut()
+        self.recorded.push_back(Stall { length, ended });
+        if self.recorded.len() > REMEMBERED
+            && let Some(oldest) = self.recorded.pop_front()
+            && let Some(next) = self.recorded.front_mut()
         {
             next.length = oldest.length;
         }
     }
 
-    /// Returns how long the longest stall was that is not over for so long, the one included that may be under way.
+    /// Returns the length of the longest stall that ended within this time, including the time since the last known
+    /// moment.
     fn worst(&self, within: i64, now: Moment) -> i64 {
-        let recent = self.noted.iter().find(|stall| now.store - stall.over < within);
+        let recent = self.recorded.iter().find(|stall| now.store - stall.ended < within);
         (now.real - self.last).max(recent.map_or(0, |stall| stall.length))
     }
 }
@@ -156,7 +162,7 @@ mod tests {
         Moment { real: ms, store: ms }
     }
 
-    /// A process that has been there for long.
+    /// A process that has run for a long time.
     struct Process {
         outage: Outage,
         now: i64,
@@ -169,7 +175,7 @@ mod tests {
             process
         }
 
-        /// Writes after `idle`, waiting for nothing, with a commit that takes so long.
+        /// Writes after `idle` without waiting, with a commit that takes this long.
         fn write(&mut self, idle: i64, commit: i64) {
             self.now += idle;
             self.outage.locked(at(self.now));
@@ -185,8 +191,8 @@ mod tests {
             }
         }
 
-        /// Looks at a lease that ended so long ago, with nothing to write.
-        fn look(&mut self, lease: i64, ended_ago: i64) -> bool {
+        /// Checks a lease that ended this long ago, without a write.
+        fn check(&mut self, lease: i64, ended_ago: i64) -> bool {
             self.outage.locked(at(self.now));
             let dead = self.outage.proves_death(lease, ended_ago, at(self.now));
             self.outage.unlocked(at(self.now));
@@ -197,7 +203,7 @@ mod tests {
     #[test]
     fn lease_that_ends_while_all_is_well_proves_death_at_once() {
         for lease in LEASES {
-            assert!(Process::new().look(lease, 1), "{lease}");
+            assert!(Process::new().check(lease, 1), "{lease}");
         }
     }
 
@@ -225,12 +231,12 @@ mod tests {
             for (what, stall) in stalls {
                 let mut process = Process::new();
                 stall(&mut process, lease * 2 / 3);
-                assert!(!process.look(lease, 1), "{what} {lease}");
+                assert!(!process.check(lease, 1), "{what} {lease}");
                 let of_disk = what == "commits that fail";
                 process.quiet(if of_disk { lease / 10 } else { lease / 3 });
-                assert!(!process.look(lease, lease / 3), "{what} {lease}: the worker may not have tried again yet");
+                assert!(!process.check(lease, lease / 3), "{what} {lease}: the worker may not have tried again yet");
                 process.quiet(LATE_MS + 100);
-                assert!(process.look(lease, lease / 3), "{what} {lease}");
+                assert!(process.check(lease, lease / 3), "{what} {lease}");
             }
         }
     }
@@ -252,20 +258,20 @@ mod tests {
             process.outage.unlocked(at(process.now));
         }
         process.now += 6_000;
-        assert!(!process.look(30_000, 1), "it has not written for long: who knows whether anybody can");
-        process.write(0, 5); // as a look does that leaves open whether somebody is dead
-        process.now += millis(look_again(30_000));
-        assert!(process.look(30_000, 1));
+        assert!(!process.check(30_000, 1), "it has not written for long: who knows whether anybody can");
+        process.write(0, 5); // like a check that leaves open whether a worker is dead
+        process.now += millis(next_check(30_000));
+        assert!(process.check(30_000, 1));
     }
 
     #[test]
     fn looking_again_is_soon_enough_for_every_lease() {
         for lease in LEASES {
             let mut process = Process::new();
-            process.now += 3_600_000; // nobody looked for an hour
+            process.now += 3_600_000; // no check for an hour
             let mut looks = 0;
-            while !process.look(lease, 1) {
-                process.write(millis(look_again(lease)), 20);
+            while !process.check(lease, 1) {
+                process.write(millis(next_check(lease)), 20);
                 looks += 1;
             }
             assert!(looks <= 100, "{lease}: {looks} looks");
@@ -277,9 +283,9 @@ mod tests {
         for lease in LEASES {
             let mut process = Process { outage: Outage::new(at(0)), now: 0 };
             process.quiet(lease / 3);
-            assert!(!process.look(lease, 1), "{lease}");
+            assert!(!process.check(lease, 1), "{lease}");
             process.quiet(LATE_MS + 100);
-            assert!(process.look(lease, 1), "{lease}");
+            assert!(process.check(lease, 1), "{lease}");
         }
     }
 
@@ -290,9 +296,9 @@ mod tests {
             for _ in 0..100 {
                 process.write(20, commit);
             }
-            assert!(!process.look(lease, lease), "{lease}");
-            assert!(!process.look(lease, 3 * commit), "{lease}");
-            assert!(process.look(lease, lease + 4 * (20 + commit)), "{lease}");
+            assert!(!process.check(lease, lease), "{lease}");
+            assert!(!process.check(lease, 3 * commit), "{lease}");
+            assert!(process.check(lease, lease + 4 * (20 + commit)), "{lease}");
         }
     }
 
@@ -300,9 +306,9 @@ mod tests {
     fn sleep_of_hours_is_a_stall_like_others() {
         let mut process = Process::new();
         process.write(8 * 3_600_000, 2);
-        assert!(!process.look(30_000, 8 * 3_600_000));
+        assert!(!process.check(30_000, 8 * 3_600_000));
         process.quiet(11_000);
-        assert!(process.look(30_000, 8 * 3_600_000));
+        assert!(process.check(30_000, 8 * 3_600_000));
     }
 
     #[test]
@@ -311,9 +317,9 @@ mod tests {
         for n in 0..200 {
             process.write(18, 10_000 - n);
         }
-        assert!(process.outage.lock.noted.len() <= REMEMBERED);
-        assert!(!process.look(30_000, 1));
-        assert!(!process.look(1_000, 1));
+        assert!(process.outage.lock.recorded.len() <= REMEMBERED);
+        assert!(!process.check(30_000, 1));
+        assert!(!process.check(1_000, 1));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Taking jobs over.
+//! Pushing jobs.
 
 use longshore_core::{DuplicateReason, Idempotency, JobId, Label, NewJob, Pushed, State, Unique, limits, millis};
 use rusqlite::{OptionalExtension, params};
@@ -6,15 +6,15 @@ use rusqlite::{OptionalExtension, params};
 use crate::tx::Tx;
 use crate::unique::{hold_key, holder, scope_number};
 
-/// Longer payloads have a table of their own, so that later changes of the job do not write them again.
+/// Longer payloads have their own table, so that later changes of the job do not write them again.
 const SMALL_PAYLOAD_BYTES: usize = 1024;
 
-/// Pushes one job, unless another stands for it.
+/// Pushes one job, unless an existing job is used instead.
 pub(crate) fn push(tx: &mut Tx<'_>, new: &NewJob) -> rusqlite::Result<Pushed> {
     let queue = tx.queue(&new.queue)?;
     let keyed = new.unique.is_some() || new.reuse.is_some() || new.idempotency.is_some();
     if keyed && tx.seq(new.id)?.is_some() {
-        return Ok(Pushed::Created(new.id)); // pushed before; it may hold the key itself by now
+        return Ok(Pushed::Created(new.id)); // pushed before; it may hold the unique key itself
     }
     let Some(idempotency) = &new.idempotency else { return push_new(tx, queue, new) };
     if let Some(answer) = answered(tx, queue, idempotency)? {
@@ -63,7 +63,7 @@ fn push_new(tx: &mut Tx<'_>, queue: i64, new: &NewJob) -> rusqlite::Result<Pushe
     if inserted == 1 {
         let seq = tx.connection.last_insert_rowid();
         if is_large {
-            // Replaces what is left of a job that another program deleted.
+            // Replaces the remains of a job that another program deleted.
             tx.connection
                 .prepare_cached("INSERT OR REPLACE INTO job_payload (seq, text) VALUES (?1, ?2)")?
                 .execute(params![seq, payload])?;
@@ -122,7 +122,7 @@ fn keep_answer(tx: &Tx<'_>, queue: i64, asked: &Idempotency, answer: &Pushed) ->
     Ok(())
 }
 
-/// Returns the job that succeeded under the same reuse key, not longer ago than the new one allows.
+/// Returns a job that succeeded with the same reuse key recently enough for the new job.
 fn reusable(tx: &Tx<'_>, queue: i64, new: &NewJob) -> rusqlite::Result<Option<JobId>> {
     let Some(reuse) = &new.reuse else { return Ok(None) };
     let since = tx.now.as_millis().saturating_sub(millis(reuse.within));

@@ -1,6 +1,6 @@
-//! What people and their tools ask for: short reads on connections of their own.
+//! Reads for people and tools: short transactions on separate connections.
 //!
-//! Rows are read leniently: what a label or a tag cannot be is left out, so that one damaged row hides nothing else.
+//! Rows are read leniently: an invalid label or tag is left out, so that one corrupt row hides nothing else.
 
 use longshore_core::{
     ArtifactName, Cursor, Failure, FailureClass, Filter, JobId, KindLimits, Label, Listed, Output, Payload, Progress,
@@ -116,7 +116,7 @@ pub(crate) fn status(connection: &Connection, id: JobId) -> rusqlite::Result<Opt
         .optional()
 }
 
-/// Returns the log of a claim, or of the newest that has one; empty where there is none.
+/// Returns the log of a claim, or of the newest claim that has one; an empty text if there is none.
 pub(crate) fn log(connection: &Connection, id: JobId, claim: Option<u64>) -> rusqlite::Result<Option<String>> {
     connection
         .prepare_cached(
@@ -134,7 +134,7 @@ pub(crate) fn find(connection: &Connection, alias: &Label) -> rusqlite::Result<O
         .optional()
 }
 
-/// Lists jobs, newest first, looking at a bounded number of rows. Those with a tag, and the few that run or are dead, are found by
+/// Lists jobs, newest first. It reads a limited number of rows. Jobs with a tag, and running or dead jobs, are found by
 /// their index.
 pub(crate) fn list(connection: &Connection, filter: &Filter, end: i64, limit: usize) -> rusqlite::Result<Listed> {
     let number = |table: &str, name: Option<&str>| match name {
@@ -181,7 +181,7 @@ pub(crate) fn list(connection: &Connection, filter: &Filter, end: i64, limit: us
     Ok(listed)
 }
 
-/// Returns whether a column is what is wanted, where anything is.
+/// Returns whether a column has the wanted value, if a value is wanted.
 fn is<T: FromSql + PartialEq>(row: &Row<'_>, column: usize, wanted: Option<T>) -> rusqlite::Result<bool> {
     match wanted {
         Some(wanted) => Ok(row.get::<_, Option<T>>(column)?.is_some_and(|value| value == wanted)),
@@ -196,7 +196,8 @@ fn number_of(connection: &Connection, table: &str, name: &str) -> rusqlite::Resu
         .optional()
 }
 
-/// Returns a page of queues in the order of their names. A damaged name is left out, and makes no page shorter.
+/// Returns a page of queues, sorted by name. A queue with a corrupt name is left out; the page is filled up with
+/// others.
 pub(crate) fn queues(
     connection: &Connection,
     now: Timestamp,
@@ -217,7 +218,7 @@ pub(crate) fn queues(
     Ok(page)
 }
 
-/// Returns one queue, if it is known.
+/// Returns one queue, if it exists.
 pub(crate) fn queue(
     connection: &Connection,
     now: Timestamp,
@@ -230,7 +231,7 @@ pub(crate) fn queue(
     found.optional().map(Option::flatten)
 }
 
-/// Reads a queue's counters, and finds the age of its oldest ready job: by index seeks, never by counting.
+/// Reads a queue's counts and finds the age of its oldest ready job, by index seeks and never by counting.
 fn stats(connection: &Connection, row: &Row<'_>, now: Timestamp) -> rusqlite::Result<Option<QueueStats>> {
     let Some(Ok(queue)) = text(row, 1)?.map(|name| name.parse()) else { return Ok(None) };
     let mut counts = [0; 6];
@@ -241,7 +242,7 @@ fn stats(connection: &Connection, row: &Row<'_>, now: Timestamp) -> rusqlite::Re
     Ok(Some(QueueStats::new(queue, counts, oldest, read_rules(row, 8)?.at(now))))
 }
 
-/// Returns the rules of a queue; the default where nobody knows it.
+/// Returns the rules of a queue, or the default if it does not exist.
 pub(crate) fn rules(connection: &Connection, queue: &QueueName) -> rusqlite::Result<Rules> {
     let found = connection
         .prepare_cached("SELECT rules_version, rules FROM queue WHERE name = ?1")?
@@ -250,7 +251,7 @@ pub(crate) fn rules(connection: &Connection, queue: &QueueName) -> rusqlite::Res
     Ok(found.unwrap_or_default())
 }
 
-/// Reads the version of rules, and from the next column the rules.
+/// Reads the version of rules, and the rules from the next column.
 pub(crate) fn read_rules(row: &Row<'_>, column: usize) -> rusqlite::Result<Rules> {
     let version = row.get::<_, i64>(column)? as u64;
     let text = row.get_ref(column + 1)?.as_bytes()?;
@@ -274,7 +275,7 @@ pub(crate) fn workers(
     workers.collect()
 }
 
-/// Skips through the index of ready jobs, one seek a kind and priority in use.
+/// Skips through the index of ready jobs, with one seek per kind and used priority.
 fn oldest_ready(connection: &Connection, queue: i64) -> rusqlite::Result<Option<i64>> {
     let mut oldest: Option<i64> = None;
     for crashes in ["crashes < 2", "crashes >= 2"] {

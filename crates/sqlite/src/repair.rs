@@ -80,7 +80,7 @@ fn look_and_mend(tx: &mut Tx<'_>, place: &Place, limit: usize) -> rusqlite::Resu
     for fault in faults {
         let mut finding = fault.finding();
         // One that cannot be mended stops no other.
-        match tx.undone_where_it_fails(|tx| fault.mend(tx))? {
+        match tx.with_rollback(|tx| fault.mend(tx))? {
             Ok(()) => finding.repaired = true,
             Err(e) => finding.what = format!("{}; it cannot be mended: {e}", finding.what),
         }

@@ -1,10 +1,12 @@
-//! The reserve: room on the disk that is given up when it is full, so that what runs can still be settled.
+//! The reserve: a file that is deleted when the disk is full, so that running jobs can still be settled.
 //!
-//! `<database>-reserve` holds nothing but room: 16 MiB, made when the database is opened. Whichever process finds no room to
-//! claim, renew, settle or keep up deletes it and tries once more. While it is gone new jobs are refused, by every process,
-//! because its file is all they look at. It is made again as soon as there is room for it.
+//! `<database>-reserve` only takes up space: 16 MiB by default, created when the database is opened. A process that
+//! finds no room for a claim, a renewal, a settle or upkeep deletes it and tries again. While the file is missing, all
+//! processes refuse new jobs, because each checks only whether the file exists. It is created again as soon as there is
+//! room for it.
 //!
-//! Free room is not asked for beforehand: quotas, compression and other writers make such numbers lie. Only a write knows.
+//! Free space is not queried before a write: quotas, compression and other writers make such numbers unreliable. Only a
+//! write shows whether there is room.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -16,26 +18,26 @@ use std::time::{Duration, Instant};
 
 use longshore_core::{Error, ErrorKind};
 
-/// A reserve that is gone is tried to be made again at most this often.
+/// The shortest time between two tries to create a missing reserve.
 const TRY_EVERY: Duration = Duration::from_secs(1);
 
-/// Where the reserve lies; tests put one of their own in its place.
+/// The storage of the reserve. Tests replace it.
 pub trait Disk: Send + Sync + fmt::Debug {
-    /// Makes a file that takes up that many bytes.
+    /// Creates a file that takes up that many bytes.
     ///
     /// # Errors
     ///
-    /// If there is no room for all of it; then nothing is left behind.
+    /// Returns an error if there is no room for all of it. Then nothing remains of the file.
     fn allocate(&self, path: &Path, bytes: u64) -> io::Result<()>;
 
-    /// Deletes a file; one that is missing is an error.
+    /// Deletes a file. A missing file is an error.
     ///
     /// # Errors
     ///
-    /// If it cannot be deleted.
+    /// Returns an error if it cannot be deleted.
     fn delete(&self, path: &Path) -> io::Result<()>;
 
-    /// Returns a file's length, or `None` where it is missing.
+    /// Returns the length of a file, or `None` if it is missing.
     fn length(&self, path: &Path) -> Option<u64>;
 }
 
@@ -45,26 +47,26 @@ pub(crate) struct Reserve {
     path: PathBuf,
     bytes: u64,
     disk: Arc<dyn Disk>,
-    /// When this process last tried to make it.
+    /// When this process last tried to create it.
     tried: Option<Instant>,
-    /// Why that failed.
+    /// Why the last try failed.
     failed: Option<io::Error>,
-    /// Whether people were told that the disk is full.
-    told: bool,
+    /// Whether it was reported that the disk is full.
+    reported: bool,
 }
 
 impl Reserve {
-    /// Makes the reserve beside a database, unless it is there; `None` where zero bytes are asked for.
+    /// Creates the reserve beside a database, unless it exists. Returns `None` if `bytes` is zero.
     pub(crate) fn open(database: &Path, bytes: u64, disk: Option<Arc<dyn Disk>>) -> Option<Self> {
         let mut path = database.as_os_str().to_owned();
         path.push("-reserve");
         let disk = disk.unwrap_or_else(|| Arc::new(Files));
-        let mut reserve = Reserve { path: path.into(), bytes, disk, tried: None, failed: None, told: false };
+        let mut reserve = Reserve { path: path.into(), bytes, disk, tried: None, failed: None, reported: false };
         if bytes == 0 {
             return None;
         }
         if !reserve.is_there() && !reserve.make() {
-            reserve.tell();
+            reserve.report();
         }
         Some(reserve)
     }
@@ -73,23 +75,24 @@ impl Reserve {
         self.bytes
     }
 
-    /// Returns whether it is there, whoever made it or gave it up.
+    /// Returns whether the reserve exists, whichever process created or deleted it.
     pub(crate) fn is_there(&self) -> bool {
         self.disk.length(&self.path).is_some_and(|length| length >= self.bytes)
     }
 
-    /// Gives the room back to the disk.
+    /// Deletes the reserve, so that its space is free.
     pub(crate) fn give_up(&mut self) {
-        self.tried = Some(Instant::now()); // whoever finds no room needs it more than the reserve does
+        self.tried = Some(Instant::now()); // a write that finds no room needs the space more
         match self.disk.delete(&self.path) {
             Ok(()) => {}
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {} // another process was quicker
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {} // another process was faster
             Err(e) => tracing::warn!(error = %e, reserve = %self.path.display(), "cannot delete the reserve"),
         }
-        self.tell();
+        self.report();
     }
 
-    /// Makes it again where it is missing and there is room; looks at most once a second. Returns whether it is there.
+    /// Creates the reserve again if it is missing and there is room; tries at most once a second. Returns whether it
+    /// exists.
     pub(crate) fn restore(&mut self) -> bool {
         if self.is_there() {
             self.all_clear();
@@ -102,23 +105,23 @@ impl Reserve {
         true
     }
 
-    /// Returns whether this process knows that it was missing, and should look for room now and then.
+    /// Returns whether this process knows that the reserve was missing and should try regularly to create it.
     pub(crate) fn was_missing(&self) -> bool {
-        self.told
+        self.reported
     }
 
-    /// Says why a job is refused.
+    /// Returns the error for a refused job.
     pub(crate) fn refusal(&mut self) -> Error {
-        self.tell();
+        self.report();
         if let Some(e) = self.failed.as_ref().filter(|e| !is_full(e)) {
             let text = format!(
-                "new jobs are refused until `{}` can be made, which is set aside for running ones: {e}",
+                "new jobs are refused until the reserve `{}` for running jobs can be created: {e}",
                 self.path.display()
             );
             return Error::new(ErrorKind::Full, text);
         }
         let text = format!(
-            "the disk is full: new jobs are refused until {} MiB are free beside the database; make room, and it goes on by itself",
+            "the disk is full: new jobs are refused until {} MiB are free beside the database; make room, and new jobs are accepted again",
             self.bytes.div_ceil(1 << 20)
         );
         Error::new(ErrorKind::Full, text)
@@ -130,28 +133,28 @@ impl Reserve {
         self.failed.is_none()
     }
 
-    fn tell(&mut self) {
-        if std::mem::replace(&mut self.told, true) {
+    fn report(&mut self) {
+        if std::mem::replace(&mut self.reported, true) {
             return;
         }
         if let Some(error) = self.failed.as_ref().filter(|e| !is_full(e)) {
-            tracing::warn!(reserve = %self.path.display(), %error, "cannot set room aside for running jobs: new ones are refused");
+            tracing::warn!(reserve = %self.path.display(), %error, "cannot create the reserve for running jobs: new jobs are refused");
         } else {
             tracing::warn!(
                 reserve = %self.path.display(),
-                "the disk is full: running jobs are settled on the reserve, new ones are refused until there is room"
+                "the disk is full: running jobs use the reserve, and new jobs are refused until there is room"
             );
         }
     }
 
     fn all_clear(&mut self) {
-        if std::mem::take(&mut self.told) {
-            tracing::info!(reserve = %self.path.display(), "there is room on the disk again: jobs are accepted");
+        if std::mem::take(&mut self.reported) {
+            tracing::info!(reserve = %self.path.display(), "the disk has room again: new jobs are accepted");
         }
     }
 }
 
-/// Returns whether an error says that there is no room.
+/// Returns whether an error means that there is no room.
 fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
 }
@@ -163,13 +166,13 @@ struct Files;
 impl Disk for Files {
     fn allocate(&self, path: &Path, bytes: u64) -> io::Result<()> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // Only to spare others the moment in which a vain try takes all that is left.
+        // This check only prevents that a failing try takes the last free space from others for a moment.
         if rustix::fs::statvfs(folder).is_ok_and(|room| room.f_bavail.saturating_mul(room.f_frsize) < bytes) {
             return Err(io::ErrorKind::StorageFull.into());
         }
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
         fill(&file, bytes).inspect_err(|_| {
-            let _ = fs::remove_file(path); // the first error is the one to tell
+            let _ = fs::remove_file(path); // the first error is reported
         })
     }
 
@@ -182,7 +185,7 @@ impl Disk for Files {
     }
 }
 
-/// Takes up room, for real: where the file system cannot set it aside, with bytes that cannot be compressed.
+/// Takes up space on the disk. If the file system cannot allocate it, writes bytes that cannot be compressed.
 fn fill(mut file: &File, bytes: u64) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, bytes) {

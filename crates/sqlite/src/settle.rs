@@ -1,4 +1,4 @@
-//! Keeping, ending and losing claims.
+//! Renewing, settling and releasing claims.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension, params};
 use serde_json::{Value, json};
 
 use crate::column::blob;
-use crate::moves::{Along, Found};
+use crate::moves::{Details, Found};
 use crate::tx::Tx;
 
 pub(crate) fn renew(tx: &mut Tx<'_>, renewal: &Renewal) -> rusqlite::Result<Renewed> {
@@ -43,11 +43,11 @@ pub(crate) fn renew(tx: &mut Tx<'_>, renewal: &Renewal) -> rusqlite::Result<Rene
     })
 }
 
-/// Settles a batch: reads all jobs at once, and writes those that simply succeeded at once.
+/// Settles a batch. Reads all jobs at once, and writes all simple successes at once.
 pub(crate) fn settle(tx: &mut Tx<'_>, settlements: &[Settlement]) -> rusqlite::Result<Vec<Settled>> {
     let ids: HashSet<_> = settlements.iter().map(|settlement| settlement.id).collect();
     if ids.len() < settlements.len() {
-        // The same job twice: the second must see what the first has done.
+        // If a job occurs twice, the second settle must see the effect of the first.
         let one = |settlement: &Settlement| settle_distinct(tx, std::slice::from_ref(settlement));
         return settlements.iter().map(one).flat_map(unzip).collect();
     }
@@ -67,15 +67,15 @@ fn settle_distinct(tx: &mut Tx<'_>, settlements: &[Settlement]) -> rusqlite::Res
     }
     let mut answers = vec![Settled::Lost; settlements.len()];
     let mut succeeded = Vec::new();
-    for (place, found) in find_all(tx, settlements)? {
-        let settlement = &settlements[place];
+    for (index, found) in find_all(tx, settlements)? {
+        let settlement = &settlements[index];
         if found.token != Some(settlement.token) {
             if found.settled == Some(settlement.token) {
-                answers[place] = Settled::Done;
+                answers[index] = Settled::Done;
             }
             continue;
         }
-        answers[place] = Settled::Done;
+        answers[index] = Settled::Done;
         let simple = settlement.progress.is_none() && found.unique_scope.is_none();
         match &settlement.outcome {
             Outcome::Succeed { result: None } if simple => succeeded.push((found, None)),
@@ -106,9 +106,9 @@ fn settle_distinct(tx: &mut Tx<'_>, settlements: &[Settlement]) -> rusqlite::Res
     Ok(answers)
 }
 
-/// Writes what succeed.sql takes: which jobs, and where their results are among all of them.
+/// Writes the parameters of succeed.sql: the jobs, and where their results are in the concatenation of all results.
 fn with_results(succeeded: &[(Found, Option<&Output>)]) -> (String, Vec<u8>) {
-    let mut results = vec![0]; // never empty, since to SQLite a part of nothing is NULL
+    let mut results = vec![0]; // never empty, because SQLite's substr of an empty blob is NULL
     let mut job = |(found, output): &(Found, Option<&Output>)| match output {
         None => json!([found.seq]),
         Some(output) => {
@@ -121,11 +121,11 @@ fn with_results(succeeded: &[(Found, Option<&Output>)]) -> (String, Vec<u8>) {
     (Value::from(jobs).to_string(), results)
 }
 
-/// Reads the jobs that are to be settled, each with its place in the batch; unknown ones are left out.
+/// Reads the jobs to settle, each with its position in the batch. Unknown jobs are left out.
 fn find_all(tx: &Tx<'_>, settlements: &[Settlement]) -> rusqlite::Result<Vec<(usize, Found)>> {
     let mut ids = String::from("[");
     for settlement in settlements {
-        let _ = write!(ids, "\"{:032x}\",", u128::from_be_bytes(*settlement.id.as_bytes())); // a String takes all
+        let _ = write!(ids, "\"{:032x}\",", u128::from_be_bytes(*settlement.id.as_bytes())); // writing to a String cannot fail
     }
     if ids.ends_with(',') {
         ids.pop();
@@ -138,11 +138,12 @@ fn find_all(tx: &Tx<'_>, settlements: &[Settlement]) -> rusqlite::Result<Vec<(us
 
 fn settle_one(tx: &mut Tx<'_>, found: &Found, settlement: &Settlement) -> rusqlite::Result<()> {
     let Settlement { id: _, token, outcome, progress } = settlement;
-    let along = Along { failure: outcome.failure(), settled: Some(*token), progress: progress.as_ref() };
-    tx.happen(found, Event::Settle(outcome), &along).map(|_| ())
+    let details = Details { failure: outcome.failure(), settled: Some(*token), progress: progress.as_ref() };
+    tx.apply_event(found, Event::Settle(outcome), &details).map(|_| ())
 }
 
-/// Replaces the log of a claim that still holds its job, and deletes those of earlier ones whose failures are not kept.
+/// Replaces the log of a claim that still holds its job, and deletes the logs of earlier claims whose failures are not
+/// kept.
 pub(crate) fn write_log(tx: &mut Tx<'_>, id: JobId, token: Token, text: &str) -> rusqlite::Result<bool> {
     let claim = token.number as i64;
     let held: Option<i64> = tx
@@ -202,9 +203,10 @@ pub(crate) fn release(tx: &mut Tx<'_>, worker: WorkerId, gone: Gone) -> rusqlite
     Ok(moved)
 }
 
-/// Takes a running job from its worker. Its token leaves the row unsettled, so that a late settle hears `lost`.
+/// Takes a running job from its worker. Its token leaves the row without a settle, so that a late settle answers
+/// `lost`.
 pub(crate) fn lose(tx: &mut Tx<'_>, seq: i64, gone: Gone) -> rusqlite::Result<Option<Moved>> {
     let message = gone.to_string();
     let failure = (gone.death == Death::Crashed).then_some((FailureClass::Crash, message.as_str()));
-    tx.happen_and_tell(seq, Event::Lose(gone.death), failure)
+    tx.apply_event_and_report(seq, Event::Lose(gone.death), failure)
 }

@@ -1,4 +1,5 @@
-//! Pushing jobs inside the caller's own transaction: the job and what it is about become durable together, or neither.
+//! Pushing jobs inside the caller's own transaction: the job and the caller's data become durable together, or neither
+//! does.
 
 use longshore_core::{Error, NewJob, Notices, Pushed};
 use rusqlite::Transaction;
@@ -8,9 +9,11 @@ use crate::tx::Tx;
 use crate::wake::Publisher;
 use crate::{Sqlite, error, layout, push};
 
-/// The answers to jobs pushed inside a transaction. Nothing is heard of them before the caller commits; drop this after the
-/// commit, and workers are told at once. One that is dropped earlier, or lost in a crash, costs a delay, never a job.
-#[must_use = "dropping this tells workers of the jobs: keep it until after the commit"]
+/// The answers to jobs that were pushed inside a transaction.
+///
+/// Drop this after the commit: workers are then notified at once. If it is dropped earlier or lost in a crash, jobs are
+/// delayed but never lost.
+#[must_use = "dropping this notifies workers: keep it until after the commit"]
 #[derive(Debug)]
 pub struct PushedIn {
     /// The answers, in order.
@@ -21,20 +24,22 @@ pub struct PushedIn {
 
 impl Drop for PushedIn {
     fn drop(&mut self) {
-        self.publisher.tell(&self.notices);
+        self.publisher.notify(&self.notices);
     }
 }
 
 impl Sqlite {
     /// Pushes jobs inside a transaction of the caller's own connection to the same file.
     ///
-    /// The connection is a rusqlite one of the version that this crate re-exports. Begin the transaction with
-    /// [`TransactionBehavior::Immediate`](rusqlite::TransactionBehavior): one that reads first and writes later fails when
-    /// another has written in between. Tables of your own may lie in the same file, once longshore has made it.
+    /// The connection is a rusqlite connection of the version that this crate re-exports. Begin the transaction with
+    /// [`TransactionBehavior::Immediate`](rusqlite::TransactionBehavior): a transaction that reads first and writes
+    /// later fails if another one has written meanwhile. Your own tables may be in the same file, once longshore has
+    /// created it.
     ///
     /// # Errors
     ///
-    /// Names the first job that is out of bounds; says what SQLite said; or that the file was deleted, moved or replaced. Then roll back.
+    /// Returns an error that names the first invalid job, the errors of SQLite, or an error if the file was deleted,
+    /// moved or replaced. Roll back in these cases.
     ///
     /// # Examples
     ///
@@ -55,7 +60,7 @@ impl Sqlite {
     /// let job = NewJob::new("default".parse()?, "ship".parse()?, Payload::parse(r#"{"item":"tea"}"#)?);
     /// let pushed = store.push_in(&transaction, &[job])?;
     /// transaction.commit()?;
-    /// drop(pushed); // workers hear of the job
+    /// drop(pushed); // notifies workers
     /// # Ok(()) }
     /// ```
     pub fn push_in(&self, transaction: &Transaction<'_>, jobs: &[NewJob]) -> Result<PushedIn, Error> {

@@ -1,4 +1,4 @@
-//! An open transaction: what pieces of work may use, what they change together, and what is told of them.
+//! An open transaction: what operations in it may use, what they change together, and what to report after the commit.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -12,22 +12,22 @@ use crate::error;
 use crate::names::Names;
 use crate::outage::Outage;
 
-/// Everything a piece of work may use while the transaction is open.
+/// Everything that an operation may use while the transaction is open.
 pub struct Tx<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) settings: &'a Settings,
     pub(crate) names: &'a mut Names,
     pub(crate) now: Timestamp,
     pub(crate) boot: BootTime,
-    /// What is to be told of it after the commit; [`Tx::finish`] adds the work.
+    /// The notifications to send after the commit. [`Tx::finish`] adds the work.
     pub(crate) notices: Notices,
-    /// Jobs that became ready or scheduled, each with its queue and its kind.
+    /// Jobs that became ready or scheduled: row, queue and kind.
     woken: Vec<(i64, i64, i64)>,
-    /// Jobs that were claimed: those among the woken are nobody else's work.
+    /// Claimed jobs. Other workers are not notified of them.
     pub(crate) started: Vec<i64>,
-    /// What is known of outages; `None` in a transaction of the application's own, where nobody is rescued.
+    /// Knowledge about outages; `None` in a transaction of the application, in which no job is rescued.
     pub(crate) outage: Option<&'a Outage>,
-    /// Whether [`Tx::undone_where_it_fails`] makes savepoints; else what fails there ends the whole transaction.
+    /// Whether [`Tx::with_rollback`] uses savepoints. Without them, a failure ends the whole transaction.
     pub(crate) savepoints: bool,
     pub(crate) counts: Counts,
 }
@@ -50,19 +50,19 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// Remembers what was counted and woken before a piece of work, for [`Tx::rewind`].
+    /// Returns a mark of the present counts and notifications, for [`Tx::rewind`].
     fn mark(&self) -> (Mark, [usize; 2]) {
         (self.counts.mark(), [self.woken.len(), self.started.len()])
     }
 
-    /// Forgets what a piece of work counted and woke, because it was undone.
+    /// Removes the counts and notifications of an operation that was rolled back.
     fn rewind(&mut self, (counts, [woken, started]): (Mark, [usize; 2])) {
         self.counts.rewind(counts);
         self.woken.truncate(woken);
         self.started.truncate(started);
     }
 
-    /// Writes the counters, and names the work; the last thing before the commit.
+    /// Writes the counts and collects the work to notify of. It is the last step before the commit.
     pub(crate) fn finish(&mut self) -> rusqlite::Result<()> {
         self.counts.write(self.connection, self.now)?;
         let started: HashSet<i64> = self.started.drain(..).collect();
@@ -78,20 +78,22 @@ impl<'a> Tx<'a> {
             let (queue, kind) = names.query_row([queue, kind], |row| Ok((name(row, 0)?, name(row, 1)?)))?;
             match (queue.parse(), kind.parse()) {
                 (Ok(queue), Ok(kind)) => self.notices.work.push(Work::new(queue, kind, jobs)),
-                _ => self.notices.all_work = true, // damaged names
+                _ => self.notices.all_work = true, // the names are corrupt
             }
         }
         Ok(())
     }
 
-    /// Notes that a job became ready or scheduled.
+    /// Records that a job became ready or scheduled.
     pub(crate) fn woke(&mut self, seq: i64, queue: i64, kind: i64) {
         self.woken.push((seq, queue, kind));
     }
 
-    /// Does a piece of work so that it can be undone alone. The inner error is that of the work, which is undone; the outer one, as that
-    /// of a full disk, ends the whole transaction, and so does every error without [savepoints](Tx::savepoints).
-    pub(crate) fn undone_where_it_fails<T>(
+    /// Runs an operation that can be rolled back alone.
+    ///
+    /// The inner error is that of the operation, which is rolled back. The outer error, for example of a full disk,
+    /// ends the whole transaction. Without [savepoints](Tx::savepoints) every error does.
+    pub(crate) fn with_rollback<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Result<T, Error>> {
@@ -107,7 +109,7 @@ impl<'a> Tx<'a> {
             Err(e) if connection.is_autocommit() || error::is_full(&e) => return Err(e),
             Err(e) => {
                 self.rewind(mark);
-                self.names.forget(); // what was learned inside is not there
+                self.names.forget(); // names from the rolled-back transaction do not exist
                 execute("ROLLBACK TO part")?;
                 Err(error::of(e))
             }
@@ -116,7 +118,7 @@ impl<'a> Tx<'a> {
         Ok(result)
     }
 
-    /// Returns when, since the machine started, a lease granted now ends.
+    /// Returns when a lease that is granted now ends, in milliseconds since the machine started.
     pub(crate) fn lease_until(&self, lease: Duration) -> i64 {
         self.boot.ms + longshore_core::millis(lease)
     }

@@ -1,4 +1,4 @@
-//! Who holds which unique key. What ends it, and when, is core's to say (`longshore_core::state`).
+//! The holders of unique keys. `longshore_core::state` defines when a key is released.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(crate) fn holder(tx: &Tx<'_>, queue: i64, key: &Label) -> rusqlite::Result<O
     Ok(held.map(|(id, _)| JobId::from_bytes(id)))
 }
 
-/// Gives a unique key to a job, in place of a holder whose period is over.
+/// Gives a unique key to a job, replacing a holder whose period is over.
 pub(crate) fn hold_key(tx: &Tx<'_>, queue: i64, key: &str, seq: i64, scope: UniqueScope) -> rusqlite::Result<()> {
     let until = key_until(scope, tx.now).map(Timestamp::as_millis);
     tx.connection
@@ -31,13 +31,13 @@ pub(crate) fn hold_key(tx: &Tx<'_>, queue: i64, key: &str, seq: i64, scope: Uniq
     Ok(())
 }
 
-/// Takes its key from a job.
+/// Releases the key of a job.
 pub(crate) fn give_back(tx: &Tx<'_>, seq: i64) -> rusqlite::Result<()> {
     tx.connection.prepare_cached("DELETE FROM unique_key WHERE seq = ?1")?.execute([seq])?;
     Ok(())
 }
 
-/// Returns until when a job holds its key, where that is a period.
+/// Returns until when a job holds its key, if it is a period.
 pub(crate) fn held_until(tx: &Tx<'_>, seq: i64) -> rusqlite::Result<Option<Timestamp>> {
     let until: Option<Option<i64>> = tx
         .connection
@@ -47,7 +47,7 @@ pub(crate) fn held_until(tx: &Tx<'_>, seq: i64) -> rusqlite::Result<Option<Times
     Ok(until.flatten().map(Timestamp::from_millis))
 }
 
-/// Turns a scope into the number that the schema keeps.
+/// Converts a scope to the number that the schema stores.
 pub(crate) fn scope_number(scope: UniqueScope) -> i64 {
     match scope {
         UniqueScope::UntilStarted => 0,
@@ -56,7 +56,7 @@ pub(crate) fn scope_number(scope: UniqueScope) -> i64 {
     }
 }
 
-/// Turns the number that the schema keeps into a scope.
+/// Converts the number that the schema stores to a scope.
 pub(crate) fn scope(number: i64) -> UniqueScope {
     match number {
         0 => UniqueScope::UntilStarted,

@@ -1,7 +1,8 @@
-//! Queues and kinds that nobody uses any more are forgotten: their rows go, and no number is used again.
+//! Removing unused queues and kinds. Their rows are deleted, and no number is used again.
 //!
-//! Other processes, and this one, have numbers of names in mind ([`Names`](crate::names::Names)). Whoever forgets a name counts that up in `store`, in
-//! the same transaction, and each write transaction looks at that count first: a push or a claim that comes afterwards finds the name anew.
+//! Processes cache the numbers of names ([`Names`](crate::names::Names)). A process that removes a name increments a
+//! counter in `store` in the same transaction, and each write transaction reads that counter first. So a later push or
+//! claim looks up the name again.
 
 use longshore_core::{Timestamp, UpkeepReport, limits, millis};
 
@@ -9,25 +10,25 @@ use crate::read::read_rules;
 use crate::tx::Tx;
 use crate::upkeep::rows;
 
-/// How long a process waits between two walks over all names: a name may stay that much longer than it must.
+/// The time between two searches over all names. A name may stay that much longer than necessary.
 const EVERY_MS: i64 = 10 * 60_000;
 
-/// The search for unused names: a walk over the queues and one over the kinds, a bounded number of rows a call.
+/// The search for unused names: one over the queues and one over the kinds, with a limited number of rows per call.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Unused {
     queues: Walk,
     kinds: Walk,
 }
 
-/// Where a walk goes on, and when the next begins.
+/// Where a search continues, and when the next one starts.
 #[derive(Clone, Debug, Default)]
 struct Walk {
-    /// The number that was looked at last; 0 between two walks.
+    /// The last number that was checked; 0 between two searches.
     after: i64,
     due: i64,
 }
 
-/// The rows that one step of a walk has looked at: those that are not used, how many there were, and the last.
+/// The rows of one step: the unused ones, how many were checked, and the last one.
 #[derive(Default)]
 struct Step {
     unused: Vec<i64>,
@@ -36,10 +37,10 @@ struct Step {
 }
 
 impl Unused {
-    /// Forgets queues and kinds that are not used, where it is time to look for them.
-    pub(crate) fn forget(&mut self, tx: &mut Tx<'_>, limit: i64, kept: &mut UpkeepReport) -> rusqlite::Result<()> {
-        self.queues.step(tx, "queues", limit, kept, unused_queues, "DELETE FROM queue WHERE id = ?1")?;
-        self.kinds.step(tx, "kinds", limit, kept, unused_kinds, "DELETE FROM kind WHERE id = ?1")
+    /// Removes unused queues and kinds, if it is time to search for them.
+    pub(crate) fn forget(&mut self, tx: &mut Tx<'_>, limit: i64, report: &mut UpkeepReport) -> rusqlite::Result<()> {
+        self.queues.step(tx, "queues", limit, report, unused_queues, "DELETE FROM queue WHERE id = ?1")?;
+        self.kinds.step(tx, "kinds", limit, report, unused_kinds, "DELETE FROM kind WHERE id = ?1")
     }
 }
 
@@ -49,25 +50,25 @@ impl Walk {
         tx: &mut Tx<'_>,
         part: &'static str,
         limit: i64,
-        kept: &mut UpkeepReport,
-        look: fn(&Tx<'_>, i64, i64) -> rusqlite::Result<Step>,
+        report: &mut UpkeepReport,
+        find: fn(&Tx<'_>, i64, i64) -> rusqlite::Result<Step>,
         delete: &str,
     ) -> rusqlite::Result<()> {
         let now = tx.now.as_millis();
-        // Where the clock was set back far, there is no wait until it has caught up.
+        // If the clock was set back far, the search does not wait until it has caught up.
         if self.after == 0 && now < self.due && self.due - now <= EVERY_MS {
             return Ok(());
         }
         let (after, mut step) = (self.after, Step::default());
-        let look = |tx: &Tx<'_>, limit| {
-            step = look(tx, after, limit)?;
+        let find = |tx: &Tx<'_>, limit| {
+            step = find(tx, after, limit)?;
             Ok(std::mem::take(&mut step.unused))
         };
         let forget = |tx: &mut Tx<'_>, id: &i64| tx.connection.prepare_cached(delete)?.execute([id]);
-        let forgotten = rows(tx, part, limit, kept, look, forget)?.len();
+        let forgotten = rows(tx, part, limit, report, find, forget)?.len();
         let is_over = step.seen < limit;
         if forgotten > 0 {
-            kept.more |= !is_over; // where there was nothing to forget, the rest of the walk has time
+            report.more |= !is_over; // if nothing was removed, the rest can wait
             tx.connection.prepare_cached("UPDATE store SET forgotten = forgotten + 1")?.execute([])?;
             tx.names.forget();
         }
@@ -76,7 +77,8 @@ impl Walk {
     }
 }
 
-/// Looks for queues without jobs, rules and idempotency keys, that nobody uses. One that this very transaction has moved jobs of is used.
+/// Finds queues without jobs, rules and idempotency keys that were not used recently. A queue counts as used if this
+/// transaction has moved jobs of it.
 fn unused_queues(tx: &Tx<'_>, after: i64, limit: i64) -> rusqlite::Result<Step> {
     let (busy, _) = tx.counts.names();
     let mut statement = tx.connection.prepare_cached(
@@ -99,7 +101,7 @@ fn unused_queues(tx: &Tx<'_>, after: i64, limit: i64) -> rusqlite::Result<Step> 
     Ok(step)
 }
 
-/// Looks for kinds that no job has and no worker asks for.
+/// Finds kinds without jobs that no worker asks for.
 fn unused_kinds(tx: &Tx<'_>, after: i64, limit: i64) -> rusqlite::Result<Step> {
     let (_, busy) = tx.counts.names();
     let mut statement = tx

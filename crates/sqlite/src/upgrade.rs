@@ -1,20 +1,21 @@
-//! The steps that bring the layout of an older file to the present one, each from a version to the next.
+//! The steps that upgrade the layout of an older file, each from one version to the next.
 //!
-//! Tables that change are moved aside, made anew, filled, and dropped. Numbers stay, and so does whatever the application has in the
-//! same file: its tables and views, and its triggers and indexes on our tables.
+//! Tables that change are renamed, created again, filled, and dropped. Numbers stay, and so does everything that the
+//! application has in the same file: its tables and views, and its triggers and indexes on our tables.
 
 use longshore_core::{Clock, Error, ErrorKind};
 use rusqlite::Connection;
 
 use crate::error;
 
-/// A worker of version 1 that looked for jobs so lately may still be there.
+/// A worker of version 1 that claimed within this time may still run.
 const ALIVE_MS: i64 = 180_000;
 
-/// Tables, and the columns of each.
+/// Tables and their columns.
 type Tables = &'static [(&'static str, &'static str)];
 
-/// A step from a version to the next: which tables it makes anew, and the SQL that moves them aside, makes the new ones and fills them.
+/// A step from one version to the next: the tables that it replaces, and the SQL that renames them, creates the new
+/// ones and fills them.
 struct Step {
     from: i64,
     tables: Tables,
@@ -62,7 +63,7 @@ const TABLES_OF_1: Tables = &[
     ("failure", "seq n at attempt worker message"),
 ];
 
-/// The tables of version 2 that are made anew, and their columns.
+/// The tables of version 2 that are replaced, and their columns.
 const NAMES_OF_2: Tables = &[
     ("store", "only last_claim oldest_program"),
     (
@@ -72,19 +73,20 @@ const NAMES_OF_2: Tables = &[
     ("kind", "id name seen"),
 ];
 
-/// Takes all steps from that version on; the caller's transaction makes them one.
+/// Runs all steps from that version on, in the caller's transaction.
 ///
 /// # Errors
 ///
-/// If a program of version 1 is still at work, or something of the application's own does not fit the new tables.
-pub(crate) fn bring_up(connection: &Connection, clock: &Clock, found: i64) -> Result<(), Error> {
+/// Returns an error if a program of version 1 still runs, or if an object of the application does not fit the new
+/// tables.
+pub(crate) fn upgrade(connection: &Connection, clock: &Clock, found: i64) -> Result<(), Error> {
     for step in STEPS.iter().filter(|step| step.from >= found) {
         if step.from == 1 {
             check_unused(connection, clock)?;
         }
         step.take(connection)?;
     }
-    // Nothing says when a queue was last pushed to: now, at the latest.
+    // It is not known when a queue was last pushed to, so the present time is used.
     let used = "UPDATE queue SET used_at = ?1";
     connection.execute(used, [clock.now().as_millis()]).map(|_| ()).map_err(error::of)
 }
@@ -99,7 +101,7 @@ impl Step {
         for (name, sql) in own {
             connection.execute_batch(&sql).map_err(error::of).map_err(|e| {
                 let text = format!(
-                    "`{name}` of your own does not fit the tables of version {} ({e}): drop it, and start this program again",
+                    "your own `{name}` does not fit the tables of version {} ({e}): drop it, and start this program again",
                     self.from + 1
                 );
                 Error::new(ErrorKind::Refused, text).caused_by(e)
@@ -108,11 +110,11 @@ impl Step {
         Ok(())
     }
 
-    /// Returns what the application has made on the tables that are made anew, triggers and indexes, each with its statement.
+    /// Returns the application's triggers and indexes on the replaced tables, each with its statement.
     ///
     /// # Errors
     ///
-    /// If a table has a column that is none of ours: it would be lost.
+    /// Returns an error if a table has a column of the application, which would be lost.
     fn own_parts(&self, connection: &Connection) -> Result<Vec<(String, String)>, Error> {
         let mut own = Vec::new();
         for (table, columns) in self.tables {
@@ -121,7 +123,7 @@ impl Step {
                 found.query_map([table], |row| row.get(0)).and_then(Iterator::collect).map_err(error::of)?;
             if let Some(column) = found.iter().find(|found| !columns.split_whitespace().any(|known| known == *found)) {
                 let text = format!(
-                    "table `{table}` has a column `{column}` that is none of longshore's, and would be lost by the upgrade: move it to a table of your \
+                    "table `{table}` has a column `{column}` that does not belong to longshore and would be lost by the upgrade: move its data to a table of your \
                      own, drop it, and start this program again"
                 );
                 return Err(Error::new(ErrorKind::Refused, text));
@@ -132,14 +134,14 @@ impl Step {
                 .query_map([table], |row| Ok((row.get(0)?, row.get(1)?)))
                 .and_then(Iterator::collect)
                 .map_err(error::of)?;
-            // What moves tables aside drops each index of ours.
+            // The statements that rename the tables drop each of our indexes.
             own.extend(parts.into_iter().filter(|(name, _)| !self.aside.contains(&format!("DROP INDEX {name};"))));
         }
         Ok(own)
     }
 }
 
-/// Refuses to upgrade under a worker of version 1, which knows nothing of the new layout.
+/// Refuses to upgrade while a worker of version 1 may run, which does not know the new layout.
 fn check_unused(connection: &Connection, clock: &Clock) -> Result<(), Error> {
     let (now, boot) = (clock.now(), clock.boot_time());
     let live: i64 = connection
@@ -152,19 +154,19 @@ fn check_unused(connection: &Connection, clock: &Clock) -> Result<(), Error> {
     let seen: Option<i64> = connection
         .query_row(
             "SELECT max(at) FROM (SELECT workers_seen AS at FROM queue UNION ALL SELECT seen FROM worker) WHERE at < ?1",
-            [now.as_millis() + ALIVE_MS], // one seen in the far future is of a clock that was wrong then
+            [now.as_millis() + ALIVE_MS], // a time in the far future was written by a wrong clock
             |row| row.get(0),
         )
         .map_err(error::of)?;
     let ago = seen.map(|at| now.as_millis() - at).filter(|ago| *ago < ALIVE_MS).map(|ago| ago.max(0) / 1000);
     let what = match (live, ago) {
         (0, None) => return Ok(()),
-        (0, Some(ago)) => format!("a worker of it looked for jobs {ago} s ago"),
+        (0, Some(ago)) => format!("one of its workers claimed {ago} s ago"),
         (1, _) => "1 job runs under a live lease".to_owned(),
         (live, _) => format!("{live} jobs run under live leases"),
     };
     let text = format!(
-        "it was written by an older longshore, and {what}: stop all processes of the older version, wait three minutes, and start this one again"
+        "an older longshore version wrote it, and {what}: stop all processes of the older version, wait three minutes, and start this one again"
     );
     Err(Error::new(ErrorKind::Refused, text))
 }

@@ -1,5 +1,6 @@
-//! Upkeep: each part looks by an index of its own and touches a bounded number of rows, so that none starves the others. Each can be
-//! undone alone (`Tx::undone_where_it_fails`), so that one that fails stops no other, and neither does a row that a part fails for.
+//! Upkeep. Each part uses its own index and touches a limited number of rows, so that no part starves the others. Each
+//! part can be rolled back alone (`Tx::with_rollback`), so that a part that fails stops no other. A row for
+//! which a part fails does not stop the other rows.
 
 use std::time::Duration;
 
@@ -12,19 +13,19 @@ use rusqlite::{Connection, OptionalExtension, Params, params};
 use crate::claim::{PRESENCE_GAP, bury, reserve};
 use crate::column::{state, text};
 use crate::error;
-use crate::outage::{Moment, look_again};
+use crate::outage::{Moment, next_check};
 use crate::settle::lose;
 use crate::tx::Tx;
 use crate::unused::Unused;
 use crate::workers;
 
-/// Leases that are looked at for each that may be taken: some have ended and prove nothing yet.
-const LOOKS: i64 = 10;
+/// The number of leases to check for each that may be taken: some leases have ended and prove nothing yet.
+const CHECKED: i64 = 10;
 
-/// Deletes a bounded number of rows that nobody needs any more; returns how many.
+/// Deletes a limited number of rows that are not needed any more. Returns the number.
 type Forget = fn(&Tx<'_>, i64) -> rusqlite::Result<usize>;
 
-/// Where the searches of this process go on with the next call. What a call changes here holds once it is committed.
+/// Where the searches of this process continue in the next call. Changes in a call are kept only if it commits.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Searches {
     unknown_kinds: Place,
@@ -33,68 +34,67 @@ pub(crate) struct Searches {
 
 pub(crate) fn upkeep(tx: &mut Tx<'_>, upkeep: Upkeep, searches: &mut Searches) -> rusqlite::Result<UpkeepReport> {
     let limit = upkeep.limit.min(limits::UPKEEP_ROWS) as i64;
-    let mut kept = UpkeepReport::default();
+    let mut report = UpkeepReport::default();
     if upkeep.rescue {
         let mut unproven = None;
-        let look = |tx: &Tx<'_>, limit| expired_leases(tx, limit, upkeep.rules_level, &mut unproven);
-        let rescued = rows(tx, "rescue", limit, &mut kept, look, |tx, (seq, gone)| lose(tx, *seq, *gone))?;
-        kept.rescued = rescued.into_iter().flatten().collect();
-        kept.again = unproven;
+        let find = |tx: &Tx<'_>, limit| expired_leases(tx, limit, upkeep.rules_level, &mut unproven);
+        let rescued = rows(tx, "rescue", limit, &mut report, find, |tx, (seq, gone)| lose(tx, *seq, *gone))?;
+        report.rescued = rescued.into_iter().flatten().collect();
+        report.again = unproven;
         if unproven.is_some() {
-            // Writes something, so that the next look knows whether the disk takes it; a number that nobody uses is lost.
+            // Writes something, so that the next check knows whether the disk works. One token number is lost by this.
             reserve(tx, 1)?;
         }
     }
     let bury_all = |tx: &mut Tx<'_>, seq: &i64| bury(tx, *seq, Reason::Expired, None);
-    let late = rows(tx, "deadlines", limit, &mut kept, missed_deadlines, bury_all)?;
+    let late = rows(tx, "deadlines", limit, &mut report, missed_deadlines, bury_all)?;
     let bury_all = |tx: &mut Tx<'_>, seq: &i64| bury(tx, *seq, Reason::UnknownKind, None);
-    let look = |tx: &Tx<'_>, limit| unknown_kinds(tx, limit, &mut searches.unknown_kinds);
-    let unknown = rows(tx, "unknown kinds", limit, &mut kept, look, bury_all)?;
-    kept.buried = late.into_iter().chain(unknown).flatten().collect();
-    let pruned = rows(tx, "prune", limit, &mut kept, old_jobs, |tx, seq| delete(tx, *seq))?;
+    let find = |tx: &Tx<'_>, limit| unknown_kinds(tx, limit, &mut searches.unknown_kinds);
+    let unknown = rows(tx, "unknown kinds", limit, &mut report, find, bury_all)?;
+    report.buried = late.into_iter().chain(unknown).flatten().collect();
+    let pruned = rows(tx, "prune", limit, &mut report, old_jobs, |tx, seq| delete(tx, *seq))?;
     let pruned: Vec<Option<ArtifactName>> = pruned.into_iter().flatten().collect();
-    kept.pruned = pruned.len();
-    kept.artifacts = pruned.into_iter().flatten().collect();
+    report.pruned = pruned.len();
+    report.artifacts = pruned.into_iter().flatten().collect();
     let forgets: [(_, Forget); 3] = [
         ("workers", forget_workers),
         ("registry of workers", workers::forget_gone),
         ("idempotency keys", forget_answers),
     ];
     for (part, forget) in forgets {
-        match tx.undone_where_it_fails(|tx| forget(tx, limit))? {
-            Ok(forgotten) => kept.more |= forgotten as i64 >= limit,
-            Err(e) => kept.failed.push(UpkeepFailure::new(part, e)),
+        match tx.with_rollback(|tx| forget(tx, limit))? {
+            Ok(forgotten) => report.more |= forgotten as i64 >= limit,
+            Err(e) => report.failed.push(UpkeepFailure::new(part, e)),
         }
     }
-    searches.unused.forget(tx, limit, &mut kept)?;
-    Ok(kept)
+    searches.unused.forget(tx, limit, &mut report)?;
+    Ok(report)
 }
 
-/// Does a part: looks for rows, and does something to each; returns what came of those that it went well for. Where that fails for
-/// all together, it is tried for one after the other.
+/// Runs a part: finds rows and handles each of them. Returns the results of the successful ones. If handling all
+/// together fails, each is tried alone.
 pub(crate) fn rows<R, T>(
     tx: &mut Tx<'_>,
     part: &'static str,
     limit: i64,
-    kept: &mut UpkeepReport,
-    look: impl FnOnce(&Tx<'_>, i64) -> rusqlite::Result<Vec<R>>,
+    report: &mut UpkeepReport,
+    find: impl FnOnce(&Tx<'_>, i64) -> rusqlite::Result<Vec<R>>,
     mut work: impl FnMut(&mut Tx<'_>, &R) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<Vec<T>> {
-    let rows = match tx.undone_where_it_fails(|tx| look(tx, limit))? {
+    let rows = match tx.with_rollback(|tx| find(tx, limit))? {
         Ok(rows) => rows,
         Err(e) => {
-            kept.failed.push(UpkeepFailure::new(part, e));
+            report.failed.push(UpkeepFailure::new(part, e));
             return Ok(Vec::new());
         }
     };
-    let all =
-        tx.undone_where_it_fails(|tx| rows.iter().map(|row| work(tx, row)).collect::<rusqlite::Result<Vec<T>>>())?;
+    let all = tx.with_rollback(|tx| rows.iter().map(|row| work(tx, row)).collect::<rusqlite::Result<Vec<T>>>())?;
     let done = match all {
         Ok(done) => done,
         Err(_) => {
             let (mut done, mut first) = (Vec::new(), None);
             for row in &rows {
-                match tx.undone_where_it_fails(|tx| work(tx, row))? {
+                match tx.with_rollback(|tx| work(tx, row))? {
                     Ok(one) => done.push(one),
                     Err(e) => first = first.or(Some(e)),
                 }
@@ -102,36 +102,36 @@ pub(crate) fn rows<R, T>(
             if let Some(e) = first {
                 let what = if matches!(part, "queues" | "kinds") { part } else { "jobs" };
                 let message = format!("{} of {} {what}; the first: {e}", rows.len() - done.len(), rows.len());
-                kept.failed.push(UpkeepFailure::new(part, message));
+                report.failed.push(UpkeepFailure::new(part, message));
             }
             done
         }
     };
-    kept.more |= rows.len() as i64 >= limit && !done.is_empty();
+    report.more |= rows.len() as i64 >= limit && !done.is_empty();
     Ok(done)
 }
 
-/// Returns whether some lease is over, for a look without the lock.
+/// Returns whether a lease has ended, for a check without the lock.
 pub(crate) fn some_lease_is_over(connection: &Connection, boot: BootTime) -> rusqlite::Result<bool> {
     let longest = boot.ms + millis(limits::LONGEST_LEASE);
     let leases = params![boot.boot.to_be_bytes(), boot.ms, longest, 1, Rules::LEVEL];
     connection.prepare_cached(include_str!("../sql/expired_leases.sql"))?.exists(leases)
 }
 
-/// Returns jobs whose leases are over, where that proves that their workers are gone, and what it says of them. Those of queues whose rules the
-/// caller does not know are left alone. Where a lease proves nothing yet, notes how soon to look again.
+/// Returns jobs whose leases have ended and prove that their workers are gone, and how the workers ended. Skips queues
+/// whose rules the caller does not know. If a lease proves nothing yet, sets when to check again.
 fn expired_leases(
     tx: &Tx<'_>,
     limit: i64,
     rules_level: u16,
     unproven: &mut Option<Duration>,
 ) -> rusqlite::Result<Vec<(i64, Gone)>> {
-    let boot = tx.settings.clock.boot_time(); // as late as can be: the work before this may have taken its time
+    let boot = tx.settings.clock.boot_time(); // read late, because the work before may have taken long
     let now = Moment::now(&tx.settings.clock);
     let longest = boot.ms + millis(limits::LONGEST_LEASE);
     let mut lost = Vec::new();
     let mut statement = tx.connection.prepare_cached(include_str!("../sql/expired_leases.sql"))?;
-    let mut rows = statement.query(params![boot.boot.to_be_bytes(), boot.ms, longest, limit * LOOKS, rules_level])?;
+    let mut rows = statement.query(params![boot.boot.to_be_bytes(), boot.ms, longest, limit * CHECKED, rules_level])?;
     while lost.len() < limit as usize
         && let Some(row) = rows.next()?
     {
@@ -143,7 +143,7 @@ fn expired_leases(
         } else if until > longest || proven() {
             lost.push((seq, Gone::LEASE_ENDED));
         } else {
-            let again = look_again(lease);
+            let again = next_check(lease);
             *unproven = Some(unproven.map_or(again, |sooner| sooner.min(again)));
         }
     }
@@ -159,15 +159,15 @@ fn missed_deadlines(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<Vec<i64>> {
     )
 }
 
-/// Pairs of queue and kind with ready jobs that one call looks at.
+/// The most pairs of queue and kind with ready jobs that one call checks.
 const PAIRS: usize = 200;
 
-/// Where the search for jobs of unknown kinds goes on: whether among those that must run isolated, and behind which queue and kind.
+/// Where the search for jobs of unknown kinds continues: whether among isolated jobs, and after which queue and kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(Option<(bool, i64, i64)>);
 
-/// Returns ready jobs that have waited a day for a worker that knows their kind, in queues that had workers all that time. Goes from one queue
-/// and kind with ready jobs to the next, by a seek each; many take turns.
+/// Returns ready jobs that have waited a day for a worker that knows their kind, in queues that had workers all that
+/// time. Goes from one queue and kind with ready jobs to the next, with one seek each.
 fn unknown_kinds(tx: &Tx<'_>, limit: i64, place: &mut Place) -> rusqlite::Result<Vec<i64>> {
     let now = tx.now.as_millis();
     let (day_ago, gap_ago) = (now - millis(limits::UNKNOWN_KIND), now - millis(PRESENCE_GAP));
@@ -203,7 +203,7 @@ fn unknown_kinds(tx: &Tx<'_>, limit: i64, place: &mut Place) -> rusqlite::Result
 const CROWD: &str = "crashes < 2";
 const ISOLATED: &str = "crashes >= 2";
 
-/// Returns the next queue and kind that have ready jobs; none at the end.
+/// Returns the next queue and kind that have ready jobs, or none at the end.
 fn next_pair(tx: &Tx<'_>, Place(place): Place) -> rusqlite::Result<Place> {
     let (mut isolated, mut queue, mut kind) = place.unwrap_or((false, i64::MIN, i64::MIN));
     loop {
@@ -221,7 +221,8 @@ fn next_pair(tx: &Tx<'_>, Place(place): Place) -> rusqlite::Result<Place> {
     }
 }
 
-/// Finds ready jobs of one kind that were due before then: a seek for each priority in use, so that younger ones cost nothing.
+/// Finds ready jobs of one kind that were due before a time, with one seek per used priority, so that younger jobs cost
+/// nothing.
 fn waiting_since(
     tx: &Tx<'_>,
     crashes: &str,
@@ -249,7 +250,7 @@ fn waiting_since(
     Ok(())
 }
 
-/// Returns finished jobs whose time is over.
+/// Returns finished jobs whose retention period has ended.
 fn old_jobs(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<Vec<i64>> {
     seqs(
         tx,
@@ -258,7 +259,7 @@ fn old_jobs(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<Vec<i64>> {
     )
 }
 
-/// What is left of a deleted row.
+/// The values of a deleted row.
 struct Deleted {
     queue: i64,
     kind: i64,
@@ -270,7 +271,8 @@ struct Deleted {
     tags: Option<String>,
 }
 
-/// Deletes a finished job with all that belongs to it, and returns its artifact; the outer `None` where the job is not there.
+/// Deletes a finished job with all that belongs to it, and returns its artifact. The outer `None` means that the job
+/// does not exist.
 fn delete(tx: &mut Tx<'_>, seq: i64) -> rusqlite::Result<Option<Option<ArtifactName>>> {
     let gone = tx
         .connection
@@ -300,7 +302,7 @@ fn delete(tx: &mut Tx<'_>, seq: i64) -> rusqlite::Result<Option<Option<ArtifactN
     if has_large_payload {
         forget("DELETE FROM job_payload WHERE seq = ?1")?;
     }
-    // What another program made of the tags is nobody's any more, and found by nobody.
+    // If another program has changed the tags to something invalid, there is nothing to delete.
     for tag in tags.and_then(|tags| serde_json::from_str::<Vec<String>>(&tags).ok()).unwrap_or_default() {
         tx.connection.prepare_cached("DELETE FROM job_tag WHERE tag = ?1 AND seq = ?2")?.execute(params![tag, seq])?;
     }
@@ -309,7 +311,7 @@ fn delete(tx: &mut Tx<'_>, seq: i64) -> rusqlite::Result<Option<Option<ArtifactN
     Ok(Some(artifact.map(|claim| ArtifactName { job: id, claim: claim as u64 })))
 }
 
-/// Forgets workers that have not claimed anything for a day and hold nothing.
+/// Removes workers that have not claimed for a day and hold no jobs.
 fn forget_workers(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<usize> {
     tx.connection
         .prepare_cached(
@@ -320,7 +322,7 @@ fn forget_workers(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<usize> {
         .execute([tx.now.as_millis() - 24 * 3_600_000, limit])
 }
 
-/// Forgets answers to pushes whose time is over; those whose job is still known are looked at again an hour later.
+/// Removes stored push answers whose time is over. Those whose job still exists are checked again an hour later.
 fn forget_answers(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<usize> {
     let now = tx.now.as_millis();
     let over = "(SELECT queue, key FROM idempotency WHERE until <= ?1 ORDER BY until LIMIT ?2)";

@@ -1,12 +1,12 @@
-//! The wake file: how processes that share a database notify each other at once.
+//! The wake file: notifications between processes that share a database.
 //!
 //! Design: docs/design/notifications.md
 //!
-//! `<database>-wake` holds three numbers of eight bytes, one each for work, news and cancels. Whoever commits writes a fresh random
-//! number where there is something to tell; everybody watches the file with inotify and looks at what has a new number. The file names
-//! no jobs and wakes all processes of the machine; but work for which the process that pushed it has room wakes no other. Watching
-//! the WAL itself would not do: its write comes before the commit can be seen. A notification that gets lost costs a delay: workers
-//! look anyway every few seconds.
+//! `<database>-wake` contains three numbers of eight bytes, for work, news and cancels. After a commit, the process
+//! writes a new random number for each that it has something to report about. All processes watch the file with inotify
+//! and check which numbers changed. The file names no jobs and wakes all processes of the machine. But work for which
+//! the pushing process itself has room wakes no other process. Watching the WAL instead would not work: it is written
+//! before the commit is visible. A lost notification causes a delay, because workers poll every few seconds anyway.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use longshore_core::{Error, ErrorKind, Notices, Notifications};
 
-/// The wake file of one database; while it is held, notifications of other processes are received.
+/// The wake file of one database. While it is held, notifications of other processes are received.
 #[derive(Debug)]
 pub struct WakeFile {
     file: File,
@@ -24,7 +24,7 @@ pub struct WakeFile {
 }
 
 impl WakeFile {
-    /// Opens the wake file beside a database and starts to receive.
+    /// Opens the wake file beside a database and starts to receive notifications.
     pub(crate) fn open(database: &Path, notifications: Notifications) -> Result<Self, Error> {
         let path = beside(database);
         let failed = |e: std::io::Error| {
@@ -36,7 +36,7 @@ impl WakeFile {
         let listener =
             listener::Listener::start(&path, file.try_clone().map_err(failed)?, notifications).map_err(failed)?;
         #[cfg(not(target_os = "linux"))]
-        drop(notifications); // without inotify, other processes are heard by looking now and then
+        drop(notifications); // without inotify, changes of other processes are found by polling
         Ok(WakeFile {
             file,
             #[cfg(target_os = "linux")]
@@ -44,20 +44,20 @@ impl WakeFile {
         })
     }
 
-    /// Notifies other processes; what goes wrong costs them a delay.
-    fn notify(&self, told: Told) {
-        for (place, told) in told.into_iter().enumerate().map(|(at, told)| (8 * at as u64, told)) {
-            if told && let Err(e) = self.file.write_all_at(&fastrand::u64(..).to_ne_bytes(), place) {
-                tracing::warn!(error = %e, "cannot wake other processes; they will look by themselves");
+    /// Notifies other processes. An error only delays them.
+    fn notify(&self, changes: Changes) {
+        for (position, changed) in changes.into_iter().enumerate().map(|(at, changed)| (8 * at as u64, changed)) {
+            if changed && let Err(e) = self.file.write_all_at(&fastrand::u64(..).to_ne_bytes(), position) {
+                tracing::warn!(error = %e, "cannot notify other processes; they find work by polling");
             }
         }
     }
 }
 
-/// Whether there is something to tell: of work, of news, of cancels.
-type Told = [bool; 3];
+/// Whether there is something to report: work, news, cancels.
+type Changes = [bool; 3];
 
-/// Tells this process, and through the wake file others, what was committed; cheap to clone.
+/// Notifies this process, and other processes through the wake file, after a commit. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Publisher {
     pub(crate) notifications: Notifications,
@@ -66,20 +66,20 @@ pub(crate) struct Publisher {
 }
 
 impl Publisher {
-    /// Tells of a commit.
-    pub(crate) fn tell(&self, notices: &Notices) {
+    /// Sends the notifications of a commit.
+    pub(crate) fn notify(&self, notices: &Notices) {
         let left = self.notifications.notify(notices);
-        self.tell_others([!left.is_empty() || notices.all_work, !notices.news.is_empty(), notices.cancels]);
+        self.notify_others([!left.is_empty() || notices.all_work, !notices.news.is_empty(), notices.cancels]);
     }
 
-    /// Tells other processes that there is work.
-    pub(crate) fn tell_work(&self) {
-        self.tell_others([true, false, false]);
+    /// Notifies other processes of work.
+    pub(crate) fn notify_work(&self) {
+        self.notify_others([true, false, false]);
     }
 
-    fn tell_others(&self, told: Told) {
+    fn notify_others(&self, changes: Changes) {
         if let Some(file) = &self.file {
-            file.notify(told);
+            file.notify(changes);
         }
     }
 }
@@ -106,7 +106,7 @@ mod listener {
     use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
     use rustix::fs::inotify;
 
-    /// A thread that receives notifications of other processes; dropping this ends it.
+    /// A thread that receives notifications of other processes. Dropping it ends the thread.
     #[derive(Debug)]
     pub(super) struct Listener {
         stop: Arc<OwnedFd>,
@@ -119,8 +119,8 @@ mod listener {
             let stop = Arc::new(eventfd(0, EventfdFlags::CLOEXEC)?);
             let stopped = Arc::clone(&stop);
             let listen = move || {
-                if let Err(e) = hear(&watch, &stopped, &file, &notifications) {
-                    tracing::warn!(error = %e, "cannot hear other processes any more; will look now and then");
+                if let Err(e) = receive(&watch, &stopped, &file, &notifications) {
+                    tracing::warn!(error = %e, "cannot receive notifications of other processes any more; will poll instead");
                 }
             };
             thread::Builder::new().name("longshore-wake".into()).spawn(listen)?;
@@ -134,8 +134,8 @@ mod listener {
         }
     }
 
-    fn hear(watch: &OwnedFd, stopped: &OwnedFd, file: &File, notifications: &Notifications) -> io::Result<()> {
-        let mut heard = numbers(file)?;
+    fn receive(watch: &OwnedFd, stopped: &OwnedFd, file: &File, notifications: &Notifications) -> io::Result<()> {
+        let mut last = numbers(file)?;
         let mut buffer = [MaybeUninit::<u8>::uninit(); 4096];
         loop {
             let mut ready = [PollFd::new(watch, PollFlags::IN), PollFd::new(stopped, PollFlags::IN)];
@@ -146,13 +146,13 @@ mod listener {
             if !ready[1].revents().is_empty() {
                 return Ok(());
             }
-            // What the events say does not matter, only that they are read: the numbers tell what there is.
+            // The events must be read, but their content does not matter: the numbers show what changed.
             let mut events = inotify::Reader::new(watch, &mut buffer);
             while events.next().is_ok() {}
             let now = numbers(file)?;
-            let told = |what: usize| now[what] != heard[what];
-            let _ = notifications.notify(&Notices::without_names(told(0), told(1), told(2)));
-            heard = now;
+            let changed = |what: usize| now[what] != last[what];
+            let _ = notifications.notify(&Notices::without_names(changed(0), changed(1), changed(2)));
+            last = now;
         }
     }
 
@@ -161,7 +161,7 @@ mod listener {
         let mut filled = 0;
         while filled < bytes.len() {
             match file.read_at(&mut bytes[filled..], filled as u64)? {
-                0 => break, // nobody has told of the others yet
+                0 => break, // the other numbers were not written yet
                 read => filled += read,
             }
         }

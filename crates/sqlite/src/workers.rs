@@ -6,7 +6,7 @@ use rusqlite::params;
 use crate::column::blob;
 use crate::tx::Tx;
 
-/// Notes that a worker is alive and what it does.
+/// Writes the entry of a live worker.
 pub(crate) fn note(tx: &Tx<'_>, id: WorkerId, note: &WorkerNote) -> rusqlite::Result<()> {
     tx.connection
         .prepare_cached(
@@ -17,13 +17,13 @@ pub(crate) fn note(tx: &Tx<'_>, id: WorkerId, note: &WorkerNote) -> rusqlite::Re
     Ok(())
 }
 
-/// Forgets a worker that has ended.
+/// Removes a worker that has ended.
 pub(crate) fn forget(tx: &Tx<'_>, id: WorkerId) -> rusqlite::Result<()> {
     tx.connection.prepare_cached("DELETE FROM worker_note WHERE id = ?1")?.execute([blob(id)])?;
     Ok(())
 }
 
-/// Forgets workers that were not seen for long; returns how many.
+/// Removes workers that were not seen for long. Returns the number.
 pub(crate) fn forget_gone(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<usize> {
     tx.connection
         .prepare_cached(

@@ -1,11 +1,11 @@
-//! The writer: one thread a process, which commits whatever waits as one transaction.
+//! The writer: one thread per process, which commits all waiting operations as one transaction.
 //!
-//! There is no timer: while one commit is on its way to the disk, the next batch gathers. A piece of work that fails takes nothing of
-//! its neighbours with it: the batch is undone and done again, each piece inside a savepoint. The first time there are none, because
-//! a savepoint copies every page that is changed inside it.
+//! There is no timer: while one commit is being written to the disk, the next batch collects. An operation that fails
+//! does not affect the others: the batch is rolled back and run again with a savepoint around each operation. The first
+//! run has no savepoints, because a savepoint copies every page that is changed inside it.
 //!
-//! When the disk is full, the batch is split: what asks for new room is refused, and the rest goes through, on the
-//! [reserve](crate::reserve) if need be.
+//! When the disk is full, the batch is split: operations that need new room are refused, and the others run, on the
+//! [reserve](crate::reserve) if necessary.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -25,46 +25,46 @@ use crate::reserve::Reserve;
 use crate::tx::Tx;
 use crate::wake::Publisher;
 
-/// Most pieces of work that share one commit.
+/// The most operations in one commit.
 const BATCH: usize = 256;
-/// A commit with so many jobs waits for no more: others want the lock too.
+/// A commit with this many jobs does not wait for more, because other processes need the lock too.
 const BATCH_JOBS: usize = 2_000;
-/// Whoever had the lock for so long gives way before it asks for it again: others look for it every half a millisecond, and on a
-/// slow disk would never find it free.
+/// A process that held the lock for this long pauses before it takes it again. Others check for it every half a
+/// millisecond and would never find it free on a slow disk.
 const LONG_HOLD_MS: i64 = 100;
 const GIVE_WAY: Duration = Duration::from_millis(2);
 
-/// What a piece of work is to a disk that is full.
+/// How an operation is handled when the disk is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// It takes room for something new, and is refused.
+    /// It needs room for something new and is refused.
     Room,
-    /// It keeps up, or brings to its end, what is there, and may have the reserve.
+    /// It continues or ends something that exists and may use the reserve.
     Reserve,
 }
 
-/// The way to the writer thread; dropping it ends the thread after the work that waits.
+/// The connection to the writer thread. Dropping it ends the thread after all waiting operations.
 #[derive(Debug)]
 pub struct Writer {
     work: mpsc::UnboundedSender<Box<dyn Work>>,
     clock: Clock,
 }
 
-/// A piece of work on its way to the writer, and its answer on the way back.
+/// An operation on its way to the writer, and its answer on the way back.
 trait Work: Send {
     fn need(&self) -> Need;
 
-    /// Returns how many jobs it is about.
+    /// Returns how many jobs it affects.
     fn jobs(&self) -> usize;
 
-    /// Does it inside a transaction, and keeps the answer until that is committed.
+    /// Runs it inside a transaction, and keeps the answer until the commit.
     fn run(&mut self, tx: &mut Tx<'_>) -> rusqlite::Result<()>;
 
-    /// Answers: with what was kept, or with why nothing came of it.
+    /// Sends the kept answer, or the error of the commit.
     fn answer(self: Box<Self>, outcome: Result<(), Error>);
 }
 
-struct Asked<F, T> {
+struct Request<F, T> {
     need: Need,
     jobs: usize,
     work: F,
@@ -72,7 +72,7 @@ struct Asked<F, T> {
     reply: oneshot::Sender<Result<T, Error>>,
 }
 
-impl<T, F> Work for Asked<F, T>
+impl<T, F> Work for Request<F, T>
 where
     T: Send,
     F: FnMut(&mut Tx<'_>) -> rusqlite::Result<T> + Send,
@@ -91,9 +91,9 @@ where
     }
 
     fn answer(self: Box<Self>, outcome: Result<(), Error>) {
-        let Asked { kept, reply, .. } = *self;
+        let Request { kept, reply, .. } = *self;
         let answer = outcome.map(|()| kept.expect("work that did not fail has an answer"));
-        let _ = reply.send(answer); // whoever asked may be gone; what was asked is done
+        let _ = reply.send(answer); // the caller may have been dropped; its write is done
     }
 }
 
@@ -121,7 +121,7 @@ impl Writer {
         &self.clock
     }
 
-    /// Has a piece of work done, and returns its answer once it is committed.
+    /// Runs an operation. Returns its answer after the commit.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         need: Need,
@@ -130,15 +130,15 @@ impl Writer {
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
         let gone = || Error::new(ErrorKind::Unavailable, "the writer thread has ended");
-        self.work.send(Box::new(Asked { need, jobs, work, kept: None, reply })).map_err(|_| gone())?;
+        self.work.send(Box::new(Request { need, jobs, work, kept: None, reply })).map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone().perhaps_done()))
     }
 }
 
-/// A batch that was undone and is not answered.
-struct Undone {
+/// A batch that was rolled back and is not answered.
+struct RolledBack {
     batch: Vec<Box<dyn Work>>,
-    /// Whether there was no room; else a piece failed.
+    /// Whether there was no room. Otherwise an operation failed.
     full: bool,
 }
 
@@ -149,10 +149,10 @@ struct Thread {
     publisher: Publisher,
     reserve: Option<Reserve>,
     identity: Arc<Identity>,
-    /// Whether the files were not those that were opened, when last looked at.
+    /// Whether the last check found that the files are not those that were opened.
     is_gone: bool,
     outage: Outage,
-    /// How long the newest transaction had the lock.
+    /// How long the last transaction held the lock.
     held_ms: i64,
 }
 
@@ -170,13 +170,13 @@ impl Thread {
             }
             self.commit(batch);
         }
-        let _ = self.connection.execute_batch("PRAGMA optimize"); // advice for the next start; nothing depends on it
+        let _ = self.connection.execute_batch("PRAGMA optimize"); // statistics for the next start; optional
     }
 
-    /// Does a batch of work and answers each piece.
+    /// Runs a batch of operations and answers each.
     fn commit(&mut self, batch: Vec<Box<dyn Work>>) {
         if self.is_gone
-            && let Err(e) = self.look_for_the_files()
+            && let Err(e) = self.check_files()
         {
             answer_all(batch, &e);
             return;
@@ -202,19 +202,20 @@ impl Thread {
         answer_all(batch, &full());
     }
 
-    /// Refuses what asks for new room while the reserve is gone; returns what is to be done.
+    /// Refuses operations that need new room while the reserve is missing. Returns the others.
     fn admit(&mut self, batch: Vec<Box<dyn Work>>) -> Vec<Box<dyn Work>> {
         let Some(reserve) = &mut self.reserve else { return batch };
         let asks_for_room = batch.iter().any(|work| work.need() == Need::Room);
         if !asks_for_room && !reserve.was_missing() || reserve.restore() {
             return batch;
         }
-        // Pages that deleted jobs left are room as well: the file keeps them, and the disk may never have that much again.
+        // Pages of deleted jobs are room as well: the file keeps them, and the disk may never have that much free space
+        // again.
         if !asks_for_room || free_bytes(&self.connection).is_ok_and(|bytes| bytes >= reserve.bytes()) {
             return batch;
         }
-        // A folder that is gone has taken the reserve along.
-        if let Err(e) = self.look_for_the_files() {
+        // If the folder was deleted, the reserve was deleted with it.
+        if let Err(e) = self.check_files() {
             answer_all(batch, &e);
             return Vec::new();
         }
@@ -224,24 +225,24 @@ impl Thread {
         batch
     }
 
-    /// Does a batch of work as one transaction and answers each piece; if there was no room, nothing is done, and what has no
-    /// answer yet is given back.
+    /// Runs a batch as one transaction and answers each operation. If there was no room, nothing is done, and the
+    /// operations without an answer are returned.
     fn transact(&mut self, batch: Vec<Box<dyn Work>>) -> Result<(), Vec<Box<dyn Work>>> {
         match self.transact_once(batch, false) {
-            Err(Undone { batch, full: false }) => self.transact_once(batch, true).map_err(|undone| undone.batch),
+            Err(RolledBack { batch, full: false }) => self.transact_once(batch, true).map_err(|undone| undone.batch),
             done => done.map_err(|undone| undone.batch),
         }
     }
 
-    /// As [`Thread::transact`], but without savepoints a piece that fails undoes the batch.
-    fn transact_once(&mut self, batch: Vec<Box<dyn Work>>, savepoints: bool) -> Result<(), Undone> {
+    /// Does the same as [`Thread::transact`], but without savepoints a failing operation rolls the batch back.
+    fn transact_once(&mut self, batch: Vec<Box<dyn Work>>, savepoints: bool) -> Result<(), RolledBack> {
         if batch.is_empty() {
             return Ok(());
         }
         let changes = self.connection.total_changes();
         if let Err(e) = self.execute("BEGIN IMMEDIATE").map_err(error::of) {
             if e.kind() == ErrorKind::Full {
-                return Err(Undone { batch, full: true });
+                return Err(RolledBack { batch, full: true });
             }
             answer_all(batch, &e);
             return Ok(());
@@ -266,8 +267,8 @@ impl Thread {
         answer.map(|_| ())
     }
 
-    /// Does what [`Thread::transact_once`] says, the lock being had; returns whether it was committed.
-    fn run_and_commit(&mut self, batch: Vec<Box<dyn Work>>, savepoints: bool) -> Result<bool, Undone> {
+    /// Does the work of [`Thread::transact_once`] while the lock is held. Returns whether it was committed.
+    fn run_and_commit(&mut self, batch: Vec<Box<dyn Work>>, savepoints: bool) -> Result<bool, RolledBack> {
         let mut tx = Tx::new(&self.connection, &self.settings, &mut self.names);
         (tx.outage, tx.savepoints) = (Some(&self.outage), savepoints);
         let mut done = Vec::with_capacity(batch.len());
@@ -279,7 +280,7 @@ impl Thread {
                     done.push(work);
                     done.extend(waiting);
                     self.roll_back();
-                    return Err(Undone { batch: done, full: e.kind() == ErrorKind::Full });
+                    return Err(RolledBack { batch: done, full: e.kind() == ErrorKind::Full });
                 }
                 Err(e) => {
                     work.answer(Err(e));
@@ -301,28 +302,28 @@ impl Thread {
         if let Err(e) = committed {
             self.roll_back();
             if e.kind() == ErrorKind::Full {
-                return Err(Undone { batch: done, full: true });
+                return Err(RolledBack { batch: done, full: true });
             }
             answer_all(done, &e);
             return Ok(false);
         }
-        // What is answered is in the files that others will open, too.
-        if let Err(e) = self.look_for_the_files() {
+        // Answers are sent only if other processes would open the same files.
+        if let Err(e) = self.check_files() {
             answer_all(done, &e.perhaps_done());
             return Ok(false);
         }
-        self.publisher.tell(&notices);
+        self.publisher.notify(&notices);
         done.into_iter().for_each(|work| work.answer(Ok(())));
         Ok(true)
     }
 
-    /// Makes sure that the database's files still are where they were opened.
-    fn look_for_the_files(&mut self) -> Result<(), Error> {
+    /// Checks that the database's files are still where they were opened.
+    fn check_files(&mut self) -> Result<(), Error> {
         let looked = self.identity.check();
         let was_gone = std::mem::replace(&mut self.is_gone, looked.is_err());
         match &looked {
-            Err(e) if !was_gone => tracing::error!(error = %e, "nothing is written any more"),
-            Ok(()) if was_gone => tracing::info!("the database's files are back: work goes on"),
+            Err(e) if !was_gone => tracing::error!(error = %e, "cannot write: the database's files have changed"),
+            Ok(()) if was_gone => tracing::info!("the database's files are back: writes continue"),
             _ => {}
         }
         looked
@@ -330,7 +331,7 @@ impl Thread {
 
     fn roll_back(&mut self) {
         if !self.connection.is_autocommit() {
-            let _ = self.execute("ROLLBACK"); // the error that led here is the one to tell
+            let _ = self.execute("ROLLBACK"); // the error before the rollback is reported
         }
         self.names.forget();
     }
@@ -340,20 +341,20 @@ impl Thread {
     }
 }
 
-/// Does one piece of work, so that it can be undone alone if the transaction makes savepoints.
+/// Runs one operation. It can be rolled back alone if the transaction uses savepoints.
 fn attempt(tx: &mut Tx<'_>, work: &mut Box<dyn Work>) -> Result<(), Error> {
     let mut panicked = false;
-    let done = tx.undone_where_it_fails(|tx| {
+    let done = tx.with_rollback(|tx| {
         catch_unwind(AssertUnwindSafe(|| work.run(tx))).unwrap_or_else(|_| {
             panicked = true;
             Err(rusqlite::Error::InvalidQuery)
         })
     });
-    let bug = || Error::new(ErrorKind::Corrupt, "a bug in longshore: the write panicked, and was undone");
+    let bug = || Error::new(ErrorKind::Corrupt, "bug in longshore: the write panicked and was rolled back");
     done.map_err(error::of)?.map_err(|e| if panicked { bug() } else { e })
 }
 
-/// Returns how many bytes of the file deleted rows have left.
+/// Returns how many bytes of the file deleted rows have left free.
 fn free_bytes(connection: &Connection) -> rusqlite::Result<u64> {
     let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     Ok((pragma("freelist_count")? * pragma("page_size")?).unsigned_abs())

@@ -1,5 +1,5 @@
-//! The database's files are deleted, moved or replaced while they are open: nothing is acknowledged that only those files know
-//! which nobody will ever open again.
+//! The database's files are deleted, moved or replaced while they are open: nothing is acknowledged that exists only in
+//! files which no process will open again.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use longshore_core::{
 use longshore_sqlite::rusqlite::{Connection, TransactionBehavior};
 use longshore_sqlite::{Options, Sqlite};
 
-/// An open database with a job that runs.
+/// An open database with a running job.
 struct Bench {
     folder: tempfile::TempDir,
     store: Sqlite,
@@ -38,7 +38,7 @@ impl Bench {
         self.folder.path().join("data").join(name)
     }
 
-    /// What /readyz asks.
+    /// The check of /readyz.
     async fn ready(&self) -> Result<(), Error> {
         self.store.status(vec![JobId::from_bytes([0; 16])]).await.map(|_| ())
     }
@@ -48,7 +48,7 @@ impl Bench {
         assert!(self.store.push(vec![job()]).await[0].is_ok());
     }
 
-    /// Makes sure that nothing is accepted, and that the error says why and what to do.
+    /// Checks that nothing is accepted, and that the error says why and what to do.
     async fn is_refused(&self, why: &str) {
         for round in 0..2 {
             let errors = [
@@ -64,7 +64,7 @@ impl Bench {
         }
     }
 
-    /// Makes sure that a job which was finished meanwhile is settled, and that work goes on.
+    /// Checks that a job that finished meanwhile is settled, and that work continues.
     async fn goes_on(&self) {
         self.works().await;
         let settled = self.store.settle(vec![self.settlement.clone()]).await.remove(0);
@@ -116,7 +116,7 @@ async fn nothing_is_accepted_once_a_copy_has_taken_the_files_place() {
     let connection = Connection::open(bench.file("jobs.db")).unwrap();
     connection.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
     fs::rename(copy, bench.file("jobs.db")).unwrap();
-    bench.is_refused("another file has taken the place").await;
+    bench.is_refused("was replaced by another file").await;
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn nothing_is_accepted_once_the_log_or_its_index_is_deleted() {
 async fn push_in_a_transaction_of_the_applications_own_is_refused_as_well() {
     let bench = Bench::new().await;
     let mut app = Connection::open(bench.file("jobs.db")).unwrap();
-    app.query_row("SELECT count(*) FROM job", [], |_| Ok(())).unwrap(); // opens the log
+    app.query_row("SELECT count(*) FROM job", [], |_| Ok(())).unwrap(); // opens the WAL
     fs::remove_file(bench.file("jobs.db")).unwrap();
     let transaction = app.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
     let error = bench.store.push_in(&transaction, &[job()]).unwrap_err();

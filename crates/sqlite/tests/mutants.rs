@@ -1,4 +1,4 @@
-//! Bugs are caught on SQLite as they are on the reference store.
+//! The suite catches bugs on SQLite as on the reference store.
 
 mod disk;
 

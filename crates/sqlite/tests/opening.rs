@@ -26,7 +26,7 @@ fn many_may_make_the_same_new_database_at_once() {
     }
 }
 
-/// Has Python's SQLite, a program that knows nothing of us, do something to the database and close it well.
+/// Lets Python's SQLite, a program that does not know longshore, change the database and close it properly.
 fn python(path: &Path, script: &str) -> String {
     let script = format!("import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1], timeout=0)\n{script}\ndb.close()");
     let out = Command::new("python3").args(["-c", &script]).arg(path).output().expect("python3 is installed");
@@ -38,7 +38,7 @@ fn job() -> NewJob {
     NewJob::new("default".parse().unwrap(), "work".parse().unwrap(), Payload::parse("{}").unwrap())
 }
 
-/// POSIX takes all locks of a process on a file away when the process closes any handle of it.
+/// POSIX releases all locks of a process on a file when the process closes any handle of it.
 #[tokio::test]
 async fn second_store_in_a_process_keeps_the_locks_of_the_first() {
     let folder = tempfile::tempdir().unwrap();
@@ -88,5 +88,5 @@ fn new_database_is_readable_by_its_owner_alone() {
 fn path_that_is_a_folder_is_refused_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let error = Sqlite::open(folder.path(), Options::default()).unwrap_err();
-    assert!(error.to_string().contains("it is a folder"), "{error}");
+    assert!(error.to_string().contains("the path is a folder"), "{error}");
 }

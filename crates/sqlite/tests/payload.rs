@@ -1,4 +1,4 @@
-//! Where payloads lie.
+//! Where payloads are stored.
 
 use std::path::Path;
 

@@ -16,7 +16,7 @@ async fn claim_that_fails_undoes_no_settle() {
     let claim = Claim::new(WorkerSecret::new().id(), vec![jobs[0].queue.clone()], vec![jobs[0].kind.clone().into()]);
     assert!(store.push(jobs.to_vec()).await.iter().all(Result::is_ok));
     let job = store.claim(claim.clone()).await.unwrap().jobs.remove(0);
-    // What damage to the file would do.
+    // Simulates damage to the file.
     let no_claims = "CREATE TRIGGER no_claims BEFORE UPDATE OF state ON job WHEN new.state = 2
                      BEGIN SELECT raise(ABORT, 'no claims today'); END";
     Connection::open(&path).unwrap().execute_batch(no_claims).unwrap();

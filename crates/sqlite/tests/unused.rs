@@ -1,4 +1,4 @@
-//! Names that nobody uses are forgotten, while other processes have their numbers in mind.
+//! Unused names are removed while other processes cache their numbers.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use longshore_core::{
 use longshore_sqlite::rusqlite::{Connection, TransactionBehavior};
 use longshore_sqlite::{Options, Sqlite};
 
-/// Longer than a name is kept, and than the walks over all names are apart.
+/// Longer than an unused name is kept, and than the time between two searches.
 const LONG: Duration = Duration::from_secs(25 * 3600);
 
 struct Bench {
-    /// Has the numbers of names in mind.
+    /// Caches the numbers of names.
     pusher: Sqlite,
     /// Does upkeep.
     keeper: Sqlite,
@@ -44,7 +44,7 @@ impl Bench {
         assert_eq!(self.pusher.act(id, Action::Cancel).await.unwrap(), Acted::Done(State::Cancelled));
     }
 
-    async fn keep_up(&self) {
+    async fn start_upkeep(&self) {
         let kept = self.keeper.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap();
         assert_eq!(kept.failed, []);
     }
@@ -72,7 +72,7 @@ async fn kind_is_kept_while_a_job_has_it_or_a_worker_asks_for_it() {
         bench.cancel(id).await;
     }
     let waits = bench.push("waits").await;
-    bench.keep_up().await;
+    bench.start_upkeep().await;
     let ask = async || {
         let kind: Kind = "asked".parse().unwrap();
         let claim = Claim::new(WorkerSecret::new().id(), vec!["elsewhere".parse().unwrap()], vec![kind.into()]);
@@ -81,13 +81,13 @@ async fn kind_is_kept_while_a_job_has_it_or_a_worker_asks_for_it() {
     assert_eq!(bench.names("kind"), ["gone", "asked", "waits"]);
     bench.settings.clock.advance(LONG);
     ask().await;
-    bench.keep_up().await;
+    bench.start_upkeep().await;
     assert_eq!(bench.names("kind"), ["asked", "waits"]);
     assert_eq!(bench.names("queue"), ["default", "elsewhere"]);
     bench.cancel(waits).await;
-    bench.keep_up().await;
+    bench.start_upkeep().await;
     bench.settings.clock.advance(LONG);
-    bench.keep_up().await;
+    bench.start_upkeep().await;
     assert_eq!((bench.names("kind"), bench.names("queue")), (vec![], vec![]));
 }
 
@@ -106,7 +106,7 @@ async fn number_that_was_forgotten_is_used_by_nobody_again() {
             assert_eq!(stats.counts, [0, 1, 0, 0, 0, 0], "in round {round}");
             assert_eq!(store.get(vec![id]).await.unwrap()[0].as_ref().unwrap().kind.as_str(), "work");
         }
-        // A transaction of the application's own learns names for itself.
+        // A transaction of the application reads names by itself.
         let transaction = app.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
         let other = job("work");
         let other_id = other.id;
@@ -117,9 +117,9 @@ async fn number_that_was_forgotten_is_used_by_nobody_again() {
         bench.cancel(other_id).await;
         let jobs: i64 = bench.by_hand.query_row("SELECT jobs FROM kind", [], |row| row.get(0)).unwrap();
         assert_eq!(jobs, 2);
-        bench.keep_up().await;
+        bench.start_upkeep().await;
         bench.settings.clock.advance(LONG);
-        bench.keep_up().await;
+        bench.start_upkeep().await;
         assert_eq!((bench.names("kind"), bench.names("queue")), (vec![], vec![]));
     }
 }
@@ -129,10 +129,10 @@ async fn jobs_pushed_in_the_transaction_of_the_forgetting_are_counted() {
     let bench = Bench::open();
     let id = bench.push("work").await;
     bench.cancel(id).await;
-    bench.keep_up().await;
+    bench.start_upkeep().await;
     for _ in 0..20 {
         bench.settings.clock.advance(LONG);
-        // The keeper's own pushes may share the transaction with its upkeep, before it or behind.
+        // The keeper's own pushes may share the transaction with its upkeep, before or after it.
         let [first, second] = [job("work"), job("work")];
         let ids = [first.id, second.id];
         let upkeep = Upkeep::new(limits::UPKEEP_ROWS, true);
@@ -147,7 +147,7 @@ async fn jobs_pushed_in_the_transaction_of_the_forgetting_are_counted() {
         for id in ids {
             bench.cancel(id).await;
         }
-        bench.keep_up().await;
+        bench.start_upkeep().await;
     }
 }
 
@@ -158,7 +158,7 @@ async fn row_that_cannot_be_forgotten_keeps_no_other() {
         let id = bench.push(kind).await;
         bench.cancel(id).await;
     }
-    bench.keep_up().await;
+    bench.start_upkeep().await;
     let raise = "CREATE TRIGGER refuses BEFORE DELETE ON kind WHEN OLD.name = 'b' BEGIN SELECT RAISE(ABORT, 'not this one'); END";
     bench.by_hand.execute_batch(raise).unwrap();
     bench.settings.clock.advance(LONG);

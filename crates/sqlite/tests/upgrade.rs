@@ -1,4 +1,4 @@
-//! Databases of older versions are upgraded when they are opened, and work goes on. `upgrade/make.py` makes them.
+//! Databases of older versions are upgraded when they are opened, and work continues. `upgrade/make.py` creates them.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Barrier};
@@ -12,9 +12,9 @@ use longshore_core::{
 use longshore_sqlite::{Options, Sqlite};
 use rusqlite::{Connection, OptionalExtension};
 
-/// The older versions of which there is a database.
+/// The older versions with a stored database.
 const VERSIONS: [i64; 2] = [1, 2];
-/// Makes the layout of version 2.
+/// Creates the layout of version 2.
 const LAYOUT_OF_2: &str = concat!(include_str!("../sql/upgrade/002_names.sql"), include_str!("../sql/schema.sql"));
 
 /// A copy of a database of an older version, on a clock a few minutes after it was made.
@@ -72,7 +72,7 @@ impl Old {
     }
 }
 
-/// What the program of an older version said of its database.
+/// The output of the program of an older version about its database.
 fn said_by(version: i64) -> Said {
     Said::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/upgrade/v{version}.json")))
 }
@@ -151,7 +151,7 @@ async fn work_goes_on_after_an_upgrade() {
         for table in ["job", "job_payload", "job_tag", "failure", "claim_log", "unique_key", "idempotency"] {
             assert_eq!(old.one::<i64>(&format!("SELECT count(*) FROM {table}")), 0, "{table}");
         }
-        // Queues that are not forgotten by then are empty.
+        // Queues that still exist then are empty.
         let counts: i64 =
             old.one("SELECT coalesce(sum(scheduled + ready + running + succeeded + dead + cancelled), 0) FROM queue");
         assert_eq!(counts, 0);
@@ -234,11 +234,12 @@ async fn unused_names_of_version_2_are_forgotten_and_their_numbers_used_by_nobod
     let unused = "INSERT INTO queue (id, name) VALUES (900, 'unused'); INSERT INTO kind (id, name, seen) VALUES (900, 'unused', 0)";
     old.raw().execute_batch(unused).unwrap();
     let store = old.open().unwrap();
-    let keep_up = async || assert_eq!(store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap().failed, []);
-    keep_up().await;
+    let start_upkeep =
+        async || assert_eq!(store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap().failed, []);
+    start_upkeep().await;
     assert_eq!(old.one::<i64>("SELECT count(*) FROM queue WHERE id = 900"), 1, "nobody knows since when it is unused");
     old.settings.clock.advance(limits::UNUSED_KEPT + Duration::from_secs(3600));
-    keep_up().await;
+    start_upkeep().await;
     for table in ["queue", "kind"] {
         assert_eq!(old.one::<i64>(&format!("SELECT count(*) FROM {table} WHERE id = 900")), 0, "{table}");
     }
@@ -300,7 +301,7 @@ fn payloads_of_more_than_a_kibibyte_leave_their_rows() {
 fn upgrade_is_refused_under_a_live_lease() {
     let old = Old::new("v1_live.db");
     let boot = old.settings.clock.boot_time();
-    // The file was made on another machine: its lease is moved to this one.
+    // The file was created on another machine: its lease is moved to this one.
     let lease = "UPDATE job SET lease_boot = ?1, lease_until = ?2 WHERE state = 2";
     assert_eq!(old.raw().execute(lease, (boot.boot.to_be_bytes(), boot.ms + 20_000)).unwrap(), 1);
     old.refused("1 job runs under a live lease: stop all processes of the older version");
@@ -315,7 +316,7 @@ fn upgrade_is_refused_until_workers_were_gone_for_three_minutes() {
     let old = Old::new("v1_live.db");
     let seen: i64 = old.one("SELECT max((SELECT max(workers_seen) FROM queue), (SELECT max(seen) FROM worker))");
     old.be_at(seen + 100_000);
-    old.refused("a worker of it looked for jobs 100 s ago: stop all processes of the older version");
+    old.refused("one of its workers claimed 100 s ago: stop all processes of the older version");
     old.be_at(seen + 180_000);
     old.open().expect("three minutes are enough");
 }
@@ -390,7 +391,7 @@ fn triggers_and_indexes_of_the_application_on_our_tables_are_kept_or_named() {
 
     let old = Old::of(1);
     old.raw().execute_batch("CREATE INDEX on_what_goes ON job (max_attempts)").unwrap();
-    old.refused("`on_what_goes` of your own");
+    old.refused("your own `on_what_goes`");
     assert_eq!(old.one::<i64>("PRAGMA user_version"), 1);
 }
 
@@ -405,7 +406,7 @@ fn column_of_the_application_is_not_lost() {
         assert_eq!(old.one::<i64>(&format!("SELECT count(*) FROM {table} WHERE mine IS NULL")), 0);
         assert_eq!(old.one::<i64>("PRAGMA user_version"), version);
     }
-    // A table that stays as it is may have one.
+    // A table that is not replaced may have one.
     let old = Old::of(2);
     old.raw().execute_batch("ALTER TABLE job ADD COLUMN mine TEXT; UPDATE job SET mine = 'kept'").unwrap();
     old.open().unwrap();
@@ -434,9 +435,9 @@ fn statements_of_a_program_of_version_1_that_went_on_change_nothing() {
 fn database_that_is_too_old_or_too_new_is_refused_with_words() {
     let old = Old::of(1);
     old.raw().pragma_update(None, "user_version", 0).unwrap();
-    old.refused("older than any that this program can upgrade");
+    old.refused("is too old for this program");
     old.raw().pragma_update(None, "user_version", 4).unwrap();
-    old.refused("its schema has version 4, and this program knows 3: use a newer longshore");
+    old.refused("schema version 4 is newer than version 3 of this program: use a newer longshore");
 }
 
 #[tokio::test]
@@ -464,16 +465,16 @@ async fn program_that_became_too_old_writes_no_more_and_drops_nothing() {
     let outcome = Outcome::Succeed { result: None };
     let settlement = Settlement::new(job.id, job.token, outcome);
     let refused = store.settle(vec![settlement.clone()]).await.remove(0).unwrap_err();
-    // The worker tries again what is unavailable, and drops what is refused.
+    // The worker retries unavailable calls, and drops refused ones.
     assert_eq!(refused.kind(), ErrorKind::Unavailable);
-    assert!(refused.to_string().contains("upgraded by a newer longshore"), "{refused}");
+    assert!(refused.to_string().contains("a newer longshore version upgraded the database"), "{refused}");
     assert!(store.push(vec![new_job("default")]).await.remove(0).is_err());
     assert_eq!(store.claim(claim).await.unwrap_err().kind(), ErrorKind::Unavailable);
     {
         let mut app = old.raw();
         let transaction = app.transaction().unwrap();
         let refused = store.push_in(&transaction, &[new_job("default")]).unwrap_err();
-        assert!(refused.to_string().contains("upgraded by a newer longshore"), "{refused}");
+        assert!(refused.to_string().contains("a newer longshore version upgraded the database"), "{refused}");
     }
     let read = store.get(vec![job.id]).await.unwrap().remove(0).expect("it may still be read");
     assert_eq!(read.state, State::Running);

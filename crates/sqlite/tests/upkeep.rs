@@ -1,4 +1,4 @@
-//! A part of upkeep that fails stops no other part, and a row that it fails for stops no other row.
+//! A part of upkeep that fails does not stop the others, and a row for which it fails does not stop the other rows.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ impl Bench {
         self.store.claim(claim).await.unwrap().jobs
     }
 
-    /// Makes jobs that have succeeded, and whose time is over.
+    /// Creates succeeded jobs whose retention period has ended.
     async fn finished(&self, n: usize) -> Vec<JobId> {
         let ids = self.push((0..n).map(|_| job()).collect()).await;
         let outcome = Outcome::Succeed { result: None };
@@ -175,7 +175,7 @@ async fn job_with_damaged_numbers_hides_no_other_from_a_list() {
 async fn claim_that_finds_entries_of_jobs_that_are_not_there_says_that_the_database_is_damaged() {
     let bench = Bench::open();
     bench.push(vec![job()]).await;
-    // The row goes while the schema does not know the index, which keeps its entry.
+    // The row is deleted while the schema does not contain the index, which keeps its entry.
     let schema = "PRAGMA writable_schema = ON;
                   CREATE TEMP TABLE hidden AS SELECT * FROM sqlite_schema WHERE name = 'job_ready';
                   DELETE FROM sqlite_schema WHERE name = 'job_ready'; PRAGMA schema_version = 1001;";

@@ -1,4 +1,4 @@
-//! A certificate authority of one's own, and a server certificate for this machine.
+//! A separate certificate authority, and a server certificate for this machine.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,18 +6,18 @@ use std::path::PathBuf;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
-/// PEM files in a temporary folder: an authority, and a certificate of it for `127.0.0.1` and `localhost`.
+/// PEM files in a temporary folder: an authority, and a certificate signed by it for `127.0.0.1` and `localhost`.
 #[derive(Debug)]
 pub struct Certificates {
     folder: TempDir,
 }
 
 impl Certificates {
-    /// Makes fresh ones.
+    /// Creates new ones.
     ///
     /// # Panics
     ///
-    /// If there is no room for them.
+    /// Panics if there is no room for them.
     pub fn new() -> Self {
         let folder = crate::server::folder();
         let authority_key = KeyPair::generate().expect("there is randomness");
@@ -39,7 +39,7 @@ impl Certificates {
         certificates
     }
 
-    /// Returns the file of the authority's certificate, for those who are to trust it.
+    /// Returns the file of the authority's certificate, for clients that must trust it.
     pub fn authority(&self) -> PathBuf {
         self.folder.path().join("authority.pem")
     }

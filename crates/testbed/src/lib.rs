@@ -1,8 +1,9 @@
 //! Servers that tests and benchmarks start for themselves, and a proxy that breaks connections.
 //!
-//! Every server runs on a free loopback port in a temporary folder of its own, and ends with the program that started it, whatever
-//! happens to that (`server.rs`). Tests share one of each kind where they can (`shared()`), each in a namespace of its own; those
-//! that stop, kill or fill one start their own. A program that is missing is a loud failure that names the line which installs it.
+//! Every server runs on a free loopback port in its own temporary folder, and ends with the program that started it,
+//! however that program ends (`server.rs`). Tests share one server of each kind if they can (`shared()`), each in its
+//! own namespace. Tests that stop, kill or fill a server start their own. A missing program is an error that names the
+//! command which installs it.
 //!
 //! | what | where |
 //! |---|---|

@@ -10,11 +10,11 @@ use std::sync::OnceLock;
 use crate::Certificates;
 use crate::server::{Place, Recipe, Server, folder, from_debian};
 
-/// A PostgreSQL server; whoever is on this machine may connect as `postgres`, where its set-up says nothing else.
+/// A PostgreSQL server. By default, everybody on this machine may connect as `postgres`.
 #[derive(Debug)]
 pub struct Postgres(Server);
 
-/// How a server is set up.
+/// The settings of a server.
 #[derive(Debug, Default)]
 pub struct PostgresSetup {
     settings: Vec<(String, String)>,
@@ -30,13 +30,14 @@ impl PostgresSetup {
         self
     }
 
-    /// Says who may connect how, as in `pg_hba.conf`; by default everybody on the loopback address without a password.
+    /// Sets who may connect and how, as in `pg_hba.conf`. By default everybody on the loopback address, without a
+    /// password.
     pub fn access(mut self, hba: &str) -> Self {
         self.hba = Some(hba.to_owned());
         self
     }
 
-    /// Speaks TLS with that certificate.
+    /// Uses TLS with that certificate.
     pub fn tls(mut self, certificates: &Certificates) -> Self {
         self.tls = true;
         self.files = vec![(certificates.certificate(), "server.crt"), (certificates.key(), "server.key")];
@@ -47,7 +48,7 @@ impl PostgresSetup {
     ///
     /// # Panics
     ///
-    /// Where PostgreSQL is missing or does not come up.
+    /// Panics if PostgreSQL is missing or does not start.
     pub fn start(self) -> Postgres {
         let folder = folder();
         let bin = programs();
@@ -99,22 +100,23 @@ impl PostgresSetup {
 }
 
 impl Postgres {
-    /// Returns the one that all tests of this program share; it does not wait for the disk, and leaves their hundreds of schemas alone.
+    /// Returns the server that all tests of this program share. It does not wait for the disk, and does not vacuum the
+    /// tests' hundreds of schemas.
     pub fn shared() -> &'static Postgres {
         static SHARED: OnceLock<Postgres> = OnceLock::new();
         SHARED.get_or_init(|| Postgres::start(&[("fsync", "off"), ("full_page_writes", "off"), ("autovacuum", "off")]))
     }
 
-    /// Starts one with these settings.
+    /// Starts a server with these settings.
     ///
     /// # Panics
     ///
-    /// Where PostgreSQL is missing or does not come up.
+    /// Panics if PostgreSQL is missing or does not start.
     pub fn start(settings: &[(&str, &str)]) -> Postgres {
         settings.iter().fold(Postgres::setup(), |setup, (name, value)| setup.set(name, value)).start()
     }
 
-    /// Begins to set one up.
+    /// Starts to configure a server.
     pub fn setup() -> PostgresSetup {
         PostgresSetup::default()
     }
@@ -124,11 +126,11 @@ impl Postgres {
         format!("postgres://postgres@{}/postgres", self.addr())
     }
 
-    /// Runs SQL by psql as the user `postgres`, over the socket in its folder, and returns what it prints, unaligned.
+    /// Runs SQL with psql as the user `postgres`, over the socket in its folder. Returns the unaligned output.
     ///
     /// # Panics
     ///
-    /// Where that fails.
+    /// Panics if that fails.
     pub fn psql(&self, sql: &str) -> String {
         let port = self.addr().port().to_string();
         let socket = self.folder().display().to_string();
@@ -152,11 +154,11 @@ impl Deref for Postgres {
 pub struct PgBouncer(Server);
 
 impl PgBouncer {
-    /// Starts one in front of that server.
+    /// Starts PgBouncer in front of that server.
     ///
     /// # Panics
     ///
-    /// Where PgBouncer is missing or does not come up.
+    /// Panics if PgBouncer is missing or does not start.
     pub fn start(postgres: &Postgres) -> PgBouncer {
         let folder = folder();
         give(folder.path());
@@ -218,7 +220,7 @@ fn is_ready(program: &Path, place: &Place) -> bool {
     asked.is_ok_and(|status| status.success())
 }
 
-/// Neither PostgreSQL nor PgBouncer runs as root: there they get the user that came with the package.
+/// Neither PostgreSQL nor PgBouncer runs as root. Under root they use the user of the package.
 fn as_server(program: &Path) -> Vec<String> {
     let mut command = Vec::new();
     if rustix::process::geteuid().is_root() {
@@ -228,7 +230,7 @@ fn as_server(program: &Path) -> Vec<String> {
     command
 }
 
-/// Gives a file to the user that the server runs as.
+/// Changes the owner of a file to the user that the server runs as.
 fn give(path: &Path) {
     if rustix::process::geteuid().is_root() {
         let users = fs::read_to_string("/etc/passwd").expect("there are users");

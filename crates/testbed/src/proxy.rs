@@ -1,4 +1,4 @@
-//! A proxy between a client and a server that breaks connections in the ways networks do.
+//! A proxy between a client and a server that breaks connections in the same ways as networks do.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -9,18 +9,18 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// Carries bytes both ways, on a thread of its own, until it is dropped.
+/// Forwards bytes in both directions, on a separate thread, until it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     addr: SocketAddr,
     weather: watch::Sender<Weather>,
 }
 
-/// How it is right now.
+/// The present behaviour of the proxy.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Weather {
     mode: Mode,
-    /// Connections from before the newest storm are gone.
+    /// Connections from before the newest storm are reset.
     storms: u64,
     over: bool,
 }
@@ -36,11 +36,11 @@ enum Mode {
 }
 
 impl Proxy {
-    /// Starts one in front of that server.
+    /// Starts a proxy in front of that server.
     ///
     /// # Panics
     ///
-    /// If there is no free port.
+    /// Panics if there is no free port.
     pub fn start(server: SocketAddr) -> Proxy {
         let (weather, seen) = watch::channel(Weather { mode: Mode::Healthy, storms: 0, over: false });
         let runtime =
@@ -51,42 +51,43 @@ impl Proxy {
         Proxy { addr, weather }
     }
 
-    /// Returns where it listens.
+    /// Returns the address on which it listens.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
 
-    /// Carries everything, at once.
+    /// Forwards everything at once.
     pub fn healthy(&self) {
         self.set(Mode::Healthy);
     }
 
-    /// Takes connections and bytes, and brings nothing anywhere, until something else is asked for; then it goes on where it was.
+    /// Accepts connections and bytes but forwards nothing, until the behaviour is changed. Then it continues where it
+    /// stopped.
     pub fn black_hole(&self) {
         self.set(Mode::BlackHole);
     }
 
-    /// Brings every piece late by that much, each way.
+    /// Delays every piece by that much, in both directions.
     pub fn slow(&self, by: Duration) {
         self.set(Mode::Slow(by));
     }
 
-    /// Carries that many bytes a second, on each connection and each way.
+    /// Forwards that many bytes per second, on each connection and in each direction.
     pub fn throttle(&self, bytes_per_second: u32) {
         self.set(Mode::Throttled(bytes_per_second));
     }
 
-    /// Brings requests to the server, and resets the connection in place of the first byte of an answer.
+    /// Forwards requests to the server, and resets the connection instead of forwarding the first byte of an answer.
     pub fn cut_answers(&self) {
         self.set(Mode::CutAnswers);
     }
 
-    /// Resets all connections, and every new one, until something else is asked for.
+    /// Resets all connections and every new one, until the behaviour is changed.
     pub fn down(&self) {
         self.set(Mode::Down);
     }
 
-    /// Resets all connections there are; new ones are carried as before.
+    /// Resets all present connections. New ones are forwarded as before.
     pub fn reset_all(&self) {
         self.weather.send_modify(|weather| weather.storms += 1);
     }
@@ -119,9 +120,9 @@ async fn serve(listener: TcpListener, server: SocketAddr, mut seen: watch::Recei
     }
 }
 
-/// Carries one connection until one of its ends closes, or the weather ends it.
+/// Forwards one connection until one of its ends closes it, or the proxy's behaviour ends it.
 async fn carry(client: TcpStream, server: SocketAddr, seen: watch::Receiver<Weather>) {
-    // Whoever is dropped is reset, not closed: with no time to linger.
+    // A dropped connection is reset, not closed, because its linger time is zero.
     let _ = set_socket_linger(&client, Some(Duration::ZERO));
     let Ok(server) = TcpStream::connect(server).await else { return };
     let _ = set_socket_linger(&server, Some(Duration::ZERO));
@@ -180,7 +181,7 @@ mod tests {
     use std::io::{Read, Write};
     use std::time::Instant;
 
-    /// A server that answers each byte with the next one, and a connection to it through the proxy.
+    /// Starts a server that answers each byte with the next one, and a connection to it through the proxy.
     fn counting() -> (Proxy, std::net::TcpStream, std::sync::mpsc::Receiver<u8>) {
         let server = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let addr = server.local_addr().unwrap();

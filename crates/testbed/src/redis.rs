@@ -1,4 +1,4 @@
-//! redis-server: alone, as a cluster of three, and watched by a sentinel; and valkey-server.
+//! redis-server: alone, as a cluster of three, and with a sentinel; and valkey-server.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,35 +15,35 @@ use crate::server::{Place, Recipe, Server, folder, from_debian};
 #[derive(Debug)]
 pub struct Redis {
     server: Server,
-    /// Whether its port speaks TLS, so that commands go through its socket.
+    /// Whether its port uses TLS, so that commands go through its socket.
     tls: bool,
 }
 
-/// Where the socket of a server is whose port speaks TLS.
+/// The name of the socket of a server whose port uses TLS.
 const SOCKET: &str = "control.sock";
 
 impl Redis {
-    /// Returns the one that all tests of this program share.
+    /// Returns the server that all tests of this program share.
     pub fn shared() -> &'static Redis {
         static SHARED: OnceLock<Redis> = OnceLock::new();
         SHARED.get_or_init(|| Redis::start(&[]))
     }
 
-    /// Starts one with these settings over the defaults (AOF, synced every second, no snapshots); `{port}` and `{folder}` in a
-    /// value stand for its own.
+    /// Starts a server with these settings in addition to the defaults (AOF, synced every second, no snapshots).
+    /// `{port}` and `{folder}` in a value are replaced.
     ///
     /// # Panics
     ///
-    /// Where redis-server is missing or does not come up.
+    /// Panics if redis-server is missing or does not start.
     pub fn start(settings: &[(&str, &str)]) -> Redis {
         Redis::run("redis-server", from_debian("redis-server"), settings)
     }
 
-    /// Starts one whose port speaks nothing but TLS, to clients and to nodes of its cluster.
+    /// Starts a server whose port uses only TLS, for clients and for nodes of its cluster.
     ///
     /// # Panics
     ///
-    /// Where redis-server is missing or does not come up.
+    /// Panics if redis-server is missing or does not start.
     pub fn start_with_tls(certificates: &Certificates, settings: &[(&str, &str)]) -> Redis {
         let socket = format!("{{folder}}/{SOCKET}");
         let encrypted = encrypted(certificates);
@@ -53,11 +53,11 @@ impl Redis {
         Redis { tls: true, ..Redis::start(&all) }
     }
 
-    /// Returns the Valkey that all tests of this program share.
+    /// Returns the Valkey server that all tests of this program share.
     ///
     /// # Panics
     ///
-    /// Where valkey-server is missing or does not come up.
+    /// Panics if valkey-server is missing or does not start.
     pub fn shared_valkey() -> &'static Redis {
         static SHARED: OnceLock<Redis> = OnceLock::new();
         let install = "PATH=\"$(crates/redis/tests/valkey):$PATH\"";
@@ -103,11 +103,11 @@ impl Redis {
         format!("redis://{}", self.addr())
     }
 
-    /// Starts a replica of it, which has all it has.
+    /// Starts a replica of it that has all its data.
     ///
     /// # Panics
     ///
-    /// Where redis-server is missing, or the replica has not caught up within a minute.
+    /// Panics if redis-server is missing, or if the replica has not caught up within a minute.
     pub fn replica(&self) -> Redis {
         let replica = Redis::start(&[]);
         replica.command(&["REPLICAOF", "127.0.0.1", &self.addr().port().to_string()]);
@@ -115,11 +115,11 @@ impl Redis {
         replica
     }
 
-    /// Waits until this replica has all that its master has now.
+    /// Waits until this replica has all data that its master has now.
     ///
     /// # Panics
     ///
-    /// If it has not within a minute.
+    /// Panics if it has not within a minute.
     pub fn catch_up(&self, master: &Redis) {
         let number = |info: &str, name: &str| {
             let line = info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
@@ -132,11 +132,11 @@ impl Redis {
         });
     }
 
-    /// Sends one command whose words contain no spaces, and returns the answer in one line.
+    /// Sends one command whose words contain no spaces. Returns the answer in one line.
     ///
     /// # Panics
     ///
-    /// If it cannot be reached.
+    /// Panics if it cannot be reached.
     pub fn command(&self, words: &[&str]) -> String {
         let socket = self.tls.then(|| self.folder().join(SOCKET));
         command(self.addr(), socket.as_deref(), words).expect("redis-server answers")
@@ -151,7 +151,7 @@ impl Deref for Redis {
     }
 }
 
-/// Returns the settings of a server that speaks TLS and has no other port.
+/// Returns the settings of a server that uses TLS and has no other port.
 fn encrypted(certificates: &Certificates) -> [(&'static str, String); 5] {
     let file = |path: std::path::PathBuf| path.display().to_string();
     [
@@ -163,7 +163,7 @@ fn encrypted(certificates: &Certificates) -> [(&'static str, String); 5] {
     ]
 }
 
-/// What makes a server a node of a cluster.
+/// The settings that make a server a node of a cluster.
 const CLUSTER: [(&str, &str); 2] = [("cluster-enabled", "yes"), ("cluster-config-file", "nodes.conf")];
 
 /// Three nodes that share the slots between them.
@@ -173,26 +173,26 @@ pub struct RedisCluster {
 }
 
 impl RedisCluster {
-    /// Returns the one that all tests of this program share.
+    /// Returns the cluster that all tests of this program share.
     pub fn shared() -> &'static RedisCluster {
         static SHARED: OnceLock<RedisCluster> = OnceLock::new();
         SHARED.get_or_init(|| RedisCluster::start(&[]))
     }
 
-    /// Starts one whose nodes have these settings over the defaults.
+    /// Starts a cluster whose nodes have these settings in addition to the defaults.
     ///
     /// # Panics
     ///
-    /// Where redis-server is missing, or the nodes do not find each other within a minute.
+    /// Panics if redis-server is missing, or if the nodes do not find each other within a minute.
     pub fn start(settings: &[(&str, &str)]) -> RedisCluster {
         RedisCluster::of(|cluster| Redis::start(&[cluster, settings].concat()))
     }
 
-    /// Starts one whose nodes speak TLS, to clients and to each other.
+    /// Starts a cluster whose nodes use TLS, for clients and between each other.
     ///
     /// # Panics
     ///
-    /// As [`RedisCluster::start`].
+    /// Panics like [`RedisCluster::start`].
     pub fn start_with_tls(certificates: &Certificates) -> RedisCluster {
         RedisCluster::of(|cluster| Redis::start_with_tls(certificates, cluster))
     }
@@ -214,11 +214,11 @@ impl RedisCluster {
         RedisCluster { nodes }
     }
 
-    /// Starts a replica of one of its nodes, which all nodes know and which has all that one has.
+    /// Starts a replica of one of its nodes. All nodes know it, and it has all data of that node.
     ///
     /// # Panics
     ///
-    /// Where redis-server is missing, or it is not one of them within a minute.
+    /// Panics if redis-server is missing, or if the replica has not joined within a minute.
     pub fn replica(&self, node: usize) -> Redis {
         let replica = Redis::start(&CLUSTER);
         let master = &self.nodes[node];
@@ -242,7 +242,7 @@ impl RedisCluster {
         &self.nodes
     }
 
-    /// Returns where the nodes listen.
+    /// Returns the addresses of the nodes.
     pub fn addrs(&self) -> Vec<SocketAddr> {
         self.nodes.iter().map(|node| node.addr()).collect()
     }
@@ -253,25 +253,26 @@ impl RedisCluster {
     }
 }
 
-/// A sentinel that watches one redis-server, tells where it is, and puts a replica in its place when it is gone for a second.
+/// A sentinel that watches one redis-server, reports its address, and promotes a replica when the server is unreachable
+/// for a second.
 #[derive(Debug)]
 pub struct Sentinel(Server);
 
 impl Sentinel {
-    /// Starts one that knows `master` under that name.
+    /// Starts a sentinel that knows `master` under that name.
     ///
     /// # Panics
     ///
-    /// Where redis-sentinel is missing or does not come up.
+    /// Panics if redis-sentinel is missing or does not start.
     pub fn start(master: &Redis, name: &str) -> Sentinel {
         Sentinel::run(master, name, "port", String::new())
     }
 
-    /// Starts one that speaks TLS, to clients and to `master`.
+    /// Starts a sentinel that uses TLS, to clients and to `master`.
     ///
     /// # Panics
     ///
-    /// As [`Sentinel::start`].
+    /// Panics like [`Sentinel::start`].
     pub fn start_with_tls(master: &Redis, name: &str, certificates: &Certificates) -> Sentinel {
         let settings = encrypted(certificates).map(|(name, value)| format!("{name} {value}\n"));
         Sentinel::run(master, name, "tls-port", settings.concat() + "tls-replication yes\n")
@@ -309,7 +310,7 @@ impl Deref for Sentinel {
     }
 }
 
-/// Waits for something that comes by itself.
+/// Waits until a condition holds.
 fn wait_until(otherwise: &str, is_so: impl Fn() -> bool) {
     let until = Instant::now() + Duration::from_secs(60);
     while !is_so() {
@@ -318,7 +319,8 @@ fn wait_until(otherwise: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-/// Returns whether it answers, if only that it wants a password; one that speaks TLS need only take connections.
+/// Returns whether the server answers; an answer that asks for a password counts. For a TLS server it is enough that it
+/// accepts connections.
 fn answers(addr: SocketAddr) -> bool {
     match command(addr, None, &["PING"]) {
         Ok(answer) => !answer.contains("LOADING"),
@@ -326,8 +328,8 @@ fn answers(addr: SocketAddr) -> bool {
     }
 }
 
-/// Sends a command in the inline form of the protocol to a port, or rather to a socket; returns the answer, of arrays only the first
-/// line.
+/// Sends a command in the inline form of the protocol to a port, or to a socket if there is one. Returns the answer; of
+/// an array only the first line.
 ///
 /// Source: <https://redis.io/docs/latest/develop/reference/protocol-spec/>
 fn command(addr: SocketAddr, socket: Option<&Path>, words: &[&str]) -> std::io::Result<String> {

@@ -1,4 +1,4 @@
-//! A server process with its folder and port, which ends with the program that started it.
+//! A server process with its folder and port. It ends with the program that started it.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// How long a server may take to come up.
+/// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Starts the server, tells its process id, and ends it with the next line, or when standard input ends: that is when the program
-/// is gone that holds the other end, however it went; then the folder goes too. A stopped server is woken first, so that it hears.
+/// Starts the server, prints its process id, and stops it after the next line or at the end of standard input. The
+/// input ends when the program that holds the other end has ended in any way; then the folder is deleted too. A
+/// suspended server is resumed first, so that it receives the signal.
 const GUARD: &str = r#"
 trap '' INT TERM HUP QUIT
 folder=$1; signal=$2; shift 2
@@ -30,24 +31,24 @@ wait "$pid"
 if [ "$gone" ]; then cd / && rm -rf "$folder"; fi
 "#;
 
-/// Makes the words of a command for a place.
+/// Returns the words of a command for a place.
 pub(crate) type Words = dyn Fn(&Place) -> Vec<String> + Send + Sync;
 
-/// What a server is, and how it is asked whether it is up.
+/// The description of a server, and how to check whether it has started.
 pub(crate) struct Recipe {
-    /// The program, as it is called in messages.
+    /// The name of the program, for messages.
     pub(crate) program: &'static str,
-    /// What installs it.
+    /// The command that installs it.
     pub(crate) install: String,
-    /// The command to run, once port and folder are known.
+    /// The command to run, with port and folder.
     pub(crate) command: Box<Words>,
-    /// The signal that ends it.
+    /// The signal that stops it.
     pub(crate) signal: &'static str,
-    /// Whether it answers by now.
+    /// Whether it answers.
     pub(crate) is_up: Box<dyn Fn(&Place) -> bool + Send + Sync>,
 }
 
-/// Where a server lives.
+/// The folder and the port of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) folder: PathBuf,
@@ -60,7 +61,7 @@ impl Place {
     }
 }
 
-/// A server that runs until it is dropped, or its program ends.
+/// A server that runs until it is dropped or its program ends.
 pub struct Server {
     recipe: Recipe,
     place: Place,
@@ -78,7 +79,8 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// Where the program is missing, with the line that installs it; or where it does not come up, with the end of its log.
+    /// Panics if the program is missing, with the command that installs it; or if the server does not start, with the
+    /// end of its log.
     pub(crate) fn start(folder: TempDir, recipe: Recipe) -> Server {
         let mut why = String::new();
         // Another program may take a free port before the server does.
@@ -92,7 +94,7 @@ impl Server {
         panic!("{} does not come up:\n{why}", recipe.program);
     }
 
-    /// Returns where it listens.
+    /// Returns the address on which it listens.
     pub fn addr(&self) -> SocketAddr {
         self.place.addr()
     }
@@ -102,7 +104,7 @@ impl Server {
         &self.place.folder
     }
 
-    /// Kills it with all its children, as a crash of the machine's memory manager would: SIGKILL, no farewell.
+    /// Kills it with all its children by SIGKILL, like the out-of-memory killer.
     pub fn kill(&self) {
         let Some(mut running) = self.running().take() else { return };
         running.signal(Signal::KILL);
@@ -113,7 +115,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// If it does not come up.
+    /// Panics if it does not start.
     pub fn restart(&self) {
         self.kill();
         let until = Instant::now() + PATIENCE;
@@ -125,21 +127,21 @@ impl Server {
         }
     }
 
-    /// Stops it with all its children, as if its machine stood still: SIGSTOP.
+    /// Suspends it with all its children, as if its machine hung: SIGSTOP.
     pub fn stop(&self) {
         if let Some(running) = &*self.running() {
             running.signal(Signal::STOP);
         }
     }
 
-    /// Lets it go on after [`Server::stop`].
+    /// Resumes it after [`Server::stop`].
     pub fn go_on(&self) {
         if let Some(running) = &*self.running() {
             running.signal(Signal::CONT);
         }
     }
 
-    /// Returns its process id, where it runs.
+    /// Returns its process id if it runs.
     pub fn pid(&self) -> Option<u32> {
         self.running().as_ref().map(|running| running.pid.as_raw_nonzero().get().unsigned_abs())
     }
@@ -177,7 +179,7 @@ impl Running {
             .current_dir(&place.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null()) // the shell tells of every process that was killed
+            .stderr(Stdio::null()) // the shell reports every process that was killed
             .spawn()
             .expect("there is a shell");
         let mut line = String::new();
@@ -198,10 +200,10 @@ impl Running {
         Ok(running)
     }
 
-    /// Lets the guard end the server, and waits until it has.
+    /// Makes the guard stop the server, and waits for the end.
     fn end(&mut self) {
         if let Some(mut stdin) = self.guard.stdin.take() {
-            let _ = stdin.write_all(b"end\n"); // a guard that is gone has done so
+            let _ = stdin.write_all(b"end\n"); // a guard that has ended has already stopped the server
         }
         let _ = self.guard.wait(); // as above
     }
@@ -211,13 +213,13 @@ impl Running {
         stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z'))
     }
 
-    /// Signals the server and its children.
+    /// Sends a signal to the server and its children.
     fn signal(&self, signal: Signal) {
         let pid = self.pid.as_raw_nonzero();
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
         let children = children.split_whitespace().filter_map(|child| child.parse().ok().and_then(Pid::from_raw));
         for pid in std::iter::once(self.pid).chain(children) {
-            let _ = kill_process(pid, signal); // it may be gone
+            let _ = kill_process(pid, signal); // it may have ended
         }
     }
 }
@@ -228,7 +230,7 @@ fn tail(log: &Path) -> String {
     lines.into_iter().rev().collect::<Vec<_>>().join("\n")
 }
 
-/// Fails loudly where the program is missing.
+/// Panics if the program is missing.
 fn demand(command: &[String], recipe: &Recipe) {
     let found = |name: &str| {
         name.contains('/') && Path::new(name).exists()
@@ -241,18 +243,18 @@ fn demand(command: &[String], recipe: &Recipe) {
     assert!(found(wanted), "this test needs `{}`: {}", recipe.program, recipe.install);
 }
 
-/// Returns the line that installs a package of Debian.
+/// Returns the command that installs a package of Debian.
 pub(crate) fn from_debian(package: &str) -> String {
     format!("on Debian, apt-get install -y --no-install-recommends {package}")
 }
 
-/// Returns a loopback port that nobody listens on right now.
+/// Returns a loopback port that is not in use now.
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
     listener.local_addr().expect("it is bound").port()
 }
 
-/// Makes a folder that a server of another user can enter.
+/// Creates a folder that a server of another user can enter.
 pub(crate) fn folder() -> TempDir {
     tempfile::Builder::new().prefix("longshore-").tempdir().expect("there is room for a temporary folder")
 }

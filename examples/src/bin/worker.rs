@@ -12,8 +12,8 @@ async fn count_words(job: CountWords, ctx: Ctx) -> Result<Counted> {
         return Err(longshore::Error::invalid("the text has no words")).fatal();
     }
     for done in 1..=words.len() {
-        ctx.progress(Progress::of(done as u64, words.len() as u64).saying("Counting"));
-        tokio::time::sleep(Duration::from_millis(50)).await; // simulates slow work
+        ctx.progress(Progress::of(done as u64, words.len() as u64).with_message("Counting"));
+        tokio::time::sleep(Duration::from_millis(50)).await; // a word takes its time
     }
     Ok(Counted { words: words.len() })
 }

@@ -74,7 +74,7 @@ fn a_database_of_another_program_and_other_files_are_not_changed() {
         "This is not a database, but it is long enough to look like one. ".repeat(20),
     )
     .unwrap();
-    assert!(home.fails(69, &["queues", "--store", "sqlite:text.db"]).contains("no SQLite database"));
+    assert!(home.fails(69, &["queues", "--store", "sqlite:text.db"]).contains("not a SQLite database"));
 }
 
 #[test]

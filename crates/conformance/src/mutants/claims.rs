@@ -1,4 +1,4 @@
-//! Bugs in who gets what.
+//! Bugs in claims.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -29,7 +29,7 @@ impl Bug for ClaimsInTwoSteps {
         pause().await;
         let limit = claim.limit;
         let mut claims = inside.store.claim(claim).await?;
-        // Those that another took in between are taken once more: the second writer does not look.
+        // Jobs that another claim took in between are taken again: the second writer does not check.
         for id in candidates {
             let mine = claims.jobs.iter().any(|job| job.id == id);
             if claims.jobs.len() < limit && !mine && inside.state(id).await? == Some(State::Running) {
@@ -41,10 +41,10 @@ impl Bug for ClaimsInTwoSteps {
 }
 
 #[derive(Default)]
-pub(in super::super) struct ClaimsAnewWhenRepeated;
+pub(in super::super) struct ClaimsNewJobsWhenRepeated;
 
 #[async_trait]
-impl Bug for ClaimsAnewWhenRepeated {
+impl Bug for ClaimsNewJobsWhenRepeated {
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
         inside.store.claim(claim.nonce(Nonce::new())).await
     }
@@ -65,7 +65,7 @@ impl Bug for ClaimsOfTheReleased {
     }
 }
 
-/// Remembers every kind.
+/// Records every kind.
 #[derive(Default)]
 pub(in super::super) struct ClaimsEveryKind(Mutex<BTreeSet<Kind>>);
 
@@ -83,10 +83,10 @@ impl Bug for ClaimsEveryKind {
 }
 
 #[derive(Default)]
-pub(in super::super) struct ClaimsSuspectsBesideOthers;
+pub(in super::super) struct ClaimsIsolatedBesideOthers;
 
 #[async_trait]
-impl Bug for ClaimsSuspectsBesideOthers {
+impl Bug for ClaimsIsolatedBesideOthers {
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
         inside.store.claim(claim.idle(true)).await
     }

@@ -1,4 +1,4 @@
-//! Bugs in who may settle and renew: anything but the newest token.
+//! Bugs in who may settle and renew: tokens other than the newest are accepted.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -85,7 +85,7 @@ impl Bug for RenewsById {
     }
 }
 
-/// Remembers when each lease ends.
+/// Records when each lease ends.
 #[derive(Default)]
 pub(in super::super) struct RefusesLateSettles(Mutex<HashMap<Token, BootTime>>);
 
@@ -122,7 +122,7 @@ impl Bug for RefusesLateSettles {
     }
 }
 
-/// Remembers what was settled, to tell whoever asks again that it is lost.
+/// Records what was settled, to answer `lost` to a repeat.
 #[derive(Default)]
 pub(in super::super) struct ForgetsSettles(Mutex<HashSet<Token>>);
 

@@ -1,4 +1,4 @@
-//! Bugs in what settling, upkeep, releases and people do to a job.
+//! Bugs in the effects of settles, upkeep, releases and actions on a job.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -42,12 +42,12 @@ impl Bug for RescuesTheLiving {
     }
 }
 
-/// Remembers what crashes have cost.
+/// Records the cost of crashes.
 #[derive(Default)]
-pub(in super::super) struct RescueBurnsAnAttempt(Mutex<HashMap<JobId, u16>>);
+pub(in super::super) struct RescueCostsAnAttempt(Mutex<HashMap<JobId, u16>>);
 
 #[async_trait]
-impl Bug for RescueBurnsAnAttempt {
+impl Bug for RescueCostsAnAttempt {
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
         let mut claims = inside.store.claim(claim).await?;
         for job in &mut claims.jobs {
@@ -74,10 +74,10 @@ impl Bug for RescueBurnsAnAttempt {
 }
 
 #[derive(Default)]
-pub(in super::super) struct ReleaseBurnsAnAttempt;
+pub(in super::super) struct ReleaseCostsAnAttempt;
 
 #[async_trait]
-impl Bug for ReleaseBurnsAnAttempt {
+impl Bug for ReleaseCostsAnAttempt {
     async fn settle(&self, inside: &Inside, mut settlements: Vec<Settlement>) -> Result<Vec<Settled>, Error> {
         for Settlement { outcome, .. } in &mut settlements {
             if *outcome == Outcome::Release {
@@ -98,7 +98,7 @@ impl Bug for CrashesAreInterruptions {
     }
 }
 
-/// Knows which jobs are in nobody's table.
+/// Records which jobs are in no table.
 #[derive(Default)]
 pub(in super::super) struct RetriesInTwoTransactions(Mutex<HashSet<JobId>>);
 
@@ -112,7 +112,7 @@ impl Bug for RetriesInTwoTransactions {
         let moved: Vec<_> = settlements.iter().filter(retries).filter(held).map(|settlement| settlement.id).collect();
         if !moved.is_empty() {
             self.0.lock().unwrap().extend(&moved);
-            pause().await; // whoever is dropped here leaves the job nowhere
+            pause().await; // a call dropped here loses the job
         }
         let answers = inside.store.settle(settlements).await.whole()?;
         self.0.lock().unwrap().retain(|id| !moved.contains(id));

@@ -1,4 +1,4 @@
-//! Bugs in how jobs come in.
+//! Bugs in pushes.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use crate::pause::pause;
 
 use super::sick::{Bug, Inside};
 
-/// Keeps what was pushed for a while before it is written.
+/// Keeps pushed jobs for a while before it writes them.
 #[derive(Default)]
 pub(in super::super) struct AnswersBeforeInsert(Mutex<Vec<NewJob>>);
 
@@ -29,13 +29,13 @@ impl Bug for AnswersBeforeInsert {
 
     async fn claim(&self, inside: &Inside, claim: Claim) -> Result<Claims, Error> {
         let waiting = std::mem::take(&mut *self.0.lock().unwrap());
-        pause().await; // whoever is dropped here takes along what waited
+        pause().await; // a call dropped here loses the waiting jobs
         let _too_late_to_tell = inside.store.push(waiting).await.whole()?;
         inside.store.claim(claim).await
     }
 }
 
-/// Counts the claims that were answered.
+/// Counts the answered claims.
 #[derive(Default)]
 pub(in super::super) struct NotifiesBeforeInsert(AtomicU64);
 
@@ -44,7 +44,7 @@ impl Bug for NotifiesBeforeInsert {
     async fn push(&self, inside: &Inside, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Error> {
         let looks = self.0.load(Ordering::SeqCst);
         inside.store.notifications().notify_all_work();
-        // Until somebody has looked; who only listens looks never.
+        // Until a worker has claimed. A worker that only waits for notifications never claims.
         let listened_to = Instant::now() + Duration::from_millis(500);
         while self.0.load(Ordering::SeqCst) == looks && Instant::now() < listened_to {
             pause().await;
@@ -93,7 +93,7 @@ impl Bug for ReadsThenInserts {
             }
             let pushed = inside.store.push(vec![job.clone()]).await.whole()?;
             let another_came = matches!(pushed[..], [Pushed::Existing { by: DuplicateReason::Unique, .. }]);
-            // Nobody had the key when it looked, so this one has it, too.
+            // No job had the key at the check, so this one gets it, too.
             answers.extend(if free && another_came {
                 inside.store.push(vec![NewJob { unique: None, ..job }]).await.whole()?
             } else {

@@ -17,17 +17,17 @@ use longshore_core::{
 
 use crate::Fixture;
 
-/// The healthy store inside, and what is known of its claims.
+/// The healthy store inside, and what is known about its claims.
 pub(super) struct Inside {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Clock,
     claims: Mutex<HashMap<JobId, Vec<(Claimed, WorkerId)>>>,
 }
 
-/// One bug: a call that is made in another way. What it leaves alone goes through.
+/// One bug: a call that does something else. All other calls are passed through.
 #[async_trait]
 pub(super) trait Bug: Default + Send + Sync + 'static {
-    /// Returns what the store inside is opened with.
+    /// Returns the settings of the store inside.
     fn settings(settings: Settings) -> Settings {
         settings
     }
@@ -70,12 +70,12 @@ pub(super) trait Bug: Default + Send + Sync + 'static {
         inside.store.act(id, action).await
     }
 
-    /// Returns how a job looks from outside; `None` where it cannot be seen.
+    /// Returns a job as callers see it; `None` if it is hidden.
     fn show(&self, job: Snapshot) -> Option<Snapshot> {
         Some(job)
     }
 
-    /// Returns the counts as they look from outside.
+    /// Returns the counts as callers see them.
     fn count(&self, stats: QueueStats) -> QueueStats {
         stats
     }
@@ -107,7 +107,7 @@ impl Inside {
         self.claims().get(&id).and_then(|claims| claims.last().cloned())
     }
 
-    /// Returns the claim that made a token.
+    /// Returns the claim of a token.
     pub(super) fn of(&self, id: JobId, token: Token) -> Option<(Claimed, WorkerId)> {
         self.claims().get(&id)?.iter().find(|(job, _)| job.token == token).cloned()
     }
@@ -117,7 +117,7 @@ impl Inside {
         Ok(self.store.get(vec![id]).await?.pop().flatten().map(|job| job.state))
     }
 
-    /// Returns all jobs that match, in no order.
+    /// Returns all jobs that match, in any order.
     pub(super) async fn all(&self, filter: Filter) -> Result<Vec<Snapshot>, Error> {
         let (mut jobs, mut after) = (Vec::new(), None);
         loop {
@@ -131,7 +131,7 @@ impl Inside {
     }
 }
 
-/// The fixture of a store with that bug, which is healthy inside.
+/// The fixture of a store with that bug, around a healthy store.
 pub(super) struct Sick<F, B> {
     store: Arc<Mutated<B>>,
     healthy: F,

@@ -1,4 +1,4 @@
-//! The calls of a run: how each is made, which jobs it may touch, and what it may have done to them. A file a verb.
+//! The calls of a run: how each is made, which jobs it may change, and how. One file per verb.
 
 mod act;
 mod claim;
@@ -24,8 +24,8 @@ pub(super) use settle::Settle;
 pub(super) trait Call: Clone + 'static {
     type Answer;
 
-    /// Whether the network may deliver it once more, much later. A claim that comes late is another claim, and costs the job a
-    /// lease: it would only hide what goes wrong.
+    /// Whether the network may deliver it again, much later. A late claim is a new claim and costs the job a lease,
+    /// which would only hide errors.
     const MAY_BE_LATE: bool;
 
     fn make(self, store: &Arc<dyn Store>) -> impl Future<Output = Result<Self::Answer, Error>>;
@@ -33,13 +33,13 @@ pub(super) trait Call: Clone + 'static {
     /// Returns the jobs that it may change.
     fn touches(&self, ledger: &Ledger) -> Vec<JobId>;
 
-    /// Panics if the answer, or what became of a job, is not what it should be; and notes what did.
+    /// Panics if the answer or the new state of a job is wrong. Records the changes.
     fn check(&self, ledger: &mut Ledger, answer: &Result<Self::Answer, Error>, changes: &[Change], times: &Times);
 
-    /// Returns words for the story, the same in each run of a seed.
+    /// Returns a description for the log, the same in each run of a seed.
     fn words(&self, ledger: &Ledger) -> String;
 
-    /// Returns words for the answer.
+    /// Returns a description of the answer.
     fn say(ledger: &Ledger, answer: &Result<Self::Answer, Error>) -> String;
 }
 

@@ -1,4 +1,4 @@
-//! The end of a run: healthy workers work off all that is left, and then every promise is looked at once more.
+//! The end of a run: healthy workers run all remaining jobs, and then everything is checked again.
 
 use longshore_core::{Claim, Nonce, Outcome, Settlement, Upkeep, WorkerSecret, limits};
 
@@ -12,10 +12,10 @@ use super::world::sleep;
 
 const WHO: &str = "the healthy worker";
 
-/// Units between two rounds: longer than any lease and any back-off.
+/// Units between two rounds: longer than any lease and any backoff.
 const ROUND: u32 = 6;
 
-/// More rounds than anything can take: a minute each, where clocks were stepped by an hour at most.
+/// More rounds than anything can take: one minute each, while clocks change by an hour at most.
 const ROUNDS: usize = 200;
 
 pub(super) async fn drain(net: &Net) {
@@ -47,7 +47,7 @@ pub(super) async fn drain(net: &Net) {
     panic!("never finished: {left:?}");
 }
 
-/// Claims jobs and ends them; returns whether there were any.
+/// Claims jobs and ends them. Returns whether there were any.
 async fn work_off(net: &Net, worker: &WorkerSecret) -> bool {
     let mut claim = Claim::new(worker.id(), QUEUES.map(queue).to_vec(), known(KINDS));
     claim.nonce = Nonce(net.any());

@@ -1,4 +1,4 @@
-//! What is known of every job of a run, by what was answered and seen; whatever does not agree with it is a bug of the store.
+//! What is known about every job of a run from answers and reads. A contradiction is a bug of the store.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -8,16 +8,16 @@ use longshore_core::{
     WorkerId, limits,
 };
 
-/// The books of a run.
+/// The ledger of a run.
 pub(super) struct Ledger {
     pub(super) settings: Settings,
     entries: Vec<Entry>,
     index: HashMap<JobId, usize>,
-    /// The latest that the wall clock ever was.
+    /// The latest time that the wall clock ever had.
     pub(super) latest: Timestamp,
     /// The highest number of any token.
     pub(super) newest_token: u64,
-    /// Each worker's newest claim that brought jobs.
+    /// Each worker's newest claim that returned jobs.
     pub(super) claims: HashMap<WorkerId, Nonce>,
     pub(super) released: HashSet<WorkerId>,
     /// The answers to requests with an idempotency key, and the fingerprint of the first.
@@ -26,18 +26,18 @@ pub(super) struct Ledger {
     pub(super) paused: BTreeMap<QueueName, Option<Timestamp>>,
 }
 
-/// What is known of one job.
+/// What is known about one job.
 pub(super) struct Entry {
     pub(super) new: NewJob,
-    /// Whether its producer was told that it is taken over.
+    /// Whether its push was answered.
     pub(super) acknowledged: bool,
-    /// How it looked last; `None` before it arrived and after it was deleted.
+    /// Its record at the last read; `None` before it was stored and after it was deleted.
     pub(super) seen: Option<Snapshot>,
-    /// Whether it was there and was deleted in its time.
+    /// Whether it existed and was deleted at its time.
     pub(super) gone: bool,
-    /// Whether a person asked to delete it.
+    /// Whether a person requested its deletion.
     pub(super) deleted: bool,
-    /// Who holds it.
+    /// Its present claim.
     pub(super) held: Option<Held>,
     /// The token of the newest claim, held or not.
     pub(super) newest: Option<Token>,
@@ -45,17 +45,17 @@ pub(super) struct Entry {
     pub(super) accepted: HashSet<Token>,
 }
 
-/// A claim that holds.
+/// A held claim.
 #[derive(Clone, Copy)]
 pub(super) struct Held {
     pub(super) token: Token,
     pub(super) worker: WorkerId,
     pub(super) nonce: Nonce,
-    /// The moments between which its lease ends.
+    /// The times between which its lease ends.
     pub(super) ends: (BootTime, BootTime),
 }
 
-/// What a call found a job to be, and how it looked before.
+/// The record of a job before and after a call.
 pub(super) struct Change {
     pub(super) id: JobId,
     pub(super) before: Option<Snapshot>,
@@ -77,7 +77,7 @@ impl Ledger {
         }
     }
 
-    /// Notes a job that is about to be pushed.
+    /// Adds a job that is about to be pushed.
     pub(super) fn register(&mut self, new: &NewJob) {
         self.index.insert(new.id, self.entries.len());
         self.entries.push(Entry {
@@ -114,7 +114,7 @@ impl Ledger {
         self.index.get(&id).map_or_else(|| "an unknown job".into(), |index| format!("#{index}"))
     }
 
-    /// Returns the jobs that were there when somebody looked last, in the order of pushes.
+    /// Returns the jobs that existed at the last read, in the order of pushes.
     pub(super) fn known(&self, wanted: impl Fn(&Snapshot) -> bool) -> Vec<JobId> {
         self.entries.iter().filter(|entry| entry.seen.as_ref().is_some_and(&wanted)).map(|entry| entry.new.id).collect()
     }
@@ -128,7 +128,7 @@ impl Ledger {
         self.entries.iter().filter(holds).map(|entry| entry.new.id).collect()
     }
 
-    /// Takes down how jobs look now, and returns how each looked before.
+    /// Records the present state of jobs. Returns the changes.
     pub(super) fn look(&mut self, ids: Vec<JobId>, seen: Vec<Option<Snapshot>>) -> Vec<Change> {
         assert_eq!(ids.len(), seen.len(), "a read answers for each job");
         ids.into_iter()
@@ -142,7 +142,7 @@ impl Ledger {
             .collect()
     }
 
-    /// Asserts that a list and the counts say what is known.
+    /// Asserts that a list and the counts agree with the ledger.
     pub(super) fn audit(&mut self, listed: &[Snapshot], queues: &[QueueStats], now: Timestamp) {
         for job in listed {
             let name = self.name(job.id);
@@ -179,12 +179,12 @@ impl Entry {
 }
 
 impl Change {
-    /// Asserts that the call left the job as it was.
+    /// Asserts that the call did not change the job.
     pub(super) fn is_none(&self, why: &str) {
         assert_eq!(self.after, self.before, "a call changed a job: {why}");
     }
 
-    /// Asserts that the call left the job as it was but for its time having come.
+    /// Asserts that the call did not change the job, except that it may have become due.
     pub(super) fn is_due_at_most(&self, now: Timestamp, why: &str) {
         if self.after == self.before {
             return;
@@ -193,7 +193,7 @@ impl Change {
         assert!(due && self.is(&[&[Event::Due]]), "{why}, yet {:?} became {:?}", self.before, self.after);
     }
 
-    /// Asserts that one of these chains of events happened to the job.
+    /// Asserts that one of these sequences of events happened to the job.
     pub(super) fn must_be(&self, chains: &[&[Event<'_>]], why: &str) {
         assert!(self.is(chains), "{why}: {:?} became {:?}", self.before, self.after);
     }

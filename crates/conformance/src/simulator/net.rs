@@ -1,4 +1,5 @@
-//! The way between the people of a run and the store: calls are lost, doubled and late, and the ledger hears of each.
+//! The connection between the tasks of a run and the store: calls are lost, doubled and late, and all are reported to
+//! the ledger.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -17,10 +18,10 @@ use super::weather::Weather;
 use super::world::sleep;
 use super::{Open, UNIT};
 
-/// A call that arrives much later, once more.
+/// A call that arrives again, much later.
 type Late = Box<dyn Fn(&Net) -> Pin<Box<dyn Future<Output = ()> + '_>>>;
 
-/// Most calls that are on their way at a time; the oldest are lost then.
+/// The most late calls at a time. The oldest are lost then.
 const LATE: usize = 20;
 
 pub(super) struct Net {
@@ -50,7 +51,7 @@ impl Net {
 
     // ---- calls ----
 
-    /// Makes a call, once: it may be lost on its way, or its answer on the way back.
+    /// Makes a call once. It may be lost, or its answer may be lost.
     pub(super) async fn send<C: Call>(&self, who: &str, call: C) -> Result<C::Answer, Error> {
         pause().await;
         let weather = self.weather.get();
@@ -93,7 +94,7 @@ impl Net {
         }
     }
 
-    /// Lets a call happen, and holds what it did against the ledger.
+    /// Executes a call, and compares its effects with the ledger.
     async fn arrive<C: Call>(&self, who: &str, call: C) -> Result<C::Answer, Error> {
         let store = &self.choice(&self.stores.borrow());
         let before = self.moment();
@@ -109,7 +110,7 @@ impl Net {
         answer
     }
 
-    /// Brings calls that were late, in any order.
+    /// Delivers late calls, in any order.
     pub(super) async fn bring_late_calls(&self) {
         loop {
             sleep(self.dice(1..8)).await;
@@ -126,7 +127,7 @@ impl Net {
         }
     }
 
-    /// Holds everything the store lists and counts against the ledger.
+    /// Compares all lists and counts of the store with the ledger.
     pub(super) async fn audit(&self) {
         let stores = self.stores.borrow().clone();
         for store in stores {
@@ -152,7 +153,7 @@ impl Net {
         assert_eq!(findings(&*store).await, []);
     }
 
-    /// Lets nothing go wrong any more.
+    /// Turns off all faults.
     pub(super) fn calm(&self) {
         self.weather.set(None);
         self.late.borrow_mut().clear();
@@ -175,10 +176,10 @@ impl Net {
         self.clock.step_wall(units * UNIT.as_millis() as i64);
     }
 
-    /// Reboots the machine: what was on its way is lost, and the data is opened anew where it can be.
+    /// Reboots the machine: calls on their way are lost, and the data is opened again if possible.
     pub(super) fn reboot(&self) {
         if self.stores.borrow().iter().all(|store| knows_reboots(&**store)) {
-            self.clock.reboot(); // else leases end in their time
+            self.clock.reboot(); // otherwise leases end at their time
         }
         self.stores.borrow_mut().clear();
         *self.stores.borrow_mut() = (self.open)();
@@ -195,7 +196,7 @@ impl Net {
         self.dice.borrow_mut().u64(..)
     }
 
-    /// Throws the dice for something that has so many chances in a thousand.
+    /// Returns `true` at random, with this probability in thousandths.
     pub(super) fn chance(&self, in_a_thousand: u16) -> bool {
         self.dice.borrow_mut().u16(0..1000) < in_a_thousand
     }
@@ -204,7 +205,7 @@ impl Net {
         from[self.dice(0..from.len() as u32) as usize].clone()
     }
 
-    // ---- the story and the ledger ----
+    // ---- the log and the ledger ----
 
     pub(super) fn tell(&self, line: impl Into<String>) {
         self.story.borrow_mut().push(line.into());
@@ -218,7 +219,7 @@ impl Net {
         work(&mut self.ledger.borrow_mut())
     }
 
-    /// Returns some job that was pushed, or is on its way.
+    /// Returns a random job that was pushed or is on its way.
     pub(super) fn any_job(&self) -> Option<JobId> {
         let n = self.with_ledger(|ledger| ledger.len()) as u32;
         (n > 0).then(|| self.dice(0..n) as usize).map(|index| self.with_ledger(|ledger| ledger.id(index)))

@@ -1,4 +1,4 @@
-//! People: they cancel, retry and delete jobs, and pause queues and resume them.
+//! People: they cancel, retry and delete jobs, and pause and resume queues.
 
 use std::rc::Rc;
 
@@ -12,7 +12,8 @@ use super::net::Net;
 use super::worker::QUEUES;
 use super::world::sleep;
 
-/// Does something now and then; a person who gets no answer looks, and perhaps does something else.
+/// Does a random action from time to time. A person without an answer reads the state, and possibly does something
+/// else.
 pub(super) async fn meddle(net: Rc<Net>, who: String) {
     loop {
         sleep(net.dice(0..8)).await;

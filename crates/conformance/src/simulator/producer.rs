@@ -1,4 +1,4 @@
-//! Producers: they push until they are answered, and what they are answered for must come to its end.
+//! Producers: they repeat pushes until they are answered, and every answered push must be finished at the end.
 
 use std::rc::Rc;
 
@@ -11,7 +11,7 @@ use super::net::Net;
 use super::world::sleep;
 use super::{UNIT, worker};
 
-/// Most jobs of a run: enough to get into each other's way, few enough to look at all of them.
+/// The most jobs of a run: enough to interact, few enough to read all of them.
 const JOBS: usize = 40;
 
 pub(super) async fn produce(net: Rc<Net>, who: String) {
@@ -39,7 +39,7 @@ async fn push(net: &Net, who: &str, jobs: Vec<NewJob>) {
     }
 }
 
-/// Returns the job that somebody makes who asks for the same, or for another under the same key, once more.
+/// Returns the job of a caller that repeats the same request, or sends another one with the same key.
 fn asked_again(net: &Net, new: NewJob) -> Option<NewJob> {
     let mut idempotency = new.idempotency.clone().filter(|_| net.chance(500))?;
     idempotency.fingerprint = [u8::from(net.chance(300)); 32];

@@ -1,4 +1,4 @@
-//! Upkeep, as every process does it: bounded, again and again, several at a time.
+//! Upkeep, as every process does it: bounded, repeated, and several at a time.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use super::calls::KeepUp;
 use super::net::Net;
 use super::world::sleep;
 
-pub(super) async fn keep_up(net: Rc<Net>, who: String) {
+pub(super) async fn start_upkeep(net: Rc<Net>, who: String) {
     loop {
         sleep(net.dice(0..6)).await;
         let limit = net.choice(&[1, 3, limits::UPKEEP_ROWS]);

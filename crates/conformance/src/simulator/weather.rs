@@ -1,6 +1,6 @@
-//! What goes wrong in a run, and how often: each a chance in a thousand.
+//! The faults of a run and their probabilities in thousandths.
 
-/// The chances of a run.
+/// The probabilities of a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Weather {
     /// A call never arrives.
@@ -9,15 +9,15 @@ pub(super) struct Weather {
     pub(super) answer_lost: u16,
     /// A call arrives twice.
     pub(super) twice: u16,
-    /// A call arrives once more, much later.
+    /// A call arrives again, much later.
     pub(super) late: u16,
-    /// In a turn, somebody is dropped where they await.
+    /// In a turn, a task is dropped at an await point.
     pub(super) crash: u16,
-    /// In a turn, somebody is stopped, to go on much later.
+    /// In a turn, a task is suspended, to continue much later.
     pub(super) stop: u16,
     /// In a turn, the machine reboots.
     pub(super) reboot: u16,
-    /// In a turn, the wall clock is stepped.
+    /// In a turn, the wall clock changes.
     pub(super) step: u16,
 }
 

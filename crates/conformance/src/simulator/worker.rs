@@ -1,4 +1,5 @@
-//! Workers: claim, run, renew, settle, each with the retries that the contract asks for; or gone at any await point.
+//! Workers: they claim, run, renew and settle, with the retries that the contract requires; and may end at any await
+//! point.
 
 use std::rc::Rc;
 
@@ -17,7 +18,7 @@ use super::world::sleep;
 pub(super) const QUEUES: [&str; 2] = ["a", "b"];
 pub(super) const KINDS: [&str; 2] = ["x", "y"];
 
-/// How many units a lease has.
+/// The length of a lease in units.
 const LEASE: u32 = 3;
 
 pub(super) async fn work(net: Rc<Net>, who: String, secret: WorkerSecret) {
@@ -28,7 +29,7 @@ pub(super) async fn work(net: Rc<Net>, who: String, secret: WorkerSecret) {
         claim.limit = net.dice(1..4) as usize;
         claim.lease = UNIT * LEASE;
         claim.idle = true;
-        let Ok(claims) = net.insist(&who, Ask(claim)).await else { return }; // somebody said that it is gone
+        let Ok(claims) = net.insist(&who, Ask(claim)).await else { return }; // it was released
         if claims.jobs.is_empty() {
             sleep(net.dice(0..4)).await;
         }
@@ -39,7 +40,7 @@ pub(super) async fn work(net: Rc<Net>, who: String, secret: WorkerSecret) {
     }
 }
 
-/// Tells the store that a worker is gone.
+/// Releases the jobs of a worker.
 pub(super) async fn release(net: Rc<Net>, who: String, secret: WorkerSecret, death: Death) {
     sleep(net.dice(0..3)).await;
     let told = net.insist(&who, Release(secret, death)).await;
@@ -56,7 +57,7 @@ fn any_queues(net: &Net) -> Vec<QueueName> {
     }
 }
 
-/// Runs jobs side by side, renews what is held, and settles each when it is done.
+/// Runs jobs concurrently, renews their leases, and settles each when it is done.
 async fn run(net: &Net, who: &str, mut held: Vec<Claimed>) {
     while !held.is_empty() {
         sleep(net.dice(0..3)).await;
@@ -69,10 +70,10 @@ async fn run(net: &Net, who: &str, mut held: Vec<Claimed>) {
     }
 }
 
-/// Renews everything, forgets what is lost, and settles what was called off.
+/// Renews all claims, drops the lost ones, and settles cancelled ones.
 async fn renew(net: &Net, who: &str, held: &mut Vec<Claimed>) {
     let renewals = held.iter().map(|job| renewal(net, job)).collect();
-    // One that is not answered is not repeated: the next is as good.
+    // A renewal without an answer is not repeated: the next one replaces it.
     let Ok(answers) = net.send(who, Renew(renewals)).await else { return };
     let mut called_off = Vec::new();
     for (job, answer) in std::mem::take(held).into_iter().zip(answers) {
@@ -87,7 +88,7 @@ async fn renew(net: &Net, who: &str, held: &mut Vec<Claimed>) {
     }
 }
 
-/// Settles jobs, each as the dice say or all alike.
+/// Settles jobs, with random outcomes or all with the same.
 async fn settle(net: &Net, who: &str, jobs: Vec<Claimed>, outcome: Option<Outcome>) {
     let settlement =
         |job: Claimed| Settlement::new(job.id, job.token, outcome.clone().unwrap_or_else(|| any_outcome(net, &job)));

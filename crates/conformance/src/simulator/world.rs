@@ -1,4 +1,4 @@
-//! Who lives in a run, and who goes next: a scheduler with one thread, dice and virtual time.
+//! The tasks of a run, and which runs next: a scheduler with one thread, random numbers and virtual time.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -17,10 +17,10 @@ use super::net::Net;
 use super::weather::Weather;
 use super::{Open, UNIT, drain, person, producer, upkeep, worker};
 
-/// Most units that somebody is stopped for: long enough to lose every lease.
+/// The most units for which a task is suspended: long enough to lose every lease.
 const STOPPED: u32 = 30;
 
-/// How many steps of the wall clock, back and forth, are bounded to keep drains short.
+/// Changes of the wall clock, in both directions, are limited to keep drains short.
 const STEP: i64 = 20;
 
 /// A run.
@@ -33,16 +33,16 @@ pub(super) struct World {
     born: Cell<usize>,
 }
 
-/// What somebody does in the run.
+/// The role of a task.
 #[derive(Clone)]
 enum Role {
     Worker(WorkerSecret),
     Producer,
     Person,
     Upkeep,
-    /// Brings calls that were late.
+    /// Delivers late calls.
     Postman,
-    /// Tells the store that a worker is gone, and then is.
+    /// Releases the jobs of a worker, and ends.
     Supervisor(WorkerSecret, Death),
 }
 
@@ -50,7 +50,7 @@ struct Actor {
     name: String,
     role: Role,
     life: Pin<Box<dyn Future<Output = ()>>>,
-    /// Asleep, or stopped, until then.
+    /// Sleeping or suspended until this time.
     until: u32,
 }
 
@@ -97,14 +97,14 @@ impl World {
             Role::Worker(secret) => Box::pin(worker::work(net, who, secret)),
             Role::Producer => Box::pin(producer::produce(net, who)),
             Role::Person => Box::pin(person::meddle(net, who)),
-            Role::Upkeep => Box::pin(upkeep::keep_up(net, who)),
+            Role::Upkeep => Box::pin(upkeep::start_upkeep(net, who)),
             Role::Postman => Box::pin(async move { net.bring_late_calls().await }),
             Role::Supervisor(secret, death) => Box::pin(worker::release(net, who, secret, death)),
         };
         self.actors.borrow_mut().push(Actor { name, role, life, until: self.now.get() });
     }
 
-    /// Lives for that many turns: in each, something may go wrong, and somebody goes on to the next await point.
+    /// Runs that many turns. In each, a fault may happen, and a task continues to its next await point.
     pub(super) fn live(&self, turns: usize) {
         for turn in 0..turns {
             self.net.advance(Duration::from_millis(1));
@@ -119,7 +119,7 @@ impl World {
         }
     }
 
-    /// Works off all that is left, with nobody there but healthy workers, and checks what must hold in the end.
+    /// Runs all remaining jobs with healthy workers only, and checks what must hold at the end.
     pub(super) fn drain(&self) {
         self.actors.borrow_mut().clear();
         self.net.tell("everybody leaves");
@@ -157,7 +157,7 @@ impl World {
         self.follow(role, Death::Crashed);
     }
 
-    /// Replaces somebody who is gone.
+    /// Replaces a task that has ended.
     fn follow(&self, role: Role, death: Death) {
         match role {
             Role::Worker(secret) => {
@@ -166,7 +166,7 @@ impl World {
                 }
                 self.bear(Role::Worker(WorkerSecret::new()));
             }
-            Role::Supervisor(..) => {} // whether it told the store or not
+            Role::Supervisor(..) => {} // whether the store was called or not
             other => self.bear(other),
         }
     }
@@ -183,7 +183,7 @@ impl World {
         self.net.advance(UNIT * units);
     }
 
-    /// Lets one of those who are awake go on; where all sleep, time passes until somebody is awake.
+    /// Lets one of the ready tasks continue. If all sleep, time passes until one is ready.
     fn turn(&self) {
         let awake = |actors: &[Actor]| -> Vec<usize> {
             (0..actors.len()).filter(|index| actors[*index].until <= self.now.get()).collect()
@@ -209,7 +209,7 @@ impl World {
         }
     }
 
-    /// Runs something to its end while nobody else goes on.
+    /// Runs something to its end while no task continues.
     fn wait_for(&self, work: impl Future<Output = ()>) {
         let mut work = std::pin::pin!(work);
         while poll(work.as_mut()).is_pending() {
@@ -226,7 +226,7 @@ impl Wake for Unpark {
     }
 }
 
-/// Polls until the future is done or stops at a pause; while it waits for a thread of the store, so does this one.
+/// Polls until the future is done or stops at a pause. While it waits for a thread of the store, this thread waits too.
 fn poll(mut life: Pin<&mut (impl Future<Output = ()> + ?Sized)>) -> Poll<()> {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     paused();

@@ -1,4 +1,4 @@
-//! The reference store as the suite takes it.
+//! The reference store as a fixture of the suite.
 
 use std::sync::Arc;
 

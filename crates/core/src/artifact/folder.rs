@@ -13,19 +13,20 @@ use bytes::Bytes;
 use super::{ArtifactName, Artifacts, Chunks, Reader, Source};
 use crate::{Error, ErrorKind, limits};
 
-/// Artifacts as files in a folder: written under another name, synced, then renamed.
+/// Stores artifacts as files in a folder. A file is written under a temporary name, synced, and then renamed.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
 }
 
 impl Folder {
-    /// Uses that folder; it is made with the first artifact.
+    /// Uses that folder. The folder is created with the first artifact.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Folder { path: path.into() }
     }
 
-    /// Returns the file an artifact is kept in. Files are spread over 256 folders by the id's last, random, byte.
+    /// Returns the path of an artifact's file. Files are spread over 256 folders by the last byte of the id, which is
+    /// random.
     fn file(&self, name: ArtifactName) -> PathBuf {
         self.path.join(format!("{:02x}", name.job.as_bytes()[15])).join(name.to_string())
     }
@@ -78,7 +79,7 @@ impl Artifacts for Folder {
     }
 }
 
-/// A file that is read by position. It stays whole when its name is deleted, until it is closed.
+/// A file that is read by position. Its content stays readable after its name is deleted, until the file is closed.
 struct OpenFile {
     name: ArtifactName,
     file: Arc<fs::File>,
@@ -105,7 +106,7 @@ impl Reader for OpenFile {
     }
 }
 
-/// A file that is being written, under a name of its own; deleted when it is given up.
+/// A file that is being written under a temporary name. It is deleted if the write is abandoned.
 struct Unfinished {
     path: PathBuf,
     file: fs::File,
@@ -114,9 +115,9 @@ struct Unfinished {
 impl Unfinished {
     fn create(file: &Path) -> io::Result<Self> {
         let folder = file.parent().expect("an artifact lies in a folder");
-        // For its owner alone, as the database: results may be secrets.
+        // Only the owner may read it, like the database: results may be secret.
         fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        // A name of its own for each try: a stale attempt and its heir may write at the same time.
+        // Each try has its own name: an outdated attempt and its successor may write at the same time.
         let mut path = file.as_os_str().to_owned();
         path.push(format!(".{:016x}{UNFINISHED}", fastrand::u64(..)));
         let path = PathBuf::from(path);
@@ -126,7 +127,7 @@ impl Unfinished {
     fn finish(self, file: &Path) -> io::Result<()> {
         self.file.sync_all()?;
         fs::rename(&self.path, file)?;
-        // The rename, and the folder itself where it is new, are durable only once the folders above are synced.
+        // The rename, and a new folder, are durable only after the folders above are synced.
         let folder = file.parent().expect("an artifact lies in a folder");
         fs::File::open(folder)?.sync_all()?;
         folder.parent().map_or(Ok(()), |root| fs::File::open(root)?.sync_all())
@@ -135,7 +136,7 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path); // once finished it is not there; what stays is found by the search for orphans
+        let _ = fs::remove_file(&self.path); // a finished file was renamed; the search for orphans finds what remains
     }
 }
 
@@ -164,10 +165,10 @@ fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// What the names of files end in that are not written to their end.
+/// The suffix of files that are not complete.
 const UNFINISHED: &str = ".unfinished";
 
-/// Lists folder by folder, and clears away what was never finished; other files that are no artifacts are never touched.
+/// Lists folder by folder and removes unfinished files. Never touches files that are not artifacts.
 fn list_folder(root: &Path, age: Duration, after: Option<ArtifactName>, limit: usize) -> io::Result<Vec<ArtifactName>> {
     let shard = |name: ArtifactName| (name.job.as_bytes()[15], name);
     let mut names = Vec::new();

@@ -10,13 +10,13 @@ use bytes::Bytes;
 use super::{ArtifactName, Artifacts, Chunks, Reader, Source};
 use crate::{Error, limits};
 
-/// Artifacts in memory, for the memory store and for SQLite in memory.
+/// Stores artifacts in memory, for the memory store and for SQLite in memory.
 #[derive(Debug, Default)]
 pub struct InMemory {
     kept: Mutex<BTreeMap<ArtifactName, (SystemTime, Kept)>>,
 }
 
-/// An artifact: chunks of full length but for the last.
+/// An artifact. All its chunks have full length except the last.
 #[derive(Clone, Debug)]
 struct Kept {
     chunks: Arc<[Bytes]>,

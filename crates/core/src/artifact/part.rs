@@ -1,4 +1,4 @@
-//! Reading a part of an artifact that another process may delete meanwhile, as the stores of servers do.
+//! Reads a part of an artifact that another process may delete meanwhile, for stores on a server.
 
 use std::future::Future;
 
@@ -7,11 +7,13 @@ use bytes::Bytes;
 use super::ArtifactName;
 use crate::{Error, ErrorKind};
 
-/// Returns the bytes of an artifact from there on, none at its end: what `part` finds, which is asked only where there are some.
+/// Returns the bytes of an artifact from position `from` on, or no bytes at its end. `part` is awaited only if there
+/// are bytes to read.
 ///
 /// # Errors
 ///
-/// Those of `part`; [`ErrorKind::Unavailable`] where it finds nothing, or more than there is to be: the artifact was deleted.
+/// Returns the errors of `part`, and [`ErrorKind::Unavailable`] if it finds nothing or too many bytes: then the
+/// artifact was deleted.
 pub async fn read_part(
     name: ArtifactName,
     size: u64,
@@ -28,8 +30,8 @@ pub async fn read_part(
     found.map_err(|e| e.context(format!("read artifact {name}")))
 }
 
-/// Returns what is behind a place in the chunk that has it, where all chunks but the last have `chunk_bytes`; nothing where the chunk ends
-/// before.
+/// Returns the bytes of a chunk from position `from` of the artifact on. All chunks but the last have `chunk_bytes`.
+/// Returns `None` if the chunk ends before the position.
 pub fn rest_of_chunk(chunk: Bytes, from: u64, chunk_bytes: u64) -> Option<Bytes> {
     let skipped = (from % chunk_bytes) as usize;
     (chunk.len() > skipped).then(|| chunk.slice(skipped..))
@@ -46,7 +48,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn part_that_is_gone_or_another_artifacts_is_an_error_and_nothing_is_asked_at_the_end() {
+    async fn deleted_or_replaced_part_is_an_error_and_the_end_reads_nothing() {
         assert_eq!(&read(2, Some(b"cde")).await.unwrap()[..], b"cde");
         assert_eq!(read(5, None).await.unwrap(), Bytes::new());
         for found in [None, Some(&b""[..]), Some(b"cdef")] {
@@ -57,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn rest_of_a_chunk_is_what_is_behind_the_place() {
+    fn rest_of_a_chunk_starts_at_the_position() {
         let chunk = || Bytes::from_static(b"abcd");
         assert_eq!(rest_of_chunk(chunk(), 6, 4).as_deref(), Some(&b"cd"[..]));
         assert_eq!(rest_of_chunk(chunk(), 8, 4).as_deref(), Some(&b"abcd"[..]));

@@ -1,15 +1,15 @@
-//! What is written as an artifact: bytes that come piece by piece.
+//! The source of an artifact's bytes.
 
 use async_trait::async_trait;
 use bytes::{Buf, Bytes, BytesMut};
 
 use crate::{Error, limits};
 
-/// Yields the bytes of an artifact, piece by piece.
+/// Yields the bytes of an artifact in pieces.
 ///
 /// # Examples
 ///
-/// Bytes in memory are a source; so is anything that can be asked for more:
+/// `Bytes` is a source, and so is any type that produces pieces on request:
 ///
 /// ```
 /// use longshore_core::artifact::Source;
@@ -28,11 +28,12 @@ use crate::{Error, limits};
 /// ```
 #[async_trait]
 pub trait Source: Send {
-    /// Returns the next piece, of any length; `None` at the end. Not called again after that, or after an error.
+    /// Returns the next piece, of any length, or `None` at the end. It is not called again after the end or after an
+    /// error.
     ///
     /// # Errors
     ///
-    /// Whatever keeps it from going on. The artifact is then not written.
+    /// Returns an error if the source cannot continue. The artifact is then not written.
     async fn next(&mut self) -> Result<Option<Bytes>, Error>;
 }
 
@@ -44,26 +45,27 @@ impl Source for Bytes {
     }
 }
 
-/// Cuts what a source yields into chunks of one length, for whoever implements [`Artifacts`](super::Artifacts).
+/// Splits what a source yields into chunks of equal length, for implementors of [`Artifacts`](super::Artifacts).
 pub struct Chunks<'a> {
     source: &'a mut dyn Source,
-    /// What came beyond the last chunk.
+    /// Bytes that the source yielded beyond the last chunk.
     rest: Bytes,
     over: bool,
 }
 
 impl<'a> Chunks<'a> {
-    /// Takes what the source yields from now on.
+    /// Reads the rest of the source.
     pub fn new(source: &'a mut dyn Source) -> Self {
         Chunks { source, rest: Bytes::new(), over: false }
     }
 
-    /// Returns the next chunk: [`ARTIFACT_CHUNK_BYTES`](limits::ARTIFACT_CHUNK_BYTES) long, the last one shorter and never empty; `None` at
-    /// the end.
+    /// Returns the next chunk, or `None` at the end. Each chunk has
+    /// [`ARTIFACT_CHUNK_BYTES`](limits::ARTIFACT_CHUNK_BYTES), except the last one, which may be shorter but never
+    /// empty.
     ///
     /// # Errors
     ///
-    /// What the source says.
+    /// Returns the errors of the source.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         const FULL: usize = limits::ARTIFACT_CHUNK_BYTES;
         let mut chunk = BytesMut::new();
@@ -101,7 +103,7 @@ impl std::fmt::Debug for Chunks<'_> {
 mod tests {
     use super::*;
 
-    /// Yields pieces of these lengths, which count on.
+    /// Yields pieces of these lengths. Each byte is one more than the byte before it.
     struct Pieces(Vec<usize>, u8);
 
     #[async_trait]
@@ -122,7 +124,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pieces_of_any_length_become_chunks_of_one() {
+    async fn pieces_of_any_length_become_chunks_of_equal_length() {
         const FULL: usize = limits::ARTIFACT_CHUNK_BYTES;
         for pieces in
             [vec![], vec![0], vec![1], vec![FULL], vec![FULL - 1, 0, 2], vec![3 * FULL + 7], vec![FULL / 3; 10]]

@@ -1,5 +1,5 @@
-//! How a store is called: as a task that ends whatever happens to the caller, with what was tried in each error; and what the answers
-//! say of the way to the store.
+//! Calls of a store. Each call runs as a task to its end, even if its caller is dropped. Errors get the context of the
+//! call, and answers are used to detect outages.
 
 use std::future::Future;
 use std::sync::{Arc, MutexGuard, PoisonError};
@@ -9,12 +9,12 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::Backend;
 use crate::observer::Event;
-use crate::outage::{Outage, Reached};
+use crate::outage::{ConnectionChange, Outage};
 use crate::store::fail_all;
 use crate::{Answers, Error, ErrorKind, Store};
 
 impl Backend {
-    /// Runs a store call as a task of its own, so that it ends whatever happens to the caller.
+    /// Runs a store call as a separate task, so that it runs to its end even if the caller is dropped.
     pub(super) async fn run<T, F>(
         &self,
         tried: impl std::fmt::Display,
@@ -25,12 +25,12 @@ impl Backend {
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let began = Instant::now();
-        let result = self.unnoted(call).await;
+        let result = self.run_unrecorded(call).await;
         self.note(&result, began.elapsed());
         result.map_err(|e| e.context(tried))
     }
 
-    /// As [`Backend::run`], for a call that answers each of `n` items.
+    /// Does the same as [`Backend::run`], for a call that answers each of `n` items.
     pub(super) async fn run_each<T, F>(
         &self,
         n: usize,
@@ -42,7 +42,7 @@ impl Backend {
         F: Future<Output = Answers<T>> + Send + 'static,
     {
         let began = Instant::now();
-        let answers = self.unnoted(|store| {
+        let answers = self.run_unrecorded(|store| {
             let call = call(store);
             async move { Ok(call.await) }
         });
@@ -50,18 +50,19 @@ impl Backend {
         self.note_each(n, answers, tried, began.elapsed())
     }
 
-    /// As [`Backend::note`], for the answers of one call about `n` items; says of each that failed what was tried.
+    /// Does the same as [`Backend::note`], for the answers of one call with `n` items, and adds the context to each
+    /// error.
     pub(super) fn note_each<T>(&self, n: usize, mut answers: Answers<T>, tried: &str, took: Duration) -> Answers<T> {
         if answers.len() != n {
-            let text = format!("the store gave {} answers to a call about {n} items: a bug", answers.len());
+            let text = format!("bug: the store returned {} answers to a call with {n} items", answers.len());
             answers = fail_all(n, &Error::new(ErrorKind::Unavailable, text).perhaps_done());
         }
         self.note_all(answers.iter(), took);
         answers.into_iter().map(|answer| answer.map_err(|e| e.context(tried))).collect()
     }
 
-    /// As [`Backend::run`], but says nothing of the way to the store.
-    pub(super) async fn unnoted<T, F>(&self, call: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T, Error>
+    /// Does the same as [`Backend::run`], without recording the result for outage detection.
+    pub(super) async fn run_unrecorded<T, F>(&self, call: impl FnOnce(Arc<dyn Store>) -> F) -> Result<T, Error>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Error>> + Send + 'static,
@@ -70,18 +71,20 @@ impl Backend {
         task.await.unwrap_or_else(|e| Err(broken_off(&e)))
     }
 
-    /// Notes what the answers of one call say of the store. One item that could not reach it is enough: others' renewals may have gone the same way.
+    /// Records the answers of one call for outage detection. One item that could not reach the store counts as an
+    /// outage: renewals of other jobs may have failed the same way.
     pub(super) fn note_all<'a, T: 'a>(&self, mut answers: impl Iterator<Item = &'a Result<T, Error>>, took: Duration) {
         let failed = answers.find_map(|answer| answer.as_ref().err().filter(|e| e.is_retryable()));
         self.note(&failed.map_or(Ok(()), |e| Err(e.shared())), took);
     }
 
-    /// Notes what a call says of the way to the store, and tells of it where that has changed.
+    /// Records the result of a call for outage detection, and sends an event if the store became unreachable or
+    /// reachable.
     pub(super) fn note<T>(&self, result: &Result<T, Error>, took: Duration) {
         let change = self.outage().note(result, took);
         match (change, result) {
-            (Some(Reached::Away), Err(error)) => self.observers().tell(Event::StoreAway(error)),
-            (Some(Reached::Back), _) => self.observers().tell(Event::StoreBack),
+            (Some(ConnectionChange::Unreachable), Err(error)) => self.observers().tell(Event::StoreUnreachable(error)),
+            (Some(ConnectionChange::Reachable), _) => self.observers().tell(Event::StoreReachable),
             _ => {}
         }
     }
@@ -91,10 +94,10 @@ impl Backend {
     }
 }
 
-/// A store's call that panicked is a bug of the store, and no outage.
+/// A panic in a store call is a bug of the store, not an outage.
 fn broken_off(error: &JoinError) -> Error {
     let kind = if error.is_panic() { ErrorKind::Corrupt } else { ErrorKind::Unavailable };
-    Error::new(kind, format!("the call broke off: {error}")).perhaps_done()
+    Error::new(kind, format!("the call was aborted: {error}")).perhaps_done()
 }
 
 #[cfg(test)]
@@ -111,13 +114,13 @@ mod tests {
         let told = Arc::new(Mutex::new(0));
         let observer = Arc::clone(&told);
         backend.observe(move |event: Event<'_>| {
-            if matches!(event, Event::StoreBack) {
+            if matches!(event, Event::StoreReachable) {
                 *observer.lock().unwrap() += 1;
             }
         });
         backend.note(&Err::<(), _>(Error::new(ErrorKind::Unavailable, "gone")), Duration::ZERO);
         let new = NewJob::new(QueueName::default(), "work".parse().unwrap(), Payload::parse("{}").unwrap());
         let _ = backend.push_one(new).await.unwrap();
-        assert_eq!(*told.lock().unwrap(), 1, "a process that only pushes hears of it, too");
+        assert_eq!(*told.lock().unwrap(), 1, "a process that only pushes is notified, too");
     }
 }

@@ -4,9 +4,9 @@ use super::Backend;
 use crate::{Error, ErrorKind, NewPause, Pause, QueueName, QueueStats, Rules, RulesChange, limits};
 
 impl Backend {
-    /// Returns a page of the queues with their counts, in the order of their names, from the first one after `after`; at most 200 a page.
+    /// Returns a page of the queues with their counts, sorted by name, starting after `after`; at most 200 per page.
     ///
-    /// A page of fewer than `limit` is the last.
+    /// A page with fewer than `limit` queues is the last one.
     ///
     /// # Examples
     ///
@@ -29,7 +29,7 @@ impl Backend {
         self.run("list queues", |store| async move { store.queues(after, limit).await }).await
     }
 
-    /// Returns one queue with its counts; `None` where the store knows none of that name.
+    /// Returns one queue with its counts, or `None` if it does not exist.
     pub async fn queue(&self, queue: QueueName) -> Result<Option<QueueStats>, Error> {
         self.run(format!("look up queue `{queue}`"), |store| async move { store.queue(queue).await }).await
     }
@@ -39,23 +39,25 @@ impl Backend {
         self.run(format!("read the rules of queue `{queue}`"), |store| async move { store.rules(queue).await }).await
     }
 
-    /// Replaces the rules of a queue if they still have that version; see [`Queues::change_rules`](crate::Queues::change_rules).
+    /// Replaces the rules of a queue if they still have the version `expected`; see
+    /// [`Queues::change_rules`](crate::Queues::change_rules).
     ///
     /// # Errors
     ///
-    /// As any call; or if the new rules are none that this program knows.
+    /// Returns the errors of the store, or an error if the new rules contain rules that this program does not know.
     pub async fn change_rules(&self, queue: QueueName, expected: u64, rules: Rules) -> Result<RulesChange, Error> {
         let tried = format!("change the rules of queue `{queue}`");
         rules.check_known().map_err(|e| e.context(&tried))?;
         self.run(tried, |store| async move { store.change_rules(queue, expected, rules).await }).await
     }
 
-    /// Stops handing out jobs of a queue, until a time or until it is resumed; what runs goes on. Replaces an earlier pause. The queue need not
-    /// have had jobs yet.
+    /// Stops claims of a queue's jobs, until a time or until the queue is resumed. Running jobs continue.
+    ///
+    /// Replaces an earlier pause. A queue may be paused before its first job.
     ///
     /// # Errors
     ///
-    /// As the store; or if the queue has rules that this program does not know.
+    /// Returns the errors of the store, or an error if the queue has rules that this program does not know.
     pub async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
         let now = self.now().await.map_err(|e| e.context(format!("pause queue `{queue}`")))?;
         let pause = Pause::begin(pause, now);
@@ -63,21 +65,22 @@ impl Backend {
         Ok(pause)
     }
 
-    /// Hands out jobs of a queue again; answers whether it was paused.
+    /// Ends the pause of a queue. Returns whether it was paused.
     ///
     /// # Errors
     ///
-    /// As [`Backend::pause`].
+    /// Returns the same errors as [`Backend::pause`].
     pub async fn resume(&self, queue: QueueName) -> Result<bool, Error> {
         let now = self.now().await.map_err(|e| e.context(format!("resume queue `{queue}`")))?;
         let before = self.update_rules(queue, |rules| rules.pause = None).await?;
         Ok(before.pause.is_some_and(|pause| pause.holds(now)))
     }
 
-    /// Changes the rules of a queue, whoever else changes them at the same time; returns what they were before.
+    /// Changes the rules of a queue, also while others change them. Returns the rules before the change.
     async fn update_rules(&self, queue: QueueName, change: impl Fn(&mut Rules)) -> Result<Rules, Error> {
         let mut before = self.rules(queue.clone()).await?;
-        // Each turn but the last means that somebody else has changed them: a loop without end is a bug of the store.
+        // Each turn except the last means that somebody else has changed the rules. An endless loop would be a bug of
+        // the store.
         for _ in 0..100 {
             before.check_known().map_err(|e| e.context(format!("change the rules of queue `{queue}`")))?;
             let mut after = before.clone();
@@ -87,6 +90,6 @@ impl Backend {
                 RulesChange::Conflict(now) => before = now,
             }
         }
-        Err(Error::new(ErrorKind::Unavailable, format!("the rules of queue `{queue}` change all the time")))
+        Err(Error::new(ErrorKind::Unavailable, format!("the rules of queue `{queue}` keep changing; try again")))
     }
 }

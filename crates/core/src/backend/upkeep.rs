@@ -1,4 +1,4 @@
-//! Upkeep with the artifacts: what the store deletes has no artifact afterwards.
+//! Upkeep with artifacts: the artifacts of jobs that the store deleted are deleted too.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,46 +10,48 @@ use crate::{
     limits,
 };
 
-/// The part of upkeep that deletes the artifacts of deleted jobs.
+/// The name of the part of upkeep that deletes the artifacts of deleted jobs.
 const DELETE_ARTIFACTS: &str = "delete artifacts";
-/// For how long a process is elected; it calls again within that time, and where it does not, another takes its place soon enough to rescue in time.
+/// How long a process is elected. It calls again within that time. If it does not, another process takes over early
+/// enough to rescue in time.
 const ELECTED_FOR: Duration = Duration::from_secs(10);
-/// A deletion that fails after so long was not answered.
+/// A failed deletion that took this long got no answer.
 const SLOW_FAILURE: Duration = Duration::from_secs(1);
 
 impl Backend {
-    /// Does a bounded piece of upkeep, artifacts included; says whether there is more to do, and which parts failed.
+    /// Does a limited amount of upkeep, including artifacts. Returns whether there is more to do, and which parts
+    /// failed.
     ///
-    /// Nobody's job is rescued before the store has been reachable again for a whole lease. A part that failed is no outage of the
-    /// store: rescues go on.
+    /// No job is rescued before the store has been reachable again for a whole lease. A failed part does not count as
+    /// an outage: rescues continue.
     ///
     /// # Errors
     ///
-    /// If the store could do no part.
+    /// Returns an error if the store could not do any part.
     pub async fn upkeep(&self) -> Result<UpkeepReport, Error> {
         self.do_upkeep(Duration::ZERO).await
     }
 
-    /// Does the same as one of many processes: where the store elects one of them, the others do nothing.
+    /// Does the same, but if the store elects one of many processes, the calls of the others do nothing.
     pub(crate) async fn upkeep_if_elected(&self) -> Result<UpkeepReport, Error> {
         self.do_upkeep(ELECTED_FOR).await
     }
 
     async fn do_upkeep(&self, elected_for: Duration) -> Result<UpkeepReport, Error> {
         let rescue = self.outage().may_rescue();
-        // Who may not rescue leaves the election to those who may.
+        // A process that may not rescue leaves the election to those that may.
         let elected_for = if rescue { elected_for } else { Duration::ZERO };
         let upkeep = Upkeep::new(limits::UPKEEP_ROWS, rescue).elected_for(elected_for);
         let mut kept = self.run("do upkeep", |store| async move { store.upkeep(upkeep).await }).await?;
-        self.tell_rescued(&kept.rescued);
-        self.tell_buried(&kept.buried);
+        self.report_rescued(&kept.rescued);
+        self.report_buried(&kept.buried);
         if let Err(e) = self.delete_artifacts(&kept.artifacts).await {
             kept.failed.push(UpkeepFailure::new(DELETE_ARTIFACTS, e));
         }
         Ok(kept)
     }
 
-    /// Deletes artifacts. One that cannot be deleted stops no other; the sweep for orphans comes back to it.
+    /// Deletes artifacts. A failure does not stop the others; the search for orphans deletes the artifact later.
     async fn delete_artifacts(&self, names: &[ArtifactName]) -> Result<(), Error> {
         let (mut failed, mut first) = (0, None);
         for name in names {
@@ -58,7 +60,7 @@ impl Backend {
             failed += 1;
             first.get_or_insert_with(|| e.context(format!("delete artifact {name}")));
             if began.elapsed() >= SLOW_FAILURE {
-                break; // the others would fail as slowly, and hold up the next rescue
+                break; // the others would fail as slowly and delay the next rescue
             }
         }
         match first {
@@ -91,19 +93,21 @@ impl Backend {
         self.run("look through the store", |store| async move { store.repair(step).await }).await
     }
 
-    /// Starts doing upkeep by itself for as long as the answer is held; workers and servers of a process share one task.
-    pub fn keep_up(&self) -> Arc<Running> {
+    /// Starts regular upkeep, which runs while the returned value is held. All workers and servers of a process share
+    /// one task.
+    pub fn start_upkeep(&self) -> Arc<Running> {
         self.inner.upkeep.start(|| self.clone())
     }
 
-    /// Rescues nobody for as long as live workers need to renew: at the start, when nothing is known of what went before, and
-    /// after this process stood still.
-    pub(crate) fn bear_with_others(&self) {
-        self.outage().begin_anew();
+    /// Delays rescues until live workers have had time to renew: at the start, when nothing is known about the time
+    /// before, and after this process was suspended.
+    pub(crate) fn delay_rescues(&self) {
+        self.outage().delay_rescues();
     }
 
-    /// Deletes artifacts that no job points at: those of attempts that died, or were settled by another. Looks at up to 500,
-    /// going on after `after`; returns where to go on, `None` at the end.
+    /// Deletes artifacts without a job: their attempts died, or another attempt settled the job.
+    ///
+    /// Checks up to 500 artifacts, starting after `after`. Returns where to continue, or `None` at the end.
     pub async fn sweep_artifacts(&self, after: Option<ArtifactName>) -> Result<Option<ArtifactName>, Error> {
         let names = self.inner.artifacts.older_than(limits::ORPHAN_AGE, after, limits::UPKEEP_ROWS).await?;
         let jobs = self.get(names.iter().map(|name| name.job).collect()).await?;
@@ -116,14 +120,14 @@ impl Backend {
         let orphans: Vec<ArtifactName> =
             names.iter().zip(jobs).filter_map(|(name, job)| is_orphan(name, job).then_some(*name)).collect();
         if let Err(e) = self.delete_artifacts(&orphans).await {
-            tracing::warn!(error = %e, "cannot delete orphaned artifacts; the next sweep tries again");
+            tracing::warn!(error = %e, "cannot delete orphaned artifacts; the next search tries again");
         }
         Ok(names.last().copied().filter(|_| names.len() == limits::UPKEEP_ROWS))
     }
 
-    /// Deletes a job whose time is over, with its artifact, and whatever is due before it.
+    /// Deletes a job whose retention period has ended, with its artifact, and all jobs that are due before it.
     ///
-    /// Nobody but upkeep deletes; the job is at the end of a line of others whose time is over.
+    /// Only upkeep deletes jobs, so this calls upkeep until the job is gone.
     pub(super) async fn delete_now(&self, id: JobId) -> Result<(), Error> {
         loop {
             let kept = self.upkeep().await?;
@@ -149,7 +153,7 @@ mod tests {
         WorkerSecret,
     };
 
-    /// Artifacts in memory that cannot be deleted where their job's id is the first of two.
+    /// Artifacts in memory. Deleting the artifact of this job fails.
     struct Undeletable(InMemory, JobId);
 
     #[async_trait::async_trait]

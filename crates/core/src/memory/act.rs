@@ -1,4 +1,4 @@
-//! What a person asks of one job.
+//! Actions on a single job.
 
 use super::{Memory, Tables};
 use crate::state::{self, Event};
@@ -10,17 +10,17 @@ impl Memory {
         let state = row.job.state;
         let event = match action {
             Action::Delete if state.is_final() => {
-                let past = Timestamp::from_millis(0); // wherever the clock is by then
+                let past = Timestamp::from_millis(0); // wherever the clock is
                 tables.rows.get_mut(&seq).expect("the row was just read").keep_until = Some(past);
                 return Acted::Done(state);
             }
-            Action::Delete => return Acted::Not(state),
+            Action::Delete => return Acted::WrongState(state),
             Action::Cancel => Event::Cancel,
             Action::Retry => Event::Retry,
         };
-        let Some(next) = state::step(row.facts(), event) else { return Acted::Not(state) };
+        let Some(next) = state::step(row.facts(), event) else { return Acted::WrongState(state) };
         if state.is_final()
-            && let Some(other) = self.hold_key_again(tables, seq)
+            && let Some(other) = self.take_key_again(tables, seq)
         {
             return Acted::Conflict(other);
         }
@@ -31,8 +31,8 @@ impl Memory {
         Acted::Done(next.facts.state)
     }
 
-    /// Takes the unique key for a job that lives again; returns who else holds it by now.
-    fn hold_key_again(&self, tables: &mut Tables, seq: i64) -> Option<JobId> {
+    /// Takes the unique key for a job that becomes live again. Returns the other job that holds it now, if any.
+    fn take_key_again(&self, tables: &mut Tables, seq: i64) -> Option<JobId> {
         let now = self.now();
         let job = &tables.rows[&seq].job;
         let (id, queue, unique) = (job.id, job.queue.clone(), tables.rows[&seq].unique.clone()?);

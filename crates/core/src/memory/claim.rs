@@ -1,4 +1,4 @@
-//! Claims: an earlier one again, or promote, pick, start.
+//! Claims: answer a repeated claim again, or promote, pick and start jobs.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Tables {
         Ok(claims)
     }
 
-    /// Returns what the same claim handed out before, as far as it is still held.
+    /// Returns the jobs that the same claim returned before, as far as they are still held.
     fn earlier(&mut self, store: &Memory, claim: &Claim) -> Result<Option<Claims>, Error> {
         let Some(worker) = self.workers.get(&claim.worker) else { return Ok(None) };
         if worker.released {
@@ -58,7 +58,7 @@ impl Tables {
         let again = |row: &mut Row| {
             let (token, _) = row.lease.filter(|(token, _)| worker.tokens.contains(&token.number))?;
             let held = row.job.worker == Some(claim.worker);
-            // The first answer may have been lost long ago: the lease begins anew.
+            // The first answer may have been lost long ago, so the lease starts again.
             held.then(|| {
                 row.lease = Some((token, until));
                 row.claimed(token, store.now())
@@ -87,14 +87,14 @@ impl Tables {
         let is_isolated = |seq: &i64| state::is_isolated(self.rows[seq].job.crashes);
         let (isolated, crowd): (Vec<i64>, Vec<i64>) = ready.into_iter().partition(is_isolated);
         claims.isolated_waits |= !isolated.is_empty();
-        // An idle worker is kept free for a job that must run isolated, even while it wants none of its kind.
+        // An idle worker is kept free for a job that must run isolated, even while it wants no job of that kind.
         let isolates = claim.idle && claims.jobs.is_empty() && !isolated.is_empty();
         if !isolates || self.start_all(store, claim, isolated, claims) {
             self.start_all(store, claim, crowd, claims);
         }
     }
 
-    /// Starts those of these ready jobs that the claim wants; returns whether all of them are dead instead.
+    /// Starts those of these ready jobs that the claim wants. Returns whether all of them were buried instead.
     fn start_all(&mut self, store: &Memory, claim: &Claim, ready: Vec<i64>, claims: &mut Claims) -> bool {
         let (now, all, before) = (store.now(), ready.len(), claims.buried.len());
         for seq in ready {
@@ -122,7 +122,7 @@ impl Tables {
         claims.buried.len() - before == all
     }
 
-    /// Hands a ready job to a worker.
+    /// Starts a ready job for a worker.
     fn start(&mut self, store: &Memory, claim: &Claim, limits: KindLimits, seq: i64) -> Claimed {
         let next = state::step(self.rows[&seq].facts(), Event::Claim).expect("a ready job can be claimed");
         store.apply(self, seq, next, None);
@@ -145,7 +145,7 @@ impl Tables {
         QueueState { running: self.rows.values().filter(runs).count() as u64 }
     }
 
-    /// Returns a queue's ready jobs of these kinds, best first.
+    /// Returns the ready jobs of a queue of these kinds, best first.
     fn ready(&self, queue: &QueueName, kinds: &[KnownKind]) -> Vec<i64> {
         let is_known = |kind: &Kind| kinds.iter().any(|known| known.kind == *kind);
         let ready = self

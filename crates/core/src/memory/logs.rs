@@ -1,4 +1,4 @@
-//! What attempts had to say, for people.
+//! The logs of attempts, for people.
 
 use async_trait::async_trait;
 

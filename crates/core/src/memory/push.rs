@@ -1,9 +1,9 @@
-//! Pushes, and the answers that are not a new job.
+//! Pushes, and the answers that refer to an existing job.
 
 use super::{Memory, Presence, Row, Tables};
 use crate::{DuplicateReason, JobId, NewJob, Pushed, State, Timestamp, Work, limits};
 
-/// The answer to a push with an idempotency key.
+/// The stored answer to a push with an idempotency key.
 #[derive(Debug)]
 pub(super) struct Answered {
     fingerprint: [u8; 32],
@@ -12,7 +12,7 @@ pub(super) struct Answered {
 }
 
 impl Answered {
-    /// Returns the job that it names.
+    /// Returns the job of the answer, if it has one.
     pub(super) fn job(&self) -> Option<JobId> {
         match self.answer {
             Pushed::Created(id) | Pushed::Existing { id, .. } => Some(id),

@@ -1,4 +1,4 @@
-//! Queues: their rules, their counts, and the workers that look at them.
+//! Queues: their rules, their counts, and when workers last claimed from them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::{Memory, Row, Tables};
 use crate::{Error, QueueName, QueueStats, Queues, Rules, RulesChange, State, Timestamp};
 
-/// Since when, and until when, a queue has had workers; and when it was last pushed to, or its rules were changed.
+/// Since when and until when a queue has had workers, and when it was last pushed to or its rules were changed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Presence {
     pub(super) since: Timestamp,
@@ -20,7 +20,7 @@ impl Presence {
     pub(super) const NEVER: Presence =
         Presence { since: Timestamp::from_millis(0), seen: Timestamp::from_millis(0), used: Timestamp::from_millis(0) };
 
-    /// Notes that a worker looked for jobs; an hour without one starts anew.
+    /// Records that a worker claimed from the queue. After an hour without a claim, the period starts again.
     pub(super) fn note(&mut self, now: Timestamp) {
         if now.since(self.seen) > Duration::from_secs(3600) {
             self.since = now;
@@ -35,7 +35,7 @@ impl Tables {
         self.rules.get(queue).cloned().unwrap_or_default()
     }
 
-    /// Returns the numbers of queues, in the order given.
+    /// Returns the counts of queues, in the given order.
     fn stats<'a>(&self, queues: impl Iterator<Item = &'a QueueName>, now: Timestamp) -> Vec<QueueStats> {
         let mut stats: Vec<QueueStats> =
             queues.map(|queue| QueueStats::new(queue.clone(), [0; 6], None, self.rules(queue).at(now))).collect();

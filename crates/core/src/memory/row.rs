@@ -1,4 +1,4 @@
-//! A job's row.
+//! The row of a job.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use crate::{
     Token, Unique, limits, name::cut,
 };
 
-/// A job, with what is kept beside what is shown of it.
+/// A job: its public record and internal values.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) job: Snapshot,
-    /// What the job asks for itself, before any worker grants.
+    /// The attempts and the time-out that the job asks for, before a worker's limits apply.
     pub(super) asked: (Option<u16>, Option<Duration>),
-    /// When the first of a row of outages ended.
+    /// When the first of the present series of outages ended.
     pub(super) outage_since: Option<Timestamp>,
     pub(super) reuse: Option<Reuse>,
     pub(super) unique: Option<Unique>,
@@ -24,7 +24,7 @@ pub(super) struct Row {
     pub(super) claim: Option<u64>,
     pub(super) settled: Option<Token>,
     pub(super) keep_until: Option<Timestamp>,
-    /// By the numbers of claims.
+    /// The logs, by the number of their claim.
     pub(super) logs: BTreeMap<u64, String>,
 }
 
@@ -125,7 +125,7 @@ impl Row {
         }
     }
 
-    /// Keeps a failure, and forgets the oldest where there are too many.
+    /// Adds a failure, and drops the oldest if there are too many.
     pub(super) fn note_failure(&mut self, class: FailureClass, message: &str, now: Timestamp) {
         let job = &mut self.job;
         let running = job.state == State::Running;
@@ -142,14 +142,14 @@ impl Row {
         job.failures.drain(..surplus);
     }
 
-    /// Replaces the log of the newest claim, and forgets those of earlier ones whose failures are not kept.
+    /// Replaces the log of the newest claim, and deletes the logs of earlier claims whose failures are not kept.
     pub(super) fn write_log(&mut self, claim: u64, text: String) {
         let failures = &self.job.failures;
         self.logs.retain(|log, _| failures.iter().any(|failure| failure.claim == Some(*log)));
         self.logs.insert(claim, text);
     }
 
-    /// Notes what the handler says of its progress.
+    /// Records the handler's progress.
     pub(super) fn note(&mut self, progress: Progress) {
         self.job.progress = Some(progress);
         self.job.version += 1;

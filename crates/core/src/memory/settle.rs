@@ -1,4 +1,4 @@
-//! What a worker says of a job that it holds: that it goes on, and how it ended.
+//! Renewals and settles.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::state::{self, Event};
 use crate::{BootTime, News, Outcome, Renewal, Renewed, Settled, Settlement, millis};
 
 impl Memory {
-    /// Returns when a lease ends that is granted now.
+    /// Returns when a lease that is granted now ends.
     pub(super) fn lease_until(&self, lease: Duration) -> BootTime {
         let boot = self.settings.clock.boot_time();
         BootTime { ms: boot.ms + millis(lease), ..boot }

@@ -1,14 +1,14 @@
-//! Moves: what is written where a job goes from one state to another.
+//! Transitions: what is written when a job changes its state.
 
 use super::{Memory, Row, Tables};
 use crate::state::Move;
 use crate::{FailureClass, News, Settings, Snapshot, State, Timestamp, Work};
 
-/// A failure to be noted with a move.
+/// The failure to record with a transition.
 pub(super) type Failed<'a> = Option<(FailureClass, &'a str)>;
 
 impl Memory {
-    /// Writes a move into a row, with everything that goes along with it: the failure, the facts, the end, the unique key, notices.
+    /// Writes a transition into a row, with all its effects: failure, facts, end, unique key, notifications.
     pub(super) fn apply(&self, tables: &mut Tables, seq: i64, next: Move, failed: Failed<'_>) {
         let now = self.now();
         let row = tables.rows.get_mut(&seq).expect("the row was just read");
@@ -22,29 +22,29 @@ impl Memory {
         self.tell(&tables.rows[&seq].job);
     }
 
-    /// Notifies those who watch the job, and those who wait for work where it is some.
+    /// Notifies the watchers of the job, and workers if the job may be claimed.
     fn tell(&self, job: &Snapshot) {
         self.notifications.notify_news(&News::of(job.id));
         if matches!(job.state, State::Ready | State::Scheduled) {
-            let _ = self.notifications.notify_work(Work::new(job.queue.clone(), job.kind.clone(), 1)); // there are no others
+            let _ = self.notifications.notify_work(Work::new(job.queue.clone(), job.kind.clone(), 1)); // there is no other process
         }
     }
 }
 
 impl Row {
-    /// Ends what holds in the state that the job leaves: its claim, or its end, after which it is tried again by hand.
+    /// Clears what belongs to the state that the job leaves: its claim, or its end if it is retried by hand.
     fn leave(&mut self, to: State) {
         if self.job.state == State::Running && to != State::Running {
             self.settled = self.lease.take().map(|(token, _)| token);
         }
         if self.job.state.is_final() {
-            self.job.deadline = None; // whatever was once too late
+            self.job.deadline = None; // an earlier deadline no longer applies
             self.job.finished_at = None;
             self.keep_until = None;
         }
     }
 
-    /// Writes where the job goes, and what changes with it.
+    /// Writes the new state and the changes that belong to it.
     fn enter(&mut self, next: Move, now: Timestamp) {
         let Move { facts, wait, reason } = next;
         self.outage_since = match (self.job.outages, facts.outages) {
@@ -66,7 +66,7 @@ impl Row {
         }
     }
 
-    /// Notes the end of a job that is final, and until when it is kept.
+    /// Records the end of a final job, and until when it is kept.
     fn finish(&mut self, settings: &Settings, now: Timestamp) {
         if self.job.state.is_final() {
             let reuse = self.reuse.as_ref().map(|reuse| reuse.within);

@@ -1,4 +1,4 @@
-//! Who holds which unique key.
+//! The holders of unique keys.
 
 use super::{Row, Tables};
 use crate::state::{gives_key_back, holds_key, kept_for_key, key_until};
@@ -21,13 +21,13 @@ impl Tables {
         self.rows.get(&holder.seq).map(|row| row.job.id)
     }
 
-    /// Gives a key to a job, in place of a holder whose period is over.
+    /// Gives a key to a job, replacing a holder whose period is over.
     pub(super) fn hold_key(&mut self, seq: i64, queue: &QueueName, unique: Option<&Unique>, now: Timestamp) {
         let Some(Unique { key, scope }) = unique else { return };
         self.unique.insert((queue.clone(), key.clone()), Holder { seq, until: key_until(*scope, now) });
     }
 
-    /// Does to its key what a move of a job brings with it: the job gives it back, or is kept for as long as it holds it.
+    /// Updates the unique key after a transition: the job releases the key, or is kept as long as it holds it.
     pub(super) fn move_key(&mut self, seq: i64) {
         let row = self.rows.get_mut(&seq).expect("the row was just read");
         let Row { job, unique: Some(Unique { key, scope }), .. } = row else { return };

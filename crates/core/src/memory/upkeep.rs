@@ -1,4 +1,4 @@
-//! Upkeep: rescues, expires, buries, prunes and forgets.
+//! Upkeep: rescue, expire, bury, prune, and forget unused names.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -34,7 +34,7 @@ impl Memory {
         self.bury_all(tables, &expired, Reason::Expired, upkeep, kept);
     }
 
-    /// Buries jobs that no worker of their queue has known for a day.
+    /// Buries jobs whose kind no worker of their queue has known for a day.
     pub(super) fn bury_unknown_kinds(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut UpkeepReport) {
         let now = self.now();
         let unknown = tables.seqs(upkeep.limit, |row| {
@@ -57,7 +57,7 @@ impl Memory {
         kept.more |= seqs.len() == upkeep.limit;
     }
 
-    /// Deletes finished jobs and answers to pushes whose time is over.
+    /// Deletes finished jobs and stored push answers whose retention period has ended.
     pub(super) fn prune(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut UpkeepReport) {
         let now = self.now();
         let old = tables.seqs(upkeep.limit, |row| row.keep_until.is_some_and(|until| until <= now));
@@ -72,7 +72,7 @@ impl Memory {
         tables.seen.retain(|_, worker| now.since(worker.seen) < limits::WORKER_KEPT);
     }
 
-    /// Forgets queues and kinds that nobody uses any more.
+    /// Removes unused queues and kinds.
     pub(super) fn forget_unused(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut UpkeepReport) {
         let now = self.now();
         let is_old = |used: Timestamp| now.since(used) >= limits::UNUSED_KEPT;
@@ -96,7 +96,7 @@ impl Memory {
     }
 }
 
-/// Returns whether a lease is over: past its end, from before a reboot, or longer than a lease can be.
+/// Returns whether a lease has ended: its time has passed, it is from before a reboot, or it is longer than any lease.
 fn lease_is_over(until: BootTime, now: BootTime) -> bool {
     until.boot != now.boot || until.ms <= now.ms || until.ms > now.ms + millis(limits::LONGEST_LEASE)
 }

@@ -1,4 +1,4 @@
-//! Workers, as far as claims know them, and the registry of those that are alive.
+//! Workers as claims know them, and the registry of live workers.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use super::Memory;
 use crate::{Error, Nonce, WorkerId, WorkerNote, WorkerSeen, Workers};
 
-/// The newest claim of a worker that found jobs.
+/// The newest claim of a worker that returned jobs.
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) nonce: Nonce,
@@ -16,7 +16,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    /// Returns a worker that may claim no more.
+    /// Returns a worker whose claims are refused.
     pub(super) fn released() -> Self {
         Worker { nonce: Nonce::new(), tokens: 0..0, released: true }
     }

@@ -1,4 +1,4 @@
-//! News: jobs whose status has changed, and whoever watches them.
+//! News: jobs whose status has changed, and their watchers.
 
 use std::collections::HashSet;
 use std::future::pending;
@@ -10,31 +10,31 @@ use tokio::sync::{Notify, watch};
 use super::{alive, lock};
 use crate::JobId;
 
-/// Which jobs' status has changed.
+/// The jobs whose status has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum News {
-    /// These.
+    /// These jobs.
     Jobs(HashSet<JobId>),
-    /// Perhaps any: too many have changed to name them, or something may have been missed.
+    /// Possibly any job: too many have changed to list them, or a notification may have been missed.
     All,
 }
 
-/// A process receives news for this long after its last watcher is gone: the next may come soon.
+/// A process receives news for this long after its last watcher has ended, because another one may follow soon.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// So many jobs are named at most; news of more are news of all.
+/// The largest number of listed jobs. More become [`News::All`].
 const MOST_NAMED: usize = 1_000;
 
 impl Default for News {
-    /// Names nobody.
+    /// Returns news without jobs.
     fn default() -> Self {
         News::Jobs(HashSet::new())
     }
 }
 
 impl News {
-    /// Names one job.
+    /// Returns news of one job.
     pub fn of(id: JobId) -> Self {
         News::Jobs(HashSet::from([id]))
     }
@@ -53,7 +53,7 @@ impl News {
         }
     }
 
-    /// Adds what other news name.
+    /// Adds the jobs of other news.
     pub fn merge(&mut self, other: News) {
         match other {
             News::Jobs(ids) => self.add_all(ids),
@@ -61,7 +61,7 @@ impl News {
         }
     }
 
-    /// Returns whether nobody is named.
+    /// Returns whether no job has changed.
     pub fn is_empty(&self) -> bool {
         matches!(self, News::Jobs(named) if named.is_empty())
     }
@@ -75,29 +75,29 @@ impl News {
     }
 }
 
-/// Whoever watches jobs.
+/// The watchers of jobs.
 #[derive(Debug, Default)]
 pub(super) struct Watchers {
-    places: Mutex<Vec<Weak<NewsPlace>>>,
+    receivers: Mutex<Vec<Weak<NewsReceiver>>>,
     count: watch::Sender<usize>,
 }
 
 impl Watchers {
-    pub(super) fn tell(&self, news: &News) {
+    pub(super) fn notify(&self, news: &News) {
         if news.is_empty() || *self.count.borrow() == 0 {
             return;
         }
-        for place in alive(&self.places) {
-            lock(&place.waiting).merge(news.clone());
-            place.wake.notify_one();
+        for receiver in alive(&self.receivers) {
+            lock(&receiver.waiting).merge(news.clone());
+            receiver.wake.notify_one();
         }
     }
 
     pub(super) fn subscribe(self: &Arc<Self>) -> NewsSubscription {
-        let place = Arc::new(NewsPlace { waiting: Mutex::default(), wake: Notify::new() });
-        lock(&self.places).push(Arc::downgrade(&place));
+        let receiver = Arc::new(NewsReceiver { waiting: Mutex::default(), wake: Notify::new() });
+        lock(&self.receivers).push(Arc::downgrade(&receiver));
         self.count.send_modify(|watchers| *watchers += 1);
-        NewsSubscription { place, watchers: Arc::clone(self) }
+        NewsSubscription { receiver, watchers: Arc::clone(self) }
     }
 
     pub(super) fn watched(&self) -> Watched {
@@ -105,8 +105,10 @@ impl Watchers {
     }
 }
 
-/// Follows whether a store is to receive news from other processes: while somebody here watches jobs, and for ten seconds afterwards,
-/// because the next may come soon. A store begins without receiving them, after each new connection as well.
+/// Tells a store whether to receive news from other processes: while this process watches jobs, and for ten seconds
+/// afterwards, because another watcher may follow soon.
+///
+/// A store starts without receiving news, also after each new connection.
 ///
 /// # Examples
 ///
@@ -131,17 +133,17 @@ pub struct Watched {
     end_at: Option<Instant>,
 }
 
-/// What a store is to do about news from other processes.
+/// What a store must do about news from other processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reception {
-    /// Receive them from now on, and tell all watchers once of all jobs, for what came before.
+    /// Start to receive news, and notify all watchers once of all jobs, because earlier news were not received.
     Begin,
-    /// Receive none any more.
+    /// Stop receiving news.
     End,
 }
 
 impl Watched {
-    /// Returns what is to be done now; it is returned once, and counts as done.
+    /// Returns what to do now. Each change is returned once.
     pub fn next(&mut self, now: Instant) -> Option<Reception> {
         let watched = *self.watchers.borrow_and_update() > 0;
         self.end_at = (self.receives && !watched).then(|| self.end_at.unwrap_or(now + LINGER));
@@ -153,12 +155,12 @@ impl Watched {
         Some(if receives { Reception::Begin } else { Reception::End })
     }
 
-    /// Returns when [`Watched::next`] is to be called again even if nothing has [changed](Watched::changed).
+    /// Returns when to call [`Watched::next`] again even if nothing has [changed](Watched::changed).
     pub fn end_at(&self) -> Option<Instant> {
         self.end_at
     }
 
-    /// Waits until watchers may have come or gone. Safe to drop at any time.
+    /// Waits until the number of watchers may have changed. Safe to drop at any time.
     pub async fn changed(&mut self) {
         if self.watchers.changed().await.is_err() {
             pending::<()>().await; // the store is gone
@@ -167,33 +169,33 @@ impl Watched {
 }
 
 #[derive(Debug)]
-struct NewsPlace {
+struct NewsReceiver {
     waiting: Mutex<News>,
     wake: Notify,
 }
 
-/// Receives news of jobs. Dropping it ends that.
+/// Receives news of jobs. Dropping it ends the subscription.
 #[derive(Debug)]
 pub struct NewsSubscription {
-    place: Arc<NewsPlace>,
+    receiver: Arc<NewsReceiver>,
     watchers: Arc<Watchers>,
 }
 
 impl NewsSubscription {
-    /// Waits for the next news and returns all since the last call. Safe to drop at any time.
+    /// Waits for the next news and returns all news since the last call. Safe to drop at any time.
     pub async fn recv(&mut self) -> News {
         loop {
-            let news = std::mem::take(&mut *lock(&self.place.waiting));
+            let news = std::mem::take(&mut *lock(&self.receiver.waiting));
             if !news.is_empty() {
                 return news;
             }
-            self.place.wake.notified().await;
+            self.receiver.wake.notified().await;
         }
     }
 
-    /// Forgets news so far, for somebody who is about to look anyway.
+    /// Discards all news so far, for a receiver that is about to read the jobs anyway.
     pub fn forget(&mut self) {
-        *lock(&self.place.waiting) = News::default();
+        *lock(&self.receiver.waiting) = News::default();
     }
 }
 
@@ -209,7 +211,7 @@ mod tests {
     use crate::{Notifications, QueueName};
 
     #[tokio::test]
-    async fn news_are_gathered_until_somebody_listens() {
+    async fn news_are_merged_until_they_are_received() {
         let notifications = Notifications::default();
         let ids: Vec<JobId> = (0..MOST_NAMED + 1).map(|_| JobId::new(&QueueName::default())).collect();
         let named = |ids: &[JobId]| News::Jobs(ids.iter().copied().collect());
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn news_of_others_are_received_while_somebody_watches_and_a_while_longer() {
+    fn news_are_received_while_there_are_watchers_and_ten_seconds_longer() {
         let (notifications, start) = (Notifications::default(), Instant::now());
         let mut watched = notifications.watched();
         let after = |seconds| start + Duration::from_secs(seconds);

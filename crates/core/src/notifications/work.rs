@@ -1,4 +1,4 @@
-//! Work: jobs that may be claimed, and whoever has room for some.
+//! Work: jobs that may be claimed, and receivers with room for them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use super::{alive, lock};
 use crate::{Kind, QueueName};
 
-/// Jobs of one kind in one queue that may be claimed, or will be due.
+/// Jobs of one kind in one queue that may be claimed now or will be due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Work {
@@ -16,59 +16,59 @@ pub struct Work {
     pub queue: QueueName,
     /// Their kind.
     pub kind: Kind,
-    /// How many there are.
+    /// The number of jobs.
     pub jobs: usize,
 }
 
 impl Work {
-    /// Names so many jobs.
+    /// Creates a notification of this many jobs.
     pub fn new(queue: QueueName, kind: Kind, jobs: usize) -> Self {
         Work { queue, kind, jobs }
     }
 }
 
-/// Whoever receives notifications of work.
+/// The receivers of notifications of work.
 #[derive(Debug, Default)]
 pub(super) struct Workers {
-    places: Mutex<Vec<Weak<WorkPlace>>>,
-    /// Whose turn is first.
-    turn: AtomicUsize,
+    receivers: Mutex<Vec<Weak<WorkReceiver>>>,
+    /// The receiver that is notified first next time.
+    next: AtomicUsize,
 }
 
 impl Workers {
-    /// Tells as many as have room for these jobs; returns those for which nobody has room.
-    pub(super) fn tell(&self, mut work: Work) -> Option<Work> {
-        let mut places = alive(&self.places);
-        if !places.is_empty() {
-            let first = self.turn.fetch_add(1, Ordering::Relaxed) % places.len();
-            places.rotate_left(first);
+    /// Notifies as many receivers as have room for these jobs. Returns the jobs for which no receiver has room.
+    pub(super) fn notify(&self, mut work: Work) -> Option<Work> {
+        let mut receivers = alive(&self.receivers);
+        if !receivers.is_empty() {
+            let first = self.next.fetch_add(1, Ordering::Relaxed) % receivers.len();
+            receivers.rotate_left(first);
         }
-        for place in places {
+        for receiver in receivers {
             if work.jobs == 0 {
                 break;
             }
-            work.jobs -= place.take(&work);
+            work.jobs -= receiver.take(&work);
         }
         (work.jobs > 0).then_some(work)
     }
 
-    pub(super) fn tell_all(&self) {
-        alive(&self.places).iter().for_each(|place| place.look());
+    pub(super) fn notify_all(&self) {
+        alive(&self.receivers).iter().for_each(|receiver| receiver.notify_any());
     }
 
     pub(super) fn subscribe(&self, queues: Vec<QueueName>, kinds: Vec<Kind>) -> WorkSubscription {
-        let place = Arc::new(WorkPlace { queues, kinds, state: Mutex::default(), wake: Notify::new() });
-        lock(&self.places).push(Arc::downgrade(&place));
-        WorkSubscription { place }
+        let receiver = Arc::new(WorkReceiver { queues, kinds, state: Mutex::default(), wake: Notify::new() });
+        lock(&self.receivers).push(Arc::downgrade(&receiver));
+        WorkSubscription { receiver }
     }
 
     pub(super) fn have_room(&self) -> bool {
-        alive(&self.places).iter().any(|place| lock(&place.state).room > 0)
+        alive(&self.receivers).iter().any(|receiver| lock(&receiver.state).room > 0)
     }
 }
 
 #[derive(Debug)]
-struct WorkPlace {
+struct WorkReceiver {
     queues: Vec<QueueName>,
     kinds: Vec<Kind>,
     state: Mutex<Room>,
@@ -77,19 +77,19 @@ struct WorkPlace {
 
 #[derive(Debug, Default)]
 struct Room {
-    /// How many jobs more there is room for.
+    /// The number of jobs that there is room for.
     room: usize,
-    /// How many more of some kinds there is room for; of the others there is room for as many as fit.
+    /// The room for some kinds. Other kinds are limited only by the total.
     of_kinds: Vec<(Kind, usize)>,
     notified: bool,
-    /// What it was notified of and has not looked for yet.
+    /// Work that it was notified of and has not looked for yet.
     taken: Vec<Work>,
-    /// Whether there was no room for something.
+    /// Whether there was a notification while there was no room.
     missed: bool,
 }
 
-impl WorkPlace {
-    /// Takes as many of these jobs as there is room for; returns how many.
+impl WorkReceiver {
+    /// Accepts as many of these jobs as there is room for. Returns the number.
     fn take(&self, work: &Work) -> usize {
         if !self.queues.contains(&work.queue) || !self.kinds.contains(&work.kind) {
             return 0;
@@ -111,53 +111,55 @@ impl WorkPlace {
         taken
     }
 
-    fn look(&self) {
+    fn notify_any(&self) {
         lock(&self.state).notified = true;
         self.wake.notify_one();
     }
 }
 
-/// Receives notifications of work as far as it has room for it. Dropping it ends that.
+/// Receives notifications of work, as far as it has room. Dropping it ends the subscription.
 #[derive(Debug)]
 pub struct WorkSubscription {
-    place: Arc<WorkPlace>,
+    receiver: Arc<WorkReceiver>,
 }
 
 impl WorkSubscription {
-    /// Says for how many jobs there is room now, and for how many of some kinds; what was said before is forgotten. Where there was no
-    /// room for anything until now, and something came, this is notified.
+    /// Sets for how many jobs there is room now, in total and of some kinds. Replaces the earlier values.
+    ///
+    /// If there was no room until now and a notification was missed, the subscription is notified.
     pub fn set_capacity(&self, room: usize, of_kinds: Vec<(Kind, usize)>) {
-        let mut state = lock(&self.place.state);
+        let mut state = lock(&self.receiver.state);
         (state.room, state.of_kinds) = (room, of_kinds);
         if room > 0 && std::mem::take(&mut state.missed) {
             state.notified = true;
-            self.place.wake.notify_one();
+            self.receiver.wake.notify_one();
         }
     }
 
-    /// Waits for the next notification; returns at once if there was one since the last call. Safe to drop at any time.
+    /// Waits for the next notification. Returns at once if there was one since the last call. Safe to drop at any time.
     pub async fn recv(&mut self) {
-        while !lock(&self.place.state).look() {
-            self.place.wake.notified().await;
+        while !lock(&self.receiver.state).take_notified() {
+            self.receiver.wake.notified().await;
         }
     }
 
-    /// Takes no more, and returns what it was notified of and has not looked for: it is for others.
+    /// Accepts no more work. Returns the work that it was notified of and has not looked for, which other receivers
+    /// should get.
     pub fn close(&mut self) -> Vec<Work> {
-        let mut state = lock(&self.place.state);
+        let mut state = lock(&self.receiver.state);
         (state.room, state.notified) = (0, false);
         std::mem::take(&mut state.taken)
     }
 
-    /// Forgets notifications so far, for somebody who is about to look anyway.
+    /// Discards all notifications so far, for a receiver that is about to claim anyway.
     pub fn forget(&mut self) {
-        lock(&self.place.state).look();
+        lock(&self.receiver.state).take_notified();
     }
 }
 
 impl Room {
-    /// Returns whether there was a notification, and forgets it.
-    fn look(&mut self) -> bool {
+    /// Returns whether there was a notification, and clears it.
+    fn take_notified(&mut self) -> bool {
         self.taken.clear();
         std::mem::take(&mut self.notified)
     }
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn who_ends_gives_back_what_it_has_not_looked_for() {
+    fn closed_receiver_returns_work_it_has_not_looked_for() {
         let notifications = Notifications::default();
         let mut receiver = receiver(&notifications, 3, &["a"]);
         assert_eq!(notifications.notify_work(work("a", 1)), None);
@@ -191,7 +193,7 @@ mod tests {
     }
 
     fn is_notified(receiver: &WorkSubscription) -> bool {
-        lock(&receiver.place.state).notified
+        lock(&receiver.receiver.state).notified
     }
 
     #[test]
@@ -208,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn other_queues_are_nobodys_business() {
+    fn receiver_gets_no_work_of_other_queues() {
         let notifications = Notifications::default();
         let receiver = receiver(&notifications, 1, &["a"]);
         let elsewhere = Work::new("elsewhere".parse().unwrap(), "a".parse().unwrap(), 1);
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn who_had_no_room_looks_as_soon_as_there_is_some() {
+    fn receiver_without_room_is_notified_once_it_has_room() {
         let notifications = Notifications::default();
         let receiver = receiver(&notifications, 0, &["a"]);
         assert_eq!(notifications.notify_work(work("a", 1)), Some(work("a", 1)));
@@ -229,14 +231,14 @@ mod tests {
     }
 
     #[test]
-    fn kind_that_is_full_is_for_others_until_it_is_not() {
+    fn work_of_a_full_kind_goes_to_others_until_there_is_room() {
         let notifications = Notifications::default();
         let mut receiver = receiver(&notifications, 3, &["a", "b"]);
         receiver.set_capacity(3, vec![("a".parse().unwrap(), 0)]);
         assert_eq!(notifications.notify_work(work("a", 1)), Some(work("a", 1)));
         assert!(!is_notified(&receiver));
         receiver.set_capacity(3, vec![("a".parse().unwrap(), 1)]);
-        assert!(!is_notified(&receiver), "whoever frees the kind looks anyway");
+        assert!(!is_notified(&receiver), "the worker that frees the kind claims anyway");
         assert_eq!(notifications.notify_work(work("a", 3)), Some(work("a", 2)));
         receiver.forget();
         assert_eq!(notifications.notify_work(work("b", 1)), None);

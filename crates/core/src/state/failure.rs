@@ -1,4 +1,4 @@
-//! Why jobs are dead, and attempts that did not end well.
+//! Why jobs are dead, and the record of a failed attempt.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,19 +9,19 @@ use crate::{Error, Timestamp, WorkerId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The last attempt failed and none was left.
+    /// The last attempt failed.
     Exhausted,
-    /// A handler said that trying again is no use.
+    /// A handler returned a fatal error.
     Fatal,
-    /// Worker processes died with it, three times.
+    /// Its worker processes died three times.
     Crashed,
-    /// Its deadline passed while it waited to be started, or tried again.
+    /// Its deadline passed while it waited to be started or retried.
     Expired,
     /// No live worker knows its kind.
     UnknownKind,
-    /// What the store holds of it makes no sense.
+    /// Its data in the store is corrupt.
     Corrupt,
-    /// For 24 hours all its attempts ended in an outage of something that it needs.
+    /// All its attempts ended in an outage for 24 hours.
     Outage,
 }
 
@@ -37,17 +37,17 @@ impl Reason {
         Reason::Outage,
     ];
 
-    /// Returns the number for a store to keep, which is its place in [`Reason::ALL`], from 1: 0 is left for none.
+    /// Returns the number that a store keeps: the position in [`Reason::ALL`], counted from 1. 0 means no reason.
     pub fn number(self) -> u8 {
         self as u8 + 1
     }
 
-    /// Takes back the [number](Reason::number) that a store has kept; `None` for 0 and for an unknown one.
+    /// Converts a store's [number](Reason::number) to a reason. Returns `None` for 0 and for an unknown number.
     pub fn from_number(number: u8) -> Option<Self> {
         Reason::ALL.get(usize::from(number).checked_sub(1)?).copied()
     }
 
-    /// Returns the class of the failure that goes with it.
+    /// Returns the class of the failure that belongs to this reason.
     pub fn class(self) -> FailureClass {
         match self {
             Reason::Exhausted => FailureClass::Retry,
@@ -85,22 +85,23 @@ impl FromStr for Reason {
         Reason::ALL
             .into_iter()
             .find(|reason| reason.as_str() == text)
-            .ok_or_else(|| Error::invalid(format!("`{text}` is no reason")))
+            .ok_or_else(|| Error::invalid(format!("`{text}` is not a reason")))
     }
 }
 
-/// One attempt that did not end well, kept for people to read.
+/// A failed attempt, recorded for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// When it ended, by the store's clock.
     pub at: Timestamp,
-    /// When it started; `None` where it never did, or a version that did not keep this wrote the failure.
+    /// When it started; `None` if it never started, or if an older version wrote the failure.
     pub started_at: Option<Timestamp>,
     /// What kind of failure it was.
     pub class: FailureClass,
-    /// Which attempt it was; an interrupted or crashed one has the number it would have had.
+    /// The number of the attempt. An interrupted or crashed attempt has the number that it would have had.
     pub attempt: u16,
-    /// The number of its claim, which names its log; `None` where it had none, or a version that did not keep this wrote the failure.
+    /// The number of its claim, which identifies its log; `None` if it had no claim, or if an older version wrote the
+    /// failure.
     pub claim: Option<u64>,
     /// The worker that ran it.
     pub worker: Option<WorkerId>,
@@ -108,19 +109,19 @@ pub struct Failure {
     pub message: String,
 }
 
-/// What kind of failure an attempt ended with.
+/// The class of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FailureClass {
-    /// It failed in a way that may be over next time: it used up an attempt.
+    /// The failure may be temporary. It cost an attempt.
     Retry,
-    /// It failed in a way that no repeat mends.
+    /// The failure is permanent: a retry cannot succeed.
     Fatal,
-    /// Something that the job needs was away: it used up no attempt.
+    /// Something that the job needs was unavailable. It cost no attempt.
     Outage,
-    /// The worker process died, or lost its lease: it used up no attempt, and is counted apart.
+    /// The worker process died or lost its lease. It cost no attempt and is counted as a crash.
     Crash,
-    /// What the store holds of the job makes no sense.
+    /// The job's data in the store is corrupt.
     Corrupt,
 }
 
@@ -140,12 +141,12 @@ impl FailureClass {
         }
     }
 
-    /// Returns the number for a store to keep, which is its place in [`FailureClass::ALL`].
+    /// Returns the number that a store keeps: the position in [`FailureClass::ALL`].
     pub fn number(self) -> u8 {
         self as u8
     }
 
-    /// Takes back the [number](FailureClass::number) that a store has kept; an unknown one is a retry.
+    /// Converts a store's [number](FailureClass::number) to a class. An unknown number becomes `Retry`.
     pub fn from_number(number: i64) -> Self {
         let known = usize::try_from(number).ok().and_then(|number| FailureClass::ALL.get(number));
         known.copied().unwrap_or(FailureClass::Retry)

@@ -1,17 +1,17 @@
-//! Workers that are gone, and what that costs their jobs.
+//! Workers that are gone, and what this costs their jobs.
 
 use std::fmt;
 
-/// Who died when a lease ended or a worker was released, which decides what it costs the job.
+/// How a worker ended, which determines what this costs its jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Death {
-    /// The machine, or a worker that was stopped on purpose: costs nothing, but is counted.
+    /// The machine went down, or the worker was stopped on purpose. It costs the job nothing, but is counted.
     Interrupted,
-    /// The worker process: counted apart from attempts; the third makes the job dead.
+    /// The worker process died. Crashes are counted separately from attempts. After the third one the job is dead.
     Crashed,
 }
 
-/// What is known of a worker that is gone. Displays as the message of the failure of each job that it held.
+/// What is known about a worker that is gone. Displays as the failure message of each job that it held.
 ///
 /// # Examples
 ///
@@ -25,17 +25,17 @@ pub enum Death {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gone {
-    /// What kind of death it was, which decides what it costs the jobs.
+    /// The kind of death, which determines what it costs the jobs.
     pub death: Death,
-    /// How the process ended, where somebody saw it.
+    /// How the process ended, if it was observed.
     pub status: Option<ExitStatus>,
 }
 
 impl Gone {
-    /// A worker whose lease ended and of which nothing else is known.
+    /// A worker whose lease ended, without further information.
     pub const LEASE_ENDED: Gone = Gone { death: Death::Crashed, status: None };
 
-    /// A worker whose process crashed, and was seen to end like this.
+    /// Creates the description of a worker whose process crashed with this status.
     pub fn crashed(status: ExitStatus) -> Self {
         Gone { death: Death::Crashed, status: Some(status) }
     }

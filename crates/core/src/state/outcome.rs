@@ -1,53 +1,53 @@
-//! How an attempt ended, as a store writes it.
+//! The outcome of an attempt, as a store writes it.
 
 use std::time::Duration;
 
 use crate::{FailureClass, Reason, Stored};
 
-/// What a worker says of an attempt that has ended. [`decide`](crate::decide()) decides it, stores only write it.
+/// How an attempt ended. [`decide`](crate::decide()) determines it; stores only write it.
 ///
-/// Exhaustive on purpose: the compiler names every store that misses a new one.
+/// This enum is exhaustive on purpose: the compiler reports every store that does not handle a new variant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// The handler returned.
+    /// The handler returned a result.
     Succeed {
-        /// Its result; `None` where it is nothing.
+        /// Its result; `None` if the result is empty.
         result: Option<Stored>,
     },
-    /// It failed and is tried again.
+    /// The attempt failed, and the job is retried.
     Retry {
-        /// After this long.
+        /// The delay before the retry.
         delay: Duration,
         /// What went wrong.
         message: String,
     },
-    /// Something that the job needs is away: it is tried again and costs no attempt.
+    /// Something that the job needs is unavailable. The job is retried, and it costs no attempt.
     Outage {
-        /// After this long.
+        /// The delay before the retry.
         delay: Duration,
-        /// What is away.
+        /// What is unavailable.
         message: String,
     },
-    /// It asked to be run later; costs no attempt.
+    /// The handler postponed the job. It costs no attempt.
     Snooze {
-        /// After this long.
+        /// The delay.
         delay: Duration,
     },
-    /// The worker hands it back unfinished; costs no attempt.
+    /// The worker returns the job unfinished. It costs no attempt.
     Release,
-    /// It failed and is not tried again.
+    /// The attempt failed, and the job is not retried.
     Bury {
-        /// Why.
+        /// The reason.
         reason: Reason,
         /// What went wrong.
         message: String,
     },
-    /// The handler called it off, or gave way to a request to cancel.
+    /// The handler cancelled the job or followed a request to cancel it.
     Cancel,
 }
 
 impl Outcome {
-    /// Returns how long the job is to wait, where the outcome says so.
+    /// Returns how long the job waits before it runs again, if the outcome has a delay.
     pub fn delay(&self) -> Option<Duration> {
         match self {
             Outcome::Retry { delay, .. } | Outcome::Outage { delay, .. } | Outcome::Snooze { delay } => Some(*delay),
@@ -55,7 +55,7 @@ impl Outcome {
         }
     }
 
-    /// Returns the class and the message of the failure that it records, where it records one.
+    /// Returns the class and the message of the failure to record, if any.
     pub fn failure(&self) -> Option<(FailureClass, &str)> {
         match self {
             Outcome::Retry { message, .. } => Some((FailureClass::Retry, message)),

@@ -1,60 +1,62 @@
-//! What can happen to a job, and where it goes then.
+//! The state machine of a job: events and transitions.
 
 use std::time::Duration;
 
 use crate::{Death, Outcome, Reason, State, limits};
 
-/// What can happen to a job.
+/// An event in the life of a job.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// Its time has come.
+    /// Its scheduled time has come.
     Due,
-    /// A worker takes it.
+    /// A worker claims it.
     Claim,
     /// The worker that holds it settles it.
     Settle(&'a Outcome),
     /// The worker that holds it is gone.
     Lose(Death),
-    /// Somebody asks to call it off.
+    /// Cancellation is requested.
     Cancel,
-    /// Somebody asks to try it again.
+    /// A retry is requested.
     Retry,
-    /// Its deadline passed, its kind is unknown, or its row is damaged.
+    /// Its deadline passed, its kind is unknown, or its row is corrupt.
     Bury(Reason),
 }
 
-/// What a store must know of a job to move it.
+/// What a store must know about a job to compute its transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Facts {
     /// Its state.
     pub state: State,
-    /// Attempts begun, the running one included.
+    /// Attempts started, including the running one.
     pub attempt: u16,
-    /// Worker processes that died with it.
+    /// Worker processes that died while they ran this job.
     pub crashes: u16,
-    /// Runs that ended through no fault of the job.
+    /// Runs that ended for a reason outside the job.
     pub interruptions: u32,
-    /// Attempts in a row that ended in an outage. A store keeps beside it when the first of them ended, for as long as this is not 0.
+    /// Attempts in a row that ended in an outage. While this is not 0, the store also keeps when the first of them
+    /// ended.
     pub outages: u16,
-    /// Whether somebody asked to call it off while it ran.
+    /// Whether cancellation was requested while the job runs.
     pub cancel_asked: bool,
 }
 
-/// Where a job goes, and what else changes with it.
+/// A transition: the new state of a job and the other changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {
-    /// The facts afterwards.
+    /// The facts after the transition.
     pub facts: Facts,
-    /// How long from now it becomes ready, where it is scheduled anew; `None` keeps its time.
+    /// The delay until the job is ready, if it is scheduled again; `None` keeps its time.
     pub wait: Option<Duration>,
-    /// Why it is dead, where it is.
+    /// Why the job is dead, if it is.
     pub reason: Option<Reason>,
 }
 
-/// Returns where that event takes a job, or `None` where it changes nothing because the job has moved on.
+/// Returns the transition for an event, or `None` if the event changes nothing because the state of the job has
+/// changed.
 ///
-/// The one function that knows every transition; the embedded stores call it, and the scripts of the others are held to
-/// it by the conformance suite.
+/// This is the one function that knows every transition. The embedded stores call it, and the conformance suite checks
+/// the scripts of the other stores against it.
 pub fn step(facts: Facts, event: Event<'_>) -> Option<Move> {
     use State::{Cancelled, Dead, Ready, Running, Scheduled, Succeeded};
     let to = |state| Move { facts: Facts { state, ..facts }, wait: None, reason: None };
@@ -72,7 +74,7 @@ pub fn step(facts: Facts, event: Event<'_>) -> Option<Move> {
         next.facts.interruptions = facts.interruptions.saturating_add(1);
         next
     };
-    // The handler could do its work, or said what it waits for: the series of outages ends.
+    // The attempt did not end in an outage, so the series of outages ends.
     let reached = |mut next: Move| {
         next.facts.outages = 0;
         next
@@ -131,7 +133,7 @@ pub fn step(facts: Facts, event: Event<'_>) -> Option<Move> {
     }
 }
 
-/// Returns every outcome, at the edges of what it carries, for tests that compare a store's own moves with [`step`].
+/// Returns every outcome, with edge values, for tests that compare a store's transitions with [`step`].
 #[cfg(any(test, feature = "testing"))]
 pub fn every_outcome() -> Vec<Outcome> {
     let message = String::new;
@@ -142,7 +144,7 @@ pub fn every_outcome() -> Vec<Outcome> {
         every.push(Outcome::Snooze { delay });
     }
     every.extend(Reason::ALL.map(|reason| Outcome::Bury { reason, message: message() }));
-    // A new outcome belongs into the list above: this is only here so that the compiler says so.
+    // This match makes the compiler report a new outcome, which belongs into the list above.
     for outcome in &every {
         match outcome {
             Outcome::Succeed { .. } | Outcome::Release | Outcome::Cancel | Outcome::Bury { .. } => {}
@@ -152,7 +154,7 @@ pub fn every_outcome() -> Vec<Outcome> {
     every
 }
 
-/// Returns every event but settles, for the same tests.
+/// Returns every event except settles, for the same tests.
 #[cfg(any(test, feature = "testing"))]
 pub fn every_other_event() -> Vec<Event<'static>> {
     let mut every = vec![Event::Due, Event::Claim, Event::Cancel, Event::Retry];
@@ -161,7 +163,7 @@ pub fn every_other_event() -> Vec<Event<'static>> {
     every
 }
 
-/// Returns whether a job that crashed so often must run isolated in its worker.
+/// Returns whether a job with this many crashes must run isolated in its worker.
 pub fn is_isolated(crashes: u16) -> bool {
     crashes >= 2
 }
@@ -199,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_third_crash_is_the_end_and_none_of_them_costs_an_attempt() {
+    fn third_crash_buries_the_job_and_no_crash_costs_an_attempt() {
         let first = step(running(), Event::Lose(Death::Crashed)).unwrap();
         assert_eq!((first.facts.state, first.facts.crashes, first.facts.attempt), (State::Ready, 1, 2));
         let second = step(Facts { crashes: 1, ..running() }, Event::Lose(Death::Crashed)).unwrap();
@@ -210,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_asked_to_stop_is_cancelled_by_whatever_ends_it_but_success_and_death() {
+    fn job_with_a_requested_cancel_ends_cancelled_unless_it_succeeds_or_dies() {
         let asked = Facts { cancel_asked: true, ..running() };
         assert_eq!(step(asked, Event::Settle(&Outcome::Release)).unwrap().facts.state, State::Cancelled);
         assert_eq!(step(asked, Event::Lose(Death::Crashed)).unwrap().facts.state, State::Cancelled);

@@ -1,11 +1,11 @@
 //! How long a job holds its unique key.
 //!
-//! The embedded stores call these functions. Statements of PostgreSQL and scripts of Redis say the same: a test compares the
-//! statements with these, and the conformance suite holds every store to them.
+//! The embedded stores call these functions. The statements of PostgreSQL and the scripts of Redis do the same: a test
+//! compares the statements with these functions, and the conformance suite checks every store.
 
 use crate::{State, Timestamp, UniqueScope};
 
-/// Returns whether a job that comes into that state gives its unique key back.
+/// Returns whether a job releases its unique key when it enters that state.
 ///
 /// # Examples
 ///
@@ -24,8 +24,8 @@ pub fn gives_key_back(scope: UniqueScope, to: State) -> bool {
     }
 }
 
-/// Returns until when a job holds a key that it takes now, unless it [gives it back](gives_key_back) earlier; `None` where nothing else
-/// ends it.
+/// Returns until when a job holds a key that it takes now, unless it [releases it](gives_key_back) earlier; `None` if
+/// the time is not limited.
 pub fn key_until(scope: UniqueScope, now: Timestamp) -> Option<Timestamp> {
     match scope {
         UniqueScope::For(period) => Some(now.after(period)),
@@ -33,18 +33,18 @@ pub fn key_until(scope: UniqueScope, now: Timestamp) -> Option<Timestamp> {
     }
 }
 
-/// Returns whether a key is still held that was taken [until then](key_until) and not given back.
+/// Returns whether a key is still held that was taken [until](key_until) this time and was not released.
 pub fn holds_key(until: Option<Timestamp>, now: Timestamp) -> bool {
     until.is_none_or(|until| until > now)
 }
 
-/// Returns until when a finished job is kept that still holds its key [until then](key_until): the row holds the key, so it stays at least
-/// as long.
+/// Returns until when to keep a finished job that holds its key until [then](key_until). The row holds the key, so it
+/// is kept at least as long.
 pub fn kept_for_key(keep_until: Timestamp, until: Option<Timestamp>) -> Timestamp {
     until.map_or(keep_until, |until| until.max(keep_until))
 }
 
-/// Returns every scope, at the edges of what it carries, for tests that compare a store's own rules with these.
+/// Returns every scope, with edge values, for tests that compare a store's rules with these.
 #[cfg(any(test, feature = "testing"))]
 pub fn every_scope() -> Vec<UniqueScope> {
     use std::time::Duration;

@@ -1,15 +1,15 @@
-//! What a person asks of one job.
+//! Actions on a single job.
 
 use crate::{JobId, State};
 
-/// What a person can ask of one job.
+/// An action that a person can request for one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Call it off: at once if it waits, by asking its handler if it runs.
+    /// Cancels the job: at once if it waits, or by a request to its handler if it runs.
     Cancel,
-    /// Try a dead or cancelled job again with all its attempts, or a scheduled one now.
+    /// Retries a dead or cancelled job with all its attempts, or runs a scheduled job now.
     Retry,
-    /// Delete a finished job.
+    /// Deletes a finished job.
     Delete,
 }
 
@@ -17,12 +17,12 @@ pub enum Action {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Acted {
-    /// Done; the job is now in this state.
+    /// The action was done. The job is now in this state.
     Done(State),
-    /// Nobody knows the job.
+    /// The job was not found.
     Unknown,
-    /// The job is in this state, in which that cannot be done.
-    Not(State),
-    /// Another job holds the unique key by now.
+    /// The action is not possible in the present state of the job, which is this one.
+    WrongState(State),
+    /// Another job holds the unique key now.
     Conflict(JobId),
 }

@@ -1,4 +1,4 @@
-//! What a worker asks for, and what it gets.
+//! Claims: what a worker requests and what it gets.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,30 +6,31 @@ use std::time::Duration;
 use super::Moved;
 use crate::{JobId, Kind, KindLimits, Label, Nonce, Payload, QueueName, Rules, Token, WorkerId, state::is_isolated};
 
-/// What a worker asks for.
+/// A worker's request for jobs.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Claim {
-    /// Who asks.
+    /// The worker.
     pub worker: WorkerId,
-    /// Names this call: fresh for a new one, the same for a repeat of one whose answer was lost.
+    /// Identifies this call. It is new for a new call, and the same for a repeat of a call whose answer was lost.
     pub nonce: Nonce,
-    /// Queues in the order they are to be looked at.
+    /// The queues, in the order in which the store looks for jobs.
     pub queues: Vec<QueueName>,
-    /// Kinds the worker has handlers for, those of which it wants none now included.
+    /// All kinds that the worker has handlers for, including those of which it wants no job now.
     pub kinds: Vec<KnownKind>,
-    /// Most jobs to hand out.
+    /// Most jobs to return.
     pub limit: usize,
-    /// How long the claim holds without being renewed: from 1 second to 10 minutes, see [`limits::LEASES`](crate::limits::LEASES).
+    /// How long the claim lasts without renewal: from 1 second to 10 minutes, see
+    /// [`limits::LEASES`](crate::limits::LEASES).
     pub lease: Duration,
-    /// Whether the worker runs nothing else, so that a job which must run isolated may be handed out, by itself.
+    /// Whether the worker runs nothing else, so that it may get a job that must run isolated.
     pub idle: bool,
     /// The newest level of [rules](Rules) that this program knows. Defaults to [`Rules::LEVEL`].
     pub rules_level: u16,
 }
 
 impl Claim {
-    /// Asks for one job, under a fresh nonce and the default lease, for a worker that is not idle.
+    /// Creates a claim for one job, with a new nonce and the default lease, of a worker that is not idle.
     pub fn new(worker: WorkerId, queues: Vec<QueueName>, kinds: Vec<KnownKind>) -> Self {
         Claim {
             worker,
@@ -43,42 +44,42 @@ impl Claim {
         }
     }
 
-    /// Lets another worker ask.
+    /// Sets the worker.
     pub fn worker(self, worker: WorkerId) -> Self {
         Claim { worker, ..self }
     }
 
-    /// Gives it the nonce of an earlier claim, which it repeats, or a fresh one.
+    /// Sets the nonce: that of an earlier claim for a repeat, or a new one.
     pub fn nonce(self, nonce: Nonce) -> Self {
         Claim { nonce, ..self }
     }
 
-    /// Looks at other queues, in this order.
+    /// Sets the queues, in this order.
     pub fn queues(self, queues: Vec<QueueName>) -> Self {
         Claim { queues, ..self }
     }
 
-    /// Knows other kinds.
+    /// Sets the kinds.
     pub fn kinds(self, kinds: Vec<KnownKind>) -> Self {
         Claim { kinds, ..self }
     }
 
-    /// Asks for up to so many jobs.
+    /// Sets the most jobs to return.
     pub fn limit(self, limit: usize) -> Self {
         Claim { limit, ..self }
     }
 
-    /// Holds for so long without being renewed.
+    /// Sets how long the claim lasts without renewal.
     pub fn lease(self, lease: Duration) -> Self {
         Claim { lease, ..self }
     }
 
-    /// Says whether the worker runs nothing else.
+    /// Sets whether the worker runs nothing else.
     pub fn idle(self, idle: bool) -> Self {
         Claim { idle, ..self }
     }
 
-    /// Knows rules up to another level.
+    /// Sets the newest level of rules that the program knows.
     pub fn rules_level(self, rules_level: u16) -> Self {
         Claim { rules_level, ..self }
     }
@@ -90,67 +91,67 @@ impl Claim {
 pub struct KnownKind {
     /// The kind.
     pub kind: Kind,
-    /// Most jobs of it to hand out. Zero where the worker runs as many as it may: the kind is still known.
+    /// Most jobs of this kind to return. Zero if the worker has no room for more; the kind still counts as known.
     pub wanted: usize,
-    /// The limits that the worker runs such jobs under.
+    /// The limits under which the worker runs such jobs.
     pub limits: KindLimits,
 }
 
 impl KnownKind {
-    /// Says how many of it are wanted.
+    /// Sets the most jobs of this kind to return.
     pub fn wanted(self, wanted: usize) -> Self {
         KnownKind { wanted, ..self }
     }
 
-    /// Says which limits such jobs run under.
+    /// Sets the limits of this kind.
     pub fn limits(self, limits: KindLimits) -> Self {
         KnownKind { limits, ..self }
     }
 }
 
 impl From<Kind> for KnownKind {
-    /// Wants as many as the claim's limit allows, and leaves the limits to the jobs.
+    /// Asks for as many jobs as the claim's limit allows, without limits of the kind.
     fn from(kind: Kind) -> Self {
         KnownKind { kind, wanted: usize::MAX, limits: KindLimits::default() }
     }
 }
 
-/// What a worker gets.
+/// The answer to a claim.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Claims {
-    /// The jobs, best first.
+    /// The claimed jobs, in the order in which they should run.
     pub jobs: Vec<Claimed>,
-    /// The queues that were looked at in vain, or not at all, and why.
+    /// Queues without jobs in this answer because something held them back, and why.
     pub held_back: Vec<HeldBack>,
-    /// When to look again without having been notified: when the next job of these queues is due, or a pause ends. Zero means at once: the look
-    /// stopped at a bound, and there may be more behind it.
+    /// When to claim again without a notification: when the next job of these queues is due, or when a pause ends. Zero
+    /// means at once: the search stopped at a limit, and there may be more jobs.
     pub look_again: Option<Duration>,
-    /// Jobs that were found unfit and are dead now: they missed their deadline, or what the store holds of them makes no sense.
+    /// Jobs that became dead in this call: their deadline passed, or their data is corrupt.
     pub buried: Vec<Moved>,
-    /// A job waits that must run isolated; a worker that is not idle should become so.
+    /// Whether a job waits that must run isolated. A worker that is not idle should become idle.
     pub isolated_waits: bool,
 }
 
 impl Claims {
-    /// Notes a moment at which to look again; the soonest counts.
+    /// Adds a time after which to claim again. The soonest one counts.
     pub fn look_in(&mut self, wait: Option<Duration>) {
         self.look_again = [self.look_again, wait].into_iter().flatten().min();
     }
 
-    /// Notes a queue that is held back; `until` is how long until that ends by itself.
+    /// Adds a queue that is held back. `until` is how long this lasts, if it ends by itself.
     pub fn hold_back(&mut self, queue: QueueName, why: HeldBackReason, until: Option<Duration>) {
         self.held_back.push(HeldBack { queue, why, until });
         self.look_in(until);
     }
 
-    /// Returns whether a job was handed out that must run isolated: nothing else goes with it.
+    /// Returns whether the claim returned a job that must run isolated. Such a job is always the only one.
     pub fn is_isolated(&self) -> bool {
         self.jobs.first().is_some_and(|job| is_isolated(job.crashes))
     }
 }
 
-/// A queue whose jobs were not handed out.
+/// A queue whose jobs were not returned by a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeldBack {
@@ -158,12 +159,12 @@ pub struct HeldBack {
     pub queue: QueueName,
     /// What holds it back.
     pub why: HeldBackReason,
-    /// How long until that ends by itself, where it does.
+    /// How long this lasts, if it ends by itself.
     pub until: Option<Duration>,
 }
 
 impl HeldBack {
-    /// Says that a queue is held back, why, and for how long where that ends by itself.
+    /// Creates an entry for a queue that is held back.
     pub fn new(queue: QueueName, why: HeldBackReason, until: Option<Duration>) -> Self {
         HeldBack { queue, why, until }
     }
@@ -173,11 +174,12 @@ impl HeldBack {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HeldBackReason {
-    /// It is paused.
+    /// The queue is paused.
     Paused,
-    /// It has a rule that this program does not know, because a newer one wrote it.
+    /// The queue has a rule that this program does not know, because a newer version wrote it.
     UnknownRule,
-    /// Its server could not be reached, or did not answer. The claim may have been made there: repeat it under the same nonce, for these queues.
+    /// The server of the queue could not be reached or did not answer. The claim may have taken effect there: repeat it
+    /// with the same nonce for these queues.
     Unreachable,
 }
 
@@ -209,29 +211,29 @@ pub struct Claimed {
     pub queue: QueueName,
     /// The kind.
     pub kind: Kind,
-    /// Whom it belongs to within the queue.
+    /// The group within the queue that the job belongs to.
     pub key: Option<Label>,
-    /// What the handler gets.
+    /// The input of the handler.
     pub payload: Payload,
-    /// Which attempt this is, from 1.
+    /// The number of this attempt, from 1.
     pub attempt: u16,
-    /// Attempts allowed: granted by the kind's limits.
+    /// Attempts allowed, as granted by the limits of the kind.
     pub max_attempts: u16,
-    /// How long the attempt may take: granted by the kind's limits.
+    /// How long the attempt may take, as granted by the limits of the kind.
     pub timeout: Duration,
-    /// Worker processes that died with it before.
+    /// Worker processes that died earlier while they ran this job.
     pub crashes: u16,
     /// Attempts in a row that ended in an outage.
     pub outages: u16,
-    /// How long ago the first of them ended; zero without any.
+    /// How long ago the first of these attempts ended; zero if there is none.
     pub outage_for: Duration,
-    /// How long it was ready before it was claimed.
+    /// How long the job was ready before it was claimed.
     pub waited: Duration,
 }
 
 #[cfg(test)]
 impl Claimed {
-    /// Returns the first attempt of three at a job of that kind.
+    /// Returns a job of that kind in its first of three attempts.
     pub(crate) fn example(kind: &str) -> Self {
         Claimed {
             id: JobId::new(&QueueName::default()),

@@ -1,11 +1,11 @@
-//! Lists of jobs: which, and which part.
+//! Lists of jobs: filter, page and cursor.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::{Error, Kind, Label, QueueName, Snapshot, State};
 
-/// Which jobs to list.
+/// Selects the jobs of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Only of this queue.
@@ -21,9 +21,9 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Returns whether a job is one of those to list. An empty filter matches every job.
+    /// Returns whether a job matches. An empty filter matches every job.
     ///
-    /// A store may look for jobs in its own way, by an index or in SQL, but must answer the same.
+    /// A store may find jobs in its own way, by an index or in SQL, but must return the same jobs.
     ///
     /// # Examples
     ///
@@ -47,7 +47,7 @@ impl Filter {
         self.matches_parts(&job.queue, &job.kind, job.state, &job.tags, job.key.as_ref())
     }
 
-    /// As [`Filter::matches`], for a store that has not read the whole job.
+    /// Does the same as [`Filter::matches`], for a store that has not read the whole job.
     pub fn matches_parts(
         &self,
         its_queue: &QueueName,
@@ -56,7 +56,7 @@ impl Filter {
         its_tags: &[Label],
         its_key: Option<&Label>,
     ) -> bool {
-        // Without `..`: a new field of the filter must be looked at here.
+        // There is no `..` here, so that a new field of the filter must be handled.
         let Filter { queue, kind, state, tag, key } = self;
         queue.as_ref().is_none_or(|queue| queue == its_queue)
             && kind.as_ref().is_none_or(|kind| kind == its_kind)
@@ -66,28 +66,28 @@ impl Filter {
     }
 }
 
-/// Which part of a list to return.
+/// Selects the part of a list to return.
 #[derive(Clone, Copy, Debug)]
 pub struct Page {
-    /// Go on from here.
+    /// Continue after this place.
     pub after: Option<Cursor>,
-    /// Most jobs; at most 200.
+    /// Most jobs to return; at most 200.
     pub limit: usize,
 }
 
 impl Page {
-    /// Returns the first page, of up to so many jobs.
+    /// Returns the first page, with up to `limit` jobs.
     pub fn first(limit: usize) -> Self {
         Page::new(None, limit)
     }
 
-    /// Returns up to so many jobs from a place on; `None` is the beginning.
+    /// Returns a page with up to `limit` jobs after a place; `None` is the beginning.
     pub fn new(after: Option<Cursor>, limit: usize) -> Self {
         Page { after, limit }
     }
 }
 
-/// A place in a list. Its text means nothing to anybody but the store that made it.
+/// A place in a list. Its text has a meaning only for the store that created it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(pub i64);
 
@@ -101,7 +101,7 @@ impl FromStr for Cursor {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        text.parse().map(Cursor).map_err(|_| Error::invalid(format!("`{text}` is no cursor that a list gave out")))
+        text.parse().map(Cursor).map_err(|_| Error::invalid(format!("`{text}` is not a cursor of a list")))
     }
 }
 
@@ -111,12 +111,12 @@ impl FromStr for Cursor {
 pub struct Listed {
     /// The jobs, newest first.
     pub jobs: Vec<Snapshot>,
-    /// Where to go on; `None` at the end.
+    /// Where the next page starts; `None` at the end.
     pub next: Option<Cursor>,
 }
 
 impl Listed {
-    /// Makes a page: its jobs, newest first, and where to go on.
+    /// Creates a page from its jobs, newest first, and the place where the next page starts.
     pub fn new(jobs: Vec<Snapshot>, next: Option<Cursor>) -> Self {
         Listed { jobs, next }
     }

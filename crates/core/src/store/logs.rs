@@ -1,19 +1,20 @@
-//! The logs of jobs: one an attempt.
+//! The logs of jobs: one per attempt.
 
 use async_trait::async_trait;
 
 use crate::{Error, JobId, Token};
 
-/// What handlers write for people to read, beside a job's result.
+/// Text that handlers write for people, besides the result.
 ///
-/// Each claim has a log of its own, of at most [`LOG_BYTES`](crate::limits::LOG_BYTES). The log of the newest claim is kept, and those of claims
-/// whose failures are [kept](crate::Snapshot::failures); all others go when the next claim writes.
+/// Each claim has its own log, of at most [`LOG_BYTES`](crate::limits::LOG_BYTES). The store keeps the log of the
+/// newest claim and the logs of claims whose failures are [kept](crate::Snapshot::failures). All others are deleted
+/// when the next claim writes a log.
 #[async_trait]
 pub trait Logs: Send + Sync + 'static {
-    /// Replaces the log of the claim with that token, only where it is the job's newest; answers whether it was.
+    /// Replaces the log of the claim with that token, but only if it is the job's newest claim. Returns whether it was.
     async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error>;
 
-    /// Returns the log of the claim with that number, or of the newest claim that has one; empty where there is none, `None` where the job is not
-    /// found.
+    /// Returns the log of the claim with that number, or of the newest claim that has a log. Returns an empty text if
+    /// there is no log, and `None` if the job is not found.
     async fn log(&self, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error>;
 }

@@ -1,8 +1,8 @@
-//! Jobs that a store moved by itself, for whoever tells people about it.
+//! Jobs that a store moved outside an attempt, for logs and hooks.
 
 use crate::{Death, JobId, Kind, QueueName, Reason, State, WorkerId};
 
-/// A job that was taken from its worker, or buried, and what it is now.
+/// A job that was taken from its worker or buried, after the change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {
     /// The id.
@@ -11,16 +11,16 @@ pub struct Moved {
     pub queue: QueueName,
     /// The kind.
     pub kind: Kind,
-    /// The worker that held it, where one did.
+    /// The worker that held it, if any.
     pub worker: Option<WorkerId>,
-    /// Attempts begun, after the move.
+    /// Attempts started, after the change.
     pub attempt: u16,
-    /// Worker processes that died with it, after the move.
+    /// Worker processes that died while they ran this job, after the change.
     pub crashes: u16,
-    /// Where it is now.
+    /// Its new state.
     pub state: State,
-    /// Why it is dead, where it is.
+    /// Why it is dead, if it is.
     pub reason: Option<Reason>,
-    /// Who died, where it was taken from its worker.
+    /// How its worker ended, if the job was taken from a worker.
     pub death: Option<Death>,
 }

@@ -6,45 +6,45 @@ use crate::{Error, ErrorKind, JobId};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Pushed {
-    /// The job is taken over, durably.
+    /// The job is stored durably.
     Created(JobId),
-    /// Another job stands for it.
+    /// An existing job is used instead.
     Existing {
-        /// That job.
+        /// The existing job.
         id: JobId,
-        /// Why it stands for this one.
+        /// Why it is used instead of the pushed one.
         by: DuplicateReason,
     },
-    /// The job is not taken over: its idempotency key was used with another request, which made this job.
+    /// The job was not stored: its idempotency key was used with a different request, which created this job.
     Conflict(JobId),
-    /// The job is not taken over.
+    /// The job was not stored, with the reason.
     Refused(String),
 }
 
 impl Pushed {
-    /// Returns the job that stands for the pushed one, and why where that is another.
+    /// Returns the id of the pushed or existing job, and why an existing job is used.
     ///
     /// # Errors
     ///
-    /// If the job was not taken over.
+    /// Returns an error if the job was not stored.
     pub fn into_job(self) -> Result<(JobId, Option<DuplicateReason>), Error> {
         let refused = |why| Err(Error::new(ErrorKind::Refused, why));
         match self {
             Pushed::Created(id) => Ok((id, None)),
             Pushed::Existing { id, by } => Ok((id, Some(by))),
             Pushed::Conflict(id) => {
-                refused(format!("the idempotency key was used with another request, which made job {id}"))
+                refused(format!("the idempotency key was used with a different request, which created job {id}"))
             }
             Pushed::Refused(why) => refused(why),
         }
     }
 }
 
-/// Why another job stands for a pushed one.
+/// Why an existing job is used instead of the pushed one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DuplicateReason {
-    /// It holds the unique key.
+    /// The existing job holds the unique key.
     Unique,
-    /// It succeeded a short while ago under the same reuse key.
+    /// The existing job succeeded recently with the same reuse key.
     Reuse,
 }

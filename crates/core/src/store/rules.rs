@@ -1,4 +1,4 @@
-//! Rules of a queue: one versioned value, changed by compare-and-set, and the one function that says what they admit.
+//! Rules of a queue: one versioned value that is changed by compare-and-set, and the function that applies it.
 
 use std::time::Duration;
 
@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, ErrorKind, Label, Timestamp, When};
 
-/// What holds a queue's jobs back. A property of the queue, never a state of its jobs.
+/// The rules that hold a queue's jobs back. They belong to the queue and never change the state of its jobs.
 ///
-/// Stores keep the [text](Rules::to_text) and the [level](Rules::level), and understand neither. A program holds a queue back whose level is above
-/// [`Rules::LEVEL`], and does not rescue its jobs: so that two versions of longshore can work side by side.
+/// Stores keep the [text](Rules::to_text) and the [level](Rules::level) without interpreting them. A program that sees
+/// a level above [`Rules::LEVEL`] returns no jobs of the queue and does not rescue them, so that two versions of
+/// longshore can work side by side.
 ///
 /// # Examples
 ///
@@ -23,15 +24,15 @@ use crate::{Error, ErrorKind, Label, Timestamp, When};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rules {
-    /// Counts the changes; 0 for rules that nobody has set.
+    /// The number of changes; 0 for rules that were never set.
     pub version: u64,
-    /// Hands out none of its jobs, until a time or until the pause is ended.
+    /// The pause: no jobs are claimed until it ends.
     pub pause: Option<Pause>,
-    /// Whether there are rules that this program does not know, because a newer one wrote them.
+    /// Whether there are rules that this program does not know, because a newer version wrote them.
     pub has_unknown: bool,
 }
 
-/// The text that stores keep of [`Rules`].
+/// The stored form of [`Rules`].
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Text {
@@ -52,20 +53,20 @@ struct PauseText {
 }
 
 impl Rules {
-    /// The newest level that this program knows. Grows with each kind of rule that older programs would not keep.
+    /// The newest level that this program knows. It grows with each kind of rule that older programs would ignore.
     pub const LEVEL: u16 = 1;
 
-    /// Returns rules that nobody has set yet: a pause, or nothing.
+    /// Returns rules with only a pause, or no rules.
     pub fn pausing(pause: Option<Pause>) -> Self {
         Rules { pause, ..Rules::default() }
     }
 
-    /// Gives them that version.
+    /// Sets the version.
     pub fn at_version(self, version: u64) -> Self {
         Rules { version, ..self }
     }
 
-    /// Returns the level that a program must know to keep these rules: 0 for none, 1 for a pause.
+    /// Returns the level that a program must know to apply these rules: 0 for none, 1 for a pause.
     pub fn level(&self) -> u16 {
         match self {
             Rules { has_unknown: true, .. } => u16::MAX,
@@ -74,14 +75,14 @@ impl Rules {
         }
     }
 
-    /// Returns when the pause ends, in milliseconds since 1970, for stores that look at nothing else: 0 where there is none, the far end of time
-    /// where it waits to be ended.
+    /// Returns when the pause ends, in milliseconds since 1970, for stores that read nothing else: 0 if there is no
+    /// pause, and `i64::MAX` if it has no end.
     pub fn paused_until_ms(&self) -> i64 {
         let until = |pause: &Pause| pause.until.map_or(i64::MAX, Timestamp::as_millis);
         self.pause.as_ref().map_or(0, until)
     }
 
-    /// Returns the text to keep: a JSON object, empty where there are no rules.
+    /// Returns the text to store: a JSON object, empty if there are no rules.
     pub fn to_text(&self) -> String {
         let pause = self.pause.as_ref().map(|pause| PauseText {
             since: pause.since.as_millis(),
@@ -92,8 +93,8 @@ impl Rules {
         serde_json::to_string(&Text { pause }).expect("strings and numbers are always JSON")
     }
 
-    /// Takes back what a store has kept. A text that cannot be read is a rule of a newer program, or damaged: either way this program does not
-    /// know what to hold back, and holds back everything.
+    /// Reads rules from the store's text. A text that cannot be read is corrupt or comes from a newer version. In both
+    /// cases this program does not know what to hold back, so it holds back everything.
     pub fn from_text(version: u64, text: &str) -> Self {
         let unknown = Rules { version, has_unknown: true, ..Rules::default() };
         let Ok(Text { pause }) = serde_json::from_str(text) else { return unknown };
@@ -112,20 +113,20 @@ impl Rules {
         }
     }
 
-    /// Leaves out what no longer holds: a pause that is over.
+    /// Removes what has ended: a pause that is over.
     pub fn at(mut self, now: Timestamp) -> Self {
         self.pause = self.pause.filter(|pause| pause.holds(now));
         self
     }
 
-    /// Refuses to be changed by a program that would drop what it does not know.
+    /// Checks that this program knows all rules, because it would drop unknown ones in a change.
     ///
     /// # Errors
     ///
-    /// If there are such rules.
+    /// Returns an error if there are unknown rules.
     pub fn check_known(&self) -> Result<(), Error> {
         if self.has_unknown {
-            let text = "the queue has rules of a newer longshore: change them with that version";
+            let text = "the queue has rules of a newer longshore version: change them with that version";
             return Err(Error::new(ErrorKind::Refused, text));
         }
         Ok(())
@@ -136,60 +137,61 @@ impl Rules {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum RulesChange {
-    /// The rules hold, under this version.
+    /// The new rules are stored, with this version.
     Changed(u64),
-    /// Another change came first; these are the rules now.
+    /// Another change came first. These are the present rules.
     Conflict(Rules),
 }
 
-/// What [`admit`] needs to know of a queue beside its rules.
+/// What [`admit`] needs to know about a queue besides its rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct QueueState {
-    /// How many of its jobs run.
+    /// The number of its running jobs.
     pub running: u64,
 }
 
 impl QueueState {
-    /// Makes the state of a queue in which so many jobs run.
+    /// Creates the state of a queue with this many running jobs.
     pub fn new(running: u64) -> Self {
         QueueState { running }
     }
 }
 
-/// How many jobs of a queue may be handed out now.
+/// How many jobs of a queue may be claimed now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Admission {
     /// Most jobs.
     pub most: usize,
-    /// Why not more, where there is a rule in the way.
+    /// The reason for the limit, if a rule sets it.
     pub why: Option<super::HeldBackReason>,
-    /// When the answer changes by itself, where it does.
+    /// When the answer changes by itself, if it does.
     pub until: Option<Timestamp>,
 }
 
 impl Admission {
-    /// Nothing is held back.
+    /// All jobs may be claimed.
     pub const ALL: Admission = Admission { most: usize::MAX, why: None, until: None };
 
-    /// Nothing is handed out: there is a rule that this program does not know.
+    /// No job may be claimed: there is a rule that this program does not know.
     pub const UNKNOWN: Admission = Admission { most: 0, why: Some(super::HeldBackReason::UnknownRule), until: None };
 
-    /// Admits so many jobs at most, for that reason, until then.
+    /// Creates an answer from the limit, its reason and its end.
     pub fn new(most: usize, why: Option<super::HeldBackReason>, until: Option<Timestamp>) -> Self {
         Admission { most, why, until }
     }
 
-    /// Returns how long from now the answer changes by itself.
+    /// Returns the time from now until the answer changes by itself.
     pub fn wait(&self, now: Timestamp) -> Option<Duration> {
         self.until.map(|until| until.since(now))
     }
 }
 
-/// Returns how many jobs of a queue may be handed out now, and what is in the way of more.
+/// Returns how many jobs of a queue may be claimed now, and what prevents more.
 ///
-/// Pure: embedded stores call it, the scripts of the others mirror it and are compared with it at random.
+/// This function is pure. Embedded stores call it; the scripts of the other stores do the same and are compared with it
+/// in randomised tests.
 ///
 /// # Examples
 ///
@@ -212,37 +214,37 @@ pub fn admit(rules: &Rules, _state: QueueState, now: Timestamp) -> Admission {
     }
 }
 
-/// Asks to stop handing out jobs of a queue.
+/// A request to pause a queue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewPause {
-    /// When it ends by itself; `None` waits for a resume.
+    /// When the pause ends by itself; `None` waits for a resume.
     pub until: Option<When>,
-    /// Why, for whoever wonders.
+    /// The reason, for people.
     pub reason: Option<Label>,
-    /// Who asks.
+    /// Who requests it.
     pub by: Option<Label>,
 }
 
-/// A queue's pause: a property of the queue, never a state of its jobs.
+/// The pause of a queue. It belongs to the queue and never changes the state of its jobs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pause {
     /// When it began.
     pub since: Timestamp,
     /// When it ends by itself.
     pub until: Option<Timestamp>,
-    /// Why.
+    /// The reason.
     pub reason: Option<Label>,
-    /// Who asked.
+    /// Who requested it.
     pub by: Option<Label>,
 }
 
 impl Pause {
-    /// Makes the pause that was asked for.
+    /// Creates the requested pause.
     pub fn begin(new: NewPause, now: Timestamp) -> Self {
         Pause { since: now, until: new.until.map(|when| when.resolve(now)), reason: new.reason, by: new.by }
     }
 
-    /// Returns whether it still holds.
+    /// Returns whether the pause has not ended yet.
     pub fn holds(&self, now: Timestamp) -> bool {
         self.until.is_none_or(|until| until > now)
     }

@@ -1,29 +1,29 @@
-//! Keeping claims and ending them.
+//! Renewing and settling claims.
 
 use std::time::Duration;
 
 use crate::{JobId, Outcome, Progress, Token};
 
-/// Keeps one claim alive.
+/// Renews one claim.
 #[derive(Clone, Debug)]
 pub struct Renewal {
     /// The job.
     pub id: JobId,
     /// Proves the claim.
     pub token: Token,
-    /// How long it holds from now: from 1 second to 10 minutes, see [`limits::LEASES`](crate::limits::LEASES).
+    /// How long the claim lasts from now: from 1 second to 10 minutes, see [`limits::LEASES`](crate::limits::LEASES).
     pub lease: Duration,
-    /// The newest word of the handler, where there is a new one.
+    /// The handler's latest progress, if it is new.
     pub progress: Option<Progress>,
 }
 
 impl Renewal {
-    /// Keeps a claim alive for `lease` from now, without progress.
+    /// Creates a renewal for `lease` from now, without progress.
     pub fn new(id: JobId, token: Token, lease: Duration) -> Self {
         Renewal { id, token, lease, progress: None }
     }
 
-    /// Carries the newest word of the handler.
+    /// Sets the handler's latest progress.
     pub fn progress(self, progress: Option<Progress>) -> Self {
         Renewal { progress, ..self }
     }
@@ -33,11 +33,11 @@ impl Renewal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Renewed {
-    /// The claim holds.
+    /// The claim is renewed.
     Held,
-    /// It holds, and somebody asked to call the job off.
+    /// The claim is renewed, and cancellation of the job was requested.
     CancelAsked,
-    /// Another has the job, or it is settled: stop at once.
+    /// Another worker has the job, or it is settled. Stop at once.
     Lost,
 }
 
@@ -50,17 +50,17 @@ pub struct Settlement {
     pub token: Token,
     /// How the attempt ended.
     pub outcome: Outcome,
-    /// The handler's last word, where it was not written yet.
+    /// The handler's latest progress, if it was not written yet.
     pub progress: Option<Progress>,
 }
 
 impl Settlement {
-    /// Ends a claim, without a last word of the handler.
+    /// Creates a settlement without progress.
     pub fn new(id: JobId, token: Token, outcome: Outcome) -> Self {
         Settlement { id, token, outcome, progress: None }
     }
 
-    /// Carries the handler's last word.
+    /// Sets the handler's latest progress.
     pub fn progress(self, progress: Option<Progress>) -> Self {
         Settlement { progress, ..self }
     }
@@ -70,8 +70,8 @@ impl Settlement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Settled {
-    /// Written, now or by an earlier call with the same token.
+    /// The outcome is written, by this call or by an earlier one with the same token.
     Done,
-    /// Another has, or had, the job: nothing was changed.
+    /// Another worker has or had the job. Nothing was changed.
     Lost,
 }

@@ -1,4 +1,4 @@
-//! Upkeep: what every process that works or serves does now and then.
+//! Upkeep: the regular maintenance that every worker and server process does.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,60 +8,61 @@ use crate::{ArtifactName, QueueName, Rules, State};
 
 use super::Moved;
 
-/// How much upkeep to do.
+/// How much upkeep to do in one call.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Upkeep {
-    /// Most rows each part may touch; at most 500.
+    /// Most rows that each part may change; at most 500.
     pub limit: usize,
-    /// Whether jobs with expired leases may be taken from their workers; not within a lease after an outage of the store.
+    /// Whether jobs with expired leases may be taken from their workers. It is false until one lease after an outage of
+    /// the store.
     pub rescue: bool,
-    /// The newest level of [rules](Rules) that this program knows: jobs of queues with newer ones are not rescued.
+    /// The newest level of [rules](Rules) that this program knows. Jobs of queues with newer rules are not rescued.
     pub rules_level: u16,
-    /// For how long the process that calls is elected to do upkeep for all others, where a store elects one: calls of others do nothing
-    /// meanwhile. Zero, the default, asks for no election: whoever calls does upkeep.
+    /// How long the caller is elected to do upkeep for all processes, if the store supports elections. Meanwhile the
+    /// calls of other processes do nothing. Zero, the default, requests no election: each caller does upkeep.
     pub elected_for: Duration,
 }
 
 impl Upkeep {
-    /// Asks for as much as one call may do, by a program that knows every rule of this version.
+    /// Creates a call of a program that knows every rule of this version, without an election.
     pub fn new(limit: usize, rescue: bool) -> Self {
         Upkeep { limit, rescue, rules_level: Rules::LEVEL, elected_for: Duration::ZERO }
     }
 
-    /// Says which level of rules the program knows.
+    /// Sets which level of rules the program knows.
     pub fn rules_level(self, rules_level: u16) -> Self {
         Upkeep { rules_level, ..self }
     }
 
-    /// Leaves upkeep to one process, elected for so long.
+    /// Sets how long the caller is elected.
     pub fn elected_for(self, elected_for: Duration) -> Self {
         Upkeep { elected_for, ..self }
     }
 }
 
-/// What a piece of upkeep did.
+/// What an upkeep call did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UpkeepReport {
-    /// Jobs taken from workers that are gone.
+    /// Jobs that were taken from workers that are gone.
     pub rescued: Vec<Moved>,
-    /// Jobs whose deadline passed, or whose kind nobody knows.
+    /// Jobs whose deadline passed or whose kind no worker knows.
     pub buried: Vec<Moved>,
-    /// Finished jobs deleted because their time was over.
+    /// The number of finished jobs that were deleted because their retention period ended.
     pub pruned: usize,
-    /// Artifacts of deleted jobs, to be deleted now.
+    /// Artifacts of deleted jobs, which must be deleted now.
     pub artifacts: Vec<ArtifactName>,
-    /// Some part stopped at its limit: call again soon.
+    /// Whether some part stopped at its limit. Call again soon.
     pub more: bool,
-    /// Leases have ended that do not prove yet that their workers are gone: how soon to call again, to see whether they do by then.
+    /// When to call again, if some expired leases do not prove yet that their workers are gone.
     pub again: Option<Duration>,
-    /// Parts that failed, wholly or for some rows. The others were done all the same.
+    /// Parts that failed, completely or for some rows. All other parts were done.
     pub failed: Vec<UpkeepFailure>,
 }
 
 impl UpkeepReport {
-    /// Returns the queues that woke: rescued jobs wait there again, or will be due.
+    /// Returns the queues of rescued jobs that wait again.
     pub fn woke(&self) -> BTreeSet<&QueueName> {
         let waits = |moved: &&Moved| matches!(moved.state, State::Ready | State::Scheduled);
         self.rescued.iter().filter(waits).map(|moved| &moved.queue).collect()
@@ -72,14 +73,14 @@ impl UpkeepReport {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UpkeepFailure {
-    /// What the part does, for example `rescue` or `prune`.
+    /// The name of the part, for example `rescue` or `prune`.
     pub part: &'static str,
-    /// Why it failed, and for how many rows where that is known.
+    /// Why it failed, and for how many rows if that is known.
     pub message: String,
 }
 
 impl UpkeepFailure {
-    /// Makes the report of a part that failed.
+    /// Creates the report of a part that failed.
     pub fn new(part: &'static str, error: impl fmt::Display) -> Self {
         UpkeepFailure { part, message: error.to_string() }
     }

@@ -1,27 +1,28 @@
-//! The registry of workers: who is alive, and what each does.
+//! The registry of workers: which workers are alive, and what each does.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, JobId, Kind, QueueName, Timestamp, WorkerId, limits};
 
-/// Which workers are alive.
+/// The registry of live workers.
 ///
-/// A worker notes itself when it starts, every [`WORKER_NOTE`](limits::WORKER_NOTE) and when it ends. The registry is for people and supervisors: no lease depends on
-/// it. Stores keep the text and the time, and upkeep deletes what was not seen for [`WORKER_KEPT`](limits::WORKER_KEPT).
+/// A worker writes its entry when it starts, every [`WORKER_NOTE`](limits::WORKER_NOTE) and when it ends. The registry
+/// is for people and supervisors; no lease depends on it. Stores keep the text and the time. Upkeep deletes entries
+/// that were not updated for [`WORKER_KEPT`](limits::WORKER_KEPT).
 #[async_trait]
 pub trait Workers: Send + Sync + 'static {
-    /// Notes that a worker is alive and what it does; replaces what it noted before.
+    /// Writes the entry of a live worker. Replaces its earlier entry.
     async fn note_worker(&self, id: WorkerId, note: WorkerNote) -> Result<(), Error>;
 
-    /// Forgets a worker that has ended.
+    /// Removes a worker that has ended.
     async fn forget_worker(&self, id: WorkerId) -> Result<(), Error>;
 
-    /// Returns up to `limit` workers, in the order of their ids, from the first one after `after`.
+    /// Returns up to `limit` workers, sorted by id, starting after `after`.
     async fn workers(&self, after: Option<WorkerId>, limit: usize) -> Result<Vec<WorkerSeen>, Error>;
 }
 
-/// What a worker says of itself.
+/// A worker's description of itself.
 ///
 /// # Examples
 ///
@@ -35,51 +36,51 @@ pub trait Workers: Send + Sync + 'static {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerNote {
-    /// The name of its machine.
+    /// The host name of its machine.
     pub host: String,
-    /// The id of its process there.
+    /// The id of its process.
     pub pid: u32,
     /// The version of longshore that it runs.
     pub version: String,
-    /// The queues that it works on.
+    /// The queues that it claims from.
     pub queues: Vec<QueueName>,
     /// The kinds that it has handlers for.
     pub kinds: Vec<Kind>,
-    /// How many jobs it runs at a time, at most.
+    /// The most jobs that it runs at a time.
     pub slots: usize,
-    /// Jobs that it runs; at most [`WORKER_JOBS`](limits::WORKER_JOBS) of them are named.
+    /// The ids of running jobs; at most [`WORKER_JOBS`](limits::WORKER_JOBS).
     pub jobs: Vec<JobId>,
-    /// How many jobs it runs.
+    /// The number of running jobs.
     pub running: usize,
-    /// Slots that are held by handlers which go on although their attempts are over.
+    /// Slots held by handlers that have not returned although their attempts have ended.
     pub stuck: usize,
-    /// Whether it claims no more: it is quiet, or about to end.
+    /// Whether it claims no more jobs: it is quiet or shuts down.
     pub quiet: bool,
 }
 
-/// A worker as the store has seen it.
+/// A worker's entry in the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerSeen {
     /// Its id.
     pub id: WorkerId,
-    /// When it noted itself first.
+    /// When its entry was first written.
     pub since: Timestamp,
-    /// When it noted itself last.
+    /// When its entry was last updated.
     pub seen: Timestamp,
-    /// What it said.
+    /// The worker's description of itself.
     pub note: WorkerNote,
 }
 
 impl WorkerSeen {
-    /// Makes what is known of a worker: its id, when it noted itself first and last, and what it said then.
+    /// Creates an entry: the worker's id, when its entry was first written and last updated, and its description.
     pub fn new(id: WorkerId, since: Timestamp, seen: Timestamp, note: WorkerNote) -> Self {
         WorkerSeen { id, since, seen, note }
     }
 }
 
 impl WorkerSeen {
-    /// Returns whether it has noted itself lately enough to be alive at `now`, by the store's clock.
+    /// Returns whether the entry is recent enough at `now`, by the store's clock, for the worker to count as alive.
     pub fn is_alive(&self, now: Timestamp) -> bool {
         now.since(self.seen) < limits::WORKER_ALIVE
     }
@@ -102,14 +103,14 @@ struct Text {
 }
 
 impl WorkerNote {
-    /// Says where this process runs and which version it is; the rest is empty.
+    /// Returns a note with the host, the process and the version of this process. All other fields are empty.
     pub fn of_this_process() -> Self {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let version = env!("CARGO_PKG_VERSION").to_owned();
         WorkerNote { host, pid: std::process::id(), version, ..WorkerNote::default() }
     }
 
-    /// Returns the text to keep: a JSON object.
+    /// Returns the text to store: a JSON object.
     pub fn to_text(&self) -> String {
         let WorkerNote { host, pid, version, queues, kinds, slots, jobs, running, stuck, quiet } = self.clone();
         let text = Text {
@@ -127,7 +128,8 @@ impl WorkerNote {
         serde_json::to_string(&text).expect("strings and numbers are always JSON")
     }
 
-    /// Takes back what a store has kept. What makes no sense is left out; a note that is no note at all is empty, so that people still see the worker.
+    /// Reads a note from the store's text. Invalid parts are left out. If the whole text is invalid, the note is empty,
+    /// so that people still see the worker.
     pub fn from_text(text: &str) -> Self {
         let Ok(Text { host, pid, version, queues, kinds, slots, jobs, running, stuck, quiet }) =
             serde_json::from_str(text)

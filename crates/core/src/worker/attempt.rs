@@ -1,4 +1,4 @@
-//! One attempt of one job, as a pipeline: start, perform under a time-out, normalise what came of it, keep the result.
+//! One attempt of one job, as a pipeline: start, perform under a time-out, normalise the result, store it.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -16,21 +16,21 @@ use crate::{ArtifactName, AttemptEnd, Backend, Claimed, Output, Settlement, Work
 use super::event::Slot;
 use super::registry::Registered;
 
-/// Why an attempt is to stop before its handler is done.
+/// Why an attempt must stop before its handler has returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// Another has the job: nothing this attempt says counts any more.
+    /// Another worker has the job. The result of this attempt is discarded.
     Lost,
-    /// The lease has ended because the store cannot be reached, and the kind asks not to go on then.
+    /// The lease has ended because the store cannot be reached, and the kind asks to stop in this case.
     LeaseEnded,
-    /// Somebody asked to call the job off.
+    /// Cancellation of the job was requested.
     Cancelled,
-    /// The worker is to end.
+    /// The worker shuts down.
     Shutdown,
 }
 
 impl Stop {
-    /// Returns how an attempt ended that gave way; `None` where nothing it says counts any more.
+    /// Returns how a stopped attempt ended, or `None` if its result is discarded.
     fn end(self) -> Option<AttemptEnd> {
         match self {
             Stop::Lost => None,
@@ -44,7 +44,7 @@ impl Stop {
 enum Ended {
     Returned(handler::Result<Output>),
     Panicked(String),
-    /// With what the handler had to say when it was told to stop.
+    /// With the time-out, and the handler's message after it was told to stop.
     TimedOut(Duration, String),
     Stopped(Stop),
 }
@@ -62,12 +62,13 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// Runs it: start, perform, write the log, keep the result, decide. `None` means that the job was lost and nothing is to be settled.
+    /// Runs the attempt: start, perform, write the log, store the result, decide. Returns `None` if the job was lost
+    /// and must not be settled.
     pub(crate) async fn run(self) -> Option<Settlement> {
         let Attempt { backend, worker, job, ctx, handler, middleware, slot, mut stop } = self;
         backend.observers().tell(Event::Started { job: &job, worker });
         let task = start(&job, worker, &ctx, &handler, &middleware, slot);
-        // Most handlers are done before anybody needs a timer, and timers are not free.
+        // Most handlers finish before a timer is needed, and timers are not free.
         tokio::task::yield_now().await;
         let (ended, told) = tokio::select! {
             biased;
@@ -77,12 +78,12 @@ impl Attempt {
         if !matches!(ended, Ended::Stopped(Stop::Lost)) {
             write_log(&backend, &job, &ctx).await;
         }
-        // A handler that was told to stop and finished all the same has its result kept.
+        // If a handler was told to stop and still finished, its result is stored.
         let may_stop = !told
             && match stop.try_recv() {
                 Ok(_) => false,
                 Err(TryRecvError::Empty) => true,
-                Err(TryRecvError::Closed) => return None, // there is no dispatcher any more that would settle
+                Err(TryRecvError::Closed) => return None, // there is no dispatcher left to settle
             };
         let end = match ended {
             Ended::Returned(Ok(output)) => tokio::select! {
@@ -99,7 +100,7 @@ impl Attempt {
     }
 }
 
-/// Starts the handler in a span that names the job, so that the handler's own log lines carry it.
+/// Starts the handler in a span with the job's fields, so that the handler's log lines have them.
 fn start(
     job: &Claimed,
     worker: WorkerId,
@@ -116,8 +117,8 @@ fn start(
     tokio::spawn(wrapped.run().instrument(span))
 }
 
-/// Waits for the handler, its time-out, or a reason to stop it; returns whether there was such a reason. A handler that is to stop
-/// is told, and dropped if it does not.
+/// Waits for the handler, its time-out, or a reason to stop it. Returns whether it was told to stop. A handler that
+/// does not stop in time is dropped.
 async fn perform(
     mut task: JoinHandle<handler::Result<Output>>,
     ctx: &Ctx,
@@ -134,13 +135,13 @@ async fn perform(
     (stop_handler(task, ended).await, told)
 }
 
-/// Waits for a handler that was told to stop, unless nothing it says counts any more.
+/// Waits for a handler that was told to stop, unless its result is discarded.
 async fn stop_handler(mut task: JoinHandle<handler::Result<Output>>, ended: Ended) -> Ended {
     if !matches!(ended, Ended::Stopped(Stop::Lost))
         && let Ok(joined) = tokio::time::timeout(limits::CANCEL_GRACE, &mut task).await
     {
         let returned = normalise(joined);
-        // A result that came after all counts; an error is only what stopping looks like from inside, in more words.
+        // A late result counts. An error is only the handler's reaction to the stop, so it adds at most a message.
         return match (ended, returned) {
             (_, Ended::Returned(Ok(result))) => Ended::Returned(Ok(result)),
             (Ended::TimedOut(after, _), Ended::Returned(Err(error))) => Ended::TimedOut(after, error.message),
@@ -151,7 +152,7 @@ async fn stop_handler(mut task: JoinHandle<handler::Result<Output>>, ended: Ende
     ended
 }
 
-/// Writes the log now and then while the handler runs.
+/// Writes the log regularly while the handler runs.
 async fn keep_log(backend: &Backend, job: &Claimed, ctx: &Ctx) -> std::convert::Infallible {
     loop {
         tokio::time::sleep(limits::LOG_EVERY).await;
@@ -159,18 +160,18 @@ async fn keep_log(backend: &Backend, job: &Claimed, ctx: &Ctx) -> std::convert::
     }
 }
 
-/// Writes what is new of the log. A log is for people: what cannot be written is tried again, and holds nothing up.
+/// Writes new log lines. The log is for people: a failed write is repeated and delays nothing.
 async fn write_log(backend: &Backend, job: &Claimed, ctx: &Ctx) {
     let Some(text) = ctx.log.take() else { return };
     if let Err(e) = backend.write_log(job.id, job.token, text).await {
-        tracing::warn!(job = %job.id, error = %e, "cannot write a job's log");
-        ctx.log.put_back();
+        tracing::warn!(job = %job.id, error = %e, "cannot write the log of a job; will try again");
+        ctx.log.mark_unwritten();
     }
 }
 
 /// Waits until there is a reason to stop.
 async fn stopped(stop: &mut oneshot::Receiver<Stop>) -> Stop {
-    // A dispatcher that is gone settles nothing: its leases will end, and others take the jobs.
+    // Without a dispatcher nothing is settled: the leases end, and other workers take the jobs.
     stop.await.unwrap_or(Stop::Lost)
 }
 
@@ -187,15 +188,15 @@ fn panic_message(panic: Box<dyn Any + Send>) -> String {
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "(no message)".into())
 }
 
-/// Keeps a result where it belongs; or says why it cannot be kept.
+/// Stores a result, or returns why it cannot be stored.
 ///
-/// The handler's work is not thrown away because a disk is full or a share is away for a moment.
+/// Retries, so that the result is not lost because a disk is full or a share is unreachable for a moment.
 async fn keep(backend: &Backend, job: &Claimed, output: Output) -> AttemptEnd {
-    if output.is_nothing() {
+    if output.is_null() {
         return AttemptEnd::Returned(None);
     }
     if output.size() > limits::RESULT_BYTES as u64 {
-        let message = format!("result has {} bytes, more than {}", output.size(), limits::RESULT_BYTES);
+        let message = format!("the result has {} bytes; the limit is {}", output.size(), limits::RESULT_BYTES);
         return AttemptEnd::Failed(handler::Error::fatal(message));
     }
     let name = ArtifactName { job: job.id, claim: job.token.number };
@@ -204,14 +205,14 @@ async fn keep(backend: &Backend, job: &Claimed, output: Output) -> AttemptEnd {
         match backend.keep(name, output.clone()).await {
             Ok(stored) => return AttemptEnd::Returned(Some(stored)),
             Err(e) if wait > KEEP_PATIENCE => {
-                return AttemptEnd::Failed(handler::Error::retry(format!("cannot keep the result: {e}")));
+                return AttemptEnd::Failed(handler::Error::retry(format!("cannot store the result: {e}")));
             }
-            Err(e) => tracing::warn!(job = %job.id, error = %e, "cannot keep a result; will try again"),
+            Err(e) => tracing::warn!(job = %job.id, error = %e, "cannot store a result; will try again"),
         }
         tokio::time::sleep(wait).await;
         wait *= 2;
     }
 }
 
-/// The longest wait between two tries to keep a result.
+/// The longest wait between two tries to store a result.
 const KEEP_PATIENCE: Duration = Duration::from_secs(10);

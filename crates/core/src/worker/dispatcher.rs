@@ -1,7 +1,7 @@
-//! The dispatcher: one event loop that owns everything a worker knows. `select → event → handle`.
+//! The dispatcher: one event loop that owns the state of a worker. `select → event → handle`.
 //!
-//! What it has in hand is [`Load`], what it knows of waiting jobs is [`Fetch`], and outcomes on their way are [`Settling`]; each of them says
-//! what to do next as a value, and only the dispatcher does it.
+//! Running jobs are in [`Load`], knowledge about waiting jobs is in [`Fetch`], and outcomes on their way are in
+//! [`Settling`]. Each of them returns what to do next as a value; only the dispatcher acts.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,8 +18,8 @@ use crate::{
 };
 
 use super::attempt::{Attempt, Stop};
-use super::event::{Command, Event, Over, Slot};
-use super::fetch::{Fetch, LONGEST_LOOK, Next, View};
+use super::event::{Command, EndGuard, Event, Slot};
+use super::fetch::{Fetch, LONGEST_POLL, Next, View};
 use super::keeper::{Hold, Keeper};
 use super::load::Load;
 use super::outbox::Outbox;
@@ -30,17 +30,17 @@ use super::settling::{Done, Settling, Verdict};
 use super::stuck::{LAST_TRIES, Stuck};
 use super::{Ended, Report};
 
-/// So many outcomes at most go in one call with the next claim.
+/// The most outcomes that are sent in one call with the next claim.
 const TOGETHER: usize = 4;
 
-/// Whether the worker claims, and how it ends.
+/// Whether the worker claims jobs, and how it shuts down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Working,
     Quiet,
-    /// Waits for running jobs until then; `None` waits for as long as it takes.
+    /// Waits for running jobs until this time; `None` waits without limit.
     Draining(Option<Instant>),
-    /// Has told every job to stop; gives up on what is left by then.
+    /// Has told all jobs to stop, and abandons the remaining ones at this time.
     Cancelling(Instant),
 }
 
@@ -61,7 +61,7 @@ pub(crate) struct Dispatcher {
     load: Load,
     fetch: Fetch,
     settling: Settling,
-    /// Whether a running job was called off since the claim under way was sent.
+    /// Whether cancellation was requested since the present claim was sent.
     cancels_pending: bool,
     cut_short: bool,
     stuck: Stuck,
@@ -84,7 +84,7 @@ impl Dispatcher {
         Ok(Dispatcher {
             work: {
                 let kinds = plan.kinds.iter().map(|(known, _)| known.kind.clone()).collect();
-                backend.subscribe_work(plan.turns.names(), kinds)
+                backend.subscribe_work(plan.queue_order.names(), kinds)
             },
             cancels: backend.notifications().subscribe_cancels(),
             report: Report { slots: plan.concurrency, ..Report::default() },
@@ -122,14 +122,14 @@ impl Dispatcher {
                 Some(event) = self.events.recv() => {
                     self.handle(event);
                     self.handle_all();
-                    // Attempts that can end now have their turn first: what is over then is settled in the same batch.
+                    // Attempts that can end now run first, so that they are settled in the same batch.
                     tokio::task::yield_now().await;
                     self.handle_all();
                 }
-                Some(command) = self.commands.recv() => self.obey(command),
+                Some(command) = self.commands.recv() => self.handle_command(command),
                 () = self.work.recv() => self.fetch.notified(),
                 () = self.cancels.recv() => self.cancels_pending = true,
-                () = tokio::time::sleep_until(wake_at.into()) => self.look_at_the_time(),
+                () = tokio::time::sleep_until(wake_at.into()) => self.handle_time(),
             }
         };
         tracing::info!(worker = %self.worker, ?ended, settled = self.report.settled, "worker ended");
@@ -146,8 +146,8 @@ impl Dispatcher {
     fn handle(&mut self, event: Event) {
         match event {
             Event::Claimed(claim, answer) => self.claimed(&claim, answer),
-            Event::Over(token, settlement) => self.over(token, settlement),
-            Event::Freed(kind) => self.freed(&kind),
+            Event::AttemptEnded(token, settlement) => self.over(token, settlement),
+            Event::SlotFreed(kind) => self.freed(&kind),
             Event::Lost(token) => self.stop(token, Stop::Lost),
             Event::LeaseEnded(token) => self.stop(token, Stop::LeaseEnded),
             Event::CancelAsked(token) => self.stop(token, Stop::Cancelled),
@@ -155,7 +155,7 @@ impl Dispatcher {
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    fn handle_command(&mut self, command: Command) {
         let before = self.phase;
         match (command, self.phase) {
             (Command::Quiet, Phase::Working) => self.phase = Phase::Quiet,
@@ -168,7 +168,7 @@ impl Dispatcher {
             }
             (Command::Cancel, Phase::Working | Phase::Quiet | Phase::Draining(_)) => self.cancel_all(),
             (Command::Report(answer), _) => {
-                let _ = answer.send(self.report()); // whoever asked may be gone
+                let _ = answer.send(self.report()); // the caller may have been dropped
             }
             (Command::Quiet | Command::Resume | Command::Drain | Command::Cancel, _) => {}
         }
@@ -176,7 +176,7 @@ impl Dispatcher {
             self.backend.pass_on(self.work.close());
         }
         if self.phase != before {
-            self.presence.hurry(); // people see at once that it claims no more, or does again
+            self.presence.request_now(); // people see the change at once
         }
     }
 
@@ -190,19 +190,19 @@ impl Dispatcher {
         }
     }
 
-    /// Does what is due by time alone.
-    fn look_at_the_time(&mut self) {
+    /// Handles what depends on time alone.
+    fn handle_time(&mut self) {
         if matches!(self.phase, Phase::Draining(Some(until)) if Instant::now() >= until) {
             self.cancel_all();
         }
     }
 
-    /// Returns when to wake up without any event.
+    /// Returns when to wake up without an event.
     fn wake_at(&self) -> Instant {
         let now = Instant::now();
         let claim = match self.fetch.decide(now, self.view()) {
             Next::Wait(until) => Some(until),
-            Next::Claim(_) => None, // all its queues wait for the answer to a repeat
+            Next::Claim(_) => None, // all queues wait for repeated claims
         };
         let phase = match self.phase {
             Phase::Draining(until) => until,
@@ -213,19 +213,20 @@ impl Dispatcher {
         let stuck = self.stuck.wake_at(!self.settling.is_empty());
         let note = self.is_alive().then_some(self.presence.at());
         let all = [claim, phase, settle, stuck, note, self.fetch.repeat_at(now)];
-        all.into_iter().flatten().min().unwrap_or(now + LONGEST_LOOK)
+        all.into_iter().flatten().min().unwrap_or(now + LONGEST_POLL)
     }
 
-    // ---- acting ----
+    // ---- store calls ----
 
-    /// Sends what is to be sent: outcomes and the next claim, in one call where both are due.
+    /// Sends outcomes and the next claim, in one call if both are due.
     fn act(&mut self) {
         self.note_stuck();
         self.note_worker();
         let settlements = self.settling.next(self.holds_back_releases());
         let claim = self.next_claim();
         match claim {
-            // A few outcomes and the claim cost less in one call. Many are better written while the claim is under way.
+            // A few outcomes and the claim are cheaper in one call. Many outcomes are better written while the claim
+            // runs.
             Some(claim) if (1..=TOGETHER).contains(&settlements.len()) => {
                 self.outbox.settle_and_claim(settlements, claim)
             }
@@ -236,27 +237,28 @@ impl Dispatcher {
         }
         self.offer_room();
         if let Some(mut claim) = self.fetch.repeat(Instant::now()) {
-            // Where the first try came to nothing, this one takes what there is room for by now.
-            claim.limit = claim.limit.min(self.fetch.appetite(Instant::now(), self.view()));
+            // If the first try failed, this one asks for what there is room for now.
+            claim.limit = claim.limit.min(self.fetch.capacity(Instant::now(), self.view()));
             (claim.kinds, claim.idle) = (self.load.wanted(&self.plan.kinds), self.load.is_idle());
             self.report.claims += 1;
-            self.cancels_pending = true; // a late answer's leases are old: they are renewed at once
+            self.cancels_pending = true; // the leases of a late answer are old: renew them at once
             self.outbox.claim(claim);
         }
     }
 
-    /// Says for how many jobs more there is room: others are told of the rest.
+    /// Publishes for how many more jobs there is room. Notifications beyond that go to other workers.
     fn offer_room(&self) {
-        // A fresh claim under way has asked for all that there is room for; what comes meanwhile is for others, and looked for afterwards.
-        let room = if self.fetch.is_fresh_under_way() { 0 } else { self.fetch.appetite(Instant::now(), self.view()) };
+        // A running fresh claim has already asked for all free slots. New jobs are for other workers and are looked for
+        // afterwards.
+        let room = if self.fetch.is_fresh_under_way() { 0 } else { self.fetch.capacity(Instant::now(), self.view()) };
         self.work.set_capacity(room, self.load.room_of_bounded(&self.plan.kinds));
     }
 
-    /// Returns the fresh claim that is to be sent now.
+    /// Returns the fresh claim to send now, if any.
     fn next_claim(&mut self) -> Option<Claim> {
         let now = Instant::now();
         let Next::Claim(limit) = self.fetch.decide(now, self.view()) else { return None };
-        let queues = self.fetch.answering(self.plan.turns.next());
+        let queues = self.fetch.answered_queues(self.plan.queue_order.next());
         if queues.is_empty() {
             return None;
         }
@@ -271,11 +273,11 @@ impl Dispatcher {
     }
 
     fn view(&self) -> View {
-        // Finished jobs may wait to be settled beside as many that run, but not while the store does not take them.
+        // As many finished jobs may wait to be settled as there are slots, unless the store does not accept outcomes.
         let may_wait = if self.settling.has_failed() { 0 } else { self.plan.concurrency };
         View {
-            works: self.phase == Phase::Working && !self.stuck.is_so(),
-            may_show: matches!(self.phase, Phase::Working | Phase::Quiet) && !self.stuck.is_so(),
+            works: self.phase == Phase::Working && !self.stuck.is_now(),
+            may_report: matches!(self.phase, Phase::Working | Phase::Quiet) && !self.stuck.is_now(),
             free_slots: self.load.free_slots(self.settling.len(), may_wait),
             is_idle: self.load.is_idle(),
             runs_isolated: self.load.runs_isolated(),
@@ -283,23 +285,23 @@ impl Dispatcher {
         }
     }
 
-    /// Returns whether a job that is handed back could be brought right back by a claim under way.
+    /// Returns whether a running claim could return a job again that is released now.
     fn holds_back_releases(&self) -> bool {
         self.phase != Phase::Working && self.fetch.is_under_way()
     }
 
-    /// Returns whether the worker can do something, or will be able to.
+    /// Returns whether the worker can still do something, now or later.
     fn is_alive(&self) -> bool {
-        !self.stuck.is_told()
+        !self.stuck.is_reported()
     }
 
-    /// Notes in the store that the worker is alive, and what it does.
+    /// Writes the worker's entry in the registry.
     fn note_worker(&mut self) {
         if !self.is_alive() || Instant::now() < self.presence.at() {
             return;
         }
         let mut note = WorkerNote::of_this_process();
-        note.queues = self.plan.turns.names();
+        note.queues = self.plan.queue_order.names();
         note.kinds = self.plan.kinds.iter().map(|(known, _)| known.kind.clone()).collect();
         note.slots = self.plan.concurrency;
         note.running = self.load.running();
@@ -310,16 +312,17 @@ impl Dispatcher {
         self.presence.note(self.backend.clone(), self.worker, note);
     }
 
-    /// Notes when every slot is held by a handler that should have returned: nothing more can be done here then. Says so when that lasts.
+    /// Records whether all slots are held by handlers that should have returned, so that the worker can do nothing
+    /// more. Reports it if that lasts.
     fn note_stuck(&mut self) {
-        if self.stuck.look(self.load.is_all_stuck(), Instant::now()) {
+        if self.stuck.record(self.load.is_all_stuck(), Instant::now()) {
             let slots = self.plan.concurrency;
             self.backend.observers().tell(observer::Event::Stuck { worker: self.worker, slots });
-            tokio::spawn(self.presence.forget(self.backend.clone(), self.worker)); // it looks alive no longer
+            tokio::spawn(self.presence.forget(self.backend.clone(), self.worker)); // the worker no longer counts as alive
         }
     }
 
-    // ---- claiming ----
+    // ---- claims ----
 
     fn claimed(&mut self, claim: &Claim, answer: Result<Claims, Error>) {
         let claims = match answer {
@@ -328,9 +331,9 @@ impl Dispatcher {
                 tracing::warn!(error = %e, "cannot claim jobs; will try again");
                 self.fetch.failed(Instant::now(), claim, &e);
                 if e.kind() == ErrorKind::Refused {
-                    tracing::error!(worker = %self.worker, "the store refuses this worker, which therefore ends");
-                    self.cut_short = true; // its jobs were taken away: that is no good end
-                    self.obey(Command::Drain);
+                    tracing::error!(worker = %self.worker, "the store refuses this worker, so it shuts down");
+                    self.cut_short = true; // its jobs were taken from it
+                    self.handle_command(Command::Drain);
                 }
                 return;
             }
@@ -341,8 +344,8 @@ impl Dispatcher {
         }
     }
 
-    /// Returns whether a job that was claimed may run. The claim may have been on its way when the worker was told to end, or a repeat of one
-    /// whose answer was lost: then other jobs may have taken the slots.
+    /// Returns whether a claimed job may run. The claim may have been sent before the worker was told to shut down, or
+    /// it may be a repeat after a lost answer: then other jobs may have taken the slots.
     fn may_start(&self, job: &Claimed) -> bool {
         let isolated = is_isolated(job.crashes) && !self.load.is_idle() || self.load.runs_isolated();
         self.phase == Phase::Working && self.load.has_room_for(&job.kind, &self.plan.kinds) && !isolated
@@ -350,24 +353,24 @@ impl Dispatcher {
 
     fn hand_back(&mut self, job: Claimed) {
         self.hold(&job, self.keeper.latest(), false);
-        self.keeper.over(job.token);
+        self.keeper.attempt_ended(job.token);
         let settlement = Settlement::new(job.id, job.token, Outcome::Release);
         self.settling.add(Done { job: Arc::new(job), settlement, ran: Duration::ZERO });
     }
 
-    // ---- running ----
+    // ---- attempts ----
 
     fn freed(&mut self, kind: &Kind) {
         let was_full = self.load.room_of_bounded(&self.plan.kinds).contains(&(kind.clone(), 0));
         self.load.free(kind);
         if was_full {
-            self.fetch.notified(); // whoever pushed such jobs meanwhile told others, or nobody
+            self.fetch.notified(); // meanwhile, notifications of such jobs went to others or were lost
         }
     }
 
     fn start(&mut self, job: Claimed) {
         let Some(handler) = self.registry.get(&job.kind).cloned() else {
-            tracing::error!(job = %job.id, kind = %job.kind, "the store handed out a job of a kind this worker does not know");
+            tracing::error!(job = %job.id, kind = %job.kind, "the store returned a job of a kind that this worker does not know");
             return self.hand_back(job);
         };
         self.report.claimed += 1;
@@ -395,7 +398,7 @@ impl Dispatcher {
         };
         let inbox = self.inbox.clone();
         tokio::spawn(async move {
-            let mut over = Over::unless_told(inbox, &attempt.job, &policy);
+            let mut over = EndGuard::unless_settled(inbox, &attempt.job, &policy);
             over.settlement = attempt.run().await;
         });
     }
@@ -417,7 +420,7 @@ impl Dispatcher {
             if let Some(job) = job {
                 self.backend.observers().tell(observer::Event::Lost { job, worker: self.worker });
             }
-            self.keeper.let_go(token);
+            self.keeper.stop_renewing(token);
         }
     }
 
@@ -428,18 +431,18 @@ impl Dispatcher {
     }
 
     fn over(&mut self, token: Token, settlement: Option<Settlement>) {
-        self.keeper.over(token);
-        self.fetch.job_is_over();
-        match (self.load.over(token), settlement) {
+        self.keeper.attempt_ended(token);
+        self.fetch.job_ended();
+        match (self.load.attempt_ended(token), settlement) {
             (Some((job, ran)), Some(settlement)) => self.settling.add(Done { job, settlement, ran }),
             _ => {
-                self.keeper.let_go(token);
+                self.keeper.stop_renewing(token);
                 self.report.lost += 1;
             }
         }
     }
 
-    // ---- settling ----
+    // ---- settles ----
 
     fn settled(&mut self, answers: Answers<Settled>) {
         let (verdicts, failed) = self.settling.answered(answers);
@@ -447,7 +450,7 @@ impl Dispatcher {
             tracing::warn!(%error, jobs = self.settling.len(), "cannot settle jobs; will try again");
         }
         for (Done { job, settlement, ran }, verdict) in verdicts {
-            self.keeper.let_go(settlement.token);
+            self.keeper.stop_renewing(settlement.token);
             let (job, worker, outcome) = (&*job, self.worker, &settlement.outcome);
             match verdict {
                 Verdict::Settled(Settled::Done) => {
@@ -459,23 +462,23 @@ impl Dispatcher {
                     self.backend.observers().tell(observer::Event::Lost { job, worker });
                 }
                 Verdict::GivenUp(error) => {
-                    tracing::error!(%error, job = %job.id, kind = %job.kind, %worker, "cannot settle a job; its lease will end");
+                    tracing::error!(%error, job = %job.id, kind = %job.kind, %worker, "cannot settle a job; it waits until its lease ends");
                 }
             }
         }
     }
 
-    // ---- ending ----
+    // ---- shutdown ----
 
     fn ended(&self) -> Option<Ended> {
         if self.stuck.is_over(!self.settling.is_empty(), Instant::now()) {
             return Some(Ended::Stuck);
         }
         let (Phase::Draining(_) | Phase::Cancelling(_)) = self.phase else { return None };
-        if self.load.running() == 0 && self.settling.is_empty() && !self.fetch.owes_an_answer() {
+        if self.load.running() == 0 && self.settling.is_empty() && !self.fetch.has_unanswered() {
             return Some(if self.cut_short { Ended::Released } else { Ended::Drained });
         }
         let gives_up = matches!(self.phase, Phase::Cancelling(until) if Instant::now() >= until);
-        gives_up.then_some(Ended::Left)
+        gives_up.then_some(Ended::Abandoned)
     }
 }

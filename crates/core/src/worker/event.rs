@@ -1,14 +1,14 @@
-//! What a dispatcher hears: commands, and what happens to its worker.
+//! Events of a dispatcher: commands, and what happens to its worker.
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::Report;
-use super::fetch::LONGEST_LOOK;
+use super::fetch::LONGEST_POLL;
 use crate::{
     Answers, AttemptEnd, Claim, Claimed, Claims, Error, JobPolicy, Kind, Settled, Settlement, Token, decide, handler,
 };
 
-/// What a [`Running`](super::Running) worker is told.
+/// A command for a [`Running`](super::Running) worker.
 #[derive(Debug)]
 pub(crate) enum Command {
     Drain,
@@ -18,22 +18,22 @@ pub(crate) enum Command {
     Report(oneshot::Sender<Report>),
 }
 
-/// What happens to a worker.
+/// An event of a worker.
 pub(crate) enum Event {
     Claimed(Claim, Result<Claims, Error>),
-    /// An attempt is over, with what is to be settled.
-    Over(Token, Option<Settlement>),
+    /// An attempt has ended, with the settlement to send.
+    AttemptEnded(Token, Option<Settlement>),
     /// A handler of this kind has returned, and its slot is free.
-    Freed(Kind),
-    /// The store says that another has the job.
+    SlotFreed(Kind),
+    /// The store reports that another worker has the job.
     Lost(Token),
-    /// The store could not be reached for a whole lease, and the kind asks to stop then.
+    /// The store could not be reached for a whole lease, and the kind asks to stop in this case.
     LeaseEnded(Token),
     CancelAsked(Token),
     Settled(Answers<Settled>),
 }
 
-/// A place to run one job in; says so when it is dropped.
+/// A slot for one job. Dropping it sends an event.
 pub(crate) struct Slot {
     inbox: mpsc::UnboundedSender<Event>,
     kind: Kind,
@@ -47,29 +47,29 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        let _ = self.inbox.send(Event::Freed(self.kind.clone())); // a dispatcher that is gone counts no slots
+        let _ = self.inbox.send(Event::SlotFreed(self.kind.clone())); // a dispatcher that has ended counts no slots
     }
 }
 
-/// Says that an attempt is over, whatever became of the task that ran it: a panic outside the handler must not keep the job.
-pub(crate) struct Over {
+/// Reports the end of an attempt when it is dropped. So a panic outside the handler does not keep the job.
+pub(crate) struct EndGuard {
     inbox: mpsc::UnboundedSender<Event>,
     token: Token,
     pub(crate) settlement: Option<Settlement>,
 }
 
-impl Over {
-    pub(crate) fn unless_told(inbox: mpsc::UnboundedSender<Event>, job: &Claimed, policy: &JobPolicy) -> Self {
-        let message = "the attempt broke off outside its handler: a bug, or no more threads to be had";
-        let end = AttemptEnd::Failed(handler::Error::retry_in(LONGEST_LOOK, message));
+impl EndGuard {
+    pub(crate) fn unless_settled(inbox: mpsc::UnboundedSender<Event>, job: &Claimed, policy: &JobPolicy) -> Self {
+        let message = "the attempt was aborted outside its handler: a bug, or no threads left";
+        let end = AttemptEnd::Failed(handler::Error::retry_in(LONGEST_POLL, message));
         let outcome = decide(job, policy, end, fastrand::f64());
         let settlement = Settlement::new(job.id, job.token, outcome);
-        Over { inbox, token: job.token, settlement: Some(settlement) }
+        EndGuard { inbox, token: job.token, settlement: Some(settlement) }
     }
 }
 
-impl Drop for Over {
+impl Drop for EndGuard {
     fn drop(&mut self) {
-        let _ = self.inbox.send(Event::Over(self.token, self.settlement.take())); // a gone dispatcher's jobs fall to their leases
+        let _ = self.inbox.send(Event::AttemptEnded(self.token, self.settlement.take())); // without a dispatcher, the job's lease ends
     }
 }

@@ -1,4 +1,4 @@
-//! Hooks: what a worker calls for jobs that failed, or are dead.
+//! Hooks: functions that a worker calls for failed and dead jobs.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ impl Hooks {
         self.0.push((wanted, Box::new(hook)));
     }
 
-    /// Calls them from now on, for as long as the answer is held.
+    /// Starts to call the hooks, while the returned value is held.
     pub(super) fn start(self, backend: &Backend, worker: WorkerId) -> Started {
         let observers = self.0.into_iter().map(|(wanted, hook)| {
             let observer: Arc<dyn Observer> = Arc::new(Calls { worker, wanted, hook });
@@ -35,7 +35,7 @@ impl Hooks {
     }
 }
 
-/// Hooks that are called; dropping it ends that.
+/// Active hooks. Dropping it ends the calls.
 pub(super) struct Started {
     observers: Vec<Arc<dyn Observer>>,
     backend: Backend,
@@ -47,7 +47,7 @@ impl Drop for Started {
     }
 }
 
-/// Calls one hook. What other workers of the same backend settle is for their own hooks.
+/// Calls one hook. Jobs of other workers on the same backend belong to the hooks of those workers.
 struct Calls {
     worker: WorkerId,
     wanted: Wanted,

@@ -1,6 +1,6 @@
-//! The lease keeper: renews leases and writes progress from a thread of its own, which no handler can block.
+//! The lease keeper: it renews leases and writes progress on its own thread, which no handler can block.
 //!
-//! It lives exactly as long as its dispatcher: a dispatcher that is gone will settle nothing, so its jobs must not be held.
+//! It lives exactly as long as its dispatcher. Without a dispatcher nothing is settled, so the jobs must not be held.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -15,17 +15,17 @@ use crate::{Backend, Error, ErrorKind, JobId, Renewal, Renewed, Token, limits};
 
 use super::event::Event;
 
-/// The jobs whose leases are kept. Dropping it ends the thread.
+/// The jobs whose leases are renewed. Dropping it ends the thread.
 pub(crate) struct Keeper {
-    held: Arc<Held>,
-    said: Arc<Notify>,
+    leases: Arc<Leases>,
+    wake: Arc<Notify>,
     lease: Duration,
 }
 
 #[derive(Default)]
-struct Held(Mutex<HashMap<Token, Kept>>);
+struct Leases(Mutex<HashMap<Token, Lease>>);
 
-struct Kept {
+struct Lease {
     id: JobId,
     latest: Arc<Latest>,
     stop_at_lease_end: bool,
@@ -33,14 +33,14 @@ struct Kept {
     renewed: Instant,
     /// When it is to be renewed next.
     renew_at: Instant,
-    /// From when on progress may be written again.
+    /// When progress may be written again.
     write_at: Instant,
-    /// Until when the lease is kept at most: a dispatcher that has not ended the attempt by then never will. `None` once the
-    /// attempt is over and waits to be settled.
+    /// The latest time to renew the lease. If the dispatcher has not ended the attempt by then, it never will. `None`
+    /// after the attempt has ended, while it waits to be settled.
     until: Option<Instant>,
 }
 
-/// What the keeper must know of a claim.
+/// What the keeper must know about a claim.
 pub(crate) struct Hold {
     pub(crate) id: JobId,
     pub(crate) token: Token,
@@ -48,37 +48,37 @@ pub(crate) struct Hold {
     pub(crate) stop_at_lease_end: bool,
     /// How long the attempt may take.
     pub(crate) timeout: Duration,
-    /// Renew it at once: somebody may have called it off, or the claim's answer was late.
+    /// Whether to renew at once: cancellation may have been requested, or the claim's answer was late.
     pub(crate) at_once: bool,
 }
 
 impl Keeper {
-    /// Starts the thread; what it hears from the store goes to the dispatcher as events.
+    /// Starts the thread. Answers of the store become events for the dispatcher.
     pub(crate) fn start(
         backend: Backend,
         lease: Duration,
         events: mpsc::UnboundedSender<Event>,
     ) -> Result<Self, Error> {
-        let keeper = Keeper { held: Arc::default(), said: Arc::new(Notify::new()), lease };
-        let (held, said) = (Arc::downgrade(&keeper.held), Arc::clone(&keeper.said));
+        let keeper = Keeper { leases: Arc::default(), wake: Arc::new(Notify::new()), lease };
+        let (leases, wake) = (Arc::downgrade(&keeper.leases), Arc::clone(&keeper.wake));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let failed =
             |e: std::io::Error| Error::new(ErrorKind::Unavailable, e.to_string()).context("start the lease keeper");
         let runtime = runtime.map_err(failed)?;
-        let keep = move || runtime.block_on(Thread { backend, lease, events, held }.run(&said));
+        let keep = move || runtime.block_on(Thread { backend, lease, events, leases }.run(&wake));
         thread::Builder::new().name("longshore-leases".into()).spawn(keep).map_err(failed)?;
         Ok(keeper)
     }
 
-    /// Makes the place for a handler's newest word, which wakes the keeper.
+    /// Creates the cell for a handler's latest progress. A new value wakes the keeper.
     pub(crate) fn latest(&self) -> Arc<Latest> {
-        Arc::new(Latest::new(Arc::clone(&self.said)))
+        Arc::new(Latest::new(Arc::clone(&self.wake)))
     }
 
-    /// Keeps a claim alive from now on.
+    /// Starts to renew a claim.
     pub(crate) fn hold(&self, hold: Hold) {
         let now = Instant::now();
-        let kept = Kept {
+        let lease = Lease {
             id: hold.id,
             latest: hold.latest,
             stop_at_lease_end: hold.stop_at_lease_end,
@@ -87,33 +87,33 @@ impl Keeper {
             write_at: now,
             until: Some(now + hold.timeout + limits::CANCEL_GRACE + self.lease),
         };
-        self.held.lock().insert(hold.token, kept);
+        self.leases.lock().insert(hold.token, lease);
         if hold.at_once {
-            self.said.notify_one();
+            self.wake.notify_one();
         }
     }
 
-    /// Says that an attempt is over; its claim is kept until it is settled, however long that takes.
-    pub(crate) fn over(&self, token: Token) {
-        if let Some(kept) = self.held.lock().get_mut(&token) {
-            kept.until = None;
+    /// Records that an attempt has ended. Its claim is renewed until it is settled, however long that takes.
+    pub(crate) fn attempt_ended(&self, token: Token) {
+        if let Some(lease) = self.leases.lock().get_mut(&token) {
+            lease.until = None;
         }
     }
 
-    /// Lets a claim go: settled, or lost.
-    pub(crate) fn let_go(&self, token: Token) {
-        self.held.lock().remove(&token);
+    /// Stops renewing a claim that was settled or lost.
+    pub(crate) fn stop_renewing(&self, token: Token) {
+        self.leases.lock().remove(&token);
     }
 }
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        self.said.notify_one(); // so that the thread looks, and finds nobody to keep leases for
+        self.wake.notify_one(); // wakes the thread, which then finds no leases and ends
     }
 }
 
-impl Held {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Token, Kept>> {
+impl Leases {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Token, Lease>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -122,64 +122,67 @@ struct Thread {
     backend: Backend,
     lease: Duration,
     events: mpsc::UnboundedSender<Event>,
-    held: Weak<Held>,
+    leases: Weak<Leases>,
 }
 
 impl Thread {
-    async fn run(self, said: &Notify) {
+    async fn run(self, wake: &Notify) {
         let mut cancels = self.backend.notifications().subscribe_cancels();
-        let mut next_look = Instant::now() + self.lease / 3;
+        let mut wake_at = Instant::now() + self.lease / 3;
         loop {
             let all = tokio::select! {
-                () = tokio::time::sleep_until(next_look.into()) => false,
-                () = said.notified() => false,
+                () = tokio::time::sleep_until(wake_at.into()) => false,
+                () = wake.notified() => false,
                 () = cancels.recv() => true,
             };
-            let Some(held) = self.held.upgrade() else { return };
-            for batch in self.due(&held, all).chunks(limits::BATCH) {
-                self.renew(&held, batch).await;
+            let Some(leases) = self.leases.upgrade() else { return };
+            for batch in self.due(&leases, all).chunks(limits::BATCH) {
+                self.renew(&leases, batch).await;
             }
-            next_look = self.next_look(&held);
+            wake_at = self.wake_at(&leases);
         }
     }
 
-    /// Returns what is to be renewed now, with the progress that may be written; or everything, to hear what was called off.
-    fn due(&self, held: &Held, all: bool) -> Vec<Renewal> {
+    /// Returns the renewals to send now, with the progress that may be written. With `all`, returns every claim, to
+    /// learn which jobs were cancelled.
+    fn due(&self, leases: &Leases, all: bool) -> Vec<Renewal> {
         let now = Instant::now();
         let mut due = Vec::new();
-        for (token, kept) in held.lock().iter_mut() {
-            if kept.until.is_some_and(|until| until <= now) {
-                // A wedged runtime must not hold its jobs for ever, nor wake the keeper with progress that is not written.
-                (kept.renew_at, kept.write_at) = (now + self.lease, now + self.lease);
+        for (token, lease) in leases.lock().iter_mut() {
+            if lease.until.is_some_and(|until| until <= now) {
+                // A blocked runtime must not hold its jobs without limit, and its unwritten progress must not wake the
+                // keeper.
+                (lease.renew_at, lease.write_at) = (now + self.lease, now + self.lease);
                 continue;
             }
-            if all || kept.next() <= now {
-                let progress = if kept.write_at <= now { kept.latest.take() } else { None };
+            if all || lease.next_at() <= now {
+                let progress = if lease.write_at <= now { lease.latest.take() } else { None };
                 if progress.is_some() {
-                    kept.write_at = now + limits::PROGRESS_EVERY;
+                    lease.write_at = now + limits::PROGRESS_EVERY;
                 }
-                due.push(Renewal::new(kept.id, *token, self.lease).progress(progress));
+                due.push(Renewal::new(lease.id, *token, self.lease).progress(progress));
             }
         }
         due
     }
 
-    fn next_look(&self, held: &Held) -> Instant {
-        let next = held.lock().values().map(|kept| kept.next()).min();
+    fn wake_at(&self, leases: &Leases) -> Instant {
+        let next = leases.lock().values().map(|lease| lease.next_at()).min();
         next.unwrap_or_else(|| Instant::now() + self.lease)
     }
 
-    async fn renew(&self, held: &Held, batch: &[Renewal]) {
+    async fn renew(&self, leases: &Leases, batch: &[Renewal]) {
         let asked = Instant::now();
-        // A call that hangs goes on in its own task; here it counts as failed, so that nobody else waits for it.
+        // A call that hangs continues in its own task. Here it counts as failed, so that other renewals do not wait for
+        // it.
         let renewed = tokio::time::timeout(self.lease / 3, self.backend.renew(batch.to_vec())).await;
         let hangs = |_| fail_all(batch.len(), &Error::new(ErrorKind::Unavailable, "the store does not answer"));
         let mut failed: Option<Error> = None;
         for (renewal, answer) in batch.iter().zip(renewed.unwrap_or_else(hangs)) {
             match answer {
-                Ok(answer) => self.renewed(held, renewal, answer, asked),
+                Ok(answer) => self.renewed(leases, renewal, answer, asked),
                 Err(e) => {
-                    self.bear_with(held, renewal);
+                    self.retry_soon(leases, renewal);
                     failed = Some(e);
                 }
             }
@@ -189,40 +192,40 @@ impl Thread {
         }
     }
 
-    fn renewed(&self, held: &Held, renewal: &Renewal, answer: Renewed, asked: Instant) {
+    fn renewed(&self, leases: &Leases, renewal: &Renewal, answer: Renewed, asked: Instant) {
         match answer {
             Renewed::Held => {}
-            Renewed::CancelAsked => self.tell(Event::CancelAsked(renewal.token)),
-            Renewed::Lost => self.tell(Event::Lost(renewal.token)),
+            Renewed::CancelAsked => self.send(Event::CancelAsked(renewal.token)),
+            Renewed::Lost => self.send(Event::Lost(renewal.token)),
         }
-        if let Some(kept) = held.lock().get_mut(&renewal.token) {
-            kept.renewed = asked;
-            kept.renew_at = asked + self.lease / 3;
+        if let Some(lease) = leases.lock().get_mut(&renewal.token) {
+            lease.renewed = asked;
+            lease.renew_at = asked + self.lease / 3;
         }
     }
 
-    /// Tries again soon, and stops what asked to stop when its lease has ended.
-    fn bear_with(&self, held: &Held, renewal: &Renewal) {
+    /// Schedules an early retry, and stops the attempt if its kind asks for that at the end of the lease.
+    fn retry_soon(&self, leases: &Leases, renewal: &Renewal) {
         let again = Instant::now() + (self.lease / 10).min(Duration::from_secs(1));
-        if let Some(kept) = held.lock().get_mut(&renewal.token) {
+        if let Some(lease) = leases.lock().get_mut(&renewal.token) {
             if renewal.progress.is_some() {
-                kept.latest.put_back();
+                lease.latest.mark_unwritten();
             }
-            (kept.renew_at, kept.write_at) = (again, again);
-            if kept.stop_at_lease_end && kept.renewed.elapsed() >= self.lease {
-                self.tell(Event::LeaseEnded(renewal.token));
+            (lease.renew_at, lease.write_at) = (again, again);
+            if lease.stop_at_lease_end && lease.renewed.elapsed() >= self.lease {
+                self.send(Event::LeaseEnded(renewal.token));
             }
         }
     }
 
-    fn tell(&self, event: Event) {
-        let _ = self.events.send(event); // a dispatcher that is gone needs no news
+    fn send(&self, event: Event) {
+        let _ = self.events.send(event); // a dispatcher that has ended needs no events
     }
 }
 
-impl Kept {
-    /// Returns when this one wants the keeper next: for its lease, or for progress that waits.
-    fn next(&self) -> Instant {
+impl Lease {
+    /// Returns when the keeper must handle this claim next: for its lease, or for progress to write.
+    fn next_at(&self) -> Instant {
         let mut next = self.renew_at;
         if self.latest.is_waiting() {
             next = next.min(self.write_at);

@@ -1,4 +1,4 @@
-//! What a worker has in hand: the jobs that run, and the slots that they take.
+//! The running jobs of a worker and their slots.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::{Claimed, JobId, Kind, KnownKind, Token};
 
 use super::attempt::Stop;
 
-/// The jobs that run, and the slots that they take. A slot is taken until its handler has really returned.
+/// The running jobs and their slots. A slot is used until its handler has really returned.
 pub(super) struct Load {
     slots: usize,
     taken: usize,
@@ -19,11 +19,11 @@ pub(super) struct Load {
     running: HashMap<Token, Running>,
 }
 
-/// A job that runs.
+/// A running job.
 struct Running {
     job: Arc<Claimed>,
     started: Instant,
-    /// Gone once the attempt was told to stop.
+    /// `None` after the attempt was told to stop.
     stop: Option<oneshot::Sender<Stop>>,
 }
 
@@ -32,19 +32,19 @@ impl Load {
         Load { slots, taken: 0, taken_by_kind: HashMap::new(), running: HashMap::new() }
     }
 
-    /// Notes an attempt that starts, and takes its slot.
+    /// Records a started attempt and uses a slot.
     pub(super) fn start(&mut self, job: Arc<Claimed>, stop: oneshot::Sender<Stop>) {
         self.taken += 1;
         *self.taken_by_kind.entry(job.kind.clone()).or_default() += 1;
         self.running.insert(job.token, Running { job, started: Instant::now(), stop: Some(stop) });
     }
 
-    /// Notes that an attempt is over, though its handler may still run; returns the job and how long the attempt took.
-    pub(super) fn over(&mut self, token: Token) -> Option<(Arc<Claimed>, Duration)> {
+    /// Records that an attempt has ended; its handler may still run. Returns the job and how long the attempt took.
+    pub(super) fn attempt_ended(&mut self, token: Token) -> Option<(Arc<Claimed>, Duration)> {
         self.running.remove(&token).map(|running| (running.job, running.started.elapsed()))
     }
 
-    /// Notes that a handler of that kind has returned.
+    /// Records that a handler of that kind has returned.
     pub(super) fn free(&mut self, kind: &Kind) {
         self.taken -= 1;
         if let Some(taken) = self.taken_by_kind.get_mut(kind) {
@@ -55,11 +55,11 @@ impl Load {
         }
     }
 
-    /// Tells an attempt to stop; returns its job, where it runs.
+    /// Tells an attempt to stop. Returns its job if it runs.
     pub(super) fn stop(&mut self, token: Token, why: Stop) -> Option<&Arc<Claimed>> {
         let running = self.running.get_mut(&token)?;
         if let Some(stop) = running.stop.take() {
-            let _ = stop.send(why); // an attempt that is over needs no telling
+            let _ = stop.send(why); // an attempt that has ended needs no stop
         }
         Some(&running.job)
     }
@@ -80,18 +80,18 @@ impl Load {
         self.taken
     }
 
-    /// Returns whether one more handler of that kind may run, given how many of each may run at a time.
+    /// Returns whether one more handler of that kind may run, under the limits of each kind.
     pub(super) fn has_room_for(&self, kind: &Kind, kinds: &[(KnownKind, Option<usize>)]) -> bool {
         let is_full = |(full, room): (Kind, usize)| full == *kind && room == 0;
         self.taken < self.slots && !self.room_of_bounded(kinds).into_iter().any(is_full)
     }
 
-    /// Returns how many slots are held by handlers that run on although their attempts are over.
+    /// Returns the number of slots held by handlers that have not returned although their attempts have ended.
     pub(super) fn stuck(&self) -> usize {
         self.taken.saturating_sub(self.running.len())
     }
 
-    /// Returns whether no slot can be had any more, unless a handler returns that should have long since.
+    /// Returns whether all slots are held by such handlers.
     pub(super) fn is_all_stuck(&self) -> bool {
         self.stuck() >= self.slots
     }
@@ -105,21 +105,21 @@ impl Load {
         self.running.values().any(|running| is_isolated(running.job.crashes))
     }
 
-    /// Returns how many jobs more may run. Finished jobs may wait for their settle beside as many that run as there are slots; beyond
-    /// `unsettled_allowed` each takes a slot.
+    /// Returns how many more jobs may run. Up to `unsettled_allowed` finished jobs may wait to be settled without using
+    /// a slot; beyond that, each uses one.
     pub(super) fn free_slots(&self, unsettled: usize, unsettled_allowed: usize) -> usize {
         let too_many = unsettled.saturating_sub(unsettled_allowed);
         self.slots.saturating_sub(self.taken.max(self.running.len() + too_many))
     }
 
-    /// Returns how many more may run of each kind that is bounded, given how many of each may run at a time.
+    /// Returns how many more jobs may run of each kind that has a limit.
     pub(super) fn room_of_bounded(&self, kinds: &[(KnownKind, Option<usize>)]) -> Vec<(Kind, usize)> {
         let taken = |kind| self.taken_by_kind.get(kind).copied().unwrap_or(0);
         let bounded = kinds.iter().filter_map(|(known, most)| most.map(|most| (&known.kind, most)));
         bounded.map(|(kind, most)| (kind.clone(), most.saturating_sub(taken(kind)))).collect()
     }
 
-    /// Says of each kind how many more may run, given how many of it may run at a time.
+    /// Returns for each kind how many more jobs may run.
     pub(super) fn wanted(&self, kinds: &[(KnownKind, Option<usize>)]) -> Vec<KnownKind> {
         let wanted = |(known, most): &(KnownKind, Option<usize>)| {
             let taken = || self.taken_by_kind.get(&known.kind).copied().unwrap_or(0);
@@ -149,7 +149,7 @@ mod tests {
         let (one, two) = (job("a", 1), job("b", 2));
         let mut load = load(&[Arc::clone(&one), two]);
         assert_eq!((load.free_slots(0, 2), load.stuck()), (0, 0));
-        load.over(one.token);
+        load.attempt_ended(one.token);
         assert_eq!((load.free_slots(0, 2), load.stuck(), load.is_all_stuck()), (0, 1, false));
         load.free(&one.kind);
         assert_eq!((load.free_slots(0, 2), load.stuck()), (1, 0));
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn kind_that_is_full_is_wanted_no_more() {
+    fn full_kind_is_not_wanted() {
         let a = job("a", 1);
         let load = load(&[Arc::clone(&a)]);
         let kinds = |most| vec![(KnownKind::from(a.kind.clone()), most)];

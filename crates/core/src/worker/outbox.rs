@@ -1,11 +1,12 @@
-//! Calls of the store that a dispatcher has made, and whose answers are events of its own.
+//! Store calls of a dispatcher. Their answers are events.
 
 use tokio::sync::mpsc;
 
 use super::event::Event;
 use crate::{Backend, Claim, Settlement};
 
-/// Makes calls, each in a task of its own. A dispatcher that is gone hears no answers: its jobs fall to their leases.
+/// Makes store calls, each in its own task. If the dispatcher has ended, answers are dropped, and its jobs wait for
+/// their leases to end.
 pub(super) struct Outbox {
     backend: Backend,
     inbox: mpsc::UnboundedSender<Event>,
@@ -16,7 +17,7 @@ impl Outbox {
         Outbox { backend, inbox }
     }
 
-    /// Settles jobs, where there are some.
+    /// Settles jobs, if there are any.
     pub(super) fn settle(&self, settlements: Vec<Settlement>) {
         if settlements.is_empty() {
             return;

@@ -1,19 +1,19 @@
-//! What a worker was set up with, after everything was checked.
+//! The validated settings of a worker.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Worker;
-use super::turns::Turns;
+use super::queue_order::QueueOrder;
 use crate::handler::Provided;
 use crate::middleware::Middleware;
 use crate::{Error, KnownKind, QueueName, limits};
 
-/// What a dispatcher runs by, after everything was checked.
+/// The validated settings that a dispatcher uses.
 #[derive(Debug)]
 pub(super) struct Plan {
-    pub(super) turns: Turns,
-    /// What it has handlers for, and how many of each may run at a time.
+    pub(super) queue_order: QueueOrder,
+    /// The kinds with handlers, and how many jobs of each may run at a time.
     pub(super) kinds: Vec<(KnownKind, Option<usize>)>,
     pub(super) concurrency: usize,
     pub(super) lease: Duration,
@@ -29,15 +29,15 @@ impl Worker {
         }
         let kinds = self.kinds()?;
         if kinds.is_empty() {
-            return Err(Error::invalid("a worker without handlers: give it some with `.handle(…)`"));
+            return Err(Error::invalid("the worker has no handlers: add one with `.handle(…)`"));
         }
-        for (kind, lacks) in &self.registry.needs {
-            if let Some(lack) = lacks(&Provided(&self.states)) {
+        for (kind, missing) in &self.registry.needs {
+            if let Some(lack) = missing(&Provided(&self.states)) {
                 return Err(Error::invalid(format!("handler of kind `{kind}` needs {lack}")));
             }
         }
         if self.concurrency == 0 || self.concurrency > limits::BATCH {
-            return Err(Error::invalid(format!("a concurrency of {} is not within 1 and 1,000", self.concurrency)));
+            return Err(Error::invalid(format!("concurrency {} is out of range: use 1 to 1,000", self.concurrency)));
         }
         limits::check_lease(self.lease)?;
         let named = self.queues.iter().map(|(name, weight)| (name.as_str(), *weight));
@@ -49,17 +49,18 @@ impl Worker {
                 queues.push((name, weight.max(1)));
             }
         }
-        let turns = Turns::new(queues, self.strict);
+        let queue_order = QueueOrder::new(queues, self.strict);
         let middleware = self.middleware.as_slice().into();
         let Worker { concurrency, lease, grace, stuck, .. } = *self;
-        Ok(Plan { turns, kinds, concurrency, lease, grace, stuck, middleware })
+        Ok(Plan { queue_order, kinds, concurrency, lease, grace, stuck, middleware })
     }
 
-    /// Returns the kinds that it has handlers for, and how many of each may run at a time.
+    /// Returns the kinds with handlers, and how many jobs of each may run at a time.
     fn kinds(&self) -> Result<Vec<(KnownKind, Option<usize>)>, Error> {
         for (kind, most) in &self.most_of_kind {
             if *most == 0 || !self.registry.has(kind) {
-                let wrong = if *most == 0 { "is not at least 1" } else { "is for a kind without a handler here" };
+                let wrong =
+                    if *most == 0 { "must be at least 1" } else { "has no effect: this worker has no handler for it" };
                 return Err(Error::invalid(format!("the concurrency of kind `{kind}` {wrong}")));
             }
         }

@@ -1,4 +1,4 @@
-//! A worker's note in the registry, for people: that it is alive, and what it does.
+//! A worker's entry in the registry, for people: that it is alive, and what it does.
 
 use std::time::Instant;
 
@@ -6,11 +6,11 @@ use tokio::task::JoinHandle;
 
 use crate::{Backend, WorkerId, WorkerNote, limits};
 
-/// When the worker is noted next, and its note on the way.
+/// When the entry is written next, and the running write.
 #[derive(Debug)]
 pub(super) struct Presence {
     at: Instant,
-    /// The registry forgets the worker only after it.
+    /// The running write. The entry is removed only after it.
     noting: Option<JoinHandle<()>>,
 }
 
@@ -19,27 +19,27 @@ impl Presence {
         Presence { at: Instant::now(), noting: None }
     }
 
-    /// Returns when the worker is to be noted next.
+    /// Returns when the entry is written next.
     pub(super) fn at(&self) -> Instant {
         self.at
     }
 
-    /// Asks for a note at once: people see without delay what has changed.
-    pub(super) fn hurry(&mut self) {
+    /// Requests to write the entry at once, so that people see a change without delay.
+    pub(super) fn request_now(&mut self) {
         self.at = Instant::now();
     }
 
-    /// Writes a note, in a task of its own.
+    /// Writes the entry, in its own task.
     pub(super) fn note(&mut self, backend: Backend, worker: WorkerId, note: WorkerNote) {
         self.at = Instant::now() + limits::WORKER_NOTE;
         self.noting = Some(tokio::spawn(async move {
             if let Err(e) = backend.note_worker(worker, note).await {
-                tracing::debug!(%worker, error = %e, "cannot note the worker in the registry; will try again");
+                tracing::debug!(%worker, error = %e, "cannot update the worker registry; will try again");
             }
         }));
     }
 
-    /// Takes the worker out of the registry, after its note that is on its way.
+    /// Removes the worker from the registry, after a running write of its entry.
     pub(super) fn forget(
         &mut self,
         backend: Backend,
@@ -48,10 +48,10 @@ impl Presence {
         let noting = self.noting.take();
         async move {
             if let Some(noting) = noting {
-                let _ = noting.await; // one that panicked noted nothing
+                let _ = noting.await; // a panic in it wrote nothing
             }
             if let Err(e) = backend.forget_worker(worker).await {
-                tracing::debug!(%worker, error = %e, "the registry forgets the worker by itself, later");
+                tracing::debug!(%worker, error = %e, "cannot remove the worker from the registry; its entry expires by itself");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Handlers by kind, with their types taken off.
+//! Type-erased handlers, by kind.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -14,15 +14,15 @@ use crate::{Answer, Error, Job, JobPolicy, Kind, KnownKind, Output, Payload};
 
 use super::event::Slot;
 
-/// One attempt under way: what the handler returns, as bytes.
+/// The future of one attempt. It returns the handler's result as bytes.
 pub(crate) type Attempt = Pin<Box<dyn Future<Output = handler::Result<Output>> + Send>>;
 /// Starts an attempt. The slot is held until the handler has really returned.
 pub(crate) type Run = Arc<dyn Fn(Payload, Ctx, Slot) -> Attempt + Send + Sync>;
 
-/// Says what a worker lacks for one handler.
-pub(crate) type Lacks = fn(&Provided<'_>) -> Option<String>;
+/// Returns what a worker lacks for one handler.
+pub(crate) type Missing = fn(&Provided<'_>) -> Option<String>;
 
-/// What a worker knows of one kind.
+/// The handler and policy of one kind.
 #[derive(Clone)]
 pub(crate) struct Registered {
     pub(crate) run: Run,
@@ -33,7 +33,7 @@ pub(crate) struct Registered {
 #[derive(Default)]
 pub(crate) struct Registry {
     handlers: HashMap<Cow<'static, str>, Registered>,
-    pub(crate) needs: Vec<(&'static str, Lacks)>,
+    pub(crate) needs: Vec<(&'static str, Missing)>,
     pool: Option<Arc<Pool>>,
 }
 
@@ -48,7 +48,7 @@ impl Registry {
         self.handlers.insert(J::KIND.into(), known);
     }
 
-    /// Adds a kind that has no type: its handler reads the payload itself.
+    /// Adds a kind without a type: its handler decodes the payload itself.
     pub(crate) fn add_untyped(&mut self, kind: &Kind, policy: JobPolicy, run: Run) {
         let known = Registered { run, policy, stop_at_lease_end: false };
         self.handlers.insert(kind.to_string().into(), known);
@@ -58,7 +58,7 @@ impl Registry {
         self.handlers.get(kind.as_str())
     }
 
-    /// Returns the kinds, by name, and the limits that each grants.
+    /// Returns the kinds, sorted by name, with the limits of each.
     pub(crate) fn kinds(&self) -> Result<Vec<KnownKind>, Error> {
         let known = |(kind, known): (&Cow<'_, str>, &Registered)| {
             Ok(KnownKind { limits: known.policy.limits(), ..KnownKind::from(kind.parse::<Kind>()?) })
@@ -68,7 +68,7 @@ impl Registry {
         Ok(kinds)
     }
 
-    /// Returns the threads for blocking handlers, made with the first of them.
+    /// Returns the threads for blocking handlers, which are created with the first such handler.
     pub(crate) fn pool(&mut self) -> Arc<Pool> {
         Arc::clone(self.pool.get_or_insert_with(|| Arc::new(Pool::new())))
     }
@@ -80,10 +80,10 @@ impl std::fmt::Debug for Registry {
     }
 }
 
-/// Threads for blocking handlers, apart from those that the program's own runtime has.
+/// Threads for blocking handlers, separate from those of the program's own runtime.
 ///
-/// A tokio runtime is never driven here: only its pool of blocking threads is used, which grows with need and lets idle
-/// threads go. There are more threads than a worker can have slots, so that none ever waits for one.
+/// No tokio runtime is driven here: only its pool of blocking threads is used, which grows on demand and ends idle
+/// threads. It may have more threads than a worker can have slots, so that no job waits for a thread.
 pub(crate) struct Pool(Option<Runtime>);
 
 impl Pool {
@@ -104,7 +104,7 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background(); // a stuck handler must not hold up the end of the program
+            runtime.shutdown_background(); // a stuck handler must not delay the end of the program
         }
     }
 }
@@ -157,7 +157,7 @@ pub(crate) fn run_blocking<Args: 'static, H: BlockingHandler<Args>>(handler: H, 
     })
 }
 
-/// A payload that does not fit its job is dead at once: no retry will make it fit.
+/// A payload that does not fit its job type is a fatal error: a retry cannot succeed.
 fn decode<J: Job>(payload: &Payload) -> handler::Result<J> {
     payload.decode().map_err(handler::Error::fatal)
 }

@@ -1,11 +1,11 @@
-//! A worker at work, how it ends, and what it says of itself.
+//! A running worker: its controls, its report, and how it ends.
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::event::Command;
 use crate::{JobId, WorkerId, WorkerSecret};
 
-/// A worker at work. Dropping it lets the worker go on; ask it to end with [`Running::drain`] or [`Running::cancel`].
+/// Controls a running worker. Dropping it does not end the worker; call [`Running::drain`] or [`Running::cancel`].
 #[derive(Debug)]
 pub struct Running {
     id: WorkerId,
@@ -29,100 +29,100 @@ impl Running {
         self.id
     }
 
-    /// Returns the secret with which a supervisor may release the worker's jobs once its process is gone.
+    /// Returns the secret with which a supervisor may release the worker's jobs after its process has ended.
     pub fn secret(&self) -> &WorkerSecret {
         &self.secret
     }
 
-    /// Stops claiming, hands back what has not started, and waits for running jobs as long as the grace period; what runs on
-    /// after that is cancelled and handed back. May be called again, and after [`Running::cancel`].
+    /// Stops claiming, returns jobs that have not started, and waits up to the grace period for running jobs. After
+    /// that, the remaining jobs are cancelled and released. It may be called repeatedly, and after [`Running::cancel`].
     pub async fn drain(&self) -> Ended {
         self.send(Command::Drain);
         self.ended().await
     }
 
-    /// Stops claiming, cancels what runs, and hands it back.
+    /// Stops claiming, stops running jobs, and releases them.
     pub async fn cancel(&self) -> Ended {
         self.send(Command::Cancel);
         self.ended().await
     }
 
-    /// Stops claiming until [`Running::resume`]; what runs goes on.
+    /// Stops claiming until [`Running::resume`] is called. Running jobs continue.
     pub fn quiet(&self) {
         self.send(Command::Quiet);
     }
 
-    /// Claims again after [`Running::quiet`].
+    /// Starts claiming again after [`Running::quiet`].
     pub fn resume(&self) {
         self.send(Command::Resume);
     }
 
-    /// Returns what the worker does at this moment; `None` once it has ended.
+    /// Returns what the worker does now, or `None` after it has ended.
     pub async fn report(&self) -> Option<Report> {
         let (answer, report) = oneshot::channel();
         self.send(Command::Report(answer));
         report.await.ok()
     }
 
-    /// Waits until the worker has ended, for whatever reason.
+    /// Waits until the worker has ended, for any reason.
     pub async fn ended(&self) -> Ended {
         let mut ended = self.ended.clone();
         match ended.wait_for(Option::is_some).await {
             Ok(ended) => ended.expect("waited for it"),
-            Err(_) => Ended::Left, // the dispatcher's task was torn down with its runtime
+            Err(_) => Ended::Abandoned, // the dispatcher's task ended with its runtime
         }
     }
 
     fn send(&self, command: Command) {
-        let _ = self.commands.send(command); // a worker that has ended needs no more orders
+        let _ = self.commands.send(command); // a worker that has ended needs no commands
     }
 }
 
 /// How a worker ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// Everything it had begun was finished and settled.
+    /// All started jobs were finished and settled.
     Drained,
-    /// Some jobs were cut short and handed back.
+    /// Some jobs were stopped and released.
     Released,
-    /// Some jobs could not be settled or handed back: they wait for their leases to end.
-    Left,
-    /// Every slot was held for [as long as was said](super::Worker::stuck_after) by handlers that do not return although their attempts are over. The process should end: nothing
-    /// else stops them.
+    /// Some jobs could not be settled or released. They wait for their leases to end.
+    Abandoned,
+    /// All slots were held for [the configured time](super::Worker::stuck_after) by handlers that do not return after
+    /// their attempts have ended. The process should end, because nothing else stops them.
     Stuck,
 }
 
 impl Ended {
-    /// Returns the exit code for a process that ended so: 0, 10, 11 or 12.
+    /// Returns the exit code for a process whose worker ended like this: 0, 10, 11 or 12.
     pub fn exit_code(self) -> i32 {
         match self {
             Ended::Drained => 0,
             Ended::Released => 10,
-            Ended::Left => 11,
+            Ended::Abandoned => 11,
             Ended::Stuck => 12,
         }
     }
 }
 
-/// What a worker does at one moment, and has done.
+/// A worker's present activity and its totals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Jobs that run.
+    /// Running jobs.
     pub running: Vec<JobId>,
-    /// Slots taken: running jobs, and blocking handlers that run on after their time-out.
+    /// Used slots: running jobs, and blocking handlers that have not returned after their time-out.
     pub slots_used: usize,
-    /// Slots in all.
+    /// The number of slots.
     pub slots: usize,
-    /// Blocking handlers that run on although their attempt is over.
+    /// Blocking handlers that have not returned although their attempts have ended.
     pub stuck: usize,
     /// Finished jobs whose outcome is not written yet.
     pub unsettled: usize,
-    /// Jobs started since the start.
+    /// Jobs claimed since the start.
     pub claimed: u64,
     /// Jobs settled since the start.
     pub settled: u64,
-    /// Jobs lost to another worker since the start: their late outcomes changed nothing.
+    /// Jobs lost to another worker since the start. Their late outcomes were discarded.
     pub lost: u64,
-    /// Calls of `claim` since the start, empty ones included.
+    /// Calls of `claim` since the start, including empty ones.
     pub claims: u64,
 }

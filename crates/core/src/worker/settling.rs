@@ -1,4 +1,4 @@
-//! Outcomes on their way to the store: they wait in memory, and none is dropped before it was answered.
+//! Outcomes on their way to the store. They wait in memory, and none is dropped before the store has answered.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,23 +7,23 @@ use crate::{Answers, Claimed, Error, Outcome, Settled, Settlement, limits};
 
 use super::fetch::Backoff;
 
-/// An attempt that is over, and what is to be settled.
+/// An ended attempt and its settlement.
 pub(super) struct Done {
     pub(super) job: Arc<Claimed>,
     pub(super) settlement: Settlement,
     pub(super) ran: Duration,
 }
 
-/// What became of one settle.
+/// The result of one settle.
 pub(super) enum Verdict {
-    /// It was answered.
+    /// The store answered.
     Settled(Settled),
-    /// It can never be written: its lease will end.
+    /// The outcome can never be written. The lease will end.
     GivenUp(Error),
 }
 
-/// The outcomes that wait, and those under way. At most one settle is under way at a time: an idle worker settles at once, and a busy
-/// one in batches.
+/// Waiting outcomes and those in the running settle. At most one settle runs at a time: an idle worker settles at once,
+/// and a busy one in batches.
 pub(super) struct Settling {
     waiting: Vec<Done>,
     under_way: Vec<Done>,
@@ -40,7 +40,7 @@ impl Settling {
         self.waiting.push(done);
     }
 
-    /// Returns how many outcomes are not answered yet.
+    /// Returns the number of outcomes without an answer.
     pub(super) fn len(&self) -> usize {
         self.waiting.len() + self.under_way.len()
     }
@@ -49,27 +49,28 @@ impl Settling {
         self.len() == 0
     }
 
-    /// Returns whether the newest settle failed, and none succeeded since.
+    /// Returns whether the last settle failed.
     pub(super) fn has_failed(&self) -> bool {
         self.retry.has_failed()
     }
 
-    /// Returns when to settle next without any event; `None` where there is nothing to be done, or a settle is under way.
+    /// Returns when to settle next without an event, or `None` if there is nothing to settle or a settle is running.
     pub(super) fn wake_at(&self, now: Instant, hold_back: bool) -> Option<Instant> {
-        let any = self.waiting.iter().any(|done| !comes_back(done, hold_back));
+        let any = self.waiting.iter().any(|done| !could_be_claimed_again(done, hold_back));
         (any && self.under_way.is_empty()).then(|| self.retry.until(now))
     }
 
-    /// Takes what is to be settled now; empty where there is nothing, or a settle is under way.
+    /// Takes the settlements to send now; empty if there are none or a settle is running.
     ///
-    /// With `hold_back`, those that are handed back wait: a claim under way that is to bring no more jobs could bring them right back.
+    /// With `hold_back`, releases wait: a running claim that must not return more jobs could return the released ones
+    /// again.
     pub(super) fn next(&mut self, hold_back: bool) -> Vec<Settlement> {
         if !self.under_way.is_empty() || !self.retry.is_over(Instant::now()) {
             return Vec::new();
         }
         let most = if self.one_by_one { 1 } else { limits::BATCH };
         let (mut held, mut batch): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|done| comes_back(done, hold_back));
+            std::mem::take(&mut self.waiting).into_iter().partition(|done| could_be_claimed_again(done, hold_back));
         self.waiting = batch.split_off(batch.len().min(most));
         self.waiting.append(&mut held);
         self.one_by_one &= !self.waiting.is_empty();
@@ -77,7 +78,7 @@ impl Settling {
         self.under_way.iter().map(|done| done.settlement.clone()).collect()
     }
 
-    /// Takes the answers to the settle under way; returns those jobs that are settled, and why others are to be tried again.
+    /// Records the answers to the running settle. Returns the finished jobs, and the error if others must be retried.
     pub(super) fn answered(&mut self, answers: Answers<Settled>) -> (Vec<(Done, Verdict)>, Option<Error>) {
         let batch = std::mem::take(&mut self.under_way);
         let alone = batch.len() == 1;
@@ -87,7 +88,8 @@ impl Settling {
                 Ok(answer) => verdicts.push((done, Verdict::Settled(answer))),
                 Err(e) if !e.is_retryable() && alone => verdicts.push((done, Verdict::GivenUp(e))),
                 Err(e) => {
-                    // One that can never be settled must not hold up the others: from now on they go one by one.
+                    // An outcome that can never be written must not block the others: from now on they are sent one by
+                    // one.
                     self.one_by_one |= !e.is_retryable();
                     again.push(done);
                     failed = Some(e);
@@ -104,7 +106,7 @@ impl Settling {
     }
 }
 
-/// Returns whether a job is to be handed back that a claim under way could bring right back.
-fn comes_back(done: &Done, hold_back: bool) -> bool {
+/// Returns whether this is a release that a running claim could return again.
+fn could_be_claimed_again(done: &Done, hold_back: bool) -> bool {
     hold_back && matches!(done.settlement.outcome, Outcome::Release)
 }

@@ -1,54 +1,54 @@
-//! When a worker is stuck: every slot is held by a handler that should have returned, and nothing more can be done here.
+//! Detects a stuck worker: all slots are held by handlers that should have returned.
 
 use std::time::{Duration, Instant};
 
-/// How long a worker that is to end goes on trying to settle with a store that does not answer.
+/// How long a worker that shuts down retries settles while the store does not answer.
 pub(super) const LAST_TRIES: Duration = Duration::from_secs(10);
 
-/// Since when a worker is stuck, and whether that was said.
+/// Since when a worker is stuck, and whether that was reported.
 #[derive(Debug)]
 pub(super) struct Stuck {
-    /// After how long the worker ends. It says so after a third of that.
+    /// The time after which the worker ends. It is reported after a third of that.
     after: Duration,
     since: Option<Instant>,
-    told: bool,
+    reported: bool,
 }
 
 impl Stuck {
     pub(super) fn new(after: Duration) -> Self {
-        Stuck { after, since: None, told: false }
+        Stuck { after, since: None, reported: false }
     }
 
-    /// Notes whether all slots are held so now; returns whether it is to be said that this lasts.
-    pub(super) fn look(&mut self, all: bool, now: Instant) -> bool {
+    /// Records whether all slots are held now. Returns whether to report that the worker is stuck.
+    pub(super) fn record(&mut self, all: bool, now: Instant) -> bool {
         if !all {
-            (self.since, self.told) = (None, false);
+            (self.since, self.reported) = (None, false);
             return false;
         }
         let since = *self.since.get_or_insert(now);
-        let tells = !self.told && now.duration_since(since) >= self.after / 3;
-        self.told |= tells;
-        tells
+        let reports = !self.reported && now.duration_since(since) >= self.after / 3;
+        self.reported |= reports;
+        reports
     }
 
-    /// Returns whether all slots are held so, for however short a time.
-    pub(super) fn is_so(&self) -> bool {
+    /// Returns whether all slots are held now, for any length of time.
+    pub(super) fn is_now(&self) -> bool {
         self.since.is_some()
     }
 
-    /// Returns whether it was said: the worker is taken for dead.
-    pub(super) fn is_told(&self) -> bool {
-        self.told
+    /// Returns whether it was reported. Then the worker counts as dead.
+    pub(super) fn is_reported(&self) -> bool {
+        self.reported
     }
 
-    /// Returns whether the worker is to end. Outcomes that the store has not taken are tried for some seconds more.
+    /// Returns whether the worker must end. Outcomes that the store has not accepted are retried for some more seconds.
     pub(super) fn is_over(&self, unsettled: bool, now: Instant) -> bool {
         self.since.is_some_and(|since| now.duration_since(since) >= self.end(unsettled))
     }
 
-    /// Returns when there is something to do, where nothing changes until then.
+    /// Returns when to check again, if nothing changes before.
     pub(super) fn wake_at(&self, unsettled: bool) -> Option<Instant> {
-        let after = if self.told { self.end(unsettled) } else { self.after / 3 };
+        let after = if self.reported { self.end(unsettled) } else { self.after / 3 };
         self.since.map(|since| since + after)
     }
 
@@ -64,25 +64,25 @@ mod tests {
     const SEC: Duration = Duration::from_secs(1);
 
     #[test]
-    fn it_is_said_once_after_a_third_and_over_at_the_end() {
+    fn stuck_is_reported_once_after_a_third_and_ends_the_worker_later() {
         let (mut stuck, began) = (Stuck::new(30 * SEC), Instant::now());
-        assert!(!stuck.look(true, began) && stuck.is_so());
+        assert!(!stuck.record(true, began) && stuck.is_now());
         assert_eq!(stuck.wake_at(false), Some(began + 10 * SEC));
-        assert!(!stuck.look(true, began + 9 * SEC) && stuck.look(true, began + 10 * SEC) && stuck.is_told());
-        assert!(!stuck.look(true, began + 11 * SEC), "it was said");
+        assert!(!stuck.record(true, began + 9 * SEC) && stuck.record(true, began + 10 * SEC) && stuck.is_reported());
+        assert!(!stuck.record(true, began + 11 * SEC), "it was said");
         assert_eq!(stuck.wake_at(false), Some(began + 30 * SEC));
         assert!(!stuck.is_over(false, began + 29 * SEC) && stuck.is_over(false, began + 30 * SEC));
         assert!(!stuck.is_over(true, began + 30 * SEC) && stuck.is_over(true, began + 30 * SEC + LAST_TRIES));
     }
 
     #[test]
-    fn a_handler_that_returns_ends_it() {
+    fn returning_handler_resets_it() {
         let (mut stuck, began) = (Stuck::new(3 * SEC), Instant::now());
-        stuck.look(true, began);
-        stuck.look(true, began + SEC);
-        stuck.look(false, began + 2 * SEC);
-        assert!(!stuck.is_so() && !stuck.is_told());
-        assert!(!stuck.look(true, began + 3 * SEC), "it begins anew");
+        stuck.record(true, began);
+        stuck.record(true, began + SEC);
+        stuck.record(false, began + 2 * SEC);
+        assert!(!stuck.is_now() && !stuck.is_reported());
+        assert!(!stuck.record(true, began + 3 * SEC), "it starts again");
         assert!(!stuck.is_over(false, began + 5 * SEC));
     }
 }

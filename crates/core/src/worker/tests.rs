@@ -1,4 +1,4 @@
-//! What a worker does beside running jobs: hooks, middleware, spans, and its end when it is stuck.
+//! Tests of a worker's hooks, middleware, spans, and its end when it is stuck.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -35,7 +35,7 @@ fn setup() -> (Backend, Client) {
     (backend.clone(), Client::new(backend))
 }
 
-/// Something that callbacks write to.
+/// A list that callbacks write to.
 #[derive(Clone)]
 struct Noted<T>(Arc<Mutex<Vec<T>>>);
 
@@ -56,7 +56,7 @@ impl<T> Noted<T> {
 }
 
 #[tokio::test]
-async fn hooks_hear_of_each_failed_attempt_and_of_each_dead_job() {
+async fn hooks_get_each_failed_attempt_and_each_dead_job() {
     let (backend, client) = setup();
     let (failed, dead) = (Noted::default(), Noted::default());
     let (on_failed, on_dead) = (failed.clone(), dead.clone());
@@ -84,7 +84,7 @@ async fn hooks_hear_of_each_failed_attempt_and_of_each_dead_job() {
 }
 
 #[tokio::test]
-async fn observer_is_told_of_a_job_from_its_push_to_its_end() {
+async fn observer_sees_a_job_from_its_push_to_its_end() {
     let (backend, client) = setup();
     let (told, noted) = (Noted::default(), Noted::default());
     let observer = told.clone();
@@ -101,12 +101,12 @@ async fn observer_is_told_of_a_job_from_its_push_to_its_end() {
     client.enqueue(Task { fails: false }).await.unwrap().wait().await.unwrap();
     worker.drain().await;
     let mut told = told.take();
-    told.sort(); // a worker may be quicker than the answer to the push
+    told.sort(); // a worker may start before the push is answered
     assert_eq!(told, ["finished task", "pushed task", "started task"]);
 }
 
 #[tokio::test]
-async fn middleware_is_around_the_handler_and_may_answer_instead() {
+async fn middleware_wraps_the_handler_and_may_answer_itself() {
     let (backend, client) = setup();
     let told = Noted::default();
     let (outer, inner) = (told.clone(), told.clone());
@@ -142,7 +142,7 @@ fn note(_: Task, Shared(ran): Shared<Noted<u16>>) -> handler::Result<u16> {
 }
 
 #[tokio::test]
-async fn blocking_handler_begins_when_the_middleware_says_so() {
+async fn blocking_handler_starts_when_the_middleware_runs_it() {
     let (backend, client) = setup();
     let (ran, calls) = (Noted::<u16>::default(), AtomicUsize::new(0));
     let worker = Worker::new(backend)
@@ -185,7 +185,7 @@ fn block(_: Task, Shared(gate): Shared<Arc<Mutex<Receiver<()>>>>) -> handler::Re
 }
 
 #[tokio::test]
-async fn worker_whose_every_slot_is_stuck_says_so_and_ends() {
+async fn worker_with_all_slots_stuck_reports_it_and_ends() {
     let (backend, client) = setup();
     let (open, gate) = channel::<()>();
     let stuck = Noted::default();
@@ -212,7 +212,7 @@ async fn worker_whose_every_slot_is_stuck_says_so_and_ends() {
 }
 
 #[tokio::test]
-async fn whoever_supplies_the_secret_can_release_the_workers_jobs() {
+async fn owner_of_the_secret_can_release_the_workers_jobs() {
     let (backend, client) = setup();
     let secret = WorkerSecret::new();
     let (open, gate) = channel::<()>();

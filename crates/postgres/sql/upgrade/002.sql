@@ -1,13 +1,13 @@
--- From version 1 to 2. The tables stay and get what is new; functions and views are made anew afterwards.
+-- From version 1 to 2. The tables stay and are extended; functions and views are created again afterwards.
 
 LOCK TABLE longshore.waiting, longshore.running, longshore.history, longshore.queue, longshore.worker IN ACCESS EXCLUSIVE MODE;
 
--- Programs of version 1 know nothing of what is new. They must have ended.
+-- Programs of version 1 do not know the new layout. They must have ended.
 DO $$
 DECLARE
     v_clock bigint := floor(date_part('epoch', clock_timestamp()) * 1000);
     v_live  bigint := (SELECT count(*) FROM longshore.running j WHERE j.lease_until > v_clock);
-    v_seen  bigint := greatest( -- one seen in the far future is of a clock that was wrong then
+    v_seen  bigint := greatest( -- a time in the far future was written by a wrong clock
         (SELECT max(q.workers_seen) FROM longshore.queue q WHERE q.workers_seen < v_clock + 180000),
         (SELECT max(w.seen) FROM longshore.worker w WHERE w.seen < v_clock + 180000));
 BEGIN
@@ -20,9 +20,10 @@ BEGIN
     END IF;
 END $$;
 
-SET CONSTRAINTS ALL IMMEDIATE; -- a trigger of the application's that waits for the end would be in the way of what follows
+SET CONSTRAINTS ALL IMMEDIATE; -- a deferred trigger of the application would block the following statements
 
--- What version 1 made, and nothing else: the schema may be the application's own. `push` and `ring` are replaced, and keep their grants.
+-- Drops only what version 1 created: the schema may also contain objects of the application. `push` and `ring` are
+-- replaced and keep their grants.
 DO $$
 DECLARE
     v_schema text := (SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = 'longshore.waiting'::regclass);
@@ -106,8 +107,8 @@ ALTER TABLE longshore.history
     ADD COLUMN outages smallint DEFAULT 0;
 ALTER TABLE longshore.history ALTER COLUMN outages DROP DEFAULT;
 
--- Version 1 took the defaults, 20 attempts and 30 minutes, for asking for nothing. Of finished jobs only those are changed that may be
--- tried again; payloads stay where they are, since a job's row is not written again.
+-- Version 1 stored the defaults, 20 attempts and 30 minutes, for jobs that asked for nothing. Finished jobs are changed
+-- only if they may be retried. Payloads stay where they are, so that a job's row is not written again.
 UPDATE longshore.waiting SET max_attempts = nullif(max_attempts, 20), timeout_ms = nullif(timeout_ms, 1800000)
 WHERE max_attempts = 20 OR timeout_ms = 1800000;
 UPDATE longshore.running SET max_attempts = nullif(max_attempts, 20), timeout_ms = nullif(timeout_ms, 1800000)
@@ -115,7 +116,7 @@ WHERE max_attempts = 20 OR timeout_ms = 1800000;
 UPDATE longshore.history SET max_attempts = nullif(max_attempts, 20), timeout_ms = nullif(timeout_ms, 1800000)
 WHERE state > 3 AND (max_attempts = 20 OR timeout_ms = 1800000);
 
--- Classes: 0 retry, 1 fatal, 3 crash, 4 corrupt. What made a job dead is its newest failure.
+-- Classes: 0 retry, 1 fatal, 3 crash, 4 corrupt. The newest failure is the one that made a job dead.
 CREATE FUNCTION longshore.with_classes(p_failures jsonb, p_reason text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
     SELECT jsonb_agg(CASE WHEN jsonb_typeof(f.entry) = 'object' THEN f.entry ELSE '{}' END || jsonb_build_object('class', CASE
         WHEN f.entry ->> 'message' = 'the worker process died, or could not renew its lease' THEN 3
@@ -148,7 +149,7 @@ CREATE INDEX queue_rules ON longshore.queue (rules_level) WHERE rules_level > 0;
 
 ALTER TABLE longshore.count_change ADD COLUMN number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY;
 
--- A log was that of the newest claim, as far as the job still knows its number.
+-- A log belonged to the newest claim, if the job still has its number.
 ALTER TABLE longshore.log ADD COLUMN claim bigint;
 UPDATE longshore.log l SET claim = coalesce(
     (SELECT j.token_number FROM longshore.running j WHERE j.id = l.job), (SELECT j.settled_number FROM longshore.waiting j WHERE j.id = l.job),

@@ -1,20 +1,21 @@
--- From version 2 to 3, and part of every new schema.
+-- From version 2 to 3, and a part of every new schema.
 
--- When the rules of a queue were changed, or counts were added up that tell of a push. Nothing says so of earlier times: now, at the latest.
+-- When the rules of a queue were changed, or when counts of a push were added up. It is not known for earlier times, so
+-- the present time is used.
 ALTER TABLE longshore.queue ADD COLUMN used_at bigint NOT NULL DEFAULT 0;
 UPDATE longshore.queue SET used_at = (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
 
--- Large results in chunks. Those that version 2 wrote stay as they are, and are read by position.
+-- Large results in chunks. Results that version 2 wrote stay as they are and are read by position.
 
 ALTER TABLE longshore.artifact RENAME TO artifact_head;
 ALTER TABLE longshore.artifact_head
-    ALTER COLUMN body DROP NOT NULL,                -- of version 2, which wrote the whole here
+    ALTER COLUMN body DROP NOT NULL,                -- of version 2, which stored the whole result here
     ADD COLUMN bytes bigint,
-    ADD COLUMN chunk_bytes integer,                 -- the length of each chunk but the last
-    ADD COLUMN upload bigint,                       -- whose chunks these are
+    ADD COLUMN chunk_bytes integer,                 -- the length of each chunk except the last
+    ADD COLUMN upload bigint,                       -- the upload of its chunks
     ADD CHECK ((body IS NULL) = (upload IS NOT NULL AND bytes IS NOT NULL AND chunk_bytes IS NOT NULL));
 
--- Large results that are being written, or never were to their end. Nobody reads these.
+-- Unfinished uploads of large results. They are never read.
 CREATE TABLE longshore.artifact_upload (
     id              bigint   GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     job             uuid     NOT NULL,
@@ -29,9 +30,10 @@ CREATE TABLE longshore.artifact_chunk (
     body            bytea    NOT NULL,
     PRIMARY KEY (upload, n)
 );
-ALTER TABLE longshore.artifact_chunk ALTER COLUMN body SET STORAGE EXTERNAL; -- pictures do not get smaller
+ALTER TABLE longshore.artifact_chunk ALTER COLUMN body SET STORAGE EXTERNAL; -- images are already compressed
 
--- Programs of version 2 go on beside this one: they read and delete large results through a view, and write as before.
+-- Programs of version 2 continue beside this one: they read and delete large results through a view, and write as
+-- before.
 DO $$
 DECLARE
     v_grant record;
@@ -57,7 +59,8 @@ BEGIN
             ON CONFLICT (job, claim) DO UPDATE SET body = excluded.body, bytes = NULL, chunk_bytes = NULL, upload = NULL;
         END $f$;
 
-    -- They note, as newer ones do, when a queue is used, and find it anew where it is forgotten at that moment: its pause would be lost.
+    -- They record, like newer programs, when a queue is used, and create it again if it is removed at that moment: its
+    -- pause would be lost otherwise.
     CREATE OR REPLACE FUNCTION longshore.fold_counts_v2(p_lock bigint, OUT more boolean) LANGUAGE plpgsql AS $f$
         BEGIN
             more := longshore.fold_counts(p_lock, 0);
@@ -71,7 +74,7 @@ BEGIN
             FROM longshore.change_rules(p_queue, p_expected, p_rules, p_level, p_paused_until, 0) c;
         END $f$;
 
-    -- Whoever might use the table that was there may use what has taken its place.
+    -- Roles with privileges on the old table get the same privileges on its replacement.
     FOR v_grant IN
         SELECT a.privilege_type AS privilege, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(r.rolname) END AS grantee
         FROM pg_class c CROSS JOIN aclexplode(c.relacl) a LEFT JOIN pg_roles r ON r.oid = a.grantee

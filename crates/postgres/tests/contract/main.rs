@@ -1,4 +1,4 @@
-//! PostgreSQL passes the suite, and no bug slips through it there; and again behind a pooler.
+//! PostgreSQL passes the suite, directly and through a pooler, and the suite catches all bugs there.
 
 mod pooled;
 mod schema;

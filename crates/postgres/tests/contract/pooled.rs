@@ -1,4 +1,4 @@
-//! The suite through PgBouncer in transaction mode, where a session may be another's with the next statement.
+//! The suite through PgBouncer in transaction mode, where each statement may run in another session.
 
 use std::sync::OnceLock;
 
@@ -20,7 +20,7 @@ impl Place for Pooled {
     }
 }
 
-/// Cases about notifications of other processes: behind a pooler each looks by itself.
+/// Cases about notifications of other processes: behind a pooler, processes poll.
 const ACROSS: &[&str] = &[
     "push_of_one_process_wakes_another",
     "news_and_cancels_of_one_process_are_heard_in_another",

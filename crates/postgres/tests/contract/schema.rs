@@ -1,4 +1,4 @@
-//! A schema of its own for every case; another store on it stands for another process.
+//! A separate schema for every case. Another store on it acts as another process.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use longshore_conformance::{Fixture, async_trait};
 use longshore_core::{Artifacts, Settings, Store};
 use longshore_postgres::{Options, Postgres};
 
-/// Where the schemas lie.
+/// The location of the schemas.
 pub trait Place: Send + Sync + 'static {
     const POOL: usize;
     const SEEDS: usize;

@@ -1,4 +1,4 @@
-//! The schema's `admit` answers exactly what core's does.
+//! The schema's `admit` answers the same as core's.
 
 use longshore_core::{Admission, HeldBackReason, Pause, QueueState, Rules, Timestamp, admit};
 use longshore_postgres::tokio_postgres::types::Type;

@@ -1,4 +1,4 @@
-//! Large results as rows: what a process left behind that died while it wrote.
+//! Large results as rows, and the remains of a process that died while it wrote.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::common::{Schema, connect, job};
 
 const FULL: usize = limits::ARTIFACT_CHUNK_BYTES;
 
-/// Yields chunks without end, and tells of each.
+/// Yields chunks without end, and reports each.
 struct Endless(mpsc::Sender<()>);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! What a claim does beside handing jobs out: settles in the same round trip, bounds a kind, burials.
+//! Claims: settles in the same round trip, limits of a kind, burials.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn settles_and_a_claim_go_together_and_the_claim_sees_what_they_freed() {
     let claims = claims.unwrap();
     assert_eq!(claims.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [first[0].id]);
 
-    // What is settled twice in a batch is settled one after the other.
+    // Duplicate settles in a batch are done one after the other.
     let again = settlement(first[0].id, claims.jobs[0].token, Outcome::Release);
     let (settled, claims) = schema.store.settle_and_claim(vec![again.clone(), again], ask(&worker, 5)).await;
     assert_eq!((all(settled), claims.unwrap().jobs.len()), (vec![Settled::Done; 2], 1));

@@ -1,4 +1,4 @@
-//! A schema of one's own on a server, and a connection beside the store's.
+//! A separate schema on a server, and a connection beside the store's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use longshore_core::{
 use longshore_postgres::tokio_postgres::{Client, Config, NoTls};
 use longshore_postgres::{Options, Postgres};
 
-/// A schema that nobody else uses.
+/// A schema that no other test uses.
 pub struct Schema {
     /// The URL of the server, without options.
     pub server: String,
@@ -19,7 +19,7 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Makes one on the server that all tests of the program share.
+    /// Creates one on the server that all tests of the program share.
     pub async fn new() -> Self {
         Schema::on(longshore_testbed::Postgres::shared().url()).await
     }
@@ -31,7 +31,7 @@ impl Schema {
         Schema { server, name, store, settings }
     }
 
-    /// Opens it once more, as another process would.
+    /// Opens it again, like another process would.
     pub async fn another(&self) -> Arc<Postgres> {
         Schema::open(&self.server, &self.name, &self.settings).await
     }
@@ -43,13 +43,13 @@ impl Schema {
         Arc::new(Postgres::open(&url, options).await.expect("the server takes us"))
     }
 
-    /// Puts this schema where SQL says `longshore`.
+    /// Replaces `longshore` in SQL by this schema.
     pub fn sql(&self, sql: &str) -> String {
         longshore_postgres::in_sql(&self.name, sql)
     }
 }
 
-/// Connects beside the store, as an application does.
+/// Connects beside the store, like an application.
 pub async fn connect(url: &str) -> Client {
     let config: Config = url.parse().expect("a URL");
     let (client, connection) = config.connect(NoTls).await.expect("the server takes us");
@@ -87,7 +87,7 @@ pub fn one<T>(mut answers: Answers<T>) -> Result<T, Error> {
     answers.remove(0)
 }
 
-/// Pushes a job that nothing stands in the way of.
+/// Pushes a job that must be created.
 pub async fn push(store: &Postgres, new: NewJob) -> JobId {
     let id = new.id;
     assert_eq!(all(store.push(vec![new]).await), [Pushed::Created(id)]);

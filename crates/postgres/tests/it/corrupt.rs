@@ -1,4 +1,4 @@
-//! Rows that somebody has damaged: dead, with a reason, and nobody stops or loops.
+//! Corrupt rows: the job is dead with a reason, and it neither blocks other jobs nor causes a loop.
 
 use longshore_core::{Jobs, Logs, Moved, Page, Reason, State, WorkerSecret};
 
@@ -66,7 +66,7 @@ async fn row_that_makes_no_sense_is_dead_and_stops_nobody() {
     let dead = schema.store.status(vec![no_time, no_count, no_payload]).await.unwrap();
     for status in dead.into_iter().map(|status| status.expect("it is known")) {
         assert_eq!((status.state, status.reason), (State::Dead, Some(Reason::Corrupt)));
-        assert!(status.message.is_some_and(|message| message.contains("makes no sense")));
+        assert!(status.message.is_some_and(|message| message.contains("is corrupt")));
     }
     assert!(take(&schema.store, &WorkerSecret::new(), 10).await.is_empty(), "they do not come again");
     let listed = schema.store.list(Default::default(), Page::first(10)).await.unwrap();
@@ -143,7 +143,7 @@ async fn text_with_the_one_character_that_cannot_be_kept_is_kept_without_it() {
     let claimed = take(&schema.store, &WorkerSecret::new(), 1).await.remove(0);
     assert!(schema.store.write_log(claimed.id, claimed.token, "a\0b\n".into()).await.unwrap());
     let outcome = longshore_core::Outcome::Bury { reason: Reason::Fatal, message: "null: \0!".into() };
-    let progress = Some(longshore_core::Progress::saying_only("so\0far"));
+    let progress = Some(longshore_core::Progress::from_message("so\0far"));
     let settlement = longshore_core::Settlement::new(claimed.id, claimed.token, outcome).progress(progress);
     let done = all(schema.store.settle(vec![settlement]).await);
     assert_eq!(done, [longshore_core::Settled::Done]);

@@ -1,4 +1,4 @@
-//! Jobs pushed in the transaction of whoever pushes: by tokio-postgres, by SQL, by PHP.
+//! Jobs pushed in the caller's transaction: by tokio-postgres, by SQL, by PHP.
 
 use std::process::Command;
 use std::time::Duration;
@@ -269,24 +269,24 @@ async fn sql_says_what_is_out_of_bounds() {
     let schema = Schema::new().await;
     let client = connect(&schema.server).await;
     let wrongs = [
-        ("''", "kind '' is no name"),
-        ("NULL", "kind NULL is no name"),
-        ("'a b'", "kind 'a b' is no name"),
-        ("'work', queue => '../x'", "queue '../x' is no name"),
-        ("repeat('x', 65)", "is no name"),
+        ("''", "kind '' is not a valid name"),
+        ("NULL", "kind NULL is not a valid name"),
+        ("'a b'", "kind 'a b' is not a valid name"),
+        ("'work', queue => '../x'", "queue '../x' is not a valid name"),
+        ("repeat('x', 65)", "is not a valid name"),
         ("'work', payload => '{a}'", "invalid input syntax for type json"),
         ("'work', payload => NULL", "the payload is NULL"),
-        ("'work', payload => '\"' || repeat('x', 262143) || '\"'", "262145 bytes, more than 262144"),
+        ("'work', payload => '\"' || repeat('x', 262143) || '\"'", "262145 bytes; the limit is 262144"),
         ("'work', payload => repeat('[', 65) || repeat(']', 65)", "deeper than 64"),
         ("'work', priority => 101", "priority 101"),
         ("'work', max_attempts => 0", "0 attempts"),
         ("'work', max_attempts => 1001", "1001 attempts"),
-        ("'work', timeout => '25 hours'", "a timeout of 25:00:00"),
-        ("'work', timeout => '0'", "a timeout of 00:00:00"),
-        ("'work', delay => '-1 second'", "a delay of -00:00:01"),
-        ("'work', delay => '6 years'", "a delay of 6 years"),
+        ("'work', timeout => '25 hours'", "timeout 25:00:00"),
+        ("'work', timeout => '0'", "timeout 00:00:00"),
+        ("'work', delay => '-1 second'", "delay -00:00:01"),
+        ("'work', delay => '6 years'", "delay 6 years"),
         ("'work', delay => '1 s', run_at => now()", "both run_at and delay"),
-        ("'work', run_at => 'infinity'", "not infinity"),
+        ("'work', run_at => 'infinity'", "must be finite"),
         ("'work', key => ''", "key '' is not 1 to 200 bytes"),
         ("'work', alias => repeat('ü', 101)", "is not 1 to 200 bytes"),
         ("'work', unique_key => E'a\\nb'", "without control characters"),
@@ -295,7 +295,7 @@ async fn sql_says_what_is_out_of_bounds() {
         ("'work', unique_key => 'k', unique_scope => '6 years'", "unique_scope '6 years'"),
         ("'work', unique_key => 'k', unique_scope => '-1 s'", "unique_scope '-1 s'"),
         ("'work', reuse_key => 'k'", "reuse_key and reuse_within"),
-        ("'work', reuse_key => 'k', reuse_within => '6 years'", "a reuse_within of"),
+        ("'work', reuse_key => 'k', reuse_within => '6 years'", "reuse_within "),
     ];
     for (arguments, part) in wrongs {
         let error = enqueue(&schema, &client, arguments).await.expect_err(arguments);
@@ -352,7 +352,7 @@ async fn notification_of_sql_is_heard() {
         loop {
             client.batch_execute(&schema.sql("SELECT longshore.ring()")).await.unwrap();
             if tokio::time::timeout(Duration::from_millis(300), work.recv()).await.is_ok() {
-                break; // again, because nobody may have listened yet
+                break; // again, because nobody may listen yet
             }
         }
     };
@@ -391,5 +391,5 @@ async fn php_pushes_in_its_own_transactions() {
 
     let error = said.last().unwrap();
     assert_eq!(error["state"], "22023");
-    assert!(error["error"].as_str().unwrap().contains("kind 'no good' is no name"), "{error}");
+    assert!(error["error"].as_str().unwrap().contains("kind 'no good' is not a valid name"), "{error}");
 }

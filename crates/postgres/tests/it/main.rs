@@ -1,4 +1,4 @@
-//! What the suite does not ask of a store, because only PostgreSQL has it.
+//! Tests of what only PostgreSQL has, which the suite does not cover.
 
 mod admit;
 mod artifacts;

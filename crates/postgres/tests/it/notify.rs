@@ -1,4 +1,4 @@
-//! Whom a process notifies: through a pooler too, and nobody that is gone.
+//! Which processes are notified: also through a pooler, but none that has ended.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ async fn told(work: &mut WorkSubscription) {
     tokio::time::timeout(Duration::from_secs(20), work.recv()).await.expect("nobody was told");
 }
 
-/// Makes a process wait for work, as its worker would: it listens, and has looked and found nothing.
+/// Makes a process wait for work, like its worker would: it listens, and its claim found nothing.
 async fn waiting(schema: &Schema, store: &Postgres, worker: &WorkerSecret) -> WorkSubscription {
     let kind: Kind = job().kind;
     let mut work = store.subscribe(vec![job().queue], vec![kind]);
@@ -67,8 +67,8 @@ async fn process_that_is_gone_swallows_no_notification() {
         rows.len()
     };
     assert_eq!(waiters().await, 3);
-    drop(gone); // as a kill would: the rows stay, and nobody listens any more
-    // The server ends their sessions in its own time.
+    drop(gone); // like a kill: the rows stay, and nobody listens
+    // The server ends their sessions with a delay.
     let listeners = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
                      WHERE l.locktype = 'advisory' AND l.mode = 'ShareLock' AND d.datname = current_database()
                        AND (l.classid::bigint << 32 | l.objid::bigint) = ANY (SELECT hashtextextended(w.process, 0) FROM longshore.waiter w)";

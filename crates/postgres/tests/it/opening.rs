@@ -1,4 +1,4 @@
-//! Opening: what is refused and why, what is accepted, who may.
+//! Opening: what is refused and why, what is accepted, and by which roles.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use longshore_testbed::{Certificates, Postgres as Server};
 
 use crate::common::{Schema, all, connect, job, push, take};
 
-/// Opens a URL, with more options for the shared server, which does not wait for its disk.
+/// Opens a URL with options for the shared server, which does not wait for its disk.
 async fn open(url: &str) -> Result<Postgres, Error> {
     let sign = if url.contains('?') { '&' } else { '?' };
     Postgres::open(&format!("{url}{sign}fsync=accept&pool=2"), Options::default().timeout(Duration::from_secs(20)))
@@ -37,7 +37,7 @@ fn url_of(role: &str) -> String {
     format!("postgres://{role}@{}/postgres", shared().addr())
 }
 
-/// Makes a role of one's own that may log in.
+/// Creates a separate role that may log in.
 fn role() -> String {
     let role = fresh();
     shared().psql(&format!("CREATE ROLE {role} LOGIN"));
@@ -166,7 +166,7 @@ async fn wait_until(mut reached: impl AsyncFnMut() -> bool) {
 async fn server_that_takes_no_writes_is_refused() {
     let role = role();
     shared().psql(&format!("ALTER ROLE {role} SET default_transaction_read_only = on"));
-    assert!(refused(&url_of(&role)).await.contains("takes no writes"));
+    assert!(refused(&url_of(&role)).await.contains("read-only"));
 }
 
 #[tokio::test]

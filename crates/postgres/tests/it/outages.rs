@@ -1,4 +1,5 @@
-//! A server that is gone, comes back, hangs, or takes nothing more: calls say what is known, and work again as soon as it does.
+//! A server that is unreachable, restarts, hangs or is full: calls report what is known, and work again as soon as the
+//! server does.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use longshore_testbed::{Postgres as Server, Proxy};
 
 use crate::common::{Schema, connect, job, one, push, take};
 
-/// Waits until a call goes through; each failure before must be one that may be repeated.
+/// Waits until a call succeeds. Each earlier failure must be retryable.
 async fn insist<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> T {
     let insisting = async {
         loop {
@@ -23,17 +24,17 @@ async fn insist<T>(mut call: impl AsyncFnMut() -> Result<T, Error>) -> T {
     tokio::time::timeout(Duration::from_secs(30), insisting).await.expect("the server is back")
 }
 
-/// Asserts that a process which waits is told of pushes of another, as soon as both are connected again.
+/// Asserts that a waiting process is notified of pushes of another, as soon as both are connected again.
 async fn hears(waiting: &Postgres, pusher: &Postgres) {
     let mut work = waiting.subscribe(vec![job().queue], vec![job().kind]);
     let hearing = async {
         loop {
             while !take(waiting, &WorkerSecret::new(), 10).await.is_empty() {}
-            take(waiting, &WorkerSecret::new(), 10).await; // once more, as who waits is asked to
+            take(waiting, &WorkerSecret::new(), 10).await; // again, as a waiting worker must
             work.set_capacity(10, vec![]);
             work.forget();
             push(pusher, job()).await;
-            // One may still be connecting: then nobody told, or nobody heard.
+            // One of them may still be connecting: then nothing was sent, or nothing was received.
             if tokio::time::timeout(Duration::from_millis(500), work.recv()).await.is_ok() {
                 break;
             }
@@ -47,7 +48,7 @@ fn proxy(server: &Server) -> Arc<Proxy> {
     std::thread::spawn(move || Arc::new(Proxy::start(addr))).join().expect("it starts")
 }
 
-/// Opens a schema of its own through a proxy.
+/// Opens a separate schema through a proxy.
 async fn through(proxy: &Proxy, patience: Duration) -> Postgres {
     let url =
         format!("postgres://postgres@{}/postgres?schema=out_{:016x}&fsync=accept", proxy.addr(), fastrand::u64(..));
@@ -127,7 +128,7 @@ async fn sessions_that_an_administrator_ends_are_made_again() {
     let client = connect(&schema.server).await;
     for _ in 0..3 {
         push(&schema.store, job()).await;
-        // Those that have called a function of this schema, and the one that listens.
+        // Sessions that have called a function of this schema, and the one that listens.
         let sql = format!(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
              WHERE application_name = 'longshore' AND (query LIKE '%{0}%')",

@@ -1,4 +1,4 @@
-//! The cost of a call hangs on what it does, not on how many jobs there are; whatever the server knows, or does not, of its tables.
+//! The cost of a call depends on what it does, not on the number of jobs or the statistics of the tables.
 
 use longshore_core::{Jobs, WorkerSecret};
 use longshore_postgres::tokio_postgres::Client;
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::common::{Schema, all, connect, job, push, take};
 
-/// More blocks than this read by one call mean that it scans: the tables below have several thousand each.
+/// A call that reads more blocks than this scans a table: the tables below have several thousand blocks each.
 const FEW: i64 = 700;
 
-/// Returns how many blocks a statement touches, with all that the functions in it do.
+/// Returns how many blocks a statement touches, including the functions in it.
 async fn blocks(schema: &Schema, client: &Client, statement: &str) -> i64 {
     let sql = schema.sql(&format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}"));
     let row = client.query_one(&sql, &[]).await.unwrap_or_else(|e| panic!("{statement}: {e:?}"));
@@ -18,7 +18,7 @@ async fn blocks(schema: &Schema, client: &Client, statement: &str) -> i64 {
     read("Shared Hit Blocks") + read("Shared Read Blocks")
 }
 
-/// Each verb as a statement; what it needs of jobs it looks up first, at no cost of the verb itself.
+/// Each verb as a statement. The jobs that it needs are looked up first and do not count.
 const VERBS: &[(&str, &str)] = &[
     (
         "claim",
@@ -99,7 +99,7 @@ const VERBS: &[(&str, &str)] = &[
     ("log", "SELECT longshore.write_log($id, $number, 1, 'x'), longshore.read_log($id, NULL)"),
 ];
 
-/// What a session of ours says at its start, and which functions it calls then.
+/// The settings at the start of our sessions, and the functions that these call.
 const STEADY: &str = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_bitmapscan = off; \
                       SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
 const BARE: [&str; 2] = ["claim", "settle"];
@@ -128,12 +128,13 @@ async fn with_ids(schema: &Schema, client: &Client, statement: &str) -> String {
     sql
 }
 
-/// Runs each verb, and returns those that touch too much. A session's first round reads the catalogue and makes plans.
+/// Runs each verb, and returns those that touch too much. The first round of a session reads the catalogue and makes
+/// plans.
 async fn too_much(schema: &Schema, client: &Client) -> Vec<String> {
     let steady: String = client.query_one("SHOW plan_cache_mode", &[]).await.unwrap().get(0);
     let mut much = Vec::new();
     for (name, statement) in VERBS {
-        // What others do to their schemas meanwhile may make a session read the catalogue again, but not each time.
+        // Other tests may make a session read the catalogue again, but not each time.
         let mut count = i64::MAX;
         for _ in 0..5 {
             let mut sql = with_ids(schema, client, statement).await;
@@ -155,8 +156,8 @@ async fn too_much(schema: &Schema, client: &Client) -> Vec<String> {
 #[tokio::test]
 async fn no_verb_scans_a_table_whatever_the_statistics_say() {
     let schema = Schema::new().await;
-    // A session makes its plans while the server knows nothing of the tables, one when it knows that they are next to empty, and
-    // both keep them; another comes when they are full.
+    // One session makes its plans while the server has no statistics of the tables, one when it knows that they are
+    // nearly empty, and both keep them. Another one starts when the tables are full.
     let early = connect(&schema.server).await;
     early.batch_execute(&schema.sql(
         "ALTER TABLE longshore.waiting SET (autovacuum_enabled = off); ALTER TABLE longshore.running SET (autovacuum_enabled = off);

@@ -1,4 +1,4 @@
-//! Calls that meet each other: no dead-lock, no job twice, none lost.
+//! Concurrent calls: no deadlock, no duplicate job, no lost job.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -202,7 +202,7 @@ async fn repeated_pushes_of_what_runs_do_not_dead_lock_in_any_order() {
                                              '{}', '{}', '{}', '{}', '{}', '{}', 0, false, false)",
             );
             tokio::spawn(async move {
-                let client = connect(&server).await; // no store in between that would try again
+                let client = connect(&server).await; // without a store, which would retry
                 let (names, most, timeouts) = (vec!["work"; 30], vec![1i16; 30], vec![1000i32; 30]);
                 for _ in 0..100 {
                     let mut ids: Vec<_> = jobs.iter().map(|job| job.id.to_string()).collect();
@@ -304,7 +304,7 @@ async fn job_that_is_pushed_again_runs_with_the_payload_it_was_pushed_with() {
     let large = |letter: &str| Payload::parse(&format!("\"{}\"", letter.repeat(5_000))).unwrap();
     let first = NewJob { payload: large("a"), tags: vec!["tag".parse().unwrap()], ..job() };
     push(&schema.store, first.clone()).await;
-    // Another program deletes the row, and what belongs to it stays.
+    // Another program deletes the row, and everything that belongs to it stays.
     client.batch_execute(&schema.sql("DELETE FROM longshore.waiting")).await.unwrap();
     push(&schema.store, NewJob { payload: large("b"), ..first.clone() }).await;
     push(&schema.store, first).await; // a repeat changes nothing

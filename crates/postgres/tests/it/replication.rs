@@ -1,4 +1,4 @@
-//! Logical replication: a publication of all tables refuses updates and deletes on tables that have no primary key.
+//! Logical replication: a publication of all tables refuses updates and deletes on tables without a primary key.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ async fn everything_works_under_a_publication_of_all_tables() {
     let store = &schema.store;
     let worker = WorkerSecret::new();
 
-    // Each way that a job can go.
+    // All transitions of a job.
     let mut keyed = job();
     keyed.unique = Some(Unique { key: "k".parse().unwrap(), scope: UniqueScope::UntilFinished });
     keyed.idempotency = Some(Idempotency { key: "i".parse().unwrap(), fingerprint: [7; 32] });
@@ -75,7 +75,7 @@ async fn everything_works_under_a_publication_of_all_tables() {
     assert_eq!(take(store, &worker, 1).await[0].id, released);
     assert_eq!(store.release(worker, Death::Interrupted.into()).await.unwrap().len(), 1);
 
-    // And what upkeep does.
+    // And all actions of upkeep.
     let lost = take(store, &WorkerSecret::new(), 1).await.remove(0).id;
     assert_eq!(lost, released);
     let mut late = job();

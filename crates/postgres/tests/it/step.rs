@@ -1,4 +1,4 @@
-//! The schema's `step` makes exactly the moves that core's does.
+//! The schema's `step` makes the same transitions as core's.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use longshore_postgres::tokio_postgres::types::Type;
 
 use crate::common::{Schema, connect};
 
-/// An event, with its number, its delay and its reason as the schema takes them.
+/// An event, with its number, its delay and its reason in the form of the schema.
 type Case<'a> = (Event<'a>, i16, Option<i64>, Option<&'static str>);
 
 fn settled(outcome: &Outcome) -> Case<'_> {

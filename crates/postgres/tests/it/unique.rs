@@ -1,4 +1,4 @@
-//! The schema's rules of unique keys give the answers that core's do.
+//! The schema's rules of unique keys answer the same as core's.
 
 use longshore_core::state::{every_scope, gives_key_back, holds_key, kept_for_key, key_until};
 use longshore_core::{State, Timestamp, UniqueScope, millis};
@@ -6,7 +6,7 @@ use longshore_postgres::tokio_postgres::types::Type;
 
 use crate::common::{Schema, connect};
 
-/// A scope as the schema keeps it.
+/// A scope in the form of the schema.
 fn number(scope: UniqueScope) -> i64 {
     match scope {
         UniqueScope::UntilStarted => 0,

@@ -1,4 +1,4 @@
-//! Names that nobody uses are forgotten, while others push, claim and change rules.
+//! Unused names are removed, while others push, claim and change rules.
 
 use std::time::Duration;
 
@@ -10,22 +10,23 @@ use longshore_postgres::tokio_postgres::Client;
 
 use crate::common::{Schema, ask, connect, job, push, take};
 
-/// Longer than a name is kept, and than the walks over all names are apart.
+/// Longer than an unused name is kept, and than the time between two searches.
 const LONG: Duration = Duration::from_secs(25 * 3600);
-/// Forgets as upkeep does at a time in the far future, under a lock of its schema: locks are the database's, and other tests use it.
+/// Removes unused names like upkeep at a time in the far future, with a separate lock: locks belong to the database,
+/// which other tests use.
 const FORGET: &str = "SELECT forgotten FROM longshore.forget_queues('', 500, hashtextextended('longshore.queues', 0), 86400000, 90000000)";
 
-/// Returns a schema whose queue `default` is known, and unused.
+/// Returns a schema with the unused queue `default`.
 async fn unused() -> Schema {
     let schema = Schema::new().await;
     let id = push(&schema.store, job()).await;
     assert_eq!(schema.store.act(id, Action::Cancel).await.unwrap(), Acted::Done(State::Cancelled));
     assert_eq!(schema.store.act(id, Action::Delete).await.unwrap(), Acted::Done(State::Cancelled));
-    while keep_up(&schema).await {}
+    while start_upkeep(&schema).await {}
     schema
 }
 
-async fn keep_up(schema: &Schema) -> bool {
+async fn start_upkeep(schema: &Schema) -> bool {
     let kept = schema.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap();
     assert_eq!(kept.failed, []);
     kept.more
@@ -49,7 +50,7 @@ async fn push_that_is_open_while_its_queue_is_forgotten_is_counted() {
     assert_eq!(ready(&schema).await, None);
     pusher.batch_execute("COMMIT").await.unwrap();
     assert_eq!(ready(&schema).await, Some(1));
-    keep_up(&schema).await;
+    start_upkeep(&schema).await;
     assert_eq!(ready(&schema).await, Some(1), "counts are added up in a new row");
     assert_eq!(take(&schema.store, &WorkerSecret::new(), 2).await.len(), 1);
 }
@@ -66,7 +67,7 @@ async fn queue_that_is_being_forgotten_is_pushed_to_and_claimed_from() {
     keeper.batch_execute("COMMIT").await.unwrap();
     let stats = schema.store.queue("default".parse().unwrap()).await.unwrap().expect("it is there again");
     assert_eq!(stats.counts, [0, 0, 1, 0, 0, 0]);
-    keep_up(&schema).await;
+    start_upkeep(&schema).await;
     assert_eq!(schema.store.queue("default".parse().unwrap()).await.unwrap().unwrap().counts, [0, 0, 1, 0, 0, 0]);
 }
 
@@ -104,15 +105,15 @@ async fn kind_that_no_worker_asks_for_is_forgotten() {
     };
     let look = async |kind: &str| {
         let kind: Kind = kind.parse().unwrap();
-        // A process of its own, which notes its kinds with its first claim.
+        // A separate process, which records its kinds with its first claim.
         let claim = ask(&WorkerSecret::new(), 1).kinds(vec![kind.into()]);
         assert_eq!(schema.another().await.claim(claim).await.unwrap().jobs, []);
     };
     look("old").await;
-    keep_up(&schema).await;
+    start_upkeep(&schema).await;
     assert_eq!(kinds().await, ["old"]);
     schema.settings.clock.advance(LONG);
     look("new").await;
-    keep_up(&schema).await;
+    start_upkeep(&schema).await;
     assert_eq!(kinds().await, ["new"]);
 }

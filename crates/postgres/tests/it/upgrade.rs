@@ -1,4 +1,5 @@
-//! Schemas of older versions are upgraded when they are opened, and work goes on. `upgrade/make.py` makes the dumps.
+//! Schemas of older versions are upgraded when they are opened, and work continues. `upgrade/make.py` creates the
+//! dumps.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ fn beside(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/upgrade").join(name)
 }
 
-/// What the older program said.
+/// The output of the older program.
 fn said() -> Said {
     said_by(1)
 }
@@ -30,7 +31,7 @@ fn said_by(version: u32) -> Said {
     Said::read(&beside(&format!("v{version}.json")))
 }
 
-/// A schema of an older version out of the dump, on a clock a few minutes after that was made.
+/// A schema of an older version from the dump, with a clock a few minutes after the dump was made.
 struct Old {
     name: String,
     settings: Settings,
@@ -38,7 +39,7 @@ struct Old {
 }
 
 impl Old {
-    /// Makes one of version 1.
+    /// Creates one of version 1.
     async fn new() -> Self {
         Old::of(1).await
     }
@@ -49,7 +50,7 @@ impl Old {
         settings.clock.step_wall(said_by(version).at().as_millis() + 240_000 - settings.clock.now().as_millis());
         let client = connect(&Server::shared().url()).await;
         let dump = std::fs::read_to_string(beside(&format!("v{version}.sql"))).unwrap();
-        // Functions come before their tables.
+        // Functions are created before their tables.
         client.batch_execute("SET check_function_bodies = off").await.unwrap();
         client.batch_execute(&dump.replace("longshore", &name)).await.unwrap();
         Old { name, settings, client }
@@ -60,7 +61,7 @@ impl Old {
         Postgres::open(&url, Options::with(self.settings.clone())).await.map(Arc::new)
     }
 
-    /// Returns SQL as it is for this schema, with functions as they are named in it.
+    /// Returns SQL for this schema, with the function names of its version.
     fn sql(&self, sql: &str) -> String {
         sql.replace("longshore.", &format!("{}.", self.name))
     }
@@ -203,7 +204,7 @@ async fn version_2_goes_on_beside_this_one() {
     let body: Bytes = (0..700_001).map(|at| (at % 251) as u8).collect();
     artifacts.put(ours, body.clone()).await.unwrap();
 
-    // What a program of version 2 says.
+    // The statements of a program of version 2.
     let of_2 = connect(&url).await;
     let params = |name: ArtifactName| (Uuid::from_bytes(*name.job.as_bytes()), name.claim as i64);
     let ((job, claim), (their_job, their_claim)) = (params(ours), params(theirs));
@@ -227,7 +228,7 @@ async fn version_2_goes_on_beside_this_one() {
     assert!(old.count("SELECT count(*) FROM longshore.queues_v2(0)").await > 0);
 }
 
-/// What a program of version 2 says to push a job, and later to cancel it and to delete it.
+/// The statements with which a program of version 2 pushes a job, and later cancels and deletes it.
 const PUSH_OF_2: &str = "SELECT count(*) FROM longshore.push_within_v2(
     ARRAY[$1]::uuid[], ARRAY['used'], ARRAY['fine'], ARRAY['{}'], ARRAY[0]::smallint[], ARRAY[0]::bigint[], ARRAY[NULL]::bigint[],
     ARRAY[NULL]::smallint[], ARRAY[NULL]::integer[], ARRAY[NULL]::bigint[], ARRAY[NULL]::bigint[], ARRAY[NULL]::text[], ARRAY[NULL]::text[],
@@ -235,11 +236,12 @@ const PUSH_OF_2: &str = "SELECT count(*) FROM longshore.push_within_v2(
     ARRAY[NULL]::bytea[], 0)";
 const DELETE_OF_2: [&str; 2] = ["cancel", "delete"];
 const PAUSE: &str = r#"{"pause":{"since":1}}"#;
-/// Forgets queues without a use in the last day, so many ms from now. Locks are the database's, and other tests use it.
+/// Removes queues without a use in the last day, in this many ms from now. Locks belong to the database, which other
+/// tests use.
 const FORGET: &str =
     "SELECT forgotten FROM longshore.forget_queues_v3('', 500, hashtextextended('longshore.queues', 0), 86400000, $1)";
 
-/// Has a program of version 2 push a job to the queue `used`, delete it, and count both.
+/// Lets a program of version 2 push a job to the queue `used`, delete it, and count both.
 async fn use_queue_as_version_2(old: &Old) {
     let job = Uuid::from_bytes(*crate::common::job().id.as_bytes());
     old.client.query(&old.sql(PUSH_OF_2), &[&job]).await.unwrap();
@@ -281,7 +283,7 @@ async fn queue_that_version_2_alone_uses_is_kept_for_a_day() {
     assert_eq!(old.count("SELECT count(*) FROM longshore.queue WHERE name IN ('used', 'ruled')").await, 0);
     assert_eq!(old.count("SELECT count(*) FROM longshore.queue").await, 3, "those of the dump have jobs");
 
-    // What version 2 pushes to a queue that was forgotten is counted and handed out.
+    // A push of version 2 to a removed queue is counted, and its job is claimed.
     let job = crate::common::job().id;
     old.client.query(&old.sql(PUSH_OF_2), &[&Uuid::from_bytes(*job.as_bytes())]).await.unwrap();
     assert_eq!(old.count("SELECT ready FROM longshore.queues_v2(0) WHERE name = 'used'").await, 1);
@@ -315,7 +317,7 @@ async fn pause_that_version_2_makes_while_its_queue_is_forgotten_holds() {
     assert_eq!(old.count("SELECT count(*) FROM longshore.queue WHERE name = 'used' AND rules_level = 1").await, 1);
 }
 
-/// Returns what a schema is made of: columns, constraints, indexes, functions and views, without their order.
+/// Returns the parts of a schema: columns, constraints, indexes, functions and views, in any order.
 async fn layout(client: &Client, schema: &str) -> Vec<String> {
     let sql = "SELECT format('%s.%s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity)
                FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
@@ -417,12 +419,12 @@ async fn program_that_is_too_old_for_the_schema_is_told_so_while_it_runs() {
     let schema = crate::common::Schema::new().await;
     let client = connect(&schema.server).await;
     let beside = schema.another().await;
-    // What a version after that drops.
+    // The objects that a later version drops.
     let drop = "DO $$ DECLARE f regprocedure; BEGIN
                     FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = 'NAME'::regnamespace LOOP EXECUTE format('DROP FUNCTION %s CASCADE', f); END LOOP;
                 END $$";
     client.batch_execute(&drop.replace("NAME", &schema.name)).await.unwrap();
     let error = beside.push(vec![crate::common::job()]).await.remove(0).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "workers keep their outcomes: {error}");
-    assert!(error.to_string().contains("a newer longshore has upgraded the schema"), "{error}");
+    assert!(error.to_string().contains("a newer longshore version has upgraded the schema"), "{error}");
 }

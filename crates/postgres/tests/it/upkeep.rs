@@ -1,4 +1,4 @@
-//! A part of upkeep that fails stops no other part, and a row that it fails for stops no other row.
+//! A part of upkeep that fails does not stop the others, and a row for which it fails does not stop the other rows.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ impl Schema {
         self.store.upkeep(upkeep).await.expect("the other parts are done")
     }
 
-    /// Makes jobs that have succeeded.
+    /// Creates jobs that have succeeded.
     async fn finished(&self, n: usize) -> Vec<JobId> {
         all(self.store.push((0..n).map(|_| job()).collect()).await);
         let claimed = take(&self.store, &WorkerSecret::new(), n).await;
@@ -27,7 +27,7 @@ impl Schema {
         claimed.iter().map(|job| job.id).collect()
     }
 
-    /// Makes a job whose worker is gone.
+    /// Creates a job whose worker is gone.
     async fn lost(&self) -> JobId {
         let id = push(&self.store, job()).await;
         assert_eq!(take(&self.store, &WorkerSecret::new(), 1).await[0].id, id);
@@ -38,7 +38,7 @@ impl Schema {
         self.store.status(vec![id]).await.unwrap().remove(0).map(|status| status.state)
     }
 
-    /// Lets what happens to a table fail.
+    /// Makes changes of a table fail.
     async fn refuse(&self, client: &Client, when: &str) {
         let sql = format!(
             "CREATE OR REPLACE FUNCTION longshore.refuses() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -113,7 +113,7 @@ async fn row_that_a_part_fails_for_stops_no_other_row() {
     let client = connect(&schema.server).await;
     let over = schema.finished(3).await;
     let lost = [schema.lost().await, schema.lost().await];
-    // Once more is more than the column holds.
+    // One more does not fit into the column.
     let broken = format!("UPDATE longshore.running SET crashes = 32767 WHERE id = '{}'", lost[0]);
     client.batch_execute(&schema.sql(&broken)).await.unwrap();
     schema.refuse(&client, &format!("DELETE ON longshore.history FOR EACH ROW WHEN (OLD.id = '{}')", over[0])).await;

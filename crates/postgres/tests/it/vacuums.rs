@@ -1,4 +1,4 @@
-//! What claims leave behind is cleared away before they have to walk over much of it.
+//! The dead rows of claims are removed before later claims must scan many of them.
 
 use longshore_core::{Jobs, WorkerSecret};
 
@@ -17,7 +17,7 @@ async fn many_claims_bring_a_vacuum_about() {
         assert!(round < 200, "no vacuum after {} jobs", round * 1000);
         all(schema.store.push((0..1000).map(|_| job()).collect()).await);
         assert_eq!(take(&schema.store, &worker, 1000).await.len(), 1000);
-        // What happens in the background has happened by some round: the server tells of dead rows once a second.
+        // The vacuum runs in the background, and the server reports dead rows once a second, so check several times.
         if client.query_one(&vacuums, &[]).await.unwrap().get::<_, i64>(0) > 0 {
             break;
         }

@@ -89,7 +89,7 @@ async fn act(app: &App, id: &str, action: Action) -> Result<JobId, Problem> {
     match app.backend.act(job, action).await? {
         Acted::Done(_) => Ok(job),
         Acted::Unknown => Err(Problem::unknown_job(id)),
-        Acted::Not(state) => {
+        Acted::WrongState(state) => {
             let detail = format!("job {job} is {state} and cannot be {}", participle(action));
             Err(Problem::new(Code::WrongState, detail).state(state))
         }

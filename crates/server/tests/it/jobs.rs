@@ -83,7 +83,7 @@ impl Job for Steps {
 }
 
 async fn steps(_: Steps, ctx: Ctx, State(gate): State<Gate>) -> handler::Result<String> {
-    ctx.progress(Progress::of(7, 20).saying("Processing"));
+    ctx.progress(Progress::of(7, 20).with_message("Processing"));
     tokio::select! {
         () = gate.pass() => Ok("done".into()),
         () = ctx.stopping() => Err(Error::cancel()),
@@ -117,7 +117,7 @@ impl Job for Image {
 }
 
 async fn image(job: Image, ctx: Ctx, State(gate): State<Gate>) -> handler::Result<Output> {
-    ctx.progress(Progress::of(7, 20).saying("Processing"));
+    ctx.progress(Progress::of(7, 20).with_message("Processing"));
     gate.pass().await;
     if job.text == "fail" {
         return Err(Error::fatal("<b>no ink</b>"));

@@ -1,5 +1,5 @@
--- From version 1 to 2, first part: moves the tables of version 1 aside. Then 002_names.sql and schema.sql make those of version 2.
--- References that tables, views and triggers of the application have to ours keep their names.
+-- From version 1 to 2, first part: renames the tables of version 1. Then 002_names.sql and schema.sql create those of
+-- version 2. References from tables, views and triggers of the application to our tables keep their names.
 PRAGMA legacy_alter_table = ON;
 DROP INDEX job_scheduled;
 DROP INDEX job_ready;

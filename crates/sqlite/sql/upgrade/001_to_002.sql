@@ -1,6 +1,6 @@
--- From version 1 to 2, last part: brings all rows over, and drops the tables of version 1.
+-- From version 1 to 2, last part: copies all rows and drops the tables of version 1.
 --
--- Names that changed on purpose: what a program of version 1 would write afterwards fails, instead of being half right.
+-- Some names changed on purpose: writes of a version 1 program then fail instead of being partly right.
 
 UPDATE store SET last_claim = (SELECT last_claim FROM longshore_1_store);
 
@@ -9,7 +9,7 @@ INSERT INTO kind (id, name, seen) SELECT id, name, seen FROM longshore_1_kind;
 INSERT INTO worker (id, nonce, first_claim, last_claim, released, seen)
 SELECT id, nonce, first_claim, last_claim, released, seen FROM longshore_1_worker;
 
--- A pause is a rule now. The patch leaves out what is NULL.
+-- A pause is a rule now. The patch leaves out NULL values.
 INSERT INTO queue (id, name, workers_since, workers_seen, scheduled, ready, running, succeeded, dead, cancelled,
                    rules_version, rules_level, rules)
 SELECT id, name, workers_since, workers_seen, scheduled, ready, running, succeeded, dead, cancelled,
@@ -18,7 +18,7 @@ SELECT id, name, workers_since, workers_seen, scheduled, ready, running, succeed
            'since', paused_since, 'until', paused_until, 'reason', paused_reason, 'by', paused_by))))
 FROM longshore_1_queue;
 
--- Version 1 took the defaults, 20 attempts and 30 minutes, for asking for nothing.
+-- Version 1 stored the defaults, 20 attempts and 30 minutes, for jobs that asked for nothing.
 INSERT INTO job (seq, id, queue, kind, state, rank, run_at, created_at, attempt, asked_attempts, asked_timeout_ms, crashes,
                  interruptions, cancel_asked, version, payload, deadline, key, tags, alias, unique_key, unique_scope,
                  reuse_key, reuse_ms, worker, token_number, token_bits, lease_boot, lease_until, settled_number,
@@ -43,12 +43,12 @@ INSERT INTO unique_key (queue, key, seq, until) SELECT queue, key, seq, until FR
 INSERT INTO idempotency (queue, key, fingerprint, job, instead, until)
 SELECT queue, key, fingerprint, job, instead, until FROM longshore_1_idempotency;
 
--- A log was that of the newest claim, as far as the job still knows its number.
+-- A log belonged to the newest claim, if the job still has its number.
 INSERT INTO claim_log (seq, claim, text)
 SELECT log.seq, coalesce(job.token_number, job.settled_number, 0), log.text
 FROM longshore_1_log AS log JOIN longshore_1_job AS job ON job.seq = log.seq;
 
--- Classes: 0 retry, 1 fatal, 3 crash, 4 corrupt. What made a job dead is its newest failure.
+-- Classes: 0 retry, 1 fatal, 3 crash, 4 corrupt. The newest failure is the one that made a job dead.
 INSERT INTO failure (seq, n, at, class, attempt, worker, message)
 SELECT failure.seq, n, at,
        CASE WHEN message = 'the worker process died, or could not renew its lease' THEN 3

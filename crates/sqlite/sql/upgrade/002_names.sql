@@ -1,4 +1,4 @@
--- Version 2 of names.sql, as its programs made it: a step on the way from version 1.
+-- names.sql of version 2, which is an intermediate step of the upgrade from version 1.
 
 CREATE TABLE store (
     only           INTEGER PRIMARY KEY CHECK (only = 1),

@@ -1,4 +1,4 @@
--- From version 2 to 3, last part: brings the names over with their numbers, and counts the jobs of each kind.
+-- From version 2 to 3, last part: copies the names with their numbers, and counts the jobs of each kind.
 
 UPDATE store SET last_claim = (SELECT last_claim FROM longshore_2_store);
 

@@ -1,4 +1,4 @@
-//! What a worker needs of a job that it gets.
+//! The data of a job that a worker needs.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 
 use crate::column::{duration, small, text};
 
-/// What candidates.sql and claimed.sql begin with.
+/// The first columns of candidates.sql and claimed.sql.
 pub(super) struct Brief {
     pub(super) id: JobId,
     pub(super) payload: Payload,
@@ -18,9 +18,9 @@ pub(super) struct Brief {
     pub(super) outage_since: Option<Timestamp>,
     pub(super) key: Option<Label>,
     pub(super) run_at: Timestamp,
-    /// What the job asks for: attempts and time-out.
+    /// The attempts and the time-out that the job asks for.
     pub(super) asked: (Option<u16>, Option<Duration>),
-    /// What an earlier claim granted, where that was written.
+    /// The attempts and the time-out that an earlier claim granted, if they were written.
     pub(super) granted: (Option<u16>, Option<Duration>),
 }
 
@@ -51,7 +51,7 @@ impl Brief {
         })
     }
 
-    /// Returns the limits that the row shows.
+    /// Returns the limits in the row.
     pub(super) fn limits(&self) -> (u16, Duration) {
         let asked = KindLimits::default();
         let (attempts, timeout) = self.granted;
@@ -61,7 +61,7 @@ impl Brief {
         )
     }
 
-    /// Returns the job as the row shows it.
+    /// Returns the job as it is in the row.
     pub(super) fn claimed(
         self,
         now: Timestamp,

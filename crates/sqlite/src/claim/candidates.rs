@@ -4,7 +4,7 @@ use rusqlite::params;
 
 use crate::tx::Tx;
 
-/// A ready job among those to choose from; sorts best first.
+/// A ready job to choose from. Sorts best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Candidate {
     pub(super) rank: i64,
@@ -13,7 +13,7 @@ pub(super) struct Candidate {
     pub(super) kind: usize,
 }
 
-/// Returns the best ready jobs of a queue among these kinds: of each as many as `of_kind` says, and of all together `most`.
+/// Returns the best ready jobs of a queue among these kinds: at most `of_kind` of each, and at most `most` in total.
 pub(super) fn candidates(
     tx: &Tx<'_>,
     sql: &str,

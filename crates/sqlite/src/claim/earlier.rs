@@ -1,4 +1,4 @@
-//! A claim that was answered before is answered again.
+//! Answering a repeated claim again.
 
 use longshore_core::{Claim, Claims, Timestamp, Token, millis};
 use rusqlite::{OptionalExtension, params};
@@ -7,14 +7,14 @@ use super::brief::Brief;
 use crate::column::blob;
 use crate::tx::Tx;
 
-/// What is known of a worker's newest claim.
+/// What is known about a worker's newest claim.
 pub(super) enum Earlier {
     None,
     Same(Claims),
     Released,
 }
 
-/// Returns what the worker was answered under the same nonce, as far as it is still held.
+/// Returns the jobs that the claim with the same nonce returned, as far as they are still held.
 pub(super) fn earlier(tx: &Tx<'_>, claim: &Claim) -> rusqlite::Result<Earlier> {
     let known: Option<(i64, i64, i64, bool)> = tx
         .connection
@@ -31,7 +31,7 @@ pub(super) fn earlier(tx: &Tx<'_>, claim: &Claim) -> rusqlite::Result<Earlier> {
     }
 }
 
-/// Begins the leases anew: the first answer may have been lost long ago.
+/// Starts the leases again, because the first answer may have been lost long ago.
 fn renew(tx: &Tx<'_>, claim: &Claim, first: i64, last: i64) -> rusqlite::Result<()> {
     tx.connection
         .prepare_cached(
@@ -49,7 +49,7 @@ fn renew(tx: &Tx<'_>, claim: &Claim, first: i64, last: i64) -> rusqlite::Result<
     Ok(())
 }
 
-/// Returns the jobs that a worker holds under tokens with these numbers.
+/// Returns the jobs that a worker holds with tokens of these numbers.
 fn held(tx: &Tx<'_>, claim: &Claim, first: i64, last: i64) -> rusqlite::Result<Claims> {
     let mut statement = tx.connection.prepare_cached(include_str!("../../sql/claimed.sql"))?;
     let jobs = statement.query_map(params![blob(claim.worker), first, last], |row| {
@@ -68,7 +68,7 @@ fn held(tx: &Tx<'_>, claim: &Claim, first: i64, last: i64) -> rusqlite::Result<C
     Ok(claims)
 }
 
-/// Notes the newest claim that handed something out, so that a repeat is recognised.
+/// Stores the newest claim that returned jobs, so that a repeat is recognised.
 pub(super) fn remember(tx: &Tx<'_>, claim: &Claim, claims: &Claims) -> rusqlite::Result<()> {
     let (Some(first), Some(last)) = (claims.jobs.first(), claims.jobs.last()) else { return Ok(()) };
     tx.connection

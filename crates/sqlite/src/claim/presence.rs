@@ -1,4 +1,4 @@
-//! Which queues have workers, and which kinds they know: what upkeep must know before it buries a job of an unknown kind.
+//! Which queues have workers, and which kinds these know. Upkeep needs this before it buries a job of an unknown kind.
 
 use std::time::Duration;
 
@@ -6,15 +6,16 @@ use longshore_core::{Timestamp, millis};
 
 use crate::tx::Tx;
 
-/// Looks of workers are noted at most this often.
+/// The shortest time between two writes of a worker's presence.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
-/// A queue without workers for this long starts anew: what waited in it meanwhile had nobody who could have known its kind.
+/// If a queue had no workers for this long, its period with workers starts again: meanwhile no worker could have known
+/// the kinds of its jobs.
 pub(crate) const PRESENCE_GAP: Duration = Duration::from_secs(3600);
 
-/// Notes that these queues have workers who know these kinds; at most once a minute.
+/// Records that these queues have workers who know these kinds; at most once a minute.
 pub(super) fn note_presence(tx: &mut Tx<'_>, queues: &[i64], kinds: &[i64]) -> rusqlite::Result<()> {
     let now = tx.now;
-    // A clock that was set back would otherwise silence the notes until it has caught up.
+    // Without the first condition, a clock that was set back would stop these writes until it has caught up.
     let fresh = |noted: Option<&Timestamp>| noted.is_some_and(|at| *at <= now && now.since(*at) < NOTE_EVERY);
     for queue in queues {
         if !fresh(tx.names.noted.get(&(0, *queue))) {

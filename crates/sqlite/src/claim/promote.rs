@@ -8,7 +8,8 @@ use rusqlite::params;
 use crate::column::text;
 use crate::tx::Tx;
 
-/// Makes scheduled jobs of a queue ready whose time has come, a bounded number a call; returns when the next is due.
+/// Makes scheduled jobs of a queue ready whose time has come, a limited number per call. Returns when the next one is
+/// due.
 pub(super) fn promote(tx: &mut Tx<'_>, queue: i64, most: &mut i64) -> rusqlite::Result<Option<Timestamp>> {
     let next = next_due(tx, queue)?;
     if next.is_none_or(|due| due > tx.now) || *most <= 0 {

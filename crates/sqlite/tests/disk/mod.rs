@@ -1,4 +1,4 @@
-//! SQLite on disk as the suite takes it; another store on the same file stands for another process.
+//! SQLite on disk as a fixture of the suite. Another store on the same file acts as another process.
 
 use std::sync::Arc;
 

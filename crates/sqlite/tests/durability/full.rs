@@ -1,4 +1,5 @@
-//! The disk runs full: pushes are refused, what runs is settled, and with room it goes on by itself.
+//! The disk becomes full: pushes are refused, running jobs are settled, and pushes are accepted again when there is
+//! room.
 
 use std::io;
 use std::path::Path;
@@ -20,7 +21,7 @@ use crate::{Place, job};
 
 const MIB: u64 = 1 << 20;
 
-/// The reserve on the machine's own disk.
+/// The reserve on the simulated disk.
 #[derive(Debug)]
 struct OnMachine(Arc<Lossy>);
 
@@ -38,7 +39,7 @@ impl Disk for OnMachine {
     }
 }
 
-/// A machine with a small disk and processes that share a database on it.
+/// A machine with a small disk, and processes that share a database on it.
 struct Bench {
     place: Place,
     settings: Settings,
@@ -66,7 +67,7 @@ impl Bench {
         self.machine.allocated(&format!("{}-reserve", self.place.path().display()))
     }
 
-    /// Pushes until the disk is full; returns what was acknowledged.
+    /// Pushes until the disk is full. Returns the acknowledged jobs.
     async fn fill(&self, store: &Sqlite) -> Vec<JobId> {
         let mut ids = Vec::new();
         loop {
@@ -84,7 +85,7 @@ impl Bench {
         claim(store, self.worker, limit).await.expect("a claim goes through")
     }
 
-    /// Waits until a push is accepted again: the reserve is looked after once a second.
+    /// Waits until a push is accepted again: the reserve is checked once a second.
     async fn accepted(&self, store: &Sqlite) -> Vec<JobId> {
         let retried = async {
             loop {
@@ -187,7 +188,7 @@ async fn goes_on_by_itself_when_there_is_room() {
     push(&store, 1, 10).await.expect("the reserve was never touched, so that nothing has to be waited for");
 
     bench.machine.allocate("foreign", 24 * MIB - bench.machine.used()).unwrap();
-    // Grows until the log has no room left for it.
+    // Grows until the WAL has no room left for it.
     while bench.reserve().is_some() {
         let jobs = bench.claim(&store, 1).await;
         renew(&store, &jobs).await;
@@ -264,11 +265,11 @@ async fn without_a_reserve_nothing_is_lost_either() {
     assert!(ids.iter().all(|id| found[id] == State::Ready));
 }
 
-/// A small file system of memory, mounted for one test.
+/// A small file system in memory, mounted for one test.
 struct Mounted(tempfile::TempDir);
 
 impl Mounted {
-    /// Mounts one of that many bytes; `None` where this user may not.
+    /// Mounts one of that many bytes; `None` if this user may not.
     fn new(bytes: u64) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mount = Command::new("mount")
@@ -282,7 +283,7 @@ impl Mounted {
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        // Lazily: the writer thread may still be about to close its files.
+        // Lazily, because the writer thread may not have closed its files yet.
         let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
     }
 }

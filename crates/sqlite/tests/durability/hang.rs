@@ -1,5 +1,5 @@
-//! The disk hangs, or a process is stopped, for longer than a lease: nobody's job is taken away, and the jobs of the dead still
-//! come back.
+//! The disk hangs, or a process is suspended, for longer than a lease: no live worker loses a job, and the jobs of dead
+//! workers are still rescued.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -14,9 +14,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{Place, job};
 
-/// The shortest that a worker may have.
+/// The shortest lease that a worker may have.
 const LEASE: Duration = Duration::from_secs(1);
-/// Longer than a lease holds; time passes in truth here, since hangs are judged by it.
+/// Longer than a lease. Real time passes here, because hangs are judged by it.
 const HANG: Duration = Duration::from_secs(2);
 
 /// A machine, and two processes that share a database on it.
@@ -36,7 +36,7 @@ impl Bench {
         Bench { machine, owner, neighbour, place }
     }
 
-    /// Lets a commit of the owner hang for longer than a lease; `during` is done while it hangs.
+    /// Makes a commit of the owner hang for longer than a lease, and runs `during` while it hangs.
     async fn hang<T>(&self, during: impl AsyncFnOnce() -> T) -> T {
         let hang = self.machine.hang_next_sync(Synced::Log);
         let pushing = push(&self.owner, 1, 10);
@@ -49,7 +49,7 @@ impl Bench {
     }
 }
 
-/// Pushes jobs of a kind that is never claimed here, in a task of its own.
+/// Pushes jobs of a kind that is never claimed here, in a separate task.
 fn push(store: &Arc<Sqlite>, jobs: usize, bytes: usize) -> tokio::task::JoinHandle<()> {
     let store = Arc::clone(store);
     tokio::spawn(async move {
@@ -118,13 +118,13 @@ async fn process_that_opens_the_database_after_a_hang_takes_nothing() {
     assert_eq!(renew(&bench.owner, &job).await, Renewed::Held);
 }
 
-/// A checkpoint holds no lock for writing: others write on, and must not take its process for dead.
+/// A checkpoint holds no lock for writing: other processes continue to write, and must not treat its process as dead.
 #[tokio::test(flavor = "multi_thread")]
 async fn owner_whose_checkpoint_hangs_keeps_its_jobs() {
     let bench = Bench::new().await;
     let job = running(&bench.owner).await;
     let hang = bench.machine.hang_next_sync(Synced::Database);
-    let pushing = push(&bench.owner, 40, 200_000); // more than a log holds before it is brought into the database
+    let pushing = push(&bench.owner, 40, 200_000); // more than the WAL holds before a checkpoint
     tokio::task::block_in_place(|| hang.wait());
     let renewing = tokio::spawn({
         let (owner, job) = (Arc::clone(&bench.owner), job.clone());
@@ -158,10 +158,10 @@ async fn job_of_a_dead_worker_comes_back_soon_after_a_hang() {
     assert_eq!(renew(&bench.owner, &dead).await, Renewed::Lost);
 }
 
-/// Tells the child which database to work on.
+/// The variable that names the child's database.
 const DATABASE: &str = "LONGSHORE_TEST_STOPPED_DATABASE";
 
-/// Not a test of its own: a process that holds a job, renews its lease in time, and keeps up all the while.
+/// Not a test by itself: a process that holds a job, renews its lease in time, and does upkeep.
 #[tokio::test(flavor = "multi_thread")]
 async fn child() {
     let Ok(database) = std::env::var(DATABASE) else { return };
@@ -223,7 +223,7 @@ async fn processes_that_were_stopped_and_continued_take_neither_their_own_jobs_n
     let processes = [Stoppable::start(&database), Stoppable::start(&database)];
     for signal in [Signal::STOP, Signal::CONT] {
         processes.iter().for_each(|process| process.signal(signal));
-        tokio::time::sleep(HANG).await; // stopped for longer than a lease; then as long for somebody to take something
+        tokio::time::sleep(HANG).await; // longer than a lease, so that others could take jobs
     }
     let store = Sqlite::open(&database, Options::default()).unwrap();
     let page = longshore_core::Page::first(10);

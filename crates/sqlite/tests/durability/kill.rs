@@ -1,4 +1,4 @@
-//! A producer's process is killed at any moment: a kill takes nothing, whatever the setting of `synchronous`.
+//! A producer's process is killed at any moment: a kill loses nothing, whatever the setting of `synchronous`.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -11,11 +11,11 @@ use longshore_sqlite::{Options, Sqlite, Synchronous};
 use crate::job;
 use crate::ledger::inspect_file;
 
-/// Tells the child which database to push to, and how.
+/// The variable that names the child's database and setting.
 const DATABASE: &str = "LONGSHORE_TEST_DATABASE";
 const LEVEL: &str = "LONGSHORE_TEST_SYNCHRONOUS";
 
-/// Not a test of its own: what the killed process does.
+/// Not a test by itself: the work of the killed process.
 #[tokio::test]
 async fn child() {
     let Ok(database) = std::env::var(DATABASE) else { return };
@@ -30,7 +30,7 @@ async fn child() {
     }
 }
 
-/// Starts a producer, kills it after that many acknowledged jobs, and returns all that were.
+/// Starts a producer, and kills it after that many acknowledged jobs. Returns all acknowledged jobs.
 fn killed_after(acknowledged: usize, database: &Path, level: &str) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["kill::child", "--exact", "--nocapture"])
@@ -42,7 +42,7 @@ fn killed_after(acknowledged: usize, database: &Path, level: &str) -> Vec<String
     let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines().map_while(Result::ok);
     let mut ids = Vec::new();
     for line in lines {
-        // The last line may be cut short by the kill, and then says nothing.
+        // The last line may be incomplete because of the kill, and is then ignored.
         ids.extend(line.strip_prefix("acknowledged ").filter(|id| id.len() == 36).map(str::to_owned));
         if ids.len() == acknowledged {
             child.kill().unwrap();

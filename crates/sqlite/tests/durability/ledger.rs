@@ -1,4 +1,4 @@
-//! What was acknowledged, and what a database still knows of it.
+//! What was acknowledged, and which part of it a database still has.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,12 +18,12 @@ pub(crate) struct Ledger {
     settles: usize,
 }
 
-/// What of it is gone.
+/// The lost part of it.
 #[derive(Debug, Default)]
 pub(crate) struct Lost {
     pub(crate) pushes: usize,
     pub(crate) settles: usize,
-    /// A producer's job is gone, and one that was acknowledged after it is there.
+    /// Jobs that were lost although a job acknowledged later to the same producer exists.
     pub(crate) gaps: usize,
 }
 
@@ -51,7 +51,7 @@ impl Ledger {
         self.settles
     }
 
-    /// Says what of it a database does not know.
+    /// Returns which part of it a database has lost.
     pub(crate) fn lost(&self, found: &BTreeMap<JobId, State>) -> Lost {
         let mut lost = Lost::default();
         for ids in self.pushed.values() {
@@ -63,11 +63,11 @@ impl Ledger {
         lost
     }
 
-    /// Works off everything that waits after a reboot: no settled job runs again, and every other runs.
+    /// Runs everything that waits after a reboot: no settled job runs again, and every other one runs.
     pub(crate) async fn work_off(&self, store: &Sqlite, settings: &Settings) {
         settings.clock.reboot();
         loop {
-            // A rescue that waits for a checkpoint of this process is asked for again.
+            // A rescue that waits for a checkpoint of this process is requested again.
             let kept = store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.expect("upkeep");
             match kept.again {
                 Some(pause) => tokio::time::sleep(pause).await,
@@ -97,13 +97,13 @@ impl Ledger {
         for (id, status) in ids.iter().zip(store.status(ids.clone()).await.expect("a look")) {
             let state = status.expect("an acknowledged job is known").state;
             assert!(state.is_final(), "job {id} is {state:?} after everything was worked off");
-            // A settle whose answer was lost with the power may have happened all the same.
+            // A settle whose answer was lost at the power failure may have taken effect.
             assert_eq!(self.settled.get(id).copied().unwrap_or(state), state, "job {id}");
         }
     }
 }
 
-/// Reads every job's state on that machine, after making sure that the database is whole and agrees with itself.
+/// Reads every job's state on that machine, after checking the integrity and consistency of the database.
 pub(crate) fn inspect(place: &Place, machine: &Lossy) -> Result<BTreeMap<JobId, State>, String> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags_and_vfs(place.path(), flags, machine.name());
@@ -115,7 +115,7 @@ pub(crate) fn inspect_file(path: &std::path::Path) -> Result<BTreeMap<JobId, Sta
     look(Connection::open(path)).map_err(|e| e.to_string())?
 }
 
-/// Answers with what is wrong, if anything is; the outer error is SQLite's.
+/// Returns what is wrong, if anything is. The outer error is SQLite's.
 fn look(opened: rusqlite::Result<Connection>) -> rusqlite::Result<Result<BTreeMap<JobId, State>, String>> {
     let connection = opened?;
     let mut check = connection.prepare("PRAGMA integrity_check")?;

@@ -1,5 +1,5 @@
-//! Another process holds the database locked for longer than a lease: handlers go on, nobody's job is taken away, and what
-//! was finished meanwhile is settled once.
+//! Another process holds the database locked for longer than a lease: handlers continue, no live worker loses a job,
+//! and jobs that finished meanwhile are settled once.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ impl Job for Long {
     type Output = usize;
 }
 
-/// What the test and the handler tell each other.
+/// Signals between the test and the handler.
 #[derive(Clone)]
 struct Signals {
     started: Arc<Semaphore>,
@@ -39,7 +39,7 @@ async fn long(_: Long, Shared(signals): Shared<Signals>) -> handler::Result<usiz
     Ok(run)
 }
 
-/// A worker with a short lease on a database of its own, other processes that keep up, and one job that runs.
+/// A worker with a short lease on a separate database, other processes that do upkeep, and one running job.
 struct Bench {
     folder: tempfile::TempDir,
     others: Vec<Arc<Sqlite>>,
@@ -67,7 +67,7 @@ impl Bench {
         Bench { folder, others, backend, signals, worker, handle }
     }
 
-    /// Has the other processes look for jobs to rescue while the lock is held; the calls end with it.
+    /// Makes the other processes search for jobs to rescue while the lock is held. The calls end after it.
     fn look_for_the_lost(&self) -> Vec<tokio::task::JoinHandle<usize>> {
         let look = |store: &Arc<Sqlite>| {
             let store = Arc::clone(store);
@@ -77,7 +77,7 @@ impl Bench {
         self.others.iter().map(look).collect()
     }
 
-    /// Lets the handler end, and makes sure that the job was run and settled once.
+    /// Lets the handler end, and checks that the job was run and settled once.
     async fn ends_well(self) {
         self.signals.may_end.add_permits(1);
         assert_eq!(self.handle.wait().await.unwrap(), 1);
@@ -115,9 +115,9 @@ async fn until(boot_ms: i64) {
     tokio::time::sleep(Duration::from_millis(left.max(0).unsigned_abs())).await;
 }
 
-/// The worker's calls wait for as long as the lock is held.
+/// The worker's calls wait as long as the lock is held.
 const WAITS: Option<Duration> = None;
-/// The worker's calls fail again and again while the lock is held.
+/// The worker's calls fail repeatedly while the lock is held.
 const FAILS: Option<Duration> = Some(Duration::from_millis(50));
 
 #[tokio::test(flavor = "multi_thread")]
@@ -142,7 +142,7 @@ async fn handler_outlasts_a_lock(patience: Option<Duration>) {
     for look in looks {
         assert_eq!(look.await.unwrap(), 0, "a job was taken from a worker that could not renew");
     }
-    // Over the next lease the worker renews, and still nobody takes the job.
+    // Over the next lease the worker renews, and the job is still not taken.
     while bench.others[0].upkeep(Upkeep::new(limits::UPKEEP_ROWS, false)).await.is_err() {}
     let look = Lock::take(bench.folder.path());
     let ends = look.lease_until(bench.handle.id());
@@ -179,7 +179,7 @@ async fn outcome_waits_for_a_lock(patience: Option<Duration>) {
     bench.ends_well().await;
 }
 
-/// Nothing tells a process that was idle that others could not write meanwhile.
+/// A process that was idle cannot know that others could not write meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn process_that_was_idle_while_another_held_the_lock_takes_nothing() {
     let bench = Bench::new(WAITS).await;

@@ -1,7 +1,7 @@
-//! What is promised when the power fails, the disk is full, or the database is locked for long.
+//! Guarantees at a power failure, on a full disk, and with a database that is locked for long.
 //!
-//! `LONGSHORE_SEED` repeats one run of a test; `LONGSHORE_LONG=10` makes ten times as many as usual. The seed decides when the
-//! power fails and what the disk loses; how threads take turns until then is the scheduler's choice.
+//! `LONGSHORE_SEED` repeats one run of a test; `LONGSHORE_LONG=10` does ten times as many runs. The seed decides when
+//! the power fails and what the disk loses. The scheduler decides the order of threads until then.
 
 mod full;
 mod hang;
@@ -17,7 +17,7 @@ use longshore_core::{NewJob, Payload, Settings};
 use longshore_lossy::Lossy;
 use longshore_sqlite::{Options, Sqlite, Testing};
 
-/// A folder for the wake file; the database itself is on the machine's own disk.
+/// A folder for the wake file; the database itself is on the simulated disk.
 struct Place {
     folder: tempfile::TempDir,
 }
@@ -31,7 +31,7 @@ impl Place {
         self.folder.path().join("jobs.db")
     }
 
-    /// Opens the database as a process on that machine would.
+    /// Opens the database like a process on that machine would.
     fn open(
         &self,
         machine: &Lossy,
@@ -43,7 +43,7 @@ impl Place {
     }
 }
 
-/// Returns a job of kind `work` with about that much payload.
+/// Returns a job of kind `work` with a payload of about that size.
 fn job(bytes: usize) -> NewJob {
     let payload = format!(r#"{{"text":"{}"}}"#, "x".repeat(bytes));
     let name = |text: &str| text.to_owned();

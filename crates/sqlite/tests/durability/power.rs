@@ -1,4 +1,4 @@
-//! The power fails at any moment, once or more often, under each setting of `synchronous`.
+//! The power fails at any moment, once or several times, under each setting of `synchronous`.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ impl Level {
     }
 }
 
-/// What many runs came to.
+/// The results of many runs.
 #[derive(Debug, Default)]
 struct Sum {
     seeds: usize,
@@ -56,7 +56,7 @@ impl Sum {
     }
 }
 
-/// One machine's life: it works until the power fails, starts again, perhaps loses power again on the way, and is looked at.
+/// One machine: it works until the power fails, starts again, possibly loses power again, and is then checked.
 struct Run {
     place: Place,
     settings: Settings,

@@ -1,4 +1,4 @@
-//! Producers and workers that go on until the power fails.
+//! Producers and workers that run until the power fails.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::ledger::Ledger;
 use crate::{Place, job};
 
-/// Runs producers and workers of two processes until the power fails; returns what was acknowledged to them.
+/// Runs producers and workers of two processes until the power fails. Returns what was acknowledged.
 pub(crate) async fn until_power_fails(
     place: &Place,
     machine: &Arc<Lossy>,
@@ -32,12 +32,12 @@ pub(crate) async fn until_power_fails(
     drop(processes);
     let stop = AtomicBool::new(false);
     let checkpointer = Checkpointer { place, machine, stop: &stop, dice: dice.fork() };
-    // The checkpoints of a third process, from a thread of its own because they block.
+    // The checkpoints of a third process, on a separate thread because they block.
     std::thread::scope(|scope| {
         scope.spawn(|| checkpointer.run());
         tokio::task::block_in_place(|| {
             tokio::runtime::Handle::current().block_on(async {
-                // A task that panics must not leave the checkpointer waiting for a power failure that never comes.
+                // If a task panics, the checkpointer must not wait for a power failure that never comes.
                 let _stop = OnDrop(|| stop.store(true, Ordering::SeqCst));
                 let mut ledger = Ledger::default();
                 for task in tasks {
@@ -49,7 +49,7 @@ pub(crate) async fn until_power_fails(
     })
 }
 
-/// Does something on the way out, however that is left.
+/// Runs a function when it is dropped.
 struct OnDrop<F: Fn()>(F);
 
 impl<F: Fn()> Drop for OnDrop<F> {
@@ -101,7 +101,7 @@ async fn work(store: Arc<Sqlite>, machine: Arc<Lossy>, mut dice: Rng) -> Ledger 
     }
 }
 
-/// Claims some jobs, perhaps renews them, and settles most.
+/// Claims some jobs, possibly renews them, and settles most.
 async fn turn(
     store: &Sqlite,
     worker: longshore_core::WorkerId,
@@ -123,7 +123,7 @@ async fn turn(
     let mut states = Vec::new();
     for job in jobs {
         if dice.u8(..10) == 0 {
-            continue; // its worker is still at it when the power fails
+            continue; // its worker still runs it when the power fails
         }
         let (outcome, state) = outcome(dice);
         states.push((job.id, state));
@@ -146,7 +146,7 @@ pub(crate) async fn claim(
     store.claim(claim).await.map(|claims| claims.jobs)
 }
 
-/// Rolls how an attempt ends, and the final state where that is one.
+/// Chooses how an attempt ends, and the final state if it is final.
 fn outcome(dice: &mut Rng) -> (Outcome, Option<State>) {
     match dice.u8(..10) {
         0 => (Outcome::Bury { reason: Reason::Fatal, message: "no use".into() }, Some(State::Dead)),
@@ -160,7 +160,7 @@ fn outcome(dice: &mut Rng) -> (Outcome, Option<State>) {
     }
 }
 
-/// Checkpoints now and then, as another process would.
+/// Checkpoints from time to time, like another process would.
 struct Checkpointer<'a> {
     place: &'a Place,
     machine: &'a Lossy,
@@ -180,7 +180,7 @@ impl Checkpointer<'_> {
             }
             last = changes;
             let mode = ["PASSIVE", "FULL", "RESTART", "TRUNCATE"][self.dice.usize(..4)];
-            // It may find the database busy, or the power off: then it does nothing, as it may at any time.
+            // If the database is busy or the power is off, it does nothing, which is always allowed.
             let _ = Connection::open_with_flags_and_vfs(self.place.path(), flags, self.machine.name())
                 .and_then(|connection| connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(())));
         }

@@ -1,4 +1,4 @@
-//! What people do: acts on one job, and pauses of a queue.
+//! Actions of people: actions on one job, and pauses of a queue.
 
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ impl Call for Act {
                 assert_eq!(ledger.holders(&before.queue, &key), [*other]);
                 change.is_none("another holds its key");
             }
-            (None, Acted::Not(state)) => {
+            (None, Acted::WrongState(state)) => {
                 assert_eq!(*state, before.state);
                 change.is_none("that cannot be done");
             }
@@ -72,7 +72,8 @@ impl Call for Act {
 impl Act {
     fn check_delete(&self, ledger: &mut Ledger, answer: &Acted, change: &Change, before: &Snapshot) {
         change.is_none("only upkeep deletes");
-        let expected = if before.state.is_final() { Acted::Done(before.state) } else { Acted::Not(before.state) };
+        let expected =
+            if before.state.is_final() { Acted::Done(before.state) } else { Acted::WrongState(before.state) };
         assert_eq!(*answer, expected);
         ledger.entry(self.0).deleted |= before.state.is_final();
     }
@@ -144,7 +145,7 @@ impl Call for ResumeQueue {
     }
 }
 
-/// Sets the pause of a queue by compare-and-set, and returns the rules before.
+/// Sets the pause of a queue by compare-and-set. Returns the rules before.
 async fn change(store: &Arc<dyn Store>, queue: QueueName, pause: Option<Pause>) -> Result<Rules, Error> {
     let mut before = store.rules(queue.clone()).await?;
     loop {

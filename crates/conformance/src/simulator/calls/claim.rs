@@ -1,4 +1,4 @@
-//! Claiming: fresh tokens for jobs that nobody holds and whose time has come, and the same again for a repeat.
+//! Claims: new tokens for jobs that nobody holds and whose time has come, and the same jobs again for a repeat.
 
 use std::sync::Arc;
 
@@ -43,7 +43,7 @@ impl Call for Ask {
                 Some(job) if ledger.entry(job.id).held.is_some_and(|held| held.token == job.token) => {
                     let held = ledger.entry(job.id).held.as_mut().expect("checked");
                     assert!(held.worker == claim.worker && held.nonce == claim.nonce, "another's job was handed out");
-                    held.ends.1 = self.lease_end(times.after.boot); // a store may let the lease begin anew, or not
+                    held.ends.1 = self.lease_end(times.after.boot); // a store may or may not start the lease again
                     change.is_none("its claim was repeated");
                 }
                 Some(job) => {
@@ -86,7 +86,7 @@ impl Ask {
         BootTime { ms: from.ms + millis(self.0.lease), ..from }
     }
 
-    /// Asserts that a repeat brings everything of the first that is still held.
+    /// Asserts that a repeat returns all jobs of the first claim that are still held.
     fn check_repeat(&self, ledger: &Ledger, jobs: &[Claimed]) {
         for entry in ledger.entries() {
             if let Some(held) = &entry.held
@@ -102,7 +102,7 @@ impl Ask {
         change.must_be(&[&[Event::Claim], &[Event::Due, Event::Claim]], "it was handed out");
         let before = change.before.as_ref().expect("a claim makes no jobs");
         let after = change.after.as_ref().expect("a claim deletes no jobs");
-        // What was ready before the clock was stepped back stays so.
+        // Jobs that were ready before the clock was set back stay ready.
         let now = if before.state == State::Ready { ledger.latest } else { times.after.wall };
         assert!(before.run_at <= now, "it is due at {}, and not at {now}", before.run_at);
         let late = before.deadline.is_some_and(|deadline| deadline <= times.before.wall);

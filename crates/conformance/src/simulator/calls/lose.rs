@@ -1,4 +1,5 @@
-//! Losing workers and keeping up: jobs of those that are gone are free again, what is over is deleted, and nothing else.
+//! Losing workers and upkeep: jobs of workers that are gone are free again, expired jobs are deleted, and nothing else
+//! changes.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use longshore_core::{Death, Error, JobId, Moved, Reason, Snapshot, State, Store,
 use super::super::ledger::{Change, Entry, Ledger};
 use super::{Call, Times};
 
-/// A worker that is surely gone.
+/// A worker that is certainly gone.
 #[derive(Clone)]
 pub(in super::super) struct Release(pub(in super::super) WorkerSecret, pub(in super::super) Death);
 
@@ -51,7 +52,7 @@ impl Call for Release {
     }
 }
 
-/// What upkeep did, as the jobs show it.
+/// The effects of upkeep, as the jobs show them.
 #[derive(Default)]
 struct Done {
     rescued: Vec<JobId>,
@@ -68,7 +69,7 @@ fn sorted(mut ids: Vec<JobId>) -> Vec<JobId> {
     ids
 }
 
-/// A piece of upkeep.
+/// An upkeep call.
 #[derive(Clone)]
 pub(in super::super) struct KeepUp(pub(in super::super) Upkeep);
 
@@ -137,7 +138,7 @@ impl KeepUp {
                 death == Death::Interrupted || held.ends.0.ms <= now.ms,
                 "{name} was rescued from a lease that held"
             );
-            // One that is free again and past its deadline may be buried in the same step.
+            // A job that is free again and past its deadline may be buried in the same step.
             let late = before.deadline.is_some_and(|at| at <= times.after.wall);
             if late && change.is(&[&[Event::Lose(death), Event::Bury(Reason::Expired)]]) {
                 done.buried.push(change.id);
@@ -155,7 +156,7 @@ impl KeepUp {
         }
     }
 
-    /// Asserts that upkeep which says that it is done is done.
+    /// Asserts that upkeep which reports no more work has left none.
     fn check_nothing_left(&self, ledger: &Ledger, times: &Times) {
         let Times { before, .. } = times;
         let over = |entry: &Entry, job: &Snapshot| match job.state {
@@ -164,7 +165,7 @@ impl KeepUp {
                 let ended = |end: longshore_core::BootTime| end.boot != before.boot.boot || end.ms <= before.boot.ms;
                 self.0.rescue && entry.held.is_some_and(|held| ended(held.ends.1))
             }
-            // What upkeep made final itself has its time before it.
+            // The retention of jobs that upkeep itself buried has not started yet.
             _ => {
                 let until = job.finished_at.map(|at| ledger.settings.keep_until(job.state, at, None));
                 entry.deleted || until.is_some_and(|until| until <= before.wall)

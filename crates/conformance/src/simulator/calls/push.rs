@@ -1,4 +1,4 @@
-//! Pushing: a batch is there when it is answered, once, whatever happened on the way.
+//! Pushes: an answered batch is stored, exactly once, whatever happened on the way.
 
 use std::sync::Arc;
 
@@ -62,11 +62,11 @@ impl Call for Push {
     }
 }
 
-/// Checks the answer to a request that was answered before; `false` where it was not, and so is a new one.
+/// Checks the answer to a request that was answered before. Returns `false` for a new request.
 fn check_request(ledger: &mut Ledger, new: &NewJob, answer: &Pushed, change: &Change) -> bool {
     let Some(idempotency) = &new.idempotency else { return false };
     if change.before.is_some() {
-        return false; // a repeat under the same id, which is enough to know it by
+        return false; // a repeat with the same id, which is recognised by the id
     }
     let request = (new.queue.clone(), idempotency.key.clone());
     let Some((fingerprint, first)) = ledger.requests.get(&request) else {

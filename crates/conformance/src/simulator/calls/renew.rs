@@ -1,4 +1,4 @@
-//! Renewing: whoever holds a job goes on holding it, and nobody else.
+//! Renewals: the holder of a job keeps it, and nobody else does.
 
 use std::sync::Arc;
 

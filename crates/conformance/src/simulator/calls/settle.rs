@@ -1,4 +1,4 @@
-//! Settling: the newest token ends its claim, once, as the worker said; a stale one changes nothing.
+//! Settles: the newest token ends its claim, once, as the worker decided; a stale token changes nothing.
 
 use std::sync::Arc;
 

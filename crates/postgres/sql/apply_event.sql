@@ -1,10 +1,10 @@
--- Lets something happen to each of some waiting or running jobs: the one place where a job is moved by `step`. What is bound to
--- end jobs in bulk (settle.sql), and the claim (claim.sql), write the same moves in one pass.
--- In:  job ids, in order of id, each once; for those that a token must hold, its number and bits, else NULL; an event each, see
---      step.sql; how long to wait; what went wrong; why it ends; the handler's last word; now; how long finished and dead jobs
---      are kept. Arrays may be empty where nothing is said.
--- Out: those that were moved: their places, and what they are now
-CREATE FUNCTION longshore.happen(
+-- Applies an event to each of some waiting or running jobs: the one place where a job is moved by `step`. The bulk
+-- settle (settle.sql) and the claim (claim.sql) write the same transitions in one pass.
+-- In:  distinct job ids, sorted; number and bits of the token for jobs that a token must hold, otherwise NULL; an event
+--      each, see step.sql; delays; messages; reasons; progress; now; how long finished and dead jobs are kept. An array
+--      may be empty if it has no values.
+-- Out: the moved jobs: their positions and new states
+CREATE FUNCTION longshore.apply_event(
     p_ids uuid[], p_numbers bigint[], p_bits bigint[], p_events smallint[], p_delays bigint[], p_messages text[], p_whys text[],
     p_progresses text[], p_now bigint, p_keep_finished bigint, p_keep_dead bigint
 ) RETURNS TABLE (
@@ -12,7 +12,7 @@ CREATE FUNCTION longshore.happen(
 ) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-    -- Locked first, in one order for all; what follows reads rows that stand still.
+    -- All callers lock the rows first and in the same order, so that the rows do not change in what follows.
     PERFORM 1 FROM unnest(p_ids) AS a (id) CROSS JOIN LATERAL (
         SELECT 1 FROM longshore.waiting j WHERE j.id = a.id FOR UPDATE
     ) locked;
@@ -34,7 +34,7 @@ BEGIN
             WHERE j.id = a.id AND (a.number IS NULL OR (j.token_number = a.number AND j.token_bits = a.bits)) LIMIT 1
         ) j
         CROSS JOIN LATERAL (
-            -- One that cannot come back as it is must not keep the others from it.
+            -- A job whose row cannot be moved back must not stop the others.
             SELECT CASE WHEN broken THEN 4::smallint ELSE s.to_state END AS to_state, s.to_attempt, s.to_crashes, s.to_interruptions,
                    s.to_outages, s.to_cancel_asked, s.wait, CASE WHEN broken THEN 'corrupt' ELSE s.reason END AS reason
             FROM longshore.step(
@@ -75,7 +75,7 @@ BEGIN
                to_interruptions, to_state, rank, to_attempt, max_attempts, granted_attempts, to_crashes, to_outages, cancel_asked, id, worker, queue, kind, payload, key, tags, alias, unique_key, reuse_key,
                to_progress, to_failures, reason
         FROM moving WHERE to_state > 2
-    ), freed AS ( -- a key that is locked is being taken over, because its period has passed
+    ), freed AS ( -- a locked key is being taken by another job, because its period has passed
         DELETE FROM longshore.unique_key u
         USING moving m CROSS JOIN LATERAL (
             SELECT k.queue, k.key FROM longshore.unique_key k
@@ -90,15 +90,15 @@ BEGIN
               WHERE state <> to_state GROUP BY queue, kind, key, state, to_state) g
     )
     SELECT m.place::integer, m.id, m.queue, m.kind, m.worker, m.to_attempt, m.to_crashes, m.to_state, m.reason
-    FROM moving m CROSS JOIN counted c; -- which is one row
+    FROM moving m CROSS JOIN counted c; -- this is one row
 END $$;
 
--- Lets the same thing happen to each of some jobs, which this transaction has locked. Where that fails for all together, it is tried
--- for one after the other, so that a row that makes no sense, or a trigger that refuses it, stops no other.
--- In:  job ids, in order of id, each once; the event, see step.sql; what went wrong; why it ends; now; how long finished and dead
---      jobs are kept
--- Out: those that were moved, see happen_alike; how many could not be, and why the first of them could not
-CREATE FUNCTION longshore.happen_apart(
+-- Applies the same event to each of some jobs, which this transaction has locked. If this fails for all together, it is
+-- tried for each alone, so that a corrupt row, or a trigger that refuses a row, does not stop the others.
+-- In:  distinct job ids, sorted; the event, see step.sql; the message; the reason; now; how long finished and dead jobs
+--      are kept
+-- Out: the moved jobs, see apply_event_to_all; how many failed, and the first error
+CREATE FUNCTION longshore.apply_event_to_each(
     p_ids uuid[], p_event smallint, p_message text, p_why text, p_now bigint, p_keep_finished bigint, p_keep_dead bigint,
     OUT moved jsonb, OUT failed bigint, OUT error text
 ) LANGUAGE plpgsql AS $$
@@ -108,15 +108,15 @@ DECLARE
 BEGIN
     failed := 0;
     BEGIN
-        moved := longshore.happen_alike(p_ids, p_event, p_message, p_why, p_now, p_keep_finished, p_keep_dead);
+        moved := longshore.apply_event_to_all(p_ids, p_event, p_message, p_why, p_now, p_keep_finished, p_keep_dead);
         RETURN;
     EXCEPTION
-        WHEN transaction_rollback OR insufficient_resources OR lock_not_available THEN RAISE; -- says nothing of a row
+        WHEN transaction_rollback OR insufficient_resources OR lock_not_available THEN RAISE; -- not caused by a row
         WHEN OTHERS THEN moved := '[]';
     END;
     FOREACH v_id IN ARRAY p_ids LOOP
         BEGIN
-            v_moved := longshore.happen_alike(ARRAY[v_id], p_event, p_message, p_why, p_now, p_keep_finished, p_keep_dead);
+            v_moved := longshore.apply_event_to_all(ARRAY[v_id], p_event, p_message, p_why, p_now, p_keep_finished, p_keep_dead);
             moved := moved || v_moved;
         EXCEPTION
             WHEN transaction_rollback OR insufficient_resources OR lock_not_available THEN RAISE;
@@ -127,8 +127,8 @@ BEGIN
     END LOOP;
 END $$;
 
--- Lets the same thing happen to all of some jobs; returns those that were moved, as an array of objects.
-CREATE FUNCTION longshore.happen_alike(
+-- Applies the same event to all of some jobs. Returns the moved ones as an array of objects.
+CREATE FUNCTION longshore.apply_event_to_all(
     p_ids uuid[], p_event smallint, p_message text, p_why text, p_now bigint, p_keep_finished bigint, p_keep_dead bigint
 ) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -136,7 +136,7 @@ DECLARE
 BEGIN
     RETURN (SELECT coalesce(jsonb_agg(jsonb_build_object(
         'id', h.id, 'queue', h.queue, 'kind', h.kind, 'worker', h.worker, 'attempt', h.attempt, 'crashes', h.crashes, 'state', h.state,
-        'reason', h.reason)), '[]') FROM longshore.happen(
+        'reason', h.reason)), '[]') FROM longshore.apply_event(
         p_ids, NULL, NULL, array_fill(p_event, v_all), NULL,
         CASE WHEN p_message IS NOT NULL THEN array_fill(p_message, v_all) END, CASE WHEN p_why IS NOT NULL THEN array_fill(p_why, v_all) END,
         NULL, p_now, p_keep_finished, p_keep_dead) h);

@@ -29,14 +29,19 @@ local function repeat_claim(ask, first, handed, isolated)
   return { pack('<Bi8BI4BBi8i8', REPEATED, -1, 0, handed, isolated, NOTHING, -1, now), concat(ids), jobs, {} }
 end
 
--- Makes scheduled jobs whose time has come ready; returns how long until the next one's has (nil: there is none), and the jobs.
-local function promote(queue)
+-- Makes scheduled jobs whose time has come ready; returns how long until the next one's has (nil: there is none), and the jobs. Those
+-- that make no sense are dead, and described in `buried`.
+local function promote(queue, buried)
   local scheduled, promoted = root .. K_SCHEDULED .. queue, {}
   local head, due = unpack(call('ZRANGE', scheduled, '0', '0', 'WITHSCORES'))
   if head and tonumber(due) <= now then
     local members = call('ZRANGEBYSCORE', scheduled, '-inf', text(now), 'LIMIT', '0', ROWS)
     for at, job in ipairs(read_members(members)) do
-      if job and not job.corrupt and transition(job, DUE) then save(job) else clear(queue, scheduled, members[at], job) end
+      if job and not job.corrupt and transition(job, DUE) then
+        save(job)
+      else
+        buried[#buried + 1] = clear(queue, scheduled, members[at], job)
+      end
       promoted[members[at]] = true
     end
     flush()
@@ -107,9 +112,9 @@ local function limits_of(job, kind)
   return known
 end
 
--- Hands a ready job to the worker.
+-- Hands a ready job to the worker. One that is not ready is in the set by mistake.
 local function start(ask, given, job, kind)
-  transition(job, CLAIM, nil, true)
+  if not transition(job, CLAIM, nil, true) then return end
   if has(job, HAS_PROGRESS) then delete(root .. K_PROGRESS .. job.id) end
   unmark(job, SETTLED + HAS_PROGRESS)
   job.limits, job.started, job.worker = limits_of(job, kind), now, ask.worker
@@ -166,6 +171,7 @@ local function hand_out_best(ask, given)
     while #given.jobs == 0 and ask.limit > 0 and given.looked < ROWS and not given.stopped do
       if hand_out(ask, given, true, 1) == 0 then break end
     end
+    given.stopped = given.stopped or given.looked >= ROWS
     given.isolated = #given.jobs
     if given.isolated == 1 or given.stopped or isolated_waits(ask) then return end
   end
@@ -237,13 +243,14 @@ local function claim(args)
 
   local fields = {}
   note_presence(ask, fields, tonumber(its[2] or 0), tonumber(its[3] or 0))
-  local look_in, promoted = promote(ask.queue)
+  local buried = {}
+  local look_in, promoted = promote(ask.queue, buried)
   local most, why, till = admit(tonumber(its[5] or 0), ask.level, tonumber(its[6] or 0), now)
   local asked, held_for = ask.limit, till and till - now
   ask.limit = min(ask.limit, most)
 
   local first = max(tonumber(its[4] or 0) + 1, us)
-  local given = { next = first, bytes = 0, looked = 0, jobs = {}, ids = {}, buried = {}, isolated = 0, promoted = promoted }
+  local given = { next = first, bytes = 0, looked = 0, jobs = {}, ids = {}, buried = buried, isolated = 0, promoted = promoted }
   given.isolated_waits = most > 0 and isolated_waits(ask)
   if most > 0 then hand_out_best(ask, given) end
   local handed = #given.jobs

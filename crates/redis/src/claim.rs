@@ -222,7 +222,8 @@ impl<'a> Claiming<'a> {
     fn take(&mut self, queue: &QueueName, answer: Result<Value, Error>) -> Result<(), Error> {
         let answer = answer.and_then(|answer| self.read(queue, answer).ok_or_else(|| error::unexpected("claim")));
         if self.several && self.base.link.is_cluster() {
-            self.base.away.note(&self.base.keys.of_queue(queue), answer.as_ref().err());
+            let away = answer.as_ref().err().filter(|e| e.is_retryable());
+            self.base.away.note(&self.base.keys.of_queue(queue), away);
         }
         match answer {
             Ok(known) if known == RELEASED => {
@@ -266,18 +267,25 @@ impl<'a> Claiming<'a> {
         Some(known)
     }
 
-    /// Takes a job that was handed out. One whose payload makes no sense is to be dead instead, and stops nobody.
-    fn take_job(&mut self, queue: &QueueName, id: JobId, record: &[u8], now: Timestamp) -> Option<()> {
-        let (record, beside) = Record::read(record)?;
-        let (token, kind, attempt, crashes) =
-            (record.run.token, record.body.kind.clone(), record.head.attempt, record.head.crashes);
-        match read_claimed(id, record, beside, now) {
+    /// Takes a job that was handed out. If its record or its payload cannot be read, the job is dead instead; the others go on.
+    fn take_job(&mut self, queue: &QueueName, id: JobId, bytes: &[u8], now: Timestamp) -> Option<()> {
+        let (head, run, read) = match Record::read(bytes) {
+            Some((record, beside)) => {
+                let (head, run, kind) = (record.head.clone(), record.run.clone(), record.body.kind.clone());
+                (head, run, read_claimed(id, record, beside, now).map_err(|why| (kind, why)))
+            }
+            None => {
+                let (head, run) = Record::read_ends(bytes)?;
+                (head, run, Err(("unknown".parse().ok()?, "the job's record cannot be read")))
+            }
+        };
+        match read {
             Ok(job) => self.claims.jobs.push(job),
-            Err(why) => {
+            Err((kind, why)) => {
                 let (queue, worker, reason) = (queue.clone(), Some(self.claim.worker), Some(Reason::Corrupt));
-                let (state, death) = (State::Dead, None);
+                let (attempt, crashes, state, death) = (head.attempt, head.crashes, State::Dead, None);
                 let dead = Moved { id, queue, kind, worker, attempt, crashes, state, reason, death };
-                self.unfit.push((dead, token, why));
+                self.unfit.push((dead, run.token, why));
             }
         }
         Some(())

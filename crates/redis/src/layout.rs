@@ -142,7 +142,7 @@ macro_rules! layouts {
         $($(#[doc = $meaning:literal])* $field:ident: $type:ty,)+
     })+) => {
         $($(#[doc = $doc])+
-        #[derive(Debug)]
+        #[derive(Clone, Debug)]
         pub(crate) struct $name {
             $($(#[doc = $meaning])* pub(crate) $field: $type,)+
         }

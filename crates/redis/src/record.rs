@@ -68,6 +68,14 @@ impl Record {
         Some((record, from.0))
     }
 
+    /// Reads the head and the run of a record whose body makes no sense.
+    pub(crate) fn read_ends(bytes: &[u8]) -> Option<(Head, Run)> {
+        let mut from = Reader(bytes);
+        let head = Head::read(&mut from)?;
+        from.bytes(usize::from(head.length))?;
+        Some((head, Run::read(&mut from)?))
+    }
+
     fn has(&self, flag: i64) -> bool {
         i64::from(self.head.flags) & flag != 0
     }

@@ -1,7 +1,8 @@
 //! Damaged records and payloads never block a worker: a corrupt job is dead with a reason, and an id without a record is removed.
 
 use longshore_core::{
-    Claimed, Death, Filter, Jobs, NewJob, Page, Payload, Queues, Reason, State, Upkeep, When, WorkerSecret, limits,
+    Claimed, Death, Filter, Jobs, NewJob, Outcome, Page, Payload, Queues, Reason, Settlement, State, Upkeep, When,
+    WorkerSecret, limits,
 };
 use longshore_redis::keys;
 
@@ -86,8 +87,47 @@ async fn corrupt_record_of_a_scheduled_job_is_dead_when_it_is_due() {
     let (bad, good) = (bench.push(later()).await, bench.push(later()).await);
     bench.change("SET", keys::JOB, &bad, &[b""]).await;
     bench.settings.clock.advance(limits::LEASE);
-    assert_eq!(bench.take(10).await[0].id, good.id);
+    let claims = bench.store.claim(ask(10)).await.unwrap();
+    assert_eq!(claims.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [good.id]);
+    assert_eq!(claims.buried.iter().map(|moved| moved.id).collect::<Vec<_>>(), [bad.id]);
     bench.is_dead(&bad).await;
+}
+
+#[tokio::test]
+async fn record_that_only_the_worker_cannot_read_is_dead_and_stops_nobody() {
+    let mut bench = Bench::open().await;
+    let (bad, good) = (bench.push(job()).await, bench.push(job()).await);
+    // The first letter of the queue's name, behind head and 31 bytes of body.
+    bench.change("SETRANGE", keys::JOB, &bad, &[b"61", b"\xff"]).await;
+    let claims = bench.store.claim(ask(10)).await.unwrap();
+    assert_eq!(claims.jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [good.id]);
+    let buried: Vec<_> = claims.buried.iter().map(|moved| (moved.id, moved.reason)).collect();
+    assert_eq!(buried, [(bad.id, Some(Reason::Corrupt))]);
+    assert!(bench.take(10).await.is_empty());
+}
+
+#[tokio::test]
+async fn job_that_is_ready_by_mistake_is_not_handed_out_twice() {
+    let mut bench = Bench::open().await;
+    let held = bench.push(job()).await;
+    let worker = WorkerSecret::new();
+    let token = bench.take_as(&worker, 1).await[0].token;
+    let root = format!("{}:{{{:04x}}}:", bench.prefix, held.queue.tag());
+    let running = format!("{root}{}{}", keys::RUNNING, held.queue);
+    let member: Vec<Vec<u8>> =
+        redis::cmd("ZRANGE").arg(running).arg(0).arg(0).query_async(&mut bench.raw).await.unwrap();
+    let ready = format!("{root}{}{}:{}", keys::READY, held.queue, held.kind);
+    let _: i64 = redis::cmd("ZADD").arg(ready).arg(0).arg(&member[0]).query_async(&mut bench.raw).await.unwrap();
+    assert!(bench.take(10).await.is_empty());
+    let again = bench.store.get(vec![held.id]).await.unwrap().remove(0).unwrap();
+    assert_eq!((again.state, again.attempt, again.worker), (State::Running, 1, Some(worker.id())));
+    let settled = bench
+        .store
+        .settle(vec![Settlement::new(held.id, token, Outcome::Succeed { result: None })])
+        .await
+        .all()
+        .unwrap();
+    assert_eq!(settled, [longshore_core::Settled::Done]);
 }
 
 #[tokio::test]

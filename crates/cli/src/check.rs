@@ -103,7 +103,7 @@ async fn walk(backend: &Backend, repair: bool) -> Result<Walked, Error> {
         let piece = backend.repair(RepairStep::first().write(repair).after(after)).await?;
         looked_at += piece.looked_at;
         for finding in &piece.findings {
-            let word = if finding.repaired { "mended" } else { "wrong" };
+            let word = if finding.repaired { "repaired" } else { "wrong" };
             println!("{word:<7} {finding}");
         }
         let repaired = piece.findings.iter().filter(|finding| finding.repaired).count();
@@ -115,7 +115,7 @@ async fn walk(backend: &Backend, repair: bool) -> Result<Walked, Error> {
         }
     }
     let Walked { repaired, left } = &walked;
-    println!("jobs    {looked_at} entries looked at: {} found, {repaired} mended", repaired + left);
+    println!("jobs    {looked_at} entries looked at: {} found, {repaired} repaired", repaired + left);
     Ok(walked)
 }
 
@@ -126,7 +126,7 @@ impl Walked {
         match (self.left, repair) {
             (0, _) => None,
             (left, false) => Some(format!(
-                "store: {left} {things} wrong in it, see above: `longshore check --repair` mends what can be mended"
+                "store: {left} {things} wrong in it, see above: `longshore check --repair` repairs what can be repaired"
             )),
             (left, true) => Some(format!("store: {left} {things} still wrong in it, see above")),
         }

@@ -332,7 +332,7 @@ repairing {
     sound_store_has_nothing_to_repair: "A walk through a store with jobs in every state, keys, tags, logs and failures finds nothing wrong.",
     repair_of_a_sound_store_changes_nothing: "A repair of such a store changes no job, no count and no claim; and those who hold claims go on.",
     walk_is_made_in_bounded_steps: "However many jobs there are, each step looks at no more rows than it was told, and the walk ends.",
-    repair_beside_workers_finds_nothing: "A repair that runs while jobs are pushed, claimed and settled mends nothing, and loses none.",
+    repair_beside_workers_finds_nothing: "A repair that runs while jobs are pushed, claimed and settled repairs nothing and loses no job.",
     walk_goes_on_only_from_where_a_step_ended: "A cursor that no step gave out is refused.",
 }
 

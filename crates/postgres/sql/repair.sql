@@ -1,12 +1,12 @@
--- Looks for what other programs have changed, and mends it: a walk in parts. Each call is a transaction that looks at a bounded number of rows; only
+-- Looks for what other programs have changed, and repairs it: a walk in parts. Each call is a transaction that looks at a bounded number of rows; only
 -- the recount reads all jobs, in one statement that locks none. Whether a row fits another is asked in the statement that reads it, and by functions that
 -- are STABLE: so both are seen as they were at one moment, although jobs move.
 --
 -- All parts but the recount
--- In:  the keys of the row behind which to go on, an array, or NULL; most rows; whether to mend; now; how long dead jobs are kept
+-- In:  the keys of the row behind which to go on, an array, or NULL; most rows; whether to repair; now; how long dead jobs are kept
 -- Out: what is wrong, an array of objects (see finding); how many rows were looked at; where to go on, NULL at the end
 
--- Makes one finding of an answer: the queue and the job that it concerns, or NULL; what is wrong; whether it is mended.
+-- Makes one finding of an answer: the queue and the job that it concerns, or NULL; what is wrong; whether it is repaired.
 CREATE FUNCTION longshore.finding(p_queue text, p_job uuid, p_what text, p_repaired boolean) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
     SELECT jsonb_build_array(jsonb_build_object('queue', p_queue, 'job', p_job, 'what', p_what, 'repaired', p_repaired))
 $$;
@@ -191,7 +191,7 @@ BEGIN
 END $$;
 
 -- Jobs that are in more than one table: the newest version of each stays, and of those that are equally new the one that has come farthest.
--- In:  job ids; whether to mend
+-- In:  job ids; whether to repair
 -- Out: findings; so of those below
 CREATE FUNCTION longshore.repair_doubles(p_ids uuid[], p_write boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
@@ -327,7 +327,7 @@ END $$;
 
 -- The recount. What the counts are off by in one snapshot, they are off by for ever: whoever moves a job changes both. So that is appended to the
 -- changes, whatever the counts are by then. Two recounts come one after the other, and the second sees what the first has done.
--- In:  whether to mend; the lock of those who do
+-- In:  whether to repair; the lock of those who do
 -- Out: findings; how many queues there are
 CREATE FUNCTION longshore.repair_counts(p_write boolean, p_lock bigint, OUT findings jsonb, OUT looked_at bigint) LANGUAGE plpgsql AS $$
 BEGIN
@@ -349,7 +349,7 @@ BEGIN
     ), compared AS (
         SELECT queue, state, coalesce(k.n, 0)::bigint AS counted, coalesce(t.n, 0) AS there
         FROM there t FULL JOIN kept k USING (queue, state)
-    ), mended AS (
+    ), repaired AS (
         INSERT INTO longshore.count_change (queue, scheduled, ready, running, succeeded, dead, cancelled)
         SELECT c.queue, sum(CASE c.state WHEN 0 THEN c.there - c.counted ELSE 0 END), sum(CASE c.state WHEN 1 THEN c.there - c.counted ELSE 0 END),
                sum(CASE c.state WHEN 2 THEN c.there - c.counted ELSE 0 END), sum(CASE c.state WHEN 3 THEN c.there - c.counted ELSE 0 END),

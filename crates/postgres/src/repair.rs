@@ -1,4 +1,4 @@
-//! Looks for what other programs have changed, and mends it, part by part: see `sql/repair.sql`.
+//! Looks for what other programs have changed, and repairs it, part by part: see `sql/repair.sql`.
 
 use longshore_core::{Error, ErrorKind, Finding, JobId, News, Notices, RepairCursor, RepairStep, Repaired, limits};
 use serde_json::Value;

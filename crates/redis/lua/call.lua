@@ -4,12 +4,15 @@
 -- knows as well (shared.rs). The variables of this file belong to the call that runs; the server runs one at a time.
 
 local sub, byte, char, concat, format, pack, unpacked, band, floor, min, max, call
+-- How whole numbers are formatted: `%d` costs a fifth of `%.0f`, but is too narrow where the server has 32 bits.
+local whole
 
 -- Gives functions of Lua and of the server short names, which a library may not do while it is loaded.
 local function prepare()
   sub, byte, char, concat, format = string.sub, string.byte, string.char, table.concat, string.format
   pack, unpacked, band, floor, min, max = struct.pack, struct.unpack, bit.band, math.floor, math.min, math.max
   call = redis.call
+  whole = format('%d', 2 ^ 40) == '1099511627776' and '%d' or '%.0f'
 end
 
 -- What all keys of the slot begin with; the time in µs and ms; the time that schedules and leases go by, which tests move.
@@ -36,7 +39,7 @@ end
 local last_number, last_text
 -- Writes a whole number as text, which a command takes faster than a number; batches repeat the same one.
 local function text(number)
-  if number ~= last_number then last_number, last_text = number, format('%.0f', number) end
+  if number ~= last_number then last_number, last_text = number, format(whole, number) end
   return last_text
 end
 

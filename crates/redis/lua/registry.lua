@@ -45,19 +45,21 @@ local function drop_queues(args)
   end
 end
 
--- Elects the process that does upkeep for all.
--- In:  ARGV 1 frame  2 for how long it is elected (ms; 0: whoever asks does upkeep)  3 how many queues
--- Out: nothing where another is elected; else queues in the order of names, behind those that upkeep came to last
+-- Elects the process that does upkeep for all processes. A process that may not rescue is elected until one that may rescue asks.
+-- In:  ARGV 1 frame  2 for how long it is elected (ms; 0: no election, the caller does upkeep)  3 whether it may rescue (0 or 1)
+--           4 how many queues
+-- Out: nothing if another process is elected; else queues in the order of names, from the last one of the call before on
 local function begin_upkeep(args)
   read_frame(args[1])
   if args[2] ~= '0' then
     local elected = call('GET', root .. K_UPKEEP)
-    if elected and elected ~= asker then return false end
-    call('SET', root .. K_UPKEEP, asker, 'PX', args[2])
+    local is_other = elected and sub(elected, 1, 16) ~= asker
+    if is_other and (args[3] == '0' or sub(elected, 17) == '1') then return false end
+    call('SET', root .. K_UPKEEP, asker .. args[3], 'PX', args[2])
   end
   local queues, last = root .. K_QUEUES, call('GET', root .. K_UPKEEP_AT)
-  local found = last and call('ZRANGEBYLEX', queues, '(' .. last, '+', 'LIMIT', '0', args[3]) or {}
-  local left = tonumber(args[3]) - #found
+  local found = last and call('ZRANGEBYLEX', queues, '(' .. last, '+', 'LIMIT', '0', args[4]) or {}
+  local left = tonumber(args[4]) - #found
   if left > 0 then
     -- From the beginning, up to where this began.
     local end_at = last and '[' .. last or '+'

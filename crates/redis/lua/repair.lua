@@ -1,4 +1,4 @@
--- Looks for what other programs have changed, and mends it. A walk goes over all keys twice: first each must be of its type, then each record
+-- Looks for what other programs have changed, and repairs it. A walk goes over all keys twice: first each must be of its type, then each record
 -- must be in all sets that it belongs to, and each set must have only what belongs there.
 
 -- What there is under names that begin like that.
@@ -13,24 +13,24 @@ local types = {
 }
 
 -- The functions of this file, in a table: a library has room for few more names. `findings` and `writes` belong to the call that runs: what
--- was found, each with its queue and its job's id; and whether to mend it.
-local mend = {}
+-- was found, each with its queue and its job's id; and whether to repair it.
+local repair = {}
 
--- Notes that something is wrong; returns whether to mend it.
-function mend.found(queue, id, what)
-  mend.findings[#mend.findings + 1] = { queue or '', id or '', what }
-  return mend.writes
+-- Notes that something is wrong; returns whether to repair it.
+function repair.found(queue, id, what)
+  repair.findings[#repair.findings + 1] = { queue or '', id or '', what }
+  return repair.writes
 end
 
 -- Asks a set; nothing where its key is of another type.
-function mend.ask(...)
+function repair.ask(...)
   local answer = redis.pcall(...)
   if type(answer) == 'table' and answer.err then return nil end
   return answer
 end
 
 -- Takes the name of a key apart: what it begins with, its queue, what comes behind that.
-function mend.parts(name)
+function repair.parts(name)
   local kind = name:match('^[^:]*:')
   if not kind then return name end
   local rest = sub(name, #kind + 1)
@@ -38,73 +38,73 @@ function mend.parts(name)
 end
 
 -- Sees to it that a key is of its type. A record that is none is made one that makes no sense, so that its job is dead and not lost.
-function mend.type(name)
-  local kind, queue = mend.parts(name)
+function repair.type(name)
+  local kind, queue = repair.parts(name)
   local wanted, is = types[kind], call('TYPE', root .. name).ok
   if not wanted or is == wanted or is == 'none' then return end
   local of_job = kind == K_JOB or kind == K_PAYLOAD or kind == K_RESULT or kind == K_PROGRESS or kind == K_FAILURES or kind == K_LOG
   local what = format('the key `%s` is a %s, and not a %s', kind, is, wanted)
-  if mend.found(not of_job and queue, of_job and sub(name, #kind + 1), what) then
+  if repair.found(not of_job and queue, of_job and sub(name, #kind + 1), what) then
     call('UNLINK', root .. name)
     if kind == K_JOB then call('SET', root .. name, '') end
   end
 end
 
 -- Puts a member into a sorted set, where it is not in it under that score; no score means that any will do, and `new` is the one to give.
-function mend.member(job, set, score, new, what)
-  local its = mend.ask('ZSCORE', root .. set, job.member)
+function repair.member(job, set, score, new, what)
+  local its = repair.ask('ZSCORE', root .. set, job.member)
   if its and (not score or tonumber(its) == score) then return end
-  if mend.found(job.queue, job.id, format('it is %s, and %s', (STATES)[job.state + 1], what)) then
+  if repair.found(job.queue, job.id, format('it is %s, and %s', (STATES)[job.state + 1], what)) then
     zadd(root .. set, text(score or new), job.member)
   end
 end
 
 -- Sees to it that a job is in the sets of its state.
-function mend.state(job)
+function repair.state(job)
   local queue = job.queue
   if job.state == SCHEDULED then
-    mend.member(job, K_SCHEDULED .. queue, job.run_at, nil, 'does not wait for its time')
+    repair.member(job, K_SCHEDULED .. queue, job.run_at, nil, 'does not wait for its time')
   elseif job.state == READY then
     local set = sub(ready_set(queue, job.kind, job.crashes), #root + 1)
-    mend.member(job, set, tonumber(ready_score(job.rank, job.run_at)), nil, 'does not wait for a worker in its place')
-    if mend.ask('SISMEMBER', root .. K_KINDS .. queue, job.kind) ~= 1
-      and mend.found(queue, job.id, 'it is ready, and its kind is none of those of the queue') then note_ready(queue, job.kind) end
+    repair.member(job, set, tonumber(ready_score(job.rank, job.run_at)), nil, 'does not wait for a worker in its place')
+    if repair.ask('SISMEMBER', root .. K_KINDS .. queue, job.kind) ~= 1
+      and repair.found(queue, job.id, 'it is ready, and its kind is none of those of the queue') then note_ready(queue, job.kind) end
   elseif job.state == RUNNING then
     -- A worker that is alive renews the lease; after a dead one upkeep rescues the job.
-    mend.member(job, K_RUNNING .. queue, nil, lease_now + LEASE_ANEW, 'has no lease')
+    repair.member(job, K_RUNNING .. queue, nil, lease_now + LEASE_ANEW, 'has no lease')
     local held = root .. K_HELD .. queue .. ':' .. job.worker
-    if mend.ask('SISMEMBER', held, job.member) ~= 1 and mend.found(queue, job.id, 'it is running, and its worker does not hold it') then
+    if repair.ask('SISMEMBER', held, job.member) ~= 1 and repair.found(queue, job.id, 'it is running, and its worker does not hold it') then
       sadd(held, job.member)
     end
   else
     local keep = now + (job.state == DEAD and keep_dead or keep_finished)
-    mend.member(job, K_FINAL .. queue, nil, keep, 'would be kept for ever')
-    if job.state == DEAD then mend.member(job, K_DEAD .. queue, nil, 0, 'is not among the dead') end
-    if job.state == CANCELLED then mend.member(job, K_CANCELLED .. queue, nil, 0, 'is not among the cancelled') end
+    repair.member(job, K_FINAL .. queue, nil, keep, 'would be kept for ever')
+    if job.state == DEAD then repair.member(job, K_DEAD .. queue, nil, 0, 'is not among the dead') end
+    if job.state == CANCELLED then repair.member(job, K_CANCELLED .. queue, nil, 0, 'is not among the cancelled') end
   end
   if has(job, HAS_DEADLINE) and job.state < RUNNING then
-    mend.member(job, K_DEADLINE .. queue, job.deadline, nil, 'its deadline is not watched')
+    repair.member(job, K_DEADLINE .. queue, job.deadline, nil, 'its deadline is not watched')
   end
 end
 
 -- Sees to it that a job is found by its labels, and holds its unique key where nobody else does.
-function mend.labels(job)
+function repair.labels(job)
   local queue = job.queue
   local unique, scope, reuse, _, alias, tags = labels_in(job.flags, job.body, job.label_from)
-  if alias ~= '' then mend.member(job, K_ALIAS .. queue .. ':' .. alias, nil, 0, 'is not found by its alias') end
-  for _, tag in ipairs(tags) do mend.member(job, K_TAG .. queue .. ':' .. tag, nil, 0, 'is not found by one of its tags') end
+  if alias ~= '' then repair.member(job, K_ALIAS .. queue .. ':' .. alias, nil, 0, 'is not found by its alias') end
+  for _, tag in ipairs(tags) do repair.member(job, K_TAG .. queue .. ':' .. tag, nil, 0, 'is not found by one of its tags') end
   if reuse and job.state == SUCCEEDED then
-    mend.member(job, K_REUSE .. queue .. ':' .. reuse, nil, job.finished, 'its result is not found by its reuse key')
+    repair.member(job, K_REUSE .. queue .. ':' .. reuse, nil, job.finished, 'its result is not found by its reuse key')
   end
   if not unique or scope ~= 1 or job.state >= SUCCEEDED then return end
   local is_held = call('TYPE', root .. K_UNIQUE .. queue).ok == 'hash' and holder(queue, unique, {})
-  if not is_held and mend.found(queue, job.id, 'it does not hold its unique key, and nobody else does') then
+  if not is_held and repair.found(queue, job.id, 'it does not hold its unique key, and nobody else does') then
     hold(queue, unique, scope, job.member)
   end
 end
 
 -- Gives a job that has a new order its new place in all sets.
-function mend.renumber(job, order)
+function repair.renumber(job, order)
   local queue, old, new = job.queue, job.member, pack('>I8', order) .. job.id
   local unique, _, reuse, _, alias, tags = labels_in(job.flags, job.body, job.label_from)
   local sets = { K_SCHEDULED .. queue, K_RUNNING .. queue, K_FINAL .. queue, K_DEAD .. queue, K_CANCELLED .. queue, K_DEADLINE .. queue,
@@ -128,23 +128,23 @@ function mend.renumber(job, order)
 end
 
 -- Returns whether the stream of all jobs has a job.
-function mend.is_listed(queue, member)
+function repair.is_listed(queue, member)
   local order = text(unpacked('>I8', member))
-  local entry = (mend.ask('XRANGE', root .. K_ALL .. queue, order, order, 'COUNT', '1') or {})[1]
+  local entry = (repair.ask('XRANGE', root .. K_ALL .. queue, order, order, 'COUNT', '1') or {})[1]
   return entry and entry[2][2] == sub(member, 9)
 end
 
 -- Sees to it that a job is where its record says. One whose record makes no sense is seen to where it is found in a set.
-function mend.job(id)
+function repair.job(id)
   local job = #id == 16 and read_jobs({ id })[1]
   if not job or job.corrupt then return end
-  if not mend.is_listed(job.queue, job.member) and mend.found(job.queue, id, 'it is not in the list of all jobs, nor counted') then
+  if not repair.is_listed(job.queue, job.member) and repair.found(job.queue, id, 'it is not in the list of all jobs, nor counted') then
     local order = unpacked('>I8', job.member)
     local given = append(job.queue, order, id)
-    if given ~= order then mend.renumber(job, given) end
+    if given ~= order then repair.renumber(job, given) end
   end
   if job.state < RUNNING and has(job, PAYLOAD_BESIDE) and call('EXISTS', root .. K_PAYLOAD .. id) == 0 then
-    if mend.found(job.queue, id, 'its payload is gone; no handler can run it') then
+    if repair.found(job.queue, id, 'its payload is gone; no handler can run it') then
       transition(job, BURY, CORRUPT)
       keep_failure(job, CORRUPT_CLASS, 0, job.attempt, NOBODY, NOBODY, "the job's payload is gone")
       save(job)
@@ -152,41 +152,41 @@ function mend.job(id)
     end
     return
   end
-  local before = #mend.findings
-  mend.state(job)
-  mend.labels(job)
-  if job.state < RUNNING and #mend.findings > before then woke(job.queue, job.kind, 1) end
+  local before = #repair.findings
+  repair.state(job)
+  repair.labels(job)
+  if job.state < RUNNING and #repair.findings > before then woke(job.queue, job.kind, 1) end
   flush()
 end
 
 -- Deletes what lies beside a record that is not there any more.
-function mend.beside(name, id)
+function repair.beside(name, id)
   if call('EXISTS', root .. K_JOB .. id) == 1 then return end
-  if mend.found(nil, id, 'something belongs to it, and it is gone') then call('UNLINK', root .. name) end
+  if repair.found(nil, id, 'something belongs to it, and it is gone') then call('UNLINK', root .. name) end
 end
 
--- In:  ARGV 1 frame  2 whether to mend (0 or 1)  3 whether to look at types alone (0 or 1)  4… names of keys
+-- In:  ARGV 1 frame  2 whether to repair (0 or 1)  3 whether to look at types alone (0 or 1)  4… names of keys
 -- Out: 1 what is wrong: queue, id and words of each  2 the names of sets that are to be looked at
 local function repair_keys(args)
   read_frame(args[1])
   begin_writes()
-  mend.findings, mend.writes = {}, args[2] == '1'
+  repair.findings, repair.writes = {}, args[2] == '1'
   local sets = {}
   for at = 4, #args do
     local name = args[at]
-    local kind = mend.parts(name)
+    local kind = repair.parts(name)
     if args[3] == '1' then
-      mend.type(name)
+      repair.type(name)
     elseif kind == K_JOB then
-      mend.job(sub(name, #kind + 1))
+      repair.job(sub(name, #kind + 1))
     elseif kind == K_PAYLOAD or kind == K_RESULT or kind == K_PROGRESS or kind == K_FAILURES or kind == K_LOG then
-      mend.beside(name, sub(name, #kind + 1))
-    elseif mend.belongs[kind] then
+      repair.beside(name, sub(name, #kind + 1))
+    elseif repair.belongs[kind] then
       sets[#sets + 1] = name
     end
   end
-  if mend.writes then finish() end
-  return { mend.findings, sets }
+  if repair.writes then finish() end
+  return { repair.findings, sets }
 end
 
 local function is_ready(job, kind, isolated)
@@ -195,7 +195,7 @@ end
 
 -- Whether a job belongs into sets whose names begin like that; with it comes what stands behind the queue's name in the name of its set, or
 -- what names its entry there, where that is not the job itself.
-mend.belongs = {
+repair.belongs = {
   [K_ALL] = function(job, entry) return entry == text(unpacked('>I8', job.member)) .. '-0' end,
   [K_SCHEDULED] = function(job) return job.state == SCHEDULED end,
   [K_READY] = function(job, kind) return is_ready(job, kind, false) end,
@@ -229,7 +229,7 @@ mend.belongs = {
 
 -- Reads a stretch of a set from a place on, whatever it is; returns where to go on ('0': at the end), and entries: the member, what
 -- names its entry there.
-function mend.read(kind, set, from, many)
+function repair.read(kind, set, from, many)
   local entries = {}
   if kind == K_ALL then
     local read = call('XRANGE', set, from == '0' and '-' or '(' .. from, '+', 'COUNT', many)
@@ -249,7 +249,7 @@ function mend.read(kind, set, from, many)
 end
 
 -- Takes an entry out of a set.
-function mend.remove(kind, set, entry)
+function repair.remove(kind, set, entry)
   if kind == K_ALL then
     call('XDEL', set, entry)
   else
@@ -258,47 +258,47 @@ function mend.remove(kind, set, entry)
 end
 
 -- Sees to an entry of a set: one without a job, or with one that does not belong there, is removed; one with a corrupt record makes its job dead.
-function mend.entry(kind, queue, rest, set, entry, job)
+function repair.entry(kind, queue, rest, set, entry, job)
   local member, named = entry[1], entry[2]
   local label = (kind == K_UNIQUE or kind == K_ALL) and named or rest
   if #member ~= MEMBER then
-    if mend.found(queue, nil, format('`%s` has an entry that is no job', kind)) then mend.remove(kind, set, named) end
+    if repair.found(queue, nil, format('`%s` has an entry that is no job', kind)) then repair.remove(kind, set, named) end
   elseif not job then
-    if mend.found(queue, sub(member, 9), format('`%s` has an entry of it, and it is gone', kind)) then
-      mend.remove(kind, set, named)
+    if repair.found(queue, sub(member, 9), format('`%s` has an entry of it, and it is gone', kind)) then
+      repair.remove(kind, set, named)
     end
   elseif job.corrupt then
-    if kind ~= K_ALL and not mend.writes and mend.is_listed(queue, member) then return end -- told where all jobs are
-    if mend.found(queue, job.id, 'its record makes no sense') then
-      if kind ~= K_ALL then mend.remove(kind, set, named) end
+    if kind ~= K_ALL and not repair.writes and repair.is_listed(queue, member) then return end -- told where all jobs are
+    if repair.found(queue, job.id, 'its record makes no sense') then
+      if kind ~= K_ALL then repair.remove(kind, set, named) end
       job.corrupt, job.member = nil, member
       bury_corrupt(job, queue)
       flush()
-      mend.job(job.id)
+      repair.job(job.id)
     end
-  elseif job.member ~= member or job.queue ~= queue or not mend.belongs[kind](job, label) then
+  elseif job.member ~= member or job.queue ~= queue or not repair.belongs[kind](job, label) then
     local what = format('it is %s, and `%s` has an entry of it that does not belong there', (STATES)[job.state + 1], kind)
-    if mend.found(queue, job.id, what) then mend.remove(kind, set, named) end
+    if repair.found(queue, job.id, what) then repair.remove(kind, set, named) end
   end
 end
 
--- In:  ARGV 1 frame  2 whether to mend (0 or 1)  3 the name of a set  4 the place in it from which to go on; '0' is the beginning
+-- In:  ARGV 1 frame  2 whether to repair (0 or 1)  3 the name of a set  4 the place in it from which to go on; '0' is the beginning
 --           5 how many entries, about: a small set is read at once
 -- Out: 1 what is wrong, as in repair_keys  2 the place from which to go on, '0' at the end  3 how many entries were read
 local function repair_set(args)
   read_frame(args[1])
   begin_writes()
-  mend.findings, mend.writes = {}, args[2] == '1'
+  repair.findings, repair.writes = {}, args[2] == '1'
   local name, set = args[3], root .. args[3]
-  local kind, queue, rest = mend.parts(name)
-  if not mend.belongs[kind] or call('TYPE', set).ok ~= types[kind] then return { {}, '0', 0 } end
-  local next_at, entries = mend.read(kind, set, args[4], args[5])
+  local kind, queue, rest = repair.parts(name)
+  if not repair.belongs[kind] or call('TYPE', set).ok ~= types[kind] then return { {}, '0', 0 } end
+  local next_at, entries = repair.read(kind, set, args[4], args[5])
   local ids = {}
   for at, entry in ipairs(entries) do ids[at] = sub(entry[1], 9) end
   local jobs = read_jobs(ids)
   for at, entry in ipairs(entries) do
-    mend.entry(kind, queue, rest, set, entry, jobs[at])
+    repair.entry(kind, queue, rest, set, entry, jobs[at])
   end
-  if mend.writes then finish() end
-  return { mend.findings, next_at, #entries }
+  if repair.writes then finish() end
+  return { repair.findings, next_at, #entries }
 end

@@ -157,7 +157,7 @@ macro_rules! layouts {
             }
         })+
 
-        /// Returns the words that Lua writes for a layout: `WORD` is its format, `WORD_FIELDS` are the names of its values.
+        /// Returns the words that Lua writes for a layout: its format, and (the word with `_FIELDS` behind it) the names of its values.
         pub(crate) fn words() -> Vec<(String, String)> {
             vec![$(
                 ($word.to_owned(), ["'<", $(<$type as Field>::FORMAT,)+ "'"].concat()),

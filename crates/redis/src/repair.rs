@@ -1,4 +1,4 @@
-//! Looks for what other programs have changed, and mends it: a walk over all keys of the store, in three passes.
+//! Looks for what other programs have changed, and repairs it: a walk over all keys of the store, in three passes.
 //!
 //! No set leads to a record that is in none, so this is the one place that scans: each step asks one server for some names (`SCAN`), or looks at
 //! keys whose names it got earlier, in one call of a function a slot. In the first pass each key must be of its type; in the second one records

@@ -56,10 +56,12 @@ struct Look {
 
 /// Does a piece of upkeep, where this process is elected.
 pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
-    // A process that the server did not answer promptly of late rescues nobody, and leaves the election to others.
-    let is_prompt = base.link.shards.is_prompt(&base.copies.roots[0]);
-    let elected_for = if is_prompt { millis(upkeep.elected_for) } else { 0 };
-    let begin = |root: &str| base.framed(&library::BEGIN_UPKEEP, root).number(elected_for).number(QUEUES as i64);
+    // A process that the server did not answer promptly rescues nobody, and leaves the election to others.
+    let may_rescue = upkeep.rescue && base.link.shards.is_prompt(&base.copies.roots[0]);
+    let begin = |root: &str| {
+        let call = base.framed(&library::BEGIN_UPKEEP, root).number(millis(upkeep.elected_for));
+        call.number(i64::from(may_rescue)).number(QUEUES as i64)
+    };
     let answer = on_first(base, begin).await?;
     if answer == Value::Nil {
         return Ok(UpkeepReport::default());

@@ -1,4 +1,4 @@
-//! Whatever somebody has done to the keys is found, named and mended, and no job is lost.
+//! Whatever somebody has done to the keys is found, named and repaired, and no job is lost.
 
 use std::time::Duration;
 
@@ -72,8 +72,8 @@ impl Bench {
         }
     }
 
-    /// Asserts that a walk names these things and leaves them, that a repair mends them, and that nothing is found afterwards.
-    async fn mends(&self, wanted: &[&str]) {
+    /// Asserts that a walk names these things and leaves them, that a repair repairs them, and that nothing is found afterwards.
+    async fn repairs(&self, wanted: &[&str]) {
         let texts = |findings: &[Finding]| {
             let mut texts: Vec<String> = findings.iter().map(ToString::to_string).collect();
             texts.sort();
@@ -86,9 +86,9 @@ impl Bench {
         }
         assert!(found.iter().all(|finding| !finding.repaired), "nothing was to be changed");
         assert_eq!(texts(&self.walk(false).await), said, "it was found again");
-        let mended = self.walk(true).await;
-        assert!(mended.iter().all(|finding| finding.repaired), "{mended:#?}");
-        assert_eq!(self.walk(false).await, [], "after {mended:#?}");
+        let repaired = self.walk(true).await;
+        assert!(repaired.iter().all(|finding| finding.repaired), "{repaired:#?}");
+        assert_eq!(self.walk(false).await, [], "after {repaired:#?}");
     }
 
     async fn keep_up(&self) -> longshore_core::UpkeepReport {
@@ -132,7 +132,7 @@ async fn waiting_job_that_was_taken_out_of_its_sets_waits_again() {
         assert_eq!(bench.run("DEL", bench.key(key), &[]).await, redis::Value::Int(1), "{key}");
     }
     bench
-        .mends(&[
+        .repairs(&[
             "it is ready, and does not wait for a worker in its place",
             "its kind is none of those of the queue",
             "it is ready, and its deadline is not watched",
@@ -156,7 +156,7 @@ async fn ready_job_that_was_sorted_wrong_is_claimed_in_its_turn() {
     let (first, second) = (bench.push(job()).await, bench.push(job()).await);
     let member = bench.member(first).await;
     bench.run("ZADD", bench.key("ready:default:work"), &[b"9000000000000000", &member]).await;
-    bench.mends(&["it is ready, and does not wait for a worker in its place"]).await;
+    bench.repairs(&["it is ready, and does not wait for a worker in its place"]).await;
     assert_eq!([bench.take().await.id, bench.take().await.id], [first, second]);
 }
 
@@ -170,7 +170,7 @@ async fn running_job_that_was_taken_out_of_its_sets_is_settled_or_rescued() {
         bench.run("DEL", bench.key("running:default"), &[]).await;
         let held = [bench.key("held:default:"), worker.id().as_bytes().to_vec()].concat();
         assert_eq!(bench.run("DEL", held, &[]).await, redis::Value::Int(1));
-        bench.mends(&["it is running, and has no lease", "it is running, and its worker does not hold it"]).await;
+        bench.repairs(&["it is running, and has no lease", "it is running, and its worker does not hold it"]).await;
         assert_eq!(bench.counts().await, [0, 0, 1, 0, 0, 0]);
         if lives {
             assert_eq!(bench.store.settle(vec![success(&claimed)]).await.all().unwrap(), [Settled::Done]);
@@ -200,7 +200,7 @@ async fn finished_jobs_that_were_taken_out_of_their_sets_are_found_and_deleted_i
         assert_eq!(bench.run("DEL", bench.key(key), &[]).await, redis::Value::Int(1), "{key}");
     }
     bench
-        .mends(&[
+        .repairs(&[
             "it is succeeded, and would be kept for ever",
             "its result is not found by its reuse key",
             "it is cancelled, and would be kept for ever",
@@ -225,7 +225,7 @@ async fn list_of_all_jobs_that_was_lost_is_made_anew() {
     bench.run("DEL", bench.key("all:default"), &[]).await;
     // One that is pushed before the repair comes makes it impossible to put the others back where they were.
     ids.push(bench.push(job()).await);
-    bench.mends(&["it is not in the list of all jobs, nor counted"]).await;
+    bench.repairs(&["it is not in the list of all jobs, nor counted"]).await;
     assert_eq!(bench.counts().await, [1, 2, 1, 0, 0, 0]);
     let listed = bench.store.list(Filter::default(), Page::first(10)).await.unwrap().jobs;
     let mut listed: Vec<JobId> = listed.iter().map(|job| job.id).collect();
@@ -272,7 +272,7 @@ async fn job_that_is_in_sets_of_several_states_is_only_where_its_record_says() {
         bench.run(command, bench.key(key), rest).await;
     }
     bench
-        .mends(&[
+        .repairs(&[
             "`scheduled:` has an entry of it that does not belong there",
             "`held:`",
             "`unique:`",
@@ -292,7 +292,7 @@ async fn record_that_was_deleted_leaves_nothing() {
     let id = bench.push(labelled()).await;
     assert_eq!(bench.run("DEL", bench.of_job(keys::JOB, id), &[]).await, redis::Value::Int(1));
     bench
-        .mends(&[
+        .repairs(&[
             "something belongs to it, and it is gone",
             "`all:` has an entry of it, and it is gone",
             "`ready:`",
@@ -317,7 +317,7 @@ async fn record_that_makes_no_sense_makes_its_job_dead() {
             bench.run("SADD", key, &[b"nonsense"]).await;
         }
         bench
-            .mends(&[if spoiled == "text" {
+            .repairs(&[if spoiled == "text" {
                 "its record makes no sense"
             } else {
                 "the key `j:` is a set, and not a string"
@@ -334,7 +334,7 @@ async fn payload_that_is_gone_makes_its_job_dead() {
     let mut bench = Bench::open().await;
     let (bad, good) = (bench.push(labelled()).await, bench.push(job()).await);
     assert_eq!(bench.run("DEL", bench.of_job(keys::PAYLOAD, bad), &[]).await, redis::Value::Int(1));
-    bench.mends(&["its payload is gone; no handler can run it"]).await;
+    bench.repairs(&["its payload is gone; no handler can run it"]).await;
     assert_eq!(bench.state(bad).await, (State::Dead, Some(Reason::Corrupt)));
     assert_eq!(bench.take().await.id, good);
 }
@@ -350,7 +350,7 @@ async fn key_of_another_type_is_made_anew() {
     let queues = format!("{}:{{all}}:queues", bench.prefix).into_bytes();
     bench.run("SET", queues, &[b"somebody else's"]).await;
     bench
-        .mends(&[
+        .repairs(&[
             "the key `ready:` is a string, and not a zset",
             "the key `all:` is a string, and not a stream",
             "the key `unique:` is a string, and not a hash",

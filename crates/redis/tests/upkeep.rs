@@ -72,6 +72,16 @@ async fn one_process_is_elected_and_another_takes_its_place() {
     assert_eq!(bench.store.claim(short(ask(1))).await.unwrap().jobs.len(), 1);
     bench.settings.clock.advance(limits::LEASE);
     assert_eq!(other.upkeep(upkeep).await.unwrap().rescued.len(), 1);
+    // A process that may not rescue does no upkeep beside an elected one, and gives way to one that may.
+    let mut no_rescue = upkeep;
+    no_rescue.rescue = false;
+    assert!(bench.store.push(vec![NewJob { deadline: Some(When::In(limits::LEASE)), ..job() }]).await[0].is_ok());
+    bench.settings.clock.advance(limits::LEASE);
+    assert_eq!(bench.store.upkeep(no_rescue).await.unwrap().buried.len(), 0, "the other is elected");
+    assert_eq!(other.upkeep(no_rescue).await.unwrap().buried.len(), 1, "it stays elected");
+    assert!(bench.store.push(vec![NewJob { deadline: Some(When::In(limits::LEASE)), ..job() }]).await[0].is_ok());
+    bench.settings.clock.advance(limits::LEASE);
+    assert_eq!(bench.store.upkeep(upkeep).await.unwrap().buried.len(), 1, "it may rescue");
     // Whoever asks for no election does upkeep.
     assert_eq!(bench.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap().failed, []);
 }

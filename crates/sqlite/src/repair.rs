@@ -1,4 +1,4 @@
-//! Looks through the database for what other programs have changed, and mends it: a part after the other, each in bounded steps.
+//! Looks through the database for what other programs have changed, and repairs it: a part after the other, each in bounded steps.
 //!
 //! First unique keys, so that jobs can take those that nobody holds any more; then the jobs; then what belongs to jobs and has none any
 //! more; then names; last the counters. Most of it is done in one transaction a step. Only the recount reads without the lock, since it reads every job.
@@ -33,7 +33,7 @@ enum Place {
     Counts(usize),
 }
 
-/// What a step has found and how to mend it.
+/// What a step has found and how to repair it.
 #[derive(Debug)]
 pub(crate) enum Fault {
     Job(JobFault),
@@ -79,10 +79,10 @@ fn look_and_mend(tx: &mut Tx<'_>, place: &Place, limit: usize) -> rusqlite::Resu
     let mut findings = Vec::with_capacity(faults.len());
     for fault in faults {
         let mut finding = fault.finding();
-        // One that cannot be mended stops no other.
-        match tx.with_rollback(|tx| fault.mend(tx))? {
+        // One that cannot be repaired stops no other.
+        match tx.with_rollback(|tx| fault.repair(tx))? {
             Ok(()) => finding.repaired = true,
-            Err(e) => finding.what = format!("{}; it cannot be mended: {e}", finding.what),
+            Err(e) => finding.what = format!("{}; it cannot be repaired: {e}", finding.what),
         }
         findings.push(finding);
     }
@@ -108,9 +108,9 @@ impl Fault {
         }
     }
 
-    fn mend(&self, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
+    fn repair(&self, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
         match self {
-            Fault::Job(fault) => fault.mend(tx),
+            Fault::Job(fault) => fault.repair(tx),
             Fault::LeftOver(row) => row.delete(tx),
             Fault::Name(name) => name.replace(tx),
         }

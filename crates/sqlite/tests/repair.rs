@@ -1,4 +1,4 @@
-//! Whatever somebody has done to the tables is found, named and mended, and no job is lost.
+//! Whatever somebody has done to the tables is found, named and repaired, and no job is lost.
 
 use std::time::Duration;
 
@@ -63,8 +63,8 @@ impl Bench {
         }
     }
 
-    /// Asserts that a walk names these things and leaves them, that a repair mends them, and that nothing is found afterwards.
-    async fn mends(&self, wanted: &[&str]) {
+    /// Asserts that a walk names these things and leaves them, that a repair repairs them, and that nothing is found afterwards.
+    async fn repairs(&self, wanted: &[&str]) {
         let texts = |findings: &[Finding]| findings.iter().map(ToString::to_string).collect::<Vec<_>>();
         let found = self.walk(false).await;
         let said = texts(&found);
@@ -74,8 +74,8 @@ impl Bench {
         assert_eq!(said.len(), wanted.len(), "{said:#?}");
         assert!(found.iter().all(|finding| !finding.repaired), "nothing was to be changed");
         assert_eq!(texts(&self.walk(false).await), said, "it was found again");
-        let mended = self.walk(true).await;
-        assert!(mended.iter().all(|finding| finding.repaired), "{mended:#?}");
+        let repaired = self.walk(true).await;
+        assert!(repaired.iter().all(|finding| finding.repaired), "{repaired:#?}");
         assert_eq!(self.walk(false).await, []);
     }
 }
@@ -101,7 +101,7 @@ async fn counters_are_counted_anew() {
     bench.spoil("UPDATE queue SET ready = 99, dead = -7", []);
     bench.spoil("UPDATE kind SET jobs = 0", []);
     bench
-        .mends(&["it counts 99 ready jobs and has 5, -7 dead jobs and has 0", "kind `work` counts 0 jobs and has 5"])
+        .repairs(&["it counts 99 ready jobs and has 5, -7 dead jobs and has 0", "kind `work` counts 0 jobs and has 5"])
         .await;
     let stats = bench.store.queue("default".parse().unwrap()).await.unwrap().unwrap();
     assert_eq!(stats.counts, [0, 5, 0, 0, 0, 0]);
@@ -121,7 +121,7 @@ async fn jobs_that_were_deleted_or_moved_by_hand_are_not_counted_and_leave_nothi
     assert_eq!(bench.settle(&claimed, retry).await, Settled::Done);
     bench.spoil("DELETE FROM job", []);
     bench
-        .mends(&[
+        .repairs(&[
             "the tag `red` leads to job number 1",
             "a payload belongs to job number 1",
             "a log belongs to job number 1",
@@ -143,7 +143,7 @@ async fn running_job_without_a_lease_is_kept_by_its_worker_or_rescued() {
         let id = bench.push(job()).await;
         let claimed = bench.take().await;
         bench.spoil("UPDATE job SET lease_until = NULL", []);
-        bench.mends(&["it runs without a lease"]).await;
+        bench.repairs(&["it runs without a lease"]).await;
         if lives {
             assert_eq!(bench.settle(&claimed, success()).await, Settled::Done);
             assert_eq!(bench.state(id).await, (State::Succeeded, None));
@@ -185,7 +185,7 @@ async fn state_that_was_changed_by_hand_takes_along_what_belongs_to_it() {
     set(waits, "token_number = 1, token_bits = 1, finished_at = 5, reason = 'fatal'");
     set(called, "state = 5, reason = 'fatal', finished_at = 5, keep_until = 9000000000000000");
     bench
-        .mends(&[
+        .repairs(&[
             "it is succeeded, and has no time",
             "it is dead, and has no time",
             "it is dead without a reason",
@@ -213,7 +213,7 @@ async fn payload_that_is_gone_makes_its_job_dead() {
     }
     bench.spoil("UPDATE job SET payload = CAST(x'ff' AS TEXT) WHERE id = ?1", [binary.as_bytes()]);
     let what = "its payload is missing, or is no text";
-    bench.mends(&[what, what, what]).await;
+    bench.repairs(&[what, what, what]).await;
     for id in [gone, scheduled, binary] {
         assert_eq!(bench.state(id).await, (State::Dead, Some(Reason::Corrupt)));
     }
@@ -239,7 +239,7 @@ async fn tags_and_keys_lead_to_their_jobs_again() {
         [ended.as_bytes()],
     );
     bench
-        .mends(&[
+        .repairs(&[
             "it is not found by one of its tags",
             "its tags are no list of texts",
             "it does not hold its unique key `k`",
@@ -280,7 +280,7 @@ async fn name_that_can_be_none_is_replaced() {
     let id = bench.push(job()).await;
     bench.spoil("UPDATE queue SET name = 'no name'", []);
     bench.spoil("UPDATE kind SET name = ''", []);
-    bench.mends(&["queue number 1 has a name that can be none", "kind number 1 has a name that can be none"]).await;
+    bench.repairs(&["queue number 1 has a name that can be none", "kind number 1 has a name that can be none"]).await;
     assert_eq!(bench.state(id).await, (State::Ready, None));
 }
 

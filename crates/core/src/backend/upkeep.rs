@@ -39,8 +39,6 @@ impl Backend {
 
     async fn do_upkeep(&self, elected_for: Duration) -> Result<UpkeepReport, Error> {
         let rescue = self.outage().may_rescue();
-        // A process that may not rescue leaves the election to those that may.
-        let elected_for = if rescue { elected_for } else { Duration::ZERO };
         let upkeep = Upkeep::new(limits::UPKEEP_ROWS, rescue).elected_for(elected_for);
         let mut kept = self.run("do upkeep", |store| async move { store.upkeep(upkeep).await }).await?;
         self.report_rescued(&kept.rescued);

@@ -83,8 +83,8 @@ mod tests {
         let found = store.repair(RepairStep::first()).await.unwrap().findings;
         assert_eq!(found.iter().map(|finding| finding.repaired).collect::<Vec<_>>(), [false, false]);
         assert_eq!(found[0].job, Some(id));
-        let mended = store.repair(RepairStep::first().write(true)).await.unwrap().findings;
-        assert!(mended.len() == 2 && mended.iter().all(|finding| finding.repaired), "{mended:?}");
+        let repaired = store.repair(RepairStep::first().write(true)).await.unwrap().findings;
+        assert!(repaired.len() == 2 && repaired.iter().all(|finding| finding.repaired), "{repaired:?}");
         assert_eq!(store.repair(RepairStep::first()).await.unwrap().findings, []);
         assert!(store.tables().row(id).is_some() && !store.tables().unique.contains_key(&key));
     }

@@ -13,7 +13,7 @@ use crate::{Error, JobId, QueueName, limits};
 /// shell, from another program, or from a database that lost part of what it had written.
 #[async_trait]
 pub trait Repair: Send + Sync + 'static {
-    /// Looks at a bounded piece of the store, and mends what it finds there if the step [may write](RepairStep::write).
+    /// Looks at a bounded piece of the store, and repairs what it finds there if the step [may write](RepairStep::write).
     ///
     /// A walk begins without a cursor and goes on with [`Repaired::next`] until there is none. Each call is one transaction or one script;
     /// a recount of counters reads all jobs, and locks none. It may be called concurrently, while workers run: it changes no job whose
@@ -23,7 +23,7 @@ pub trait Repair: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a cursor that this store did not give out; else as the store fails. What
-    /// cannot be mended is a finding, and no error.
+    /// cannot be repaired is a finding, and no error.
     async fn repair(&self, step: RepairStep) -> Result<Repaired, Error>;
 }
 
@@ -36,7 +36,7 @@ pub struct RepairStep {
     /// How many rows to look at. Defaults to [`UPKEEP_ROWS`](limits::UPKEEP_ROWS), which is the most. A store may look at fewer, and reads a small
     /// set of its own at once, whatever the limit.
     pub limit: usize,
-    /// Whether to mend what is found. Defaults to no.
+    /// Whether to repair what is found. Defaults to no.
     pub write: bool,
 }
 
@@ -56,7 +56,7 @@ impl RepairStep {
         RepairStep { limit, ..self }
     }
 
-    /// Says whether to mend what is found.
+    /// Says whether to repair what is found.
     pub fn write(self, write: bool) -> Self {
         RepairStep { write, ..self }
     }
@@ -111,12 +111,12 @@ pub struct Finding {
     pub job: Option<JobId>,
     /// What is wrong, in one sentence.
     pub what: String,
-    /// Whether it is mended by now.
+    /// Whether it is repaired by now.
     pub repaired: bool,
 }
 
 impl Finding {
-    /// Says what is wrong. It concerns no queue and no job, and is not mended, unless that is said, too.
+    /// Says what is wrong. It concerns no queue and no job, and is not repaired, unless that is said, too.
     pub fn new(what: impl Into<String>) -> Self {
         Finding { queue: None, job: None, what: what.into(), repaired: false }
     }
@@ -131,7 +131,7 @@ impl Finding {
         Finding { job, ..self }
     }
 
-    /// Says whether it is mended.
+    /// Says whether it is repaired.
     pub fn repaired(self, repaired: bool) -> Self {
         Finding { repaired, ..self }
     }

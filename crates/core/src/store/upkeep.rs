@@ -20,7 +20,8 @@ pub struct Upkeep {
     /// The newest level of [rules](Rules) that this program knows. Jobs of queues with newer rules are not rescued.
     pub rules_level: u16,
     /// How long the caller is elected to do upkeep for all processes, if the store supports elections. Meanwhile the
-    /// calls of other processes do nothing. Zero, the default, requests no election: each caller does upkeep.
+    /// calls of other processes do nothing. A caller that may not rescue is elected only until one that may calls. Zero,
+    /// the default, requests no election: each caller does upkeep.
     pub elected_for: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Whatever somebody has done to the tables is found, named and mended, and no job is lost.
+//! Whatever somebody has done to the tables is found, named and repaired, and no job is lost.
 
 use longshore_core::{
     Claimed, Filter, Finding, JobId, Jobs, Label, Logs, NewJob, Outcome, Page, Payload, Pushed, Queues, Reason, Repair,
@@ -57,8 +57,8 @@ impl Bench {
         }
     }
 
-    /// Asserts that a walk names these things and leaves them, that a repair mends them, and that nothing is found afterwards.
-    async fn mends(&self, wanted: &[&str]) {
+    /// Asserts that a walk names these things and leaves them, that a repair repairs them, and that nothing is found afterwards.
+    async fn repairs(&self, wanted: &[&str]) {
         let texts = |findings: &[Finding]| findings.iter().map(ToString::to_string).collect::<Vec<_>>();
         let found = self.walk(false).await;
         let said = texts(&found);
@@ -68,8 +68,8 @@ impl Bench {
         assert_eq!(said.len(), wanted.len(), "{said:#?}");
         assert!(found.iter().all(|finding| !finding.repaired), "nothing was to be changed");
         assert_eq!(texts(&self.walk(false).await), said, "it was found again");
-        let mended = self.walk(true).await;
-        assert!(mended.iter().all(|finding| finding.repaired), "{mended:#?}");
+        let repaired = self.walk(true).await;
+        assert!(repaired.iter().all(|finding| finding.repaired), "{repaired:#?}");
         assert_eq!(self.walk(false).await, []);
     }
 }
@@ -99,7 +99,7 @@ async fn counters_are_counted_anew_whether_they_were_added_up_or_not() {
     bench.spoil("INSERT INTO longshore.queue (name, ready, dead) VALUES ('default', 94, -7)").await;
     bench.spoil("INSERT INTO longshore.queue (name, running) VALUES ('empty', 3)").await;
     bench
-        .mends(&[
+        .repairs(&[
             "queue `default`: it counts 99 ready jobs and has 5, -7 dead jobs and has 0",
             "queue `empty`: it counts 3 running jobs and has 0",
         ])
@@ -117,7 +117,7 @@ async fn jobs_that_were_deleted_by_hand_leave_nothing() {
     bench.spoil("DELETE FROM longshore.running").await;
     bench.spoil("INSERT INTO longshore.artifact_chunk (upload, n, body) VALUES (99, 0, 'x'), (99, 1, 'x')").await;
     bench
-        .mends(&[
+        .repairs(&[
             "the unique key `k` is held by a job that is gone",
             "the tag `red` leads to job number",
             "a payload belongs to it, and it is gone",
@@ -142,9 +142,9 @@ async fn job_that_is_in_several_tables_stays_in_the_one_with_its_newest_version(
     let claimed = bench.take().await;
     bench.spoil(&format!("{copy}history")).await;
     bench.spoil(&format!("{copy}running")).await;
-    let (mut said, mended) = (Vec::new(), bench.walk(true).await);
-    said.extend(mended.iter().map(ToString::to_string));
-    assert!(mended.iter().all(|finding| finding.repaired), "{said:#?}");
+    let (mut said, repaired) = (Vec::new(), bench.walk(true).await);
+    said.extend(repaired.iter().map(ToString::to_string));
+    assert!(repaired.iter().all(|finding| finding.repaired), "{said:#?}");
     assert!(
         said.iter().any(|text| text.contains("it is in waiting and history; the newest is the one in history")),
         "{said:#?}"
@@ -165,7 +165,7 @@ async fn payload_that_is_gone_makes_its_job_dead() {
     let bench = Bench::open().await;
     let (bad, good) = (push(&bench.schema.store, large()).await, push(&bench.schema.store, job()).await);
     bench.spoil("DELETE FROM longshore.payload").await;
-    bench.mends(&["its payload is missing; no handler can run it"]).await;
+    bench.repairs(&["its payload is missing; no handler can run it"]).await;
     assert_eq!(bench.state(bad).await, (State::Dead, Some(Reason::Corrupt)));
     assert_eq!(bench.take().await.id, good);
     assert_eq!(bench.counts().await, [0, 0, 1, 0, 1, 0]);
@@ -206,8 +206,8 @@ async fn tags_keys_and_reasons_fit_their_jobs_again() {
     ] {
         assert!(said.iter().any(|text| text.contains(part)), "{part:?} is not among {said:#?}");
     }
-    let mended = bench.walk(true).await;
-    assert!(mended.iter().all(|finding| finding.repaired), "{mended:#?}");
+    let repaired = bench.walk(true).await;
+    assert!(repaired.iter().all(|finding| finding.repaired), "{repaired:#?}");
     assert_eq!(bench.walk(false).await, []);
     for (new, id) in [(unique("k"), holder), (unique("taken"), other_key)] {
         let answer = all(store.push(vec![new]).await).remove(0);

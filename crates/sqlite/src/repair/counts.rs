@@ -26,7 +26,7 @@ struct Count {
     off: Vec<Off>,
     /// How many queues and kinds there are.
     looked_at: usize,
-    /// How often names had been forgotten, or counters mended, at that time.
+    /// How often names had been forgotten, or counters repaired, at that time.
     forgotten: i64,
 }
 
@@ -39,16 +39,16 @@ pub(super) async fn recount(store: &Sqlite, after: usize, step: RepairStep) -> R
     };
     let some: Vec<Off> = off.iter().skip(after).take(step.limit).cloned().collect();
     let are_more = off.len() > after + some.len();
-    let mended = step.write && !some.is_empty() && {
+    let repaired = step.write && !some.is_empty() && {
         let some = some.clone();
-        store.write(move |tx| mend(tx, &some, forgotten)).await?
+        store.write(move |tx| repair(tx, &some, forgotten)).await?
     };
-    // Those that were mended are not found again.
-    let next = if mended { 0 } else { after + some.len() };
+    // Those that were repaired are not found again.
+    let next = if repaired { 0 } else { after + some.len() };
     let next = are_more.then(|| RepairCursor(Place::Counts(next).to_string()));
-    let finding = |off: &Off| match step.write && !mended {
+    let finding = |off: &Off| match step.write && !repaired {
         true => Finding::new(format!("{}; names were changed meanwhile, so repair it once more", off.what())),
-        false => Finding::new(off.what()).repaired(mended),
+        false => Finding::new(off.what()).repaired(repaired),
     };
     let findings = some.iter().map(|off| match off {
         Off::Queue { name, .. } => finding(off).queue(queue_of(name.as_deref())),
@@ -102,7 +102,7 @@ fn count(connection: &Connection, unwritten: &Counts) -> rusqlite::Result<Count>
 
 /// Adds to the counters what they are off by; answers whether it did. Where names were forgotten since the count, a number may mean
 /// nothing any more; and where another repair was faster, the difference is none any more.
-fn mend(tx: &mut Tx<'_>, some: &[Off], forgotten: i64) -> rusqlite::Result<bool> {
+fn repair(tx: &mut Tx<'_>, some: &[Off], forgotten: i64) -> rusqlite::Result<bool> {
     let now: i64 = tx.connection.prepare_cached("SELECT forgotten FROM store")?.query_row([], |row| row.get(0))?;
     if now != forgotten {
         return Ok(false);

@@ -140,7 +140,7 @@ impl JobFault {
         Finding::new(what).queue(self.queue.clone()).job(self.id)
     }
 
-    pub(super) fn mend(&self, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
+    pub(super) fn repair(&self, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
         match &self.wrong {
             Wrong::NoQueue(number) => {
                 return recover(tx, "INSERT INTO queue (name, used_at, id) VALUES (?1, ?2, ?3)", *number);

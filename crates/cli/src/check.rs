@@ -1,9 +1,10 @@
 //! `longshore check`: check everything before the first job, and report all problems together; with `--repair`, repair the data of the store.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
 use clap::Args;
-use longshore::{Backend, Error, Longshore, RepairStep};
+use longshore::{Backend, Error, Longshore, RepairReport, RepairStep};
 
 use crate::config::{Config, Flags, KEYS};
 use crate::kind;
@@ -13,11 +14,12 @@ use crate::{Common, Exit};
 
 /// Check configuration, store and address, and report all problems together
 ///
-/// The store is walked through for what does not fit together: counters, tags, keys and indexes that another program or a person has
-/// changed, and jobs that contradict themselves. The walk goes in small steps, and workers may run meanwhile.
+/// With `--data` or `--repair` all data in the store is checked, too: counters, tags, keys and indexes that another program or a person
+/// has changed, and jobs whose data contradicts itself. This reads every job, in small steps; workers may run meanwhile.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore check
+  longshore check --data
   longshore check --repair
   longshore check --repair --store redis://localhost
   longshore check --config /etc/longshore.toml
@@ -27,7 +29,10 @@ pub struct Check {
     common: Common,
     #[command(flatten)]
     place: Place,
-    /// Mend what does not fit together in the store, and count jobs anew
+    /// Check all data in the store, too; changes nothing
+    #[arg(long, conflicts_with = "keys")]
+    data: bool,
+    /// Check all data in the store, repair it, and recount the jobs
     #[arg(long, conflicts_with = "keys")]
     repair: bool,
     /// List every configuration key with its default and meaning, and do nothing else
@@ -55,8 +60,13 @@ impl Check {
                     "store   {}: {} {}; an acknowledged job survives {}",
                     config.store, store.engine, store.version, store.durability
                 );
-                match walk(longshore.backend(), self.repair).await {
-                    Ok(walked) => problems.extend(walked.problem(self.repair)),
+                let backend = longshore.backend();
+                let checked = match self.data || self.repair {
+                    true => walk(backend, self.repair).await.map(|walked| walked.problem(self.repair)),
+                    false => backend.queues(None, 1).await.map(|_| None),
+                };
+                match checked {
+                    Ok(problem) => problems.extend(problem),
                     Err(e) => problems.push(format!("store: {e}")),
                 }
             }
@@ -89,6 +99,9 @@ impl Check {
     }
 }
 
+/// How often a step is tried that the store did not answer.
+const TRIES: u32 = 5;
+
 /// What a walk through the store has found.
 #[derive(Debug, Default)]
 struct Walked {
@@ -98,13 +111,13 @@ struct Walked {
 
 /// Walks through the store, and prints what is wrong there as it is found.
 async fn walk(backend: &Backend, repair: bool) -> Result<Walked, Error> {
-    let (mut walked, mut looked_at, mut after) = (Walked::default(), 0, None);
+    let (mut walked, mut checked, mut after) = (Walked::default(), 0, None);
     loop {
-        let piece = backend.repair(RepairStep::first().write(repair).after(after)).await?;
-        looked_at += piece.looked_at;
+        let piece = step(backend, RepairStep::first().write(repair).after(after)).await?;
+        checked += piece.checked;
         for finding in &piece.findings {
             let word = if finding.repaired { "repaired" } else { "wrong" };
-            println!("{word:<7} {finding}");
+            println!("{word:<8} {finding}");
         }
         let repaired = piece.findings.iter().filter(|finding| finding.repaired).count();
         walked.repaired += repaired;
@@ -115,8 +128,20 @@ async fn walk(backend: &Backend, repair: bool) -> Result<Walked, Error> {
         }
     }
     let Walked { repaired, left } = &walked;
-    println!("jobs    {looked_at} entries looked at: {} found, {repaired} repaired", repaired + left);
+    println!("data    {checked} entries checked: {} found, {repaired} repaired", repaired + left);
     Ok(walked)
+}
+
+/// Does a step, which is harmless to repeat.
+async fn step(backend: &Backend, step: RepairStep) -> Result<RepairReport, Error> {
+    let mut tries = 1;
+    loop {
+        match backend.repair(step.clone()).await {
+            Err(e) if e.is_retryable() && tries < TRIES => tokio::time::sleep(Duration::from_secs(1)).await,
+            done => return done,
+        }
+        tries += 1;
+    }
 }
 
 impl Walked {

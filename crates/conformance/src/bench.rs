@@ -313,7 +313,7 @@ pub(crate) async fn walk_through(store: &dyn Store, mut step: RepairStep) -> (Ve
     for steps in 1..100_000 {
         let piece = store.repair(step.clone()).await.unwrap();
         findings.extend(piece.findings);
-        most = most.max(piece.looked_at);
+        most = most.max(piece.checked);
         step.after = piece.next;
         if step.after.is_none() {
             return (findings, steps, most);

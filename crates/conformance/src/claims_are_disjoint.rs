@@ -204,7 +204,7 @@ pub(crate) async fn jobs_that_are_ready_at_once_run_in_the_order_of_pushes(bench
     assert_eq!(order, pushed);
 }
 
-pub(crate) async fn queues_are_looked_at_in_the_order_given(bench: Bench) {
+pub(crate) async fn queues_are_checked_in_the_order_given(bench: Bench) {
     for name in ["a", "b", "c"] {
         bench.push_all((0..2).map(|_| NewJob { priority: -1, ..job_of(name, "work") }).collect()).await;
     }

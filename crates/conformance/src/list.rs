@@ -57,7 +57,7 @@ claims_are_disjoint {
     jobs_that_are_ready_at_once_run_in_the_order_of_pushes: "Of jobs with the same priority and time, the one pushed first is claimed first.",
     jobs_pushed_together_run_in_the_order_of_the_batch: "Jobs of one batch run in its order, whatever their kinds and deadlines, and however many are claimed at a time."
         once "a repeated claim must return the same jobs, but not in the same order",
-    queues_are_looked_at_in_the_order_given: "Queues are searched in the order of the claim, whatever the priorities of their jobs."
+    queues_are_checked_in_the_order_given: "Queues are searched in the order of the claim, whatever the priorities of their jobs."
         once "a repeated claim must return the same jobs, but not in the same order",
     worker_gets_no_kind_that_it_did_not_name: "A worker gets none of a thousand jobs of other kinds, and they do not block jobs of its own kinds.",
     next_due_is_the_soonest_of_the_queues_named: "A claim returns when the next job of its queues is due."

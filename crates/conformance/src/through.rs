@@ -9,8 +9,8 @@ use longshore_core::store::{each, fail_all, whole};
 use longshore_core::{
     Acted, Action, Answers, Capabilities, Claim, Claims, Error, Filter, Gone, JobId, Jobs, Kind, Label, Listed, Logs,
     Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues, Renewal, Renewed, Repair,
-    RepairStep, Repaired, Rules, RulesChange, Settled, Settlement, Snapshot, Status, Store, Timestamp, Token, Upkeep,
-    UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
+    RepairReport, RepairStep, Rules, RulesChange, Settled, Settlement, Snapshot, Status, Store, Timestamp, Token,
+    Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
 };
 
 /// The future of a call.
@@ -214,7 +214,7 @@ impl<L: Layer> Workers for Through<L> {
 
 #[async_trait]
 impl<L: Layer> Repair for Through<L> {
-    async fn repair(&self, step: RepairStep) -> Result<Repaired, Error> {
+    async fn repair(&self, step: RepairStep) -> Result<RepairReport, Error> {
         match step.write {
             true => through!(self.repair(step) as Upkeep),
             false => through!(self.repair(step) as Read),

@@ -99,9 +99,9 @@ pub use state::{Death, ExitStatus, Failure, FailureClass, Gone, Outcome, Reason,
 pub use store::{
     Acted, Action, Admission, Answers, Capabilities, Claim, Claimed, Claims, Cursor, DuplicateReason, Durability,
     Filter, Finding, HeldBack, HeldBackReason, Jobs, KnownKind, Listed, Logs, Moved, NewPause, Notifier, Page, Pause,
-    Pushed, QueueState, QueueStats, Queues, Reach, Renewal, Renewed, Repair, RepairCursor, RepairStep, Repaired, Rules,
-    RulesChange, Settings, Settled, Settlement, Store, Upkeep, UpkeepFailure, UpkeepReport, WorkerNote, WorkerSeen,
-    Workers, admit,
+    Pushed, QueueState, QueueStats, Queues, Reach, Renewal, Renewed, Repair, RepairCursor, RepairReport, RepairStep,
+    Rules, RulesChange, Settings, Settled, Settlement, Store, Upkeep, UpkeepFailure, UpkeepReport, WorkerNote,
+    WorkerSeen, Workers, admit,
 };
 pub use time::{BootTime, Clock, StepWatch, Timestamp, When, millis};
 pub use watch::Watch;

@@ -166,8 +166,8 @@ impl Jobs for Memory {
         let tables = self.tables();
         let end = page.after.map_or(i64::MAX, |Cursor(seq)| seq);
         let mut listed = Listed::default();
-        for (looked_at, (seq, row)) in tables.rows.range(..end).rev().enumerate() {
-            if listed.jobs.len() == page.limit || looked_at == limits::LIST_SCAN {
+        for (checked, (seq, row)) in tables.rows.range(..end).rev().enumerate() {
+            if listed.jobs.len() == page.limit || checked == limits::LIST_SCAN {
                 listed.next = Some(Cursor(seq + 1));
                 break;
             }

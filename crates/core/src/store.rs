@@ -37,7 +37,7 @@ pub use moved::Moved;
 pub use notifier::Notifier;
 pub use push::{DuplicateReason, Pushed};
 pub use queues::{QueueStats, Queues};
-pub use repair::{Finding, Repair, RepairCursor, RepairStep, Repaired};
+pub use repair::{Finding, Repair, RepairCursor, RepairReport, RepairStep};
 pub use rules::{Admission, NewPause, Pause, QueueState, Rules, RulesChange, admit};
 pub use settle::{Renewal, Renewed, Settled, Settlement};
 pub use upkeep::{Upkeep, UpkeepFailure, UpkeepReport};

@@ -12,8 +12,8 @@ CREATE FUNCTION longshore.finding(p_queue text, p_job uuid, p_what text, p_repai
 $$;
 
 -- Returns where a walk goes on: behind these keys, or nowhere where fewer rows were there than it may look at.
-CREATE FUNCTION longshore.goes_on(p_looked_at bigint, p_limit integer, p_keys jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
-    SELECT CASE WHEN p_looked_at >= p_limit THEN p_keys END
+CREATE FUNCTION longshore.goes_on(p_checked bigint, p_limit integer, p_keys jsonb) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN p_checked >= p_limit THEN p_keys END
 $$;
 
 -- Returns whether a job is there.
@@ -34,19 +34,19 @@ END $$;
 
 -- Unique keys that are held by jobs which are gone, or have given them back. One whose period has passed holds nobody up.
 CREATE FUNCTION longshore.repair_keys(
-    p_after jsonb, p_limit integer, p_write boolean, p_now bigint, p_keep_dead bigint, OUT findings jsonb, OUT looked_at bigint, OUT after jsonb
+    p_after jsonb, p_limit integer, p_write boolean, p_now bigint, p_keep_dead bigint, OUT findings jsonb, OUT checked bigint, OUT after jsonb
 ) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
 DECLARE
     v_row record;
 BEGIN
     findings := '[]';
-    looked_at := 0;
+    checked := 0;
     FOR v_row IN
         SELECT u.queue, u.key, u.job, NOT longshore.holds_key(u.until, p_now) OR longshore.may_hold_key(u.queue, u.key, u.job) AS belongs
         FROM longshore.unique_key u
         WHERE (u.queue, u.key) > (coalesce(p_after ->> 0, ''), coalesce(p_after ->> 1, '')) ORDER BY u.queue, u.key LIMIT p_limit
     LOOP
-        looked_at := looked_at + 1;
+        checked := checked + 1;
         after := jsonb_build_array(v_row.queue, v_row.key);
         CONTINUE WHEN v_row.belongs;
         IF p_write THEN
@@ -56,18 +56,18 @@ BEGIN
         findings := findings || longshore.finding(
             v_row.queue, NULL, format('the unique key `%s` is held by a job that is gone, or has given it back', v_row.key), p_write);
     END LOOP;
-    after := longshore.goes_on(looked_at, p_limit, after);
+    after := longshore.goes_on(checked, p_limit, after);
 END $$;
 
 -- Tags that lead to jobs which are gone, or do not have them.
 CREATE FUNCTION longshore.repair_tags(
-    p_after jsonb, p_limit integer, p_write boolean, p_now bigint, p_keep_dead bigint, OUT findings jsonb, OUT looked_at bigint, OUT after jsonb
+    p_after jsonb, p_limit integer, p_write boolean, p_now bigint, p_keep_dead bigint, OUT findings jsonb, OUT checked bigint, OUT after jsonb
 ) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
 DECLARE
     v_row record;
 BEGIN
     findings := '[]';
-    looked_at := 0;
+    checked := 0;
     FOR v_row IN
         SELECT t.tag, t.seq, (
             EXISTS (SELECT 1 FROM longshore.waiting j CROSS JOIN LATERAL longshore.tags_of(j.tags) AS its (tag) WHERE j.seq = t.seq AND its.tag = t.tag)
@@ -77,7 +77,7 @@ BEGIN
         FROM longshore.job_tag t
         WHERE (t.tag, t.seq) > (coalesce(p_after ->> 0, ''), coalesce((p_after ->> 1)::bigint, 0)) ORDER BY t.tag, t.seq LIMIT p_limit
     LOOP
-        looked_at := looked_at + 1;
+        checked := checked + 1;
         after := jsonb_build_array(v_row.tag, v_row.seq);
         CONTINUE WHEN v_row.belongs;
         IF p_write THEN
@@ -86,24 +86,24 @@ BEGIN
         findings := findings || longshore.finding(
             NULL, NULL, format('the tag `%s` leads to job number %s, which does not have it', v_row.tag, v_row.seq), p_write);
     END LOOP;
-    after := longshore.goes_on(looked_at, p_limit, after);
+    after := longshore.goes_on(checked, p_limit, after);
 END $$;
 
 -- Large payloads whose jobs are gone.
 CREATE FUNCTION longshore.repair_payloads(
-    p_after jsonb, p_limit integer, p_write boolean, p_now bigint, p_keep_dead bigint, OUT findings jsonb, OUT looked_at bigint, OUT after jsonb
+    p_after jsonb, p_limit integer, p_write boolean, p_now bigint, p_keep_dead bigint, OUT findings jsonb, OUT checked bigint, OUT after jsonb
 ) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
 DECLARE
     v_row record;
 BEGIN
     findings := '[]';
-    looked_at := 0;
+    checked := 0;
     FOR v_row IN
         SELECT p.job, longshore.is_there(p.job) AS belongs FROM longshore.payload p
         WHERE p.job > coalesce((p_after ->> 0)::uuid, '00000000-0000-0000-0000-000000000000')
         ORDER BY p.job LIMIT p_limit
     LOOP
-        looked_at := looked_at + 1;
+        checked := checked + 1;
         after := jsonb_build_array(v_row.job);
         CONTINUE WHEN v_row.belongs;
         IF p_write THEN
@@ -111,24 +111,24 @@ BEGIN
         END IF;
         findings := findings || longshore.finding(NULL, v_row.job, 'a payload belongs to it, and it is gone', p_write);
     END LOOP;
-    after := longshore.goes_on(looked_at, p_limit, after);
+    after := longshore.goes_on(checked, p_limit, after);
 END $$;
 
 -- Logs whose jobs are gone.
 CREATE FUNCTION longshore.repair_logs(
-    p_after jsonb, p_limit integer, p_write boolean, p_now bigint, p_keep_dead bigint, OUT findings jsonb, OUT looked_at bigint, OUT after jsonb
+    p_after jsonb, p_limit integer, p_write boolean, p_now bigint, p_keep_dead bigint, OUT findings jsonb, OUT checked bigint, OUT after jsonb
 ) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
 DECLARE
     v_row record;
 BEGIN
     findings := '[]';
-    looked_at := 0;
+    checked := 0;
     FOR v_row IN
         SELECT l.job, l.claim, longshore.is_there(l.job) AS belongs FROM longshore.log l
         WHERE (l.job, l.claim) > (coalesce((p_after ->> 0)::uuid, '00000000-0000-0000-0000-000000000000'), coalesce((p_after ->> 1)::bigint, 0))
         ORDER BY l.job, l.claim LIMIT p_limit
     LOOP
-        looked_at := looked_at + 1;
+        checked := checked + 1;
         after := jsonb_build_array(v_row.job, v_row.claim);
         CONTINUE WHEN v_row.belongs;
         IF p_write THEN
@@ -136,18 +136,18 @@ BEGIN
         END IF;
         findings := findings || longshore.finding(NULL, v_row.job, 'a log belongs to it, and it is gone', p_write);
     END LOOP;
-    after := longshore.goes_on(looked_at, p_limit, after);
+    after := longshore.goes_on(checked, p_limit, after);
 END $$;
 
 -- Chunks that belong to no large result, and to no upload of one.
 CREATE FUNCTION longshore.repair_chunks(
-    p_after jsonb, p_limit integer, p_write boolean, p_now bigint, p_keep_dead bigint, OUT findings jsonb, OUT looked_at bigint, OUT after jsonb
+    p_after jsonb, p_limit integer, p_write boolean, p_now bigint, p_keep_dead bigint, OUT findings jsonb, OUT checked bigint, OUT after jsonb
 ) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
 DECLARE
     v_row record;
 BEGIN
     findings := '[]';
-    looked_at := 0;
+    checked := 0;
     FOR v_row IN
         WITH page AS MATERIALIZED (
             SELECT c.upload, c.n FROM longshore.artifact_chunk c
@@ -159,7 +159,7 @@ BEGIN
         SELECT s.upload, max(s.n) AS n, count(*) AS chunks, EXISTS (SELECT 1 FROM known k WHERE k.id = s.upload) AS belongs
         FROM page s GROUP BY s.upload ORDER BY s.upload
     LOOP
-        looked_at := looked_at + v_row.chunks;
+        checked := checked + v_row.chunks;
         after := jsonb_build_array(v_row.upload, v_row.n);
         CONTINUE WHEN v_row.belongs;
         IF p_write THEN
@@ -167,12 +167,12 @@ BEGIN
         END IF;
         findings := findings || longshore.finding(NULL, NULL, format('chunks of upload %s belong to no result', v_row.upload), p_write);
     END LOOP;
-    after := longshore.goes_on(looked_at, p_limit, after);
+    after := longshore.goes_on(checked, p_limit, after);
 END $$;
 
 -- Jobs that contradict themselves, in order of their ids.
 CREATE FUNCTION longshore.repair_jobs(
-    p_after jsonb, p_limit integer, p_write boolean, p_now bigint, p_keep_dead bigint, OUT findings jsonb, OUT looked_at bigint, OUT after jsonb
+    p_after jsonb, p_limit integer, p_write boolean, p_now bigint, p_keep_dead bigint, OUT findings jsonb, OUT checked bigint, OUT after jsonb
 ) LANGUAGE plpgsql /* steady */ SET lock_timeout = 1000 AS $$
 DECLARE
     v_after uuid := coalesce((p_after ->> 0)::uuid, '00000000-0000-0000-0000-000000000000');
@@ -184,55 +184,69 @@ BEGIN
             UNION ALL (SELECT r.id FROM longshore.running r WHERE r.id > v_after ORDER BY r.id LIMIT p_limit)
             UNION ALL (SELECT h.id FROM longshore.history h WHERE h.id > v_after ORDER BY h.id LIMIT p_limit)
         ) j ORDER BY j.id LIMIT p_limit);
-    looked_at := cardinality(v_ids);
-    after := longshore.goes_on(looked_at, p_limit, jsonb_build_array(v_ids[looked_at]));
+    checked := cardinality(v_ids);
+    after := longshore.goes_on(checked, p_limit, jsonb_build_array(v_ids[checked]));
     findings := longshore.repair_doubles(v_ids, p_write) || longshore.repair_payload_of(v_ids, p_write, p_now, p_keep_dead)
         || longshore.repair_tags_of(v_ids, p_write) || longshore.repair_keys_of(v_ids, p_write) || longshore.repair_reasons(v_ids, p_write);
 END $$;
 
--- Jobs that are in more than one table: the newest version of each stays, and of those that are equally new the one that has come farthest.
+-- Jobs that are in more than one table: the newest version of each stays; of equal versions, the one that has come farthest.
 -- In:  job ids; whether to repair
 -- Out: findings; so of those below
 CREATE FUNCTION longshore.repair_doubles(p_ids uuid[], p_write boolean) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_all jsonb := '[]';
+    v_id  uuid;
     v_row record;
 BEGIN
-    -- One statement sees a job that moves meanwhile in one place.
-    FOR v_row IN
-        SELECT j.id, min(j.queue) AS queue, (array_agg(j.place ORDER BY j.version DESC NULLS LAST, j.place))[1] AS newest,
-               string_agg(j.place, ' and ' ORDER BY j.place DESC) AS places
-        FROM (SELECT w.id, w.queue, 'waiting' AS place, w.version FROM longshore.waiting w WHERE w.id = ANY (p_ids)
-              UNION ALL SELECT r.id, r.queue, 'running', r.version FROM longshore.running r WHERE r.id = ANY (p_ids)
-              UNION ALL SELECT h.id, h.queue, 'history', h.version FROM longshore.history h WHERE h.id = ANY (p_ids)) j
-        GROUP BY j.id HAVING count(*) > 1
-    LOOP
+    FOR v_id IN SELECT d.id FROM longshore.doubles(p_ids) d LOOP
         IF p_write THEN
-            DELETE FROM longshore.waiting w WHERE w.id = v_row.id AND v_row.newest <> 'waiting';
-            DELETE FROM longshore.running r WHERE r.id = v_row.id AND v_row.newest <> 'running';
-            DELETE FROM longshore.history h WHERE h.id = v_row.id AND v_row.newest <> 'history';
+            -- A worker may have moved the job meanwhile. Once its rows are locked, nobody moves it, and it is looked at again.
+            PERFORM 1 FROM longshore.waiting w WHERE w.id = v_id FOR UPDATE;
+            PERFORM 1 FROM longshore.running r WHERE r.id = v_id FOR UPDATE;
+            PERFORM 1 FROM longshore.history h WHERE h.id = v_id FOR UPDATE;
         END IF;
-        v_all := v_all || longshore.finding(v_row.queue, v_row.id, format('it is in %s; the newest is the one in %s', v_row.places, v_row.newest), p_write);
+        SELECT * INTO v_row FROM longshore.doubles(ARRAY[v_id]) d;
+        CONTINUE WHEN NOT FOUND;
+        IF p_write THEN
+            DELETE FROM longshore.waiting w WHERE w.id = v_id AND v_row.newest <> 'waiting' AND w.version IS NOT DISTINCT FROM v_row.waiting;
+            DELETE FROM longshore.running r WHERE r.id = v_id AND v_row.newest <> 'running' AND r.version IS NOT DISTINCT FROM v_row.running;
+            DELETE FROM longshore.history h WHERE h.id = v_id AND v_row.newest <> 'history' AND h.version IS NOT DISTINCT FROM v_row.history;
+        END IF;
+        v_all := v_all || longshore.finding(v_row.queue, v_id, format('it is in %s; the newest is the one in %s', v_row.places, v_row.newest), p_write);
     END LOOP;
     RETURN v_all;
 END $$;
+
+-- In:  job ids
+-- Out: those that are in more than one table, by one statement, which sees a job that moves in one place: the queue, the table with the
+--      newest version, the tables in words, the version in each table
+CREATE FUNCTION longshore.doubles(p_ids uuid[])
+RETURNS TABLE (id uuid, queue text, newest text, places text, waiting bigint, running bigint, history bigint) LANGUAGE sql STABLE AS $$
+    SELECT j.id, min(j.queue), (array_agg(j.place ORDER BY j.version DESC NULLS LAST, j.place))[1],
+           string_agg(j.place, ' and ' ORDER BY j.place DESC), min(j.version) FILTER (WHERE j.place = 'waiting'),
+           min(j.version) FILTER (WHERE j.place = 'running'), min(j.version) FILTER (WHERE j.place = 'history')
+    FROM (SELECT w.id, w.queue, 'waiting' AS place, w.version FROM longshore.waiting w WHERE w.id = ANY (p_ids)
+          UNION ALL SELECT r.id, r.queue, 'running', r.version FROM longshore.running r WHERE r.id = ANY (p_ids)
+          UNION ALL SELECT h.id, h.queue, 'history', h.version FROM longshore.history h WHERE h.id = ANY (p_ids)) j
+    GROUP BY j.id HAVING count(*) > 1
+$$;
 
 -- Waiting jobs whose large payload is gone: no handler can run them, so they are dead.
 CREATE FUNCTION longshore.repair_payload_of(p_ids uuid[], p_write boolean, p_now bigint, p_keep_dead bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_all   jsonb := '[]';
     v_ids   uuid[] := '{}';
+    v_found uuid[];
     v_row   record;
     v_moved record;
+    v_done  boolean := false;
 BEGIN
-    FOR v_row IN
-        SELECT w.id, w.queue FROM longshore.waiting w
+    v_found := ARRAY(
+        SELECT w.id FROM longshore.waiting w
         WHERE w.id = ANY (p_ids) AND w.payload IS NULL AND NOT EXISTS (SELECT 1 FROM longshore.payload p WHERE p.job = w.id)
-        ORDER BY w.id
-    LOOP
-        v_ids := v_ids || v_row.id;
-        v_all := v_all || longshore.finding(v_row.queue, v_row.id, 'its payload is missing; no handler can run it', p_write);
-    END LOOP;
+        ORDER BY w.id);
+    v_ids := v_found;
     IF p_write AND cardinality(v_ids) > 0 THEN
         v_ids := ARRAY(SELECT w.id FROM unnest(v_ids) AS a (id) CROSS JOIN LATERAL (
             SELECT j.id FROM longshore.waiting j WHERE j.id = a.id FOR UPDATE) w ORDER BY w.id);
@@ -241,7 +255,12 @@ BEGIN
         IF v_moved.failed > 0 THEN
             v_all := v_all || longshore.finding(NULL, NULL, format('%s of these jobs cannot be buried: %s', v_moved.failed, v_moved.error), false);
         END IF;
+        v_done := v_moved.failed = 0;
     END IF;
+    FOR v_row IN SELECT f.id, coalesce(w.queue, h.queue) AS queue FROM unnest(v_found) AS f (id)
+                 LEFT JOIN longshore.waiting w ON w.id = f.id LEFT JOIN longshore.history h ON h.id = f.id LOOP
+        v_all := v_all || longshore.finding(v_row.queue, v_row.id, 'its payload is missing; no handler can run it', v_done);
+    END LOOP;
     RETURN v_all;
 END $$;
 
@@ -298,6 +317,7 @@ BEGIN
             END IF;
             IF v_held THEN
                 INSERT INTO longshore.unique_key (queue, key, job, until) VALUES (v_row.queue, v_row.unique_key, v_row.id, NULL) ON CONFLICT DO NOTHING;
+                v_held := FOUND;
             END IF;
         END IF;
         v_all := v_all || longshore.finding(
@@ -329,7 +349,7 @@ END $$;
 -- changes, whatever the counts are by then. Two recounts come one after the other, and the second sees what the first has done.
 -- In:  whether to repair; the lock of those who do
 -- Out: findings; how many queues there are
-CREATE FUNCTION longshore.repair_counts(p_write boolean, p_lock bigint, OUT findings jsonb, OUT looked_at bigint) LANGUAGE plpgsql AS $$
+CREATE FUNCTION longshore.repair_counts(p_write boolean, p_lock bigint, OUT findings jsonb, OUT checked bigint) LANGUAGE plpgsql AS $$
 BEGIN
     IF p_write THEN
         PERFORM pg_advisory_xact_lock(p_lock);
@@ -362,5 +382,5 @@ BEGIN
     )
     SELECT coalesce(jsonb_agg(longshore.finding(o.queue, NULL, 'it counts ' || o.what, p_write) -> 0 ORDER BY o.queue), '[]'),
            (SELECT count(DISTINCT c.queue) FROM compared c)
-    INTO findings, looked_at FROM off o;
+    INTO findings, checked FROM off o;
 END $$;

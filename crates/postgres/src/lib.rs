@@ -63,7 +63,7 @@ use async_trait::async_trait;
 use longshore_core::{
     Acted, Action, Answers, Batcher, Capabilities, Claim, Claims, Error, Filter, Gone, JobId, Jobs, Kind, Label,
     Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues, Reach, Renewal,
-    Renewed, Repair, RepairStep, Repaired, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status,
+    Renewed, Repair, RepairReport, RepairStep, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status,
     StepWatch, Store, Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote,
     WorkerSecret, WorkerSeen, Workers, limits, millis, store::each,
 };
@@ -321,7 +321,7 @@ impl Workers for Postgres {
 
 #[async_trait]
 impl Repair for Postgres {
-    async fn repair(&self, step: RepairStep) -> Result<Repaired, Error> {
+    async fn repair(&self, step: RepairStep) -> Result<RepairReport, Error> {
         repair::repair(self, step).await
     }
 }

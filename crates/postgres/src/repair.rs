@@ -1,6 +1,6 @@
 //! Looks for what other programs have changed, and repairs it, part by part: see `sql/repair.sql`.
 
-use longshore_core::{Error, ErrorKind, Finding, JobId, News, Notices, RepairCursor, RepairStep, Repaired, limits};
+use longshore_core::{Error, ErrorKind, Finding, JobId, News, Notices, RepairCursor, RepairReport, RepairStep, limits};
 use serde_json::Value;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -18,7 +18,7 @@ const PARTS: [&str; 6] = ["keys", "jobs", "tags", "payloads", "logs", "chunks"];
 const COUNTS: &str = "counts";
 
 /// Does one step.
-pub(crate) async fn repair(store: &Postgres, step: RepairStep) -> Result<Repaired, Error> {
+pub(crate) async fn repair(store: &Postgres, step: RepairStep) -> Result<RepairReport, Error> {
     let (part, after) = match &step.after {
         None => (PARTS[0], None),
         Some(cursor) => place(&cursor.0).ok_or_else(|| cursor.unknown())?,
@@ -42,7 +42,7 @@ fn place(text: &str) -> Option<(&'static str, Option<Value>)> {
 }
 
 /// Does one step of a part.
-async fn look(store: &Postgres, part: &str, after: Option<Value>, step: &RepairStep) -> Result<Repaired, Error> {
+async fn look(store: &Postgres, part: &str, after: Option<Value>, step: &RepairStep) -> Result<RepairReport, Error> {
     let now = clock(&store.pool).await? + store.settings.clock.shift().0;
     let params: [Param<'_>; 5] = [
         (&after, Type::JSONB),
@@ -64,7 +64,7 @@ async fn look(store: &Postgres, part: &str, after: Option<Value>, step: &RepairS
 }
 
 /// Counts all jobs anew. That takes as long as it takes: the bounds of other calls do not hold here.
-async fn recount(store: &Postgres, write: bool) -> Result<Repaired, Error> {
+async fn recount(store: &Postgres, write: bool) -> Result<RepairReport, Error> {
     let schema = store.pool.schema();
     let taken = store.pool.take().await?;
     let client = taken.client();
@@ -79,7 +79,7 @@ async fn recount(store: &Postgres, write: bool) -> Result<Repaired, Error> {
 }
 
 /// Reads the answer of a part.
-fn read(row: &Row, next: Option<RepairCursor>) -> Result<Repaired, Error> {
+fn read(row: &Row, next: Option<RepairCursor>) -> Result<RepairReport, Error> {
     let findings: Value = column(row, "findings")?;
     let findings = findings.as_array().into_iter().flatten().map(|finding| {
         let text = |name: &str| finding[name].as_str();
@@ -88,7 +88,7 @@ fn read(row: &Row, next: Option<RepairCursor>) -> Result<Repaired, Error> {
         let queue = text("queue").and_then(|queue| queue.parse().ok());
         found.queue(queue).repaired(finding["repaired"] == true)
     });
-    Ok(Repaired::new(findings.collect(), column::<i64>(row, "looked_at")? as usize, next))
+    Ok(RepairReport::new(findings.collect(), column::<i64>(row, "checked")? as usize, next))
 }
 
 #[cfg(test)]

@@ -111,9 +111,11 @@ local function each_rank(set, visit)
   local from = 0
   while true do
     local _, score = unpack(call('ZRANGEBYSCORE', set, text(from), '+inf', 'WITHSCORES', 'LIMIT', '0', '1'))
-    if not score then return end
-    local rank = floor(tonumber(score) / RANK)
-    visit(rank, tonumber(score) - rank * RANK)
+    score = tonumber(score)
+    -- No priority has a score from 201 ranks on.
+    if not score or score >= 201 * RANK then return end
+    local rank = floor(score / RANK)
+    visit(rank, score - rank * RANK)
     from = (rank + 1) * RANK
   end
 end

@@ -82,7 +82,7 @@ use longshore_core::store::fail_all;
 use longshore_core::{
     Acted, Action, Answers, Batcher, Capabilities, Claim, Claims, Error, ErrorKind, Filter, Gone, JobId, Jobs, Kind,
     Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues, Reach,
-    Renewal, Renewed, Repair, RepairStep, Repaired, Rules, RulesChange, Settings, Settled, Settlement, Snapshot,
+    Renewal, Renewed, Repair, RepairReport, RepairStep, Rules, RulesChange, Settings, Settled, Settlement, Snapshot,
     Status, Store, Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret,
     WorkerSeen, Workers,
 };
@@ -319,7 +319,7 @@ impl Workers for Redis {
 
 #[async_trait]
 impl Repair for Redis {
-    async fn repair(&self, step: RepairStep) -> Result<Repaired, Error> {
+    async fn repair(&self, step: RepairStep) -> Result<RepairReport, Error> {
         repair::repair(&self.base, step).await
     }
 }

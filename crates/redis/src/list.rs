@@ -34,7 +34,7 @@ pub(crate) async fn list(base: &Base, filter: &Filter, page: Page) -> Result<Lis
     for stream in opened {
         streams.extend(base.within_reach(stream)?);
     }
-    let (mut found, mut looked_at, mut last, mut next) = (Vec::new(), 0, i64::MAX, None);
+    let (mut found, mut checked, mut last, mut next) = (Vec::new(), 0, i64::MAX, None);
     loop {
         let share = (page.limit / streams.len().max(1)).clamp(8, PER_CALL);
         let empty = streams.iter_mut().filter(|stream| stream.rows.is_empty() && !stream.ended);
@@ -45,11 +45,11 @@ pub(crate) async fn list(base: &Base, filter: &Filter, page: Page) -> Result<Lis
             break;
         };
         let Some(row) = newest.rows.pop_front() else { break };
-        if (found.len() >= page.limit || looked_at >= limits::LIST_SCAN) && row.order < last {
+        if (found.len() >= page.limit || checked >= limits::LIST_SCAN) && row.order < last {
             next = Some(Cursor(row.order + 1));
             break;
         }
-        (looked_at, last) = (looked_at + 1, row.order);
+        (checked, last) = (checked + 1, row.order);
         if row.fits {
             found.push(row.id);
         }

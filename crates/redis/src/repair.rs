@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use longshore_core::{Error, ErrorKind, Finding, JobId, QueueName, RepairCursor, RepairStep, Repaired};
+use longshore_core::{Error, ErrorKind, Finding, JobId, QueueName, RepairCursor, RepairReport, RepairStep};
 use redis::Value;
 
 use crate::base::Base;
@@ -50,23 +50,26 @@ struct Place {
 const BEGINNING: &str = "0";
 
 /// Does one step.
-pub(crate) async fn repair(base: &Base, step: RepairStep) -> Result<Repaired, Error> {
+pub(crate) async fn repair(base: &Base, step: RepairStep) -> Result<RepairReport, Error> {
     let mut place = match &step.after {
         None => Place::first(base),
         Some(cursor) => Place::parse(&cursor.0).ok_or_else(|| cursor.unknown())?,
     };
-    let mut walk = Walk { base, write: step.write, findings: Vec::new(), looked_at: 0 };
-    let most = step.limit.min(ROWS);
-    if !place.keys.is_empty() {
-        walk.look_at_keys(&mut place, most).await?;
-    } else if !place.sets.is_empty() {
-        walk.look_at_set(&mut place, most).await?;
-    } else if let Some(cursor) = place.scan {
-        place.scan = scan(base, place.pass, place.slot, cursor, &mut place.keys).await?;
-        walk.look_at_keys(&mut place, most).await?;
+    let mut walk = Walk { base, write: step.write, findings: Vec::new(), checked: 0 };
+    match walk.step(&mut place, step.limit.min(ROWS)).await {
+        // A server of a cluster that is away keeps nobody from the keys of the others.
+        Err(e) if base.link.is_cluster() && e.is_retryable() => {
+            let what = format!(
+                "the server of slot {} did not answer, so that not all of its keys were checked: {e}",
+                place.slot
+            );
+            walk.findings.push(Finding::new(what));
+            place = Place { scan: None, ..Place::of_server(place.pass, place.slot) };
+        }
+        done => done?,
     }
     let next = place.next(base).map(|place| RepairCursor(place.to_text()));
-    Ok(Repaired::new(walk.findings, walk.looked_at, next))
+    Ok(RepairReport::new(walk.findings, walk.checked, next))
 }
 
 /// Asks a server for names of our keys; returns where to go on.
@@ -99,14 +102,29 @@ struct Walk<'a> {
     base: &'a Base,
     write: bool,
     findings: Vec<Finding>,
-    looked_at: usize,
+    checked: usize,
 }
 
 impl Walk<'_> {
+    /// Looks at keys, at a set, or for more keys.
+    async fn step(&mut self, place: &mut Place, most: usize) -> Result<(), Error> {
+        if !place.keys.is_empty() {
+            return self.look_at_keys(place, most).await;
+        }
+        if !place.sets.is_empty() {
+            return self.look_at_set(place, most).await;
+        }
+        if let Some(cursor) = place.scan {
+            place.scan = scan(self.base, place.pass, place.slot, cursor, &mut place.keys).await?;
+            self.look_at_keys(place, most).await?;
+        }
+        Ok(())
+    }
+
     /// Looks at the first keys of those that wait, in one call a slot.
     async fn look_at_keys(&mut self, place: &mut Place, most: usize) -> Result<(), Error> {
         let some: Vec<Vec<u8>> = place.keys.drain(..most.min(place.keys.len())).collect();
-        self.looked_at += some.len();
+        self.checked += some.len();
         let mut by_root: BTreeMap<String, Vec<&[u8]>> = BTreeMap::new();
         for key in &some {
             if let Some((root, name)) = self.split(key) {
@@ -178,7 +196,7 @@ impl Walk<'_> {
             Some((next, usize::try_from(number(&answer.next()?)?).ok()?))
         });
         let (next, entries) = read.ok_or_else(|| error::unexpected("repair_set"))?;
-        self.looked_at += entries;
+        self.checked += entries;
         Ok(next)
     }
 

@@ -76,7 +76,7 @@ async fn server_that_evicts_is_refused_unless_that_is_accepted() {
 }
 
 #[tokio::test]
-async fn each_node_of_a_cluster_is_looked_at() {
+async fn each_node_of_a_cluster_is_checked() {
     let cluster = RedisCluster::start(&[]);
     let nodes: Vec<_> = cluster.addrs().iter().map(ToString::to_string).collect();
     let url = format!("redis+cluster://{}", nodes[0]);

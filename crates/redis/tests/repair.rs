@@ -380,8 +380,8 @@ async fn large_sets_are_walked_in_bounded_steps_and_every_entry_is_seen() {
     let (mut gone, mut most, mut after) = (0, 0, None);
     loop {
         let piece = bench.store.repair(RepairStep::first().write(true).after(after)).await.unwrap();
-        gone += piece.findings.iter().filter(|finding| finding.what.contains("`all:`")).count();
-        most = most.max(piece.looked_at);
+        gone += piece.findings.iter().filter(|finding| finding.message.contains("`all:`")).count();
+        most = most.max(piece.checked);
         after = piece.next;
         if after.is_none() {
             break;

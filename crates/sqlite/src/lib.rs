@@ -67,9 +67,9 @@ use longshore_core::store::{each, fail_all};
 use longshore_core::{
     Acted, Action, Answers, Capabilities, Claim, Claims, Cursor, Durability, Error, ErrorKind, Filter, Gone, JobId,
     Jobs, Kind, Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats,
-    Queues, Reach, Renewal, Renewed, Repair, RepairStep, Repaired, Rules, RulesChange, Settings, Settled, Settlement,
-    Snapshot, Status, Store, Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote,
-    WorkerSecret, WorkerSeen, Workers,
+    Queues, Reach, Renewal, Renewed, Repair, RepairReport, RepairStep, Rules, RulesChange, Settings, Settled,
+    Settlement, Snapshot, Status, Store, Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId,
+    WorkerNote, WorkerSecret, WorkerSeen, Workers,
 };
 use rusqlite::Connection;
 
@@ -474,7 +474,7 @@ impl Workers for Sqlite {
 
 #[async_trait]
 impl Repair for Sqlite {
-    async fn repair(&self, step: RepairStep) -> Result<Repaired, Error> {
+    async fn repair(&self, step: RepairStep) -> Result<RepairReport, Error> {
         repair::repair(self, step).await
     }
 }

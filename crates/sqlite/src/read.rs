@@ -158,14 +158,14 @@ pub(crate) fn list(connection: &Connection, filter: &Filter, end: i64, limit: us
         None => statement.query([end])?,
     };
     let mut listed = Listed::default();
-    let mut looked_at = 0;
+    let mut checked = 0;
     while let Some(row) = rows.next()? {
         let seq: i64 = row.get(0)?;
-        if listed.jobs.len() == limit || looked_at == limits::LIST_SCAN {
+        if listed.jobs.len() == limit || checked == limits::LIST_SCAN {
             listed.next = Some(Cursor(seq + 1));
             break;
         }
-        looked_at += 1;
+        checked += 1;
         let tagged = |tag: &Label| -> rusqlite::Result<bool> {
             Ok(parsed::<Vec<String>>(row, "tags")?.is_some_and(|tags| tags.iter().any(|text| text == tag.as_str())))
         };

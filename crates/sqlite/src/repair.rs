@@ -10,7 +10,7 @@ mod names;
 
 use std::fmt;
 
-use longshore_core::{Error, Finding, QueueName, RepairCursor, RepairStep, Repaired};
+use longshore_core::{Error, Finding, QueueName, RepairCursor, RepairReport, RepairStep};
 use rusqlite::Connection;
 
 use crate::Sqlite;
@@ -44,12 +44,12 @@ pub(crate) enum Fault {
 /// What a step has seen.
 struct Seen {
     faults: Vec<Fault>,
-    looked_at: usize,
+    checked: usize,
     next: Option<Place>,
 }
 
 /// Does one step.
-pub(crate) async fn repair(store: &Sqlite, step: RepairStep) -> Result<Repaired, Error> {
+pub(crate) async fn repair(store: &Sqlite, step: RepairStep) -> Result<RepairReport, Error> {
     let place = match &step.after {
         None => Place::LeftOver(Table::Keys, None),
         Some(cursor) => Place::parse(&cursor.0).ok_or_else(|| cursor.unknown())?,
@@ -58,35 +58,35 @@ pub(crate) async fn repair(store: &Sqlite, step: RepairStep) -> Result<Repaired,
         return counts::recount(store, after, step).await;
     }
     let RepairStep { limit, write, .. } = step;
-    let (findings, looked_at, next) = if write {
+    let (findings, checked, next) = if write {
         store.write(move |tx| look_and_mend(tx, &place, limit)).await?
     } else {
         store
             .read(move |connection| {
-                let Seen { faults, looked_at, next } = look(connection, &place, limit)?;
-                Ok((faults.iter().map(Fault::finding).collect(), looked_at, next))
+                let Seen { faults, checked, next } = look(connection, &place, limit)?;
+                Ok((faults.iter().map(Fault::finding).collect(), checked, next))
             })
             .await?
     };
-    Ok(Repaired::new(findings, looked_at, next.map(|next| RepairCursor(next.to_string()))))
+    Ok(RepairReport::new(findings, checked, next.map(|next| RepairCursor(next.to_string()))))
 }
 
 /// What a step found, how many rows it looked at, and where the next goes on.
 type Step = (Vec<Finding>, usize, Option<Place>);
 
 fn look_and_mend(tx: &mut Tx<'_>, place: &Place, limit: usize) -> rusqlite::Result<Step> {
-    let Seen { faults, looked_at, next } = look(tx.connection, place, limit)?;
+    let Seen { faults, checked, next } = look(tx.connection, place, limit)?;
     let mut findings = Vec::with_capacity(faults.len());
     for fault in faults {
         let mut finding = fault.finding();
         // One that cannot be repaired stops no other.
         match tx.with_rollback(|tx| fault.repair(tx))? {
             Ok(()) => finding.repaired = true,
-            Err(e) => finding.what = format!("{}; it cannot be repaired: {e}", finding.what),
+            Err(e) => finding.message = format!("{}; it cannot be repaired: {e}", finding.message),
         }
         findings.push(finding);
     }
-    Ok((findings, looked_at, next))
+    Ok((findings, checked, next))
 }
 
 fn look(connection: &Connection, place: &Place, limit: usize) -> rusqlite::Result<Seen> {
@@ -95,7 +95,7 @@ fn look(connection: &Connection, place: &Place, limit: usize) -> rusqlite::Resul
         Place::LeftOver(table, after) => left_over::look(connection, *table, after.clone(), limit),
         Place::Queues(after) => names::look(connection, names::Of::Queues, *after, limit),
         Place::Kinds(after) => names::look(connection, names::Of::Kinds, *after, limit),
-        Place::Counts(_) => Ok(Seen { faults: Vec::new(), looked_at: 0, next: None }), // see `counts::recount`
+        Place::Counts(_) => Ok(Seen { faults: Vec::new(), checked: 0, next: None }), // see `counts::recount`
     }
 }
 

@@ -151,19 +151,20 @@ fn a_spoiled_counter_is_found_by_check_and_repaired_by_repair() {
     database.execute("UPDATE queue SET ready = 7", []).unwrap();
     let check = |args: &[&str]| home.run(&[&["check", "--listen", "127.0.0.1:0"], args].concat());
 
-    let found = check(&[]);
+    assert!(check(&[]).status.success(), "without --data the jobs are not read");
+    let found = check(&["--data"]);
     assert_eq!(found.status.code(), Some(2));
     let said = text(&found.stdout);
-    assert!(said.contains("wrong   queue `default`: it counts 7 ready jobs and has 1"), "{said}");
+    assert!(said.contains("wrong    queue `default`: it counts 7 ready jobs and has 1"), "{said}");
     let complaint = text(&found.stderr);
     assert!(complaint.contains("1 thing is wrong") && complaint.contains("longshore check --repair"), "{complaint}");
 
     let repaired = check(&["--repair"]);
     let said = text(&repaired.stdout);
     assert!(repaired.status.success(), "{said}\n{}", text(&repaired.stderr));
-    assert!(said.contains("repaired  queue `default`: it counts 7 ready jobs and has 1"), "{said}");
+    assert!(said.contains("repaired queue `default`: it counts 7 ready jobs and has 1"), "{said}");
     assert!(said.contains("1 found, 1 repaired") && said.contains("all is well"), "{said}");
-    let again = text(&check(&[]).stdout);
+    let again = text(&check(&["--data"]).stdout);
     assert!(again.contains("0 found") && again.contains("all is well"), "{again}");
     let queues = home.ok(&["queues"]);
     let ready = queues.lines().nth(1).and_then(|line| line.split_whitespace().nth(2));

@@ -10,9 +10,9 @@ use crate::bench::UnwrapEach;
 use longshore_core::{
     Acted, Action, Answers, Artifacts, Capabilities, Claim, Claimed, Claims, Clock, Error, Filter, Gone, JobId, Jobs,
     Kind, Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues,
-    Renewal, Renewed, Repair, RepairStep, Repaired, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, State,
-    Status, Store, Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote, WorkerSecret,
-    WorkerSeen, Workers, limits,
+    Renewal, Renewed, Repair, RepairReport, RepairStep, Rules, RulesChange, Settings, Settled, Settlement, Snapshot,
+    State, Status, Store, Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote,
+    WorkerSecret, WorkerSeen, Workers, limits,
 };
 
 use crate::Fixture;
@@ -276,7 +276,7 @@ impl<B: Bug> Workers for Mutated<B> {
 
 #[async_trait]
 impl<B: Bug> Repair for Mutated<B> {
-    async fn repair(&self, step: RepairStep) -> Result<Repaired, Error> {
+    async fn repair(&self, step: RepairStep) -> Result<RepairReport, Error> {
         self.inside.store.repair(step).await
     }
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use super::Backend;
 use crate::upkeep::Running;
 use crate::{
-    ArtifactName, Error, ErrorKind, JobId, RepairStep, Repaired, Snapshot, Stored, Upkeep, UpkeepFailure, UpkeepReport,
-    limits,
+    ArtifactName, Error, ErrorKind, JobId, RepairReport, RepairStep, Snapshot, Stored, Upkeep, UpkeepFailure,
+    UpkeepReport, limits,
 };
 
 /// The name of the part of upkeep that deletes the artifacts of deleted jobs.
@@ -68,7 +68,7 @@ impl Backend {
         }
     }
 
-    /// Looks at a piece of the store for what other programs have changed, at most 500 rows; see [`Repair`](crate::Repair).
+    /// Checks a part of the data of the store, at most 500 rows; see [`Repair`](crate::Repair).
     ///
     /// # Examples
     ///
@@ -77,18 +77,18 @@ impl Backend {
     /// async fn check(backend: &Backend) -> Result<(), Error> {
     ///     let mut after = None;
     ///     loop {
-    ///         let piece = backend.repair(RepairStep::first().after(after)).await?;
-    ///         piece.findings.iter().for_each(|finding| println!("{finding}"));
-    ///         after = piece.next;
+    ///         let report = backend.repair(RepairStep::first().after(after)).await?;
+    ///         report.findings.iter().for_each(|finding| println!("{finding}"));
+    ///         after = report.next;
     ///         if after.is_none() {
     ///             return Ok(());
     ///         }
     ///     }
     /// }
     /// ```
-    pub async fn repair(&self, step: RepairStep) -> Result<Repaired, Error> {
+    pub async fn repair(&self, step: RepairStep) -> Result<RepairReport, Error> {
         let step = RepairStep { limit: step.limit.clamp(1, limits::UPKEEP_ROWS), ..step };
-        self.run("look through the store", |store| async move { store.repair(step).await }).await
+        self.run("check the data of the store", |store| async move { store.repair(step).await }).await
     }
 
     /// Starts regular upkeep, which runs while the returned value is held. All workers and servers of a process share

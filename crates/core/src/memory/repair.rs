@@ -5,11 +5,11 @@ use async_trait::async_trait;
 use super::{Memory, Tables};
 use crate::state::gives_key_back;
 use crate::store::Repair;
-use crate::{Error, Finding, RepairCursor, RepairStep, Repaired};
+use crate::{Error, Finding, RepairCursor, RepairReport, RepairStep};
 
 #[async_trait]
 impl Repair for Memory {
-    async fn repair(&self, step: RepairStep) -> Result<Repaired, Error> {
+    async fn repair(&self, step: RepairStep) -> Result<RepairReport, Error> {
         let tables = &mut *self.tables();
         let after = match &step.after {
             None => i64::MIN,
@@ -22,7 +22,7 @@ impl Repair for Memory {
         if next.is_none() {
             findings.extend(tables.mend_keys(step.write));
         }
-        Ok(Repaired::new(findings, seqs.len(), next))
+        Ok(RepairReport::new(findings, seqs.len(), next))
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
         new.unique = Some(Unique { key: "k".parse().unwrap(), scope: UniqueScope::UntilFinished });
         let id = new.id;
         let _ = store.push(vec![new]).await;
-        assert_eq!(store.repair(RepairStep::first()).await.unwrap(), Repaired::new(Vec::new(), 1, None));
+        assert_eq!(store.repair(RepairStep::first()).await.unwrap(), RepairReport::new(Vec::new(), 1, None));
 
         let key = {
             let mut tables = store.tables();

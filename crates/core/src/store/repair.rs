@@ -1,4 +1,4 @@
-//! Finding and mending what other programs have changed behind longshore's back.
+//! Finds and repairs data that other programs have changed.
 
 use std::fmt;
 
@@ -6,93 +6,96 @@ use async_trait::async_trait;
 
 use crate::{Error, JobId, QueueName, limits};
 
-/// Looks through a store for what contradicts itself: counters that do not fit the jobs, jobs that are not where their state says, things
-/// whose job is gone.
+/// Checks the data of a store: counters that do not match the jobs, jobs that are missing where their state belongs, data of jobs that are
+/// gone.
 ///
-/// A sound store holds nothing of the kind, whatever happens to its workers and servers. It comes from a person with the database's
-/// shell, from another program, or from a database that lost part of what it had written.
+/// Crashes of workers and servers cause none of this. A person with the database's shell, another program, or a database that lost a part
+/// of its data does.
 #[async_trait]
 pub trait Repair: Send + Sync + 'static {
-    /// Looks at a bounded piece of the store, and repairs what it finds there if the step [may write](RepairStep::write).
+    /// Checks a part of the store, and repairs what is wrong there if the step [may write](RepairStep::write).
     ///
-    /// A walk begins without a cursor and goes on with [`Repaired::next`] until there is none. Each call is one transaction or one script;
-    /// a recount of counters reads all jobs, and locks none. It may be called concurrently, while workers run: it changes no job whose
-    /// record makes sense, and no job is lost to it. One that was changed beyond reading is dead, with reason
-    /// [`Corrupt`](crate::Reason::Corrupt). A repeat is harmless. A piece may be empty although there are more.
+    /// A walk begins without a cursor, and continues with [`RepairReport::next`] until there is none. A part may have no findings although
+    /// more follow. Each change is one transaction or one script. A step is bounded by its limit, except that a recount of counters reads
+    /// all jobs, without a lock on them.
+    ///
+    /// It may be called concurrently and while workers run. It never takes a running job from its worker, and it loses no job: it
+    /// restores what is kept beside a job from the job's own record. A job whose record or payload cannot be read is dead afterwards,
+    /// with reason [`Corrupt`](crate::Reason::Corrupt). A repeat is harmless. A walk that ends early has repaired what it reported.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a cursor that this store did not give out; else as the store fails. What
-    /// cannot be repaired is a finding, and no error.
-    async fn repair(&self, step: RepairStep) -> Result<Repaired, Error>;
+    /// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a cursor that this store did not return; otherwise errors of the store. The
+    /// caller may retry a retryable one.
+    async fn repair(&self, step: RepairStep) -> Result<RepairReport, Error>;
 }
 
-/// Which piece of the store to look at.
+/// Which part of the store to check.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RepairStep {
-    /// Where to go on; `None` is the beginning.
+    /// Where to continue; `None` is the beginning.
     pub after: Option<RepairCursor>,
-    /// How many rows to look at. Defaults to [`UPKEEP_ROWS`](limits::UPKEEP_ROWS), which is the most. A store may look at fewer, and reads a small
-    /// set of its own at once, whatever the limit.
+    /// How many rows to check. Defaults to [`UPKEEP_ROWS`](limits::UPKEEP_ROWS), which is also the maximum. A store may check fewer.
     pub limit: usize,
-    /// Whether to repair what is found. Defaults to no.
+    /// Whether to repair what is wrong. Defaults to `false`.
     pub write: bool,
 }
 
 impl RepairStep {
-    /// Looks at the first piece, without a change.
+    /// Creates a step that checks the first part and changes nothing.
     pub fn first() -> Self {
         RepairStep { after: None, limit: limits::UPKEEP_ROWS, write: false }
     }
 
-    /// Goes on from there.
+    /// Sets where to continue.
     pub fn after(self, after: Option<RepairCursor>) -> Self {
         RepairStep { after, ..self }
     }
 
-    /// Looks at no more rows than that.
+    /// Sets how many rows to check.
     pub fn limit(self, limit: usize) -> Self {
         RepairStep { limit, ..self }
     }
 
-    /// Says whether to repair what is found.
+    /// Sets whether to repair what is wrong.
     pub fn write(self, write: bool) -> Self {
         RepairStep { write, ..self }
     }
 }
 
-/// A place in the walk through a store. Its text means nothing to anybody but the store that made it.
+/// A position in the walk through a store. Only the store that returned it can read its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepairCursor(pub String);
 
 impl RepairCursor {
-    /// Returns the error of a store that did not give this cursor out.
+    /// Returns the error for a cursor that this store did not return.
     pub fn unknown(&self) -> Error {
-        Error::invalid(format!("`{}` is no place that a repair of this store goes on from", self.0))
+        let text: String = self.0.chars().take(40).collect();
+        Error::invalid(format!("invalid repair cursor `{text}`: use one that this store has returned"))
     }
 }
 
-/// What a piece of the store held.
+/// The result of a step.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Repaired {
-    /// What is wrong there.
+pub struct RepairReport {
+    /// What is wrong in this part.
     pub findings: Vec<Finding>,
-    /// How many rows, records and members were looked at.
-    pub looked_at: usize,
-    /// Where to go on; `None` at the end.
+    /// How many rows, records and set members were checked, at most the limit of the step.
+    pub checked: usize,
+    /// Where to continue; `None` at the end of the walk.
     pub next: Option<RepairCursor>,
 }
 
-impl Repaired {
-    /// Makes an answer: what is wrong, how much was looked at, where to go on.
-    pub fn new(findings: Vec<Finding>, looked_at: usize, next: Option<RepairCursor>) -> Self {
-        Repaired { findings, looked_at, next }
+impl RepairReport {
+    /// Creates the result of a step.
+    pub fn new(findings: Vec<Finding>, checked: usize, next: Option<RepairCursor>) -> Self {
+        RepairReport { findings, checked, next }
     }
 }
 
-/// One thing that is wrong.
+/// Something that is wrong in a store.
 ///
 /// # Examples
 ///
@@ -105,33 +108,33 @@ impl Repaired {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// The queue that it concerns, where it concerns one.
+    /// The queue that it concerns, if any.
     pub queue: Option<QueueName>,
-    /// The job that it concerns, where it concerns one.
+    /// The job that it concerns, if any.
     pub job: Option<JobId>,
     /// What is wrong, in one sentence.
-    pub what: String,
-    /// Whether it is repaired by now.
+    pub message: String,
+    /// Whether it has been repaired.
     pub repaired: bool,
 }
 
 impl Finding {
-    /// Says what is wrong. It concerns no queue and no job, and is not repaired, unless that is said, too.
-    pub fn new(what: impl Into<String>) -> Self {
-        Finding { queue: None, job: None, what: what.into(), repaired: false }
+    /// Creates a finding that concerns no queue and no job, and is not repaired.
+    pub fn new(message: impl Into<String>) -> Self {
+        Finding { queue: None, job: None, message: message.into(), repaired: false }
     }
 
-    /// Says which queue it concerns.
+    /// Sets the queue that it concerns.
     pub fn queue(self, queue: Option<QueueName>) -> Self {
         Finding { queue, ..self }
     }
 
-    /// Says which job it concerns.
+    /// Sets the job that it concerns.
     pub fn job(self, job: Option<JobId>) -> Self {
         Finding { job, ..self }
     }
 
-    /// Says whether it is repaired.
+    /// Sets whether it has been repaired.
     pub fn repaired(self, repaired: bool) -> Self {
         Finding { repaired, ..self }
     }
@@ -145,6 +148,6 @@ impl fmt::Display for Finding {
         if let Some(job) = &self.job {
             write!(f, "job {job}: ")?;
         }
-        f.write_str(&self.what)
+        f.write_str(&self.message)
     }
 }

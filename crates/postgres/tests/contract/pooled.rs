@@ -62,7 +62,7 @@ rules! {
     claims_are_disjoint: "claims_are_disjoint" "leases" "deaths";
     work_is_bounded: "bounded" "retention" "unknown_and_expired";
     outages_are_borne: "outages" "notifications";
-    people_read_and_act: "reading" "acting" "pausing" "ruling" "registry";
+    people_read_and_act: "reading" "acting" "pausing" "ruling" "registry" "repairing";
     workers_run_and_stop: "running" "stopping" "outcomes";
     large_results_stream: "artifacts";
     model_agrees: "states";

@@ -208,7 +208,7 @@ async fn password_is_checked_and_never_told() {
 }
 
 #[tokio::test]
-async fn certificate_is_looked_at_as_closely_as_the_url_says() {
+async fn certificate_is_checked_as_closely_as_the_url_says() {
     let (ours, others) = (Certificates::new(), Certificates::new());
     let server = Server::setup()
         .set("fsync", "off")

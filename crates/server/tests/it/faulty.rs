@@ -177,7 +177,7 @@ impl Workers for Faulty {
 
 #[async_trait]
 impl Repair for Faulty {
-    async fn repair(&self, step: RepairStep) -> Result<Repaired, Error> {
+    async fn repair(&self, step: RepairStep) -> Result<RepairReport, Error> {
         self.fit().await?;
         self.store.repair(step).await
     }

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use longshore_core::{Error, Finding, RepairCursor, RepairStep, Repaired, State};
+use longshore_core::{Error, Finding, RepairCursor, RepairReport, RepairStep, State};
 use rusqlite::{Connection, params};
 
 use super::{Place, forget_names, queue_of};
@@ -25,14 +25,14 @@ enum Off {
 struct Count {
     off: Vec<Off>,
     /// How many queues and kinds there are.
-    looked_at: usize,
+    checked: usize,
     /// How often names had been forgotten, or counters repaired, at that time.
     forgotten: i64,
 }
 
 /// Counts all jobs, and tells which counters are off: up to so many, behind the first `after` of them.
-pub(super) async fn recount(store: &Sqlite, after: usize, step: RepairStep) -> Result<Repaired, Error> {
-    let Count { off, looked_at, forgotten } = match &store.readers {
+pub(super) async fn recount(store: &Sqlite, after: usize, step: RepairStep) -> Result<RepairReport, Error> {
+    let Count { off, checked, forgotten } = match &store.readers {
         Some(_) => store.read(|connection| count(connection, &Counts::default())).await?,
         // There is one connection alone, and others may have moved jobs in the same transaction.
         None => store.write(|tx| count(tx.connection, &tx.counts)).await?,
@@ -54,7 +54,7 @@ pub(super) async fn recount(store: &Sqlite, after: usize, step: RepairStep) -> R
         Off::Queue { name, .. } => finding(off).queue(queue_of(name.as_deref())),
         Off::Kind { .. } => finding(off),
     });
-    Ok(Repaired::new(findings.collect(), looked_at.min(step.limit), next))
+    Ok(RepairReport::new(findings.collect(), checked.min(step.limit), next))
 }
 
 /// Counts jobs and compares; `unwritten` are changes of counters that belong to what is seen.
@@ -70,7 +70,7 @@ fn count(connection: &Connection, unwritten: &Counts) -> rusqlite::Result<Count>
         queues.entry(queue).or_default()[crate::column::state(state) as usize] += n;
         *kinds.entry(kind).or_default() += n;
     }
-    let (mut off, mut looked_at) = (BTreeMap::new(), 0);
+    let (mut off, mut checked) = (BTreeMap::new(), 0);
     let mut statement = connection
         .prepare_cached("SELECT id, name, scheduled, ready, running, succeeded, dead, cancelled FROM queue")?;
     let mut rows = statement.query([])?;
@@ -81,7 +81,7 @@ fn count(connection: &Connection, unwritten: &Counts) -> rusqlite::Result<Count>
             *count = row.get::<_, i64>(index + 2)? + of_queues.get(&id).map_or(0, |changes| changes[index]);
         }
         let there = queues.get(&id).copied().unwrap_or_default();
-        looked_at += 1;
+        checked += 1;
         if counted != there {
             off.insert((0, id), Off::Queue { id, name: text(row, 1)?, counted, there });
         }
@@ -92,12 +92,12 @@ fn count(connection: &Connection, unwritten: &Counts) -> rusqlite::Result<Count>
         let id = row.get(0)?;
         let counted = row.get::<_, i64>(2)? + of_kinds.get(&id).copied().unwrap_or(0);
         let there = kinds.get(&id).copied().unwrap_or_default();
-        looked_at += 1;
+        checked += 1;
         if counted != there {
             off.insert((1, id), Off::Kind { id, name: text(row, 1)?, counted, there });
         }
     }
-    Ok(Count { off: off.into_values().collect(), looked_at, forgotten })
+    Ok(Count { off: off.into_values().collect(), checked, forgotten })
 }
 
 /// Adds to the counters what they are off by; answers whether it did. Where names were forgotten since the count, a number may mean

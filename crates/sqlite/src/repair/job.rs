@@ -56,11 +56,11 @@ pub(crate) struct JobFault {
 pub(super) fn look(connection: &Connection, after: i64, limit: usize) -> rusqlite::Result<Seen> {
     let mut statement = connection.prepare_cached(include_str!("../../sql/suspects.sql"))?;
     let mut rows = statement.query([after, limit as i64])?;
-    let (mut seen, mut last) = (Seen { faults: Vec::new(), looked_at: 0, next: None }, after);
+    let (mut seen, mut last) = (Seen { faults: Vec::new(), checked: 0, next: None }, after);
     let (mut names, mut payloads) = (HashSet::new(), 0);
     while let Some(row) = rows.next()? {
         last = row.get(0)?;
-        seen.looked_at += 1;
+        seen.checked += 1;
         let id: Option<[u8; 16]> = row.get(1).ok();
         let (queue, state) = (queue_of(text(row, 2)?.as_deref()), state(row.get(3)?));
         for wrong in wrong(row, state)? {
@@ -76,7 +76,7 @@ pub(super) fn look(connection: &Connection, after: i64, limit: usize) -> rusqlit
             return Ok(seen);
         }
     }
-    let is_over = seen.looked_at < limit;
+    let is_over = seen.checked < limit;
     seen.next = Some(if is_over { Place::LeftOver(Table::Tags, None) } else { Place::Jobs(last) });
     Ok(seen)
 }

@@ -110,10 +110,10 @@ pub(super) fn look(
     let (key, number) = after.unwrap_or((String::new(), i64::MIN));
     let mut statement = connection.prepare_cached(table.read())?;
     let mut rows = statement.query(params![key, number, limit as i64])?;
-    let (mut seen, mut last) = (Seen { faults: Vec::new(), looked_at: 0, next: None }, None);
+    let (mut seen, mut last) = (Seen { faults: Vec::new(), checked: 0, next: None }, None);
     while let Some(row) = rows.next()? {
         let (key, number) = (text(row, 0)?.unwrap_or_default(), row.get(1)?);
-        seen.looked_at += 1;
+        seen.checked += 1;
         let mut belongs: bool = row.get(3)?;
         if table == Table::Keys && belongs {
             let (scope, job) = (row.get::<_, Option<i64>>(4)?.map(unique::scope), state(row.get(5)?));
@@ -125,7 +125,7 @@ pub(super) fn look(
         }
         last = Some((key, number));
     }
-    let is_over = seen.looked_at < limit;
+    let is_over = seen.checked < limit;
     seen.next = Some(if is_over { table.behind() } else { Place::LeftOver(table, last) });
     Ok(seen)
 }

@@ -29,10 +29,10 @@ pub(super) fn look(connection: &Connection, of: Of, after: i64, limit: usize) ->
     };
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([after, limit as i64])?;
-    let (mut seen, mut last) = (Seen { faults: Vec::new(), looked_at: 0, next: None }, after);
+    let (mut seen, mut last) = (Seen { faults: Vec::new(), checked: 0, next: None }, after);
     while let Some(row) = rows.next()? {
         last = row.get(0)?;
-        seen.looked_at += 1;
+        seen.checked += 1;
         let name = text(row, 1)?.unwrap_or_default();
         let is_name = match of {
             Of::Queues => name.parse::<QueueName>().is_ok(),
@@ -42,7 +42,7 @@ pub(super) fn look(connection: &Connection, of: Of, after: i64, limit: usize) ->
             seen.faults.push(Fault::Name(BadName { of, id: last }));
         }
     }
-    let is_over = seen.looked_at < limit;
+    let is_over = seen.checked < limit;
     seen.next = Some(match (is_over, of) {
         (false, Of::Queues) => Place::Queues(last),
         (false, Of::Kinds) => Place::Kinds(last),

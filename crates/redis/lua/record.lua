@@ -6,7 +6,7 @@ local function parse(id, record)
   local HEAD_FIELDS = unpacked(HEAD, record)
   local run_from = HEAD_BYTES + length + 1
   local body = sub(record, HEAD_BYTES + 1, run_from - 1)
-  if version ~= RECORD_VERSION or state > CANCELLED or #body ~= length then error('of no known layout') end
+  if version ~= RECORD_VERSION or state > CANCELLED or #body ~= length then error('unknown layout') end
   local BODY_FIELDS, label_from = unpacked(BODY, body)
   local RUN_FIELDS, result_from, result
   if band(flags, HAS_RUN) ~= 0 then

@@ -119,7 +119,7 @@ local function bury_corrupt(job, queue)
   job.queue, job.kind, job.cancel_asked = queue, kind, 0
   needs_run(job)
   job.finished = now
-  keep_failure(job, CORRUPT_CLASS, 0, 0, NOBODY, NOBODY, "the job's record makes no sense")
+  keep_failure(job, CORRUPT_CLASS, 0, 0, NOBODY, NOBODY, "the job's record is corrupt")
   enter(job, DEAD, 0)
   news[#news + 1] = job.id
   save(job)

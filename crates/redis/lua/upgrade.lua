@@ -17,7 +17,7 @@ end
 local function parse_6(id, record)
   local version, state, flags, attempt, crashes, interruptions, outages, changes, reason, finished, started, limits, token, worker, run_at,
     outage_since, deadline, asked_limits, created, order, queue, kind, rank, label_from = unpacked(RECORD_6, record)
-  if version ~= 1 or state > CANCELLED then error('of no known layout') end
+  if version ~= 1 or state > CANCELLED then error('unknown layout') end
   local payload_from = end_of_labels(flags, record, label_from)
   local payload_to = payload_from - 1
   if band(flags, PAYLOAD_BESIDE) == 0 then payload_to = payload_from + 1 + unpacked('<H', record, payload_from) end
@@ -95,7 +95,7 @@ local function upgrade_queue(args)
     end
     call('UNLINK', root .. 'workers:' .. queue, root .. K_WORKERS_SEEN .. queue)
     -- Whatever a program of layout 6 does with the queue fails here before it writes.
-    call('SET', old_meta, 'written anew by a newer longshore: stop this program')
+    call('SET', old_meta, 'upgraded by a newer longshore: stop this program')
   end
   return 0
 end

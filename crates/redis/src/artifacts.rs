@@ -152,7 +152,7 @@ fn still_there(answer: &Value) -> Result<(), Error> {
     if number(answer) == Some(1) {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Unavailable, "it was deleted while it was written"))
+    Err(Error::new(ErrorKind::Unavailable, "the artifact was deleted during its upload"))
 }
 
 impl Drop for Upload {

@@ -51,7 +51,10 @@ impl Away {
     /// Asks the server of keys: one that did not answer lately is not asked, and one that stands still holds nobody up for long.
     pub(crate) async fn ask<T>(&self, root: &str, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         if self.rest(root).is_some() {
-            return Err(Error::new(ErrorKind::Unavailable, "its server did not answer a moment ago"));
+            return Err(Error::new(
+                ErrorKind::Unavailable,
+                "the server of these keys did not answer recently; it will be asked again soon",
+            ));
         }
         let answer = in_time(answer).await;
         self.note(root, answer.as_ref().err().filter(|e| e.is_retryable()));
@@ -66,7 +69,7 @@ impl Away {
 /// Waits for an answer no longer than for a server that stands still.
 pub(crate) async fn in_time<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::time::timeout(STANDSTILL, answer).await.unwrap_or_else(|_| {
-        Err(Error::new(ErrorKind::Unavailable, "no answer in time from the server of these keys").perhaps_done())
+        Err(Error::new(ErrorKind::Unavailable, "the server of these keys did not answer in time").perhaps_done())
     })
 }
 

@@ -93,7 +93,7 @@ impl Base {
     pub(crate) fn within_reach<T>(&self, answer: Result<T, Error>) -> Result<Option<T>, Error> {
         match answer {
             Err(e) if self.link.is_cluster() && e.is_retryable() => {
-                tracing::warn!(error = %e, "a queue is left out of a list: its server does not answer");
+                tracing::warn!(error = %e, "a queue is missing from a list: its server does not answer");
                 Ok(None)
             }
             answer => answer.map(Some),

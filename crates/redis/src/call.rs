@@ -72,7 +72,7 @@ impl<'a> Call<'a> {
         };
         let wanted = replicated.replicas;
         if replicas < i64::from(wanted) {
-            let text = format!("{replicas} of the {wanted} replicas that the URL asks for have it in time");
+            let text = format!("only {replicas} of the {wanted} replicas that the URL requires answered in time");
             return Err(Error::new(ErrorKind::Unavailable, text).perhaps_done());
         }
         Ok(answer)

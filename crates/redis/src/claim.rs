@@ -91,7 +91,7 @@ async fn admitted<'a>(base: &Base, claim: &'a Claim) -> Result<Vec<&'a QueueName
 }
 
 fn released(worker: WorkerId) -> Error {
-    Error::new(ErrorKind::Refused, format!("worker {worker} was released: its process was taken for gone"))
+    Error::new(ErrorKind::Refused, format!("worker {worker} was released: its process was considered dead"))
 }
 
 /// A claim under way: what it asks of queues, and what they have answered.
@@ -294,8 +294,8 @@ impl<'a> Claiming<'a> {
             match buried {
                 Ok(Settled::Done) => self.claims.buried.push(dead),
                 Ok(Settled::Lost) => {}
-                // Its lease ends.
-                Err(e) => tracing::warn!(error = %e, job = %dead.id, "cannot bury a job whose payload makes no sense"),
+                // The job is rescued when its lease ends.
+                Err(e) => tracing::warn!(error = %e, job = %dead.id, "cannot bury a job with a corrupt payload"),
             }
         }
         match self.failed {
@@ -317,10 +317,10 @@ fn group_of(claim: &Claim) -> String {
 /// Reads a job that was handed out, or says why it cannot be read.
 fn read_claimed(id: JobId, record: Record, beside: &[u8], now: Timestamp) -> Result<Claimed, &'static str> {
     if record.payload.is_none() && beside.is_empty() {
-        return Err("the job's payload is gone");
+        return Err("the job's payload is missing");
     }
     let payload = std::str::from_utf8(record.payload.as_deref().unwrap_or(beside));
-    let payload = Payload::from_store(payload.map_err(|_| "the job's payload is no text")?);
+    let payload = Payload::from_store(payload.map_err(|_| "the job's payload is not valid UTF-8")?);
     let since = |at: i64| Timestamp::from_millis(at);
     Ok(Claimed {
         id,

@@ -344,7 +344,7 @@ impl Node {
             return;
         }
         state.away = why.to_owned();
-        tracing::warn!(server = %self.name, error = why, "lost the connection to Redis; connecting anew");
+        tracing::warn!(server = %self.name, error = why, "lost the connection to Redis; reconnecting");
         self.runtime.spawn(Node::connect_anew(Arc::downgrade(self)));
     }
 
@@ -360,7 +360,7 @@ impl Node {
                     (state.number, state.connection) = (number, Some(connection));
                     drop(state);
                     node.attempts.send_replace(());
-                    tracing::info!(server = %node.name, "connected to Redis again");
+                    tracing::info!(server = %node.name, "reconnected to Redis");
                     return;
                 }
                 Err(e) => node.state().away = e.to_string(),

@@ -34,7 +34,7 @@ pub(crate) fn notify(base: &Arc<Base>, work: Vec<Work>) {
         for Work { queue, kind, jobs, .. } in work {
             let call = base.framed(&library::NOTIFY, &base.keys.of_queue(&queue)).arg(queue.as_str());
             if let Err(e) = call.arg(kind.as_str()).number(jobs as i64).run().await {
-                tracing::debug!(error = %e, "cannot notify another process; it will look by itself");
+                tracing::debug!(error = %e, "cannot notify another process; its workers find the jobs later by themselves");
             }
         }
     });
@@ -73,7 +73,7 @@ impl Listener {
                     }
                 };
                 let _ = subscribed.hear(&channels, &notifications, tell_others).await; // calls tell what is wrong
-                tracing::debug!("lost the connection on which notifications come; connecting anew");
+                tracing::debug!("lost the connection for notifications; reconnecting");
                 let mut backoff = Backoff::default();
                 subscribed = loop {
                     match Subscribed::new(&route, &channels, backoff.attempts()).await {

@@ -38,14 +38,14 @@ pub(crate) async fn upgrade(base: &Base, version: &str) -> Result<(), Error> {
         let seen = send(base, &["ZCOUNT", "registry.seen"], &[&quiet_since.to_string(), "+inf"]).await?;
         if number(&seen).unwrap_or(0) > 0 {
             let way_out = format!(
-                "its jobs are laid out in version {FROM}, and a worker was seen in the last three minutes: stop all programs of the \
-                 older version, wait three minutes, and start this one again (docs/upgrading.md)"
+                "the stored jobs have layout version {FROM}, and a worker was active in the last three minutes: stop all programs \
+                 of the older version, wait three minutes, and start this one again (docs/upgrading.md)"
             );
             return Err(Error::new(ErrorKind::Unavailable, way_out));
         }
         send(base, &["SET", "layout"], &[UNDER_WAY]).await?;
     }
-    tracing::info!("the jobs of an older version are written anew");
+    tracing::info!("upgrading the jobs of an older version");
     if send(base, &["TYPE", "queues"], &[]).await? == Value::SimpleString("hash".into()) {
         let root = base.keys.under(ALL);
         let _moved = send(base, &["RENAME", "queues"], &[&format!("{root}queues.6")]).await; // or another process did so
@@ -66,7 +66,7 @@ pub(crate) async fn upgrade(base: &Base, version: &str) -> Result<(), Error> {
         send(base, &["DEL", key], &[]).await?;
     }
     send(base, &["SET", "layout"], &[crate::LAYOUT]).await?;
-    tracing::info!(queues = queues.len(), "the jobs of an older version are written anew: done");
+    tracing::info!(queues = queues.len(), "upgraded the jobs of an older version");
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Servers of a cluster that do not answer: they are left out for a while, so that they hold up no others.
+//! Servers of a cluster that do not answer. Calls skip them for a while, so that they do not delay calls to other servers.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,11 +8,11 @@ use longshore_core::{Error, ErrorKind};
 
 use crate::link::STANDSTILL;
 
-/// How long they are left out at first; it doubles with each attempt in vain.
+/// How long a server is skipped after the first failure. It doubles with each further failure.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(8);
 
-/// Which keys could not be reached lately, by what they begin with.
+/// The servers that failed recently, by the prefix of the keys that they have.
 #[derive(Debug, Default)]
 pub(crate) struct Away {
     roots: Mutex<HashMap<String, Absence>>,
@@ -25,13 +25,13 @@ struct Absence {
 }
 
 impl Away {
-    /// Returns for how much longer keys are to be left out.
+    /// Returns for how much longer calls skip the server of these keys.
     pub(crate) fn rest(&self, root: &str) -> Option<Duration> {
         let until = self.roots().get(root)?.until;
         until.checked_duration_since(Instant::now())
     }
 
-    /// Notes whether the server of keys has answered; the first failure and the first answer after it are told in the log.
+    /// Notes whether the server of these keys answered. The first failure and the first answer after it are logged.
     pub(crate) fn note(&self, root: &str, failed: Option<&Error>) {
         let mut roots = self.roots();
         let Some(error) = failed else {
@@ -48,7 +48,7 @@ impl Away {
         roots.insert(root.to_owned(), Absence { attempts: attempts + 1, until: Instant::now() + rest });
     }
 
-    /// Asks the server of keys: one that did not answer lately is not asked, and one that stands still holds nobody up for long.
+    /// Waits for an answer, for a limited time. A server that failed recently is not asked.
     pub(crate) async fn ask<T>(&self, root: &str, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
         if self.rest(root).is_some() {
             return Err(Error::new(
@@ -66,7 +66,7 @@ impl Away {
     }
 }
 
-/// Waits for an answer no longer than for a server that stands still.
+/// Waits for an answer for at most [`STANDSTILL`].
 pub(crate) async fn in_time<T>(answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::time::timeout(STANDSTILL, answer).await.unwrap_or_else(|_| {
         Err(Error::new(ErrorKind::Unavailable, "the server of these keys did not answer in time").perhaps_done())
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_fails_is_left_out_for_longer_each_time_and_one_that_answers_is_not() {
+    fn failing_server_is_skipped_for_longer_each_time_until_it_answers() {
         let (away, root) = (Away::default(), "p:{0001}:");
         let error = Error::new(ErrorKind::Unavailable, "connection refused");
         assert_eq!(away.rest(root), None);

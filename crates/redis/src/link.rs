@@ -1,7 +1,7 @@
-//! The connection to the server: one that is shared by all calls, comes back by itself, and tells at once while it is away.
+//! The connection to the server. All calls share it. It reconnects by itself, and calls fail at once while it is lost.
 //!
-//! To one server or through sentinels that is our own affair ([`Node`]). In a cluster the client finds its way by the keys, follows
-//! slots that move, and connects anew by itself.
+//! For one server, also found by sentinels, [`Node`] manages the connection. For a cluster, the client library routes calls by
+//! their keys, follows slots that move, and reconnects by itself.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -23,20 +23,20 @@ use crate::shards::Shards;
 use crate::target::{Servers, Target};
 use crate::tls;
 
-/// How long an answer may take. Much longer than any script of ours, so that only what is broken is called so.
+/// The time limit for an answer. It is much longer than any function takes, so that only a broken server exceeds it.
 const ANSWER: Duration = Duration::from_secs(10);
-/// A call that took so long has met a server that stood still, and others could not renew either.
+/// If a call takes this long, the server stalled, and other processes could not renew their leases either.
 pub(crate) const STANDSTILL: Duration = Duration::from_secs(3);
-/// How many times a cluster is asked for its shards before the call fails.
+/// How often a cluster is asked for its shards before the call fails.
 const ASKED_FOR_SHARDS: u32 = 5;
-/// How long replicas may take to have what was pushed.
+/// How long a push waits for replicas.
 const REPLICATED: Duration = Duration::from_secs(1);
 /// How long a call waits for an attempt to connect.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(1);
-/// How many commands wait for room on the connection before callers do.
+/// How many commands the connection buffers before callers have to wait.
 const BUFFERED: usize = 1024;
 
-/// How calls reach the server, or the servers.
+/// The connection to one server or to a cluster.
 pub(crate) struct Link {
     way: Way,
     pub(crate) shards: Shards,
@@ -47,13 +47,13 @@ enum Way {
     Cluster(ClusterConnection),
 }
 
-/// Why there is no answer.
+/// Why a call failed.
 pub(crate) enum Failed {
-    /// It was not sent: there is no connection.
+    /// The call was not sent, because there is no connection.
     Away(Error),
-    /// It was sent, or the server said no.
+    /// The call was sent and failed, or the server refused it.
     Told(RedisError),
-    /// It was sent again by the client, and this is what became of the last try: an earlier one may have been done.
+    /// The client retried the call, and this is the error of the last try. The server may have executed an earlier try.
     Retried(RedisError),
 }
 
@@ -68,7 +68,7 @@ impl From<Failed> for Error {
 }
 
 impl Link {
-    /// Connects.
+    /// Connects to the servers of a URL.
     pub(crate) async fn open(target: &Target, clock: Clock) -> Result<Link, Error> {
         let way = match &target.servers {
             Servers::Cluster(_) => Way::Cluster(cluster(target).await?),
@@ -79,12 +79,12 @@ impl Link {
         Ok(link)
     }
 
-    /// Returns whether there are several servers, each with a clock of its own.
+    /// Returns whether this is a cluster, in which each server has its own clock.
     pub(crate) fn is_cluster(&self) -> bool {
         matches!(self.way, Way::Cluster(_))
     }
 
-    /// Asks any server of a cluster which server has which slots.
+    /// Asks a random server of a cluster which server has which slots.
     pub(crate) async fn learn_shards(&self) -> Result<(), Failed> {
         let Way::Cluster(connection) = &self.way else { return Ok(()) };
         let mut command = redis::cmd("CLUSTER");
@@ -94,7 +94,7 @@ impl Link {
             let any = RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random);
             let answer = connection.clone().route_command(command.clone(), any).await.and_then(Value::extract_error);
             asked += 1;
-            // The server that was asked may be the one that is away.
+            // The next random server may answer where this one does not.
             if answer.is_ok() || asked == ASKED_FOR_SHARDS {
                 break answer;
             }
@@ -103,7 +103,7 @@ impl Link {
         Ok(())
     }
 
-    /// Sends a command on keys that begin like that, and waits for its answer.
+    /// Sends a command on keys with this prefix and waits for its answer.
     pub(crate) async fn send(&self, root: &str, command: &Cmd) -> Result<Value, Failed> {
         let began = Instant::now();
         let answer = match &self.way {
@@ -121,16 +121,17 @@ impl Link {
         answer
     }
 
-    /// Sends commands to the one server, which runs them one after the other, in one round trip; returns the answer of each.
+    /// Sends commands to the one server in one round trip. The server runs them in order. Returns the answer to each.
     pub(crate) async fn send_in_order(&self, commands: impl Iterator<Item = &Cmd>) -> Vec<Result<Value, Failed>> {
-        let Way::Node(node) = &self.way else { unreachable!("in a cluster there is no order between servers") };
+        let Way::Node(node) = &self.way else { unreachable!("commands in order need one server") };
         let began = Instant::now();
         let answers = node.send_in_order(commands).await;
         self.note_standstill("", began);
         answers
     }
 
-    /// Sends a command and waits until so many replicas have what it wrote, for a second at most; returns the answer, and how many have it.
+    /// Sends a command and waits, for at most a second, until this many replicas have its writes. Returns the answer and the number
+    /// of replicas that have them.
     pub(crate) async fn send_and_wait(&self, root: &str, command: &Cmd, replicas: u8) -> Result<(Value, i64), Failed> {
         let mut wait = redis::cmd("WAIT");
         wait.arg(replicas).arg(REPLICATED.as_millis() as u64);
@@ -157,14 +158,14 @@ impl Link {
         }
     }
 
-    /// Notes where a call took so long that others could not renew either.
+    /// Notes that the server stalled if a call took so long that other processes could not renew their leases.
     fn note_standstill(&self, root: &str, began: Instant) {
         if began.elapsed() >= STANDSTILL {
             self.shards.note_away(root);
         }
     }
 
-    /// Sends a command to the server, or to each master of a cluster; returns what each answers.
+    /// Sends a command to the server, or to each master of a cluster. Returns the answer of each.
     pub(crate) async fn send_to_each(&self, command: &Cmd) -> Vec<Result<Value, Failed>> {
         let Way::Cluster(connection) = &self.way else { return vec![self.send("", command).await] };
         let calls = self.shards.a_slot_of_each().into_iter().map(|slot| {
@@ -176,12 +177,12 @@ impl Link {
         join_all(calls).await.into_iter().map(|answer| answer.map_err(Failed::Told)).collect()
     }
 
-    /// Sends a command to the server, or to each master of a cluster; returns the answers of those that can be reached. A master that
-    /// cannot be reached stops its own queues only.
+    /// Sends a command to the server, or to each master of a cluster. Returns the answers of the masters that can be reached, because
+    /// an unreachable master must stop only its own queues.
     ///
     /// # Errors
     ///
-    /// If a server refuses the command, or none can be reached.
+    /// If a server refuses the command, or no server can be reached.
     pub(crate) async fn send_to_masters(&self, command: &Cmd) -> Result<Vec<Value>, Error> {
         let (mut answers, mut away) = (Vec::new(), None);
         for answer in self.send_to_each(command).await {
@@ -199,14 +200,14 @@ impl Link {
 }
 
 async fn cluster(target: &Target) -> Result<ClusterConnection, Error> {
-    let Servers::Cluster(hosts) = &target.servers else { unreachable!("the caller looked") };
+    let Servers::Cluster(hosts) = &target.servers else { unreachable!("the caller checked that this is a cluster") };
     let mut builder = ClusterClientBuilder::new(route::nodes(target, hosts).map_err(error::of)?)
         .connection_timeout(CONNECT)
         .response_timeout(ANSWER)
         .overall_response_timeout(Some(ANSWER))
         .tcp_settings(route::tcp())
         .use_protocol(ProtocolVersion::RESP3)
-        // Enough to follow a slot that moved; what takes longer is for callers to know.
+        // These retries are enough to follow a slot that moved. After them, the caller gets the error.
         .retries(3)
         .min_retry_wait(20)
         .max_retry_wait(500);
@@ -222,7 +223,7 @@ async fn cluster(target: &Target) -> Result<ClusterConnection, Error> {
     connected.unwrap_or_else(|_| Err(timed_out())).map_err(error::of)
 }
 
-/// Makes the error of a connection that took too long.
+/// Makes the error for a connection that took too long.
 pub(crate) fn timed_out() -> RedisError {
     std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }
@@ -230,21 +231,21 @@ pub(crate) fn timed_out() -> RedisError {
 /// The connection to one server.
 struct Node {
     route: Route,
-    /// What it is called in errors.
+    /// The name of the server in errors.
     name: String,
     runtime: Handle,
     state: Mutex<State>,
-    /// Changes with each attempt to connect.
+    /// Changes after each attempt to connect.
     attempts: watch::Sender<()>,
-    /// Asks for an attempt now.
+    /// Requests an attempt to connect without further delay.
     hurry: Notify,
 }
 
 struct State {
     connection: Option<MultiplexedConnection>,
-    /// Counts connections, so that the end of an old one does not cost a new one.
+    /// Counts connections, so that the end of an old connection does not close a newer one.
     number: u64,
-    /// Why there is none.
+    /// The error of the last attempt, if there is no connection.
     away: String,
 }
 
@@ -252,7 +253,7 @@ impl Node {
     async fn open(target: &Target) -> Result<Arc<Node>, Error> {
         let state = State { connection: None, number: 0, away: String::new() };
         let node = Arc::new(Node {
-            // The third version of the protocol is the one in which the client tells of a connection that is lost while idle.
+            // With RESP3 the client reports a connection that is lost while idle.
             route: Route::new(target, ProtocolVersion::RESP3)?,
             name: target.to_string(),
             runtime: Handle::current(),
@@ -309,7 +310,7 @@ impl Node {
         }
     }
 
-    /// Takes an error that came over that connection, which may be the end of it.
+    /// Handles an error of a connection, and drops the connection if it cannot be used any more.
     fn told(self: &Arc<Self>, number: u64, error: RedisError) -> Failed {
         if error::ends_connection(&error) {
             self.lost(number, &error.to_string());
@@ -317,8 +318,8 @@ impl Node {
         Failed::Told(error)
     }
 
-    /// Returns the connection. Where there is none an attempt is made at once: whoever calls first when the server is back
-    /// gets through, and while it is away, this takes no longer than being told so.
+    /// Returns the connection. If there is none, this requests an attempt at once and waits for its result. So the first call
+    /// after the server is back succeeds, and while the server is down, a call takes only as long as one attempt.
     async fn connection(&self) -> Result<(MultiplexedConnection, u64), Error> {
         let mut attempts = self.attempts.subscribe();
         if let Some(connected) = self.connected() {
@@ -337,7 +338,7 @@ impl Node {
         state.connection.clone().map(|connection| (connection, state.number))
     }
 
-    /// Gives a connection up and lets another be made, unless that was done already.
+    /// Drops a connection and starts to reconnect, unless this was done already.
     fn lost(self: &Arc<Self>, number: u64, why: &str) {
         let mut state = self.state();
         if state.number != number || state.connection.take().is_none() {
@@ -348,7 +349,7 @@ impl Node {
         self.runtime.spawn(Node::connect_anew(Arc::downgrade(self)));
     }
 
-    /// Tries until there is a connection, or nobody needs it any more.
+    /// Tries to connect until there is a connection or the node is dropped.
     async fn connect_anew(node: Weak<Node>) {
         let mut backoff = Backoff::default();
         loop {
@@ -375,7 +376,7 @@ impl Node {
     }
 }
 
-/// Waits between attempts to connect: longer each time up to a bound, and never in step with others.
+/// The delay between attempts to connect. It doubles up to a limit, with random jitter.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     attempts: u32,
@@ -389,7 +390,7 @@ impl Backoff {
         self.wait_unless(std::future::pending()).await;
     }
 
-    /// Waits no longer than somebody is in a hurry, but a moment in any case.
+    /// Waits until the delay is over or `hurry` completes, but at least a moment.
     async fn wait_unless(&mut self, hurry: impl Future<Output = ()>) {
         let longest = (Backoff::FIRST * 2u32.pow(self.attempts.min(10))).min(Backoff::LONGEST);
         self.attempts += 1;
@@ -399,7 +400,7 @@ impl Backoff {
         let _in_a_hurry = tokio::time::timeout(rest, hurry).await;
     }
 
-    /// Returns how many times it was waited.
+    /// Returns the number of waits so far.
     pub(crate) fn attempts(&self) -> usize {
         self.attempts as usize
     }

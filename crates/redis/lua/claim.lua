@@ -263,7 +263,7 @@ local function claim(args)
   if fields[1] then call('HSET', meta, unpack(fields)) end
   if handed < asked and given.isolated == 0 and why == NOTHING then wait(ask.queue, ask.group, ask.worker) end
   finish()
-  local head = pack('<Bi8BI4BBi8i8', FRESH, look_in or -1, given.isolated_waits and 1 or 0, handed, given.isolated, why, held_for or -1,
+  local head = pack('<Bi8BI4BBi8i8', NEW_CLAIM, look_in or -1, given.isolated_waits and 1 or 0, handed, given.isolated, why, held_for or -1,
     now)
   return { head, concat(given.ids), given.jobs, given.buried }
 end

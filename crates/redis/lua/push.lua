@@ -52,10 +52,10 @@ end
 local function stands_for(queue, known, unique, reuse, within)
   if reuse then
     local newest, finished = unpack(call('ZREVRANGE', root .. K_REUSE .. queue .. ':' .. reuse, 0, 0, 'WITHSCORES'))
-    if newest and now - tonumber(finished) < within then return STANDS_FOR_REUSE, sub(newest, 9) end
+    if newest and now - tonumber(finished) < within then return EXISTING_REUSE, sub(newest, 9) end
   end
   local member = unique and holder(queue, unique, known)
-  if member then return STANDS_FOR_UNIQUE, sub(member, 9) end
+  if member then return EXISTING_UNIQUE, sub(member, 9) end
 end
 
 -- Gives a new job what it is found by beside its id: holds its unique key, and notes alias and tags.

@@ -1,7 +1,8 @@
-//! Upkeep: by one elected process, queue by queue, each part bounded over all of them.
+//! Upkeep. One elected process does it, queue by queue, with a limit for each part over all queues.
 //!
-//! A call looks at a bounded number of queues, behind those that the last call came to. It asks first, in a call for many queues where one
-//! server has them all, whether anything is due there; queues without anything that is due are kept up in turn, some each time.
+//! A call handles a bounded number of queues, and continues after the last queue of the previous call. First it asks whether anything is
+//! due in them; with one server, one call of the server covers many queues. Of the queues with nothing due, a few random ones get full
+//! upkeep each time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
@@ -23,13 +24,13 @@ use crate::reader::Reader;
 use crate::record::artifact_of;
 use crate::workers;
 
-/// Most queues that one call looks at.
+/// The maximum number of queues in one call.
 const QUEUES: usize = 20_000;
-/// How many queues are asked together whether anything is due.
+/// How many queues are checked together for anything due.
 const ASKED_AT_ONCE: usize = 500;
-/// How many queues without anything that is due are kept up in one call all the same.
+/// How many queues with nothing due get full upkeep in one call.
 const IDLE: usize = 50;
-/// A look at a server's clock is good for this long.
+/// How long one reading of a server's clock is used.
 const LOOK: Duration = Duration::from_millis(500);
 
 /// How many rows each part may still touch.
@@ -42,21 +43,21 @@ struct Left {
     forget: usize,
 }
 
-/// The parts of the function, in the order of its numbers.
+/// The parts of the function `upkeep`, in the order of its limits.
 const PARTS: [&str; 5] = ["rescue", "deadlines", "unknown kinds", "prune", "idempotency keys and workers"];
 
-/// What a server's clock said.
+/// A reading of a server's clock.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     at: Instant,
-    /// By the server's clock, in ms: a call that runs later than this was held up, and must rescue nobody.
+    /// In ms of the server's clock. A call that runs later than this was delayed, and must not rescue jobs.
     good_until: i64,
     steady: bool,
 }
 
-/// Does a piece of upkeep, where this process is elected.
+/// Does a bounded part of upkeep if this process is elected.
 pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
-    // A process that the server did not answer promptly of late rescues nobody, and leaves the election to others.
+    // If the server did not answer this process promptly, the process does not rescue jobs, and leaves the election to others.
     let is_prompt = base.link.shards.is_prompt(&base.copies.roots[0]);
     let elected_for = if is_prompt { millis(upkeep.elected_for) } else { 0 };
     let begin = |root: &str| base.framed(&library::BEGIN_UPKEEP, root).number(elected_for).number(QUEUES as i64);
@@ -86,20 +87,20 @@ pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep) -> Result<UpkeepReport, 
 struct Round<'a> {
     base: &'a Base,
     upkeep: Upkeep,
-    /// Looks at clocks, by shard.
+    /// Readings of the servers' clocks, by shard.
     looks: BTreeMap<Option<u16>, Look>,
     left: Left,
-    /// Queues were forgotten, and others in which nothing is due were not looked at.
+    /// Whether queues were deleted while other queues with nothing due were not checked.
     more_unused: bool,
     kept: UpkeepReport,
 }
 
 impl Round<'_> {
-    /// Keeps up queues.
+    /// Does upkeep of queues.
     ///
     /// # Errors
     ///
-    /// If that failed for each.
+    /// If it failed for every queue.
     async fn keep_queues(&mut self, queues: Vec<QueueName>) -> Result<(), Error> {
         let (mut done, mut failed, mut idle) = (0, None, Vec::new());
         for some in queues.chunks(ASKED_AT_ONCE) {
@@ -114,7 +115,7 @@ impl Round<'_> {
                 };
                 match kept {
                     Ok(()) => done += 1,
-                    // In a cluster the queues of other servers go on.
+                    // In a cluster, the queues of other servers are not affected.
                     Err(e) => {
                         self.base.link.shards.note_away(&self.base.keys.of_queue(queue));
                         self.kept.failed.push(UpkeepFailure::new("queue", format!("queue `{queue}`: {e}")));
@@ -133,7 +134,7 @@ impl Round<'_> {
         }
     }
 
-    /// Asks of each queue whether anything is due.
+    /// Returns for each queue whether anything is due.
     async fn due(&self, queues: &[QueueName]) -> Vec<Result<bool, Error>> {
         let name = |queue: &QueueName| {
             let root = self.base.keys.of_queue(queue);
@@ -152,17 +153,17 @@ impl Round<'_> {
         }
         match ask(queues.iter().collect()).await {
             Ok(answer) => answer.iter().map(|due| Ok(*due == 1)).collect(),
-            // One with a key of a wrong type: each by itself, so that it stops no other.
+            // One queue has a key of the wrong type. All queues get full upkeep, one by one, so that it does not affect the others.
             Err(e) if e.kind() == ErrorKind::Corrupt => queues.iter().map(|_| Ok(true)).collect(),
             Err(e) => queues.iter().map(|_| Err(e.shared())).collect(),
         }
     }
 
-    /// Keeps up one queue.
+    /// Does upkeep of one queue.
     async fn keep_queue(&mut self, queue: &QueueName) -> Result<(), Error> {
         let look = self.look(queue).await?;
         match self.keep(queue, look, None).await {
-            // A function that fails ends there: each part by itself, so that one that fails stops no other.
+            // A corrupt key ended the function. Each part is called separately, so that it does not stop the other parts.
             Err(e) if e.kind() == ErrorKind::Corrupt => {
                 for (part, name) in PARTS.into_iter().enumerate() {
                     match self.keep(queue, look, Some(part)).await {
@@ -178,7 +179,7 @@ impl Round<'_> {
         }
     }
 
-    /// Keeps up some of the queues in which nothing is due, at random, and forgets those that have nothing and that nobody uses.
+    /// Does full upkeep of some random queues with nothing due, and deletes queues that are empty and unused.
     async fn keep_idle(&mut self, mut idle: Vec<&QueueName>) {
         fastrand::shuffle(&mut idle);
         let are_more = idle.len() > IDLE;
@@ -213,7 +214,7 @@ impl Round<'_> {
         }
     }
 
-    /// Returns the queues that nobody has used for a day, as far as any copy knows.
+    /// Returns the queues that have been unused for a day according to every copy that answers.
     async fn unused(&self, queues: &[&QueueName]) -> Result<BTreeSet<QueueName>, Error> {
         if queues.is_empty() {
             return Ok(BTreeSet::new());
@@ -224,14 +225,14 @@ impl Round<'_> {
         };
         let mut unused: BTreeSet<QueueName> = queues.iter().map(|queue| (*queue).clone()).collect();
         for answer in on_each(self.base, ask).await?.0 {
-            let its: BTreeSet<QueueName> =
+            let unused_there: BTreeSet<QueueName> =
                 names(answer).ok_or_else(|| error::unexpected("unused_queues"))?.into_iter().collect();
-            unused.retain(|queue| its.contains(queue));
+            unused.retain(|queue| unused_there.contains(queue));
         }
         Ok(unused)
     }
 
-    /// Looks at the clock of the server that has a queue, unless that was done a moment ago.
+    /// Reads the clock of the server that has a queue, or returns a recent reading.
     async fn look(&mut self, queue: &QueueName) -> Result<Look, Error> {
         let root = self.base.keys.of_queue(queue);
         let shard = self.base.link.shards.of(&root);
@@ -243,11 +244,11 @@ impl Round<'_> {
         Ok(look)
     }
 
-    /// Does all parts for a queue, or only one of the [`PARTS`].
+    /// Does all parts of upkeep for a queue, or only one of the [`PARTS`].
     async fn keep(&mut self, queue: &QueueName, look: Look, only: Option<usize>) -> Result<(), Error> {
         let root = self.base.keys.of_queue(queue);
         loop {
-            // Rescued are only those who could have renewed: the clock ran, and the server answered.
+            // Jobs are rescued only if their workers could have renewed: the clock ran steadily, and the server answered promptly.
             let may_rescue = self.upkeep.rescue && look.steady && self.base.link.shards.is_prompt(&root);
             let Left { rescue, late, unknown, prune, forget } = self.left;
             let mut numbers = Vec::with_capacity(30);
@@ -266,7 +267,7 @@ impl Round<'_> {
         }
     }
 
-    /// Takes down what a call did; returns whether its bound left something for another that may still be done.
+    /// Adds the answer of a call to the report. Returns whether another call is needed because this one reached its bound.
     fn note(&mut self, answer: Vec<Value>) -> Option<bool> {
         let mut answer = answer.into_iter();
         let head = answer.next().and_then(bytes)?;
@@ -299,7 +300,7 @@ async fn look_at(base: &Base, root: &str, shard: Option<u16>) -> Result<Look, Er
     Ok(Look { at: Instant::now(), good_until: ms + millis(STANDSTILL), steady })
 }
 
-/// Begins to watch the servers' clocks; returns once the first look was taken.
+/// Starts to watch the clock of the first copy's server with a first reading.
 pub(crate) async fn begin(base: &Base) -> Result<(), Error> {
     let root = &base.copies.roots[0];
     look_at(base, root, base.link.shards.of(root)).await.map(|_| ())

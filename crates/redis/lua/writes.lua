@@ -1,12 +1,12 @@
--- Gathers what a call writes: one command a set, however many jobs it concerns. A function checks first, then gathers; what it
--- gathered is written by `finish`, or by `flush` where it reads again what it has changed.
+-- Gathers the changes of a call, so that one command for each set covers all jobs. A function checks first, then gathers changes. `finish`
+-- writes them; `flush` writes them earlier, if the function reads again what it has changed.
 
-local values, doomed, scores, lost_scores, members, lost_members, kinds
--- Whom it concerns: how many jobs of which queue and kind may be claimed; which jobs changed.
+local values, deleted, scores, removed_scores, members, removed_members, kinds
+-- For notifications: the number of new ready jobs by queue and kind, and the ids of changed jobs.
 local work, news
 
 local function begin_writes()
-  values, doomed, scores, lost_scores, members, lost_members, kinds = {}, {}, {}, {}, {}, {}, {}
+  values, deleted, scores, removed_scores, members, removed_members, kinds = {}, {}, {}, {}, {}, {}, {}
   work, news = {}, {}
 end
 
@@ -26,7 +26,7 @@ local function zadd(set, score, member)
 end
 
 local function zrem(set, member)
-  local from = list(lost_scores, set)
+  local from = list(removed_scores, set)
   from[#from + 1] = member
 end
 
@@ -36,7 +36,7 @@ local function sadd(set, member)
 end
 
 local function srem(set, member)
-  local from = list(lost_members, set)
+  local from = list(removed_members, set)
   from[#from + 1] = member
 end
 
@@ -51,37 +51,37 @@ local function put(key, value)
 end
 
 local function delete(key)
-  doomed[#doomed + 1] = key
+  deleted[#deleted + 1] = key
 end
 
--- Writes a job's record anew; returns it.
+-- Writes the record of a job. Returns the record.
 local function save(job)
   local record = write(job)
   put(job.key, record)
   return record
 end
 
--- Writes what was gathered so far.
+-- Writes the changes gathered so far.
 local function flush()
-  for set, its in pairs(lost_scores) do in_chunks('ZREM', set, its) end
-  for set, its in pairs(lost_members) do in_chunks('SREM', set, its) end
-  for set, its in pairs(scores) do in_chunks('ZADD', set, its) end
-  for set, its in pairs(members) do in_chunks('SADD', set, its) end
-  for set, its in pairs(kinds) do
-    for kind in pairs(its) do call('SADD', set, kind) end
+  for set, entries in pairs(removed_scores) do in_chunks('ZREM', set, entries) end
+  for set, entries in pairs(removed_members) do in_chunks('SREM', set, entries) end
+  for set, entries in pairs(scores) do in_chunks('ZADD', set, entries) end
+  for set, entries in pairs(members) do in_chunks('SADD', set, entries) end
+  for set, entries in pairs(kinds) do
+    for kind in pairs(entries) do call('SADD', set, kind) end
   end
   if values[1] then in_chunks('MSET', nil, values) end
-  if doomed[1] then in_chunks('DEL', nil, doomed) end
-  values, doomed, scores, lost_scores, members, lost_members, kinds = {}, {}, {}, {}, {}, {}, {}
+  if deleted[1] then in_chunks('DEL', nil, deleted) end
+  values, deleted, scores, removed_scores, members, removed_members, kinds = {}, {}, {}, {}, {}, {}, {}
 end
 
--- Notes jobs that may be claimed, or will be due.
+-- Notes n jobs of a kind that are ready, or will be due, for notifications.
 local function woke(queue, kind, n)
   local kinds = list(work, queue)
   kinds[kind] = (kinds[kind] or 0) + n
 end
 
--- Tells all processes what to look at.
+-- Notifies all processes. `what` has the bits TELLS_ALL_WORK and TELLS_CANCELS.
 local function tell_all(what)
   call('PUBLISH', channels .. CHANNEL_ALL, char(what))
 end

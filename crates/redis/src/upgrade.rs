@@ -48,7 +48,7 @@ pub(crate) async fn upgrade(base: &Base, version: &str) -> Result<(), Error> {
     tracing::info!("upgrading the jobs of an older version");
     if send(base, &["TYPE", "queues"], &[]).await? == Value::SimpleString("hash".into()) {
         let root = base.keys.under(ALL);
-        let _moved = send(base, &["RENAME", "queues"], &[&format!("{root}queues.6")]).await; // or another process did so
+        let _moved = send(base, &["RENAME", "queues"], &[&format!("{root}queues.6")]).await; // fails if another process did it
     }
     let queues: Vec<QueueName> =
         names(send(base, &["HKEYS", "queues.6"], &[]).await?).ok_or_else(|| error::unexpected("HKEYS"))?;

@@ -196,7 +196,8 @@ async fn check_layout(base: &Base) -> Result<(), Error> {
         _ => "finish them with the version that wrote them, then use another `prefix=` or an empty server",
     };
     let text = format!(
-        "the stored jobs have layout version {version}, but this program needs version {LAYOUT}: {way_out} (docs/upgrading.md)"
+        "the stored jobs have layout version {version}, but this program needs version {LAYOUT}: \
+         {way_out} (docs/upgrading.md)"
     );
     Err(Error::new(ErrorKind::Refused, text))
 }

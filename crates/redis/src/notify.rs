@@ -34,7 +34,7 @@ pub(crate) fn notify(base: &Arc<Base>, work: Vec<Work>) {
         for Work { queue, kind, jobs, .. } in work {
             let call = base.framed(&library::NOTIFY, &base.keys.of_queue(&queue)).arg(queue.as_str());
             if let Err(e) = call.arg(kind.as_str()).number(jobs as i64).run().await {
-                tracing::debug!(error = %e, "cannot notify another process; its workers find the jobs later by themselves");
+                tracing::debug!(error = %e, "cannot notify another process; its workers find the jobs later");
             }
         }
     });

@@ -23,7 +23,7 @@ pub(crate) struct Setup {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     TooOld(String),
-    Forgets,
+    NotPersistent,
     Evicts(String),
     IsReplica,
 }
@@ -32,7 +32,7 @@ impl Fault {
     /// Returns whether the URL accepts this fault.
     fn is_accepted(&self, target: &Target) -> bool {
         match self {
-            Fault::Forgets => target.accept_persistence,
+            Fault::NotPersistent => target.accept_persistence,
             Fault::Evicts(_) => target.accept_eviction,
             Fault::TooOld(_) | Fault::IsReplica => false,
         }
@@ -47,16 +47,18 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::TooOld(version) => write!(f, "Redis {version} is too old: longshore needs Redis 7.0 or newer, or Valkey"),
-            Fault::Forgets => f.write_str(
-                "the append-only file is off, so a restart of the server loses jobs: set `appendonly yes` in redis.conf \
-                 and run `redis-cli CONFIG SET appendonly yes`; or accept the loss with `persistence=accept` in the URL",
+            Fault::TooOld(version) => write!(f, "Redis {version} is too old: longshore needs Redis 7.0 or Valkey"),
+            Fault::NotPersistent => f.write_str(
+                "the append-only file is off, so a restart of the server loses jobs: set `appendonly yes` in \
+                 redis.conf and run `redis-cli CONFIG SET appendonly yes`; or accept the loss with \
+                 `persistence=accept` in the URL",
             ),
             Fault::Evicts(policy) => write!(
                 f,
-                "the server deletes jobs when memory is short (`maxmemory-policy {policy}`): set `maxmemory-policy noeviction` in \
-                 redis.conf and run `redis-cli CONFIG SET maxmemory-policy noeviction`; or accept the loss with \
-                 `eviction=accept` in the URL"
+                "the server deletes jobs when memory is short (`maxmemory-policy {policy}`): \
+                 set `maxmemory-policy noeviction` in redis.conf and run \
+                 `redis-cli CONFIG SET maxmemory-policy noeviction`; \
+                 or accept the loss with `eviction=accept` in the URL"
             ),
             Fault::IsReplica => f.write_str("the server is a replica and accepts no writes: use the URL of the master"),
         }
@@ -137,7 +139,7 @@ fn read(info: &str) -> Option<Setup> {
     }
     let keeps = field("aof_enabled") == Some("1");
     if !keeps {
-        faults.push(Fault::Forgets);
+        faults.push(Fault::NotPersistent);
     }
     // This is a fault even without a memory limit: setting a limit later would delete jobs.
     let policy = field("maxmemory_policy").unwrap_or("unknown");
@@ -193,8 +195,8 @@ mod tests {
     fn each_fault_is_found_and_says_what_to_do() {
         for (good, bad, fault, word) in [
             ("7.0.15", "6.2.14", Fault::TooOld("6.2.14".into()), "needs Redis 7.0"),
-            ("aof_enabled:1", "aof_enabled:0", Fault::Forgets, "appendonly yes"),
-            ("aof_enabled:1", "nothing:1", Fault::Forgets, "persistence=accept"),
+            ("aof_enabled:1", "aof_enabled:0", Fault::NotPersistent, "appendonly yes"),
+            ("aof_enabled:1", "nothing:1", Fault::NotPersistent, "persistence=accept"),
             ("noeviction", "allkeys-lru", Fault::Evicts("allkeys-lru".into()), "maxmemory-policy noeviction"),
             ("noeviction", "volatile-lru", Fault::Evicts("volatile-lru".into()), "eviction=accept"),
             ("role:master", "role:slave", Fault::IsReplica, "master"),
@@ -216,7 +218,7 @@ mod tests {
     fn worst_of_several_servers_counts() {
         let (good, bad) = (read(GOOD).unwrap(), read(&GOOD.replace("aof_enabled:1", "aof_enabled:0")).unwrap());
         let both = good.and(bad.clone()).and(bad);
-        assert_eq!((both.durability, both.faults), (Durability::Nothing, vec![Fault::Forgets]));
+        assert_eq!((both.durability, both.faults), (Durability::Nothing, vec![Fault::NotPersistent]));
     }
 
     #[test]

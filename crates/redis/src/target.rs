@@ -193,7 +193,8 @@ impl Target {
                 _ => {
                     let more = if socket { ", `db`, `user` and `password`" } else { " and `ca`" };
                     let text = format!(
-                        "unknown option `{name}` in a Redis URL; the options are `prefix`, `persistence`, `eviction`, `replicas`{more}"
+                        "unknown option `{name}` in a Redis URL; \
+                         the options are `prefix`, `persistence`, `eviction`, `replicas`{more}"
                     );
                     return Err(Error::invalid(text));
                 }

@@ -38,8 +38,9 @@ pub(crate) async fn upgrade(base: &Base, version: &str) -> Result<(), Error> {
         let seen = send(base, &["ZCOUNT", "registry.seen"], &[&quiet_since.to_string(), "+inf"]).await?;
         if number(&seen).unwrap_or(0) > 0 {
             let way_out = format!(
-                "the stored jobs have layout version {FROM}, and a worker was active in the last three minutes: stop all programs \
-                 of the older version, wait three minutes, and start this one again (docs/upgrading.md)"
+                "the stored jobs have layout version {FROM}, and a worker was active in the last three minutes: \
+                 stop all programs of the older version, wait three minutes, and start this one again \
+                 (docs/upgrading.md)"
             );
             return Err(Error::new(ErrorKind::Unavailable, way_out));
         }
@@ -48,7 +49,8 @@ pub(crate) async fn upgrade(base: &Base, version: &str) -> Result<(), Error> {
     tracing::info!("upgrading the jobs of an older version");
     if send(base, &["TYPE", "queues"], &[]).await? == Value::SimpleString("hash".into()) {
         let root = base.keys.under(ALL);
-        let _moved = send(base, &["RENAME", "queues"], &[&format!("{root}queues.6")]).await; // fails if another process did it
+        // The command fails if another process has renamed the key.
+        let _renamed = send(base, &["RENAME", "queues"], &[&format!("{root}queues.6")]).await;
     }
     let queues: Vec<QueueName> =
         names(send(base, &["HKEYS", "queues.6"], &[]).await?).ok_or_else(|| error::unexpected("HKEYS"))?;

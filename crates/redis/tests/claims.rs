@@ -1,4 +1,4 @@
-//! Claims over several queues, each in a slot of its own: broken off, repeated, released.
+//! Claims over several queues, each in its own slot: interrupted, repeated, released.
 
 use longshore_core::{
     Acted, Action, Claim, Claimed, Death, ErrorKind, Filter, JobId, Jobs, Kind, NewJob, Nonce, Page, Payload,
@@ -39,15 +39,15 @@ async fn claim_that_broke_off_between_two_queues_is_completed_by_its_repeat() {
     let (store, worker) = (open().await, WorkerSecret::new());
     push(&store, "a", 2).await;
     push(&store, "b", 5).await;
-    // What the queue `a` has seen of a claim over both, whose caller never got to `b`.
+    // For the queue `a` this is the same claim. Its caller stopped before it asked `b`.
     let whole = ask(&worker, &["a", "b"], 3);
     let broken_off = whole.clone().queues(vec!["a".parse().unwrap(), "nothing.here".parse().unwrap()]);
     let first = claim(&store, &broken_off).await;
     assert_eq!(first.len(), 2);
     let repeated = claim(&store, &whole).await;
     assert_eq!(repeated[..2], first);
-    assert_eq!(repeated.len(), 3, "one was still wanted");
-    assert_eq!(claim(&store, &whole).await, repeated, "and no more than that");
+    assert_eq!(repeated.len(), 3, "one more job was wanted");
+    assert_eq!(claim(&store, &whole).await, repeated, "and no more jobs");
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn repeat_of_a_claim_that_got_nothing_anywhere_gets_nothing_of_what_came_s
     let whole = ask(&worker, &["a", "b"], 3);
     assert!(claim(&store, &whole).await.is_empty());
     push(&store, "b", 1).await;
-    assert!(claim(&store, &whole).await.is_empty(), "it was answered");
+    assert!(claim(&store, &whole).await.is_empty(), "the first answer was empty");
     assert_eq!(claim(&store, &ask(&worker, &["a", "b"], 3)).await.len(), 1);
 }
 

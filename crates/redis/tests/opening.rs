@@ -1,4 +1,4 @@
-//! Which servers a store opens on, in all the ways a URL can say it, and which it refuses with the way out.
+//! Opening a store: every form of a URL, and the servers that are refused with a hint.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn refused(opened: Result<Arc<Redis>, Error>) -> String {
     error.to_string()
 }
 
-/// Takes a job through its life, so that every script has run.
+/// Pushes, claims, settles and reads a job.
 async fn works(store: &Redis) {
     let new = job();
     let id = new.id;
@@ -138,7 +138,7 @@ async fn tls_checks_certificates_and_trusts_those_it_is_told_to() {
     let url = format!("rediss://{}", server.addr());
     works(&open(&format!("{url}?ca={authority}")).await.unwrap()).await;
     works(&open(&format!("rediss://localhost:{}?ca={authority}", server.addr().port())).await.unwrap()).await;
-    assert!(open(&url).await.is_err(), "nobody has signed that certificate");
+    assert!(open(&url).await.is_err(), "the certificate is not trusted");
     let missing = refused(open(&format!("{url}?ca=/nowhere.pem")).await);
     assert!(missing.contains("/nowhere.pem"), "{missing}");
 }
@@ -155,17 +155,17 @@ async fn tls_leads_to_every_node_of_a_cluster() {
         let new = NewJob::new(queue.parse().unwrap(), "work".parse().unwrap(), Payload::parse("{}").unwrap());
         store.push(vec![new]).await.all().unwrap();
     }
-    assert_eq!(store.queues(None, 10).await.unwrap().len(), 7, "they lie on all nodes");
+    assert_eq!(store.queues(None, 10).await.unwrap().len(), 7, "the queues are on all nodes");
     let other = open(&format!("{url}?ca={authority}")).await.unwrap();
     let mut work = other.subscribe(vec![job().queue], vec![job().kind]);
     work.set_capacity(1, vec![]);
     let kinds = vec![job().kind.into()];
     let claim = Claim::new(WorkerSecret::new().id(), vec![job().queue], kinds).limit(10);
-    other.claim(claim).await.expect("it waits from now on");
+    other.claim(claim).await.expect("the claim succeeds, and its worker waits");
     store.push(vec![job()]).await.all().unwrap();
     tokio::time::timeout(Duration::from_secs(20), work.recv()).await.expect("notifications come through TLS");
-    assert!(open(&url).await.is_err(), "nobody has signed that certificate");
-    assert!(open(&format!("redis+cluster://{}", cluster.addrs()[0])).await.is_err(), "they speak nothing else");
+    assert!(open(&url).await.is_err(), "the certificate is not trusted");
+    assert!(open(&format!("redis+cluster://{}", cluster.addrs()[0])).await.is_err(), "the nodes accept only TLS");
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn tls_leads_to_sentinels_and_their_master() {
     let sentinel = Sentinel::start_with_tls(&master, "main", &certificates);
     let url = format!("rediss+sentinel://{}/main", sentinel.addr());
     works(&open(&format!("{url}?ca={authority}")).await.unwrap()).await;
-    assert!(open(&url).await.is_err(), "nobody has signed that certificate");
+    assert!(open(&url).await.is_err(), "the certificate is not trusted");
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn socket_and_database_number_lead_to_the_same_server() {
 async fn sentinels_lead_to_the_master() {
     let server = Server::start(&[]);
     let sentinel = Sentinel::start(&server, "main");
-    // The first of these is not there.
+    // The first sentinel does not exist.
     let url = format!("redis+sentinel://127.0.0.1:1,{}", sentinel.addr());
     works(&open(&format!("{url}/main")).await.unwrap()).await;
     let unknown = open(&format!("{url}/other")).await.unwrap_err();
@@ -249,7 +249,7 @@ async fn full_server_refuses_pushes_and_lets_what_runs_end() {
     assert_eq!(error.kind(), ErrorKind::Full, "{error}");
     let mut elsewhere = job();
     elsewhere.move_to("elsewhere".parse().unwrap());
-    assert_eq!(store.push(vec![elsewhere]).await.all().unwrap_err().kind(), ErrorKind::Full, "nor into a new queue");
+    assert_eq!(store.push(vec![elsewhere]).await.all().unwrap_err().kind(), ErrorKind::Full, "also into a new queue");
     assert_eq!(store.get(vec![refused.id]).await.unwrap(), [None], "nothing was written");
 
     let claimed = store.claim(ask(10)).await.unwrap().jobs;
@@ -266,7 +266,7 @@ async fn full_server_refuses_pushes_and_lets_what_runs_end() {
         .collect();
     assert!(store.settle(settlements).await.all().unwrap().iter().all(|settled| *settled == Settled::Done));
     store.upkeep(Upkeep::new(500, true)).await.unwrap();
-    let fresh = open(&server.url()).await.expect("a full server can be opened: work must go on");
+    let fresh = open(&server.url()).await.expect("a store opens on a full server");
     assert_eq!(fresh.queues(None, 10).await.unwrap()[0].count(State::Succeeded), 10);
 
     assert_eq!(server.command(&["CONFIG", "SET", "maxmemory", "0"]), "+OK");

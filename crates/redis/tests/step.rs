@@ -1,4 +1,4 @@
-//! The scripts' `step` says the same as Rust's, for every event in every state at every edge of the numbers.
+//! The Lua function `step` agrees with the Rust one, for every event in every state and at the limits of all numbers.
 
 use longshore_core::state::{Event, Facts, every_other_event, every_outcome, step};
 use longshore_core::{Settings, State, limits};

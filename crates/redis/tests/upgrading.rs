@@ -1,5 +1,5 @@
-//! Jobs of the layout before are there afterwards as they were. `layout_6.txt` holds each key of a store of layout 6, as DUMP has it, in base64;
-//! `layout_6_jobs.txt` the name and the id of each job, and the tokens of those that ran.
+//! An upgrade from layout 6 keeps all jobs. `layout_6.txt` has each key of a store of layout 6, in the format of DUMP and in base64.
+//! `layout_6_jobs.txt` has the name and the id of each job, and the tokens of jobs that ran.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ mod each;
 
 use each::All;
 
-/// Puts a store of layout 6 on a server.
+/// Restores a store of layout 6 on a server.
 async fn restore(server: &Server) {
     let client = redis::Client::open(server.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
@@ -49,7 +49,7 @@ async fn open(server: &Server) -> Result<Redis, longshore_core::Error> {
 }
 
 async fn job(store: &Redis, id: JobId) -> Snapshot {
-    Jobs::get(store, vec![id]).await.unwrap().remove(0).expect("it is there")
+    Jobs::get(store, vec![id]).await.unwrap().remove(0).expect("the job exists")
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn jobs_of_the_layout_before_go_on() {
     let (store, ids) = (open(&server).await.unwrap(), ids());
     let (id, token) = tokens()[0];
     let success = || Settlement::new(id, token, Outcome::Succeed { result: None });
-    assert_eq!(store.settle(vec![success()]).await.all().unwrap(), [Settled::Done], "a token of then counts");
+    assert_eq!(store.settle(vec![success()]).await.all().unwrap(), [Settled::Done], "an old token is valid");
     assert_eq!(store.settle(vec![success()]).await.all().unwrap(), [Settled::Done]);
     let mut again = NewJob::new("bulk".parse().unwrap(), "send".parse().unwrap(), Payload::parse("5").unwrap());
     again.unique = Some(Unique { key: "only".parse().unwrap(), scope: UniqueScope::UntilFinished });

@@ -6,13 +6,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use longshore_core::{Error, JobId, Notifications, QueueName, Settings, StepWatch, WorkerId};
 use redis::Value;
 
-use crate::away::Away;
 use crate::call::Call;
 use crate::copies::{Copies, on_each};
 use crate::keys::{self, Keys};
 use crate::library::{self, Function};
 use crate::link::Link;
 use crate::shared::{NOTE_EVERY, bounded};
+use crate::unreachable::Unreachable;
 
 /// After this many milliseconds a process notes again that it uses a queue.
 const USED: i64 = 60_000;
@@ -42,7 +42,7 @@ pub(crate) struct Base {
     /// Observations of the servers' clocks, by shard.
     pub(crate) watches: Mutex<BTreeMap<Option<u16>, StepWatch>>,
     /// Servers that calls skip for a while.
-    pub(crate) away: Away,
+    pub(crate) unreachable: Unreachable,
 }
 
 /// A connection for pushes only, and the number of replicas that must have a push. It is separate, because waiting for replicas
@@ -67,7 +67,7 @@ impl Base {
             claimed: Mutex::default(),
             noted: Mutex::default(),
             watches: Mutex::default(),
-            away: Away::default(),
+            unreachable: Unreachable::default(),
         }
     }
 

@@ -119,18 +119,18 @@ fn is_unknown(failed: &Failed) -> bool {
 pub(crate) async fn load(link: &Link) -> Result<(), Error> {
     let mut load = redis::cmd("FUNCTION");
     load.arg("LOAD").arg(&LIBRARY.source);
-    let (mut loaded, mut away) = (false, None);
+    let (mut loaded, mut failed) = (false, None);
     for answer in link.send_to_each(&load).await {
         match answer {
             Err(Failed::Told(e)) if e.detail().is_some_and(|detail| detail.contains("already exists")) => loaded = true,
             answer => match answer.map_err(Error::from) {
                 Ok(_) => loaded = true,
-                Err(e) if e.kind() == ErrorKind::Unavailable => away = Some(e),
+                Err(e) if e.kind() == ErrorKind::Unavailable => failed = Some(e),
                 Err(e) => return Err(e),
             },
         }
     }
-    away.filter(|_| !loaded).map_or(Ok(()), Err)
+    failed.filter(|_| !loaded).map_or(Ok(()), Err)
 }
 
 /// Returns a string answer as bytes.

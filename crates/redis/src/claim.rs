@@ -14,7 +14,6 @@ use longshore_core::{
 };
 use redis::Value;
 
-use crate::away::in_time;
 use crate::base::Base;
 use crate::call::{Call, bytes, list, moved};
 use crate::error;
@@ -24,6 +23,7 @@ use crate::reader::Reader;
 use crate::record::Record;
 use crate::settle::{self, settle};
 use crate::shared::*;
+use crate::unreachable::in_time;
 
 pub(crate) async fn claim(base: &Base, claim: &Claim) -> Result<Claims, Error> {
     let queues = admitted(base, claim).await?;
@@ -138,7 +138,7 @@ impl<'a> Claiming<'a> {
     async fn ask_all(mut self, queues: &[&QueueName]) -> Result<Claims, Error> {
         let asked = self.leave_out(queues);
         for (place, queue) in asked.iter().enumerate() {
-            if self.is_server_away() {
+            if self.is_server_unreachable() {
                 asked[place..].iter().for_each(|queue| self.hold_back(queue, HeldBackReason::Unreachable, None));
                 break;
             }
@@ -157,19 +157,22 @@ impl<'a> Claiming<'a> {
     }
 
     /// Returns whether the only server does not answer.
-    fn is_server_away(&self) -> bool {
+    fn is_server_unreachable(&self) -> bool {
         !self.base.link.is_cluster() && self.failed.as_ref().is_some_and(Error::is_retryable)
     }
 
     /// Holds back queues whose server failed recently, and returns the others. If there are no others and no queue has answered
     /// yet, it returns all.
     fn leave_out<'q>(&mut self, queues: &[&'q QueueName]) -> Vec<&'q QueueName> {
-        let rests = queues.iter().map(|queue| self.base.away.rest(&self.base.keys.of_queue(queue))).collect::<Vec<_>>();
-        if !self.answered && rests.iter().all(Option::is_some) {
+        let remaining = queues
+            .iter()
+            .map(|queue| self.base.unreachable.remaining(&self.base.keys.of_queue(queue)))
+            .collect::<Vec<_>>();
+        if !self.answered && remaining.iter().all(Option::is_some) {
             return queues.to_vec();
         }
         let mut asked = Vec::with_capacity(queues.len());
-        for (queue, rest) in queues.iter().zip(rests) {
+        for (queue, rest) in queues.iter().zip(remaining) {
             match rest {
                 Some(rest) => self.hold_back(queue, HeldBackReason::Unreachable, Some(rest)),
                 None => asked.push(*queue),
@@ -227,7 +230,7 @@ impl<'a> Claiming<'a> {
     fn take(&mut self, queue: &QueueName, answer: Result<Value, Error>) -> Result<(), Error> {
         let answer = answer.and_then(|answer| self.read(queue, answer).ok_or_else(|| error::unexpected("claim")));
         if self.several && self.base.link.is_cluster() {
-            self.base.away.note(&self.base.keys.of_queue(queue), answer.as_ref().err());
+            self.base.unreachable.note(&self.base.keys.of_queue(queue), answer.as_ref().err());
         }
         match answer {
             Ok(known) if known == RELEASED => {

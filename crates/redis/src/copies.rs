@@ -72,7 +72,7 @@ async fn on_one<'a>(base: &'a Base, root: &str, call: &impl Fn(&str) -> Call<'a>
     if base.copies.roots.len() == 1 {
         return answer.await;
     }
-    base.away.ask(root, answer).await
+    base.unreachable.ask(root, answer).await
 }
 
 #[cfg(test)]

@@ -44,7 +44,6 @@
 
 mod act;
 mod artifacts;
-mod away;
 mod base;
 mod call;
 mod claim;
@@ -72,6 +71,7 @@ mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tls;
+mod unreachable;
 mod upgrade;
 mod upkeep;
 mod workers;
@@ -105,7 +105,7 @@ const PUSHED_AT_ONCE: usize = 500;
 /// The number of push batches that are sent at the same time. While the server handles one batch, the next one fills.
 const PUSHES: usize = 1;
 /// How often upkeep checks the configuration of the server again.
-const LOOK_AGAIN: Duration = Duration::from_secs(300);
+const CHECK_SETUP_EVERY: Duration = Duration::from_secs(300);
 
 /// A store in Redis for jobs and their artifacts.
 ///
@@ -115,7 +115,7 @@ pub struct Redis {
     pushes: Batcher<NewJob, Result<Pushed, Error>>,
     target: Target,
     setup: Setup,
-    looked: Mutex<Instant>,
+    checked: Mutex<Instant>,
     transfers: Arc<Transfers>,
     _listener: Listener,
 }
@@ -141,7 +141,7 @@ impl Redis {
 
     async fn connect(target: Target, settings: Settings) -> Result<Redis, Error> {
         let link = Link::open(&target, settings.clock.clone()).await?;
-        let setup = setup::look(&link).await?;
+        let setup = setup::query(&link).await?;
         setup::check(&setup, &target)?;
         let mut base = Base::new(link, Keys::new(&target.prefix), settings);
         if target.replicas > 0 {
@@ -157,21 +157,21 @@ impl Redis {
             let base = Arc::clone(&pushing);
             async move { Ok(push::push(&base, jobs).await) }
         });
-        let looked = Mutex::new(Instant::now());
+        let checked = Mutex::new(Instant::now());
         let transfers = Transfers::new(&target, &base.settings);
-        Ok(Redis { base, pushes, target, setup, looked, transfers, _listener: listener })
+        Ok(Redis { base, pushes, target, setup, checked, transfers, _listener: listener })
     }
 
     /// Checks the configuration of the server again if the last check is five minutes old, and logs faults.
-    async fn look_again(&self) -> Result<(), Error> {
+    async fn check_setup(&self) -> Result<(), Error> {
         {
-            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-            if looked.elapsed() < LOOK_AGAIN {
+            let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+            if checked.elapsed() < CHECK_SETUP_EVERY {
                 return Ok(());
             }
-            *looked = Instant::now();
+            *checked = Instant::now();
         }
-        setup::warn(&setup::look(&self.base.link).await?, &self.target);
+        setup::warn(&setup::query(&self.base.link).await?, &self.target);
         Ok(())
     }
 }
@@ -249,7 +249,7 @@ impl Jobs for Redis {
     }
 
     async fn upkeep(&self, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
-        self.look_again().await?;
+        self.check_setup().await?;
         upkeep::upkeep(&self.base, upkeep).await
     }
 

@@ -161,7 +161,7 @@ impl Link {
     /// Notes that the server stalled if a call took so long that other processes could not renew their leases.
     fn note_standstill(&self, root: &str, began: Instant) {
         if began.elapsed() >= STANDSTILL {
-            self.shards.note_away(root);
+            self.shards.note_unresponsive(root);
         }
     }
 
@@ -184,15 +184,15 @@ impl Link {
     ///
     /// If a server refuses the command, or no server can be reached.
     pub(crate) async fn send_to_masters(&self, command: &Cmd) -> Result<Vec<Value>, Error> {
-        let (mut answers, mut away) = (Vec::new(), None);
+        let (mut answers, mut failed) = (Vec::new(), None);
         for answer in self.send_to_each(command).await {
             match answer.map_err(Error::from) {
                 Ok(answer) => answers.push(answer),
-                Err(e) if e.kind() == ErrorKind::Unavailable => away = Some(e),
+                Err(e) if e.kind() == ErrorKind::Unavailable => failed = Some(e),
                 Err(e) => return Err(e),
             }
         }
-        match away {
+        match failed {
             Some(e) if answers.is_empty() => Err(e),
             _ => Ok(answers),
         }
@@ -246,12 +246,12 @@ struct State {
     /// Counts connections, so that the end of an old connection does not close a newer one.
     number: u64,
     /// The error of the last attempt, if there is no connection.
-    away: String,
+    error: String,
 }
 
 impl Node {
     async fn open(target: &Target) -> Result<Arc<Node>, Error> {
-        let state = State { connection: None, number: 0, away: String::new() };
+        let state = State { connection: None, number: 0, error: String::new() };
         let node = Arc::new(Node {
             // With RESP3 the client reports a connection that is lost while idle.
             route: Route::new(target, ProtocolVersion::RESP3)?,
@@ -328,8 +328,8 @@ impl Node {
         self.hurry.notify_one();
         let _in_time = tokio::time::timeout(LONGEST_ATTEMPT, attempts.changed()).await;
         self.connected().ok_or_else(|| {
-            let away = format!("cannot reach Redis at {}: {}", self.name, self.state().away);
-            Error::new(ErrorKind::Unavailable, away)
+            let error = format!("cannot reach Redis at {}: {}", self.name, self.state().error);
+            Error::new(ErrorKind::Unavailable, error)
         })
     }
 
@@ -344,7 +344,7 @@ impl Node {
         if state.number != number || state.connection.take().is_none() {
             return;
         }
-        state.away = why.to_owned();
+        state.error = why.to_owned();
         tracing::warn!(server = %self.name, error = why, "lost the connection to Redis; reconnecting");
         self.runtime.spawn(Node::connect_anew(Arc::downgrade(self)));
     }
@@ -364,7 +364,7 @@ impl Node {
                     tracing::info!(server = %node.name, "reconnected to Redis");
                     return;
                 }
-                Err(e) => node.state().away = e.to_string(),
+                Err(e) => node.state().error = e.to_string(),
             }
             node.attempts.send_replace(());
             backoff.wait_unless(node.hurry.notified()).await;

@@ -67,7 +67,7 @@ impl fmt::Display for Fault {
 
 /// Checks every master that can be reached. A master that cannot be reached is checked later, because an open store repeats the
 /// check every few minutes.
-pub(crate) async fn look(link: &Link) -> Result<Setup, Error> {
+pub(crate) async fn query(link: &Link) -> Result<Setup, Error> {
     let infos = link.send_to_masters(&redis::cmd("INFO")).await?;
     let mut setup: Option<Setup> = None;
     for info in infos {

@@ -76,7 +76,7 @@ impl Shards {
 
     /// Notes that the server of these keys did not answer promptly. Workers may have been unable to renew there, so they get the
     /// length of a lease to do so.
-    pub(crate) fn note_away(&self, root: &str) {
+    pub(crate) fn note_unresponsive(&self, root: &str) {
         let until = self.clock.boot_time().ms + millis(limits::LEASE);
         self.with(root, |shard| shard.no_rescue_until = shard.no_rescue_until.max(until));
     }
@@ -137,7 +137,7 @@ mod tests {
         let cluster = [(0, 8191, "a"), (8192, 16383, "b")];
         shards.learn(slots_answer(&cluster));
         assert!(shards.is_prompt("p:{all}:") && shards.is_prompt("p:{1}:"));
-        shards.note_away("p:{all}:");
+        shards.note_unresponsive("p:{all}:");
         assert!(!shards.is_prompt("p:{all}:") && shards.is_prompt("p:{1}:"));
         clock.advance(limits::LEASE);
         shards.learn(slots_answer(&[(0, 8191, "a"), (8192, 16383, "c")]));

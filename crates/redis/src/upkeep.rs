@@ -31,7 +31,7 @@ const ASKED_AT_ONCE: usize = 500;
 /// How many queues with nothing due get full upkeep in one call.
 const IDLE: usize = 50;
 /// How long one reading of a server's clock is used.
-const LOOK: Duration = Duration::from_millis(500);
+const READING_VALID: Duration = Duration::from_millis(500);
 
 /// How many rows each part may still touch.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +48,7 @@ const PARTS: [&str; 5] = ["rescue", "deadlines", "unknown kinds", "prune", "idem
 
 /// A reading of a server's clock.
 #[derive(Clone, Copy, Debug)]
-struct Look {
+struct ClockReading {
     at: Instant,
     /// In ms of the server's clock. A call that runs later than this was delayed, and must not rescue jobs.
     good_until: i64,
@@ -71,7 +71,7 @@ pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep) -> Result<UpkeepReport, 
     let mut round = Round {
         base,
         upkeep,
-        looks: BTreeMap::new(),
+        readings: BTreeMap::new(),
         left: Left { rescue: limit, late: limit, unknown: limit, prune: limit, forget: limit },
         more_unused: false,
         kept: UpkeepReport::default(),
@@ -88,7 +88,7 @@ struct Round<'a> {
     base: &'a Base,
     upkeep: Upkeep,
     /// Readings of the servers' clocks, by shard.
-    looks: BTreeMap<Option<u16>, Look>,
+    readings: BTreeMap<Option<u16>, ClockReading>,
     left: Left,
     /// Whether queues were deleted while other queues with nothing due were not checked.
     more_unused: bool,
@@ -117,7 +117,7 @@ impl Round<'_> {
                     Ok(()) => done += 1,
                     // In a cluster, the queues of other servers are not affected.
                     Err(e) => {
-                        self.base.link.shards.note_away(&self.base.keys.of_queue(queue));
+                        self.base.link.shards.note_unresponsive(&self.base.keys.of_queue(queue));
                         self.kept.failed.push(UpkeepFailure::new("queue", format!("queue `{queue}`: {e}")));
                         if !self.base.link.is_cluster() && e.is_retryable() {
                             return if done > 0 { Ok(()) } else { Err(e) }; // it is the server of all queues
@@ -146,7 +146,7 @@ impl Round<'_> {
         };
         if self.base.link.is_cluster() {
             let one = |queue| async move {
-                let answer = self.base.away.ask(&self.base.keys.of_queue(queue), ask(vec![queue])).await;
+                let answer = self.base.unreachable.ask(&self.base.keys.of_queue(queue), ask(vec![queue])).await;
                 answer.map(|answer| answer == [1])
             };
             return join_all(queues.iter().map(one)).await;
@@ -161,12 +161,12 @@ impl Round<'_> {
 
     /// Does upkeep of one queue.
     async fn keep_queue(&mut self, queue: &QueueName) -> Result<(), Error> {
-        let look = self.look(queue).await?;
-        match self.keep(queue, look, None).await {
+        let reading = self.reading(queue).await?;
+        match self.keep(queue, reading, None).await {
             // A corrupt key ended the function. Each part is called separately, so that it does not stop the other parts.
             Err(e) if e.kind() == ErrorKind::Corrupt => {
                 for (part, name) in PARTS.into_iter().enumerate() {
-                    match self.keep(queue, look, Some(part)).await {
+                    match self.keep(queue, reading, Some(part)).await {
                         Err(e) if e.kind() == ErrorKind::Corrupt => {
                             self.kept.failed.push(UpkeepFailure::new(name, format!("queue `{queue}`: {e}")));
                         }
@@ -233,23 +233,23 @@ impl Round<'_> {
     }
 
     /// Reads the clock of the server that has a queue, or returns a recent reading.
-    async fn look(&mut self, queue: &QueueName) -> Result<Look, Error> {
+    async fn reading(&mut self, queue: &QueueName) -> Result<ClockReading, Error> {
         let root = self.base.keys.of_queue(queue);
         let shard = self.base.link.shards.of(&root);
-        if let Some(look) = self.looks.get(&shard).filter(|look| look.at.elapsed() < LOOK) {
-            return Ok(*look);
+        if let Some(reading) = self.readings.get(&shard).filter(|reading| reading.at.elapsed() < READING_VALID) {
+            return Ok(*reading);
         }
-        let look = look_at(self.base, &root, shard).await?;
-        self.looks.insert(shard, look);
-        Ok(look)
+        let reading = read_clock(self.base, &root, shard).await?;
+        self.readings.insert(shard, reading);
+        Ok(reading)
     }
 
     /// Does all parts of upkeep for a queue, or only one of the [`PARTS`].
-    async fn keep(&mut self, queue: &QueueName, look: Look, only: Option<usize>) -> Result<(), Error> {
+    async fn keep(&mut self, queue: &QueueName, reading: ClockReading, only: Option<usize>) -> Result<(), Error> {
         let root = self.base.keys.of_queue(queue);
         loop {
             // Jobs are rescued only if their workers could have renewed: the clock ran steadily, and the server answered promptly.
-            let may_rescue = self.upkeep.rescue && look.steady && self.base.link.shards.is_prompt(&root);
+            let may_rescue = self.upkeep.rescue && reading.steady && self.base.link.shards.is_prompt(&root);
             let Left { rescue, late, unknown, prune, forget } = self.left;
             let mut numbers = Vec::with_capacity(30);
             let rescue = if may_rescue { rescue } else { 0 };
@@ -257,7 +257,7 @@ impl Round<'_> {
                 let most = if only.is_none_or(|only| only == part) { most } else { 0 };
                 numbers.extend((most as u32).to_le_bytes());
             }
-            numbers.extend(look.good_until.to_le_bytes());
+            numbers.extend(reading.good_until.to_le_bytes());
             numbers.extend(self.upkeep.rules_level.to_le_bytes());
             let call = self.base.framed(&library::UPKEEP, &root).arg(queue.as_str()).arg(numbers);
             let answer = call.arg(Gone::LEASE_ENDED.to_string()).list().await.map_err(Error::perhaps_done)?;
@@ -291,17 +291,17 @@ impl Round<'_> {
     }
 }
 
-async fn look_at(base: &Base, root: &str, shard: Option<u16>) -> Result<Look, Error> {
+async fn read_clock(base: &Base, root: &str, shard: Option<u16>) -> Result<ClockReading, Error> {
     let answer = base.call(&library::CLOCK, root).run().await?;
     let us = bytes(answer).and_then(|bytes| Reader(&bytes).i64()).ok_or_else(|| error::unexpected("clock"))?;
     let (ms, lease) = (us / 1_000, base.settings.clock.shift().1);
     let mut watches = base.watches.lock().unwrap_or_else(PoisonError::into_inner);
     let steady = watches.entry(shard).or_default().steady(ms + lease, &base.settings.clock);
-    Ok(Look { at: Instant::now(), good_until: ms + millis(STANDSTILL), steady })
+    Ok(ClockReading { at: Instant::now(), good_until: ms + millis(STANDSTILL), steady })
 }
 
 /// Starts to watch the clock of the first copy's server with a first reading.
 pub(crate) async fn begin(base: &Base) -> Result<(), Error> {
     let root = &base.copies.roots[0];
-    look_at(base, root, base.link.shards.of(root)).await.map(|_| ())
+    read_clock(base, root, base.link.shards.of(root)).await.map(|_| ())
 }

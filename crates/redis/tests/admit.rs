@@ -17,7 +17,7 @@ fn rules(random: &mut fastrand::Rng, now: Timestamp) -> Rules {
 }
 
 #[tokio::test]
-async fn scripts_admit_what_the_one_function_that_knows_every_rule_admits() {
+async fn lua_admits_what_rust_admits() {
     let url = format!("{}?prefix=admit", longshore_testbed::Redis::shared().url());
     let store = Redis::open(&url, Settings::default()).await.unwrap();
     let seed = fastrand::u64(..);

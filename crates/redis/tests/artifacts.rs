@@ -43,7 +43,7 @@ fn kept_as(name: ArtifactName) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn string_of_an_earlier_build_reads_as_before() {
+async fn artifact_of_an_earlier_version_can_be_read() {
     let mut bench = Bench::open().await;
     let name = fresh_name();
     let body: Vec<u8> = (0..2 * FULL + 5).map(|at| (at % 251) as u8).collect();

@@ -61,7 +61,7 @@ impl Bench {
 }
 
 #[tokio::test]
-async fn batch_is_claimed_in_its_order_and_leaves_nothing_when_it_is_deleted() {
+async fn batch_is_claimed_in_order_and_deleted_completely() {
     let mut bench = Bench::open().await;
     let jobs = bench.push(70).await;
     let claimed = bench.take(100).await;
@@ -273,7 +273,7 @@ async fn each_job_of_a_batch_has_its_own_state_whatever_happens_to_the_others() 
 }
 
 #[tokio::test]
-async fn push_that_is_repeated_among_others_makes_each_job_once() {
+async fn repeated_jobs_in_a_batch_are_created_once() {
     let bench = Bench::open().await;
     let first = bench.push(40).await;
     let claimed = bench.take(20).await;

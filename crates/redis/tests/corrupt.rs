@@ -54,7 +54,7 @@ fn later() -> NewJob {
 }
 
 #[tokio::test]
-async fn corrupt_record_among_ready_jobs_is_dead_and_stops_nobody() {
+async fn corrupt_record_of_a_ready_job_is_dead_and_blocks_no_worker() {
     // No record, an empty one, an unknown version, an unknown state, and names that are longer than the record.
     for (command, rest) in [
         ("SET", &[&b"nonsense"[..]][..]),
@@ -114,7 +114,7 @@ async fn corrupt_record_of_a_running_job_is_dead_when_its_worker_is_gone() {
 }
 
 #[tokio::test]
-async fn payload_that_is_gone_or_no_text_makes_its_job_dead() {
+async fn job_with_a_missing_or_binary_payload_is_dead() {
     let mut bench = Bench::open().await;
     // Large payloads have their own keys.
     let payload = Payload::parse(&format!("\"{}\"", "x".repeat(1_000))).unwrap();

@@ -61,7 +61,7 @@ async fn goes_on(store: &Redis, fail: impl FnOnce()) {
 }
 
 #[tokio::test]
-async fn sentinels_put_a_replica_in_place_of_a_dead_master() {
+async fn sentinels_replace_a_dead_master_by_a_replica() {
     let master = Server::start(&[]);
     let replica = master.replica();
     let sentinel = Sentinel::start(&master, "main");
@@ -74,7 +74,7 @@ async fn sentinels_put_a_replica_in_place_of_a_dead_master() {
 }
 
 #[tokio::test]
-async fn push_is_answered_when_a_replica_has_it() {
+async fn push_waits_for_a_replica() {
     let master = Server::start(&[]);
     let replica = master.replica();
     replica.catch_up(&master);
@@ -105,7 +105,7 @@ fn node_of(cluster: &RedisCluster, tag: &str) -> usize {
 }
 
 #[tokio::test]
-async fn cluster_puts_a_replica_in_place_of_a_dead_node() {
+async fn cluster_replaces_a_dead_node_by_a_replica() {
     let cluster = RedisCluster::start(&[("cluster-node-timeout", "1000")]);
     let node = node_of(&cluster, &format!("{:04x}", QueueName::default().tag()));
     let replica = cluster.replica(node);
@@ -137,7 +137,7 @@ fn url_of(cluster: &RedisCluster) -> String {
 }
 
 #[tokio::test]
-async fn program_of_an_older_layout_does_not_begin_in_a_new_cluster() {
+async fn program_of_an_older_layout_does_not_start_on_a_new_cluster() {
     let (cluster, _store) = three_masters(&Settings::default()).await;
     // Programs of an older layout read the version here.
     let node = &cluster.nodes()[node_of(&cluster, "all")];
@@ -151,7 +151,7 @@ fn to(queue: &QueueName) -> NewJob {
 }
 
 #[tokio::test]
-async fn node_of_a_cluster_that_is_away_stops_its_own_queues_only() {
+async fn unreachable_node_of_a_cluster_stops_only_its_own_queues() {
     let (cluster, store) = three_masters(&Settings::default()).await;
     let (away, alive) = (queue_on(&cluster, 0), queue_on(&cluster, 1));
     store.push(vec![to(&away), to(&alive), to(&away), to(&alive)]).await.all().unwrap();
@@ -189,7 +189,7 @@ async fn node_of_a_cluster_that_is_away_stops_its_own_queues_only() {
 }
 
 #[tokio::test]
-async fn nothing_that_concerns_all_queues_depends_on_one_node() {
+async fn data_of_the_whole_store_survives_any_one_node() {
     for node in 0..3 {
         let settings = Settings::default();
         let (cluster, store) = three_masters(&settings).await;

@@ -37,7 +37,7 @@ impl Node {
 }
 
 #[tokio::test]
-async fn jobs_of_a_slot_that_moves_are_neither_lost_nor_made_twice() {
+async fn jobs_of_a_moving_slot_are_neither_lost_nor_duplicated() {
     let addrs = RedisCluster::shared().addrs();
     let mut nodes: Vec<Node> = addrs.iter().copied().map(Node::of).collect();
     let list: Vec<_> = addrs.iter().map(ToString::to_string).collect();

@@ -21,7 +21,7 @@ fn all_facts() -> Vec<Facts> {
 }
 
 #[tokio::test]
-async fn scripts_move_jobs_as_the_one_function_that_knows_every_move() {
+async fn lua_steps_agree_with_rust() {
     let url = format!("{}?prefix=step", longshore_testbed::Redis::shared().url());
     let store = Redis::open(&url, Settings::default()).await.unwrap();
     let outcomes = every_outcome();

@@ -53,7 +53,7 @@ async fn job(store: &Redis, id: JobId) -> Snapshot {
 }
 
 #[tokio::test]
-async fn jobs_of_the_layout_before_are_there_as_they_were() {
+async fn upgrade_keeps_the_jobs_of_the_previous_layout() {
     let server = Server::start(&[]);
     restore(&server).await;
     let (store, ids) = (open(&server).await.unwrap(), ids());
@@ -106,7 +106,7 @@ async fn jobs_of_the_layout_before_are_there_as_they_were() {
 }
 
 #[tokio::test]
-async fn jobs_of_the_layout_before_go_on() {
+async fn jobs_of_the_previous_layout_can_be_worked() {
     let server = Server::start(&[]);
     restore(&server).await;
     let (store, ids) = (open(&server).await.unwrap(), ids());
@@ -130,7 +130,7 @@ async fn jobs_of_the_layout_before_go_on() {
 }
 
 #[tokio::test]
-async fn upgrade_that_was_broken_off_goes_on() {
+async fn interrupted_upgrade_is_continued() {
     let server = Server::start(&[]);
     restore(&server).await;
     assert_eq!(server.command(&["SET", "old:{all}:layout", "6>7"]), "+OK");
@@ -142,7 +142,7 @@ async fn upgrade_that_was_broken_off_goes_on() {
 }
 
 #[tokio::test]
-async fn store_of_the_layout_before_is_not_upgraded_while_its_workers_run() {
+async fn previous_layout_is_not_upgraded_while_its_workers_run() {
     let server = Server::start(&[]);
     restore(&server).await;
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis().to_string();

@@ -10,7 +10,7 @@ use jobs::{ask, job, success};
 use raw::Bench;
 
 #[tokio::test]
-async fn part_that_fails_stops_no_other_part_and_no_other_queue() {
+async fn failing_part_of_upkeep_stops_no_other_part_or_queue() {
     let mut bench = Bench::open().await;
     let elsewhere: QueueName = "elsewhere".parse().unwrap();
     let there = NewJob::new(elsewhere.clone(), "work".parse().unwrap(), Payload::parse("1").unwrap());
@@ -52,7 +52,7 @@ async fn part_that_fails_stops_no_other_part_and_no_other_queue() {
 }
 
 #[tokio::test]
-async fn one_process_is_elected_and_another_takes_its_place() {
+async fn another_process_is_elected_after_the_first_is_gone() {
     let bench = Bench::open().await;
     let url = format!("{}?prefix={}", longshore_testbed::Redis::shared().url(), bench.prefix);
     let other = longshore_redis::Redis::open(&url, bench.settings.clone()).await.unwrap();

@@ -14,19 +14,19 @@ const LONGEST: Duration = Duration::from_secs(8);
 
 /// The servers that failed recently, by the prefix of the keys that they have.
 #[derive(Debug, Default)]
-pub(crate) struct Away {
-    roots: Mutex<HashMap<String, Absence>>,
+pub(crate) struct Unreachable {
+    roots: Mutex<HashMap<String, Skip>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Absence {
+struct Skip {
     attempts: u32,
     until: Instant,
 }
 
-impl Away {
+impl Unreachable {
     /// Returns for how much longer calls skip the server of these keys.
-    pub(crate) fn rest(&self, root: &str) -> Option<Duration> {
+    pub(crate) fn remaining(&self, root: &str) -> Option<Duration> {
         let until = self.roots().get(root)?.until;
         until.checked_duration_since(Instant::now())
     }
@@ -40,17 +40,17 @@ impl Away {
             }
             return;
         };
-        let attempts = roots.get(root).map_or(0, |absence| absence.attempts);
+        let attempts = roots.get(root).map_or(0, |skip| skip.attempts);
         if attempts == 0 {
             tracing::warn!(keys = root, %error, "the server of these keys does not answer; will try again");
         }
         let rest = (FIRST * 2u32.pow(attempts.min(8))).min(LONGEST);
-        roots.insert(root.to_owned(), Absence { attempts: attempts + 1, until: Instant::now() + rest });
+        roots.insert(root.to_owned(), Skip { attempts: attempts + 1, until: Instant::now() + rest });
     }
 
     /// Waits for an answer, for a limited time. A server that failed recently is not asked.
     pub(crate) async fn ask<T>(&self, root: &str, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        if self.rest(root).is_some() {
+        if self.remaining(root).is_some() {
             return Err(Error::new(
                 ErrorKind::Unavailable,
                 "the server of these keys did not answer recently; it will be asked again soon",
@@ -61,7 +61,7 @@ impl Away {
         answer
     }
 
-    fn roots(&self) -> MutexGuard<'_, HashMap<String, Absence>> {
+    fn roots(&self) -> MutexGuard<'_, HashMap<String, Skip>> {
         self.roots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -79,15 +79,15 @@ mod tests {
 
     #[test]
     fn failing_server_is_skipped_for_longer_each_time_until_it_answers() {
-        let (away, root) = (Away::default(), "p:{0001}:");
+        let (unreachable, root) = (Unreachable::default(), "p:{0001}:");
         let error = Error::new(ErrorKind::Unavailable, "connection refused");
-        assert_eq!(away.rest(root), None);
+        assert_eq!(unreachable.remaining(root), None);
         for secs in [1, 2, 4, 8, 8] {
-            away.note(root, Some(&error));
-            let rest = away.rest(root).expect("it has just failed");
+            unreachable.note(root, Some(&error));
+            let rest = unreachable.remaining(root).expect("it has just failed");
             assert!(rest <= Duration::from_secs(secs) && rest > Duration::from_secs(secs) / 2, "{rest:?}");
         }
-        away.note(root, None);
-        assert_eq!(away.rest(root), None);
+        unreachable.note(root, None);
+        assert_eq!(unreachable.remaining(root), None);
     }
 }

@@ -157,7 +157,7 @@ macro_rules! layouts {
             }
         })+
 
-        /// Returns the constants for Lua: `WORD` is the format of a layout, `WORD_FIELDS` are the names of its fields.
+        /// Returns two constants for Lua for each layout, such as `HEAD` with its format, and `HEAD_FIELDS` with the names of its fields.
         pub(crate) fn words() -> Vec<(String, String)> {
             vec![$(
                 ($word.to_owned(), ["'<", $(<$type as Field>::FORMAT,)+ "'"].concat()),

@@ -268,7 +268,7 @@ impl Node {
 
     async fn connect(node: &Arc<Node>, number: u64) -> Result<MultiplexedConnection, RedisError> {
         let watcher = Arc::downgrade(node);
-        let heard = move |push: PushInfo| {
+        let on_push = move |push: PushInfo| {
             if push.kind == PushKind::Disconnection
                 && let Some(node) = watcher.upgrade()
             {
@@ -280,7 +280,7 @@ impl Node {
             .set_connection_timeout(Some(CONNECT))
             .set_response_timeout(Some(ANSWER))
             .set_pipeline_buffer_size(BUFFERED)
-            .set_push_sender(heard);
+            .set_push_sender(on_push);
         let connect = async { node.route.client(0).await?.get_multiplexed_async_connection_with_config(&config).await };
         tokio::time::timeout(CONNECT, connect).await.unwrap_or_else(|_| Err(timed_out()))
     }
@@ -288,7 +288,7 @@ impl Node {
     async fn send(self: &Arc<Self>, command: &Cmd) -> Result<Value, Failed> {
         let (mut connection, number) = self.connection().await.map_err(Failed::Away)?;
         let answer = connection.send_packed_command(command).await.and_then(Value::extract_error);
-        answer.map_err(|e| self.told(number, e))
+        answer.map_err(|e| self.note_error(number, e))
     }
 
     async fn send_in_order(self: &Arc<Self>, commands: impl Iterator<Item = &Cmd>) -> Vec<Result<Value, Failed>> {
@@ -303,15 +303,15 @@ impl Node {
         };
         match connection.send_packed_commands(&pipeline, 0, count).await {
             Ok(answers) => {
-                let told = |answer: Value| answer.extract_error().map_err(|e| self.told(number, e));
-                answers.into_iter().map(told).collect()
+                let read = |answer: Value| answer.extract_error().map_err(|e| self.note_error(number, e));
+                answers.into_iter().map(read).collect()
             }
-            Err(e) => (0..count).map(|_| Err(self.told(number, e.clone()))).collect(),
+            Err(e) => (0..count).map(|_| Err(self.note_error(number, e.clone()))).collect(),
         }
     }
 
     /// Handles an error of a connection, and drops the connection if it cannot be used any more.
-    fn told(self: &Arc<Self>, number: u64, error: RedisError) -> Failed {
+    fn note_error(self: &Arc<Self>, number: u64, error: RedisError) -> Failed {
         if error::ends_connection(&error) {
             self.lost(number, &error.to_string());
         }
@@ -346,11 +346,11 @@ impl Node {
         }
         state.error = why.to_owned();
         tracing::warn!(server = %self.name, error = why, "lost the connection to Redis; reconnecting");
-        self.runtime.spawn(Node::connect_anew(Arc::downgrade(self)));
+        self.runtime.spawn(Node::reconnect(Arc::downgrade(self)));
     }
 
     /// Tries to connect until there is a connection or the node is dropped.
-    async fn connect_anew(node: Weak<Node>) {
+    async fn reconnect(node: Weak<Node>) {
         let mut backoff = Backoff::default();
         loop {
             let Some(node) = node.upgrade() else { return };

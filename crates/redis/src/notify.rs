@@ -67,12 +67,12 @@ impl Listener {
         let (weak, notifications) = (Arc::downgrade(base), base.notifications.clone());
         let listen = async move {
             loop {
-                let tell_others = |work| {
+                let notify_others = |work| {
                     if let Some(base) = weak.upgrade() {
                         notify(&base, vec![work]);
                     }
                 };
-                let _ = subscribed.hear(&channels, &notifications, tell_others).await; // calls report the error
+                let _ = subscribed.receive(&channels, &notifications, notify_others).await; // calls report the error
                 tracing::debug!("lost the connection for notifications; reconnecting");
                 let mut backoff = Backoff::default();
                 subscribed = loop {
@@ -106,11 +106,11 @@ impl Subscribed {
     }
 
     /// Passes messages on until the connection is lost.
-    async fn hear(
+    async fn receive(
         &mut self,
         channels: &Channels,
         notifications: &Notifications,
-        tell_others: impl Fn(Work),
+        notify_others: impl Fn(Work),
     ) -> Result<(), RedisError> {
         let mut watched = notifications.watched();
         loop {
@@ -126,7 +126,7 @@ impl Subscribed {
             let patience = watched.end_at().map_or(SILENCE, |at| at.saturating_duration_since(now).min(SILENCE));
             tokio::select! {
                 message = self.messages.next() => match message {
-                    Some(message) => tell(&message, channels, notifications, &tell_others),
+                    Some(message) => dispatch(&message, channels, notifications, &notify_others),
                     None => return Ok(()),
                 },
                 () = watched.changed() => {}
@@ -143,11 +143,11 @@ async fn in_time<T>(call: impl Future<Output = Result<T, RedisError>>) -> Result
 }
 
 /// Passes a message on to this process. An invalid message is ignored.
-fn tell(message: &Msg, channels: &Channels, notifications: &Notifications, tell_others: impl Fn(Work)) {
+fn dispatch(message: &Msg, channels: &Channels, notifications: &Notifications, notify_others: impl Fn(Work)) {
     let (channel, payload) = (message.get_channel_name(), message.get_payload_bytes());
     if channel == channels.work {
         if let Some(left) = read_work(payload).and_then(|work| notifications.notify_work(work)) {
-            tell_others(left);
+            notify_others(left);
             if notifications.has_room() {
                 notifications.notify_all_work(); // the next claim notes what its worker waits for now
             }
@@ -156,9 +156,9 @@ fn tell(message: &Msg, channels: &Channels, notifications: &Notifications, tell_
         let (ids, _) = payload.as_chunks::<16>();
         let named = || News::Jobs(ids.iter().map(|id| JobId::from_bytes(*id)).collect());
         notifications.notify_news(&if ids.is_empty() { News::All } else { named() });
-    } else if let [told] = payload {
-        let tells = |what: i64| i64::from(*told) & what != 0;
-        let _ = notifications.notify(&Notices::without_names(tells(TELLS_ALL_WORK), false, tells(TELLS_CANCELS)));
+    } else if let [bits] = payload {
+        let has = |what: i64| i64::from(*bits) & what != 0;
+        let _ = notifications.notify(&Notices::without_names(has(TELLS_ALL_WORK), false, has(TELLS_CANCELS)));
     }
 }
 

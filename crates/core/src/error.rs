@@ -45,6 +45,7 @@ pub enum Effect {
 pub struct Error {
     kind: ErrorKind,
     effect: Effect,
+    partial: bool,
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -52,7 +53,7 @@ pub struct Error {
 impl Error {
     /// Creates an error of a call that had no effect.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Error { kind, effect: Effect::NotDone, message: message.into(), source: None }
+        Error { kind, effect: Effect::NotDone, partial: false, message: message.into(), source: None }
     }
 
     /// Creates an [`ErrorKind::Invalid`] error.
@@ -63,6 +64,13 @@ impl Error {
     /// Marks that the call may have taken effect.
     pub fn perhaps_done(mut self) -> Self {
         self.effect = Effect::PerhapsDone;
+        self
+    }
+
+    /// Marks that the error concerns one server of a store, or one requirement of the call, so that the store as a whole may well be
+    /// reachable. Such an error is no outage: rescues of other jobs go on.
+    pub fn partial(mut self) -> Self {
+        self.partial = true;
         self
     }
 
@@ -80,7 +88,13 @@ impl Error {
 
     /// Returns a copy without the source, for another caller that waited for the same call.
     pub fn shared(&self) -> Self {
-        Error { kind: self.kind, effect: self.effect, message: self.message.clone(), source: None }
+        Error {
+            kind: self.kind,
+            effect: self.effect,
+            partial: self.partial,
+            message: self.message.clone(),
+            source: None,
+        }
     }
 
     /// Returns the kind of the error.
@@ -91,6 +105,11 @@ impl Error {
     /// Returns whether the call may have taken effect.
     pub fn effect(&self) -> Effect {
         self.effect
+    }
+
+    /// Returns whether the error says nothing about the store as a whole.
+    pub fn is_partial(&self) -> bool {
+        self.partial
     }
 
     /// Returns whether the same call may succeed later.

@@ -34,6 +34,9 @@ impl Outage {
     /// Records the result of a call. Returns the change, if the store became unreachable or reachable.
     pub(crate) fn note<T>(&mut self, result: &Result<T, Error>, took: Duration) -> Option<ConnectionChange> {
         let now = Instant::now();
+        if matches!(result, Err(e) if e.is_partial()) {
+            return None; // a store of several servers judges by itself where it may rescue
+        }
         let unreachable = matches!(result, Err(e) if e.is_retryable());
         let was_away = matches!(self, Outage::Now);
         *self = match *self {
@@ -87,6 +90,14 @@ mod tests {
             outage = Outage::Over(Instant::now());
             assert!(outage.may_rescue());
         }
+    }
+
+    #[test]
+    fn error_of_one_server_is_no_outage() {
+        let mut outage = Outage::default();
+        let down: Result<(), _> = Err(Error::new(ErrorKind::Unavailable, "one shard is gone").partial());
+        assert_eq!(outage.note(&down, limits::RENEW), None);
+        assert!(outage.may_rescue());
     }
 
     #[test]

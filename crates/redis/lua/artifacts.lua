@@ -1,7 +1,7 @@
--- Large results: a hash of chunks each, with what finds those to which no job points, and uploads that never ended. An upload is named
--- after its artifact (id and claim, 24 bytes) and 8 bytes of its own.
+-- Large results. Each is a hash of chunks. An index finds artifacts without a job, and uploads that never finished. The name of an upload
+-- is the name of its artifact (id and claim, 24 bytes) and 8 bytes of its own.
 
--- Notes that an artifact is about to be written, so that what is left of it can be found if it never is to its end.
+-- Notes that an upload begins, so that it can be found if it never finishes.
 -- In:  ARGV 1 frame  2 the name of the upload
 -- Out: nothing
 local function begin_artifact(args)
@@ -10,19 +10,18 @@ local function begin_artifact(args)
   call('HSET', root .. K_ARTIFACTS_AT, args[2], text(now))
 end
 
--- Writes a chunk of an upload; nobody reads it before the upload is finished.
--- In:  ARGV 1 the name of the upload  2 which chunk it is, from 0 on  3 its bytes
--- Out: 1; or 0 where the upload was deleted
+-- Writes a chunk of an upload. Chunks are not read before the upload is finished.
+-- In:  ARGV 1 the name of the upload  2 the number of the chunk, from 0  3 its bytes
+-- Out: 1; or 0 if the upload was deleted
 local function write_artifact(args)
   if not call('ZSCORE', root .. K_ARTIFACTS, args[1]) then return 0 end
   call('HSET', root .. K_ARTIFACT .. args[1], args[2], args[3])
   return 1
 end
 
--- Makes what was uploaded the artifact of its name. A repeat is fine.
--- In:  ARGV 1 frame  2 the name of the upload  3 how many chunks there are  4 the size of the whole  5 the length of each chunk but
---           the last
--- Out: 1; or 0 where the upload, or a part of it, is not there any more
+-- Makes an upload the artifact of its name. A repeat is harmless.
+-- In:  ARGV 1 frame  2 the name of the upload  3 the number of chunks  4 the total size  5 the length of each chunk but the last
+-- Out: 1; or 0 if the upload, or a part of it, was deleted
 local function finish_artifact(args)
   read_frame(args[1])
   local upload, name, id = args[2], sub(args[2], 1, 24), sub(args[2], 25)
@@ -32,7 +31,7 @@ local function finish_artifact(args)
   end
   if call('HLEN', from) ~= tonumber(args[3]) then return 0 end
   call('HSET', from, 'id', id, 'size', args[4], 'chunk', args[5])
-  call('UNLINK', to) -- a rename would free what was there at once, however much that is
+  call('UNLINK', to) -- RENAME would free an old artifact at once, which blocks the server if it is large
   call('RENAME', from, to)
   call('ZREM', root .. K_ARTIFACTS, upload)
   call('HDEL', root .. K_ARTIFACTS_AT, upload)
@@ -41,10 +40,10 @@ local function finish_artifact(args)
   return 1
 end
 
--- Says how an artifact is to be read.
+-- Returns how to read an artifact.
 -- In:  ARGV 1 its name
--- Out: nothing where there is none; its size, the length of each chunk but the last, and the id of its upload. An artifact that is one
---      string, as programs wrote it before there were chunks, has no length of chunks and no id
+-- Out: an empty list if there is none; else its size, the length of each chunk but the last, and the id of its upload. An artifact that
+--      is one string was written by a version without chunks, and has only a size
 local function open_artifact(args)
   local key = root .. K_ARTIFACT .. args[1]
   local kind = call('TYPE', key).ok
@@ -52,8 +51,8 @@ local function open_artifact(args)
   return kind == 'string' and { call('STRLEN', key) } or {}
 end
 
--- Deletes an artifact, and what uploads of it left behind; one that is not there is fine.
--- In:  ARGV 1 its name, or that of one upload alone
+-- Deletes an artifact and its unfinished uploads. A repeat is harmless.
+-- In:  ARGV 1 its name, or the name of one upload to delete only that
 -- Out: nothing
 local function delete_artifact(args)
   local all = root .. K_ARTIFACTS
@@ -66,9 +65,9 @@ local function delete_artifact(args)
   end
 end
 
--- Lists artifacts in order of their names, and after each the uploads of it that have not ended.
--- In:  ARGV 1 frame  2 the name after which to begin, or nothing  3 how many to look at  4 at least how old, in ms
--- Out: 1 the last name that was looked at, or nothing at the end  2… names of those that are old enough
+-- Lists artifacts in the order of their names, each followed by its unfinished uploads.
+-- In:  ARGV 1 frame  2 the name to start after, or an empty string  3 how many to check  4 the minimum age in ms
+-- Out: 1 the last name that was checked, or an empty string at the end  2… the names that are old enough
 local function list_artifacts(args)
   read_frame(args[1])
   local from = args[2] == '' and '-' or '(' .. args[2]
@@ -81,7 +80,7 @@ local function list_artifacts(args)
   return old
 end
 
--- Notes, for the whole store, that there are artifacts under a tag.
+-- Notes, in the whole store's data, that a tag has artifacts.
 -- In:  ARGV 1 the tag
 -- Out: nothing
 local function note_artifact_tag(args)
@@ -89,7 +88,7 @@ local function note_artifact_tag(args)
 end
 
 -- In:  nothing
--- Out: the tags under which there are artifacts
+-- Out: the tags that have artifacts
 local function list_artifact_tags()
   return call('SMEMBERS', root .. K_ARTIFACT_TAGS)
 end

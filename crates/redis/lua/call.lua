@@ -1,13 +1,13 @@
--- What every function begins with: where its keys lie, and what the server's clock says.
+-- State of the running call: the prefix of its keys, and the server's clock.
 --
--- Words in capitals are constants, replaced when the library is put together: names of keys (`K_…`, keys.rs) and numbers that Rust
--- knows as well (shared.rs). The variables of this file belong to the call that runs; the server runs one at a time.
+-- Words in capitals are constants, which are replaced when the library is assembled: names of keys (`K_…`, keys.rs) and numbers that
+-- Rust uses too (shared.rs). The variables of this file belong to the running call; the server runs one call at a time.
 
 local sub, byte, char, concat, format, pack, unpacked, band, floor, min, max, call
 -- How whole numbers are formatted: `%d` costs a fifth of `%.0f`, but is too narrow where the server has 32 bits.
 local whole
 
--- Gives functions of Lua and of the server short names, which a library may not do while it is loaded.
+-- Defines short names for functions of Lua and of the server. A library may not read them while it is loaded.
 local function prepare()
   sub, byte, char, concat, format = string.sub, string.byte, string.char, table.concat, string.format
   pack, unpacked, band, floor, min, max = struct.pack, struct.unpack, bit.band, math.floor, math.min, math.max
@@ -15,7 +15,7 @@ local function prepare()
   whole = format('%d', 2 ^ 40) == '1099511627776' and '%d' or '%.0f'
 end
 
--- What all keys of the slot begin with; the time in µs and ms; the time that schedules and leases go by, which tests move.
+-- The prefix of the call's keys; the server's time in µs and ms; the times for schedules and for leases, which tests shift.
 local root, us, ms, now, lease_now
 local keep_finished, keep_dead, asker, counts_listeners, channels
 
@@ -26,9 +26,9 @@ local function read_clock(wall_shift, lease_shift)
   now, lease_now = ms + wall_shift, ms + lease_shift
 end
 
--- In: the frame, the first argument of every function that needs the clock: how far tests moved the wall clock and the lease clock,
---     how long to keep finished and dead jobs (ms, i8 each), the process that asks (16 bytes), whether PUBLISH counts all
---     listeners of a channel (B), what names of channels begin with
+-- In: the frame, the first argument of every function that needs the clock: the shifts of the wall clock and the lease clock by tests,
+--     how long to keep finished and dead jobs (ms, i8 each), the calling process (16 bytes), whether PUBLISH counts all subscribers
+--     of a channel (B), the prefix of the names of channels
 local function read_frame(frame)
   local wall_shift, lease_shift
   wall_shift, lease_shift, keep_finished, keep_dead, asker, counts_listeners = unpacked('<i8i8i8i8c16B', frame)
@@ -37,13 +37,13 @@ local function read_frame(frame)
 end
 
 local last_number, last_text
--- Writes a whole number as text, which a command takes faster than a number; batches repeat the same one.
+-- Writes a whole number as text, because commands are faster with texts than with numbers. A batch often repeats the last number.
 local function text(number)
   if number ~= last_number then last_number, last_text = number, format(whole, number) end
   return last_text
 end
 
--- Calls a command with many values, a bounded number at a time: Lua's stack holds no more.
+-- Calls a command with many values, a bounded number at a time, because Lua's stack is limited.
 local function in_chunks(command, key, values)
   for from = 1, #values, CHUNK do
     local to = min(from + CHUNK - 1, #values)
@@ -51,7 +51,7 @@ local function in_chunks(command, key, values)
   end
 end
 
--- Reads the strings with these keys, false where there is none.
+-- Reads the strings with these keys; false for a missing key.
 local function read_all(keys)
   if #keys <= CHUNK then return keys[1] and call('MGET', unpack(keys)) or keys end
   local all = {}

@@ -1,15 +1,15 @@
--- Hands ready jobs of one queue to a worker: the answer to an earlier call, or promote, pick, start.
+-- Hands out ready jobs of one queue to a worker: repeats the answer to an earlier call, or promotes, picks and starts jobs.
 
--- What is remembered of a worker's newest claim, in the hash of the queue: whether the worker was released, the nonce, when the worker
--- was last noted as there, the number of the first token, how many jobs were handed out, whether one by itself.
+-- The format of a worker's newest claim, in the hash of the queue: whether the worker was released, the nonce, when the worker was last
+-- noted as present, the number of the first token, how many jobs were handed out, whether the one job must run isolated.
 local EARLIER = '<Bc8i8I8I4B'
 
--- Returns a job as it is answered: its record, with the payload where that is not part of it.
+-- Returns the answer for a job: its record, followed by the payload if that is not part of the record.
 local function answer_of(job, record)
   return has(job, PAYLOAD_BESIDE) and record .. (call('GET', root .. K_PAYLOAD .. job.id) or '') or record
 end
 
--- Repeats the answer to the claim that was given these tokens, as far as its jobs are still held, under leases that begin anew: the
+-- Repeats the answer to the claim with these tokens, for the jobs that the worker still holds. Their leases start again, because the
 -- first answer may have been lost long ago.
 local function repeat_claim(ask, first, handed, isolated)
   local held = {}
@@ -29,8 +29,8 @@ local function repeat_claim(ask, first, handed, isolated)
   return { pack('<Bi8BI4BBi8i8', REPEATED, -1, 0, handed, isolated, NOTHING, -1, now), concat(ids), jobs, {} }
 end
 
--- Makes scheduled jobs whose time has come ready; returns how long until the next one's has (nil: there is none), and the jobs. Those
--- that make no sense are dead, and described in `buried`.
+-- Makes scheduled jobs that are due ready. Returns the time until the next job is due (nil: there is none), and the members of the jobs
+-- that are ready now. Corrupt jobs are dead, and described in `buried`.
 local function promote(queue, buried)
   local scheduled, promoted = root .. K_SCHEDULED .. queue, {}
   local head, due = unpack(call('ZRANGE', scheduled, '0', '0', 'WITHSCORES'))
@@ -40,7 +40,7 @@ local function promote(queue, buried)
       if job and not job.corrupt and transition(job, DUE) then
         save(job)
       else
-        buried[#buried + 1] = clear(queue, scheduled, members[at], job)
+        buried[#buried + 1] = remove_stray(queue, scheduled, members[at], job)
       end
       promoted[members[at]] = true
     end
@@ -50,26 +50,27 @@ local function promote(queue, buried)
   return head and max(tonumber(due) - now, 0), promoted
 end
 
--- Returns the best of some lists of members and scores, each sorted, from where each has come to.
+-- Returns which of some sorted lists has the best member. A list contains members and scores; `places` has the position in each list.
 local function best_of(lists, places)
   local best, score, order
   for at = 1, #lists do
     local list, place = lists[at], places[at]
     if list[place] then
-      local its = tonumber(list[place + 1])
-      local comes_first = not best or its < score
-      if best and its == score then
+      local list_score = tonumber(list[place + 1])
+      local comes_first = not best or list_score < score
+      if best and list_score == score then
         order = order or unpacked('>I8', lists[best][places[best]])
         comes_first = unpacked('>I8', list[place]) < order
       end
-      if comes_first then best, score, order = at, its, nil end
+      if comes_first then best, score, order = at, list_score, nil end
     end
   end
   return best
 end
 
--- Finds the best ready jobs, up to n and no more of a kind than is wanted, among those that must run isolated or among the others. Each
--- set gives up its best, which stay where they are. Returns their members, the kind of each, and whether there may be more.
+-- Finds up to n of the best ready jobs, but of each kind only as many as are wanted. They are all jobs that must run isolated, or all
+-- others. It merges the first members of each kind's set, and does not remove them. Returns the members, the kind of each, and whether
+-- there may be more.
 local function pick(ask, isolated, n)
   local lists, kinds_of, places, full, more = {}, {}, {}, {}, false
   local stretch = min(n, max(8, floor(2 * n / #ask.kinds)))
@@ -79,7 +80,7 @@ local function pick(ask, isolated, n)
       local read = call('ZRANGE', ready_set(ask.queue, kind.name, isolated and 2 or 0), '0', text(many - 1), 'WITHSCORES')
       local at = #lists + 1
       lists[at], kinds_of[at], places[at] = read, kind, 1
-      -- Behind the last of a stretch there may be better ones than those of other kinds.
+      -- After the end of this stretch there may be better jobs than those of other kinds.
       full[at] = #read == 2 * many and many < kind.wanted
       more = more or #read == 2 * many
     end
@@ -95,13 +96,13 @@ local function pick(ask, isolated, n)
   return members, kinds, true
 end
 
--- Returns what is granted of a limit: `longshore_core::KindLimits`.
+-- Returns the limit that is granted, like `longshore_core::KindLimits`.
 local function granted(asked, most, default)
   if asked == 0 or most == 0 then return asked + most > 0 and asked + most or default end
   return min(asked, most)
 end
 
--- Returns the limits that a job of that kind runs under; most jobs of a kind ask for the same.
+-- Returns the limits for a run of a job. It caches them, because most jobs of a kind ask for the same limits.
 local function limits_of(job, kind)
   local known = kind.granted[job.asked_limits]
   if not known then
@@ -112,7 +113,7 @@ local function limits_of(job, kind)
   return known
 end
 
--- Hands a ready job to the worker. One that is not ready is in the set by mistake.
+-- Starts a ready job for the worker. A job that is not ready is in the set by mistake, and is left alone.
 local function start(ask, given, job, kind)
   if not transition(job, CLAIM, nil, true) then return end
   if has(job, HAS_PROGRESS) then delete(root .. K_PROGRESS .. job.id) end
@@ -121,15 +122,15 @@ local function start(ask, given, job, kind)
   job.token = pack('>I8', given.next) .. ask.bits
   zadd(ask.running, ask.lease_end, job.member)
   sadd(ask.held, job.member)
-  -- One that became ready just now is nobody else's work.
+  -- A job that this call made ready needs no notification, because this worker runs it.
   if given.promoted[job.member] then woke(ask.queue, job.kind, -1) end
   local answer, n = answer_of(job, save(job)), #given.jobs + 1
   given.jobs[n], given.ids[n] = answer, job.id
   given.next, given.bytes, kind.wanted = given.next + 1, given.bytes + #answer, kind.wanted - 1
 end
 
--- Hands out up to n of the best jobs. One that missed its deadline, or whose record makes no sense, is dead instead and stops nobody.
--- Returns how many it came to, and whether there may be more; notes where it stopped at a bound.
+-- Hands out up to n of the best jobs. A job that missed its deadline or has a corrupt record is buried instead.
+-- Returns how many jobs it processed, and whether there may be more. It sets `given.stopped` if it stopped at a bound.
 local function hand_out(ask, given, isolated, n)
   local members, kinds, more = pick(ask, isolated, n)
   local done, taken = 0, {}
@@ -141,7 +142,7 @@ local function hand_out(ask, given, isolated, n)
       break
     end
     if not job or job.corrupt then
-      given.buried[#given.buried + 1] = clear(ask.queue, set, members[at], job)
+      given.buried[#given.buried + 1] = remove_stray(ask.queue, set, members[at], job)
     elseif is_late then
       given.buried[#given.buried + 1] = bury(job, EXPIRED, true)
     else
@@ -154,7 +155,7 @@ local function hand_out(ask, given, isolated, n)
   return done, more
 end
 
--- Returns whether a job waits that must run isolated.
+-- Returns whether a ready job must run isolated.
 local function isolated_waits(ask)
   local sets = {}
   for at, kind in ipairs(ask.kinds) do sets[at] = ready_set(ask.queue, kind.name, 2) end
@@ -164,8 +165,8 @@ local function isolated_waits(ask)
   return false
 end
 
--- Hands out a job that must run isolated, where one waits and the worker runs nothing; else as many others as are wanted. While one
--- waits, such a worker is kept free for it, even while it wants none of that kind.
+-- Hands out a job that must run isolated, if one is ready and the worker runs nothing. Else it hands out as many other jobs as are
+-- wanted. While a job that must run isolated is ready, an idle worker gets no other jobs, even if it wants no jobs of that kind.
 local function hand_out_best(ask, given)
   if given.isolated_waits and ask.is_idle then
     while #given.jobs == 0 and ask.limit > 0 and given.looked < ROWS and not given.stopped do
@@ -198,7 +199,7 @@ local function read_ask(args)
   return ask
 end
 
--- Notes that the queue has a worker; and once a minute which kinds this one knows, and for which it may wait.
+-- Notes that the queue has a worker. Once a minute it also notes the kinds that the worker knows, and the kinds that it wants.
 local function note_presence(ask, fields, since, seen)
   if now - seen >= NOTE_EVERY or now < seen then
     local n = #fields
@@ -217,45 +218,45 @@ local function note_presence(ask, fields, since, seen)
 end
 
 -- In:  ARGV 1 frame  2 queue  3 worker  4 nonce (8 bytes)  5 random bits of the tokens (8 bytes)
---           6 how many (I4), lease in ms (i8), whether the worker runs nothing, whether the claim asks other queues as well, whether to
---             note the kinds (B each), the newest level of rules that the worker knows (H), how many jobs may be buried (I4)
+--           6 how many jobs are wanted (I4), lease in ms (i8), whether the worker runs nothing, whether the claim asks other queues too,
+--             whether to note the kinds (B each), the newest level of rules that the worker knows (H), how many jobs may be buried (I4)
 --           7 the group of the kinds that are wanted
---           8… the kinds: how many of each (I4), its limits (attempts, time-out in ms: H I4; 0 for none), its name
--- Out: 1 what is known of the claim, ms until the next look (-1: when there is a notification), whether a job waits that must run isolated,
---        how many were handed out the first time, whether that one must run isolated; what holds the queue back, ms until that ends
---        by itself (-1: it does not); now
---      2 the ids of the jobs, one after the other  3 for each job its record, followed by its payload where that is large
+--           8… the kinds: how many jobs are wanted (I4), limits (attempts, time-out in ms: H I4; 0 for none), name
+-- Out: 1 whether the claim is NEW_CLAIM, REPEATED or RELEASED; ms until the next claim (-1: wait for a notification); whether a ready job
+--        must run isolated; how many jobs the first call handed out; whether a job was handed out that must run isolated; what holds
+--        the queue back; ms until that ends by itself (-1: it does not); now
+--      2 the ids of the jobs, concatenated  3 for each job its record, followed by its payload if that is large
 --      4 the jobs that were buried, described
 local function claim(args)
   read_frame(args[1])
   begin_writes()
   local ask = read_ask(args)
   local meta, claimed_by = root .. K_QUEUE .. ask.queue, 'claim:' .. ask.worker
-  local its = call('HMGET', meta, claimed_by, 'since', 'seen', 'token', 'rules_level', 'paused_until')
+  local known = call('HMGET', meta, claimed_by, 'since', 'seen', 'token', 'rules_level', 'paused_until')
 
   local noted = 0
-  if its[1] then
-    local released, nonce, worker_noted, first, handed, isolated = unpacked(EARLIER, its[1])
+  if known[1] then
+    local released, nonce, worker_noted, first, handed, isolated = unpacked(EARLIER, known[1])
     if released == 1 then return { pack('<Bi8BI4BBi8i8', RELEASED, -1, 0, 0, 0, NOTHING, -1, now), '', {}, {} } end
     if nonce == ask.nonce then return repeat_claim(ask, first, handed, isolated) end
     noted = worker_noted
   end
 
   local fields = {}
-  note_presence(ask, fields, tonumber(its[2] or 0), tonumber(its[3] or 0))
+  note_presence(ask, fields, tonumber(known[2] or 0), tonumber(known[3] or 0))
   local buried = {}
   local look_in, promoted = promote(ask.queue, buried)
-  local most, why, till = admit(tonumber(its[5] or 0), ask.level, tonumber(its[6] or 0), now)
+  local most, why, till = admit(tonumber(known[5] or 0), ask.level, tonumber(known[6] or 0), now)
   local asked, held_for = ask.limit, till and till - now
   ask.limit = min(ask.limit, most)
 
-  local first = max(tonumber(its[4] or 0) + 1, us)
+  local first = max(tonumber(known[4] or 0) + 1, us)
   local given = { next = first, bytes = 0, looked = 0, jobs = {}, ids = {}, buried = buried, isolated = 0, promoted = promoted }
   given.isolated_waits = most > 0 and isolated_waits(ask)
   if most > 0 then hand_out_best(ask, given) end
   local handed = #given.jobs
   if held_for then look_in = min(look_in or held_for, held_for) end
-  -- Many that could not be handed out were in the way: there is more to do at once.
+  -- The call stopped at a bound before it found enough jobs, so the worker should claim again at once.
   if given.stopped and given.isolated == 0 and handed < ask.limit then look_in = 0 end
 
   if handed > 0 then fields[#fields + 1], fields[#fields + 2] = 'token', text(given.next - 1) end
@@ -270,7 +271,7 @@ local function claim(args)
   if fields[1] then call('HSET', meta, unpack(fields)) end
   if handed < asked and given.isolated == 0 and why == NOTHING then wait(ask.queue, ask.group, ask.worker) end
   finish()
-  local head = pack('<Bi8BI4BBi8i8', FRESH, look_in or -1, given.isolated_waits and 1 or 0, handed, given.isolated, why, held_for or -1,
+  local head = pack('<Bi8BI4BBi8i8', NEW_CLAIM, look_in or -1, given.isolated_waits and 1 or 0, handed, given.isolated, why, held_for or -1,
     now)
   return { head, concat(given.ids), given.jobs, given.buried }
 end

@@ -1,9 +1,9 @@
--- Logs of jobs: one for each claim, in a hash a job, by the number of the claim.
+-- Logs of jobs. Each job has one hash, with a log for each claim by the number of the claim.
 
--- Replaces the log of a job's newest claim, only where the token is the job's newest; deletes the logs of earlier claims of which no
--- failure is kept.
+-- Replaces the log of a job's newest claim, if the token is the job's newest. Deletes the logs of earlier claims that have no stored
+-- failure.
 -- In:  ARGV 1 id  2 token  3 the number of the claim, which is the field of the log  4 the log
--- Out: 1 where it was written, else 0
+-- Out: 1 if it was written, else 0
 local function write_log(args)
   begin_writes()
   local id, claim, logs = args[1], args[3], root .. K_LOG .. args[1]
@@ -13,8 +13,8 @@ local function write_log(args)
   if #claims > 1 or claims[1] and claims[1] ~= claim then
     local kept = { [claim] = true }
     for _, failure in ipairs(call('LRANGE', root .. K_FAILURES .. id, 0, -1)) do
-      local _, _, _, _, its = unpacked(FAILURE, failure)
-      kept[text(unpacked('>I8', its))] = true
+      local _, _, _, _, failed_claim = unpacked(FAILURE, failure)
+      kept[text(unpacked('>I8', failed_claim))] = true
     end
     for _, other in ipairs(claims) do
       if not kept[other] then call('HDEL', logs, other) end
@@ -28,8 +28,8 @@ local function write_log(args)
   return 1
 end
 
--- In:  ARGV 1 id  2 the number of the claim whose log it is; nothing for the newest claim that has one
--- Out: nothing where the job is not found; else the log, empty where there is none
+-- In:  ARGV 1 id  2 the number of a claim, or an empty string for the newest claim that has a log
+-- Out: nothing if the job is not found; else the log, which is empty if there is none
 local function log(args)
   local id, claim = args[1], args[2]
   if call('EXISTS', root .. K_JOB .. id) == 0 then return false end

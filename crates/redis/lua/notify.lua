@@ -1,7 +1,7 @@
--- Wakes workers that wait for jobs. A worker that waits is in a set of its queue and its group of kinds: the process, then the
--- worker, by when it last looked. A process that was told and has no room tells another in its place.
+-- Wakes workers that wait for jobs. A waiting worker is in the set of its queue and its group of kinds, by the time of its last claim. A
+-- member is the process and the worker. A process that is notified and has no free slot notifies another process.
 
--- Notes which kinds a group is of.
+-- Notes the kinds of a group.
 local function note_group(queue, group, kinds)
   for _, kind in ipairs(kinds) do
     local groups = root .. K_GROUPS .. queue .. ':' .. kind
@@ -9,24 +9,24 @@ local function note_group(queue, group, kinds)
     call('ZREMRANGEBYSCORE', groups, '-inf', text(ms - GROUP_KEPT))
     call('EXPIRE', groups, 2 * GROUP_KEPT / 1000)
   end
-  -- Workers that have not looked for long are gone.
+  -- Workers without a recent claim are gone.
   call('ZREMRANGEBYSCORE', root .. K_WAITING .. queue .. ':' .. group, '-inf', text(ms - WAITING_KEPT))
 end
 
--- Notes that a worker waits, by the clock that nobody moves.
+-- Notes that a worker waits. It uses the real clock, which tests do not shift.
 local function wait(queue, group, worker)
   local waiting = root .. K_WAITING .. queue .. ':' .. group
   call('ZADD', waiting, text(ms), asker .. worker)
   call('EXPIRE', waiting, GROUP_KEPT / 1000)
 end
 
--- Tells a process of a job; returns whether there is such a process.
+-- Notifies a process of a job. Returns whether the process received it.
 local function tell(process, queue, kind)
   local listeners = call('PUBLISH', channels .. CHANNEL_WORK .. process, char(#queue) .. queue .. kind)
   return listeners > 0 or counts_listeners == 0
 end
 
--- Wakes a worker for each of n jobs, those first that have not looked for longest.
+-- Wakes a worker for each of n jobs. The workers whose last claim is oldest are woken first.
 local function wake(queue, kind, n)
   for _, group in ipairs(call('ZREVRANGE', root .. K_GROUPS .. queue .. ':' .. kind, '0', '99')) do
     local waiting = root .. K_WAITING .. queue .. ':' .. group
@@ -39,7 +39,7 @@ local function wake(queue, kind, n)
   end
 end
 
--- Writes what was gathered, and tells whom it concerns.
+-- Writes the gathered changes, and notifies workers and watchers.
 local function finish()
   flush()
   for queue, kinds in pairs(work) do
@@ -47,7 +47,7 @@ local function finish()
       if n > 0 then wake(queue, kind, n) end
     end
   end
-  -- Too many are not named.
+  -- If there are too many changed jobs, the message is empty.
   if news[1] then call('PUBLISH', channels .. CHANNEL_NEWS, news[CHUNK] and '' or concat(news)) end
 end
 

@@ -1,12 +1,12 @@
--- Takes jobs of one queue over.
+-- Pushes jobs into one queue.
 
--- Returns a moment: how it is given, and a number of ms.
+-- Returns a time in ms from its form (NEVER, IN, AT) and a number of ms.
 local function moment(how, number)
   if how == NEVER then return 0 end
   return min(how == IN and now + number or number, FAR)
 end
 
--- Returns which of these jobs are there already.
+-- Returns the set of these jobs that exist already.
 local function known_of(ids)
   local keys, known = {}, {}
   for at = 1, #ids do keys[at] = root .. K_JOB .. ids[at] end
@@ -19,7 +19,8 @@ local function known_of(ids)
   return known
 end
 
--- Gives a job its place among all jobs of the queue; returns its order. Orders are the server's time in µs, and grow where that does not.
+-- Adds a job to the stream of all jobs of the queue, and returns its order. An order is the server's time in µs, or a higher number if
+-- the last order is not lower than that.
 local function append(queue, order, id)
   local all = root .. K_ALL .. queue
   local added = redis.pcall('XADD', all, text(order) .. '-0', '', id)
@@ -48,24 +49,24 @@ local function keep_answer(queue, fingerprint, key, code, id)
   zadd(root .. K_ANSWERS_UNTIL .. queue, text(till), key)
 end
 
--- Returns why and which job stands for a new one.
-local function stands_for(queue, known, unique, reuse, within)
+-- Returns the answer and the id of an existing job that replaces a new one; nothing if there is none.
+local function existing_job(queue, known, unique, reuse, within)
   if reuse then
     local newest, finished = unpack(call('ZREVRANGE', root .. K_REUSE .. queue .. ':' .. reuse, 0, 0, 'WITHSCORES'))
-    if newest and now - tonumber(finished) < within then return STANDS_FOR_REUSE, sub(newest, 9) end
+    if newest and now - tonumber(finished) < within then return EXISTING_REUSE, sub(newest, 9) end
   end
   local member = unique and holder(queue, unique, known)
-  if member then return STANDS_FOR_UNIQUE, sub(member, 9) end
+  if member then return EXISTING_UNIQUE, sub(member, 9) end
 end
 
--- Gives a new job what it is found by beside its id: holds its unique key, and notes alias and tags.
+-- Writes the labels of a new job: takes its unique key, and adds its alias and tags to their sets.
 local function label(queue, member, unique, scope, alias, tags)
   if unique then hold(queue, unique, scope, member) end
   if alias ~= '' then zadd(root .. K_ALIAS .. queue .. ':' .. alias, '0', member) end
   for _, tag in ipairs(tags) do zadd(root .. K_TAG .. queue .. ':' .. tag, '0', member) end
 end
 
--- Creates a job, unless another stands for it; returns the answer, the id of the other, and the order of the next one.
+-- Creates a job, unless an existing job replaces it. Returns the answer, the id of the existing job, and the order for the next job.
 local function create(queue, known, order, head, tail, payload)
   local NEW_JOB_FIELDS = unpacked(NEW_JOB, head)
   local rank, _, kind, label_from = unpacked('<bBc0Bc0', tail)
@@ -73,7 +74,7 @@ local function create(queue, known, order, head, tail, payload)
   local is_labelled = band(flags, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) ~= 0
   if is_labelled then
     unique, scope, reuse, within, alias, tags = labels_in(flags, tail, label_from)
-    local code, other = stands_for(queue, known, unique, reuse, within)
+    local code, other = existing_job(queue, known, unique, reuse, within)
     if code then return code, other, order end
   end
   order = append(queue, order, id)
@@ -91,10 +92,10 @@ local function create(queue, known, order, head, tail, payload)
 end
 
 -- In:  ARGV 1 frame  2 queue; then for each job
---           what `layout.rs` lays out as NEW_JOB: its id, what comes along, flags, when it is due, its deadline, its limits
+--           the layout NEW_JOB of `layout.rs`: id, bits for further arguments, flags, when it is due, deadline, limits
 --           the end of the body of its record, from its rank on
---           what comes along: a payload; a fingerprint (32 bytes) with a key
--- Out: for each job a number, followed by the id of the job that stands for it where another does; nothing where all were created
+--           the further arguments: a payload; a fingerprint (32 bytes) with an idempotency key
+-- Out: for each job a number, followed by the id of the other job if it is not created; an empty string if all jobs were created
 local function push(args)
   read_frame(args[1])
   begin_writes()
@@ -121,7 +122,7 @@ local function push(args)
         if key then keep_answer(queue, fingerprint, key, code == CREATED and CREATED_BEFORE or code, other or id) end
       end
     end
-    -- An earlier request made this very job: it is the same push.
+    -- If an earlier request created this job, this request is a repeat of the same push.
     if not code or code == CREATED or code == CREATED_BEFORE and other == id then
       answers[place] = char(CREATED)
     else

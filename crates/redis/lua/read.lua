@@ -1,18 +1,18 @@
--- What people and their tools read; nothing of it is counted or searched through.
+-- Reads jobs and queues. No call counts or searches jobs.
 
--- Returns what lies beside a record, where its flags say that there is something.
+-- Returns a part of a job with its own key, if the flags of the record say that it exists.
 local function beside(flags, flag, kind, id)
   return band(flags, flag) ~= 0 and call('GET', root .. kind .. id)
 end
 
--- Returns the record of a job, and its flags; nothing where there is none.
+-- Returns the record of a job and its flags; false and 0 if there is none.
 local function record_of(id)
   local record = call('GET', root .. K_JOB .. id)
   return record, record and #record >= HEAD_BYTES and unpacked('<H', record, FLAGS_FROM) or 0
 end
 
 -- In:  ARGV 1… ids
--- Out: for each nothing; or its record, payload and result (where these are large), progress and failures
+-- Out: for each job its record, payload and result (if these are large), progress and failures; nothing if it is not found
 local function get(args)
   local jobs = {}
   for at, id in ipairs(args) do
@@ -26,9 +26,9 @@ local function get(args)
   return jobs
 end
 
--- Reads what somebody who waits needs.
+-- Reads what a client needs that polls jobs.
 -- In:  ARGV 1… ids
--- Out: for each nothing; or its record, progress and newest failure (nothing where there is none)
+-- Out: for each job its record, progress and newest failure (nothing if there is none); nothing if it is not found
 local function status(args)
   local jobs = {}
   for at, id in ipairs(args) do
@@ -41,11 +41,11 @@ local function status(args)
   return jobs
 end
 
--- Reads what there is of a queue, and finds the job that has been ready longest by a seek for each kind and priority.
+-- Reads the statistics of a queue. It finds the oldest ready job with one lookup for each kind and priority.
 -- In:  ARGV 1 frame  2 queue
--- Out: nothing where the queue is not known; else
---      1 now, how long the oldest ready job has waited (-1: none)  2 how many jobs there are in all, and scheduled, running, finished,
---        dead, cancelled  3 the version of the rules and their text, where there are any
+-- Out: nothing if the queue is not known; else
+--      1 now, how long the oldest ready job has waited (-1: there is none)  2 the number of jobs: all, scheduled, running, finished,
+--        dead, cancelled  3 the version of the rules and their text, if there are rules
 local function queue(args)
   read_frame(args[1])
   local queue, oldest = args[2], nil
@@ -63,10 +63,10 @@ local function queue(args)
   return { pack('<i8i8', now, oldest and max(now - oldest, 0) or -1), { total, unpack(counts) }, rules }
 end
 
--- Reads a stretch of a set of jobs, the newest first.
--- In:  ARGV 1 the set, without what all keys begin with: one that is sorted by order, or the stream of all jobs  2 the order before
---           which to begin (as text), or nothing  3 how many  4 whether to read records, too (0 or 1)
--- Out: a member each; with records, each followed by its record, or nothing where that is gone
+-- Reads part of a set of jobs, the newest first.
+-- In:  ARGV 1 the key of the set without the prefix: a set sorted by order, or the stream of all jobs  2 the order before which to
+--           start (as text), or an empty string  3 how many  4 whether to read records too (0 or 1)
+-- Out: the members; with records, each is followed by its record, or by nothing if it has none
 local function list_by_order(args)
   local set, before, many, rows, members = root .. args[1], args[2], args[3], {}, {}
   if sub(args[1], 1, #K_ALL) == K_ALL then
@@ -86,9 +86,9 @@ local function list_by_order(args)
   return rows
 end
 
--- Reads all jobs that wait to be due, are ready, or run, where they are few.
--- In:  ARGV 1 queue  2 the state  3 a kind, or nothing  4 how many are few
--- Out: the members in no order; nothing where they are more
+-- Reads all scheduled, ready or running jobs of a queue, if there are only a few.
+-- In:  ARGV 1 queue  2 the state  3 a kind, or an empty string  4 the maximum number
+-- Out: the members in no order; nothing if there are more than the maximum
 local function list_few(args)
   local queue, state, few = args[1], tonumber(args[2]), tonumber(args[4])
   local sets, all = {}, {}

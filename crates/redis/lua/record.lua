@@ -1,13 +1,15 @@
--- A job's record: a string of a head and a run, which change, and of a body between them, which never does; then its result, where
--- that is small. `layout.rs` has the table. As a member of sets a job is its order (8 bytes) and its id (16 bytes).
+-- A job's record. It is a string with a head, a body, a run, and the result if that is small. The head and the run change, the body never
+-- changes. `layout.rs` has the layouts. A member of a set is the order (8 bytes) and the id (16 bytes) of a job.
 
--- Reads a record; an error where it makes no sense. (A table that is made with all its fields at once costs a third.)
+-- Reads a record; raises an error if it is corrupt. (Creating the table with all fields at once takes a third of the time.)
 local function parse(id, record)
   local HEAD_FIELDS = unpacked(HEAD, record)
   local run_from = HEAD_BYTES + length + 1
   local body = sub(record, HEAD_BYTES + 1, run_from - 1)
-  if version ~= RECORD_VERSION or state > CANCELLED or #body ~= length then error('of no known layout') end
+  if version ~= RECORD_VERSION or state > CANCELLED or #body ~= length then error('unknown layout') end
+  if state >= RUNNING and band(flags, HAS_RUN) == 0 then error('no run') end
   local BODY_FIELDS, label_from = unpacked(BODY, body)
+  if band(flags, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) ~= 0 then labels_in(flags, body, label_from) end -- raises an error, too
   local RUN_FIELDS, result_from, result
   if band(flags, HAS_RUN) ~= 0 then
     RUN_FIELDS, result_from = unpacked(RUN, record, run_from)
@@ -22,7 +24,7 @@ local function parse(id, record)
   }
 end
 
--- Gives a job that never ran the part of its record that runs are written in.
+-- Adds an empty run to a job that never ran.
 local function needs_run(job)
   if not job.token then
     job.flags = job.flags + HAS_RUN
@@ -30,7 +32,7 @@ local function needs_run(job)
   end
 end
 
--- Returns the record of a job.
+-- Returns a job as a record.
 local function write(job)
   local flags = job.flags - job.flags % 2 + job.cancel_asked
   local head = pack(HEAD, RECORD_VERSION, job.state, flags, job.attempt, job.crashes, job.interruptions, job.outages,
@@ -53,8 +55,8 @@ local function unmark(job, flag)
   job.flags = job.flags - band(job.flags, flag)
 end
 
--- Reads jobs; for each false where there is no record, or the job, which is `{ id, corrupt = true }` where the record makes no sense. One that
--- comes twice is one table, so that the second sees what became of the first.
+-- Reads jobs. The result for each id is false if there is no record; `{ id, key, corrupt = true }` if the record is corrupt; else the job.
+-- An id that occurs twice gets the same table, so that the second use sees the changes of the first.
 local function read_jobs(ids)
   local keys, jobs = {}, {}
   for at = 1, #ids do keys[at] = root .. K_JOB .. ids[at] end
@@ -70,7 +72,7 @@ local function read_jobs(ids)
   return jobs
 end
 
--- Reads the jobs that are these members of sets.
+-- Reads the jobs of these members of sets.
 local function read_members(members)
   local ids = {}
   for at = 1, #members do ids[at] = sub(members[at], 9) end
@@ -81,14 +83,14 @@ local function read_members(members)
   return jobs
 end
 
--- Describes a job that was moved, for whoever tells people: the worker is the one that held it.
+-- Returns the description of a moved job for events and logs. `worker` is the worker that held it.
 local function describe(job, worker)
   return pack(MOVED, job.id, job.state, job.attempt, job.crashes, job.reason, worker or job.worker or NOBODY, #job.queue, job.queue,
     #job.kind, job.kind)
 end
 
--- In:  ARGV 1 the id of a job as text  KEYS 1 what all keys of its slot begin with
--- Out: the job's record in words, and the names of what lies beside it; for `redis-cli`
+-- In:  ARGV 1 the id of a job as text  KEYS 1 the prefix of the keys of its queue
+-- Out: the job's record in words, and the names of its other keys; for `redis-cli`
 local function show(args)
   local id = args[1]:gsub('-', ''):gsub('%x%x', function(hex) return char(tonumber(hex, 16)) end)
   local record = call('GET', root .. K_JOB .. id)

@@ -1,6 +1,6 @@
--- What concerns the whole store: which queues and workers there are. A cluster has several copies of it; see `copies.rs`.
+-- The whole store's data: the queues and the workers. A cluster has several copies of it; see `copies.rs`.
 
--- In:  ARGV 1 frame  2… queues that a process begins to use
+-- In:  ARGV 1 frame  2… queues that a process uses
 -- Out: nothing
 local function note_queues(args)
   read_frame(args[1])
@@ -10,19 +10,19 @@ local function note_queues(args)
   end
 end
 
--- In:  ARGV 1 the queue after which to begin, or nothing  2 how many
+-- In:  ARGV 1 the queue to start after, or an empty string  2 how many
 -- Out: queues in the order of their names
 local function list_queues(args)
   return call('ZRANGEBYLEX', root .. K_QUEUES, args[1] == '' and '-' or '(' .. args[1], '+', 'LIMIT', '0', args[2])
 end
 
--- Returns whether nobody has used a queue for a day. Whoever uses one notes it every minute.
+-- Returns whether a queue has been unused for a day. Processes note the queues that they use every minute.
 local function is_unused(queue)
   return tonumber(call('ZSCORE', root .. K_QUEUES_USED, queue) or 0) <= now - QUEUE_KEPT
 end
 
 -- In:  ARGV 1 frame  2… queues
--- Out: those that nobody has used for a day
+-- Out: those that have been unused for a day
 local function unused_queues(args)
   read_frame(args[1])
   local unused = {}
@@ -32,8 +32,8 @@ local function unused_queues(args)
   return unused
 end
 
--- Drops queues that nobody has used for a day.
--- In:  ARGV 1 frame  2… queues that have nothing
+-- Removes the names of queues that have been unused for a day.
+-- In:  ARGV 1 frame  2… empty queues
 -- Out: nothing
 local function drop_queues(args)
   read_frame(args[1])
@@ -45,10 +45,10 @@ local function drop_queues(args)
   end
 end
 
--- Elects the process that does upkeep for all processes. A process that may not rescue is elected until one that may rescue asks.
--- In:  ARGV 1 frame  2 for how long it is elected (ms; 0: no election, the caller does upkeep)  3 whether it may rescue (0 or 1)
---           4 how many queues
--- Out: nothing if another process is elected; else queues in the order of names, from the last one of the call before on
+-- Elects the process that does upkeep for the whole store. A process that may not rescue is elected until one that may rescue asks.
+-- In:  ARGV 1 frame  2 the length of the election (ms; 0: no election, the calling process does upkeep)
+--           3 whether the process may rescue (0 or 1)  4 how many queues
+-- Out: nothing if another process is elected; else queues in the order of names, after the last queue of the previous call
 local function begin_upkeep(args)
   read_frame(args[1])
   if args[2] ~= '0' then
@@ -61,7 +61,7 @@ local function begin_upkeep(args)
   local found = last and call('ZRANGEBYLEX', queues, '(' .. last, '+', 'LIMIT', '0', args[4]) or {}
   local left = tonumber(args[4]) - #found
   if left > 0 then
-    -- From the beginning, up to where this began.
+    -- Continue with the first names, up to the queue where this call started.
     local end_at = last and '[' .. last or '+'
     for _, queue in ipairs(call('ZRANGEBYLEX', queues, '-', end_at, 'LIMIT', '0', text(left))) do found[#found + 1] = queue end
   end
@@ -69,7 +69,7 @@ local function begin_upkeep(args)
   return found
 end
 
--- Marks a worker as gone before its jobs are taken, so that it cannot claim from a queue that is new meanwhile.
+-- Marks a worker as released before its jobs are released, so that it cannot claim from a queue that is added meanwhile.
 -- In:  ARGV 1 frame  2 worker
 -- Out: nothing
 local function mark_released(args)
@@ -80,13 +80,13 @@ local function mark_released(args)
 end
 
 -- In:  ARGV 1 worker
--- Out: 1 where it was marked as gone, else 0
+-- Out: 1 if it is marked as released, else 0
 local function is_released(args)
   return call('ZSCORE', root .. K_RELEASED, args[1]) and 1 or 0
 end
 
 -- Notes in the registry that a worker is alive and what it does.
--- In:  ARGV 1 frame  2 worker  3 what it says of itself
+-- In:  ARGV 1 frame  2 worker  3 the note of the worker
 -- Out: nothing
 local function note_worker(args)
   read_frame(args[1])
@@ -98,9 +98,9 @@ local function note_worker(args)
   call('ZADD', root .. K_REGISTRY_SEEN, text(now), worker)
 end
 
--- Takes workers out of the registry: one that has ended, or some that have not noted themselves for long.
--- In:  ARGV 1 frame  2 the worker that has ended, or nothing  3 else how many at most
--- Out: how many were dropped
+-- Removes workers from the registry: one that has ended, or some whose last note is too old.
+-- In:  ARGV 1 frame  2 the worker that has ended, or an empty string  3 in the second case the maximum number
+-- Out: how many were removed
 local function drop_workers(args)
   read_frame(args[1])
   local workers = { args[2] }
@@ -115,8 +115,8 @@ local function drop_workers(args)
 end
 
 -- Lists workers of the registry in the order of their ids.
--- In:  ARGV 1 the worker after which to begin, or nothing  2 how many
--- Out: for each its id, and when it noted itself first and last (i8 each) with what it said
+-- In:  ARGV 1 the worker to start after, or an empty string  2 how many
+-- Out: for each its id, and a string with the times of its first and last note (i8 each) and the note
 local function list_workers(args)
   local from = args[1] == '' and '-' or '(' .. args[1]
   local workers, listed = call('ZRANGEBYLEX', root .. K_REGISTRY_IDS, from, '+', 'LIMIT', '0', args[2]), {}
@@ -135,7 +135,7 @@ local function clock()
   return pack('<i8', us)
 end
 
--- In:  ARGV 1 the version of the layout that is written where there is none; or nothing
+-- In:  ARGV 1 the version of the layout to write if there is none; or an empty string
 -- Out: the version of the layout
 local function layout_of(args)
   if args[1] ~= '' then call('SET', root .. K_LAYOUT, args[1], 'NX') end

@@ -1,7 +1,7 @@
--- Extends leases and writes progress, each only where the token is the job's newest.
+-- Extends leases and writes progress, for each job only if the token is the job's newest.
 
--- In:  ARGV 1 frame; then for each renewal: id, token, lease in ms, whether progress comes along (c16 c16 i8 B); and the progress
--- Out: a number a renewal, as one string
+-- In:  ARGV 1 frame; then for each renewal: id, token, lease in ms, whether progress follows (c16 c16 i8 B); and the progress
+-- Out: a number for each renewal, as one string
 local function renew(args)
   read_frame(args[1])
   begin_writes()

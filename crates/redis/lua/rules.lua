@@ -1,9 +1,9 @@
--- Rules of a queue.
+-- The rules of a queue.
 
--- Replaces the rules if they still have the version that is expected.
--- In:  ARGV 1 frame  2 queue  3 the version that is expected  4 the version from now on  5 the text of the rules  6 their level
---           7 until when they pause the queue, in ms: 0 not, FAR until that is ended
--- Out: where another change came first: the version and the text of the rules as they are
+-- Replaces the rules if they have the expected version.
+-- In:  ARGV 1 frame  2 queue  3 the expected version  4 the new version  5 the text of the rules  6 their level
+--           7 the end of a pause in ms; 0: not paused, FAR: no end
+-- Out: if another change was first: the version and the text of the current rules; else an empty list
 local function change_rules(args)
   read_frame(args[1])
   local meta = root .. K_QUEUE .. args[2]

@@ -1,6 +1,6 @@
--- Writes how attempts ended, each only where the token is the job's newest; a repeat of one that was written is done.
+-- Settles jobs, each only if the token is the job's newest. A repeat of a settlement is answered DONE.
 
--- Writes what comes along with a settlement into the job: the arguments from `at` on. Returns the failure's message, where there is one.
+-- Writes the further arguments of a settlement, from `at` on, into the job. Returns the message of the failure, if there is one.
 local function take_parts(job, along, args, at)
   local message
   if band(along, WITH_MESSAGE) ~= 0 then message, at = args[at], at + 1 end
@@ -23,8 +23,8 @@ local function take_parts(job, along, args, at)
 end
 
 -- In:  ARGV 1 frame; then for each settlement
---           the job's id, the token, the event, what that carries, what comes along, the class of the failure (c16 c16 B i8 B B)
---           as far as it comes along: the message; the result, as it stands in the record where it is small; the progress
+--           the job's id, the token, the event, its value, bits for further arguments, the class of the failure (c16 c16 B i8 B B)
+--           the further arguments: the message; the result, in the form for the record if it is small; the progress
 -- Out: a number for each settlement, as one string
 local function settle(args)
   read_frame(args[1])

@@ -1,25 +1,25 @@
--- Where an event takes a job: the moves of `longshore_core::state::step`, to which a test holds this function case by case.
+-- The state transitions of a job, like `longshore_core::state::step`. A test compares the two case by case.
 
--- Gives back the attempt that a run has cost.
-local function unburn(job)
+-- Gives back the attempt that a run has used.
+local function return_attempt(job)
   job.attempt = max(job.attempt - 1, 0)
 end
 
 local function interrupt(job)
   job.interruptions = job.interruptions + 1
-  unburn(job)
+  return_attempt(job)
 end
 
--- A worker process died: where its job goes, how long it waits, why it is dead.
+-- The worker process crashed. Returns the next state of its job, how long the job waits, and why it is dead.
 local function crash(job)
-  unburn(job)
+  return_attempt(job)
   job.crashes = job.crashes + 1
   if job.crashes >= CRASHES then return DEAD, nil, CRASHED end
   if job.crashes == 1 then return READY end
   return SCHEDULED, CRASH_BACKOFF
 end
 
--- The attempt has ended, or its worker is gone. In: the event, and what it carries
+-- An event of a running job: the attempt has ended, its worker is gone, or a person acts. In: the event, and its value
 local function step_from_running(job, event, with)
   if event == SUCCEED then return SUCCEEDED end
   if event == SETTLE_BURY or event == BURY then return DEAD, nil, with end
@@ -37,7 +37,7 @@ local function step_from_running(job, event, with)
   if event == CRASH then return crash(job) end
   if event == OUTAGE then
     job.outages = min(job.outages + 1, 65535)
-    unburn(job)
+    return_attempt(job)
   else
     job.outages = 0
     if event == SNOOZE then interrupt(job) end
@@ -56,10 +56,10 @@ local function step_from_waiting(job, event, with)
   if job.state == SCHEDULED and event == RETRY_BY_HAND then return READY, 0 end
 end
 
--- In:  a job (its state, attempt, crashes, interruptions, outages, and `cancel_asked`: 0 or 1), the event, and what that carries: a
+-- In:  a job (its state, attempt, crashes, interruptions, outages, and `cancel_asked`: 0 or 1), the event, and the event's value: a
 --      delay in ms, or the number of a reason
--- Out: the state afterwards, how long it waits (ms; nil keeps its time), the number of the reason why it is dead; nothing where
---      the event changes nothing. The other facts of the job are changed
+-- Out: the next state, how long the job waits (ms; nil: its time does not change), the number of the reason why it is dead; nothing if
+--      the event changes nothing. The other facts are changed in the job itself
 local function step(job, event, with)
   if job.state == RUNNING then return step_from_running(job, event, with) end
   if job.state < RUNNING then return step_from_waiting(job, event, with) end

@@ -1,7 +1,7 @@
--- What only tests ask: where events take jobs, and what rules admit, to hold both to the functions in Rust.
+-- Functions for tests only. They compare `step` and `admit` with the functions in Rust.
 
--- In:  ARGV 1… facts and an event: state, attempt, crashes, interruptions, outages, whether a cancel is asked, event, what it carries
--- Out: for each nothing; or the facts afterwards, how long it waits (-1: as before), the reason
+-- In:  ARGV 1… facts and an event: state, attempt, crashes, interruptions, outages, whether a cancel is requested, event, its value
+-- Out: for each the facts afterwards, how long the job waits (-1: its time does not change), the reason; or nothing
 local function test_step(args)
   local answers = {}
   for at, case in ipairs(args) do
@@ -14,8 +14,8 @@ local function test_step(args)
   return answers
 end
 
--- In:  ARGV 1… what `admit` takes: two levels (H each), until when the queue is paused, now (i8 each)
--- Out: for each: most jobs, what is in the way, when that ends by itself (-1: it does not)
+-- In:  ARGV 1… the arguments of `admit`: two levels (H each), the end of a pause, now (i8 each)
+-- Out: for each the maximum number of jobs, what holds more back, when that ends by itself (-1: it does not)
 local function test_admit(args)
   local answers = {}
   for at, case in ipairs(args) do

@@ -1,4 +1,4 @@
--- The one place where a job is moved, and so where whatever is counted of moves is to be counted.
+-- The transitions of jobs between states. All functions change a job's state here, so sets and notifications are updated here only.
 
 local function ready_set(queue, kind, crashes)
   return root .. (crashes >= 2 and K_ISOLATED or K_READY) .. queue .. ':' .. kind
@@ -8,7 +8,7 @@ local function ready_score(rank, run_at)
   return text((rank + 100) * RANK + run_at)
 end
 
--- Takes a job out of the sets of the state that it leaves, but a ready one that its claim takes out itself.
+-- Removes a job from the sets of the state that it leaves. With `taken`, the claim itself removes it from the set of ready jobs.
 local function leave(job, state, to, taken)
   local queue, member = job.queue, job.member
   if state == RUNNING then
@@ -30,7 +30,7 @@ local function leave(job, state, to, taken)
   end
 end
 
--- Puts a job that waits into the set of its state.
+-- Adds a waiting job to the set of its state.
 local function enter_waiting(queue, kind, crashes, rank, member, to, run_at)
   if to == READY then
     zadd(ready_set(queue, kind, crashes), ready_score(rank, run_at), member)
@@ -40,7 +40,7 @@ local function enter_waiting(queue, kind, crashes, rank, member, to, run_at)
   end
 end
 
--- Puts a job into the sets of the state that it enters; a finished one is kept until `till` at least.
+-- Adds a job to the sets of the state that it enters. A finished job is kept until `till` at least.
 local function enter(job, to, till)
   local queue, member = job.queue, job.member
   if to < RUNNING then
@@ -53,7 +53,7 @@ local function enter(job, to, till)
   end
 end
 
--- Keeps unique and reuse keys in step with a move; returns until when they need the job.
+-- Updates unique and reuse keys for a transition. Returns until when they need the job.
 local function labels_moved(job, to)
   if not has(job, HAS_UNIQUE + HAS_REUSE) then return 0 end
   local till, unique, scope, reuse, within = 0, labels_in(job.flags, job.body, job.label_from)
@@ -65,8 +65,8 @@ local function labels_moved(job, to)
   return till
 end
 
--- Moves a job where an event takes it; `with` is what the event carries, `taken` says that its claim took it out of the ready ones.
--- Returns whether it did; then the caller saves the job.
+-- Applies an event to a job. `with` is the value of the event; `taken` means that the claim itself removes the job from the ready set.
+-- Returns whether the job changed; then the caller must save it.
 local function transition(job, event, with, taken)
   local state, outages = job.state, job.outages
   local to, wait, reason = step(job, event, with)
@@ -81,10 +81,10 @@ local function transition(job, event, with, taken)
   if to ~= state then
     leave(job, state, to, taken)
     if state == RUNNING then
-      -- A claim that was lost is not one that was settled: its late settle is answered `lost`.
+      -- A lost claim gets no SETTLED flag and no token, so that its late settlement is answered LOST.
       if event >= SUCCEED and event <= SETTLE_CANCEL then mark(job, SETTLED) else job.token = NOBODY end
     elseif state >= SUCCEEDED then
-      unmark(job, HAS_DEADLINE) -- tried again by hand, whatever was once too late
+      unmark(job, HAS_DEADLINE) -- a person retries the job, so its old deadline does not count
     end
     enter(job, to, labels_moved(job, to))
   end
@@ -93,7 +93,7 @@ local function transition(job, event, with, taken)
   return true
 end
 
--- Keeps a failure, as `layout.rs` lays it out.
+-- Stores a failure, with the layout FAILURE of `layout.rs`.
 local function keep_failure(job, class, started, attempt, token, worker, message)
   local key = root .. K_FAILURES .. job.id
   call('RPUSH', key, pack(FAILURE, now, started, class, attempt, sub(token, 1, 8), worker) .. message)
@@ -101,7 +101,7 @@ local function keep_failure(job, class, started, attempt, token, worker, message
   mark(job, HAS_FAILURES)
 end
 
--- Takes a running job from its worker; returns the job described, with the failure noted where it is one.
+-- Takes a running job away from its worker, and stores the failure if it is not empty. Returns the job described.
 local function lose(job, event, failure)
   local worker, token, started, attempt = job.worker, job.token, job.started, job.attempt
   transition(job, event)
@@ -110,7 +110,7 @@ local function lose(job, event, failure)
   return describe(job, worker)
 end
 
--- Makes a job dead whose record is corrupt, found in a set of that queue: of what it was only its place is left.
+-- Makes a job with a corrupt record dead. The job was found in a set of the queue, and only its id and order are known.
 local function bury_corrupt(job, queue)
   local kind = 'unknown'
   local body = pack(BODY, now, 0, sub(job.member, 1, 8), NO_LIMITS, 0, #queue, queue, #kind, kind)
@@ -119,29 +119,29 @@ local function bury_corrupt(job, queue)
   job.queue, job.kind, job.cancel_asked = queue, kind, 0
   needs_run(job)
   job.finished = now
-  keep_failure(job, CORRUPT_CLASS, 0, 0, NOBODY, NOBODY, "the job's record makes no sense")
+  keep_failure(job, CORRUPT_CLASS, 0, 0, NOBODY, NOBODY, "the job's record is corrupt")
   enter(job, DEAD, 0)
   news[#news + 1] = job.id
   save(job)
   return describe(job)
 end
 
--- Buries a job that waits; returns it described.
+-- Buries a waiting job. Returns it described.
 local function bury(job, reason, taken)
   if not transition(job, BURY, reason, taken) then return nil end
   save(job)
   return describe(job)
 end
 
--- Removes a member of which there is no record.
+-- Removes a member from the stream of all jobs.
 local function forget_member(queue, member)
   local order = text(unpacked('>I8', member))
   call('XDEL', root .. K_ALL .. queue, order .. '-0')
 end
 
--- Sees to what was found in a set of a queue and does not belong there: without a record it is forgotten, and with a corrupt one dead.
--- Returns the dead job described.
-local function clear(queue, set, member, job)
+-- Removes a member that does not belong in a set of a queue. If it has no record, it is also removed from the stream of all jobs. If its
+-- record is corrupt, the job is made dead. Returns the dead job described.
+local function remove_stray(queue, set, member, job)
   zrem(set, member)
   if not job then forget_member(queue, member) elseif job.corrupt then return bury_corrupt(job, queue) end
 end

@@ -1,7 +1,7 @@
--- From layout 6 to this one, a bounded number of jobs a call. In layout 6 several members could be one entry of a set, what a worker held could be
--- one entry of a claim, and all parts of a record were there from the first push on.
+-- The upgrade from layout 6 to this layout, a bounded number of jobs in each call. In layout 6, one entry of a set could contain several
+-- members, one entry could stand for all jobs of a claim, and a record had all its parts from the push on.
 
--- Returns where the labels of a record end.
+-- Returns the position after the labels of a record.
 local function end_of_labels(flags, record, at)
   local _, n
   if band(flags, HAS_UNIQUE) ~= 0 then _, _, at = unpacked('<Bc0i8', record, at) end
@@ -13,11 +13,11 @@ local function end_of_labels(flags, record, at)
   return at
 end
 
--- Reads a record of layout 6 as a job; an error where it makes no sense.
+-- Reads a record of layout 6 as a job; raises an error if it is corrupt.
 local function parse_6(id, record)
   local version, state, flags, attempt, crashes, interruptions, outages, changes, reason, finished, started, limits, token, worker, run_at,
     outage_since, deadline, asked_limits, created, order, queue, kind, rank, label_from = unpacked(RECORD_6, record)
-  if version ~= 1 or state > CANCELLED then error('of no known layout') end
+  if version ~= 1 or state > CANCELLED then error('unknown layout') end
   local payload_from = end_of_labels(flags, record, label_from)
   local payload_to = payload_from - 1
   if band(flags, PAYLOAD_BESIDE) == 0 then payload_to = payload_from + 1 + unpacked('<H', record, payload_from) end
@@ -36,7 +36,7 @@ local function parse_6(id, record)
   return job
 end
 
--- Writes a job of layout 6 as one of this layout.
+-- Converts a job of layout 6 to this layout.
 local function convert(queue, member)
   local id = sub(member, 9)
   local key = root .. 's:' .. id
@@ -51,7 +51,7 @@ local function convert(queue, member)
   end
   enter(job, job.state, 0)
   if job.state == RUNNING then
-    -- Its worker was stopped: the lease is over.
+    -- All workers were stopped before the upgrade, so the lease ends now.
     zadd(root .. K_RUNNING .. queue, text(lease_now), member)
     sadd(root .. K_HELD .. queue .. ':' .. job.worker, member)
   end
@@ -59,7 +59,7 @@ local function convert(queue, member)
   save(job)
 end
 
--- Sets all jobs aside, and drops the sets that are made anew.
+-- Moves all jobs to a separate set, and deletes the sets that are built again.
 local function begin_upgrade(queue, aside)
   call('RENAME', root .. K_ALL .. queue, aside)
   for _, set in ipairs({ K_SCHEDULED, K_FINAL, K_DEAD, K_CANCELLED, K_DEADLINE, 'grants:', 'leases:' }) do
@@ -72,7 +72,7 @@ local function begin_upgrade(queue, aside)
 end
 
 -- In:  ARGV 1 frame  2 queue
--- Out: whether there are more jobs to write anew
+-- Out: 1 if there may be more jobs to convert, else 0
 local function upgrade_queue(args)
   read_frame(args[1])
   begin_writes()
@@ -94,8 +94,8 @@ local function upgrade_queue(args)
       if value then call('HSET', root .. K_QUEUE .. queue, field, value) end
     end
     call('UNLINK', root .. 'workers:' .. queue, root .. K_WORKERS_SEEN .. queue)
-    -- Whatever a program of layout 6 does with the queue fails here before it writes.
-    call('SET', old_meta, 'written anew by a newer longshore: stop this program')
+    -- With this key of another type, every function of a program of layout 6 fails before it writes.
+    call('SET', old_meta, 'upgraded by a newer longshore: stop this program')
   end
   return 0
 end

@@ -1,6 +1,6 @@
--- Upkeep of one queue, a bounded piece of each part: rescue, deadlines, unknown kinds, prune, forget.
+-- Upkeep of one queue. Each part is bounded: rescue, deadlines, unknown kinds, prune, forget.
 
--- Looks for up to `most` members by score; notes whether there may be others.
+-- Finds up to `most` members by score. It sets `left.more` if there may be others.
 local function due_members(set, from, to, most, left)
   if most <= 0 then return {} end
   local found = call('ZRANGEBYSCORE', set, from, to, 'LIMIT', '0', text(most))
@@ -11,14 +11,14 @@ end
 -- Rescues jobs whose leases have ended.
 local function rescue(queue, most, failure, buried, left)
   local running, rescued = root .. K_RUNNING .. queue, {}
-  -- A lease that ends farther ahead than one can was written by a broken clock.
+  -- A lease that ends later than the longest lease allows was written with a wrong clock, so it has ended too.
   for _, range in ipairs({ { '-inf', text(lease_now) }, { '(' .. text(lease_now + LONGEST_LEASE), '+inf' } }) do
     local found = due_members(running, range[1], range[2], most - #rescued, left)
     for at, job in ipairs(read_members(found)) do
       if job and not job.corrupt and job.state == RUNNING then
         rescued[#rescued + 1] = lose(job, CRASH, failure)
       else
-        buried[#buried + 1] = clear(queue, running, found[at], job)
+        buried[#buried + 1] = remove_stray(queue, running, found[at], job)
       end
     end
   end
@@ -31,14 +31,14 @@ local function bury_late(queue, most, buried, left)
   local set = root .. K_DEADLINE .. queue
   local found = due_members(set, '-inf', text(now), most, left)
   for at, job in ipairs(read_members(found)) do
-    -- One without a record is removed where it waits.
+    -- A job without a record or with a corrupt one is handled in the set where it waits.
     local dead = job and not job.corrupt and bury(job, EXPIRED)
     if dead then buried[#buried + 1] = dead else zrem(set, found[at]) end
   end
   flush()
 end
 
--- Deletes a finished job and all that lies beside its record.
+-- Deletes a finished job: its record, its other keys, and its members in sets.
 local function prune(job)
   local queue, member = job.queue, job.member
   delete(job.key)
@@ -49,14 +49,14 @@ local function prune(job)
   leave(job, job.state, job.state)
   forget_member(queue, member)
   local unique, _, reuse, _, alias, tags = labels_in(job.flags, job.body, job.label_from)
-  if unique then let_go(queue, unique, member) end
+  if unique then release_unique(queue, unique, member) end
   if reuse then zrem(root .. K_REUSE .. queue .. ':' .. reuse, member) end
   if alias ~= '' then zrem(root .. K_ALIAS .. queue .. ':' .. alias, member) end
   for _, tag in ipairs(tags) do zrem(root .. K_TAG .. queue .. ':' .. tag, member) end
   news[#news + 1] = job.id
 end
 
--- Deletes jobs whose time is over; returns how many, and the id and the result of each that has an artifact.
+-- Deletes finished jobs after their retention. Returns how many, and the id and the result of each job that has an artifact.
 local function prune_old(queue, most, buried, left)
   local final, pruned, artifacts = root .. K_FINAL .. queue, 0, {}
   local found = due_members(final, '-inf', text(now), most, left)
@@ -66,14 +66,14 @@ local function prune_old(queue, most, buried, left)
       prune(job)
       pruned = pruned + 1
     else
-      buried[#buried + 1] = clear(queue, final, found[at], job)
+      buried[#buried + 1] = remove_stray(queue, final, found[at], job)
     end
   end
   flush()
   return pruned, artifacts
 end
 
--- Forgets answers to pushes whose time is over; those whose job is still there are looked at again later. Returns how many it looked at.
+-- Deletes expired answers to pushes. If the job still exists, the answer is kept and checked again later. Returns how many it checked.
 local function forget_answers(queue, most, left)
   local answers, set = root .. K_ANSWERS .. queue, root .. K_ANSWERS_UNTIL .. queue
   local keys = due_members(set, '-inf', text(now), most, left)
@@ -90,7 +90,7 @@ local function forget_answers(queue, most, left)
   return #keys
 end
 
--- Forgets workers that have not claimed anything for a day and hold nothing. Returns how many it looked at.
+-- Forgets workers that have not claimed for a day and hold no job. Returns how many it checked.
 local function forget_workers(queue, most, left)
   local set = root .. K_WORKERS_SEEN .. queue
   local gone = due_members(set, '-inf', text(now - WORKER_KEPT), most, left)
@@ -106,7 +106,7 @@ local function forget_workers(queue, most, left)
   return #gone
 end
 
--- Goes through the priorities in use in a set of ready jobs: calls with each, and since when its first job waits.
+-- Calls `visit` for each priority in a set of ready jobs, with its rank and the time when its first job was due.
 local function each_rank(set, visit)
   local from = 0
   while true do
@@ -120,20 +120,20 @@ local function each_rank(set, visit)
   end
 end
 
--- Buries jobs of a kind that have waited a day, in one of its sets.
+-- Buries jobs in one ready set of a kind that have waited for a day.
 local function bury_waiting(queue, set, day_ago, most, buried, left)
   each_rank(set, function(rank)
     local found = due_members(set, text(rank * RANK), '(' .. text(rank * RANK + day_ago), most - #buried, left)
     for at, job in ipairs(read_members(found)) do
       local is_job = job and not job.corrupt
-      buried[#buried + 1] = is_job and bury(job, UNKNOWN_KIND) or clear(queue, set, found[at], job)
+      buried[#buried + 1] = is_job and bury(job, UNKNOWN_KIND) or remove_stray(queue, set, found[at], job)
     end
   end)
   flush()
 end
 
--- Buries jobs of kinds that no worker of the queue has known for a day, in which it had workers all the time; forgets kinds without
--- ready jobs that nobody knows. Looks at some of the kinds.
+-- Buries ready jobs of kinds that no worker of the queue has known for a day, if the queue had workers during the whole day. Forgets
+-- kinds without ready jobs that no worker knows. It checks a random sample of the kinds.
 local function bury_unknown(queue, most, buried, left)
   local kinds, known = root .. K_KINDS .. queue, root .. K_KINDS_SEEN .. queue
   local since, seen = unpack(call('HMGET', root .. K_QUEUE .. queue, 'since', 'seen'))
@@ -153,12 +153,13 @@ local function bury_unknown(queue, most, buried, left)
   end
 end
 
--- In:  ARGV 1 frame  2 queue  3 most to rescue, to bury for their deadline, to bury for their kind, to prune, to forget (I4 each); until
---           when, by the server's clock, this may rescue at all (i8): one that runs later was held up, and so were those who would
---           have renewed; the newest level of rules that who asks knows (H): jobs of a queue with newer ones are not rescued
---         4 the failure of a job whose lease ended
--- Out: 1 how many were pruned and forgotten (I4 each), whether the bound of a call left something for another
---      2 id and result of each pruned job that had an artifact  3 the jobs that were rescued, described  4 those that were buried
+-- In:  ARGV 1 frame  2 queue  3 the maximum number to rescue, to bury for their deadline, to bury for their kind, to prune, to forget (I4
+--           each); the time of the server's clock until which this call may rescue (i8): a later call was delayed, and renewals may
+--           have been delayed too; the newest level of rules that the caller knows (H): a queue with a higher level gets no rescue
+--         4 the failure message of a job whose lease ended
+-- Out: 1 how many were pruned and forgotten (I4 each), whether a bound left more work for another call
+--      2 id and result of each pruned job that had an artifact  3 the rescued jobs, described  4 the jobs that were buried for their
+--        deadline or a corrupt record  5 the jobs that were buried for their kind
 local function upkeep(args)
   read_frame(args[1])
   begin_writes()
@@ -176,38 +177,49 @@ local function upkeep(args)
   return { pack('<I4I4B', pruned, forgotten, left.more and 1 or 0), artifacts, rescued, late, unknown }
 end
 
--- In:  ARGV 1 frame  2… queues, each with what its keys begin with in front (B c0 c0)
--- Out: a byte a queue: whether any part of upkeep is due
+-- Returns whether a member of a set is due, and how long until the first one is.
+local function first_due(set, till)
+  local _, score = unpack(call('ZRANGE', set, '0', '0', 'WITHSCORES'))
+  return score and tonumber(score) <= till, score and tonumber(score) - till or FAR
+end
+
+-- In:  ARGV 1 frame  2… for each queue: whether to check what is kept for a time, too (B), the prefix of its keys (B c0), its name (c0)
+-- Out: for each queue: whether any part of upkeep is due (B), and how long nothing that is kept for a time will be (ms, I4; 0: not checked)
 local function due(args)
   read_frame(args[1])
   local answers = {}
+  -- What is finished later is kept for at least this long.
+  local longest = min(KEPT_CHECKED_EVERY, keep_finished, keep_dead)
   for at = 2, #args do
-    local of = sub(args[at], 2, 1 + byte(args[at]))
-    local queue = sub(args[at], 2 + #of)
-    local is_due = 0
+    local checks_kept, length = byte(args[at], 1, 2)
+    local of, queue = sub(args[at], 3, 2 + length), sub(args[at], 3 + length)
     local running, deadline, final, until_set = of .. K_RUNNING .. queue, of .. K_DEADLINE .. queue, of .. K_FINAL .. queue,
       of .. K_ANSWERS_UNTIL .. queue
     -- Most queues have none of them.
-    if call('EXISTS', running, deadline, final, until_set) > 0 then
-      for set, till in pairs({ [running] = lease_now, [deadline] = now, [final] = now, [until_set] = now }) do
-        if call('ZRANGEBYSCORE', set, '-inf', text(till), 'LIMIT', '0', '1')[1] then is_due = 1 end
+    local is_due = call('EXISTS', running, deadline) > 0 and (first_due(running, lease_now) or first_due(deadline, now))
+    local next_in = 0
+    if checks_kept == 1 and not is_due then
+      next_in = longest
+      for _, set in ipairs({ final, until_set }) do
+        local is_over, its = first_due(set, now)
+        is_due, next_in = is_due or is_over, max(min(next_in, its), 0)
       end
     end
-    answers[at - 1] = char(is_due)
+    answers[at - 1] = pack('<BI4', is_due and 1 or 0, next_in)
   end
   return concat(answers)
 end
 
--- Forgets what is kept of a queue without jobs, rules, answers to pushes, and workers of the last day. Asked for queues that nobody has
--- used for a day alone: their rules would begin anew, and so would the time for which they have had workers.
+-- Deletes the remaining keys of a queue, if it has no jobs, rules, answers to pushes, and no workers during the last day. It is called
+-- only for queues that have been unused for a day, because it also resets the version of the rules and the times of workers.
 -- In:  ARGV 1 frame  2 queue
--- Out: 1 where that is so, else 0
+-- Out: 1 if the keys were deleted, else 0
 local function forget_queue(args)
   read_frame(args[1])
   local queue = args[2]
   local meta = root .. K_QUEUE .. queue
   local rules, level, paused_until = unpack(call('HMGET', meta, 'rules', 'rules_level', 'paused_until'))
-  -- A level of 1 is a pause, and nothing else.
+  -- Rules of level 1 contain only a pause.
   local is_over = level == '1' and tonumber(paused_until or FAR) <= now
   if call('XLEN', root .. K_ALL .. queue) > 0 or (rules or '{}') ~= '{}' and not is_over then return 0 end
   if call('EXISTS', root .. K_ANSWERS .. queue, root .. K_WORKERS_SEEN .. queue) > 0 then return 0 end

@@ -1,15 +1,15 @@
--- Gathers what a call writes: one command a set, however many jobs it concerns. A function checks first, then gathers; what it
--- gathered is written by `finish`, or by `flush` where it reads again what it has changed.
+-- Gathers the changes of a call, so that one command for each set covers all jobs. A function checks first, then gathers changes. `finish`
+-- writes them; `flush` writes them earlier, if the function reads again what it has changed.
 
-local values, doomed, scores, lost_scores, members, lost_members
--- Of which queue and kind a job was noted last: a batch is mostly of one.
+local values, deleted, scores, removed_scores, members, removed_members
+-- The queue and kind of the last ready job: most jobs of a batch have the same.
 local noted_queue, noted_kind
--- Whom it concerns: how many jobs of which queue and kind may be claimed; which jobs changed.
+-- For notifications: the number of new ready jobs by queue and kind, and the ids of changed jobs.
 local work, news
 
 -- Tables are made when the first value comes: most calls need few of them.
 local function begin_writes()
-  values, doomed, scores, lost_scores, members, lost_members, noted_queue = nil, nil, nil, nil, nil, nil, nil
+  values, deleted, scores, removed_scores, members, removed_members, noted_queue = nil, nil, nil, nil, nil, nil, nil
   work, news = {}, {}
 end
 
@@ -30,8 +30,8 @@ local function zadd(set, score, member)
 end
 
 local function zrem(set, member)
-  lost_scores = lost_scores or {}
-  local from = list(lost_scores, set)
+  removed_scores = removed_scores or {}
+  local from = list(removed_scores, set)
   from[#from + 1] = member
 end
 
@@ -42,8 +42,8 @@ local function sadd(set, member)
 end
 
 local function srem(set, member)
-  lost_members = lost_members or {}
-  local from = list(lost_members, set)
+  removed_members = removed_members or {}
+  local from = list(removed_members, set)
   from[#from + 1] = member
 end
 
@@ -61,11 +61,11 @@ local function put(key, value)
 end
 
 local function delete(key)
-  doomed = doomed or {}
-  doomed[#doomed + 1] = key
+  deleted = deleted or {}
+  deleted[#deleted + 1] = key
 end
 
--- Writes a job's record anew; returns it.
+-- Writes the record of a job. Returns the record.
 local function save(job)
   local record = write(job)
   put(job.key, record)
@@ -73,27 +73,27 @@ local function save(job)
 end
 
 local function in_each(command, sets)
-  for set, its in pairs(sets) do in_chunks(command, set, its) end
+  for set, entries in pairs(sets) do in_chunks(command, set, entries) end
 end
 
--- Writes what was gathered so far.
+-- Writes the changes gathered so far.
 local function flush()
-  if lost_scores then in_each('ZREM', lost_scores) end
-  if lost_members then in_each('SREM', lost_members) end
+  if removed_scores then in_each('ZREM', removed_scores) end
+  if removed_members then in_each('SREM', removed_members) end
   if scores then in_each('ZADD', scores) end
   if members then in_each('SADD', members) end
   if values then in_chunks('MSET', nil, values) end
-  if doomed then in_chunks('DEL', nil, doomed) end
-  values, doomed, scores, lost_scores, members, lost_members, noted_queue = nil, nil, nil, nil, nil, nil, nil
+  if deleted then in_chunks('DEL', nil, deleted) end
+  values, deleted, scores, removed_scores, members, removed_members, noted_queue = nil, nil, nil, nil, nil, nil, nil
 end
 
--- Notes jobs that may be claimed, or will be due.
+-- Notes n jobs of a kind that are ready, or will be due, for notifications.
 local function woke(queue, kind, n)
   local kinds = list(work, queue)
   kinds[kind] = (kinds[kind] or 0) + n
 end
 
--- Tells all processes what to look at.
+-- Notifies all processes. `what` has the bits TELLS_ALL_WORK and TELLS_CANCELS.
 local function tell_all(what)
   call('PUBLISH', channels .. CHANNEL_ALL, char(what))
 end

@@ -1,4 +1,4 @@
-//! What a person asks of one job.
+//! Actions of people on one job: cancel, retry, delete.
 
 use longshore_core::{Acted, Action, Error, JobId, State};
 
@@ -9,12 +9,12 @@ use crate::reader::Reader;
 use crate::shared::*;
 
 pub(crate) async fn act(base: &Base, id: JobId, action: Action) -> Result<Acted, Error> {
-    let asked = match action {
+    let number = match action {
         Action::Cancel => CANCEL,
         Action::Retry => RETRY_BY_HAND,
         Action::Delete => DELETE,
     };
-    let call = base.framed(&library::ACT, &base.keys.of_tag(id.queue_tag())).arg(id.as_bytes()).number(asked);
+    let call = base.framed(&library::ACT, &base.keys.of_tag(id.queue_tag())).arg(id.as_bytes()).number(number);
     let answer = call.bytes().await?;
     let read = || {
         let mut from = Reader(&answer);

@@ -1,8 +1,9 @@
-//! Results that don't fit a record, kept in Redis, so that it alone is enough for workers on many machines.
+//! Results that are too large for a record, stored in Redis, so that workers on many machines need no other storage.
 //!
-//! They are kept as durably as jobs, and cost the server's memory: many large results are better off elsewhere. They travel on a
-//! connection of their own, a chunk a call, and a few calls at a time: a claim or a renewal waits for one chunk at most, and a slow
-//! transfer says nothing of the server. An upload is noted before it begins, so that the search for orphans finds what is left of it.
+//! They are as durable as jobs, but use the server's memory. For many large results, another artifact store is better. They have
+//! their own connection, and each call carries one chunk, with few calls at a time. So a claim or a renewal waits for one chunk at
+//! most, and a slow transfer does not count as a stalled server. An upload is noted before it begins, so that the search for
+//! orphans finds an upload that never finished.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,12 +27,12 @@ use crate::link::Link;
 use crate::reader::Reader;
 use crate::target::Target;
 
-/// Names that are looked at by one call.
+/// The maximum number of names that one call reads.
 const PER_CALL: usize = 500;
-/// How many chunks are on their way at a time, so that each is answered in time over a slow line, too.
+/// The number of chunks in transfer at the same time. It is low so that each is answered in time over a slow connection too.
 const CHUNKS_AT_ONCE: usize = 2;
 
-/// Returns a name as it is kept: sorted by job.
+/// Returns the stored form of a name. Names sort by job.
 fn key(name: ArtifactName) -> [u8; 24] {
     let mut key = [0; 24];
     key[..16].copy_from_slice(name.job.as_bytes());
@@ -39,7 +40,7 @@ fn key(name: ArtifactName) -> [u8; 24] {
     key
 }
 
-/// Returns what sorts behind a name and all its uploads.
+/// Returns a value that sorts after a name and all its uploads.
 fn behind(name: ArtifactName) -> Vec<u8> {
     [&key(name)[..], &[0xff; 9]].concat()
 }
@@ -53,18 +54,18 @@ fn whole_key(base: &Base, name: ArtifactName) -> Vec<u8> {
     [base.keys.of_tag(name.job.queue_tag()).as_bytes(), keys::ARTIFACT.as_bytes(), &key(name)].concat()
 }
 
-/// The connection that artifacts travel on, made when the first one does.
+/// The connection for artifacts. It is opened for the first transfer.
 pub(crate) struct Transfers {
     target: Target,
     settings: Settings,
-    /// That of the store's other connections.
+    /// The runtime of the store's other connections.
     runtime: Handle,
     base: OnceCell<Base>,
     turns: Semaphore,
 }
 
 impl Transfers {
-    /// Prepares it, on the present runtime.
+    /// Prepares the connection on the current runtime.
     pub(crate) fn new(target: &Target, settings: &Settings) -> Arc<Self> {
         Arc::new(Transfers {
             target: target.clone(),
@@ -90,30 +91,30 @@ impl Transfers {
         self.base.get_or_try_init(connect).await
     }
 
-    /// Sends a command that carries a chunk, when it is its turn.
+    /// Waits for a free transfer slot, and sends a command that carries a chunk.
     async fn send(&self, name: ArtifactName, command: impl FnOnce(&Base) -> Cmd) -> Result<Value, Error> {
         let base = self.base().await?;
-        let _turn = self.turns.acquire().await.expect("it is never closed");
+        let _turn = self.turns.acquire().await.expect("the semaphore is never closed");
         Ok(base.link.send(&base.keys.of_tag(name.job.queue_tag()), &command(base)).await?)
     }
 
-    /// Calls a function on what belongs to an artifact, when it is its turn.
+    /// Waits for a free transfer slot, and calls a function on the keys of an artifact.
     async fn run<'a>(
         &'a self,
         name: ArtifactName,
         call: impl FnOnce(&'a Base, &str) -> Call<'a>,
     ) -> Result<Value, Error> {
         let base = self.base().await?;
-        let _turn = self.turns.acquire().await.expect("it is never closed");
+        let _turn = self.turns.acquire().await.expect("the semaphore is never closed");
         call(base, &base.keys.of_tag(name.job.queue_tag())).run().await
     }
 }
 
-/// An artifact that is being written; deleted when it is given up.
+/// An artifact that is being written. Dropping it before it is finished deletes it.
 struct Upload {
     transfers: Arc<Transfers>,
     name: ArtifactName,
-    /// The name, and 8 bytes at random: a stale attempt and its heir may write at the same time.
+    /// The name and 8 random bytes, because a stale attempt and its successor may write at the same time.
     key: Vec<u8>,
     finished: bool,
 }
@@ -147,12 +148,12 @@ impl Upload {
     }
 }
 
-/// Takes the answer of a function that finds an upload, or does not any more.
+/// Checks the answer of a function that fails if the upload was deleted.
 fn still_there(answer: &Value) -> Result<(), Error> {
     if number(answer) == Some(1) {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Unavailable, "it was deleted while it was written"))
+    Err(Error::new(ErrorKind::Unavailable, "the artifact was deleted during its upload"))
 }
 
 impl Drop for Upload {
@@ -161,7 +162,7 @@ impl Drop for Upload {
             return;
         }
         let (transfers, name, key) = (Arc::clone(&self.transfers), self.name, std::mem::take(&mut self.key));
-        // What cannot be deleted now is found by the search for orphans.
+        // If this fails, the search for orphans finds the upload.
         self.transfers.runtime.spawn(async move {
             let _ = transfers.run(name, |base, root| base.call(&library::DELETE_ARTIFACT, root).arg(&key)).await;
         });
@@ -176,9 +177,9 @@ struct Artifact {
     body: Body,
 }
 
-/// How an artifact is kept.
+/// How an artifact is stored.
 enum Body {
-    /// As one string.
+    /// One string.
     Whole,
     Chunks {
         chunk_bytes: u64,
@@ -205,7 +206,7 @@ impl Artifact {
         Ok(Some(Artifact { transfers: Arc::clone(transfers), name, size, body }))
     }
 
-    /// Returns bytes from there on, or `None` where they are not there any more.
+    /// Returns bytes from this offset on, or `None` if the artifact was deleted or replaced.
     async fn part(&self, from: u64) -> Result<Option<Bytes>, Error> {
         match &self.body {
             Body::Whole => {
@@ -272,7 +273,7 @@ impl Artifacts for Redis {
         answer.map(|_| ()).map_err(|e| e.context(format!("delete artifact {name}")))
     }
 
-    /// The order is that of the tags of queues, then that of ids.
+    /// The order is by the tag of the queue, then by id.
     async fn older_than(
         &self,
         age: Duration,
@@ -291,8 +292,8 @@ async fn older_than(
 ) -> Result<Vec<ArtifactName>, Error> {
     let mut tags: Vec<u16> = Vec::new();
     for answer in on_each(base, |root| base.call(&library::LIST_ARTIFACT_TAGS, root)).await?.0 {
-        let its = list(answer).ok_or_else(|| error::unexpected("list_artifact_tags"))?;
-        tags.extend(its.iter().filter_map(number).filter_map(|tag| u16::try_from(tag).ok()));
+        let listed = list(answer).ok_or_else(|| error::unexpected("list_artifact_tags"))?;
+        tags.extend(listed.iter().filter_map(number).filter_map(|tag| u16::try_from(tag).ok()));
     }
     tags.sort_unstable();
     tags.dedup();
@@ -307,7 +308,7 @@ async fn older_than(
             let mut answer = answer.into_iter().map(|value: Value| bytes(value).unwrap_or_default());
             from = answer.next().unwrap_or_default();
             names.extend(answer.filter_map(|name| read_key(&name)));
-            names.dedup(); // of an artifact and its uploads
+            names.dedup(); // an artifact and its uploads have the same name
             if names.len() >= limit {
                 names.truncate(limit);
                 return Ok(names);

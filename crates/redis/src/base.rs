@@ -1,4 +1,4 @@
-//! What all verbs use: the connection, the names of keys, and which queues this process has noted.
+//! State that all verbs share: the connection, the names of keys, and the queues that this process has noted.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,46 +6,50 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use longshore_core::{Error, JobId, Notifications, QueueName, Settings, StepWatch, WorkerId};
 use redis::Value;
 
-use crate::away::Away;
 use crate::call::Call;
 use crate::copies::{Copies, on_each};
 use crate::keys::{self, Keys};
 use crate::library::{self, Function};
 use crate::link::Link;
 use crate::shared::{NOTE_EVERY, bounded};
+use crate::unreachable::Unreachable;
+use crate::upkeep::NothingKeptDue;
 
-/// How long a process goes without noting again that it uses a queue.
+/// After this many milliseconds a process notes again that it uses a queue.
 const USED: i64 = 60_000;
-/// The same where a copy of what concerns all queues did not answer.
+/// The same if a copy of the whole store's data did not answer.
 const USED_NOT_EVERYWHERE: i64 = 10_000;
-/// How many pairs of a worker and a queue that it claimed from are remembered.
+/// The maximum number of remembered pairs of a worker and a queue that it claimed from.
 const CLAIMED_KEPT: usize = 10_000;
 
-/// Everything that calls need.
+/// The state that calls share.
 #[derive(Debug)]
 pub(crate) struct Base {
     pub(crate) link: Link,
-    /// Where pushes are answered when replicas have them.
+    /// Set if a push must wait for replicas.
     pub(crate) replicated: Option<Replicated>,
     pub(crate) keys: Keys,
     pub(crate) copies: Copies,
     pub(crate) settings: Settings,
     pub(crate) notifications: Notifications,
-    /// Names this process in notifications: 16 hex digits.
+    /// The id of this process in notifications: 16 hex digits.
     pub(crate) me: String,
-    /// Queues that this process has noted, and until when that is enough.
+    /// Queues that this process has noted, and until when the note is valid.
     used: Mutex<HashMap<QueueName, i64>>,
-    /// Queues that workers here have claimed from, not being marked as gone.
+    /// Workers of this process and the queues that they claimed from, after a check that they were not released.
     claimed: Mutex<HashSet<(WorkerId, QueueName)>>,
-    /// When a claim on a queue last noted the kinds of a group.
+    /// When a claim last noted the kinds of a group, for each queue and group.
     noted: Mutex<HashMap<(QueueName, String), i64>>,
-    /// What is known of the clocks of servers, by shard.
+    /// Observations of the servers' clocks, by shard.
     pub(crate) watches: Mutex<BTreeMap<Option<u16>, StepWatch>>,
-    /// Servers that are not asked for a while.
-    pub(crate) away: Away,
+    /// Servers that calls skip for a while.
+    pub(crate) unreachable: Unreachable,
+    /// What upkeep need not check.
+    pub(crate) nothing_kept_due: NothingKeptDue,
 }
 
-/// A connection for pushes alone, because whoever waits for replicas there holds up what comes after; and how many must have a push.
+/// A connection for pushes only, and the number of replicas that must have a push. It is separate, because waiting for replicas
+/// blocks all later calls on the same connection.
 #[derive(Debug)]
 pub(crate) struct Replicated {
     pub(crate) link: Link,
@@ -66,16 +70,17 @@ impl Base {
             claimed: Mutex::default(),
             noted: Mutex::default(),
             watches: Mutex::default(),
-            away: Away::default(),
+            unreachable: Unreachable::default(),
+            nothing_kept_due: NothingKeptDue::default(),
         }
     }
 
-    /// Begins a call of a function on what those keys begin with.
+    /// Begins a call of a function on keys with this prefix.
     pub(crate) fn call(&self, function: &'static Function, root: &str) -> Call<'_> {
         Call::new(self, function, root)
     }
 
-    /// Begins a call of a function that reads the clock, tells processes, or keeps finished jobs.
+    /// Begins a call of a function that needs a frame: it uses the clock, notifies processes, or sets how long jobs are kept.
     pub(crate) fn framed(&self, function: &'static Function, root: &str) -> Call<'_> {
         let (wall, lease) = self.settings.clock.shift();
         let mut frame = Vec::with_capacity(64);
@@ -83,25 +88,25 @@ impl Base {
             frame.extend(number.to_le_bytes());
         }
         frame.extend(self.me.as_bytes());
-        // In a cluster PUBLISH counts the listeners of one node only.
+        // In a cluster, PUBLISH counts only the subscribers of one node.
         frame.push(u8::from(!self.link.is_cluster()));
         frame.extend(self.keys.of_channels().as_bytes());
         self.call(function, root).arg(frame)
     }
 
-    /// Leaves what a queue answered out of a list where its server does not answer and there are others.
+    /// Returns the answer of a queue, or `None` if its server in a cluster does not answer, so that a list can leave the queue out.
     pub(crate) fn within_reach<T>(&self, answer: Result<T, Error>) -> Result<Option<T>, Error> {
         match answer {
             Err(e) if self.link.is_cluster() && e.is_retryable() => {
-                tracing::warn!(error = %e, "a queue is left out of a list: its server does not answer");
+                tracing::warn!(error = %e, "a queue is missing from a list: its server does not answer");
                 Ok(None)
             }
             answer => answer.map(Some),
         }
     }
 
-    /// Notes that this process uses queues, before anything of them is written, so that upkeep and lists find them. A process notes
-    /// it every minute while it does: a queue that nobody uses for a day is forgotten.
+    /// Notes that this process uses queues. This must happen before the first write to a queue, so that upkeep and lists find it.
+    /// A process repeats the note every minute while it uses the queue, because a queue that is unused for a day is forgotten.
     pub(crate) async fn use_queues<'a>(&self, queues: impl Iterator<Item = &'a QueueName>) -> Result<(), Error> {
         let now = self.settings.clock.now().as_millis();
         let new: HashSet<&QueueName> = {
@@ -122,8 +127,8 @@ impl Base {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes the queues that a worker is about to claim from; returns whether it may. A release marks the worker first, then looks for
-    /// queues; so that whichever is first, one sees the other.
+    /// Notes the queues that a worker is about to claim from, and returns whether it may claim. This notes the queues first and then
+    /// checks for a release; a release marks the worker first and then lists the queues. So at least one of them sees the other.
     pub(crate) async fn admit(&self, worker: WorkerId, queues: &[&QueueName]) -> Result<bool, Error> {
         self.use_queues(queues.iter().copied()).await?;
         let claimed = || self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,19 +142,19 @@ impl Base {
         }
         let mut claimed = claimed();
         if claimed.len() > CLAIMED_KEPT {
-            claimed.clear(); // they are only looked at once more
+            claimed.clear(); // costs one more check for each
         }
         claimed.extend(places());
         Ok(true)
     }
 
-    /// Returns whether a claim is to note which kinds are of a group that waits for jobs of a queue: once a minute. Whoever is told so
-    /// says by [`Base::forget_note`] that it came to nothing.
+    /// Returns whether a claim must note the kinds of a group that waits for jobs of a queue. This is so once a minute. If the claim
+    /// then fails, the caller must call [`Base::forget_note`].
     pub(crate) fn takes_note(&self, queue: &QueueName, group: &str) -> bool {
         let now = self.settings.clock.now().as_millis();
         let place = (queue.clone(), group.to_owned());
         let mut noted = self.noted();
-        // A clock that was set back would otherwise silence the notes until it has caught up.
+        // A note in the future counts as old, because the clock may have been set back.
         let is_fresh = |at: i64| at <= now && now - at < NOTE_EVERY;
         if noted.get(&place).is_some_and(|at| is_fresh(*at)) {
             return false;
@@ -169,7 +174,7 @@ impl Base {
     }
 }
 
-/// Returns what a job's record is called, where all keys of its slot begin with `root`.
+/// Returns the key of a job's record; `root` is the prefix of its queue's keys.
 pub(crate) fn job_key(root: &str, id: JobId) -> Vec<u8> {
     [root.as_bytes(), keys::JOB.as_bytes(), id.as_bytes()].concat()
 }

@@ -1,4 +1,4 @@
-//! Calls of the library's functions, and what comes back.
+//! Calls of the library's functions, and the conversion of their answers.
 
 use longshore_core::{Error, ErrorKind, Moved};
 use redis::{Cmd, Value};
@@ -9,21 +9,21 @@ use crate::library::{Function, LIBRARY};
 use crate::link::{Failed, Link};
 use crate::record::read_moved;
 
-/// A call on its way.
+/// A call that is being built.
 pub(crate) struct Call<'a> {
     base: &'a Base,
-    /// What the keys of the call begin with.
+    /// The prefix of the call's keys.
     root: String,
     function: &'static Function,
     command: Cmd,
 }
 
 impl<'a> Call<'a> {
-    /// Begins a call on what those keys begin with.
+    /// Begins a call on keys with this prefix.
     pub(crate) fn new(base: &'a Base, function: &'static Function, root: &str) -> Self {
         let mut command = redis::cmd(if function.is_read() { "FCALL_RO" } else { "FCALL" });
-        // A second key that is never there either: while a slot moves to another node, that one then takes no call until it has
-        // all keys (TRYAGAIN), rather than run on the few it has.
+        // Neither of the two keys exists. With two keys, a node that is receiving a slot answers TRYAGAIN until it has the whole
+        // slot. With one key it would run the function on the part of the slot that it already has.
         command.arg(function.full_name()).arg(2).arg(root).arg(format!("{root}-"));
         Call { base, root: root.to_owned(), function, command }
     }
@@ -44,7 +44,7 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Calls the function; where the server does not know it, the library is loaded first.
+    /// Calls the function. If the server does not know it, this loads the library and repeats the call.
     pub(crate) async fn run(self) -> Result<Value, Error> {
         match self.base.link.send(&self.root, &self.command).await {
             Err(failed) if is_unknown(&failed) => {
@@ -55,11 +55,11 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Calls the function; answered when as many replicas have what it wrote as the URL asks for.
+    /// Calls the function, and waits until as many replicas as the URL requires have its writes.
     ///
     /// # Errors
     ///
-    /// Also if they do not have it in time: then it is perhaps done, and may be repeated.
+    /// Also if too few replicas have the writes in time. Then the call is perhaps done, and may be repeated.
     pub(crate) async fn run_replicated(self) -> Result<Value, Error> {
         let Some(replicated) = &self.base.replicated else { return self.run().await };
         let send = || replicated.link.send_and_wait(&self.root, &self.command, replicated.replicas);
@@ -72,15 +72,17 @@ impl<'a> Call<'a> {
         };
         let wanted = replicated.replicas;
         if replicas < i64::from(wanted) {
-            let text = format!("{replicas} of the {wanted} replicas that the URL asks for have it in time");
-            return Err(Error::new(ErrorKind::Unavailable, text).perhaps_done());
+            let text = format!(
+                "only {replicas} of the {wanted} replicas that the URL requires answered in time; the master has it, and the job may run"
+            );
+            return Err(Error::new(ErrorKind::Unavailable, text).perhaps_done().partial());
         }
         Ok(answer)
     }
 
-    /// Calls functions on the one server, one after the other in one round trip; returns the answer of each.
+    /// Calls functions on the one server, in order and in one round trip. Returns the answer to each.
     ///
-    /// Where the server does not know them, none has run, and they are called again.
+    /// If the server does not know the functions, none has run, and this loads the library and repeats all calls.
     pub(crate) async fn run_in_order(calls: &[Call<'_>]) -> Vec<Result<Value, Error>> {
         let Some(base) = calls.first().map(|call| call.base) else { return Vec::new() };
         let commands = || calls.iter().map(|call| &call.command);
@@ -111,7 +113,7 @@ fn is_unknown(failed: &Failed) -> bool {
     matches!(failed, Failed::Told(e) if e.detail().is_some_and(|detail| detail.contains("Function not found")))
 }
 
-/// Loads the library into each server that can be reached and does not have it.
+/// Loads the library into each reachable server that does not have it.
 ///
 /// # Errors
 ///
@@ -119,21 +121,21 @@ fn is_unknown(failed: &Failed) -> bool {
 pub(crate) async fn load(link: &Link) -> Result<(), Error> {
     let mut load = redis::cmd("FUNCTION");
     load.arg("LOAD").arg(&LIBRARY.source);
-    let (mut loaded, mut away) = (false, None);
+    let (mut loaded, mut failed) = (false, None);
     for answer in link.send_to_each(&load).await {
         match answer {
             Err(Failed::Told(e)) if e.detail().is_some_and(|detail| detail.contains("already exists")) => loaded = true,
             answer => match answer.map_err(Error::from) {
                 Ok(_) => loaded = true,
-                Err(e) if e.kind() == ErrorKind::Unavailable => away = Some(e),
+                Err(e) if e.kind() == ErrorKind::Unavailable => failed = Some(e),
                 Err(e) => return Err(e),
             },
         }
     }
-    away.filter(|_| !loaded).map_or(Ok(()), Err)
+    failed.filter(|_| !loaded).map_or(Ok(()), Err)
 }
 
-/// Returns an answer that is a string.
+/// Returns a string answer as bytes.
 pub(crate) fn bytes(value: Value) -> Option<Vec<u8>> {
     match value {
         Value::BulkString(bytes) => Some(bytes),
@@ -143,12 +145,12 @@ pub(crate) fn bytes(value: Value) -> Option<Vec<u8>> {
     }
 }
 
-/// Returns an answer that is a text, empty where there is none.
+/// Returns a string answer as text. Any other answer is an empty text.
 pub(crate) fn text(value: Value) -> String {
     String::from_utf8_lossy(&bytes(value).unwrap_or_default()).into_owned()
 }
 
-/// Returns an answer that is a list.
+/// Returns a list answer. Nil is an empty list.
 pub(crate) fn list(value: Value) -> Option<Vec<Value>> {
     match value {
         Value::Array(values) | Value::Set(values) => Some(values),
@@ -158,13 +160,13 @@ pub(crate) fn list(value: Value) -> Option<Vec<Value>> {
     }
 }
 
-/// Returns jobs that a function has moved.
+/// Returns the moved jobs of an answer.
 pub(crate) fn moved(value: Option<Value>) -> Option<Vec<Moved>> {
     let jobs = list(value?)?.into_iter();
     jobs.map(|job| bytes(job).and_then(|job| read_moved(&job))).collect()
 }
 
-/// Returns an answer that is a number, or one written as text.
+/// Returns a number answer, which may be written as text.
 pub(crate) fn number(value: &Value) -> Option<i64> {
     match value {
         Value::Int(number) => Some(*number),
@@ -173,7 +175,7 @@ pub(crate) fn number(value: &Value) -> Option<i64> {
     }
 }
 
-/// Returns an answer that is a list of names.
+/// Returns an answer that is a list of names. Invalid names are left out.
 pub(crate) fn names<T: std::str::FromStr>(value: Value) -> Option<Vec<T>> {
     let names = list(value)?.into_iter().filter_map(bytes);
     Some(names.filter_map(|name| std::str::from_utf8(&name).ok()?.parse().ok()).collect())

@@ -1,8 +1,8 @@
-//! Handing out ready jobs: a call a queue, in the order of the claim.
+//! Claims: one call for each queue, in the order of the claim.
 //!
-//! Each queue remembers a worker's newest claim, so that one whose answer was lost is completed by its repeat: what was handed out
-//! comes again, and the queues after it are asked for what was still wanted then. A queue that cannot be asked is held back; it
-//! costs the others nothing.
+//! Each queue remembers a worker's newest claim. If the answer to a claim was lost, its repeat completes it: a queue that has
+//! handed out jobs returns the same jobs again, and the queues after it are asked for the rest. A queue that cannot be asked is
+//! held back, and does not delay the other queues.
 
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
@@ -14,7 +14,6 @@ use longshore_core::{
 };
 use redis::Value;
 
-use crate::away::in_time;
 use crate::base::Base;
 use crate::call::{Call, bytes, list, moved};
 use crate::error;
@@ -24,13 +23,14 @@ use crate::reader::Reader;
 use crate::record::Record;
 use crate::settle::{self, settle};
 use crate::shared::*;
+use crate::unreachable::in_time;
 
 pub(crate) async fn claim(base: &Base, claim: &Claim) -> Result<Claims, Error> {
     let queues = admitted(base, claim).await?;
     Claiming::new(base, claim, &queues).ask_all(&queues).await
 }
 
-/// Settles, then claims. To one server, the calls that settle and the one that asks the first queue go together.
+/// Settles, then claims. With one server, the calls that settle and the claim of the first queue share one round trip.
 pub(crate) async fn settle_and_claim(
     base: &Base,
     settlements: Vec<Settlement>,
@@ -76,7 +76,11 @@ async fn settle_and_claim_together(
     (in_order(settled), claims)
 }
 
-/// Returns the queues of a claim, each once, where the worker may claim.
+/// Returns the queues of a claim, each once.
+///
+/// # Errors
+///
+/// If the worker was released.
 async fn admitted<'a>(base: &Base, claim: &'a Claim) -> Result<Vec<&'a QueueName>, Error> {
     let mut queues: Vec<&QueueName> = Vec::with_capacity(claim.queues.len());
     for queue in &claim.queues {
@@ -91,27 +95,27 @@ async fn admitted<'a>(base: &Base, claim: &'a Claim) -> Result<Vec<&'a QueueName
 }
 
 fn released(worker: WorkerId) -> Error {
-    Error::new(ErrorKind::Refused, format!("worker {worker} was released: its process was taken for gone"))
+    Error::new(ErrorKind::Refused, format!("worker {worker} was released: its process was considered dead"))
 }
 
-/// A claim under way: what it asks of queues, and what they have answered.
+/// A claim in progress, with the answers so far.
 struct Claiming<'a> {
     base: &'a Base,
     claim: &'a Claim,
-    /// Names the kinds of which it wants some.
+    /// A hash of the kinds that it wants.
     group: String,
     /// Whether it asks several queues.
     several: bool,
     claims: Claims,
-    /// How many were handed out the first time this was asked.
+    /// How many jobs were handed out. For a repeat, how many the first call handed out.
     handed: usize,
-    /// That one must run isolated.
-    solo: bool,
+    /// Whether a job was handed out that must run isolated.
+    isolated: bool,
     /// Whether a queue has answered.
     answered: bool,
     failed: Option<Error>,
-    /// Jobs that were handed out and whose payload makes no sense.
-    unfit: Vec<(Moved, Token, &'static str)>,
+    /// Jobs that were handed out but have a corrupt payload.
+    corrupt: Vec<(Moved, Token, &'static str)>,
 }
 
 impl<'a> Claiming<'a> {
@@ -123,22 +127,22 @@ impl<'a> Claiming<'a> {
             several: queues.len() > 1,
             claims: Claims::default(),
             handed: 0,
-            solo: false,
+            isolated: false,
             answered: false,
             failed: None,
-            unfit: Vec::new(),
+            corrupt: Vec::new(),
         }
     }
 
-    /// Asks queues one after the other, and those after which nothing is wanted any more all at once.
+    /// Asks queues one after the other. When no more jobs are wanted, it asks all remaining queues at the same time.
     async fn ask_all(mut self, queues: &[&QueueName]) -> Result<Claims, Error> {
         let asked = self.leave_out(queues);
         for (place, queue) in asked.iter().enumerate() {
-            if self.is_server_away() {
+            if self.is_server_unreachable() {
                 asked[place..].iter().for_each(|queue| self.hold_back(queue, HeldBackReason::Unreachable, None));
                 break;
             }
-            let wanted = if self.solo { 0 } else { self.claim.limit.saturating_sub(self.handed) };
+            let wanted = if self.isolated { 0 } else { self.claim.limit.saturating_sub(self.handed) };
             if wanted == 0 {
                 let answers = join_all(asked[place..].iter().map(|queue| self.ask(queue, 0))).await;
                 for (queue, answer) in asked[place..].iter().zip(answers) {
@@ -152,19 +156,23 @@ impl<'a> Claiming<'a> {
         self.end().await
     }
 
-    /// Returns whether the one server that has all queues does not answer.
-    fn is_server_away(&self) -> bool {
+    /// Returns whether the only server does not answer.
+    fn is_server_unreachable(&self) -> bool {
         !self.base.link.is_cluster() && self.failed.as_ref().is_some_and(Error::is_retryable)
     }
 
-    /// Leaves out queues whose server did not answer lately; returns the others, or all where there are none.
+    /// Holds back queues whose server failed recently, and returns the others. If there are no others and no queue has answered
+    /// yet, it returns all.
     fn leave_out<'q>(&mut self, queues: &[&'q QueueName]) -> Vec<&'q QueueName> {
-        let rests = queues.iter().map(|queue| self.base.away.rest(&self.base.keys.of_queue(queue))).collect::<Vec<_>>();
-        if !self.answered && rests.iter().all(Option::is_some) {
+        let remaining = queues
+            .iter()
+            .map(|queue| self.base.unreachable.remaining(&self.base.keys.of_queue(queue)))
+            .collect::<Vec<_>>();
+        if !self.answered && remaining.iter().all(Option::is_some) {
             return queues.to_vec();
         }
         let mut asked = Vec::with_capacity(queues.len());
-        for (queue, rest) in queues.iter().zip(rests) {
+        for (queue, rest) in queues.iter().zip(remaining) {
             match rest {
                 Some(rest) => self.hold_back(queue, HeldBackReason::Unreachable, Some(rest)),
                 None => asked.push(*queue),
@@ -177,7 +185,7 @@ impl<'a> Claiming<'a> {
         self.claims.hold_back(queue.clone(), why, until);
     }
 
-    /// Makes the call that asks a queue for so many jobs.
+    /// Makes the call that asks a queue for this many jobs.
     fn call(&self, queue: &QueueName, wanted: usize) -> Call<'a> {
         let (base, claim) = (self.base, self.claim);
         let buries = limits::UPKEEP_ROWS.saturating_sub(self.claims.buried.len());
@@ -193,7 +201,7 @@ impl<'a> Claiming<'a> {
         call.arg(Token::new(0).bits.to_be_bytes()).arg(numbers).arg(&self.group).args(self.kinds())
     }
 
-    /// Writes the kinds as the script takes them: how many are still wanted of each, its limits, its name.
+    /// Writes the kinds for the function `claim`: how many jobs of each are still wanted, its limits, its name.
     fn kinds(&self) -> impl Iterator<Item = Vec<u8>> {
         self.claim.kinds.iter().map(|known| {
             let got = self.claims.jobs.iter().filter(|job| job.kind == known.kind).count();
@@ -205,7 +213,7 @@ impl<'a> Claiming<'a> {
         })
     }
 
-    /// Asks a queue. Where there are several servers, one that stands still holds up the others no longer than a while.
+    /// Asks a queue. In a cluster, the wait is limited if there are other queues, so that a stalled server does not delay them long.
     async fn ask(&self, queue: &QueueName, wanted: usize) -> Result<Value, Error> {
         let answer = self.call(queue, wanted).run();
         if !self.several || !self.base.link.is_cluster() {
@@ -214,7 +222,7 @@ impl<'a> Claiming<'a> {
         in_time(answer).await
     }
 
-    /// Takes what a queue answered. One that failed is held back.
+    /// Processes the answer of a queue. A queue that failed is held back.
     ///
     /// # Errors
     ///
@@ -223,7 +231,7 @@ impl<'a> Claiming<'a> {
         let answer = answer.and_then(|answer| self.read(queue, answer).ok_or_else(|| error::unexpected("claim")));
         if self.several && self.base.link.is_cluster() {
             let away = answer.as_ref().err().filter(|e| e.is_retryable());
-            self.base.away.note(&self.base.keys.of_queue(queue), away);
+            self.base.unreachable.note(&self.base.keys.of_queue(queue), away);
         }
         match answer {
             Ok(known) if known == RELEASED => {
@@ -241,7 +249,7 @@ impl<'a> Claiming<'a> {
         Ok(())
     }
 
-    /// Reads what a queue answered; returns what is known of the claim there.
+    /// Reads the answer of a queue. Returns whether the claim is new, repeated or of a released worker.
     fn read(&mut self, queue: &QueueName, answer: Value) -> Option<i64> {
         let mut parts = list(answer)?.into_iter();
         let head = parts.next().and_then(bytes)?;
@@ -251,7 +259,7 @@ impl<'a> Claiming<'a> {
         self.claims.look_in(wait(from.i64()?));
         self.claims.isolated_waits |= from.u8()? == 1;
         self.handed += from.u32()? as usize;
-        self.solo |= from.u8()? == 1;
+        self.isolated |= from.u8()? == 1;
         if let Some(why) = held_back_reason(from.u8()?) {
             self.hold_back(queue, why, wait(from.i64()?));
         } else {
@@ -285,25 +293,25 @@ impl<'a> Claiming<'a> {
                 let (queue, worker, reason) = (queue.clone(), Some(self.claim.worker), Some(Reason::Corrupt));
                 let (attempt, crashes, state, death) = (head.attempt, head.crashes, State::Dead, None);
                 let dead = Moved { id, queue, kind, worker, attempt, crashes, state, reason, death };
-                self.unfit.push((dead, run.token, why));
+                self.corrupt.push((dead, run.token, why));
             }
         }
         Some(())
     }
 
-    /// Buries what makes no sense, and answers.
+    /// Buries jobs with a corrupt payload, and returns the result.
     async fn end(mut self) -> Result<Claims, Error> {
         let bury = |(dead, token, why): &(Moved, Token, &str)| {
             let outcome = Outcome::Bury { reason: Reason::Corrupt, message: (*why).to_owned() };
             Settlement::new(dead.id, *token, outcome)
         };
-        let buried = settle(self.base, self.unfit.iter().map(bury).collect()).await;
-        for ((dead, ..), buried) in self.unfit.into_iter().zip(buried) {
+        let buried = settle(self.base, self.corrupt.iter().map(bury).collect()).await;
+        for ((dead, ..), buried) in self.corrupt.into_iter().zip(buried) {
             match buried {
                 Ok(Settled::Done) => self.claims.buried.push(dead),
                 Ok(Settled::Lost) => {}
-                // Its lease ends.
-                Err(e) => tracing::warn!(error = %e, job = %dead.id, "cannot bury a job whose payload makes no sense"),
+                // The job is rescued when its lease ends.
+                Err(e) => tracing::warn!(error = %e, job = %dead.id, "cannot bury a job with a corrupt payload"),
             }
         }
         match self.failed {
@@ -313,7 +321,7 @@ impl<'a> Claiming<'a> {
     }
 }
 
-/// Names the kinds that a claim wants: what waits for the same kinds has the same name.
+/// Returns the group of a claim, a hash of the kinds that it wants. Claims for the same kinds have the same group.
 fn group_of(claim: &Claim) -> String {
     let mut hasher = std::hash::DefaultHasher::new();
     for known in claim.kinds.iter().filter(|known| known.wanted > 0) {
@@ -322,13 +330,13 @@ fn group_of(claim: &Claim) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// Reads a job that was handed out, or says why it cannot be read.
+/// Reads a job that was handed out, or returns why it cannot be read.
 fn read_claimed(id: JobId, record: Record, beside: &[u8], now: Timestamp) -> Result<Claimed, &'static str> {
     if record.payload.is_none() && beside.is_empty() {
-        return Err("the job's payload is gone");
+        return Err("the job's payload is missing");
     }
     let payload = std::str::from_utf8(record.payload.as_deref().unwrap_or(beside));
-    let payload = Payload::from_store(payload.map_err(|_| "the job's payload is no text")?);
+    let payload = Payload::from_store(payload.map_err(|_| "the job's payload is not valid UTF-8")?);
     let since = |at: i64| Timestamp::from_millis(at);
     Ok(Claimed {
         id,

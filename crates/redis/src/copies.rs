@@ -1,7 +1,7 @@
-//! What concerns all queues, in several copies where there are several servers, so that no server is one that all depend on.
+//! The whole store's data, in several copies in a cluster, so that no single server is required.
 //!
-//! A write goes to every copy and counts where one has it; a read asks every copy and puts the answers together. A copy that was away
-//! gets what it missed when it is noted again: queues in use are noted every minute, and soon after a copy failed.
+//! A write goes to every copy and succeeds if one copy has it. A read asks every copy and merges the answers. A copy that was
+//! unreachable gets missed data when it is noted again: queues in use are noted every minute, and sooner after a copy failed.
 
 use futures_util::future::join_all;
 use longshore_core::Error;
@@ -11,13 +11,13 @@ use crate::base::Base;
 use crate::call::Call;
 use crate::keys::Keys;
 
-/// The tags of the copies in a cluster: their slots lie in the middle of each eighth of all slots, so that three masters and more
-/// have some each.
+/// The tags of the copies in a cluster. Each slot is in the middle of one eighth of all slots, so that each of three or more
+/// masters has some copies.
 const TAGS: [&str; 8] = ["all43", "all116", "all230", "all117", "all147", "all260", "all146", "all366"];
-/// The tag where there is one server.
+/// The tag for one server.
 const TAG: &str = "all";
 
-/// What the keys of each copy begin with.
+/// The prefixes of the keys of each copy.
 #[derive(Debug)]
 pub(crate) struct Copies {
     pub(crate) roots: Vec<String>,
@@ -30,7 +30,7 @@ impl Copies {
     }
 }
 
-/// Makes a call on every copy. Returns the answers there are, and whether a copy did not answer.
+/// Makes a call on every copy. Returns the answers, and whether a copy did not answer.
 ///
 /// # Errors
 ///
@@ -54,7 +54,7 @@ pub(crate) async fn on_each<'a>(base: &'a Base, call: impl Fn(&str) -> Call<'a>)
 ///
 /// # Errors
 ///
-/// If none does.
+/// If no copy answers.
 pub(crate) async fn on_first<'a>(base: &'a Base, call: impl Fn(&str) -> Call<'a>) -> Result<Value, Error> {
     let mut failed = None;
     for root in &base.copies.roots {
@@ -66,13 +66,13 @@ pub(crate) async fn on_first<'a>(base: &'a Base, call: impl Fn(&str) -> Call<'a>
     Err(failed.expect("there is a copy"))
 }
 
-/// Makes a call on a copy. Where there are several, one that is away holds nobody up for long.
+/// Makes a call on a copy. With several copies, the wait for each is limited.
 async fn on_one<'a>(base: &'a Base, root: &str, call: &impl Fn(&str) -> Call<'a>) -> Result<Value, Error> {
     let answer = call(root).run();
     if base.copies.roots.len() == 1 {
         return answer.await;
     }
-    base.away.ask(root, answer).await
+    base.unreachable.ask(root, answer).await
 }
 
 #[cfg(test)]

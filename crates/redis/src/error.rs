@@ -1,18 +1,18 @@
-//! What Redis says, in our words.
+//! Turns errors of the Redis client into errors of longshore.
 
 use longshore_core::{Error, ErrorKind};
 use redis::{RedisError, ServerErrorKind};
 
 use crate::library::LIBRARY;
 
-/// What people read when there is no room.
+/// The message when the server's memory is full.
 const FULL: &str =
-    "Redis has no memory left (`maxmemory`): give it more, or keep finished jobs shorter; what runs goes on meanwhile";
+    "Redis has no memory left: raise `maxmemory`, or keep finished jobs for less time; running jobs continue meanwhile";
 
-/// What people read when it cannot write.
-const DISK_FULL: &str = "Redis cannot write to its disk, and takes nothing until it can: make room";
+/// The message when the server cannot write to its disk.
+const DISK_FULL: &str = "Redis cannot write to its disk and refuses all writes: free disk space";
 
-/// Turns an error of a request that was sent into ours.
+/// Turns the error of a request that was sent into an [`Error`].
 pub(crate) fn of(error: RedisError) -> Error {
     use redis::ErrorKind as Kind;
     let new = |kind, text: String| Error::new(kind, text);
@@ -21,36 +21,39 @@ pub(crate) fn of(error: RedisError) -> Error {
         (_, "OOM") => new(ErrorKind::Full, FULL.into()),
         (_, "MISCONF") => new(ErrorKind::Full, format!("{DISK_FULL} ({})", words(&error))),
         (_, "WRONGTYPE") => {
-            new(ErrorKind::Corrupt, format!("a key is of a wrong type: {}", words(&error))).perhaps_done()
+            new(ErrorKind::Corrupt, format!("a key has the wrong type: {}", words(&error))).perhaps_done()
         }
         (Kind::AuthenticationFailed, _) | (_, "NOAUTH" | "WRONGPASS") => {
-            new(ErrorKind::Refused, format!("Redis does not let us in: {}", words(&error)))
+            new(ErrorKind::Refused, format!("Redis refused the user or the password of the URL: {}", words(&error)))
         }
         (Kind::Server(ServerErrorKind::NoPerm), _) => {
-            new(ErrorKind::Refused, format!("the user of this URL may not do that: {}", words(&error)))
+            new(ErrorKind::Refused, format!("the user of the URL may not run this command: {}", words(&error)))
         }
-        // A server that does not take part right now: it loads, is no master, or has too many clients.
+        // The server is temporarily unavailable: it has too many clients.
         (Kind::Server(ServerErrorKind::ResponseError), _) if words(&error).contains("max number of clients") => {
             unavailable(words(&error))
         }
         (Kind::Server(ServerErrorKind::ResponseError | ServerErrorKind::CrossSlot), _) => {
-            new(ErrorKind::Corrupt, format!("a function failed: {}", LIBRARY.locate(&words(&error)))).perhaps_done()
+            new(ErrorKind::Corrupt, format!("a function on the server failed: {}", LIBRARY.locate(&words(&error))))
+                .perhaps_done()
         }
         (Kind::Server(_) | Kind::Extension, _) => unavailable(words(&error)),
         (Kind::Io, _) if error.is_connection_refusal() => unavailable(words(&error)),
-        (Kind::Io, _) if error.is_timeout() => unavailable("no answer in time".into()).perhaps_done(),
+        (Kind::Io, _) if error.is_timeout() => unavailable("Redis did not answer in time".into()).perhaps_done(),
         (Kind::InvalidClientConfig | Kind::RESP3NotSupported, _) => new(ErrorKind::Invalid, words(&error)),
-        (Kind::MasterNameNotFoundBySentinel, _) => unavailable("the sentinels know no master of that name".into()),
-        (Kind::ClusterConnectionNotFound, _) => unavailable("no node of the cluster can be reached".into()),
+        (Kind::MasterNameNotFoundBySentinel, _) => {
+            unavailable("the sentinels do not know the master name of the URL".into())
+        }
+        (Kind::ClusterConnectionNotFound, _) => unavailable("cannot reach any node of the cluster".into()),
         (Kind::UnexpectedReturnType, _) => new(ErrorKind::Corrupt, words(&error)).perhaps_done(),
         _ => unavailable(words(&error)).perhaps_done(),
     };
     ours.caused_by(error)
 }
 
-/// Makes the error of an answer that is not what was asked for.
+/// Makes the error for an answer with an unexpected format.
 pub(crate) fn unexpected(script: &str) -> Error {
-    Error::new(ErrorKind::Corrupt, format!("`{script}` was answered in a way that makes no sense")).perhaps_done()
+    Error::new(ErrorKind::Corrupt, format!("unexpected answer of Redis to `{script}`")).perhaps_done()
 }
 
 fn words(error: &RedisError) -> String {
@@ -60,7 +63,7 @@ fn words(error: &RedisError) -> String {
     }
 }
 
-/// Returns whether the client of a cluster sends a request again that was answered like that, and tells of the last try alone.
+/// Returns whether the cluster client retries a request after this error. The client reports only the error of the last try.
 pub(crate) fn is_sent_again(error: &RedisError) -> bool {
     use redis::ErrorKind as Kind;
     match error.kind() {
@@ -77,12 +80,12 @@ pub(crate) fn is_sent_again(error: &RedisError) -> bool {
     }
 }
 
-/// Returns whether the connection it came over is of no use any more.
+/// Returns whether the connection cannot be used any more after this error.
 pub(crate) fn ends_connection(error: &RedisError) -> bool {
     use redis::ErrorKind as Kind;
     match error.kind() {
         Kind::Io | Kind::Parse | Kind::AuthenticationFailed => true,
-        // The server was made a replica: the master is elsewhere by now.
+        // The server has become a replica: another server is the master now.
         Kind::Server(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) => true,
         _ => matches!(error.code(), Some("NOAUTH")),
     }
@@ -93,13 +96,13 @@ mod tests {
     use super::*;
     use longshore_core::Effect;
 
-    fn told(line: &str) -> Error {
+    fn error_of(line: &str) -> Error {
         let value = redis::parse_redis_value(format!("-{line}\r\n").as_bytes()).expect("an error line");
         of(value.extract_error().expect_err("an error"))
     }
 
     #[test]
-    fn server_errors_say_whether_to_try_again_and_what_has_happened() {
+    fn server_errors_have_a_kind_and_an_effect() {
         for (line, kind, effect) in [
             ("OOM command not allowed when used memory > 'maxmemory'.", ErrorKind::Full, Effect::NotDone),
             ("MISCONF Errors writing to the AOF file: No space left on device", ErrorKind::Full, Effect::NotDone),
@@ -120,13 +123,13 @@ mod tests {
                 Effect::PerhapsDone,
             ),
         ] {
-            let error = told(line);
+            let error = error_of(line);
             assert_eq!((error.kind(), error.effect()), (kind, effect), "{line}: {error}");
         }
     }
 
     #[test]
-    fn lost_connection_leaves_open_whether_it_was_done_and_a_refused_one_does_not() {
+    fn lost_connection_is_perhaps_done_and_refused_connection_is_not_done() {
         use std::io::{Error as Io, ErrorKind as IoKind};
         for (kind, effect) in [
             (IoKind::ConnectionRefused, Effect::NotDone),

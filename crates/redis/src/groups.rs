@@ -1,11 +1,11 @@
-//! Batches whose parts belong to different servers: grouped, asked at the same time, and answered in the order of the batch.
+//! Splits a batch into groups that may be on different servers, calls for all groups at the same time, and merges the answers in order.
 
 use std::collections::BTreeMap;
 use std::future::Future;
 
 use longshore_core::{Answers, Error, store::each};
 
-/// Groups things by what they belong to, and remembers the place of each.
+/// Groups items by a key, and remembers the position of each.
 pub(crate) fn group<T, G: Ord>(things: Vec<T>, of: impl Fn(&T) -> G) -> BTreeMap<G, Vec<(usize, T)>> {
     let mut groups: BTreeMap<G, Vec<(usize, T)>> = BTreeMap::new();
     for (place, thing) in things.into_iter().enumerate() {
@@ -14,8 +14,8 @@ pub(crate) fn group<T, G: Ord>(things: Vec<T>, of: impl Fn(&T) -> G) -> BTreeMap
     groups
 }
 
-/// Makes a call for each group at the same time, and puts the answers in the order of what was asked. A call that failed is the
-/// error of each thing in its group, and of no other.
+/// Makes a call for each group at the same time, and returns the answers in the order of the batch. If a call fails, each item of
+/// its group gets the error, and the other groups are not affected.
 pub(crate) async fn each_group<T, G: Ord, R, F>(
     groups: BTreeMap<G, Vec<(usize, T)>>,
     call: impl Fn(G, Vec<T>) -> F,
@@ -31,10 +31,10 @@ where
     in_order(futures_util::future::join_all(calls).await)
 }
 
-/// What the things in these places were answered together.
+/// The positions of a group's items, and the answer to the group.
 pub(crate) type GroupAnswer<R> = (Vec<usize>, Result<Vec<R>, Error>);
 
-/// Puts the answers of groups in the order of what was asked.
+/// Returns the answers of groups in the order of the batch.
 pub(crate) fn in_order<R>(groups: Vec<GroupAnswer<R>>) -> Answers<R> {
     let mut all: Vec<(usize, Result<R, Error>)> = Vec::new();
     for (places, answers) in groups {

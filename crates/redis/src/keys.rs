@@ -1,12 +1,12 @@
-//! The name of every key, in one place; the scripts get theirs from here.
+//! The names of all keys. The Lua functions use the same names.
 //!
-//! All keys of a queue lie in one slot of a cluster, because their names begin alike: `<prefix>:{<tag>}:`, where the tag is the
-//! queue's 16 bits as four hex digits. An id carries the same bits, so that it alone leads to its job. Queues that share a tag by
-//! chance are told apart by their name, which is part of every key that is theirs alone. What concerns all queues lies under
-//! `<prefix>:{all}:`; in a cluster it is kept in several copies, see `copies.rs`.
+//! All keys of a queue are in one slot of a cluster, because their names begin with the same `<prefix>:{<tag>}:`. The tag is a
+//! 16-bit hash of the queue's name, written as four hex digits. A job id contains the tag too, so the id is enough to find its
+//! job. Queues may share a tag by chance; therefore the name of the queue is part of every key that belongs to one queue. Data of
+//! the whole store is under `<prefix>:{all}:`. In a cluster there are several copies of it; see `copies.rs`.
 //!
-//! A *member* of a sorted set is 8 bytes of order (a big-endian number that grows with each push to the queue) and the 16 bytes of
-//! the id. Sets "by order" have one score, so that they are sorted by their members.
+//! A *member* of a sorted set consists of the job's order (8 bytes, a big-endian number that grows with each push to the queue)
+//! and its id (16 bytes). A set "by order" has the same score for all members, so Redis sorts it by member.
 
 use longshore_core::QueueName;
 
@@ -16,7 +16,7 @@ macro_rules! names {
     ($($(#[doc = $meaning:literal])+ $name:ident = $text:literal;)+) => {
         $($(#[doc = $meaning])+ pub const $name: &str = $text;)+
 
-        /// Returns the names as scripts have them: the word, with `K_` in front, and what stands for it.
+        /// Returns the constants for Lua: each word, which is the name with `K_` in front, and its value.
         pub(crate) fn words() -> Vec<(String, String)> {
             vec![$((concat!("K_", stringify!($name)).to_owned(), format!("'{}'", $name))),+]
         }
@@ -26,48 +26,49 @@ macro_rules! names {
 names! {
     /// `j:<id>`: a string, the record of a job; see `record.rs`.
     JOB = "j:";
-    /// `d:<id>`: a string, the payload, where it is too large for the record.
+    /// `d:<id>`: a string, the payload if it is too large for the record.
     PAYLOAD = "d:";
-    /// `r:<id>`: a string, the result or where it is, where it is too large for the record.
+    /// `r:<id>`: a string, the result if it is too large for the record.
     RESULT = "r:";
     /// `p:<id>`: a string, the newest progress as JSON.
     PROGRESS = "p:";
     /// `f:<id>`: a list, the newest failures, the oldest first.
     FAILURES = "f:";
-    /// `l:<id>`: a hash, the log of each claim by its number: that of the newest, and those whose failures are kept.
+    /// `l:<id>`: a hash, logs by the number of their claim: the log of the newest claim, and of claims whose failures are kept.
     LOG = "l:";
-    /// `a:<id><claim>`: a hash, an artifact: its chunks by number, and `size`, `chunk` (the length of all but the last) and `id` (8 bytes); or a
-    /// string, the whole of one that was written before there were chunks. `a:<id><claim><8 bytes>`: a hash, the chunks of an upload.
+    /// `a:<id><claim>`: an artifact. It is a hash with the chunks by number, `size`, `chunk` (the length of all chunks but the last)
+    /// and `id` (8 bytes). An artifact written by a version without chunks is one string. `a:<id><claim><8 bytes>`: a hash, the
+    /// chunks of an upload.
     ARTIFACT = "a:";
-    /// `meta:<queue>`: a hash: the newest token, presence of workers, the rules, each worker's newest claim (`claim:<worker>`).
+    /// `meta:<queue>`: a hash: the newest token, when workers were present, the rules, each worker's newest claim (`claim:<worker>`).
     QUEUE = "meta:";
-    /// `kinds:<queue>`: a set, kinds of jobs that were ready in the queue.
+    /// `kinds:<queue>`: a set, the kinds of jobs that were ready in the queue.
     KINDS = "kinds:";
-    /// `kinds.known:<queue>`: a sorted set, kinds by when a worker that knows them last looked for jobs of the queue.
+    /// `kinds.known:<queue>`: a sorted set, kinds by the last time when a worker that knows them claimed from the queue.
     KINDS_SEEN = "kinds.known:";
-    /// `all:<queue>`: a stream, the ids of all jobs; an entry is named after the job's order.
+    /// `all:<queue>`: a stream, the ids of all jobs; the id of an entry is the job's order.
     ALL = "all:";
-    /// `scheduled:<queue>`: a sorted set, by when they are due.
+    /// `scheduled:<queue>`: a sorted set, scheduled jobs by the time when they are due.
     SCHEDULED = "scheduled:";
-    /// `ready:<queue>:<kind>`: a sorted set, the best first: by priority, then by when they were due.
+    /// `ready:<queue>:<kind>`: a sorted set, ready jobs by priority, then by the time when they were due.
     READY = "ready:";
-    /// `isolated:<queue>:<kind>`: the same, for those that must run isolated.
+    /// `isolated:<queue>:<kind>`: a sorted set like `ready:`, for ready jobs that must run isolated.
     ISOLATED = "isolated:";
-    /// `running:<queue>`: a sorted set, running jobs by when their leases end.
+    /// `running:<queue>`: a sorted set, running jobs by the time when their leases end.
     RUNNING = "running:";
     /// `held:<queue>:<worker>`: a set, the running jobs of a worker.
     HELD = "held:";
-    /// `final:<queue>`: a sorted set, finished jobs by when they may be deleted.
+    /// `final:<queue>`: a sorted set, finished jobs by the time from which they may be deleted.
     FINAL = "final:";
     /// `dead:<queue>`: a sorted set, dead jobs by order.
     DEAD = "dead:";
     /// `cancelled:<queue>`: a sorted set, cancelled jobs by order.
     CANCELLED = "cancelled:";
-    /// `deadline:<queue>`: a sorted set, jobs that wait and must be started in time, by their deadline.
+    /// `deadline:<queue>`: a sorted set, waiting jobs with a deadline, by their deadline.
     DEADLINE = "deadline:";
-    /// `unique:<queue>`: a hash, who holds each unique key, and until when.
+    /// `unique:<queue>`: a hash, for each unique key the job that holds it, and until when.
     UNIQUE = "unique:";
-    /// `reuse:<queue>:<key>`: a sorted set, jobs whose result may be served, by when they finished.
+    /// `reuse:<queue>:<key>`: a sorted set, jobs whose result may be reused, by the time when they finished.
     REUSE = "reuse:";
     /// `alias:<queue>:<alias>`: a sorted set, jobs by order.
     ALIAS = "alias:";
@@ -75,42 +76,42 @@ names! {
     TAG = "tag:";
     /// `answers:<queue>`: a hash, the answers to pushes with an idempotency key.
     ANSWERS = "answers:";
-    /// `answers.until:<queue>`: a sorted set, idempotency keys by when they may be forgotten.
+    /// `answers.until:<queue>`: a sorted set, idempotency keys by the time from which they may be deleted.
     ANSWERS_UNTIL = "answers.until:";
-    /// `workers.seen:<queue>`: a sorted set, workers by when they were last noted.
+    /// `workers.seen:<queue>`: a sorted set, workers by the time when they were last noted.
     WORKERS_SEEN = "workers.seen:";
-    /// `waiting:<queue>:<group>`: a sorted set, workers that wait for jobs of a group of kinds, each after its process, by when they last
-    /// looked.
+    /// `waiting:<queue>:<group>`: a sorted set, workers that wait for jobs of a group of kinds, by the time of their last claim. A
+    /// member is the id of the process and the id of the worker.
     WAITING = "waiting:";
-    /// `groups:<queue>:<kind>`: a sorted set, the groups that a kind is part of, by when that was noted.
+    /// `groups:<queue>:<kind>`: a sorted set, the groups that contain the kind, by the time when this was noted.
     GROUPS = "groups:";
-    /// `artifacts`: a sorted set, the names of the artifacts and uploads of a tag in order.
+    /// `artifacts`: a sorted set, the names of the artifacts and uploads of a tag, by name.
     ARTIFACTS = "artifacts";
-    /// `artifacts.at`: a hash, when each of them was written.
+    /// `artifacts.at`: a hash, when each artifact and upload was written.
     ARTIFACTS_AT = "artifacts.at";
-    /// `queues`, for all: a sorted set, every queue by name.
+    /// `queues`, for the whole store: a sorted set, every queue by name.
     QUEUES = "queues";
-    /// `queues.used`, for all: a sorted set, queues by when a process last began to use them.
+    /// `queues.used`, for the whole store: a sorted set, queues by the last time when a process noted that it uses them.
     QUEUES_USED = "queues.used";
-    /// `upkeep`, for all: a string that expires, while it is there a process does upkeep for all.
+    /// `upkeep`, for the whole store: a string that expires, the process that is elected to do upkeep.
     UPKEEP = "upkeep";
-    /// `upkeep.at`, for all: a string, the queue that upkeep came to last.
+    /// `upkeep.at`, for the whole store: a string, the last queue of the newest call of upkeep.
     UPKEEP_AT = "upkeep.at";
-    /// `released`, for all: a sorted set, workers that were released, by when.
+    /// `released`, for the whole store: a sorted set, released workers by the time of their release.
     RELEASED = "released";
-    /// `registry`, for all: a hash, when each worker noted itself first and last, and what it said.
+    /// `registry`, for the whole store: a hash, for each worker the times of its first and last note, and the note.
     REGISTRY = "registry";
-    /// `registry.ids`, for all: a sorted set, its workers in order.
+    /// `registry.ids`, for the whole store: a sorted set, the workers of the registry by id.
     REGISTRY_IDS = "registry.ids";
-    /// `registry.seen`, for all: a sorted set, its workers by when they noted themselves last.
+    /// `registry.seen`, for the whole store: a sorted set, the workers of the registry by the time of their last note.
     REGISTRY_SEEN = "registry.seen";
-    /// `artifact.tags`, for all: a set, the tags under which there are artifacts.
+    /// `artifact.tags`, for the whole store: a set, the tags that have artifacts.
     ARTIFACT_TAGS = "artifact.tags";
-    /// `layout`, for all: a string, the version of this layout.
+    /// `layout`, for the whole store: a string, the version of this layout.
     LAYOUT = "layout";
 }
 
-/// What the names of keys begin with.
+/// Builds the prefixes of keys and the names of channels.
 #[derive(Clone, Debug)]
 pub(crate) struct Keys {
     prefix: String,
@@ -121,27 +122,27 @@ impl Keys {
         Keys { prefix: prefix.to_owned() }
     }
 
-    /// Returns what all keys under a tag begin with.
+    /// Returns the prefix of all keys under a tag.
     pub(crate) fn under(&self, tag: &str) -> String {
         format!("{}:{{{tag}}}:", self.prefix)
     }
 
-    /// Returns what all keys of the queues with that tag begin with.
+    /// Returns the prefix of all keys of the queues with this tag.
     pub(crate) fn of_tag(&self, tag: u16) -> String {
         self.under(&format!("{tag:04x}"))
     }
 
-    /// Returns what all keys of a queue begin with.
+    /// Returns the prefix of all keys of a queue.
     pub(crate) fn of_queue(&self, queue: &QueueName) -> String {
         self.of_tag(queue.tag())
     }
 
-    /// Returns what the names of channels begin with.
+    /// Returns the prefix of the names of channels.
     pub(crate) fn of_channels(&self) -> &str {
         &self.prefix
     }
 
-    /// Returns the channels that a process listens to.
+    /// Returns the channels of a process.
     pub(crate) fn channels(&self, process: &str) -> Channels {
         let prefix = &self.prefix;
         Channels {
@@ -155,11 +156,11 @@ impl Keys {
 /// The channels that a process listens to.
 #[derive(Clone, Debug)]
 pub(crate) struct Channels {
-    /// `<prefix>:all`, for every process: a byte that says what to look at.
+    /// `<prefix>:all`, for every process: one byte with the bits `TELLS_…`.
     pub(crate) all: String,
-    /// `<prefix>:news`, for processes with watchers: the ids of jobs that have changed, or nothing where they are too many.
+    /// `<prefix>:news`, for processes with watchers: the ids of changed jobs, or an empty message if there are too many.
     pub(crate) news: String,
-    /// `<prefix>:work:<process>`: a job that may be claimed; the length of its queue's name, that name, its kind.
+    /// `<prefix>:work:<process>`: a job that may be claimed: the length of its queue's name (one byte), the name, and its kind.
     pub(crate) work: String,
 }
 
@@ -168,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn queue_and_the_ids_of_its_jobs_lead_to_one_slot() {
+    fn queue_and_its_job_ids_have_the_same_slot() {
         let keys = Keys::new("longshore");
         let mail: QueueName = "mail".parse().unwrap();
         let id = longshore_core::JobId::new(&mail);

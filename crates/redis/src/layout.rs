@@ -1,8 +1,8 @@
-//! How strings are laid out that Rust and Lua both read or write: one table. The Rust types that read and write them are made from it, and
-//! so are the formats and the lists of names that Lua uses (`struct.unpack`).
+//! The layouts of strings that both Rust and Lua read or write, in one table. The table generates the Rust types that read and
+//! write them, and the formats and lists of field names that Lua uses (`struct.unpack`).
 //!
-//! A job's record consists of a [`Head`], a [`Body`], further parts of the body that depend on the flags, a [`Run`] (with `HAS_RUN`), and
-//! a small result (with `HAS_RESULT`, without `RESULT_BESIDE`): see `record.rs`.
+//! A job's record consists of a [`Head`], a [`Body`], further parts of the body that depend on the flags, a [`Run`] (with `HAS_RUN`),
+//! and a small result (with `HAS_RESULT`, without `RESULT_BESIDE`); see `record.rs`.
 //!
 //! Numbers are little-endian and times are in milliseconds, unless a field says otherwise.
 
@@ -15,7 +15,7 @@ use crate::shared::write_limits;
 
 /// A value of a layout.
 trait Field: Sized {
-    /// How `struct.pack` of Lua writes it.
+    /// The format for Lua's `struct.pack`.
     const FORMAT: &str;
 
     fn read(from: &mut Reader<'_>) -> Option<Self>;
@@ -65,7 +65,7 @@ written_as! {
     Option<Reason>: u8, |n| Some(Reason::from_number(n)), |reason| reason.map_or(0, Reason::number);
     FailureClass: u8, |n| Some(FailureClass::from_number(i64::from(n))), |class| *class as u8;
     JobId: [u8; 16], |bytes| Some(JobId::from_bytes(bytes)), |id| *id.as_bytes();
-    // Sixteen zero bytes are no worker.
+    // Sixteen zero bytes mean that there is no worker.
     Option<WorkerId>: [u8; 16], |bytes| Some((bytes != [0; 16]).then(|| WorkerId::from_bytes(bytes))),
         |worker| worker.map_or([0; 16], |worker| *worker.as_bytes());
     QueueName: String, |name| name.parse().ok(), |name| name.as_str().to_owned();
@@ -79,7 +79,7 @@ impl<const N: usize> Field for [u8; N] {
         6 => "c6",
         8 => "c8",
         16 => "c16",
-        _ => panic!("say how Lua writes that many bytes"),
+        _ => panic!("no Lua format for an array of this length"),
     };
 
     fn read(from: &mut Reader<'_>) -> Option<Self> {
@@ -91,7 +91,7 @@ impl<const N: usize> Field for [u8; N] {
     }
 }
 
-/// A text of at most 255 bytes, with its length in front.
+/// A text of at most 255 bytes, after its length.
 impl Field for String {
     const FORMAT: &str = "Bc0";
 
@@ -105,7 +105,7 @@ impl Field for String {
     }
 }
 
-/// The number of a token is big-endian, so that tokens sort by age.
+/// Returns a token as bytes. Its number is big-endian, so that tokens sort by age.
 pub(crate) fn token_bytes(token: &Token) -> [u8; 16] {
     ((u128::from(token.number) << 64) | u128::from(token.bits)).to_be_bytes()
 }
@@ -115,7 +115,7 @@ fn token_of(bytes: [u8; 16]) -> Option<Token> {
     Some(Token { number: (both >> 64) as u64, bits: both as u64 })
 }
 
-/// Attempts and a time-out, as far as somebody has set them.
+/// The maximum number of attempts and the time-out, if they are set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) attempts: Option<u16>,
@@ -129,9 +129,9 @@ fn limits_of(bytes: [u8; 6]) -> Option<Limits> {
     Some(Limits { attempts: (attempts > 0).then_some(attempts), timeout })
 }
 
-/// Values one after the other.
+/// A sequence of values.
 pub(crate) trait Layout: Sized {
-    /// Reads the values; `None` where one makes no sense, or the bytes end too early.
+    /// Reads the values; `None` if one is invalid, or the bytes end too early.
     fn read(from: &mut Reader<'_>) -> Option<Self>;
 
     fn write(&self, to: &mut Vec<u8>);
@@ -157,7 +157,7 @@ macro_rules! layouts {
             }
         })+
 
-        /// Returns the words that Lua writes for a layout: its format, and (the word with `_FIELDS` behind it) the names of its values.
+        /// Returns two constants for Lua for each layout, such as `HEAD` with its format, and `HEAD_FIELDS` with the names of its fields.
         pub(crate) fn words() -> Vec<(String, String)> {
             vec![$(
                 ($word.to_owned(), ["'<", $(<$type as Field>::FORMAT,)+ "'"].concat()),
@@ -168,7 +168,7 @@ macro_rules! layouts {
 }
 
 layouts! {
-    /// The first part of a record, which changes with each move.
+    /// The first part of a record. It changes with each state transition.
     Head as "HEAD" {
         /// The version of this layout: `RECORD_VERSION`.
         version: u8,
@@ -180,17 +180,17 @@ layouts! {
         interruptions: u32,
         /// Outages in a row.
         outages: u16,
-        /// How often the job changed.
+        /// The number of changes of the job.
         changes: u32,
         /// Why the job is dead.
         reason: Option<Reason>,
-        /// Bytes of the body.
+        /// The length of the body in bytes.
         length: u16,
         /// When the job is due.
         run_at: i64,
     }
 
-    /// The part of a record that never changes. After these values come, each only with its flag:
+    /// The part of a record that never changes. These parts follow, each only with its flag:
     ///
     /// - `HAS_UNIQUE`: the unique key (1 + n bytes) and its scope (8): 0 until started, 1 until finished, else 2 + the period in ms
     /// - `HAS_REUSE`: the reuse key (1 + n) and the maximum age of a result in ms (8)
@@ -199,9 +199,9 @@ layouts! {
     Body as "BODY" {
         /// When the job was pushed.
         created: i64,
-        /// Until when it must start; 0: there is no deadline.
+        /// The time until which it must start; 0: there is no deadline.
         deadline: i64,
-        /// Its place among all jobs of the queue, big-endian.
+        /// Its position among all jobs of the queue, big-endian.
         order: [u8; 8],
         /// The limits that the job asks for.
         asked_limits: Limits,
@@ -211,13 +211,13 @@ layouts! {
         kind: Kind,
     }
 
-    /// The part of a record about the newest run; a job that never ran has none.
+    /// The part of a record about the newest run. A job that never ran does not have it.
     Run as "RUN" {
         /// When it began; 0: never.
         started: i64,
         /// When the job finished; 0: not yet.
         finished: i64,
-        /// When the first of the outages in a row ended; 0: there is none.
+        /// When the attempt ended that was the first of the current outages in a row; 0: there is none.
         outage_since: i64,
         /// The limits that the newest claim granted.
         limits: Limits,
@@ -226,7 +226,7 @@ layouts! {
         worker: Option<WorkerId>,
     }
 
-    /// A failure; its message follows.
+    /// A failure. Its message follows.
     FailureHead as "FAILURE" {
         /// When the attempt ended.
         ended: i64,
@@ -252,13 +252,13 @@ layouts! {
         kind: Kind,
     }
 
-    /// What a push says about a new job, before the part of its body from the rank on.
+    /// A new job in the arguments of a push. The part of its body from the rank on follows.
     NewHead as "NEW_JOB" {
         id: JobId,
-        /// What comes along: 1 a large payload, 2 an idempotency key.
+        /// Bits for further arguments: 1 a large payload, 2 an idempotency key.
         along: u8,
         flags: u16,
-        /// How the time when it is due is given (`NEVER`, `IN`, `AT`), and the number of ms.
+        /// The form of the time when it is due (`NEVER`, `IN`, `AT`); `when` is the number of ms.
         when_how: u8,
         when: i64,
         /// The same for its deadline.

@@ -1,27 +1,30 @@
-//! Redis as a store of longshore, for workers on many machines: one server, a Sentinel's master, or a Cluster.
+//! A longshore store in Redis, for workers on many machines: one server, a master found by Sentinel, or a Redis Cluster.
 //!
-//! - One Lua script a verb, in `lua/`, each of which opens with what goes in and what comes out. A script checks, then writes; it
-//!   touches a bounded number of jobs, all in one slot, and goes by the server's own clock.
-//! - A job is a record that its state is in, and a payload that never changes; a member of a sorted set for each thing that
-//!   somebody looks for. [`keys`] names them all. Claiming costs the same whether a thousand or a million jobs wait.
-//! - What an acknowledged push survives is what the server is set up for, and is looked at before a store is opened: without
-//!   append-only file, or with a policy that deletes keys, it is refused. Replicas are behind by what the network holds: Redis
-//!   answers before they have it.
-//! - When the server has no memory left pushes are refused, and what runs goes on to its end.
-//! - One connection carries all calls, and comes back by itself; meanwhile calls fail at once. A second one hears what other
-//!   processes tell; in a cluster, from one of the nodes that the URL names. A third one, made with need, carries large results.
+//! - There is one Lua file for each verb, in `lua/`. Each function begins with a comment about its arguments and its answer. A
+//!   function checks first and writes afterwards. It touches a bounded number of jobs in one slot, and uses the server's clock.
+//! - A job is stored as a record, which contains its state, and a payload, which never changes. It is also a member of a sorted set
+//!   for each property that jobs are searched by. [`keys`] lists all keys. A claim costs the same with a thousand ready jobs as
+//!   with a million.
+//! - The configuration of the server decides what an acknowledged push survives. It is checked when a store is opened: a server
+//!   without an append-only file, or with a policy that deletes keys, is refused. Replicas may lag behind, because Redis answers
+//!   before they have the data.
+//! - When the server has no memory left, it refuses pushes, but running jobs can still be renewed and settled.
+//! - One connection carries all calls. It reconnects by itself, and calls fail at once while it is lost. A second connection
+//!   receives notifications of other processes; in a cluster it goes to one of the nodes in the URL. A third connection carries
+//!   large results; it is opened when it is first needed.
 //!
 //! # URLs
 //!
 //! | URL | server |
 //! |---|---|
-//! | `redis://[user][:password@]host[:port][/db]` | one, unencrypted; `rediss:` with TLS |
-//! | `unix:/path/to.sock` | one on this machine; `?db=`, `user=`, `password=` |
-//! | `redis+cluster://host:port,host:port` | a cluster, of which these are some nodes; `rediss+cluster:` with TLS |
-//! | `redis+sentinel://host:port,host:port/name[/db]` | the master that sentinels know by that name; `rediss+sentinel:` with TLS |
+//! | `redis://[user][:password@]host[:port][/db]` | one server, unencrypted; `rediss:` with TLS |
+//! | `unix:/path/to.sock` | one server on this machine; options `?db=`, `user=`, `password=` |
+//! | `redis+cluster://host:port,host:port` | a cluster with these nodes and others; `rediss+cluster:` with TLS |
+//! | `redis+sentinel://host:port,host:port/name[/db]` | the master of this name, found by sentinels; `rediss+sentinel:` with TLS |
 //!
-//! Options: `?prefix=` names the keys (default `longshore`); `persistence=accept` and `eviction=accept` open a server that may lose
-//! jobs; `replicas=N` answers a push when N replicas have it; `ca=FILE` trusts certificates of that authority beside the system's.
+//! Options: `?prefix=` is the prefix of all keys (default `longshore`). `persistence=accept` and `eviction=accept` accept a server
+//! that may lose jobs. With `replicas=N`, a push is acknowledged when N replicas have it. `ca=FILE` trusts the certificates in a
+//! file in addition to the system's.
 //!
 //! # Examples
 //!
@@ -32,7 +35,7 @@
 //!
 //! # async fn open() -> Result<(), longshore_core::Error> {
 //! let store = Arc::new(Redis::open("redis://localhost", Settings::default()).await?);
-//! // Large results are kept in Redis, too, so that every machine can read them.
+//! // Large results are stored in Redis too, so that every machine can read them.
 //! let backend = Backend::new(store.clone(), store);
 //! # let _ = backend; Ok(()) }
 //! ```
@@ -41,7 +44,6 @@
 
 mod act;
 mod artifacts;
-mod away;
 mod base;
 mod call;
 mod claim;
@@ -70,6 +72,7 @@ mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tls;
+mod unreachable;
 mod upgrade;
 mod upkeep;
 mod workers;
@@ -97,37 +100,41 @@ use route::Route;
 use setup::Setup;
 use target::Target;
 
-/// The version of the layout of keys and records. A store of another version is refused.
+/// The version of the layout of keys and records. Jobs with an unknown version are refused.
 const LAYOUT: &str = "7";
-/// Jobs that many producers push at the same time go to the server together, up to this many.
+/// The maximum number of jobs in one batch of concurrent pushes.
 const PUSHED_AT_ONCE: usize = 500;
-/// How many calls with pushed jobs are on their way at a time: while the server works on one, the next grows.
+/// The number of push batches that are sent at the same time. While the server handles one batch, the next one fills.
 const PUSHES: usize = 1;
-/// How often upkeep looks whether the server is still set up as it was.
-const LOOK_AGAIN: Duration = Duration::from_secs(300);
+/// How often upkeep checks the configuration of the server again.
+const CHECK_SETUP_EVERY: Duration = Duration::from_secs(300);
 
-/// A store in Redis, and the artifacts of its jobs.
+/// A store in Redis for jobs and their artifacts.
 ///
-/// Cheap to share by [`Arc`]; dropping the last one closes the connections.
+/// Share it in an [`Arc`]. Dropping it closes its connections.
 pub struct Redis {
     base: Arc<Base>,
     pushes: Batcher<NewJob, Result<Pushed, Error>>,
     target: Target,
     setup: Setup,
-    looked: Mutex<Instant>,
+    checked: Mutex<Instant>,
     transfers: Arc<Transfers>,
     _listener: Listener,
 }
 
 impl Redis {
-    /// Opens the store that a URL names (see the [crate]'s documentation), and starts to hear other processes.
+    /// Opens the store at a URL (see the documentation of the [crate]), and subscribes to notifications of other processes.
     ///
-    /// Must be called within a tokio runtime, which the connections then live on.
+    /// It must be called within a tokio runtime. The tasks of the connections run on this runtime.
     ///
     /// # Errors
     ///
-    /// If the URL makes no sense; if the server cannot be reached, is older than 7.0, or would lose jobs and the URL does not
-    /// accept that; or if its jobs are of another version of longshore. The message names the server, and never a password.
+    /// - The URL is invalid.
+    /// - The server cannot be reached, or is older than Redis 7.0.
+    /// - The server may lose jobs, and the URL does not accept that.
+    /// - The stored jobs have the layout of another version of longshore.
+    ///
+    /// The message names the server, and never contains a password.
     pub async fn open(url: &str, settings: Settings) -> Result<Redis, Error> {
         let target = Target::parse(url)?;
         let named = target.to_string();
@@ -136,7 +143,7 @@ impl Redis {
 
     async fn connect(target: Target, settings: Settings) -> Result<Redis, Error> {
         let link = Link::open(&target, settings.clock.clone()).await?;
-        let setup = setup::look(&link).await?;
+        let setup = setup::query(&link).await?;
         setup::check(&setup, &target)?;
         let mut base = Base::new(link, Keys::new(&target.prefix), settings);
         if target.replicas > 0 {
@@ -152,29 +159,29 @@ impl Redis {
             let base = Arc::clone(&pushing);
             async move { Ok(push::push(&base, jobs).await) }
         });
-        let looked = Mutex::new(Instant::now());
+        let checked = Mutex::new(Instant::now());
         let transfers = Transfers::new(&target, &base.settings);
-        Ok(Redis { base, pushes, target, setup, looked, transfers, _listener: listener })
+        Ok(Redis { base, pushes, target, setup, checked, transfers, _listener: listener })
     }
 
-    /// Looks now and then whether jobs are still safe with the server; what is wrong is told in the log.
-    async fn look_again(&self) -> Result<(), Error> {
+    /// Checks the configuration of the server again if the last check is five minutes old, and logs faults.
+    async fn check_setup(&self) -> Result<(), Error> {
         {
-            let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-            if looked.elapsed() < LOOK_AGAIN {
+            let mut checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
+            if checked.elapsed() < CHECK_SETUP_EVERY {
                 return Ok(());
             }
-            *looked = Instant::now();
+            *checked = Instant::now();
         }
-        setup::warn(&setup::look(&self.base.link).await?, &self.target);
+        setup::warn(&setup::query(&self.base.link).await?, &self.target);
         Ok(())
     }
 }
 
-/// Upgrades jobs of the layout before, and refuses those of any other.
+/// Upgrades jobs of the previous layout, and refuses all other layouts.
 async fn check_layout(base: &Base) -> Result<(), Error> {
     let mut other = None;
-    // Where a copy has this layout there is nothing of an older one, and the node that had it may be away.
+    // If one copy has this layout, there are no jobs of an older one, and the node of the old version key may be unreachable.
     if !layouts(base, "").await?.iter().any(|version| version == LAYOUT) {
         let version = upgrade::old_version(base, LAYOUT).await?;
         if [upgrade::FROM, upgrade::UNDER_WAY].contains(&version.as_str()) {
@@ -188,15 +195,16 @@ async fn check_layout(base: &Base) -> Result<(), Error> {
     let number = |text: &str| text.parse::<u32>().ok();
     let way_out = match (number(&version), number(LAYOUT)) {
         (Some(theirs), Some(ours)) if theirs > ours => "use the newer longshore that wrote them",
-        _ => "work them off with the version that wrote them, then use another `prefix=`, or an empty server",
+        _ => "finish them with the version that wrote them, then use another `prefix=` or an empty server",
     };
     let text = format!(
-        "its jobs are laid out in version {version}, and this longshore knows version {LAYOUT}: {way_out} (docs/upgrading.md)"
+        "the stored jobs have layout version {version}, but this program needs version {LAYOUT}: \
+         {way_out} (docs/upgrading.md)"
     );
     Err(Error::new(ErrorKind::Refused, text))
 }
 
-/// Returns the version of the layout that each copy says, which is `new` where it said none; an empty `new` writes nothing.
+/// Returns the layout version of each copy. A copy without a version gets `new`; an empty `new` writes nothing.
 async fn layouts(base: &Base, new: &str) -> Result<Vec<String>, Error> {
     let answers = copies::on_each(base, |root| base.call(&library::LAYOUT_OF, root).arg(new)).await?.0;
     Ok(answers.into_iter().map(call::text).collect())
@@ -243,7 +251,7 @@ impl Jobs for Redis {
     }
 
     async fn upkeep(&self, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
-        self.look_again().await?;
+        self.check_setup().await?;
         upkeep::upkeep(&self.base, upkeep).await
     }
 

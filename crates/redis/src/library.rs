@@ -1,11 +1,12 @@
-//! The scripts: one library of Redis functions, put together of the files in `lua/`, a verb a file.
+//! The Lua code: one library of Redis functions, assembled from the files in `lua/`, one file for each verb.
 //!
-//! The server reads the library once, so that it costs a call nothing how many functions and files there are. Its name, and those of its
-//! functions, end in the hash of its text: two versions of longshore each have their own on one server. A server keeps its libraries with
-//! its data, and gives them to its replicas; where one is missing nevertheless (a new node, `FUNCTION FLUSH`), it is loaded again.
+//! The server reads the library once, so the number of functions and files does not slow down a call. The name of the library and
+//! the names of its functions end in a hash of its text, so that two versions of longshore can share a server. A server stores its
+//! libraries with its data and replicates them. If a library is missing (on a new node, or after `FUNCTION FLUSH`), it is loaded
+//! again.
 //!
-//! Words in capitals are constants ([`shared`](crate::shared), [`layout`](crate::layout), [`keys`](crate::keys)), put in when the library is put together: what Lua
-//! has for constants costs each call more.
+//! Words in capitals are constants ([`shared`](crate::shared), [`layout`](crate::layout), [`keys`](crate::keys)). They are replaced
+//! by their values when the library is assembled, because a Lua variable would cost time in each call.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -15,9 +16,9 @@ use crate::{keys, layout, shared};
 /// What a function may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
-    /// Writes, and is refused while memory is full.
-    Takes,
-    /// Writes, also while memory is full: it keeps or ends jobs.
+    /// Writes, and is refused while the memory is full.
+    NeedsMemory,
+    /// Writes, even while the memory is full, because running jobs must go on.
     Writes,
     Reads,
 }
@@ -25,7 +26,7 @@ enum Access {
 /// A function of the library.
 #[derive(Debug)]
 pub(crate) struct Function {
-    /// What it is called in Lua and in errors.
+    /// The name in Lua and in errors.
     pub(crate) name: &'static str,
     access: Access,
 }
@@ -35,7 +36,7 @@ impl Function {
         self.access == Access::Reads
     }
 
-    /// Returns what the server calls it.
+    /// Returns the name on the server.
     pub(crate) fn full_name(&self) -> String {
         format!("longshore_{}_{}", self.name, LIBRARY.hash)
     }
@@ -50,7 +51,7 @@ macro_rules! functions {
 }
 
 functions! {
-    PUSH = "push" Takes;
+    PUSH = "push" NeedsMemory;
     CLAIM = "claim" Writes;
     RENEW = "renew" Writes;
     SETTLE = "settle" Writes;
@@ -79,13 +80,13 @@ functions! {
     NOTE_WORKER = "note_worker" Writes;
     DROP_WORKERS = "drop_workers" Writes;
     LIST_WORKERS = "list_workers" Reads;
-    BEGIN_ARTIFACT = "begin_artifact" Takes;
-    WRITE_ARTIFACT = "write_artifact" Takes;
+    BEGIN_ARTIFACT = "begin_artifact" NeedsMemory;
+    WRITE_ARTIFACT = "write_artifact" NeedsMemory;
     FINISH_ARTIFACT = "finish_artifact" Writes;
     OPEN_ARTIFACT = "open_artifact" Reads;
     DELETE_ARTIFACT = "delete_artifact" Writes;
     LIST_ARTIFACTS = "list_artifacts" Reads;
-    NOTE_ARTIFACT_TAG = "note_artifact_tag" Takes;
+    NOTE_ARTIFACT_TAG = "note_artifact_tag" NeedsMemory;
     LIST_ARTIFACT_TAGS = "list_artifact_tags" Reads;
     LAYOUT_OF = "layout_of" Writes;
     UPGRADE_QUEUE = "upgrade_queue" Writes;
@@ -100,9 +101,9 @@ macro_rules! files {
     ($($name:literal)+) => { &[$(($name, include_str!(concat!("../lua/", $name)))),+] };
 }
 
-/// The files, in the order in which they are read: each uses what those before it define.
+/// The files in the order in which they are assembled. Each file uses definitions of the files before it.
 const FILES: &[(&str, &str)] = files! {
-    "call.lua" "record.lua" "writes.lua" "notify.lua" "step.lua" "admit.lua" "labels.lua" "transition.lua"
+    "call.lua" "labels.lua" "record.lua" "writes.lua" "notify.lua" "step.lua" "admit.lua" "transition.lua"
     "push.lua" "claim.lua" "settle.lua" "renew.lua" "release.lua" "upkeep.lua" "act.lua" "rules.lua" "log.lua" "read.lua"
     "registry.lua" "artifacts.lua" "upgrade.lua" "repair.lua" "testing.lua"
 };
@@ -110,11 +111,11 @@ const FILES: &[(&str, &str)] = files! {
 /// The library of this program.
 pub(crate) static LIBRARY: LazyLock<Library> = LazyLock::new(Library::new);
 
-/// A library, ready to be loaded.
+/// The assembled library.
 pub(crate) struct Library {
     pub(crate) source: String,
     hash: String,
-    /// Where each file begins: lines before it.
+    /// For each file, the number of lines before it.
     starts: Vec<(usize, &'static str)>,
 }
 
@@ -130,7 +131,7 @@ impl Library {
         let hash = redis::Script::new(&body).get_hash()[..12].to_owned();
         for function in FUNCTIONS {
             let flags = match function.access {
-                Access::Takes => "",
+                Access::NeedsMemory => "",
                 Access::Writes => "'allow-oom'",
                 Access::Reads => "'no-writes'",
             };
@@ -143,7 +144,7 @@ impl Library {
         Library { source: format!("#!lua name=longshore_{hash}\n{body}"), hash, starts }
     }
 
-    /// Returns the text of an error with the file and the line in place of the line of the whole library.
+    /// Returns the text of an error with a file and its line instead of the line of the whole library.
     pub(crate) fn locate(&self, error: &str) -> String {
         let Some((before, line, after)) = line_in(error) else { return error.to_owned() };
         match self.starts.iter().rev().find(|(start, _)| *start < line) {
@@ -153,17 +154,17 @@ impl Library {
     }
 }
 
-/// Finds the line of a library in an error; returns what comes before it, the line, and what comes after it.
+/// Finds the line of the library in an error. Returns the text before it, the line, and the text after it.
 fn line_in(error: &str) -> Option<(&str, usize, &str)> {
     const MARK: &str = "user_function:";
     let (before, rest) = error.split_once(MARK)?;
     let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-    // The server repeats it with the name of the function.
+    // The server appends the name of the function and repeats the line.
     let after = rest[digits..].split(" script: ").next().unwrap_or_default();
     Some((before, rest[..digits].parse().ok()?, after))
 }
 
-/// Puts what constants stand for in their place, line by line. Comments go, so that no word in them is taken for one.
+/// Replaces constants by their values, line by line. Comments are removed, so that no word in them is replaced.
 fn with_constants(text: &str, constants: &HashMap<String, String>) -> String {
     let mut source = String::with_capacity(text.len());
     for line in text.lines() {
@@ -197,7 +198,7 @@ mod tests {
         let (_, body) = LIBRARY.source.split_once('\n').unwrap();
         let unquoted: String = body.lines().map(|line| strip(line) + "\n").collect();
         let words = unquoted.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        // Those that the library defines itself.
+        // Words that the library defines itself.
         let known = ["EARLIER", "STATES"];
         let unknown: Vec<_> = words
             .filter(|word| word.len() > 1 && word.starts_with(|c: char| c.is_ascii_uppercase()))
@@ -213,17 +214,17 @@ mod tests {
     }
 
     #[test]
-    fn only_pushes_and_artifacts_wait_for_memory() {
-        let waiting: Vec<_> = FUNCTIONS
+    fn only_pushes_and_artifacts_need_memory() {
+        let functions: Vec<_> = FUNCTIONS
             .iter()
-            .filter(|function| function.access == Access::Takes)
+            .filter(|function| function.access == Access::NeedsMemory)
             .map(|function| function.name)
             .collect();
-        assert_eq!(waiting, ["push", "begin_artifact", "write_artifact", "note_artifact_tag"]);
+        assert_eq!(functions, ["push", "begin_artifact", "write_artifact", "note_artifact_tag"]);
     }
 
     #[test]
-    fn each_function_says_what_goes_in_and_what_comes_out() {
+    fn each_function_documents_its_arguments_or_its_answer() {
         for function in FUNCTIONS {
             let opening = format!("local function {}(", function.name);
             let lines: Vec<_> = FILES.iter().flat_map(|(_, text)| text.lines()).collect();
@@ -249,7 +250,7 @@ mod tests {
         assert_eq!(
             LIBRARY.source.lines().nth(start + 2 - 1).unwrap().trim(),
             "",
-            "the second line of each file is a comment's"
+            "the second line of each file is a comment"
         );
     }
 }

@@ -1,7 +1,7 @@
-//! The connection to the server: one that is shared by all calls, comes back by itself, and tells at once while it is away.
+//! The connection to the server. All calls share it. It reconnects by itself, and calls fail at once while it is lost.
 //!
-//! To one server or through sentinels that is our own affair ([`Node`]). In a cluster the client finds its way by the keys, follows
-//! slots that move, and connects anew by itself.
+//! For one server, also found by sentinels, [`Node`] manages the connection. For a cluster, the client library routes calls by
+//! their keys, follows slots that move, and reconnects by itself.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -23,20 +23,20 @@ use crate::shards::Shards;
 use crate::target::{Servers, Target};
 use crate::tls;
 
-/// How long an answer may take. Much longer than any script of ours, so that only what is broken is called so.
+/// The time limit for an answer. It is much longer than any function takes, so that only a broken server exceeds it.
 const ANSWER: Duration = Duration::from_secs(10);
-/// A call that took so long has met a server that stood still, and others could not renew either.
+/// If a call takes this long, the server stalled, and other processes could not renew their leases either.
 pub(crate) const STANDSTILL: Duration = Duration::from_secs(3);
-/// How many times a cluster is asked for its shards before the call fails.
+/// How often a cluster is asked for its shards before the call fails.
 const ASKED_FOR_SHARDS: u32 = 5;
-/// How long replicas may take to have what was pushed.
+/// How long a push waits for replicas.
 const REPLICATED: Duration = Duration::from_secs(1);
 /// How long a call waits for an attempt to connect.
 const LONGEST_ATTEMPT: Duration = Duration::from_secs(1);
-/// How many commands wait for room on the connection before callers do.
+/// How many commands the connection buffers before callers have to wait.
 const BUFFERED: usize = 1024;
 
-/// How calls reach the server, or the servers.
+/// The connection to one server or to a cluster.
 pub(crate) struct Link {
     way: Way,
     pub(crate) shards: Shards,
@@ -47,13 +47,13 @@ enum Way {
     Cluster(ClusterConnection),
 }
 
-/// Why there is no answer.
+/// Why a call failed.
 pub(crate) enum Failed {
-    /// It was not sent: there is no connection.
+    /// The call was not sent, because there is no connection.
     Away(Error),
-    /// It was sent, or the server said no.
+    /// The call was sent and failed, or the server refused it.
     Told(RedisError),
-    /// It was sent again by the client, and this is what became of the last try: an earlier one may have been done.
+    /// The client retried the call, and this is the error of the last try. The server may have executed an earlier try.
     Retried(RedisError),
 }
 
@@ -62,13 +62,13 @@ impl From<Failed> for Error {
         match failed {
             Failed::Away(error) => error,
             Failed::Told(error) => error::of(error),
-            Failed::Retried(error) => error::of(error).perhaps_done(),
+            Failed::Retried(error) => error::of(error).perhaps_done().partial(),
         }
     }
 }
 
 impl Link {
-    /// Connects.
+    /// Connects to the servers of a URL.
     pub(crate) async fn open(target: &Target, clock: Clock) -> Result<Link, Error> {
         let way = match &target.servers {
             Servers::Cluster(_) => Way::Cluster(cluster(target).await?),
@@ -79,12 +79,12 @@ impl Link {
         Ok(link)
     }
 
-    /// Returns whether there are several servers, each with a clock of its own.
+    /// Returns whether this is a cluster, in which each server has its own clock.
     pub(crate) fn is_cluster(&self) -> bool {
         matches!(self.way, Way::Cluster(_))
     }
 
-    /// Asks any server of a cluster which server has which slots.
+    /// Asks a random server of a cluster which server has which slots.
     pub(crate) async fn learn_shards(&self) -> Result<(), Failed> {
         let Way::Cluster(connection) = &self.way else { return Ok(()) };
         let mut command = redis::cmd("CLUSTER");
@@ -94,7 +94,7 @@ impl Link {
             let any = RoutingInfo::SingleNode(SingleNodeRoutingInfo::Random);
             let answer = connection.clone().route_command(command.clone(), any).await.and_then(Value::extract_error);
             asked += 1;
-            // The server that was asked may be the one that is away.
+            // The next random server may answer where this one does not.
             if answer.is_ok() || asked == ASKED_FOR_SHARDS {
                 break answer;
             }
@@ -103,7 +103,7 @@ impl Link {
         Ok(())
     }
 
-    /// Sends a command on keys that begin like that, and waits for its answer.
+    /// Sends a command on keys with this prefix and waits for its answer.
     pub(crate) async fn send(&self, root: &str, command: &Cmd) -> Result<Value, Failed> {
         let began = Instant::now();
         let answer = match &self.way {
@@ -111,26 +111,28 @@ impl Link {
             Way::Cluster(connection) => {
                 let mut connection = connection.clone();
                 let answer = connection.req_packed_command(command).await;
-                answer.and_then(Value::extract_error).map_err(|e| {
-                    let again = error::is_sent_again(&e);
-                    if again { Failed::Retried(e) } else { Failed::Told(e) }
-                })
+                let answer = answer.and_then(Value::extract_error).map_err(told_by_cluster);
+                if matches!(answer, Err(Failed::Retried(_))) {
+                    self.shards.note_unresponsive(root);
+                }
+                answer
             }
         };
         self.note_standstill(root, began);
         answer
     }
 
-    /// Sends commands to the one server, which runs them one after the other, in one round trip; returns the answer of each.
+    /// Sends commands to the one server in one round trip. The server runs them in order. Returns the answer to each.
     pub(crate) async fn send_in_order(&self, commands: impl Iterator<Item = &Cmd>) -> Vec<Result<Value, Failed>> {
-        let Way::Node(node) = &self.way else { unreachable!("in a cluster there is no order between servers") };
+        let Way::Node(node) = &self.way else { unreachable!("commands in order need one server") };
         let began = Instant::now();
         let answers = node.send_in_order(commands).await;
         self.note_standstill("", began);
         answers
     }
 
-    /// Sends a command and waits until so many replicas have what it wrote, for a second at most; returns the answer, and how many have it.
+    /// Sends a command and waits, for at most a second, until this many replicas have its writes. Returns the answer and the number
+    /// of replicas that have them.
     pub(crate) async fn send_and_wait(&self, root: &str, command: &Cmd, replicas: u8) -> Result<(Value, i64), Failed> {
         let mut wait = redis::cmd("WAIT");
         wait.arg(replicas).arg(REPLICATED.as_millis() as u64);
@@ -143,10 +145,10 @@ impl Link {
                 both.add_command(command.clone()).add_command(wait);
                 let route =
                     SingleNodeRoutingInfo::SpecificNode(cluster_routing::Route::with_key(root, SlotAddr::Master));
-                let answers = connection.clone().route_pipeline(both, 0, 2, route).await.map_err(Failed::Told)?;
+                let answers = connection.clone().route_pipeline(both, 0, 2, route).await.map_err(told_by_cluster)?;
                 answers
                     .into_iter()
-                    .map(|answer| answer.extract_error().map_err(Failed::Told))
+                    .map(|answer| answer.extract_error().map_err(told_by_cluster))
                     .collect::<Result<_, _>>()?
             }
         };
@@ -157,19 +159,23 @@ impl Link {
         }
     }
 
-    /// Notes where a call took so long that others could not renew either.
+    /// Notes that the server stalled if a call took so long that other processes could not renew their leases.
     fn note_standstill(&self, root: &str, began: Instant) {
         if began.elapsed() >= STANDSTILL {
-            self.shards.note_away(root);
+            self.shards.note_unresponsive(root);
         }
     }
 
     /// Sends a command to the server that has a slot.
     pub(crate) async fn send_to_slot(&self, slot: u16, command: &Cmd) -> Result<Value, Failed> {
         let Way::Cluster(connection) = &self.way else { return self.send("", command).await };
-        let route = SingleNodeRoutingInfo::SpecificNode(cluster_routing::Route::new(slot, SlotAddr::Master));
+        // By its address: a command for a slot goes to any other server while the right one is not connected.
+        let route = match self.shards.address_of(slot) {
+            Some((host, port)) => SingleNodeRoutingInfo::ByAddress { host, port },
+            None => SingleNodeRoutingInfo::SpecificNode(cluster_routing::Route::new(slot, SlotAddr::Master)),
+        };
         let answer = connection.clone().route_command(command.clone(), RoutingInfo::SingleNode(route)).await;
-        answer.and_then(Value::extract_error).map_err(Failed::Told)
+        answer.and_then(Value::extract_error).map_err(told_by_cluster)
     }
 
     /// Sends a command to the server, or to each master of a cluster; returns what each answers.
@@ -178,37 +184,42 @@ impl Link {
         join_all(slots.into_iter().map(|slot| self.send_to_slot(slot, command))).await
     }
 
-    /// Sends a command to the server, or to each master of a cluster; returns the answers of those that can be reached. A master that
-    /// cannot be reached stops its own queues only.
+    /// Sends a command to the server, or to each master of a cluster. Returns the answers of the masters that can be reached, because
+    /// an unreachable master must stop only its own queues.
     ///
     /// # Errors
     ///
-    /// If a server refuses the command, or none can be reached.
+    /// If a server refuses the command, or no server can be reached.
     pub(crate) async fn send_to_masters(&self, command: &Cmd) -> Result<Vec<Value>, Error> {
-        let (mut answers, mut away) = (Vec::new(), None);
+        let (mut answers, mut failed) = (Vec::new(), None);
         for answer in self.send_to_each(command).await {
             match answer.map_err(Error::from) {
                 Ok(answer) => answers.push(answer),
-                Err(e) if e.kind() == ErrorKind::Unavailable => away = Some(e),
+                Err(e) if e.kind() == ErrorKind::Unavailable => failed = Some(e),
                 Err(e) => return Err(e),
             }
         }
-        match away {
+        match failed {
             Some(e) if answers.is_empty() => Err(e),
             _ => Ok(answers),
         }
     }
 }
 
+/// Takes an error from the client of a cluster, which sends some commands again by itself.
+fn told_by_cluster(error: RedisError) -> Failed {
+    if error::is_sent_again(&error) { Failed::Retried(error) } else { Failed::Told(error) }
+}
+
 async fn cluster(target: &Target) -> Result<ClusterConnection, Error> {
-    let Servers::Cluster(hosts) = &target.servers else { unreachable!("the caller looked") };
+    let Servers::Cluster(hosts) = &target.servers else { unreachable!("the caller checked that this is a cluster") };
     let mut builder = ClusterClientBuilder::new(route::nodes(target, hosts).map_err(error::of)?)
         .connection_timeout(CONNECT)
         .response_timeout(ANSWER)
         .overall_response_timeout(Some(ANSWER))
         .tcp_settings(route::tcp())
         .use_protocol(ProtocolVersion::RESP3)
-        // Enough to follow a slot that moved; what takes longer is for callers to know.
+        // These retries are enough to follow a slot that moved. After them, the caller gets the error.
         .retries(3)
         .min_retry_wait(20)
         .max_retry_wait(500);
@@ -224,7 +235,7 @@ async fn cluster(target: &Target) -> Result<ClusterConnection, Error> {
     connected.unwrap_or_else(|_| Err(timed_out())).map_err(error::of)
 }
 
-/// Makes the error of a connection that took too long.
+/// Makes the error for a connection that took too long.
 pub(crate) fn timed_out() -> RedisError {
     std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }
@@ -232,29 +243,29 @@ pub(crate) fn timed_out() -> RedisError {
 /// The connection to one server.
 struct Node {
     route: Route,
-    /// What it is called in errors.
+    /// The name of the server in errors.
     name: String,
     runtime: Handle,
     state: Mutex<State>,
-    /// Changes with each attempt to connect.
+    /// Changes after each attempt to connect.
     attempts: watch::Sender<()>,
-    /// Asks for an attempt now.
+    /// Requests an attempt to connect without further delay.
     hurry: Notify,
 }
 
 struct State {
     connection: Option<MultiplexedConnection>,
-    /// Counts connections, so that the end of an old one does not cost a new one.
+    /// Counts connections, so that the end of an old connection does not close a newer one.
     number: u64,
-    /// Why there is none.
-    away: String,
+    /// The error of the last attempt, if there is no connection.
+    error: String,
 }
 
 impl Node {
     async fn open(target: &Target) -> Result<Arc<Node>, Error> {
-        let state = State { connection: None, number: 0, away: String::new() };
+        let state = State { connection: None, number: 0, error: String::new() };
         let node = Arc::new(Node {
-            // The third version of the protocol is the one in which the client tells of a connection that is lost while idle.
+            // With RESP3 the client reports a connection that is lost while idle.
             route: Route::new(target, ProtocolVersion::RESP3)?,
             name: target.to_string(),
             runtime: Handle::current(),
@@ -269,7 +280,7 @@ impl Node {
 
     async fn connect(node: &Arc<Node>, number: u64) -> Result<MultiplexedConnection, RedisError> {
         let watcher = Arc::downgrade(node);
-        let heard = move |push: PushInfo| {
+        let on_push = move |push: PushInfo| {
             if push.kind == PushKind::Disconnection
                 && let Some(node) = watcher.upgrade()
             {
@@ -281,7 +292,7 @@ impl Node {
             .set_connection_timeout(Some(CONNECT))
             .set_response_timeout(Some(ANSWER))
             .set_pipeline_buffer_size(BUFFERED)
-            .set_push_sender(heard);
+            .set_push_sender(on_push);
         let connect = async { node.route.client(0).await?.get_multiplexed_async_connection_with_config(&config).await };
         tokio::time::timeout(CONNECT, connect).await.unwrap_or_else(|_| Err(timed_out()))
     }
@@ -289,7 +300,7 @@ impl Node {
     async fn send(self: &Arc<Self>, command: &Cmd) -> Result<Value, Failed> {
         let (mut connection, number) = self.connection().await.map_err(Failed::Away)?;
         let answer = connection.send_packed_command(command).await.and_then(Value::extract_error);
-        answer.map_err(|e| self.told(number, e))
+        answer.map_err(|e| self.note_error(number, e))
     }
 
     async fn send_in_order(self: &Arc<Self>, commands: impl Iterator<Item = &Cmd>) -> Vec<Result<Value, Failed>> {
@@ -304,23 +315,23 @@ impl Node {
         };
         match connection.send_packed_commands(&pipeline, 0, count).await {
             Ok(answers) => {
-                let told = |answer: Value| answer.extract_error().map_err(|e| self.told(number, e));
-                answers.into_iter().map(told).collect()
+                let read = |answer: Value| answer.extract_error().map_err(|e| self.note_error(number, e));
+                answers.into_iter().map(read).collect()
             }
-            Err(e) => (0..count).map(|_| Err(self.told(number, e.clone()))).collect(),
+            Err(e) => (0..count).map(|_| Err(self.note_error(number, e.clone()))).collect(),
         }
     }
 
-    /// Takes an error that came over that connection, which may be the end of it.
-    fn told(self: &Arc<Self>, number: u64, error: RedisError) -> Failed {
+    /// Handles an error of a connection, and drops the connection if it cannot be used any more.
+    fn note_error(self: &Arc<Self>, number: u64, error: RedisError) -> Failed {
         if error::ends_connection(&error) {
             self.lost(number, &error.to_string());
         }
         Failed::Told(error)
     }
 
-    /// Returns the connection. Where there is none an attempt is made at once: whoever calls first when the server is back
-    /// gets through, and while it is away, this takes no longer than being told so.
+    /// Returns the connection. If there is none, this requests an attempt at once and waits for its result. So the first call
+    /// after the server is back succeeds, and while the server is down, a call takes only as long as one attempt.
     async fn connection(&self) -> Result<(MultiplexedConnection, u64), Error> {
         let mut attempts = self.attempts.subscribe();
         if let Some(connected) = self.connected() {
@@ -329,8 +340,8 @@ impl Node {
         self.hurry.notify_one();
         let _in_time = tokio::time::timeout(LONGEST_ATTEMPT, attempts.changed()).await;
         self.connected().ok_or_else(|| {
-            let away = format!("cannot reach Redis at {}: {}", self.name, self.state().away);
-            Error::new(ErrorKind::Unavailable, away)
+            let error = format!("cannot reach Redis at {}: {}", self.name, self.state().error);
+            Error::new(ErrorKind::Unavailable, error)
         })
     }
 
@@ -339,19 +350,19 @@ impl Node {
         state.connection.clone().map(|connection| (connection, state.number))
     }
 
-    /// Gives a connection up and lets another be made, unless that was done already.
+    /// Drops a connection and starts to reconnect, unless this was done already.
     fn lost(self: &Arc<Self>, number: u64, why: &str) {
         let mut state = self.state();
         if state.number != number || state.connection.take().is_none() {
             return;
         }
-        state.away = why.to_owned();
-        tracing::warn!(server = %self.name, error = why, "lost the connection to Redis; connecting anew");
-        self.runtime.spawn(Node::connect_anew(Arc::downgrade(self)));
+        state.error = why.to_owned();
+        tracing::warn!(server = %self.name, error = why, "lost the connection to Redis; reconnecting");
+        self.runtime.spawn(Node::reconnect(Arc::downgrade(self)));
     }
 
-    /// Tries until there is a connection, or nobody needs it any more.
-    async fn connect_anew(node: Weak<Node>) {
+    /// Tries to connect until there is a connection or the node is dropped.
+    async fn reconnect(node: Weak<Node>) {
         let mut backoff = Backoff::default();
         loop {
             let Some(node) = node.upgrade() else { return };
@@ -362,10 +373,10 @@ impl Node {
                     (state.number, state.connection) = (number, Some(connection));
                     drop(state);
                     node.attempts.send_replace(());
-                    tracing::info!(server = %node.name, "connected to Redis again");
+                    tracing::info!(server = %node.name, "reconnected to Redis");
                     return;
                 }
-                Err(e) => node.state().away = e.to_string(),
+                Err(e) => node.state().error = e.to_string(),
             }
             node.attempts.send_replace(());
             backoff.wait_unless(node.hurry.notified()).await;
@@ -377,7 +388,7 @@ impl Node {
     }
 }
 
-/// Waits between attempts to connect: longer each time up to a bound, and never in step with others.
+/// The delay between attempts to connect. It doubles up to a limit, with random jitter.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     attempts: u32,
@@ -391,7 +402,7 @@ impl Backoff {
         self.wait_unless(std::future::pending()).await;
     }
 
-    /// Waits no longer than somebody is in a hurry, but a moment in any case.
+    /// Waits until the delay is over or `hurry` completes, but at least a moment.
     async fn wait_unless(&mut self, hurry: impl Future<Output = ()>) {
         let longest = (Backoff::FIRST * 2u32.pow(self.attempts.min(10))).min(Backoff::LONGEST);
         self.attempts += 1;
@@ -401,7 +412,7 @@ impl Backoff {
         let _in_a_hurry = tokio::time::timeout(rest, hurry).await;
     }
 
-    /// Returns how many times it was waited.
+    /// Returns the number of waits so far.
     pub(crate) fn attempts(&self) -> usize {
         self.attempts as usize
     }

@@ -1,7 +1,7 @@
-//! Lists: each queue has its jobs in the order of pushes, and a page is put together of all of them, the newest first.
+//! Lists of jobs. Each queue has its jobs in the order of pushes. A page merges the jobs of all queues, the newest first.
 //!
-//! A place in a list is the order of a job; jobs of several queues that have the same order are on one page. A filter takes the
-//! smallest set that has all it wants, and looks at the records of a bounded number of jobs.
+//! The cursor of a page is the order of a job. Jobs of several queues with the same order are on the same page. A filter reads the
+//! smallest set that contains all matching jobs, and checks the records of a bounded number of jobs.
 
 use std::collections::VecDeque;
 
@@ -18,9 +18,9 @@ use crate::queues;
 use crate::read::{get, read_member};
 use crate::record::Record;
 
-/// Most rows that one call reads.
+/// The maximum number of rows that one call reads.
 const PER_CALL: usize = 500;
-/// States of up to so many jobs of a queue are read as a whole, where no set has them in order.
+/// If a queue has at most this many jobs in a state, and no set has them in order, all of them are read at once.
 const FEW: i64 = 1_000;
 
 pub(crate) async fn list(base: &Base, filter: &Filter, page: Page) -> Result<Listed, Error> {
@@ -55,17 +55,17 @@ pub(crate) async fn list(base: &Base, filter: &Filter, page: Page) -> Result<Lis
         }
     }
     let jobs = get(base, found).await?.into_iter().flatten();
-    // Between the two looks a job may have changed.
+    // A job may have changed since its row was read.
     Ok(Listed::new(jobs.filter(|job| filter.matches(job)).collect(), next))
 }
 
-/// The jobs of one queue from some place on, the newest first.
+/// The jobs of one queue that are before a cursor, the newest first.
 struct Stream<'a> {
     queue: QueueName,
     filter: &'a Filter,
-    /// The set they are in, and sorted by order.
+    /// The set with the jobs, sorted by order.
     set: String,
-    /// The order before which to go on.
+    /// The next rows have a lower order than this.
     before: Option<i64>,
     rows: VecDeque<Row>,
     ended: bool,
@@ -92,7 +92,7 @@ impl<'a> Stream<'a> {
         Ok(stream)
     }
 
-    /// Reads all jobs of a state, where they are few and no set has them in order.
+    /// Reads all jobs of a state if there are few of them, because no set has them in order.
     async fn fill_with_few(&mut self, base: &Base, state: State) -> Result<(), Error> {
         let root = base.keys.of_queue(&self.queue);
         let kind = self.filter.kind.as_ref().map_or("", |kind| kind.as_str());
@@ -124,7 +124,7 @@ impl<'a> Stream<'a> {
         let most = if records { PER_CALL } else { share };
         let before = self.before.map(|before| before.max(0).to_string()).unwrap_or_default();
         let call = base.call(&library::LIST_BY_ORDER, &base.keys.of_queue(&self.queue)).arg(&self.set).arg(before);
-        self.ended = true; // unless this goes well
+        self.ended = true; // if the call fails
         let mut values = call.number(most as i64).number(i64::from(records)).list().await?.into_iter();
         let mut rows = VecDeque::new();
         while let Some(member) = values.next() {
@@ -142,9 +142,9 @@ impl<'a> Stream<'a> {
         Ok(())
     }
 
-    /// Returns whether the set has jobs that do not fit.
+    /// Returns whether the set may contain jobs that do not match the filter, so that their records must be checked.
     fn needs_records(&self) -> bool {
-        let Filter { queue: _, kind, state, tag, key } = self.filter; // a set is of one queue
+        let Filter { queue: _, kind, state, tag, key } = self.filter; // a set has jobs of one queue only
         let set_knows = match state {
             None => true,
             Some(State::Dead | State::Cancelled) => tag.is_none(),

@@ -1,10 +1,10 @@
 //! Notifications between processes.
 //!
-//! A claim that finds fewer jobs than it wants notes, in the same script, that its worker waits: a set a queue and group of kinds
-//! (`keys.rs`). Whatever makes a job ready takes one worker out of such a set, and publishes on the channel of its process. One that
-//! has no room for it by then tells another in its place. News of jobs go to a channel that only processes with watchers listen to;
-//! cancels, and changes of rules, to one that all listen to. Whoever was not connected for a while may have missed something, and
-//! looks at everything when it is there again.
+//! A claim that finds fewer jobs than it wants notes, in the same function, that its worker waits. There is one set of waiting
+//! workers for each queue and group of kinds (`keys.rs`). A function that makes a job ready removes one worker from such a set and
+//! publishes the job on the channel of the worker's process. A process that has no free slot by then notifies another one. Changes
+//! of jobs are published on a channel that only processes with watchers subscribe to. Cancels and changes of rules are published on
+//! a channel that all processes subscribe to. A process that reconnects may have missed messages, so it checks everything.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,10 +23,10 @@ use crate::reader::Reader;
 use crate::route::{CONNECT, Route};
 use crate::shared::{TELLS_ALL_WORK, TELLS_CANCELS};
 
-/// A connection on which nothing was heard for this long is asked whether it still is one.
+/// A connection without messages for this long is checked with a PING.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Tells workers that wait for such jobs. What goes wrong costs a delay.
+/// Notifies workers that wait for such jobs. A failure only delays the jobs.
 pub(crate) fn notify(base: &Arc<Base>, work: Vec<Work>) {
     let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
     let base = Arc::clone(base);
@@ -34,13 +34,13 @@ pub(crate) fn notify(base: &Arc<Base>, work: Vec<Work>) {
         for Work { queue, kind, jobs, .. } in work {
             let call = base.framed(&library::NOTIFY, &base.keys.of_queue(&queue)).arg(queue.as_str());
             if let Err(e) = call.arg(kind.as_str()).number(jobs as i64).run().await {
-                tracing::debug!(error = %e, "cannot notify another process; it will look by itself");
+                tracing::debug!(error = %e, "cannot notify another process; its workers find the jobs later");
             }
         }
     });
 }
 
-/// Receives what other processes tell, for as long as it is held.
+/// Receives notifications of other processes until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Listener {
     task: JoinHandle<()>,
@@ -53,7 +53,7 @@ impl Drop for Listener {
 }
 
 impl Listener {
-    /// Starts listening; returns once it is, so that nothing is missed from then on.
+    /// Subscribes, and then receives in the background. No message is missed after this returns.
     pub(crate) async fn start(route: Route, base: &Arc<Base>) -> Result<Self, RedisError> {
         let channels = base.keys.channels(&base.me);
         let mut found = Err(crate::link::timed_out());
@@ -67,13 +67,13 @@ impl Listener {
         let (weak, notifications) = (Arc::downgrade(base), base.notifications.clone());
         let listen = async move {
             loop {
-                let tell_others = |work| {
+                let notify_others = |work| {
                     if let Some(base) = weak.upgrade() {
                         notify(&base, vec![work]);
                     }
                 };
-                let _ = subscribed.hear(&channels, &notifications, tell_others).await; // calls tell what is wrong
-                tracing::debug!("lost the connection on which notifications come; connecting anew");
+                let _ = subscribed.receive(&channels, &notifications, notify_others).await; // calls report the error
+                tracing::debug!("lost the connection for notifications; reconnecting");
                 let mut backoff = Backoff::default();
                 subscribed = loop {
                     match Subscribed::new(&route, &channels, backoff.attempts()).await {
@@ -81,7 +81,7 @@ impl Listener {
                         Err(_) => backoff.wait().await,
                     }
                 };
-                let _ = notifications.notify(&Notices::of_everything()); // there is no work in it that has a name
+                let _ = notifications.notify(&Notices::of_everything()); // it names no job that could be left over
             }
         };
         Ok(Listener { task: tokio::spawn(listen) })
@@ -105,12 +105,12 @@ impl Subscribed {
         .await
     }
 
-    /// Tells what is heard until the connection is lost.
-    async fn hear(
+    /// Passes messages on until the connection is lost.
+    async fn receive(
         &mut self,
         channels: &Channels,
         notifications: &Notifications,
-        tell_others: impl Fn(Work),
+        notify_others: impl Fn(Work),
     ) -> Result<(), RedisError> {
         let mut watched = notifications.watched();
         loop {
@@ -118,7 +118,7 @@ impl Subscribed {
             match watched.next(now) {
                 Some(Reception::Begin) => {
                     in_time(self.sink.subscribe(&channels.news)).await?;
-                    notifications.notify_news(&News::All); // for what came before
+                    notifications.notify_news(&News::All); // changes before this subscription
                 }
                 Some(Reception::End) => in_time(self.sink.unsubscribe(&channels.news)).await?,
                 None => {}
@@ -126,7 +126,7 @@ impl Subscribed {
             let patience = watched.end_at().map_or(SILENCE, |at| at.saturating_duration_since(now).min(SILENCE));
             tokio::select! {
                 message = self.messages.next() => match message {
-                    Some(message) => tell(&message, channels, notifications, &tell_others),
+                    Some(message) => dispatch(&message, channels, notifications, &notify_others),
                     None => return Ok(()),
                 },
                 () = watched.changed() => {}
@@ -142,27 +142,27 @@ async fn in_time<T>(call: impl Future<Output = Result<T, RedisError>>) -> Result
     tokio::time::timeout(CONNECT, call).await.unwrap_or_else(|_| Err(crate::link::timed_out()))
 }
 
-/// Tells what a message says. One that makes no sense says nothing.
-fn tell(message: &Msg, channels: &Channels, notifications: &Notifications, tell_others: impl Fn(Work)) {
+/// Passes a message on to this process. An invalid message is ignored.
+fn dispatch(message: &Msg, channels: &Channels, notifications: &Notifications, notify_others: impl Fn(Work)) {
     let (channel, payload) = (message.get_channel_name(), message.get_payload_bytes());
     if channel == channels.work {
         if let Some(left) = read_work(payload).and_then(|work| notifications.notify_work(work)) {
-            tell_others(left);
+            notify_others(left);
             if notifications.has_room() {
-                notifications.notify_all_work(); // a claim says what its worker waits for now
+                notifications.notify_all_work(); // the next claim notes what its worker waits for now
             }
         }
     } else if channel == channels.news {
         let (ids, _) = payload.as_chunks::<16>();
         let named = || News::Jobs(ids.iter().map(|id| JobId::from_bytes(*id)).collect());
         notifications.notify_news(&if ids.is_empty() { News::All } else { named() });
-    } else if let [told] = payload {
-        let tells = |what: i64| i64::from(*told) & what != 0;
-        let _ = notifications.notify(&Notices::without_names(tells(TELLS_ALL_WORK), false, tells(TELLS_CANCELS)));
+    } else if let [bits] = payload {
+        let has = |what: i64| i64::from(*bits) & what != 0;
+        let _ = notifications.notify(&Notices::without_names(has(TELLS_ALL_WORK), false, has(TELLS_CANCELS)));
     }
 }
 
-/// Reads what one job's notification says: its queue and its kind.
+/// Reads the queue and the kind from the notification of a job.
 fn read_work(payload: &[u8]) -> Option<Work> {
     let mut from = Reader(payload);
     let length = from.u8()?;

@@ -1,4 +1,4 @@
-//! Taking jobs over.
+//! Pushes jobs.
 
 use longshore_core::store::fail_all;
 use longshore_core::{Answers, DuplicateReason, Error, JobId, NewJob, Pushed, QueueName, Timestamp, When};
@@ -13,7 +13,7 @@ use crate::reader::Reader;
 use crate::record::{flags, write_tail};
 use crate::shared::*;
 
-/// Pushes jobs: a call a queue, each of which takes effect as a whole.
+/// Pushes jobs with one call for each queue. Each call is atomic.
 pub(crate) async fn push(base: &Base, jobs: Vec<NewJob>) -> Answers<Pushed> {
     if let Err(e) = base.use_queues(jobs.iter().map(|job| &job.queue)).await {
         return fail_all(jobs.len(), &e);
@@ -44,7 +44,7 @@ async fn push_to(base: &Base, queue: QueueName, jobs: Vec<NewJob>) -> Result<Vec
     jobs.iter().map(|job| read_answer(&mut from, job.id).ok_or_else(|| error::unexpected("push"))).collect()
 }
 
-/// Writes what the function must know of a job, but for the part of its record that never changes.
+/// Writes the arguments of a job for the function `push`, without the end of its record's body.
 fn head(job: &NewJob, flags: i64, is_large: bool) -> Vec<u8> {
     let (when_how, when) = moment(Some(job.when));
     let (deadline_how, deadline) = moment(job.deadline);
@@ -63,7 +63,7 @@ fn head(job: &NewJob, flags: i64, is_large: bool) -> Vec<u8> {
     bytes
 }
 
-/// Returns how a moment is given, and its number.
+/// Returns the form of a time (`NEVER`, `IN`, `AT`), and its number of milliseconds.
 fn moment(when: Option<When>) -> (u8, i64) {
     let (how, number) = match when {
         None => (NEVER, 0),
@@ -81,8 +81,8 @@ fn read_answer(from: &mut Reader<'_>, id: JobId) -> Option<Pushed> {
     let other = JobId::from_bytes(from.array()?);
     Some(match code {
         CREATED_BEFORE => Pushed::Created(other),
-        STANDS_FOR_UNIQUE => Pushed::Existing { id: other, by: DuplicateReason::Unique },
-        STANDS_FOR_REUSE => Pushed::Existing { id: other, by: DuplicateReason::Reuse },
+        EXISTING_UNIQUE => Pushed::Existing { id: other, by: DuplicateReason::Unique },
+        EXISTING_REUSE => Pushed::Existing { id: other, by: DuplicateReason::Reuse },
         CONFLICT => Pushed::Conflict(other),
         _ => return None,
     })

@@ -1,4 +1,4 @@
-//! Which queues there are, what is in them, and their rules.
+//! The names of queues, their statistics, and their rules.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::library;
 use crate::reader::Reader;
 use crate::shared::*;
 
-/// Returns queues in the order of their names, those after `after`, at most so many.
+/// Returns at most `limit` queues after `after`, in the order of their names.
 pub(crate) async fn page(base: &Base, after: Option<&QueueName>, limit: usize) -> Result<Vec<QueueName>, Error> {
     let after = after.map_or("", QueueName::as_str);
     let call = |root: &str| base.call(&library::LIST_QUEUES, root).arg(after).number(limit as i64);
@@ -39,10 +39,10 @@ pub(crate) async fn all(base: &Base) -> Result<Vec<QueueName>, Error> {
     }
 }
 
-/// How many queues are read at once.
+/// The maximum number of queues that are read at the same time.
 const AT_ONCE: usize = 1_000;
 
-/// Returns a page of queues with their counters. One whose server does not answer is left out.
+/// Returns a page of queues with their counts. In a cluster, a queue whose server does not answer is left out.
 pub(crate) async fn stats(base: &Base, mut after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
     let mut stats = Vec::new();
     while stats.len() < limit {
@@ -57,7 +57,7 @@ pub(crate) async fn stats(base: &Base, mut after: Option<QueueName>, limit: usiz
     Ok(stats)
 }
 
-/// Returns a queue with its counters; `None` where nobody has used it lately.
+/// Returns a queue with its counts; `None` if the queue has no data.
 pub(crate) async fn of_queue(base: &Base, queue: &QueueName) -> Result<Option<QueueStats>, Error> {
     let answer = call(base, &library::QUEUE, queue).run().await?;
     if answer == Value::Nil {
@@ -94,7 +94,7 @@ pub(crate) async fn rules(base: &Base, queue: &QueueName) -> Result<Rules, Error
     values.and_then(read_rules).ok_or_else(|| error::unexpected("HMGET"))
 }
 
-/// Replaces rules whose version is the expected one.
+/// Replaces the rules if their version is the expected one.
 pub(crate) async fn change_rules(
     base: &Base,
     queue: &QueueName,
@@ -113,7 +113,7 @@ pub(crate) async fn change_rules(
     read_rules(answer).map(RulesChange::Conflict).ok_or_else(|| error::unexpected("change_rules"))
 }
 
-/// Reads rules: their version and their text; `None` where that makes no sense.
+/// Reads the version and the text of rules; `None` if they are invalid.
 fn read_rules(values: Vec<Value>) -> Option<Rules> {
     let mut values = values.into_iter();
     let Some(version) = values.next().and_then(bytes) else { return Some(Rules::default()) };

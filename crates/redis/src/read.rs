@@ -1,4 +1,4 @@
-//! What people and their tools ask for; nothing of it is counted or searched through.
+//! Reads jobs, logs and the clock. No call counts or searches jobs.
 
 use futures_util::future::{join_all, try_join_all};
 use longshore_core::{Error, JobId, Label, Snapshot, Status, Timestamp};
@@ -15,7 +15,7 @@ use crate::queues;
 use crate::reader::Reader;
 use crate::record::{Parts, Record};
 
-/// Most jobs that one call reads.
+/// The maximum number of jobs that one call reads.
 const PER_CALL: usize = 100;
 
 pub(crate) async fn get(base: &Base, ids: Vec<JobId>) -> Result<Vec<Option<Snapshot>>, Error> {
@@ -41,7 +41,7 @@ pub(crate) async fn status(base: &Base, ids: Vec<JobId>) -> Result<Vec<Option<St
     .await
 }
 
-/// Reads jobs, a bounded number a call; those whose record makes no sense are as good as unknown.
+/// Reads jobs, a bounded number in each call. A job with a corrupt record is returned as not found.
 async fn read_each<T>(
     base: &Base,
     function: &'static Function,
@@ -63,8 +63,8 @@ async fn read_each<T>(
     .collect()
 }
 
-/// Returns the newest job with that alias: an alias leads to no queue, so that each is asked. One whose server does not answer is left
-/// out where another has such a job.
+/// Returns the newest job with this alias. The alias does not tell the queue, so each queue is asked. If a server does not answer,
+/// the newest job of the other queues is returned; if there is none, the error.
 pub(crate) async fn find(base: &Base, alias: &Label) -> Result<Option<JobId>, Error> {
     let queues = queues::all(base).await?;
     let newest = queues.iter().map(|queue| async move {
@@ -88,20 +88,20 @@ pub(crate) async fn find(base: &Base, alias: &Label) -> Result<Option<JobId>, Er
     }
 }
 
-/// Reads a member: its order and its id.
+/// Reads the order and the id of a member.
 pub(crate) fn read_member(bytes: &[u8]) -> Option<(i64, JobId)> {
     let mut from = Reader(bytes);
     Some((i64::from_be_bytes(from.array()?), JobId::from_bytes(from.array()?)))
 }
 
-/// Returns the log of a claim, or the newest; empty where there is none.
+/// Returns the log of a claim, or the newest log. It is empty if there is no log, and `None` if the job is not found.
 pub(crate) async fn log(base: &Base, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error> {
     let call = base.call(&library::LOG, &base.keys.of_tag(id.queue_tag())).arg(id.as_bytes());
     let answer = call.arg(claim.map(|claim| claim.to_string()).unwrap_or_default()).run().await?;
     Ok(bytes(answer).map(|log| String::from_utf8_lossy(&log).into_owned()))
 }
 
-/// Returns the time by the clock of a server.
+/// Returns the time of a server's clock.
 pub(crate) async fn now(base: &Base) -> Result<Timestamp, Error> {
     let answer = on_first(base, |root| base.call(&library::CLOCK, root)).await?;
     let us = bytes(answer).and_then(|bytes| Reader(&bytes).i64()).ok_or_else(|| error::unexpected("clock"))?;

@@ -1,10 +1,10 @@
-//! Reading bytes: values one after the other.
+//! Reads values from bytes.
 
 use std::borrow::Cow;
 
 use longshore_core::Label;
 
-/// Reads values one after the other. Each method returns `None` where fewer bytes are left than the value takes.
+/// Reads values one after the other. Each method returns `None` if fewer bytes are left than the value needs.
 ///
 /// Numbers are little-endian, unless the method says otherwise.
 pub(crate) struct Reader<'a>(pub(crate) &'a [u8]);
@@ -36,19 +36,19 @@ impl<'a> Reader<'a> {
         self.array().map(i64::from_le_bytes)
     }
 
-    /// Reads a text that has its length in front, in one byte. Bytes that are not UTF-8 are replaced.
+    /// Reads a text after its length, which is one byte. Bytes that are not UTF-8 are replaced.
     pub(crate) fn text(&mut self) -> Option<Cow<'a, str>> {
         let n = self.u8()?;
         self.bytes(usize::from(n)).map(String::from_utf8_lossy)
     }
 
-    /// Reads bytes that have their length in front, in two bytes.
+    /// Reads bytes after their length, which is two bytes.
     pub(crate) fn long(&mut self) -> Option<&'a [u8]> {
         let n = self.u16()?;
         self.bytes(usize::from(n))
     }
 
-    /// Reads a label; `Some(None)` where the text is not a label.
+    /// Reads a label; `Some(None)` if the text is not a valid label.
     pub(crate) fn label(&mut self) -> Option<Option<Label>> {
         self.text().map(|text| text.parse().ok())
     }

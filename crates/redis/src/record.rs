@@ -1,6 +1,6 @@
-//! A job's record: a string of a head, a body, a run, and a small result, as `layout.rs` lays them out.
+//! A job's record: a string with a head, a body, a run, and a small result, with the layouts of `layout.rs`.
 //!
-//! `lua/record.lua` reads and writes records; Rust writes the end of a new one's body, from its rank on, and reads them.
+//! `lua/record.lua` reads and writes records. Rust reads them, and writes the end of the body of a new record, from its rank on.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::layout::{Body, FailureHead, Head, Layout, MovedJob, Run};
 use crate::reader::Reader;
 use crate::shared::*;
 
-/// A record, read.
+/// A record after parsing.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) head: Head,
@@ -24,18 +24,18 @@ pub(crate) struct Record {
     pub(crate) key: Option<Label>,
     alias: Option<Label>,
     pub(crate) tags: Vec<Label>,
-    /// Where it is small enough.
+    /// The payload, if it is part of the record.
     pub(crate) payload: Option<Vec<u8>>,
-    /// Zeros in a job that never ran.
+    /// All values are zero in a job that never ran.
     pub(crate) run: Run,
     result: Option<Vec<u8>>,
 }
 
-/// Bytes of a run.
+/// The length of a run in bytes.
 const RUN_BYTES: usize = 3 * 8 + 6 + 2 * 16;
 
 impl Record {
-    /// Reads a record and returns it with what comes after it; `None` where it makes no sense.
+    /// Reads a record. Returns it and the bytes after it; `None` if it is corrupt.
     pub(crate) fn read(bytes: &[u8]) -> Option<(Record, &[u8])> {
         let mut from = Reader(bytes);
         let head = Head::read(&mut from)?;
@@ -84,17 +84,18 @@ impl Record {
         (at != 0).then(|| Timestamp::from_millis(at))
     }
 
-    /// Returns the attempts that the newest claim granted; before the first, those that the job asks for, or the default.
+    /// Returns the maximum number of attempts that the newest claim granted. Before the first claim, it is the number that the job
+    /// asks for, or the default.
     pub(crate) fn max_attempts(&self) -> u16 {
         self.run.limits.attempts.unwrap_or_else(|| KindLimits::default().attempts(self.body.asked_limits.attempts))
     }
 
-    /// Returns the time-out, in the same way.
+    /// Returns the time-out, by the same rules.
     pub(crate) fn timeout(&self) -> Duration {
         self.run.limits.timeout.unwrap_or_else(|| KindLimits::default().timeout(self.body.asked_limits.timeout))
     }
 
-    /// Puts everything about a job together.
+    /// Builds a snapshot with everything about a job.
     pub(crate) fn snapshot(self, id: JobId, parts: Parts) -> Snapshot {
         let (deadline, cancel_asked) = (self.has(HAS_DEADLINE), self.has(ASKED));
         let (max_attempts, timeout) = (self.max_attempts(), self.timeout());
@@ -131,7 +132,7 @@ impl Record {
         }
     }
 
-    /// Puts together what somebody who waits needs.
+    /// Builds the status that a client polls.
     pub(crate) fn status(&self, id: JobId, progress: Option<Vec<u8>>, failure: Option<Vec<u8>>) -> Status {
         Status {
             id,
@@ -146,7 +147,7 @@ impl Record {
     }
 }
 
-/// What is kept of a job beside its record.
+/// The parts of a job that have their own keys.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     pub(crate) payload: Option<Vec<u8>>,
@@ -169,18 +170,18 @@ pub(crate) fn flags(new: &NewJob) -> i64 {
     .fold(0, |flags, (flag, set)| if set { flags | flag } else { flags })
 }
 
-/// Returns whether something is small enough to be part of a record.
+/// Returns whether bytes are few enough to be part of a record.
 pub(crate) fn is_small(bytes: &[u8]) -> bool {
     bytes.len() <= SMALL as usize
 }
 
-/// Writes bytes with their length in front.
+/// Writes bytes after their length.
 pub(crate) fn write_small(to: &mut Vec<u8>, bytes: &[u8]) {
     to.extend((bytes.len() as u16).to_le_bytes());
     to.extend_from_slice(bytes);
 }
 
-/// Writes the end of the body of a new job's record, from its rank on: lower runs first.
+/// Writes the end of the body of a new job's record, from its rank on. A lower rank runs first.
 pub(crate) fn write_tail(tail: &mut Vec<u8>, new: &NewJob, flags: i64) {
     let has = |flag: i64| flags & flag != 0;
     tail.push(-(new.priority.clamp(-100, 100) as i8) as u8);
@@ -210,16 +211,16 @@ pub(crate) fn write_tail(tail: &mut Vec<u8>, new: &NewJob, flags: i64) {
     }
 }
 
-/// Writes a text with its length in front; names and labels are short enough.
+/// Writes a text after its length in one byte, which is enough for names and labels.
 pub(crate) fn write_text(to: &mut Vec<u8>, text: &str) {
     to.push(text.len() as u8);
     to.extend_from_slice(text.as_bytes());
 }
 
-/// Longest media type that is kept; longer ones are cut.
+/// The maximum length of a stored media type. Longer ones are cut.
 const CONTENT_TYPE_BYTES: usize = 1_000;
 
-/// Writes a result, or where it is.
+/// Writes a result, or the name of its artifact.
 pub(crate) fn write_result(result: &Stored) -> Vec<u8> {
     let mut bytes = Vec::new();
     let (inline, body) = match result {
@@ -252,7 +253,7 @@ fn read_result(id: JobId, bytes: Vec<u8>) -> Option<Stored> {
     Some(Stored::Inline(Output::new(content_type, Bytes::from(bytes).slice(body..))))
 }
 
-/// Returns the artifact of a deleted job, of which upkeep returned the id and the result.
+/// Returns the artifact of a deleted job, from the id and the result that upkeep returned.
 pub(crate) fn artifact_of(bytes: &[u8]) -> Option<ArtifactName> {
     let mut from = Reader(bytes);
     let id = JobId::from_bytes(from.array()?);
@@ -262,7 +263,7 @@ pub(crate) fn artifact_of(bytes: &[u8]) -> Option<ArtifactName> {
     }
 }
 
-/// Writes progress as it is kept.
+/// Writes progress in its stored form.
 pub(crate) fn write_progress(progress: &Progress) -> Vec<u8> {
     serde_json::to_vec(progress).unwrap_or_default()
 }
@@ -282,7 +283,7 @@ fn read_failure(bytes: &[u8]) -> Option<Failure> {
     })
 }
 
-/// Reads a job that was moved, as `describe` in `record.lua` writes it.
+/// Reads a moved job, which `describe` in `record.lua` writes.
 pub(crate) fn read_moved(bytes: &[u8]) -> Option<Moved> {
     let MovedJob { id, state, attempt, crashes, reason, worker, queue, kind } = MovedJob::read(&mut Reader(bytes))?;
     Some(Moved { id, queue, kind, worker, attempt, crashes, state, reason, death: None })
@@ -293,7 +294,7 @@ mod tests {
     use super::*;
     use longshore_core::{Reuse, State, Unique};
 
-    /// Writes the record of a job as the function that pushes does.
+    /// Writes the record of a job as the function `push` does.
     fn pushed(new: &NewJob, more: i64) -> Vec<u8> {
         let flags = flags(new) | more;
         let mut body = [5i64, 0, 0].map(i64::to_le_bytes).concat();
@@ -356,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_short_or_senseless_is_no_record() {
+    fn truncated_or_invalid_bytes_are_no_record() {
         let bytes = pushed(&new_job(7), 0);
         for length in 0..bytes.len() {
             assert!(Record::read(&bytes[..length]).is_none(), "{length} bytes");

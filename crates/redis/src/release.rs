@@ -1,4 +1,4 @@
-//! Taking all jobs from a worker that is gone.
+//! Releases all jobs of a worker that is gone.
 
 use longshore_core::{Death, Error, Gone, Moved, QueueName, WorkerId, limits, name::cut};
 
@@ -10,7 +10,8 @@ use crate::library;
 use crate::queues;
 use crate::shared::*;
 
-/// Takes the jobs of every queue, and refuses the worker's later claims. An error says that other queues were asked all the same.
+/// Releases the worker's jobs in every queue, and refuses its later claims. If a queue fails, the other queues are released anyway,
+/// and the error is perhaps done.
 pub(crate) async fn release(base: &Base, worker: WorkerId, gone: Gone) -> Result<Vec<Moved>, Error> {
     on_each(base, |root| base.framed(&library::MARK_RELEASED, root).arg(worker.as_bytes())).await?;
     let (mut released, mut failed, mut after) = (Vec::new(), None, None);
@@ -28,7 +29,7 @@ pub(crate) async fn release(base: &Base, worker: WorkerId, gone: Gone) -> Result
     }
 }
 
-/// Takes a worker's jobs of one queue, a bounded number a call.
+/// Releases a worker's jobs in one queue, a bounded number in each call.
 async fn release_from(
     base: &Base,
     queue: &QueueName,

@@ -1,4 +1,4 @@
-//! The way to the server that takes writes: fixed, or asked of the sentinels each time.
+//! Finds the master: at a fixed address, or by asking sentinels before each connection.
 
 use std::time::Duration;
 
@@ -15,18 +15,18 @@ use crate::error;
 use crate::target::{Host, Servers, Target};
 use crate::tls;
 
-/// How long it may take to find and greet a server.
+/// The time limit for finding a server and connecting to it.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
 
-/// Leads to the master.
+/// How to find the master.
 pub(crate) enum Route {
-    /// One; or some nodes of a cluster, any of which will do for what concerns all of it.
+    /// One server, or some nodes of a cluster. Any node can be used for notifications.
     Servers(Vec<Client>),
     Sentinels(Box<Mutex<SentinelClient>>),
 }
 
 impl Route {
-    /// Finds the way for connections that speak that version of the protocol.
+    /// Prepares connections that use this version of the protocol.
     pub(crate) fn new(target: &Target, protocol: ProtocolVersion) -> Result<Route, Error> {
         if target.tls {
             tls::choose_provider();
@@ -45,12 +45,12 @@ impl Route {
         addrs.into_iter().map(client).collect::<Result<_, _>>().map(Route::Servers).map_err(error::of)
     }
 
-    /// Returns how many servers there are to choose from.
+    /// Returns the number of servers to try.
     pub(crate) fn choices(&self) -> usize {
         if let Route::Servers(servers) = self { servers.len() } else { 1 }
     }
 
-    /// Returns a client of the server to ask now; `attempt` counts attempts in vain.
+    /// Returns a client for the server to try now. `attempt` is the number of failed attempts.
     pub(crate) async fn client(&self, attempt: usize) -> Result<Client, RedisError> {
         match self {
             Route::Servers(servers) => Ok(servers[attempt % servers.len()].clone()),
@@ -67,7 +67,7 @@ fn addr(host: &Host, tls: bool) -> ConnectionAddr {
     }
 }
 
-/// Returns what a connection to that address begins with.
+/// Returns the settings of a connection to this address.
 fn info(target: &Target, addr: ConnectionAddr, protocol: ProtocolVersion) -> Result<ConnectionInfo, RedisError> {
     let mut settings = RedisConnectionInfo::default().set_db(target.database).set_protocol(protocol);
     settings = settings.set_lib_name("longshore", env!("CARGO_PKG_VERSION"));
@@ -80,7 +80,7 @@ fn info(target: &Target, addr: ConnectionAddr, protocol: ProtocolVersion) -> Res
     Ok(addr.into_connection_info()?.set_redis_settings(settings).set_tcp_settings(tcp()))
 }
 
-/// Makes dead connections known within half a minute, also while nothing is sent.
+/// Returns socket options that detect a dead connection within half a minute, even if nothing is sent.
 pub(crate) fn tcp() -> TcpSettings {
     let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(15)).with_interval(Duration::from_secs(5));
     let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
@@ -89,7 +89,7 @@ pub(crate) fn tcp() -> TcpSettings {
     settings
 }
 
-/// Returns the nodes of a cluster as its client takes them.
+/// Returns the nodes of a cluster in the form that its client needs.
 pub(crate) fn nodes(target: &Target, hosts: &[Host]) -> Result<Vec<ConnectionInfo>, RedisError> {
     hosts.iter().map(|host| info(target, addr(host, target.tls), ProtocolVersion::RESP3)).collect()
 }

@@ -1,4 +1,4 @@
-//! Keeping and ending claims.
+//! Renews and settles claims, and writes logs.
 
 use longshore_core::{
     Answers, Error, JobId, Outcome, Renewal, Renewed, Settled, Settlement, Stored, Token, limits, millis, name::cut,
@@ -44,13 +44,13 @@ pub(crate) async fn settle(base: &Base, settlements: Vec<Settlement>) -> Answers
     .await
 }
 
-/// Makes the call that settles jobs of the queues with that tag.
+/// Makes the call that settles jobs of the queues with this tag.
 pub(crate) fn call<'a>(base: &'a Base, tag: u16, settlements: &[Settlement]) -> Call<'a> {
     let call = base.framed(&library::SETTLE, &base.keys.of_tag(tag));
     settlements.iter().fold(call, add)
 }
 
-/// Reads the answer to a call that settles so many jobs.
+/// Reads the answer to a call that settles `count` jobs.
 pub(crate) fn read(answer: &[u8], count: usize) -> Result<Vec<Settled>, Error> {
     let settled = |code: i64| match code {
         LOST => Some(Settled::Lost),
@@ -60,7 +60,7 @@ pub(crate) fn read(answer: &[u8], count: usize) -> Result<Vec<Settled>, Error> {
     read_answers("settle", answer, count, settled)
 }
 
-/// Writes a claim: id and token, the number big-endian as it is kept.
+/// Writes the id and the token of a claim.
 fn claim_of(id: JobId, token: Token) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(48);
     bytes.extend(id.as_bytes());
@@ -68,7 +68,7 @@ fn claim_of(id: JobId, token: Token) -> Vec<u8> {
     bytes
 }
 
-/// Returns the event that an outcome is to the functions, and what it carries.
+/// Returns the number of an outcome's event for the functions, and the event's value.
 pub(crate) fn event(outcome: &Outcome) -> (i64, i64) {
     match outcome {
         Outcome::Succeed { .. } => (SUCCEED, 0),
@@ -94,7 +94,7 @@ fn add<'a>(call: Call<'a>, settlement: &Settlement) -> Call<'a> {
     if let Outcome::Succeed { result: Some(result) } = outcome {
         let is_artifact = !matches!(result, Stored::Inline(_));
         let bytes = write_result(result);
-        // Where an artifact is must be known to whoever deletes the job, so that it is part of the record in any case.
+        // Upkeep needs the name of the artifact when it deletes the job, so this is always part of the record.
         if is_small(&bytes) || is_artifact {
             along |= WITH_RESULT + if is_artifact { WITH_ARTIFACT } else { 0 };
             let mut small = Vec::with_capacity(bytes.len() + 2);
@@ -116,7 +116,7 @@ fn add<'a>(call: Call<'a>, settlement: &Settlement) -> Call<'a> {
     call.arg(head).args(parts)
 }
 
-/// Reads a number a job.
+/// Reads one number for each job.
 fn read_answers<T>(
     function: &str,
     answer: &[u8],
@@ -127,7 +127,7 @@ fn read_answers<T>(
     answers.filter(|answers| answers.len() == count).ok_or_else(|| error::unexpected(function))
 }
 
-/// Replaces the log of the claim with that token, where it is the job's newest.
+/// Replaces the log of a claim, if its token is the job's newest.
 pub(crate) async fn write_log(base: &Base, id: JobId, token: Token, text: String) -> Result<bool, Error> {
     let call = base.call(&library::WRITE_LOG, &base.keys.of_tag(id.queue_tag()));
     let call = call.arg(id.as_bytes()).arg(token_bytes(&token)).arg(token.number.to_string()).arg(text);

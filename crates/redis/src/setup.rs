@@ -1,4 +1,4 @@
-//! What a server is, and whether jobs are safe with it: looked at when a store is opened, and now and then after that.
+//! Checks the version and the configuration of a server: when a store is opened, and every few minutes after that.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use crate::error;
 use crate::link::Link;
 use crate::target::Target;
 
-/// What a server says of itself; of several, the worst.
+/// The version and the configuration of a server. For several servers, the worst values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Setup {
     pub(crate) version: String,
@@ -19,27 +19,27 @@ pub(crate) struct Setup {
     pub(crate) faults: Vec<Fault>,
 }
 
-/// Why jobs are not safe with a server.
+/// A reason why a server may lose jobs or cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     TooOld(String),
-    Forgets,
+    NotPersistent,
     Evicts(String),
     IsReplica,
 }
 
 impl Fault {
-    /// Returns whether the URL says that it does not matter.
+    /// Returns whether the URL accepts this fault.
     fn is_accepted(&self, target: &Target) -> bool {
         match self {
-            Fault::Forgets => target.accept_persistence,
+            Fault::NotPersistent => target.accept_persistence,
             Fault::Evicts(_) => target.accept_eviction,
             Fault::TooOld(_) | Fault::IsReplica => false,
         }
     }
 
     fn kind(&self) -> ErrorKind {
-        // A replica may become the master, or the name lead elsewhere, in a moment.
+        // A replica may become the master, or the host name may soon point to another server.
         if *self == Fault::IsReplica { ErrorKind::Unavailable } else { ErrorKind::Refused }
     }
 }
@@ -47,24 +47,27 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::TooOld(version) => write!(f, "Redis {version} is too old: longshore needs 7.0, or Valkey"),
-            Fault::Forgets => f.write_str(
-                "it would forget jobs when it ends, because its append-only file is off: put `appendonly yes` into redis.conf \
-                 and run `redis-cli CONFIG SET appendonly yes`; or accept it with `persistence=accept` in the URL",
+            Fault::TooOld(version) => write!(f, "Redis {version} is too old: longshore needs Redis 7.0 or Valkey"),
+            Fault::NotPersistent => f.write_str(
+                "the append-only file is off, so a restart of the server loses jobs: set `appendonly yes` in \
+                 redis.conf and run `redis-cli CONFIG SET appendonly yes`; or accept the loss with \
+                 `persistence=accept` in the URL",
             ),
             Fault::Evicts(policy) => write!(
                 f,
-                "it would delete jobs when memory is short (`maxmemory-policy {policy}`): put `maxmemory-policy noeviction` into \
-                 redis.conf and run `redis-cli CONFIG SET maxmemory-policy noeviction`; or accept it with `eviction=accept` in \
-                 the URL"
+                "the server deletes jobs when memory is short (`maxmemory-policy {policy}`): \
+                 set `maxmemory-policy noeviction` in redis.conf and run \
+                 `redis-cli CONFIG SET maxmemory-policy noeviction`; \
+                 or accept the loss with `eviction=accept` in the URL"
             ),
-            Fault::IsReplica => f.write_str("it is a replica, which takes no jobs: the URL must lead to the master"),
+            Fault::IsReplica => f.write_str("the server is a replica and accepts no writes: use the URL of the master"),
         }
     }
 }
 
-/// Looks at every master that can be reached. One that cannot is looked at later: whoever opened a store looks again now and then.
-pub(crate) async fn look(link: &Link) -> Result<Setup, Error> {
+/// Checks every master that can be reached. A master that cannot be reached is checked later, because an open store repeats the
+/// check every few minutes.
+pub(crate) async fn query(link: &Link) -> Result<Setup, Error> {
     let infos = link.send_to_masters(&redis::cmd("INFO")).await?;
     let mut setup: Option<Setup> = None;
     for info in infos {
@@ -73,7 +76,7 @@ pub(crate) async fn look(link: &Link) -> Result<Setup, Error> {
             other => bytes(other).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default(),
         };
         if is_loading(&text) {
-            return Err(Error::new(ErrorKind::Unavailable, "it is still loading its data"));
+            return Err(Error::new(ErrorKind::Unavailable, "the server is still loading its data"));
         }
         let one = read(&text).ok_or_else(|| error::unexpected("INFO"))?;
         setup = Some(match setup {
@@ -88,7 +91,7 @@ pub(crate) async fn look(link: &Link) -> Result<Setup, Error> {
     Ok(setup)
 }
 
-/// Refuses a server with which jobs are not safe, unless the URL accepts that.
+/// Refuses a server that may lose jobs, unless the URL accepts that.
 pub(crate) fn check(setup: &Setup, target: &Target) -> Result<(), Error> {
     match setup.faults.iter().find(|fault| !fault.is_accepted(target)) {
         Some(fault) => Err(Error::new(fault.kind(), fault.to_string())),
@@ -96,10 +99,10 @@ pub(crate) fn check(setup: &Setup, target: &Target) -> Result<(), Error> {
     }
 }
 
-/// Tells of what has changed for the worse since the store was opened.
+/// Logs faults that appeared after the store was opened.
 pub(crate) fn warn(setup: &Setup, target: &Target) {
     for fault in setup.faults.iter().filter(|fault| !fault.is_accepted(target)) {
-        tracing::warn!(server = %target, "Redis is not set up as it was when it was opened: {fault}");
+        tracing::warn!(server = %target, "the configuration of Redis has changed: {fault}");
     }
 }
 
@@ -115,12 +118,12 @@ impl Setup {
     }
 }
 
-/// Returns whether a server has just started. Until it has read its append-only file, it says that it writes none.
+/// Returns whether a server is still loading its data. Until it has read its append-only file, it reports that the file is off.
 fn is_loading(info: &str) -> bool {
     info.lines().any(|line| line.trim_end() == "loading:1")
 }
 
-/// Reads what INFO says. The newest sync policy is not in it.
+/// Reads the answer to INFO. It does not contain the sync policy of the append-only file; see [`synced`].
 fn read(info: &str) -> Option<Setup> {
     let fields: HashMap<&str, &str> = info.lines().filter_map(|line| line.trim_end().split_once(':')).collect();
     let field = |name: &str| fields.get(name).copied();
@@ -136,19 +139,19 @@ fn read(info: &str) -> Option<Setup> {
     }
     let keeps = field("aof_enabled") == Some("1");
     if !keeps {
-        faults.push(Fault::Forgets);
+        faults.push(Fault::NotPersistent);
     }
-    // Also without a bound on memory today: whoever sets one tomorrow would delete jobs.
+    // This is a fault even without a memory limit: setting a limit later would delete jobs.
     let policy = field("maxmemory_policy").unwrap_or("unknown");
     if policy != "noeviction" {
         faults.push(Fault::Evicts(policy.to_owned()));
     }
-    // A job may have been written to a file that is not synced by then.
+    // Redis may answer before the file is synced.
     let durability = if keeps { Durability::TwoSeconds } else { Durability::Nothing };
     Some(Setup { version, durability, faults })
 }
 
-/// Returns what the append-only file is good for. Who may not ask is told the default, which is also what hosted servers have.
+/// Returns how durable the append-only file is. If the user may not run CONFIG, the answer is the default, which hosted servers use too.
 async fn synced(link: &Link) -> Result<Durability, Error> {
     let mut command = redis::cmd("CONFIG");
     command.arg("GET").arg("appendfsync");
@@ -161,7 +164,7 @@ async fn synced(link: &Link) -> Result<Durability, Error> {
         answers.into_iter().map(|answer| list(answer).and_then(|pair| pair.into_iter().nth(1)).and_then(bytes));
     let durability = policies.map(|policy| match policy.as_deref() {
         Some(b"always") => Durability::PowerLoss,
-        // Written before it is answered, synced whenever the system likes.
+        // The server writes before it answers, but the operating system decides when to sync.
         Some(b"no") => Durability::Kill,
         _ => Durability::TwoSeconds,
     });
@@ -191,9 +194,9 @@ mod tests {
     #[test]
     fn each_fault_is_found_and_says_what_to_do() {
         for (good, bad, fault, word) in [
-            ("7.0.15", "6.2.14", Fault::TooOld("6.2.14".into()), "needs 7.0"),
-            ("aof_enabled:1", "aof_enabled:0", Fault::Forgets, "appendonly yes"),
-            ("aof_enabled:1", "nothing:1", Fault::Forgets, "persistence=accept"),
+            ("7.0.15", "6.2.14", Fault::TooOld("6.2.14".into()), "needs Redis 7.0"),
+            ("aof_enabled:1", "aof_enabled:0", Fault::NotPersistent, "appendonly yes"),
+            ("aof_enabled:1", "nothing:1", Fault::NotPersistent, "persistence=accept"),
             ("noeviction", "allkeys-lru", Fault::Evicts("allkeys-lru".into()), "maxmemory-policy noeviction"),
             ("noeviction", "volatile-lru", Fault::Evicts("volatile-lru".into()), "eviction=accept"),
             ("role:master", "role:slave", Fault::IsReplica, "master"),
@@ -206,16 +209,16 @@ mod tests {
     }
 
     #[test]
-    fn server_that_has_just_started_is_no_fault() {
+    fn server_that_is_loading_is_recognised() {
         assert!(is_loading(&GOOD.replace("aof_enabled:1", "loading:1\r\nasync_loading:0\r\naof_enabled:0")));
         assert!(!is_loading(&GOOD.replace("aof_enabled:1", "loading:0\r\nasync_loading:1\r\naof_enabled:1")));
     }
 
     #[test]
-    fn of_several_servers_the_worst_counts() {
+    fn worst_of_several_servers_counts() {
         let (good, bad) = (read(GOOD).unwrap(), read(&GOOD.replace("aof_enabled:1", "aof_enabled:0")).unwrap());
         let both = good.and(bad.clone()).and(bad);
-        assert_eq!((both.durability, both.faults), (Durability::Nothing, vec![Fault::Forgets]));
+        assert_eq!((both.durability, both.faults), (Durability::Nothing, vec![Fault::NotPersistent]));
     }
 
     #[test]

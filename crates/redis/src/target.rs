@@ -1,11 +1,11 @@
-//! Where a store is: a Redis URL, taken apart and checked. A password in it is never shown.
+//! Parses and checks a Redis URL. Messages never show its password.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use longshore_core::Error;
 
-/// What a Redis URL says.
+/// A parsed Redis URL.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) servers: Servers,
@@ -13,26 +13,26 @@ pub(crate) struct Target {
     pub(crate) user: Option<String>,
     pub(crate) password: Option<String>,
     pub(crate) database: i64,
-    /// What all keys begin with.
+    /// The prefix of all keys.
     pub(crate) prefix: String,
-    /// A file of certificates to trust beside the system's.
+    /// A file of certificates to trust in addition to the system's.
     pub(crate) ca: Option<PathBuf>,
-    /// Whether a server may be used that forgets everything when it ends.
+    /// Whether to accept a server without an append-only file, which loses jobs when it restarts.
     pub(crate) accept_persistence: bool,
-    /// Whether a server may be used that deletes keys when memory is short.
+    /// Whether to accept a server that deletes keys when memory is short.
     pub(crate) accept_eviction: bool,
     /// How many replicas must have a pushed job before the push is answered.
     pub(crate) replicas: u8,
 }
 
-/// Which servers there are to ask.
+/// The servers that the URL names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Servers {
     One(Host),
     Socket(PathBuf),
-    /// Some nodes of a cluster; they know the others.
+    /// Some nodes of a cluster; the other nodes are learned from them.
     Cluster(Vec<Host>),
-    /// Sentinels that know where the master of that name is.
+    /// Sentinels, and the name of the master that they monitor.
     Sentinels(Vec<Host>, String),
 }
 
@@ -71,7 +71,7 @@ impl fmt::Debug for Target {
     }
 }
 
-/// The schemes, and what each stands for.
+/// The supported schemes, for error messages.
 const SCHEMES: &str = "`redis:`, `rediss:`, `unix:`, `redis+cluster:`, `rediss+cluster:`, `redis+sentinel:` and \
                        `rediss+sentinel:`";
 const DEFAULT_PORT: u16 = 6379;
@@ -80,13 +80,14 @@ const DEFAULT_PREFIX: &str = "longshore";
 const PREFIX_BYTES: usize = 64;
 
 impl Target {
-    /// Takes a URL apart.
+    /// Parses a URL.
     ///
     /// # Errors
     ///
-    /// Says what is wrong with it, without its password.
+    /// If the URL is invalid. The message names the invalid part, and never the password.
     pub(crate) fn parse(url: &str) -> Result<Target, Error> {
-        let (scheme, rest) = url.split_once(':').ok_or_else(|| Error::invalid("a Redis URL begins with `redis://`"))?;
+        let (scheme, rest) =
+            url.split_once(':').ok_or_else(|| Error::invalid("a Redis URL must begin with `redis://`"))?;
         let (tls, shape) = match scheme {
             "unix" => return Target::socket(rest),
             "redis" => (false, ""),
@@ -96,14 +97,14 @@ impl Target {
                 Some(("rediss", shape @ ("cluster" | "sentinel"))) => (true, shape),
                 _ => {
                     return Err(Error::invalid(format!(
-                        "`{scheme}:` is no scheme of a Redis URL; there are {SCHEMES}"
+                        "unknown scheme `{scheme}:` in a Redis URL; the schemes are {SCHEMES}"
                     )));
                 }
             },
         };
         let rest =
             rest.strip_prefix("//").ok_or_else(|| Error::invalid(format!("`{scheme}:` must be followed by `//`")))?;
-        // A password may hold any sign, so that the last `@` counts.
+        // A password may contain any character, so the last `@` ends it.
         let (signed_in, rest) = match rest.rsplit_once('@') {
             Some((signed_in, rest)) => (Some(signed_in), rest),
             None => (None, rest),
@@ -116,7 +117,7 @@ impl Target {
             "sentinel" => {
                 let (name, database) = path.split_once('/').unwrap_or((path, ""));
                 if name.is_empty() {
-                    let text = "a sentinel URL names the master, as in `redis+sentinel://host:26379/main`";
+                    let text = "a sentinel URL needs the name of the master, as in `redis+sentinel://host:26379/main`";
                     return Err(Error::invalid(text));
                 }
                 (Servers::Sentinels(hosts, decode(name)), parse_database(database)?)
@@ -125,7 +126,7 @@ impl Target {
             "cluster" => return Err(Error::invalid(format!("a cluster has no database number, so no `/{path}`"))),
             _ if hosts.len() == 1 => (Servers::One(hosts.remove(0)), parse_database(path)?),
             _ => {
-                let text = "several hosts are a cluster (`redis+cluster://…`) or sentinels (`redis+sentinel://…/main`)";
+                let text = "a URL with several hosts needs `redis+cluster://…` or `redis+sentinel://…/main`";
                 return Err(Error::invalid(text));
             }
         };
@@ -142,12 +143,14 @@ impl Target {
         Ok(target)
     }
 
-    /// Takes `unix:` apart, whose options also say what others have in other places.
+    /// Parses the rest of a `unix:` URL. Its options also contain the database, the user and the password.
     fn socket(rest: &str) -> Result<Target, Error> {
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let path = path.strip_prefix("//").unwrap_or(path);
         if !path.starts_with('/') {
-            return Err(Error::invalid("a socket is named by its full path, as in `unix:/run/redis/redis.sock`"));
+            return Err(Error::invalid(
+                "a socket URL needs the full path of the socket, as in `unix:/run/redis/redis.sock`",
+            ));
         }
         let mut target = Target::new(Servers::Socket(PathBuf::from(decode(path))), false, 0);
         target.options(query)?;
@@ -180,9 +183,9 @@ impl Target {
                 ("eviction", "accept") => self.accept_eviction = true,
                 ("replicas", _) => self.replicas = parse_replicas(&value)?,
                 ("ca", _) if self.tls && !value.is_empty() => self.ca = Some(PathBuf::from(value)),
-                ("ca", _) => return Err(Error::invalid("`ca=` names a file, and needs `rediss:`")),
+                ("ca", _) => return Err(Error::invalid("`ca=` needs a file and a URL with TLS, such as `rediss:`")),
                 ("persistence" | "eviction", _) => {
-                    return Err(Error::invalid(format!("`{name}=` takes only `accept`, not `{value}`")));
+                    return Err(Error::invalid(format!("the only value of `{name}=` is `accept`, not `{value}`")));
                 }
                 ("db", _) if socket => self.database = parse_database(&value)?,
                 ("user", _) if socket => self.user = Some(value),
@@ -190,7 +193,8 @@ impl Target {
                 _ => {
                     let more = if socket { ", `db`, `user` and `password`" } else { " and `ca`" };
                     let text = format!(
-                        "`{name}` is no option of a Redis URL; there are `prefix`, `persistence`, `eviction`, `replicas`{more}"
+                        "unknown option `{name}` in a Redis URL; \
+                         the options are `prefix`, `persistence`, `eviction`, `replicas`{more}"
                     );
                     return Err(Error::invalid(text));
                 }
@@ -201,7 +205,7 @@ impl Target {
 }
 
 fn parse_host(text: &str, default_port: u16) -> Result<Host, Error> {
-    let wrong = || Error::invalid(format!("`{text}` is no `host:port`"));
+    let wrong = || Error::invalid(format!("`{text}` is not a `host:port`"));
     let (name, port) = match text.strip_prefix('[') {
         Some(rest) => {
             let (name, port) = rest.split_once(']').ok_or_else(wrong)?;
@@ -224,25 +228,25 @@ fn parse_database(text: &str) -> Result<i64, Error> {
         return Ok(0);
     }
     let number = text.parse().ok().filter(|number| (0..=1_000_000).contains(number));
-    number.ok_or_else(|| Error::invalid(format!("`{text}` is no database number")))
+    number.ok_or_else(|| Error::invalid(format!("`{text}` is not a database number from 0 to 1000000")))
 }
 
 fn parse_replicas(text: &str) -> Result<u8, Error> {
     let number = text.parse().ok().filter(|number| *number <= 100);
-    number.ok_or_else(|| Error::invalid(format!("`replicas={text}` is no number of replicas from 0 to 100")))
+    number.ok_or_else(|| Error::invalid(format!("`replicas={text}` is not a number from 0 to 100")))
 }
 
-/// Checks a prefix: braces and colons would lead keys astray.
+/// Checks a prefix. Braces and colons are refused, because they separate the parts of a key.
 fn parse_prefix(text: String) -> Result<String, Error> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     if text.is_empty() || text.len() > PREFIX_BYTES || !text.chars().all(fits) {
-        let text = format!("prefix `{text}` is not 1 to {PREFIX_BYTES} letters, digits, `_`, `.` and `-`");
+        let text = format!("invalid prefix `{text}`: use 1 to {PREFIX_BYTES} letters, digits, `_`, `.` and `-`");
         return Err(Error::invalid(text));
     }
     Ok(text)
 }
 
-/// Decodes `%40` and the like; what is no such code stays as it is.
+/// Decodes percent-encoded bytes such as `%40`. A `%` without two hex digits after it stays as it is.
 fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
@@ -275,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn urls_are_taken_apart() {
+    fn urls_are_parsed() {
         let plain = parsed("redis://db.example");
         assert_eq!(plain.servers, Servers::One(host("db.example", 6379)));
         assert_eq!((plain.tls, plain.database, plain.prefix.as_str()), (false, 0, "longshore"));
@@ -306,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_named() {
+    fn errors_name_the_invalid_part() {
         for (url, named) in [
             ("redis", "redis://"),
             ("redis:host", "//"),
@@ -325,7 +329,7 @@ mod tests {
             ("redis://host?ca=/x", "rediss"),
             ("redis://host?db=1", "`db`"),
             ("redis+cluster://a/1", "/1"),
-            ("redis+sentinel://a", "names the master"),
+            ("redis+sentinel://a", "name of the master"),
             ("unix:redis.sock", "full path"),
         ] {
             let error = Target::parse(url).expect_err(url).to_string();

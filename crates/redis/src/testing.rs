@@ -1,4 +1,4 @@
-//! What only tests ask (feature `testing`): where the scripts say that an event takes a job, and what they say that rules admit.
+//! Calls for tests only (feature `testing`): they compare the Lua functions `step` and `admit` with the Rust ones.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::reader::Reader;
 use crate::settle;
 use crate::shared::*;
 
-/// Asks the scripts where each event takes a job with those facts, as [`longshore_core::state::step`] says for the stores that
-/// call it.
+/// Returns the move that the Lua function `step` makes for each pair of facts and event, or `None` where the event changes nothing.
+/// It must be the same as [`longshore_core::state::step`] returns.
 ///
 /// # Errors
 ///
@@ -30,8 +30,8 @@ pub async fn steps(store: &Redis, cases: &[(Facts, Event<'_>)]) -> Result<Vec<Op
     answers.into_iter().map(read).collect()
 }
 
-/// Asks the scripts what rules admit to a program that knows rules up to [`Rules::LEVEL`], as [`longshore_core::admit`] says for the
-/// stores that call it.
+/// Returns what the Lua function `admit` admits for rules at a time, to a program that knows rules up to [`Rules::LEVEL`].
+/// It must be the same as [`longshore_core::admit`] returns.
 ///
 /// # Errors
 ///
@@ -55,7 +55,7 @@ pub async fn admissions(store: &Redis, cases: &[(Rules, Timestamp)]) -> Result<V
     answers.into_iter().map(|answer| read(answer).ok_or_else(|| error::unexpected("test_admit"))).collect()
 }
 
-/// Asks a function all of these, a bounded number a call.
+/// Calls a function with all cases, a bounded number of them in each call.
 async fn ask(store: &Redis, function: &'static Function, cases: &[Vec<u8>]) -> Result<Vec<Value>, Error> {
     let mut answers = Vec::with_capacity(cases.len());
     for cases in cases.chunks(CHUNK as usize) {

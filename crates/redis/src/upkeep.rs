@@ -1,10 +1,11 @@
-//! Upkeep: by one elected process, queue by queue, each part bounded over all of them.
+//! Upkeep. One elected process does it, queue by queue, with a limit for each part over all queues.
 //!
-//! A call looks at a bounded number of queues, behind those that the last call came to. It asks first, in a call for many queues where one
-//! server has them all, whether anything is due there; queues without anything that is due are kept up in turn, some each time.
+//! A call handles a bounded number of queues, and continues after the last queue of the previous call. First it asks whether anything is
+//! due in them; with one server, one call of the server covers many queues. Of the queues with nothing due, a few random ones get full
+//! upkeep each time.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::PoisonError;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -21,16 +22,17 @@ use crate::library;
 use crate::link::STANDSTILL;
 use crate::reader::Reader;
 use crate::record::artifact_of;
+use crate::shared::KEPT_CHECKED_EVERY;
 use crate::workers;
 
-/// Most queues that one call looks at.
+/// The maximum number of queues in one call.
 const QUEUES: usize = 20_000;
-/// How many queues are asked together whether anything is due.
+/// How many queues are checked together for anything due.
 const ASKED_AT_ONCE: usize = 500;
-/// How many queues without anything that is due are kept up in one call all the same.
+/// How many queues with nothing due get full upkeep in one call.
 const IDLE: usize = 50;
-/// A look at a server's clock is good for this long.
-const LOOK: Duration = Duration::from_millis(500);
+/// How long one reading of a server's clock is used.
+const READING_VALID: Duration = Duration::from_millis(500);
 
 /// How many rows each part may still touch.
 #[derive(Clone, Copy, Debug)]
@@ -42,21 +44,21 @@ struct Left {
     forget: usize,
 }
 
-/// The parts of the function, in the order of its numbers.
+/// The parts of the function `upkeep`, in the order of its limits.
 const PARTS: [&str; 5] = ["rescue", "deadlines", "unknown kinds", "prune", "idempotency keys and workers"];
 
-/// What a server's clock said.
+/// A reading of a server's clock.
 #[derive(Clone, Copy, Debug)]
-struct Look {
+struct ClockReading {
     at: Instant,
-    /// By the server's clock, in ms: a call that runs later than this was held up, and must rescue nobody.
+    /// In ms of the server's clock. A call that runs later than this was delayed, and must not rescue jobs.
     good_until: i64,
     steady: bool,
 }
 
-/// Does a piece of upkeep, where this process is elected.
+/// Does a bounded part of upkeep if this process is elected.
 pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep) -> Result<UpkeepReport, Error> {
-    // A process that the server did not answer promptly rescues nobody, and leaves the election to others.
+    // If the server did not answer this process promptly, the process does not rescue, and is elected only until another one asks.
     let may_rescue = upkeep.rescue && base.link.shards.is_prompt(&base.copies.roots[0]);
     let begin = |root: &str| {
         let call = base.framed(&library::BEGIN_UPKEEP, root).number(millis(upkeep.elected_for));
@@ -72,7 +74,7 @@ pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep) -> Result<UpkeepReport, 
     let mut round = Round {
         base,
         upkeep,
-        looks: BTreeMap::new(),
+        readings: BTreeMap::new(),
         left: Left { rescue: limit, late: limit, unknown: limit, prune: limit, forget: limit },
         more_unused: false,
         kept: UpkeepReport::default(),
@@ -84,24 +86,48 @@ pub(crate) async fn upkeep(base: &Base, upkeep: Upkeep) -> Result<UpkeepReport, 
     result.map(|()| round.kept)
 }
 
+/// Until when nothing is due of what queues keep for a time: finished jobs, and answers to pushes. So most checks of a queue need not look.
+#[derive(Debug, Default)]
+pub(crate) struct NothingKeptDue(Mutex<HashMap<QueueName, i64>>);
+
+impl NothingKeptDue {
+    fn holds(&self, queue: &QueueName, now: i64) -> bool {
+        let until = self.queues().get(queue).copied();
+        // A clock that was set back makes a long time of a short one.
+        until.is_some_and(|until| (now..=now + KEPT_CHECKED_EVERY).contains(&until))
+    }
+
+    fn note(&self, queue: &QueueName, until: i64) {
+        let mut queues = self.queues();
+        if queues.len() > 2 * QUEUES {
+            queues.clear();
+        }
+        queues.insert(queue.clone(), until);
+    }
+
+    fn queues(&self) -> MutexGuard<'_, HashMap<QueueName, i64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// One call of upkeep.
 struct Round<'a> {
     base: &'a Base,
     upkeep: Upkeep,
-    /// Looks at clocks, by shard.
-    looks: BTreeMap<Option<u16>, Look>,
+    /// Readings of the servers' clocks, by shard.
+    readings: BTreeMap<Option<u16>, ClockReading>,
     left: Left,
-    /// Queues were forgotten, and others in which nothing is due were not looked at.
+    /// Whether queues were deleted while other queues with nothing due were not checked.
     more_unused: bool,
     kept: UpkeepReport,
 }
 
 impl Round<'_> {
-    /// Keeps up queues.
+    /// Does upkeep of queues.
     ///
     /// # Errors
     ///
-    /// If that failed for each.
+    /// If it failed for every queue.
     async fn keep_queues(&mut self, queues: Vec<QueueName>) -> Result<(), Error> {
         let (mut done, mut failed, mut idle) = (0, None, Vec::new());
         for some in queues.chunks(ASKED_AT_ONCE) {
@@ -116,9 +142,9 @@ impl Round<'_> {
                 };
                 match kept {
                     Ok(()) => done += 1,
-                    // In a cluster the queues of other servers go on.
+                    // In a cluster, the queues of other servers are not affected.
                     Err(e) => {
-                        self.base.link.shards.note_away(&self.base.keys.of_queue(queue));
+                        self.base.link.shards.note_unresponsive(&self.base.keys.of_queue(queue));
                         self.kept.failed.push(UpkeepFailure::new("queue", format!("queue `{queue}`: {e}")));
                         if !self.base.link.is_cluster() && e.is_retryable() {
                             return if done > 0 { Ok(()) } else { Err(e) }; // it is the server of all queues
@@ -135,39 +161,53 @@ impl Round<'_> {
         }
     }
 
-    /// Asks of each queue whether anything is due.
+    /// Returns for each queue whether anything is due.
     async fn due(&self, queues: &[QueueName]) -> Vec<Result<bool, Error>> {
+        let now = self.base.settings.clock.now().as_millis();
         let name = |queue: &QueueName| {
             let root = self.base.keys.of_queue(queue);
-            [&[root.len() as u8], root.as_bytes(), queue.as_str().as_bytes()].concat()
+            let checks_kept = !self.base.nothing_kept_due.holds(queue, now);
+            [&[u8::from(checks_kept), root.len() as u8], root.as_bytes(), queue.as_str().as_bytes()].concat()
         };
         let ask = |queues: Vec<&QueueName>| {
             let call = self.base.framed(&library::DUE, &self.base.keys.of_queue(queues[0]));
             call.args(queues.into_iter().map(name)).bytes()
         };
+        let read = |queue: &QueueName, answer: &[u8]| {
+            let mut from = Reader(answer);
+            let (Some(is_due), Some(next_in)) = (from.u8(), from.u32()) else { return Err(error::unexpected("due")) };
+            if is_due == 0 && next_in > 0 {
+                self.base.nothing_kept_due.note(queue, now + i64::from(next_in));
+            }
+            Ok(is_due == 1)
+        };
         if self.base.link.is_cluster() {
             let one = |queue| async move {
-                let answer = self.base.away.ask(&self.base.keys.of_queue(queue), ask(vec![queue])).await;
-                answer.map(|answer| answer == [1])
+                let answer = self.base.unreachable.ask(&self.base.keys.of_queue(queue), ask(vec![queue])).await;
+                read(queue, &answer?)
             };
             return join_all(queues.iter().map(one)).await;
         }
         match ask(queues.iter().collect()).await {
-            Ok(answer) => answer.iter().map(|due| Ok(*due == 1)).collect(),
-            // One with a key of a wrong type: each by itself, so that it stops no other.
+            Ok(answer) => {
+                let mut answers = answer.chunks(5).map(Some).chain(std::iter::repeat(None));
+                let read_next = |queue| read(queue, answers.next().flatten().unwrap_or_default());
+                queues.iter().map(read_next).collect()
+            }
+            // One queue has a key of the wrong type. All queues get full upkeep, one by one, so that it does not affect the others.
             Err(e) if e.kind() == ErrorKind::Corrupt => queues.iter().map(|_| Ok(true)).collect(),
             Err(e) => queues.iter().map(|_| Err(e.shared())).collect(),
         }
     }
 
-    /// Keeps up one queue.
+    /// Does upkeep of one queue.
     async fn keep_queue(&mut self, queue: &QueueName) -> Result<(), Error> {
-        let look = self.look(queue).await?;
-        match self.keep(queue, look, None).await {
-            // A function that fails ends there: each part by itself, so that one that fails stops no other.
+        let reading = self.reading(queue).await?;
+        match self.keep(queue, reading, None).await {
+            // A corrupt key ended the function. Each part is called separately, so that it does not stop the other parts.
             Err(e) if e.kind() == ErrorKind::Corrupt => {
                 for (part, name) in PARTS.into_iter().enumerate() {
-                    match self.keep(queue, look, Some(part)).await {
+                    match self.keep(queue, reading, Some(part)).await {
                         Err(e) if e.kind() == ErrorKind::Corrupt => {
                             self.kept.failed.push(UpkeepFailure::new(name, format!("queue `{queue}`: {e}")));
                         }
@@ -180,7 +220,7 @@ impl Round<'_> {
         }
     }
 
-    /// Keeps up some of the queues in which nothing is due, at random, and forgets those that have nothing and that nobody uses.
+    /// Does full upkeep of some random queues with nothing due, and deletes queues that are empty and unused.
     async fn keep_idle(&mut self, mut idle: Vec<&QueueName>) {
         fastrand::shuffle(&mut idle);
         let are_more = idle.len() > IDLE;
@@ -215,7 +255,7 @@ impl Round<'_> {
         }
     }
 
-    /// Returns the queues that nobody has used for a day, as far as any copy knows.
+    /// Returns the queues that have been unused for a day according to every copy that answers.
     async fn unused(&self, queues: &[&QueueName]) -> Result<BTreeSet<QueueName>, Error> {
         if queues.is_empty() {
             return Ok(BTreeSet::new());
@@ -226,31 +266,31 @@ impl Round<'_> {
         };
         let mut unused: BTreeSet<QueueName> = queues.iter().map(|queue| (*queue).clone()).collect();
         for answer in on_each(self.base, ask).await?.0 {
-            let its: BTreeSet<QueueName> =
+            let unused_there: BTreeSet<QueueName> =
                 names(answer).ok_or_else(|| error::unexpected("unused_queues"))?.into_iter().collect();
-            unused.retain(|queue| its.contains(queue));
+            unused.retain(|queue| unused_there.contains(queue));
         }
         Ok(unused)
     }
 
-    /// Looks at the clock of the server that has a queue, unless that was done a moment ago.
-    async fn look(&mut self, queue: &QueueName) -> Result<Look, Error> {
+    /// Reads the clock of the server that has a queue, or returns a recent reading.
+    async fn reading(&mut self, queue: &QueueName) -> Result<ClockReading, Error> {
         let root = self.base.keys.of_queue(queue);
         let shard = self.base.link.shards.of(&root);
-        if let Some(look) = self.looks.get(&shard).filter(|look| look.at.elapsed() < LOOK) {
-            return Ok(*look);
+        if let Some(reading) = self.readings.get(&shard).filter(|reading| reading.at.elapsed() < READING_VALID) {
+            return Ok(*reading);
         }
-        let look = look_at(self.base, &root, shard).await?;
-        self.looks.insert(shard, look);
-        Ok(look)
+        let reading = read_clock(self.base, &root, shard).await?;
+        self.readings.insert(shard, reading);
+        Ok(reading)
     }
 
-    /// Does all parts for a queue, or only one of the [`PARTS`].
-    async fn keep(&mut self, queue: &QueueName, look: Look, only: Option<usize>) -> Result<(), Error> {
+    /// Does all parts of upkeep for a queue, or only one of the [`PARTS`].
+    async fn keep(&mut self, queue: &QueueName, reading: ClockReading, only: Option<usize>) -> Result<(), Error> {
         let root = self.base.keys.of_queue(queue);
         loop {
-            // Rescued are only those who could have renewed: the clock ran, and the server answered.
-            let may_rescue = self.upkeep.rescue && look.steady && self.base.link.shards.is_prompt(&root);
+            // Jobs are rescued only if their workers could have renewed: the clock ran steadily, and the server answered promptly.
+            let may_rescue = self.upkeep.rescue && reading.steady && self.base.link.shards.is_prompt(&root);
             let Left { rescue, late, unknown, prune, forget } = self.left;
             let mut numbers = Vec::with_capacity(30);
             let rescue = if may_rescue { rescue } else { 0 };
@@ -258,7 +298,7 @@ impl Round<'_> {
                 let most = if only.is_none_or(|only| only == part) { most } else { 0 };
                 numbers.extend((most as u32).to_le_bytes());
             }
-            numbers.extend(look.good_until.to_le_bytes());
+            numbers.extend(reading.good_until.to_le_bytes());
             numbers.extend(self.upkeep.rules_level.to_le_bytes());
             let call = self.base.framed(&library::UPKEEP, &root).arg(queue.as_str()).arg(numbers);
             let answer = call.arg(Gone::LEASE_ENDED.to_string()).list().await.map_err(Error::perhaps_done)?;
@@ -268,7 +308,7 @@ impl Round<'_> {
         }
     }
 
-    /// Takes down what a call did; returns whether its bound left something for another that may still be done.
+    /// Adds the answer of a call to the report. Returns whether another call is needed because this one reached its bound.
     fn note(&mut self, answer: Vec<Value>) -> Option<bool> {
         let mut answer = answer.into_iter();
         let head = answer.next().and_then(bytes)?;
@@ -292,17 +332,24 @@ impl Round<'_> {
     }
 }
 
-async fn look_at(base: &Base, root: &str, shard: Option<u16>) -> Result<Look, Error> {
+async fn read_clock(base: &Base, root: &str, shard: Option<u16>) -> Result<ClockReading, Error> {
     let answer = base.call(&library::CLOCK, root).run().await?;
     let us = bytes(answer).and_then(|bytes| Reader(&bytes).i64()).ok_or_else(|| error::unexpected("clock"))?;
     let (ms, lease) = (us / 1_000, base.settings.clock.shift().1);
     let mut watches = base.watches.lock().unwrap_or_else(PoisonError::into_inner);
     let steady = watches.entry(shard).or_default().steady(ms + lease, &base.settings.clock);
-    Ok(Look { at: Instant::now(), good_until: ms + millis(STANDSTILL), steady })
+    Ok(ClockReading { at: Instant::now(), good_until: ms + millis(STANDSTILL), steady })
 }
 
-/// Begins to watch the servers' clocks; returns once the first look was taken.
+/// Starts to watch the clock of a server with a first reading: the first that answers, of those with a copy.
 pub(crate) async fn begin(base: &Base) -> Result<(), Error> {
-    let root = &base.copies.roots[0];
-    look_at(base, root, base.link.shards.of(root)).await.map(|_| ())
+    let mut failed = None;
+    for root in &base.copies.roots {
+        match read_clock(base, root, base.link.shards.of(root)).await {
+            Ok(_) => return Ok(()),
+            Err(e) if base.link.is_cluster() && e.is_retryable() => failed = Some(e),
+            Err(e) => return Err(e),
+        }
+    }
+    failed.map_or(Ok(()), Err)
 }

@@ -1,4 +1,4 @@
-//! The registry of workers: which are alive, for people and supervisors. No lease depends on it.
+//! The registry of live workers, for people and supervisors. Leases do not depend on it.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub(crate) async fn forget(base: &Base, id: WorkerId) -> Result<(), Error> {
     on_each(base, |root| base.framed(&library::DROP_WORKERS, root).arg(id.as_bytes()).number(1)).await.map(|_| ())
 }
 
-/// Forgets workers that have not noted themselves for long; returns how many.
+/// Deletes workers whose last note is too old. Returns how many.
 pub(crate) async fn forget_old(base: &Base, limit: usize) -> Result<usize, Error> {
     let call = |root: &str| base.framed(&library::DROP_WORKERS, root).arg("").number(limit as i64);
     let dropped = on_each(base, call).await?.0.iter().filter_map(number).max().unwrap_or(0);
@@ -35,7 +35,7 @@ pub(crate) async fn workers(base: &Base, after: Option<WorkerId>, limit: usize) 
         let mut values = list(answer).ok_or_else(|| error::unexpected("list_workers"))?.into_iter();
         while let (Some(id), Some(note)) = (values.next().and_then(bytes), values.next().and_then(bytes)) {
             let Some(worker) = read_worker(&id, &note) else { continue };
-            // A copy that was away may know less.
+            // A copy that was unreachable may have an older note.
             if workers.get(&worker.id).is_none_or(|other| other.seen < worker.seen) {
                 workers.insert(worker.id, worker);
             }
@@ -44,7 +44,7 @@ pub(crate) async fn workers(base: &Base, after: Option<WorkerId>, limit: usize) 
     Ok(workers.into_values().take(limit).collect())
 }
 
-/// Reads a worker; `None` where its id makes no sense.
+/// Reads a worker; `None` if its id is invalid.
 fn read_worker(id: &[u8], note: &[u8]) -> Option<WorkerSeen> {
     let mut from = Reader(note);
     let mut time = || Timestamp::from_millis(from.i64().unwrap_or(0));

@@ -1,9 +1,9 @@
-//! The scripts' `admit` says the same as Rust's, for rules and moments at random.
+//! The Lua function `admit` agrees with the Rust one, for random rules and times.
 
 use longshore_core::{Pause, QueueState, Rules, Settings, Timestamp, admit};
 use longshore_redis::{Redis, testing};
 
-/// Rules that are paused or not, for ever or until some moment near `now`, and perhaps unknown.
+/// Returns random rules: paused or not, without an end or until a time near `now`, and sometimes with unknown rules.
 fn rules(random: &mut fastrand::Rng, now: Timestamp) -> Rules {
     let until = match random.u8(0..4) {
         0 => None,
@@ -17,11 +17,11 @@ fn rules(random: &mut fastrand::Rng, now: Timestamp) -> Rules {
 }
 
 #[tokio::test]
-async fn scripts_admit_what_the_one_function_that_knows_every_rule_admits() {
+async fn lua_admits_what_rust_admits() {
     let url = format!("{}?prefix=admit", longshore_testbed::Redis::shared().url());
     let store = Redis::open(&url, Settings::default()).await.unwrap();
     let seed = fastrand::u64(..);
-    println!("seed {seed}"); // shown if it fails
+    println!("seed {seed}"); // visible if the test fails
     let mut random = fastrand::Rng::with_seed(seed);
     let mut cases = Vec::new();
     for _ in 0..5_000 {

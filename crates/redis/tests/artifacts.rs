@@ -1,4 +1,4 @@
-//! Large results as keys: what an earlier build wrote, and what a process left behind that died while it wrote.
+//! Large results as keys: an artifact of an earlier version, and the unfinished upload of a process that died.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ impl Bench {
         redis::cmd(command).arg(key).arg(rest).query_async(&mut self.raw).await.unwrap()
     }
 
-    /// Returns how many keys of artifacts and uploads there are, and how many are noted.
+    /// Returns the number of keys of artifacts and uploads, and the number of noted names.
     async fn count(&mut self, name: ArtifactName) -> [usize; 2] {
         let pattern = self.key(name, keys::ARTIFACT, b"*");
         let all: Vec<Vec<u8>> = redis::cmd("KEYS").arg(pattern).query_async(&mut self.raw).await.unwrap();
@@ -43,7 +43,7 @@ fn kept_as(name: ArtifactName) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn string_of_an_earlier_build_reads_as_before() {
+async fn artifact_of_an_earlier_version_can_be_read() {
     let mut bench = Bench::open().await;
     let name = fresh_name();
     let body: Vec<u8> = (0..2 * FULL + 5).map(|at| (at % 251) as u8).collect();
@@ -72,13 +72,13 @@ async fn string_of_an_earlier_build_reads_as_before() {
     assert_eq!(bench.count(name).await, [0, 0]);
 }
 
-/// Yields chunks without end, and tells of each.
+/// Yields chunks without end, and sends a message for each.
 struct Endless(mpsc::Sender<()>);
 
 #[async_trait]
 impl Source for Endless {
     async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        self.0.send(()).expect("the test listens");
+        self.0.send(()).expect("the test receives");
         Ok(Some(vec![7; FULL].into()))
     }
 }

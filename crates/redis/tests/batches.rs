@@ -1,4 +1,4 @@
-//! Jobs that are pushed, claimed and settled in batches: each has a state of its own.
+//! Jobs that are pushed, claimed and settled in batches. Each has its own state.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -35,33 +35,33 @@ impl Bench {
         jobs.into_iter()
             .zip(statuses)
             .map(|(job, status)| {
-                let (job, status) = (job.expect("it is there"), status.expect("it is there"));
+                let (job, status) = (job.expect("the job exists"), status.expect("the job exists"));
                 assert_eq!((job.state, job.attempt, job.version), (status.state, status.attempt, status.version));
                 job.state
             })
             .collect()
     }
 
-    /// Returns the names of all keys of a kind.
+    /// Returns the names of all keys that match a pattern.
     async fn keys(&mut self, kind: &str) -> Vec<Vec<u8>> {
         let pattern = format!("{}:{{*}}:{kind}*", self.prefix);
         redis::cmd("KEYS").arg(pattern).query_async(&mut self.raw).await.unwrap()
     }
 
-    /// Lets what is finished be deleted, and looks that nothing of it is left.
+    /// Deletes finished jobs by upkeep, and checks that no key is left.
     async fn delete_all(&mut self) {
         self.settings.clock.advance(limits::KEEP_DEAD);
         while self.store.upkeep(Upkeep::new(500, true)).await.unwrap().pruned > 0 {}
         for kind in [keys::JOB, keys::FINAL, keys::RUNNING, keys::HELD, keys::FAILURES] {
             assert!(self.keys(kind).await.is_empty(), "{kind}");
         }
-        // A queue that has nothing and that nobody used for a day is forgotten.
+        // An empty queue that was unused for a day is forgotten.
         assert!(self.store.queues(None, 10).await.unwrap().iter().all(|stats| stats.counts == [0; 6]));
     }
 }
 
 #[tokio::test]
-async fn batch_is_claimed_in_its_order_and_leaves_nothing_when_it_is_deleted() {
+async fn batch_is_claimed_in_order_and_deleted_completely() {
     let mut bench = Bench::open().await;
     let jobs = bench.push(70).await;
     let claimed = bench.take(100).await;
@@ -85,7 +85,7 @@ async fn each_job_of_a_batch_is_settled_by_its_own_token() {
     let mut bench = Bench::open().await;
     bench.push(12).await;
     let claimed = bench.take(12).await;
-    // One has a lease of its own, and the tokens of two are mixed up.
+    // One job has its own lease, and the tokens of two jobs are swapped.
     let renewal = Renewal::new(claimed[2].id, claimed[2].token, limits::LEASE);
     assert_eq!(bench.store.renew(vec![renewal]).await.all().unwrap(), [Renewed::Held]);
     let mut settlements: Vec<Settlement> = claimed.iter().map(success).collect();
@@ -96,13 +96,13 @@ async fn each_job_of_a_batch_is_settled_by_its_own_token() {
     let states = bench.states(claimed.iter().map(|job| job.id).collect()).await;
     let expected = |at: usize| if at == 8 || at == 9 { State::Running } else { State::Succeeded };
     assert_eq!(states, (0..12).map(expected).collect::<Vec<_>>());
-    // Each that is left is named twice.
+    // Each remaining job is settled twice in one call.
     let left: Vec<Settlement> = [8, 8, 9, 9].map(|at| success(&claimed[at])).to_vec();
     assert_eq!(bench.store.settle(left).await.all().unwrap(), [Settled::Done; 4]);
     bench.delete_all().await;
 }
 
-/// What a job is to be, by everything that was answered.
+/// The expected values of a job, according to all answers so far.
 #[derive(Default)]
 struct Expected {
     attempt: u16,
@@ -112,7 +112,7 @@ struct Expected {
     claim: Option<Claimed>,
 }
 
-/// Lets anything happen to jobs in any order, and knows what they are to be.
+/// Makes random calls, and knows the expected state of each job.
 struct Walk {
     bench: Bench,
     random: fastrand::Rng,
@@ -138,7 +138,7 @@ impl Walk {
         let claimed = self.bench.take(limit).await;
         assert_eq!(claimed.len(), limit.min(self.count(State::Ready)));
         for job in claimed {
-            let (state, its) = self.jobs.get_mut(&job.id).expect("it was pushed");
+            let (state, its) = self.jobs.get_mut(&job.id).expect("the job was pushed");
             assert_eq!(*state, State::Ready);
             (*state, its.attempt) = (State::Running, its.attempt + 1);
             assert_eq!(job.attempt, its.attempt);
@@ -163,7 +163,7 @@ impl Walk {
         }
     }
 
-    /// Settles a stretch of what runs, most of which succeeds; in order or not, and with a token that is not the job's.
+    /// Settles some running jobs in one call, in order or shuffled; most of them succeed. One settlement has a wrong token.
     async fn settle(&mut self) {
         let running = self.running();
         let wrong = running.first().map(|job| Settlement {
@@ -186,7 +186,7 @@ impl Walk {
             done.iter().all(|answer| *answer == Settled::Done) && lost.iter().all(|answer| *answer == Settled::Lost)
         );
         for settlement in settlements {
-            let (state, its) = self.jobs.get_mut(&settlement.id).expect("it was pushed");
+            let (state, its) = self.jobs.get_mut(&settlement.id).expect("the job was pushed");
             its.claim = None;
             *state = match settlement.outcome {
                 Outcome::Retry { .. } | Outcome::Outage { .. } | Outcome::Snooze { .. } => State::Scheduled,
@@ -204,11 +204,11 @@ impl Walk {
         }
     }
 
-    /// Calls some jobs off; the worker of one that runs hears of it, and says so.
+    /// Cancels some jobs. The worker of a running job then settles it as cancelled.
     async fn cancel(&mut self) {
         let some: Vec<JobId> = self.jobs.keys().copied().filter(|_| self.random.u8(0..12) == 0).collect();
         for id in some {
-            let (state, its) = self.jobs.get_mut(&id).expect("it was pushed");
+            let (state, its) = self.jobs.get_mut(&id).expect("the job was pushed");
             let acted = self.bench.store.act(id, Action::Cancel).await.unwrap();
             if state.is_final() {
                 assert_eq!(acted, Acted::WrongState(*state));
@@ -231,7 +231,7 @@ impl Walk {
         let ids: Vec<JobId> = self.jobs.keys().copied().collect();
         for chunk in ids.chunks(200) {
             for job in self.bench.store.get(chunk.to_vec()).await.unwrap() {
-                let job = job.expect("it was pushed");
+                let job = job.expect("the job was pushed");
                 let (state, its) = &self.jobs[&job.id];
                 let known = (*state, its.attempt, its.interruptions, its.outages);
                 assert_eq!((job.state, job.attempt, job.interruptions, job.outages), known, "{}", job.id);
@@ -244,7 +244,7 @@ impl Walk {
         }
     }
 
-    /// Calls off or settles all that is left, and looks that it goes without a trace.
+    /// Cancels or settles all remaining jobs, and checks that no key is left.
     async fn end(mut self) {
         let running = self.running().iter().map(success).collect();
         assert!(self.bench.store.settle(running).await.all().unwrap().iter().all(|answer| *answer == Settled::Done));
@@ -262,7 +262,7 @@ impl Walk {
 #[tokio::test]
 async fn each_job_of_a_batch_has_its_own_state_whatever_happens_to_the_others() {
     for seed in 0..40 {
-        println!("seed {seed}"); // shown if it fails
+        println!("seed {seed}"); // visible if the test fails
         let random = fastrand::Rng::with_seed(seed);
         let mut walk = Walk { bench: Bench::open().await, random, jobs: HashMap::new() };
         for _ in 0..30 {
@@ -273,7 +273,7 @@ async fn each_job_of_a_batch_has_its_own_state_whatever_happens_to_the_others() 
 }
 
 #[tokio::test]
-async fn push_that_is_repeated_among_others_makes_each_job_once() {
+async fn repeated_jobs_in_a_batch_are_created_once() {
     let bench = Bench::open().await;
     let first = bench.push(40).await;
     let claimed = bench.take(20).await;
@@ -335,7 +335,7 @@ async fn processes_that_push_at_the_same_time_keep_the_order_of_their_batches() 
         }
         taken += claimed.len();
         for job in claimed {
-            let (process, at) = place.remove(&job.id).expect("it was pushed, and is claimed once");
+            let (process, at) = place.remove(&job.id).expect("the job was pushed and is claimed once");
             assert!(newest[process] < Some(at), "process {process}: {at} after {:?}", newest[process]);
             newest[process] = Some(at);
         }

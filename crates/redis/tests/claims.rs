@@ -1,4 +1,4 @@
-//! Claims over several queues, each in a slot of its own: broken off, repeated, released.
+//! Claims over several queues, each in its own slot: interrupted, repeated, released.
 
 use longshore_core::{
     Acted, Action, Claim, Claimed, Death, ErrorKind, Filter, JobId, Jobs, Kind, NewJob, Nonce, Page, Payload,
@@ -35,28 +35,28 @@ async fn claim(store: &Redis, claim: &Claim) -> Vec<Claimed> {
 }
 
 #[tokio::test]
-async fn claim_that_broke_off_between_two_queues_is_completed_by_its_repeat() {
+async fn claim_interrupted_between_two_queues_is_completed_by_its_repeat() {
     let (store, worker) = (open().await, WorkerSecret::new());
     push(&store, "a", 2).await;
     push(&store, "b", 5).await;
-    // What the queue `a` has seen of a claim over both, whose caller never got to `b`.
+    // For the queue `a` this is the same claim. Its caller stopped before it asked `b`.
     let whole = ask(&worker, &["a", "b"], 3);
     let broken_off = whole.clone().queues(vec!["a".parse().unwrap(), "nothing.here".parse().unwrap()]);
     let first = claim(&store, &broken_off).await;
     assert_eq!(first.len(), 2);
     let repeated = claim(&store, &whole).await;
     assert_eq!(repeated[..2], first);
-    assert_eq!(repeated.len(), 3, "one was still wanted");
-    assert_eq!(claim(&store, &whole).await, repeated, "and no more than that");
+    assert_eq!(repeated.len(), 3, "one more job was wanted");
+    assert_eq!(claim(&store, &whole).await, repeated, "and no more jobs");
 }
 
 #[tokio::test]
-async fn repeat_of_a_claim_that_got_nothing_anywhere_gets_nothing_of_what_came_since() {
+async fn repeat_of_an_empty_claim_gets_no_newer_jobs() {
     let (store, worker) = (open().await, WorkerSecret::new());
     let whole = ask(&worker, &["a", "b"], 3);
     assert!(claim(&store, &whole).await.is_empty());
     push(&store, "b", 1).await;
-    assert!(claim(&store, &whole).await.is_empty(), "it was answered");
+    assert!(claim(&store, &whole).await.is_empty(), "the first answer was empty");
     assert_eq!(claim(&store, &ask(&worker, &["a", "b"], 3)).await.len(), 1);
 }
 
@@ -69,7 +69,7 @@ async fn queue_named_twice_is_asked_once() {
 }
 
 #[tokio::test]
-async fn released_worker_is_refused_by_queues_that_nobody_knew_then() {
+async fn released_worker_is_refused_by_known_and_new_queues() {
     let (store, worker) = (open().await, WorkerSecret::new());
     push(&store, "known", 1).await;
     assert_eq!(store.release(worker.clone(), Death::Crashed.into()).await.unwrap(), []);
@@ -119,7 +119,7 @@ async fn kinds_are_merged_by_priority_and_time() {
 }
 
 #[tokio::test]
-async fn job_that_is_run_before_its_time_is_found_among_the_ready() {
+async fn scheduled_job_that_is_retried_by_hand_is_ready() {
     let store = open().await;
     let queue: QueueName = "a".parse().unwrap();
     let mut new = NewJob::new(queue.clone(), "rare".parse().unwrap(), Payload::parse("{}").unwrap());
@@ -150,7 +150,7 @@ async fn large_payloads_are_handed_out_in_bounded_pieces() {
 }
 
 #[tokio::test]
-async fn claim_buries_a_bounded_number_over_all_its_queues_and_is_to_be_repeated_at_once() {
+async fn claim_buries_a_bounded_number_over_all_queues_and_asks_to_be_repeated() {
     let settings = Settings::default();
     let url = format!("{}?prefix=claims-{:016x}", longshore_testbed::Redis::shared().url(), fastrand::u64(..));
     let (store, worker) = (Redis::open(&url, settings.clone()).await.unwrap(), WorkerSecret::new());
@@ -194,7 +194,7 @@ async fn wanted_jobs_of_a_kind_are_counted_over_all_queues() {
 }
 
 #[tokio::test]
-async fn worker_that_claims_all_the_time_keeps_its_kinds_noted() {
+async fn worker_that_claims_often_keeps_its_kinds_noted() {
     let settings = Settings::default();
     let prefix = format!("claims-{:016x}", fastrand::u64(..));
     let url = longshore_testbed::Redis::shared().url();
@@ -216,7 +216,7 @@ async fn worker_that_claims_all_the_time_keeps_its_kinds_noted() {
 }
 
 #[tokio::test]
-async fn claim_that_may_bury_no_more_still_hands_out_what_is_not_late() {
+async fn claim_at_its_bury_limit_still_hands_out_other_jobs() {
     let settings = Settings::default();
     let url = format!("{}?prefix=claims-{:016x}", longshore_testbed::Redis::shared().url(), fastrand::u64(..));
     let (store, worker) = (Redis::open(&url, settings.clone()).await.unwrap(), WorkerSecret::new());

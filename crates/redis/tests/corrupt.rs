@@ -41,9 +41,9 @@ impl Bench {
     }
 
     async fn is_dead(&self, job: &NewJob) {
-        let job = self.store.get(vec![job.id]).await.unwrap().remove(0).expect("it can be looked at");
+        let job = self.store.get(vec![job.id]).await.unwrap().remove(0).expect("the job can be read");
         assert_eq!((job.state, job.reason), (State::Dead, Some(Reason::Corrupt)));
-        assert_eq!(job.failures.len(), 1, "it says why");
+        assert_eq!(job.failures.len(), 1, "the failure has a reason");
         let filter = Filter { state: Some(State::Dead), ..Filter::default() };
         let dead = self.store.list(filter, Page::first(10)).await.unwrap().jobs;
         assert!(dead.iter().any(|dead| dead.id == job.id));
@@ -55,14 +55,17 @@ fn later() -> NewJob {
 }
 
 #[tokio::test]
-async fn corrupt_record_among_ready_jobs_is_dead_and_stops_nobody() {
-    // No record, an empty one, one of no known version, one in no known state, and one whose names are longer than the record.
+async fn corrupt_record_of_a_ready_job_is_dead_and_blocks_no_worker() {
+    // No record, an empty one, an unknown version, an unknown state, and names that are longer than the record.
     for (command, rest) in [
         ("SET", &[&b"nonsense"[..]][..]),
         ("SET", &[b""]),
         ("SETRANGE", &[b"0", &[77]]),
         ("SETRANGE", &[b"1", &[77]]),
         ("SETRANGE", &[b"19", &[255, 255]]),
+        // Running without a run, and with the flag of a unique key that it does not have.
+        ("SETRANGE", &[b"1", &[2]]),
+        ("SETRANGE", &[b"2", &[128]]),
     ] {
         let mut bench = Bench::open().await;
         let (bad, good) = (bench.push(job()).await, bench.push(job()).await);
@@ -154,9 +157,9 @@ async fn corrupt_record_of_a_running_job_is_dead_when_its_worker_is_gone() {
 }
 
 #[tokio::test]
-async fn payload_that_is_gone_or_no_text_makes_its_job_dead() {
+async fn job_with_a_missing_or_binary_payload_is_dead() {
     let mut bench = Bench::open().await;
-    // Large ones lie beside their records.
+    // Large payloads have their own keys.
     let payload = Payload::parse(&format!("\"{}\"", "x".repeat(1_000))).unwrap();
     let large = || NewJob { payload: payload.clone(), ..job() };
     let (gone, binary, good) = (bench.push(large()).await, bench.push(large()).await, bench.push(large()).await);

@@ -1,4 +1,4 @@
-//! A master that dies, and a replica in its place: jobs go on there by themselves.
+//! A replica takes over from a dead master, and jobs go on there.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ async fn claim(store: &Redis, limit: usize) -> Vec<Claimed> {
     store.claim(ask(limit)).await.unwrap().jobs
 }
 
-/// Repeats a call for as long as the store says that it may be repeated, as `Backend` does.
+/// Repeats a call while its error is retryable, as `Backend` does.
 async fn until_answered<T>(call: impl AsyncFn() -> Result<T, Error>) -> T {
     let patience = Instant::now() + Duration::from_secs(60);
     loop {
@@ -33,7 +33,7 @@ async fn until_answered<T>(call: impl AsyncFn() -> Result<T, Error>) -> T {
     }
 }
 
-/// Pushes and claims jobs, lets the master fail, and sees that all of them go on.
+/// Pushes and claims jobs, lets the master fail, and checks that all jobs go on.
 async fn goes_on(store: &Redis, fail: impl FnOnce()) {
     let jobs: Vec<NewJob> = (0..5).map(|_| job()).collect();
     store.push(jobs.clone()).await.all().unwrap();
@@ -46,10 +46,10 @@ async fn goes_on(store: &Redis, fail: impl FnOnce()) {
     assert_eq!(
         until_answered(async || store.settle(vec![success(&held[1])]).await.all()).await,
         [Settled::Done],
-        "a claim is held there, too"
+        "the replica knows the claim"
     );
     let again = until_answered(async || store.settle(vec![success(&held[1])]).await.all()).await;
-    assert_eq!(again, [Settled::Done], "and settled once");
+    assert_eq!(again, [Settled::Done], "a repeat is answered in the same way");
     let others = claim(store, 10).await;
     assert_eq!(others.iter().map(|job| job.id).collect::<Vec<_>>(), [jobs[3].id, jobs[4].id, late.id]);
     let ids = jobs.iter().map(|job| job.id).chain([late.id]).collect();
@@ -61,7 +61,7 @@ async fn goes_on(store: &Redis, fail: impl FnOnce()) {
 }
 
 #[tokio::test]
-async fn sentinels_put_a_replica_in_place_of_a_dead_master() {
+async fn sentinels_replace_a_dead_master_by_a_replica() {
     let master = Server::start(&[]);
     let replica = master.replica();
     let sentinel = Sentinel::start(&master, "main");
@@ -74,7 +74,7 @@ async fn sentinels_put_a_replica_in_place_of_a_dead_master() {
 }
 
 #[tokio::test]
-async fn push_is_answered_when_a_replica_has_it() {
+async fn push_waits_for_a_replica() {
     let master = Server::start(&[]);
     let replica = master.replica();
     replica.catch_up(&master);
@@ -87,13 +87,17 @@ async fn push_is_answered_when_a_replica_has_it() {
     let error = store.push(vec![late.clone()]).await.all().unwrap_err();
     assert_eq!((error.kind(), error.effect()), (ErrorKind::Unavailable, Effect::PerhapsDone), "{error}");
     assert!(error.to_string().contains("0 of the 1 replicas"), "{error}");
-    assert_eq!(store.settle(vec![success(&held[0])]).await.all().unwrap(), [Settled::Done], "what runs goes on");
+    assert_eq!(
+        store.settle(vec![success(&held[0])]).await.all().unwrap(),
+        [Settled::Done],
+        "running jobs can be settled"
+    );
     let _another = master.replica();
     until_answered(async || store.push(vec![late.clone()]).await.all()).await;
     assert_eq!(claim(&store, 10).await.len(), 1, "it was pushed once");
 }
 
-/// Returns which node of three has the keys with that tag.
+/// Returns which of the three nodes has the keys with this tag.
 fn node_of(cluster: &RedisCluster, tag: &str) -> usize {
     let slot = cluster.nodes()[0].command(&["CLUSTER", "KEYSLOT", &format!("{{{tag}}}")]);
     let slot: usize = slot.strip_prefix(':').and_then(|slot| slot.parse().ok()).expect("a slot is a number");
@@ -101,7 +105,7 @@ fn node_of(cluster: &RedisCluster, tag: &str) -> usize {
 }
 
 #[tokio::test]
-async fn cluster_puts_a_replica_in_place_of_a_dead_node() {
+async fn cluster_replaces_a_dead_node_by_a_replica() {
     let cluster = RedisCluster::start(&[("cluster-node-timeout", "1000")]);
     let node = node_of(&cluster, &format!("{:04x}", QueueName::default().tag()));
     let replica = cluster.replica(node);
@@ -114,13 +118,13 @@ async fn cluster_puts_a_replica_in_place_of_a_dead_node() {
     .await;
 }
 
-/// Returns the name of a queue that this node has.
+/// Returns the name of a queue on this node.
 fn queue_on(cluster: &RedisCluster, node: usize) -> QueueName {
     let mut names = (0..).map(|n| format!("q{n}").parse::<QueueName>().unwrap());
-    names.find(|queue| node_of(cluster, &format!("{:04x}", queue.tag())) == node).expect("there is one")
+    names.find(|queue| node_of(cluster, &format!("{:04x}", queue.tag())) == node).expect("some queue is on each node")
 }
 
-/// Opens a store on a cluster of three masters without replicas, which go on without each other.
+/// Opens a store on a cluster of three masters without replicas. Each master continues if another one fails.
 async fn three_masters(settings: &Settings) -> (RedisCluster, Redis) {
     let cluster = RedisCluster::start(&[("cluster-require-full-coverage", "no"), ("cluster-node-timeout", "1000")]);
     let store = Redis::open(&url_of(&cluster), settings.clone()).await.unwrap();
@@ -133,9 +137,9 @@ fn url_of(cluster: &RedisCluster) -> String {
 }
 
 #[tokio::test]
-async fn program_of_an_older_layout_does_not_begin_in_a_new_cluster() {
+async fn program_of_an_older_layout_does_not_start_on_a_new_cluster() {
     let (cluster, _store) = three_masters(&Settings::default()).await;
-    // Where such programs look.
+    // Programs of an older layout read the version here.
     let node = &cluster.nodes()[node_of(&cluster, "all")];
     assert_eq!(node.command(&["GET", "longshore:{all}:layout"]), "7");
 }
@@ -147,7 +151,7 @@ fn to(queue: &QueueName) -> NewJob {
 }
 
 #[tokio::test]
-async fn node_of_a_cluster_that_is_away_stops_its_own_queues_only() {
+async fn unreachable_node_of_a_cluster_stops_only_its_own_queues() {
     let (cluster, store) = three_masters(&Settings::default()).await;
     let (away, alive) = (queue_on(&cluster, 0), queue_on(&cluster, 1));
     store.push(vec![to(&away), to(&alive), to(&away), to(&alive)]).await.all().unwrap();
@@ -164,7 +168,7 @@ async fn node_of_a_cluster_that_is_away_stops_its_own_queues_only() {
     assert!(pushed[0].is_ok());
     assert_eq!(pushed[1].as_ref().unwrap_err().kind(), ErrorKind::Unavailable);
 
-    // Asked and in vain, then left out.
+    // The first claim asks the dead node, the second one skips it.
     for _ in 0..2 {
         let claims = store.claim(ask().limit(1)).await.unwrap();
         assert_eq!(claims.jobs.iter().map(|job| &job.queue).collect::<Vec<_>>(), [&alive]);
@@ -174,18 +178,18 @@ async fn node_of_a_cluster_that_is_away_stops_its_own_queues_only() {
     let away_only = ask().queues(vec![away.clone()]);
     assert_eq!(store.claim(away_only).await.unwrap_err().kind(), ErrorKind::Unavailable);
 
-    // A release does not end with the queue that cannot be reached.
+    // A release continues after a queue that cannot be reached.
     let worker = WorkerSecret::new();
     store.push(vec![to(&alive)]).await.all().unwrap();
     let claimed = store.claim(ask().worker(worker.id()).queues(vec![alive.clone()])).await.unwrap().jobs;
     let error = store.release(worker, longshore_core::Death::Interrupted.into()).await.unwrap_err();
     assert_eq!(error.effect(), longshore_core::Effect::PerhapsDone);
-    let released = store.get(vec![claimed[0].id]).await.unwrap().remove(0).expect("it is there");
+    let released = store.get(vec![claimed[0].id]).await.unwrap().remove(0).expect("the job exists");
     assert_eq!(released.state, State::Ready);
 }
 
 #[tokio::test]
-async fn nothing_that_concerns_all_queues_depends_on_one_node() {
+async fn data_of_the_whole_store_survives_any_one_node() {
     for node in 0..3 {
         let settings = Settings::default();
         let (cluster, store) = three_masters(&settings).await;
@@ -199,10 +203,10 @@ async fn nothing_that_concerns_all_queues_depends_on_one_node() {
         let note = longshore_core::WorkerNote::of_this_process();
         store.note_worker(worker, note).await.unwrap();
         assert_eq!(store.workers(None, 10).await.unwrap().iter().map(|seen| seen.id).collect::<Vec<_>>(), [worker]);
-        // A process that starts meanwhile works too.
+        // A process that starts now works too.
         let another = until_answered(async || Redis::open(&url, settings.clone()).await).await;
         another.push(vec![to(&alive)]).await.all().unwrap();
-        // A queue that nobody knew, for a worker that nobody knew.
+        // A new worker claims from a new queue.
         store.push(vec![to(&new)]).await.all().unwrap();
         assert_eq!(store.claim(ask(1).worker(worker).queues(vec![new.clone()])).await.unwrap().jobs.len(), 1);
         let names: Vec<_> = store.queues(None, 10).await.unwrap().into_iter().map(|stats| stats.queue).collect();
@@ -213,11 +217,11 @@ async fn nothing_that_concerns_all_queues_depends_on_one_node() {
         let rescued = until_answered(async || {
             let kept = store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await?;
             match kept.rescued.is_empty() {
-                true => Err(Error::new(ErrorKind::Unavailable, "nobody was rescued yet")),
+                true => Err(Error::new(ErrorKind::Unavailable, "no job was rescued yet")),
                 false => Ok(kept.rescued),
             }
         })
         .await;
-        assert!(rescued.iter().any(|moved| moved.id == held.id), "its node is alive");
+        assert!(rescued.iter().any(|moved| moved.id == held.id), "the job on a live node is rescued");
     }
 }

@@ -1,4 +1,4 @@
-//! A slot that moves to another node takes its jobs along: until it is there, nothing is answered as if they did not exist.
+//! A slot moves to another node with its jobs. Meanwhile calls fail, and never answer as if the jobs did not exist.
 
 use std::net::SocketAddr;
 
@@ -13,7 +13,7 @@ mod jobs;
 use each::All;
 use jobs::{ask, job, success};
 
-/// A node of the cluster, as an administrator sees it.
+/// A node of the cluster, with a connection for cluster commands.
 struct Node {
     addr: SocketAddr,
     id: String,
@@ -37,7 +37,7 @@ impl Node {
 }
 
 #[tokio::test]
-async fn jobs_of_a_slot_that_moves_are_neither_lost_nor_made_twice() {
+async fn jobs_of_a_moving_slot_are_neither_lost_nor_duplicated() {
     let addrs = RedisCluster::shared().addrs();
     let mut nodes: Vec<Node> = addrs.iter().copied().map(Node::of).collect();
     let list: Vec<_> = addrs.iter().map(ToString::to_string).collect();
@@ -57,12 +57,12 @@ async fn jobs_of_a_slot_that_moves_are_neither_lost_nor_made_twice() {
     nodes[to].cluster::<()>(&["SETSLOT", slot, "IMPORTING", &from_id]);
     nodes[from].cluster::<()>(&["SETSLOT", slot, "MIGRATING", &to_id]);
 
-    // On its way: whoever asks is told to come again.
-    let refused = store.settle(vec![settlement.clone()]).await.all().expect_err("the slot is on its way");
+    // While the slot moves, calls get a retryable error.
+    let refused = store.settle(vec![settlement.clone()]).await.all().expect_err("the slot is moving");
     assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused}");
-    let refused = store.push(vec![second.clone()]).await.all().expect_err("the slot is on its way");
+    let refused = store.push(vec![second.clone()]).await.all().expect_err("the slot is moving");
     assert_eq!(refused.kind(), ErrorKind::Unavailable, "{refused}");
-    assert!(nodes[to].keys(slot).is_empty(), "nothing was written where only a part is");
+    assert!(nodes[to].keys(slot).is_empty(), "nothing was written to a node with a part of the slot");
 
     let keys = nodes[from].keys(slot);
     let target = nodes[to].addr;

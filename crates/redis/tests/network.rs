@@ -1,4 +1,4 @@
-//! What may happen to the connection, and to the server: behind a proxy, on a server of its own that keeps what it acknowledged.
+//! The conformance cases for network failures and server restarts: a proxy in front of a separate server that syncs every write.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ struct BehindAProxy {
 }
 
 async fn open(url: String, settings: &Settings) -> Arc<Redis> {
-    Arc::new(Redis::open(&url, settings.clone()).await.expect("a store can be opened"))
+    Arc::new(Redis::open(&url, settings.clone()).await.expect("the store opens"))
 }
 
 #[async_trait]
@@ -26,7 +26,7 @@ impl Networked for BehindAProxy {
             let proxy = Proxy::start(server.addr());
             (server, proxy)
         };
-        let (server, proxy) = tokio::task::spawn_blocking(start).await.expect("a server starts");
+        let (server, proxy) = tokio::task::spawn_blocking(start).await.expect("the server starts");
         let store = open(format!("redis://{}", proxy.addr()), &settings).await;
         BehindAProxy { server, proxy, settings, store }
     }

@@ -1,4 +1,4 @@
-//! Which servers a store opens on, in all the ways a URL can say it, and which it refuses with the way out.
+//! Opening a store: every form of a URL, and the servers that are refused with a hint.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ fn refused(opened: Result<Arc<Redis>, Error>) -> String {
     error.to_string()
 }
 
-/// Takes a job through its life, so that every script has run.
+/// Pushes, claims, settles and reads a job.
 async fn works(store: &Redis) {
     let new = job();
     let id = new.id;
@@ -40,14 +40,14 @@ async fn works(store: &Redis) {
 }
 
 #[tokio::test]
-async fn url_that_makes_no_sense_is_invalid() {
+async fn invalid_url_is_an_error() {
     for url in ["redis://h?prefx=a", "redis://h/x", "redis+ring://h", "unix:redis.sock"] {
         assert_eq!(open(url).await.unwrap_err().kind(), ErrorKind::Invalid, "{url}");
     }
 }
 
 #[tokio::test]
-async fn server_that_is_not_there_is_named_and_may_come() {
+async fn unreachable_server_is_named_in_a_retryable_error() {
     for url in
         ["redis://app:s3cret@127.0.0.1:1", "redis+cluster://:s3cret@127.0.0.1:1", "redis+sentinel://127.0.0.1:1/main"]
     {
@@ -58,7 +58,7 @@ async fn server_that_is_not_there_is_named_and_may_come() {
 }
 
 #[tokio::test]
-async fn server_that_forgets_is_refused_unless_that_is_accepted() {
+async fn server_without_persistence_is_refused_unless_accepted() {
     let server = Server::start(&[("appendonly", "no")]);
     let said = refused(open(&server.url()).await);
     assert!(said.contains("CONFIG SET appendonly yes") && said.contains("persistence=accept"), "{said}");
@@ -68,7 +68,7 @@ async fn server_that_forgets_is_refused_unless_that_is_accepted() {
 }
 
 #[tokio::test]
-async fn server_that_evicts_is_refused_unless_that_is_accepted() {
+async fn server_that_evicts_is_refused_unless_accepted() {
     let server = Server::start(&[("maxmemory-policy", "allkeys-lru")]);
     let said = refused(open(&server.url()).await);
     assert!(said.contains("CONFIG SET maxmemory-policy noeviction") && said.contains("eviction=accept"), "{said}");
@@ -88,7 +88,7 @@ async fn each_node_of_a_cluster_is_checked() {
 }
 
 #[tokio::test]
-async fn what_a_push_survives_is_what_the_server_syncs() {
+async fn durability_follows_the_sync_policy_of_the_server() {
     for (policy, durability) in
         [("always", Durability::PowerLoss), ("everysec", Durability::TwoSeconds), ("no", Durability::Kill)]
     {
@@ -100,13 +100,13 @@ async fn what_a_push_survives_is_what_the_server_syncs() {
 }
 
 #[tokio::test]
-async fn valkey_is_called_by_its_name() {
+async fn valkey_is_reported_by_name() {
     let store = open(&Server::shared_valkey().url()).await.unwrap();
     assert!(store.capabilities().version.starts_with("valkey "), "{}", store.capabilities().version);
 }
 
 #[tokio::test]
-async fn password_and_user_are_needed_and_not_told() {
+async fn password_and_user_are_needed_and_not_shown() {
     let server = Server::start(&[("requirepass", "s3cret")]);
     let addr = server.addr();
     for wrong in [format!("redis://{addr}"), format!("redis://:wr0ng@{addr}"), format!("redis://app:wr0ng@{addr}")] {
@@ -131,20 +131,20 @@ async fn user_needs_no_more_than_the_documented_permissions() {
 }
 
 #[tokio::test]
-async fn tls_checks_certificates_and_trusts_those_it_is_told_to() {
+async fn tls_checks_certificates_and_trusts_the_given_authority() {
     let certificates = Certificates::new();
     let authority = certificates.authority().display().to_string();
     let server = Server::start_with_tls(&certificates, &[]);
     let url = format!("rediss://{}", server.addr());
     works(&open(&format!("{url}?ca={authority}")).await.unwrap()).await;
     works(&open(&format!("rediss://localhost:{}?ca={authority}", server.addr().port())).await.unwrap()).await;
-    assert!(open(&url).await.is_err(), "nobody has signed that certificate");
+    assert!(open(&url).await.is_err(), "the certificate is not trusted");
     let missing = refused(open(&format!("{url}?ca=/nowhere.pem")).await);
     assert!(missing.contains("/nowhere.pem"), "{missing}");
 }
 
 #[tokio::test]
-async fn tls_leads_to_every_node_of_a_cluster() {
+async fn tls_works_with_every_node_of_a_cluster() {
     let certificates = Certificates::new();
     let authority = certificates.authority().display().to_string();
     let cluster = RedisCluster::start_with_tls(&certificates);
@@ -155,28 +155,28 @@ async fn tls_leads_to_every_node_of_a_cluster() {
         let new = NewJob::new(queue.parse().unwrap(), "work".parse().unwrap(), Payload::parse("{}").unwrap());
         store.push(vec![new]).await.all().unwrap();
     }
-    assert_eq!(store.queues(None, 10).await.unwrap().len(), 7, "they lie on all nodes");
+    assert_eq!(store.queues(None, 10).await.unwrap().len(), 7, "the queues are on all nodes");
     let other = open(&format!("{url}?ca={authority}")).await.unwrap();
     let mut work = other.subscribe(vec![job().queue], vec![job().kind]);
     work.set_capacity(1, vec![]);
     let kinds = vec![job().kind.into()];
     let claim = Claim::new(WorkerSecret::new().id(), vec![job().queue], kinds).limit(10);
-    other.claim(claim).await.expect("it waits from now on");
+    other.claim(claim).await.expect("the claim succeeds, and its worker waits");
     store.push(vec![job()]).await.all().unwrap();
     tokio::time::timeout(Duration::from_secs(20), work.recv()).await.expect("notifications come through TLS");
-    assert!(open(&url).await.is_err(), "nobody has signed that certificate");
-    assert!(open(&format!("redis+cluster://{}", cluster.addrs()[0])).await.is_err(), "they speak nothing else");
+    assert!(open(&url).await.is_err(), "the certificate is not trusted");
+    assert!(open(&format!("redis+cluster://{}", cluster.addrs()[0])).await.is_err(), "the nodes accept only TLS");
 }
 
 #[tokio::test]
-async fn tls_leads_to_sentinels_and_their_master() {
+async fn tls_works_with_sentinels_and_their_master() {
     let certificates = Certificates::new();
     let authority = certificates.authority().display().to_string();
     let master = Server::start_with_tls(&certificates, &[]);
     let sentinel = Sentinel::start_with_tls(&master, "main", &certificates);
     let url = format!("rediss+sentinel://{}/main", sentinel.addr());
     works(&open(&format!("{url}?ca={authority}")).await.unwrap()).await;
-    assert!(open(&url).await.is_err(), "nobody has signed that certificate");
+    assert!(open(&url).await.is_err(), "the certificate is not trusted");
 }
 
 #[tokio::test]
@@ -194,10 +194,10 @@ async fn socket_and_database_number_lead_to_the_same_server() {
 }
 
 #[tokio::test]
-async fn sentinels_lead_to_the_master() {
+async fn sentinels_find_the_master() {
     let server = Server::start(&[]);
     let sentinel = Sentinel::start(&server, "main");
-    // The first of these is not there.
+    // The first sentinel does not exist.
     let url = format!("redis+sentinel://127.0.0.1:1,{}", sentinel.addr());
     works(&open(&format!("{url}/main")).await.unwrap()).await;
     let unknown = open(&format!("{url}/other")).await.unwrap_err();
@@ -205,7 +205,7 @@ async fn sentinels_lead_to_the_master() {
 }
 
 #[tokio::test]
-async fn replica_is_not_taken_for_the_master() {
+async fn replica_is_refused_as_unavailable() {
     let master = Server::start(&[]);
     let replica = Server::start(&[]);
     replica.command(&["REPLICAOF", "127.0.0.1", &master.addr().port().to_string()]);
@@ -238,7 +238,7 @@ async fn jobs_of_another_layout_are_refused() {
 }
 
 #[tokio::test]
-async fn full_server_refuses_pushes_and_lets_what_runs_end() {
+async fn full_server_refuses_pushes_and_lets_running_jobs_end() {
     let server = Server::start(&[]);
     let store = open(&server.url()).await.unwrap();
     let jobs: Vec<NewJob> = (0..10).map(|_| job()).collect();
@@ -249,7 +249,7 @@ async fn full_server_refuses_pushes_and_lets_what_runs_end() {
     assert_eq!(error.kind(), ErrorKind::Full, "{error}");
     let mut elsewhere = job();
     elsewhere.move_to("elsewhere".parse().unwrap());
-    assert_eq!(store.push(vec![elsewhere]).await.all().unwrap_err().kind(), ErrorKind::Full, "nor into a new queue");
+    assert_eq!(store.push(vec![elsewhere]).await.all().unwrap_err().kind(), ErrorKind::Full, "also into a new queue");
     assert_eq!(store.get(vec![refused.id]).await.unwrap(), [None], "nothing was written");
 
     let claimed = store.claim(ask(10)).await.unwrap().jobs;
@@ -266,7 +266,7 @@ async fn full_server_refuses_pushes_and_lets_what_runs_end() {
         .collect();
     assert!(store.settle(settlements).await.all().unwrap().iter().all(|settled| *settled == Settled::Done));
     store.upkeep(Upkeep::new(500, true)).await.unwrap();
-    let fresh = open(&server.url()).await.expect("a full server can be opened: work must go on");
+    let fresh = open(&server.url()).await.expect("a store opens on a full server");
     assert_eq!(fresh.queues(None, 10).await.unwrap()[0].count(State::Succeeded), 10);
 
     assert_eq!(server.command(&["CONFIG", "SET", "maxmemory", "0"]), "+OK");
@@ -274,7 +274,7 @@ async fn full_server_refuses_pushes_and_lets_what_runs_end() {
 }
 
 #[tokio::test]
-async fn library_that_the_server_forgot_is_loaded_again() {
+async fn missing_library_is_loaded_again() {
     let server = Server::start(&[]);
     let store = open(&server.url()).await.unwrap();
     for _ in 0..2 {
@@ -284,7 +284,7 @@ async fn library_that_the_server_forgot_is_loaded_again() {
 }
 
 #[tokio::test]
-async fn node_that_is_new_to_a_cluster_gets_the_library() {
+async fn new_node_of_a_cluster_gets_the_library() {
     let cluster = RedisCluster::start(&[]);
     let addrs: Vec<_> = cluster.addrs().iter().map(ToString::to_string).collect();
     let store = open(&format!("redis+cluster://{}", addrs.join(","))).await.unwrap();
@@ -299,7 +299,7 @@ async fn node_that_is_new_to_a_cluster_gets_the_library() {
 }
 
 #[tokio::test]
-async fn library_of_another_version_stays_beside_ours() {
+async fn library_of_another_version_is_kept() {
     let server = Server::start(&[]);
     let other = "#!lua name=longshore_0123456789ab\nredis.register_function('longshore_push_0123456789ab', function() return 1 end)";
     let client = redis::Client::open(server.url()).unwrap();
@@ -313,7 +313,7 @@ async fn library_of_another_version_stays_beside_ours() {
 }
 
 #[tokio::test]
-async fn user_that_may_not_load_the_library_uses_one_that_is_there() {
+async fn user_that_may_not_load_the_library_uses_a_loaded_one() {
     let server = Server::start(&[]);
     let rights = ["~longshore:*", "&longshore:*", "+@all", "-@dangerous", "+info", "-function|load"];
     let words = [&["ACL", "SETUSER", "app", "on", ">pw"][..], &rights].concat();
@@ -326,7 +326,7 @@ async fn user_that_may_not_load_the_library_uses_one_that_is_there() {
 }
 
 #[tokio::test]
-async fn claim_sees_what_the_settles_before_it_freed_also_where_the_server_forgot_the_library() {
+async fn claim_gets_jobs_released_in_the_same_call_even_without_a_library() {
     let server = Server::start(&[]);
     let store = open(&server.url()).await.unwrap();
     for _ in 0..2 {
@@ -343,7 +343,7 @@ async fn claim_sees_what_the_settles_before_it_freed_also_where_the_server_forgo
 }
 
 #[tokio::test]
-async fn queue_that_the_server_forgot_is_noted_again() {
+async fn queue_missing_on_the_server_is_noted_again() {
     let server = Server::start(&[]);
     let settings = Settings::default();
     let store = Arc::new(Redis::open(&server.url(), settings.clone()).await.unwrap());
@@ -356,7 +356,7 @@ async fn queue_that_the_server_forgot_is_noted_again() {
 }
 
 #[tokio::test]
-async fn everything_can_be_read_after_real_traffic() {
+async fn lists_and_counts_agree_after_mixed_calls() {
     let server = Server::start(&[]);
     let store = open(&server.url()).await.unwrap();
     let backend = Backend::new(store.clone(), store.clone());

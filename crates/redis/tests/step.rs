@@ -1,4 +1,4 @@
-//! The scripts' `step` says the same as Rust's, for every event in every state at every edge of the numbers.
+//! The Lua function `step` agrees with the Rust one, for every event in every state and at the limits of all numbers.
 
 use longshore_core::state::{Event, Facts, every_other_event, every_outcome, step};
 use longshore_core::{Settings, State, limits};
@@ -21,7 +21,7 @@ fn all_facts() -> Vec<Facts> {
 }
 
 #[tokio::test]
-async fn scripts_move_jobs_as_the_one_function_that_knows_every_move() {
+async fn lua_steps_agree_with_rust() {
     let url = format!("{}?prefix=step", longshore_testbed::Redis::shared().url());
     let store = Redis::open(&url, Settings::default()).await.unwrap();
     let outcomes = every_outcome();

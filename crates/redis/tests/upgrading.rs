@@ -1,5 +1,5 @@
-//! Jobs of the layout before are there afterwards as they were. `layout_6.txt` holds each key of a store of layout 6, as DUMP has it, in base64;
-//! `layout_6_jobs.txt` the name and the id of each job, and the tokens of those that ran.
+//! An upgrade from layout 6 keeps all jobs. `layout_6.txt` has each key of a store of layout 6, in the format of DUMP and in base64.
+//! `layout_6_jobs.txt` has the name and the id of each job, and the tokens of jobs that ran.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ mod each;
 
 use each::All;
 
-/// Puts a store of layout 6 on a server.
+/// Restores a store of layout 6 on a server.
 async fn restore(server: &Server) {
     let client = redis::Client::open(server.url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
@@ -49,11 +49,11 @@ async fn open(server: &Server) -> Result<Redis, longshore_core::Error> {
 }
 
 async fn job(store: &Redis, id: JobId) -> Snapshot {
-    Jobs::get(store, vec![id]).await.unwrap().remove(0).expect("it is there")
+    Jobs::get(store, vec![id]).await.unwrap().remove(0).expect("the job exists")
 }
 
 #[tokio::test]
-async fn jobs_of_the_layout_before_are_there_as_they_were() {
+async fn upgrade_keeps_the_jobs_of_the_previous_layout() {
     let server = Server::start(&[]);
     restore(&server).await;
     let (store, ids) = (open(&server).await.unwrap(), ids());
@@ -106,13 +106,13 @@ async fn jobs_of_the_layout_before_are_there_as_they_were() {
 }
 
 #[tokio::test]
-async fn jobs_of_the_layout_before_go_on() {
+async fn jobs_of_the_previous_layout_can_be_worked() {
     let server = Server::start(&[]);
     restore(&server).await;
     let (store, ids) = (open(&server).await.unwrap(), ids());
     let (id, token) = tokens()[0];
     let success = || Settlement::new(id, token, Outcome::Succeed { result: None });
-    assert_eq!(store.settle(vec![success()]).await.all().unwrap(), [Settled::Done], "a token of then counts");
+    assert_eq!(store.settle(vec![success()]).await.all().unwrap(), [Settled::Done], "an old token is valid");
     assert_eq!(store.settle(vec![success()]).await.all().unwrap(), [Settled::Done]);
     let mut again = NewJob::new("bulk".parse().unwrap(), "send".parse().unwrap(), Payload::parse("5").unwrap());
     again.unique = Some(Unique { key: "only".parse().unwrap(), scope: UniqueScope::UntilFinished });
@@ -130,7 +130,7 @@ async fn jobs_of_the_layout_before_go_on() {
 }
 
 #[tokio::test]
-async fn upgrade_that_was_broken_off_goes_on() {
+async fn interrupted_upgrade_is_continued() {
     let server = Server::start(&[]);
     restore(&server).await;
     assert_eq!(server.command(&["SET", "old:{all}:layout", "6>7"]), "+OK");
@@ -142,7 +142,7 @@ async fn upgrade_that_was_broken_off_goes_on() {
 }
 
 #[tokio::test]
-async fn store_of_the_layout_before_is_not_upgraded_while_its_workers_run() {
+async fn previous_layout_is_not_upgraded_while_its_workers_run() {
     let server = Server::start(&[]);
     restore(&server).await;
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_millis().to_string();

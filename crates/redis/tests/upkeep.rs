@@ -1,4 +1,4 @@
-//! A part of upkeep that fails stops no other part, and no other queue.
+//! If a part of upkeep fails, the other parts and the other queues still get their upkeep.
 
 use longshore_core::{Jobs, NewJob, Payload, QueueName, State, Upkeep, When, limits};
 use longshore_redis::keys;
@@ -10,7 +10,7 @@ use jobs::{ask, job, success};
 use raw::Bench;
 
 #[tokio::test]
-async fn part_that_fails_stops_no_other_part_and_no_other_queue() {
+async fn failing_part_of_upkeep_stops_no_other_part_or_queue() {
     let mut bench = Bench::open().await;
     let elsewhere: QueueName = "elsewhere".parse().unwrap();
     let there = NewJob::new(elsewhere.clone(), "work".parse().unwrap(), Payload::parse("1").unwrap());
@@ -37,13 +37,13 @@ async fn part_that_fails_stops_no_other_part_and_no_other_queue() {
     raw(&["SET", &deadlines, "something else"]).await;
     bench.settings.clock.advance(limits::KEEP_FINISHED);
     let upkeep = Upkeep::new(limits::UPKEEP_ROWS, true);
-    let kept = bench.store.upkeep(upkeep).await.expect("the other parts are done");
+    let kept = bench.store.upkeep(upkeep).await.expect("the other parts succeed");
     assert_eq!(kept.failed.iter().map(|failure| failure.part).collect::<Vec<_>>(), ["deadlines"]);
     assert!(kept.failed[0].message.starts_with("queue `default`: "), "{}", kept.failed[0]);
     assert_eq!(kept.pruned, 1);
     let jobs = lost.iter().map(|job| job.id).collect();
     for status in bench.store.status(jobs).await.unwrap() {
-        assert_eq!(status.expect("it is known").state, State::Ready, "it was rescued");
+        assert_eq!(status.expect("the job exists").state, State::Ready, "the job was rescued");
     }
     raw(&["DEL", &deadlines]).await;
     raw(&["RENAME", &away, &deadlines]).await;
@@ -52,7 +52,7 @@ async fn part_that_fails_stops_no_other_part_and_no_other_queue() {
 }
 
 #[tokio::test]
-async fn one_process_is_elected_and_another_takes_its_place() {
+async fn another_process_is_elected_after_the_first_is_gone() {
     let bench = Bench::open().await;
     let url = format!("{}?prefix={}", longshore_testbed::Redis::shared().url(), bench.prefix);
     let other = longshore_redis::Redis::open(&url, bench.settings.clone()).await.unwrap();
@@ -65,7 +65,7 @@ async fn one_process_is_elected_and_another_takes_its_place() {
     bench.settings.clock.advance(limits::LEASE);
     assert_eq!(other.upkeep(upkeep).await.unwrap().rescued.len(), 0, "the first is elected");
     assert_eq!(bench.store.upkeep(upkeep).await.unwrap().rescued.len(), 1);
-    // The elected process is gone, and so is its election after a while.
+    // Deleting the key ends the election of the first process.
     let mut raw = bench.raw.clone();
     let root = format!("{}:{{all}}:", bench.prefix);
     redis::cmd("DEL").arg(format!("{root}{}", keys::UPKEEP)).exec_async(&mut raw).await.unwrap();
@@ -82,6 +82,6 @@ async fn one_process_is_elected_and_another_takes_its_place() {
     assert!(bench.store.push(vec![NewJob { deadline: Some(When::In(limits::LEASE)), ..job() }]).await[0].is_ok());
     bench.settings.clock.advance(limits::LEASE);
     assert_eq!(bench.store.upkeep(upkeep).await.unwrap().buried.len(), 1, "it may rescue");
-    // Whoever asks for no election does upkeep.
+    // A call without an election always does upkeep.
     assert_eq!(bench.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap().failed, []);
 }

@@ -74,7 +74,7 @@ impl Backend {
     /// Records the answers of one call for outage detection. One item that could not reach the store counts as an
     /// outage: renewals of other jobs may have failed the same way.
     pub(super) fn note_all<'a, T: 'a>(&self, mut answers: impl Iterator<Item = &'a Result<T, Error>>, took: Duration) {
-        let failed = answers.find_map(|answer| answer.as_ref().err().filter(|e| e.is_retryable()));
+        let failed = answers.find_map(|answer| answer.as_ref().err().filter(|e| e.is_retryable() && !e.is_partial()));
         self.note(&failed.map_or(Ok(()), |e| Err(e.shared())), took);
     }
 

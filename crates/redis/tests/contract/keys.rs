@@ -1,4 +1,4 @@
-//! Keys of its own for every case; another store on the same keys stands for another process.
+//! Every case has its own keys. A second store on the same keys acts as another process.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use longshore_core::{Artifacts, Settings, Store};
 use longshore_redis::Redis;
 use longshore_testbed::RedisCluster;
 
-/// Where the keys lie.
+/// The server or cluster that has the keys.
 pub trait Place: Send + Sync + 'static {
     const SEEDS: usize;
 
@@ -54,7 +54,7 @@ pub struct Keys<P> {
 }
 
 async fn connect(url: &str, settings: &Settings) -> Arc<Redis> {
-    Arc::new(Redis::open(url, settings.clone()).await.expect("a store on a shared server can be opened"))
+    Arc::new(Redis::open(url, settings.clone()).await.expect("a store on a shared server opens"))
 }
 
 #[async_trait]

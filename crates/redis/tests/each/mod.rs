@@ -1,4 +1,4 @@
-//! Answers to a batch, taken as one.
+//! Turns the answers to a batch into one result.
 
 use longshore_core::{Answers, Error};
 

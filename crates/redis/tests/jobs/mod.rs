@@ -1,4 +1,4 @@
-//! Jobs of one kind in one queue, as the tests beside this push, claim and settle them.
+//! Jobs of one kind in one queue, and claims and settlements of them.
 
 use longshore_core::{Claim, Claimed, Kind, NewJob, Outcome, Payload, QueueName, Settlement, WorkerSecret};
 
@@ -6,7 +6,7 @@ pub fn job() -> NewJob {
     NewJob::new(QueueName::default(), "work".parse().unwrap(), Payload::parse("{}").unwrap())
 }
 
-/// A claim of some worker.
+/// Returns a claim of a new worker.
 pub fn ask(limit: usize) -> Claim {
     let kind: Kind = "work".parse().unwrap();
     let claim = Claim::new(WorkerSecret::new().id(), vec![QueueName::default()], vec![kind.into()]);

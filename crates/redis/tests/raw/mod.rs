@@ -1,4 +1,4 @@
-//! A store with keys of its own, and a connection that reads and writes those keys directly.
+//! A store with its own keys, and a connection that reads and writes these keys directly.
 
 use longshore_core::Settings;
 use longshore_redis::Redis;

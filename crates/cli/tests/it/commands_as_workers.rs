@@ -306,11 +306,11 @@ fn the_commands_of_a_killed_worker_are_killed() {
 #[test]
 fn a_lost_lease_kills_the_command() {
     let home = setup(&[("stays", "", "echo $$ >> pids; exec sleep 1000")]);
-    let frozen = home.start(&["work", "--lease", "1s"]);
+    let frozen = home.start(&["work", "--lease", "4s"]);
     push(&home, "stays", "{}");
     pids(&home, 1);
     frozen.signal(Signal::STOP);
-    let _heir = home.start(&["work", "--lease", "1s"]);
+    let _heir = home.start(&["work", "--lease", "4s"]);
     let pids = pids(&home, 2);
     assert!(lives(&pids[0]), "a stopped worker cannot kill it");
     frozen.signal(Signal::CONT);

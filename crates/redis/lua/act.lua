@@ -14,14 +14,14 @@ local function act(args)
     call('ZADD', root .. K_FINAL .. job.queue, '0', job.member)
     return pack('<BB', ACTED, state)
   end
-  local unique, scope = labels_in(job.flags, job.body, job.label_from)
+  local unique = job.labels.unique
   if action == RETRY_BY_HAND and state >= SUCCEEDED and unique then
     local other = holder(job.queue, unique, {})
     if other and other ~= job.member and state ~= SUCCEEDED then return pack('<BBc16', KEY_TAKEN, state, sub(other, 9)) end
   end
   if not transition(job, action) then return pack('<BB', CANNOT, state) end
   save(job)
-  if state >= SUCCEEDED and unique then hold(job.queue, unique, scope, job.member) end
+  if state >= SUCCEEDED and unique then hold(job.queue, unique, job.labels.scope, job.member) end
   finish()
   if action == CANCEL and job.state == RUNNING then tell_all(TELLS_CANCELS) end
   return pack('<BB', ACTED, job.state)

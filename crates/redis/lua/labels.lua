@@ -1,16 +1,21 @@
 -- The labels of a job: unique key, reuse key, alias, tags. They are in the body of its record.
 
--- Reads the labels: unique key, its scope, reuse key, the maximum age of a result, alias, tags.
+-- The labels of a job that has none.
+local no_labels = { tags = {} }
+
+-- Reads the labels: unique key and its scope, reuse key and the maximum age of a result, alias, tags.
 local function labels_in(flags, body, at)
-  local unique, scope, reuse, within, alias, tags = nil, nil, nil, nil, '', {}
+  if band(flags, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) == 0 then return no_labels end
+  local unique, scope, reuse, within, alias, tags = nil, nil, nil, nil, nil, {}
   if band(flags, HAS_UNIQUE) ~= 0 then unique, scope, at = unpacked('<Bc0i8', body, at) end
   if band(flags, HAS_REUSE) ~= 0 then reuse, within, at = unpacked('<Bc0i8', body, at) end
   if band(flags, HAS_LABELS) ~= 0 then
     local key, n
     key, alias, n, at = unpacked('<Bc0Bc0B', body, at)
+    if alias == '' then alias = nil end
     for place = 1, n do tags[place], at = unpacked('<Bc0', body, at) end
   end
-  return unique, scope, reuse, within, alias, tags
+  return { unique = unique, scope = scope, reuse = reuse, within = within, alias = alias, tags = tags }
 end
 
 -- Returns the member that holds a unique key now. `known` has the jobs of this call, whose records are not written yet.

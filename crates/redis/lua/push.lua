@@ -50,33 +50,29 @@ local function keep_answer(queue, fingerprint, key, code, id)
 end
 
 -- Returns the answer and the id of an existing job that replaces a new one; nothing if there is none.
-local function existing_job(queue, known, unique, reuse, within)
-  if reuse then
-    local newest, finished = unpack(call('ZREVRANGE', root .. K_REUSE .. queue .. ':' .. reuse, 0, 0, 'WITHSCORES'))
-    if newest and now - tonumber(finished) < within then return EXISTING_REUSE, sub(newest, 9) end
+local function existing_job(queue, known, labels)
+  if labels.reuse then
+    local newest, finished = unpack(call('ZREVRANGE', root .. K_REUSE .. queue .. ':' .. labels.reuse, 0, 0, 'WITHSCORES'))
+    if newest and now - tonumber(finished) < labels.within then return EXISTING_REUSE, sub(newest, 9) end
   end
-  local member = unique and holder(queue, unique, known)
+  local member = labels.unique and holder(queue, labels.unique, known)
   if member then return EXISTING_UNIQUE, sub(member, 9) end
 end
 
 -- Writes the labels of a new job: takes its unique key, and adds its alias and tags to their sets.
-local function label(queue, member, unique, scope, alias, tags)
-  if unique then hold(queue, unique, scope, member) end
-  if alias ~= '' then zadd(root .. K_ALIAS .. queue .. ':' .. alias, '0', member) end
-  for _, tag in ipairs(tags) do zadd(root .. K_TAG .. queue .. ':' .. tag, '0', member) end
+local function label(queue, member, labels)
+  if labels.unique then hold(queue, labels.unique, labels.scope, member) end
+  if labels.alias then zadd(root .. K_ALIAS .. queue .. ':' .. labels.alias, '0', member) end
+  for _, tag in ipairs(labels.tags) do zadd(root .. K_TAG .. queue .. ':' .. tag, '0', member) end
 end
 
 -- Creates a job, unless an existing job replaces it. Returns the answer, the id of the existing job, and the order for the next job.
 local function create(queue, known, order, head, tail, payload)
   local NEW_JOB_FIELDS = unpacked(NEW_JOB, head)
   local rank, _, kind, label_from = unpacked('<bBc0Bc0', tail)
-  local unique, scope, reuse, within, alias, tags
-  local is_labelled = band(flags, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) ~= 0
-  if is_labelled then
-    unique, scope, reuse, within, alias, tags = labels_in(flags, tail, label_from)
-    local code, other = existing_job(queue, known, unique, reuse, within)
-    if code then return code, other, order end
-  end
+  local labels = labels_in(flags, tail, label_from)
+  local code, other = existing_job(queue, known, labels)
+  if code then return code, other, order end
   order = append(queue, order, id)
   local order8, run_at, deadline = pack('>I8', order), max(moment(when_how, when), now), moment(deadline_how, deadline)
   local member, state = order8 .. id, run_at > now and SCHEDULED or READY
@@ -85,7 +81,7 @@ local function create(queue, known, order, head, tail, payload)
   put(root .. K_JOB .. id, pack(HEAD, RECORD_VERSION, state, flags, 0, 0, 0, 0, 1, 0, #body, run_at) .. body)
   if payload then put(root .. K_PAYLOAD .. id, payload) end
   if band(flags, HAS_DEADLINE) ~= 0 then zadd(root .. K_DEADLINE .. queue, text(deadline), member) end
-  if is_labelled then label(queue, member, unique, scope, alias, tags) end
+  label(queue, member, labels)
   news[#news + 1] = id
   woke(queue, kind, 1)
   return CREATED, nil, order + 1

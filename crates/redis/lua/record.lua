@@ -9,7 +9,6 @@ local function parse(id, record)
   if version ~= RECORD_VERSION or state > CANCELLED or #body ~= length then error('unknown layout') end
   if state >= RUNNING and band(flags, HAS_RUN) == 0 then error('no run') end
   local BODY_FIELDS, label_from = unpacked(BODY, body)
-  if band(flags, HAS_UNIQUE + HAS_REUSE + HAS_LABELS) ~= 0 then labels_in(flags, body, label_from) end -- raises an error, too
   local RUN_FIELDS, result_from, result
   if band(flags, HAS_RUN) ~= 0 then
     RUN_FIELDS, result_from = unpacked(RUN, record, run_from)
@@ -19,10 +18,15 @@ local function parse(id, record)
     id = id, key = root .. K_JOB .. id, member = order .. id, state = state, flags = flags, cancel_asked = flags % 2, attempt = attempt,
     crashes = crashes, interruptions = interruptions, outages = outages, changes = changes, reason = reason, run_at = run_at,
     body = body, created = created, deadline = deadline, asked_limits = asked_limits, rank = rank, queue = queue, kind = kind,
-    label_from = label_from, started = started, finished = finished, outage_since = outage_since, limits = limits, token = token,
+    labels = labels_in(flags, body, label_from), started = started, finished = finished, outage_since = outage_since, limits = limits, token = token,
     worker = worker, result = result,
   }
 end
+
+-- The keys beside a job's record: the first part of the name of each, and the flag of the record that says that it exists.
+local keys_beside = {
+  [K_PAYLOAD] = PAYLOAD_BESIDE, [K_RESULT] = RESULT_BESIDE, [K_PROGRESS] = HAS_PROGRESS, [K_FAILURES] = HAS_FAILURES, [K_LOG] = HAS_LOG,
+}
 
 -- Adds an empty run to a job that never ran.
 local function needs_run(job)
@@ -106,7 +110,15 @@ local function show(args)
   end
   lines[#lines + 1] = 'token: ' .. hex(job.token)
   lines[#lines + 1] = 'worker: ' .. hex(job.worker)
-  for _, beside in ipairs({ K_PAYLOAD, K_RESULT, K_PROGRESS, K_FAILURES, K_LOG }) do
+  for name, limits in pairs({ asked_limits = job.asked_limits, limits = job.limits }) do
+    local attempts, timeout = unpacked('<HI4', limits)
+    lines[#lines + 1] = format('%s: %d attempts, %d ms', name, attempts, timeout)
+  end
+  for _, name in ipairs({ 'unique', 'scope', 'reuse', 'within', 'alias' }) do
+    if job.labels[name] then lines[#lines + 1] = name .. ': ' .. job.labels[name] end
+  end
+  if job.labels.tags[1] then lines[#lines + 1] = 'tags: ' .. concat(job.labels.tags, ', ') end
+  for beside in pairs(keys_beside) do
     if call('EXISTS', root .. beside .. id) == 1 then lines[#lines + 1] = 'beside: ' .. root .. beside .. '<id>' end
   end
   return lines

@@ -16,6 +16,12 @@ local types = {
 -- was found, each with its queue and its job's id; and whether to repair it.
 local repair = {}
 
+-- The sets whose entries are jobs.
+repair.walked = {
+  [K_ALL] = true, [K_SCHEDULED] = true, [K_READY] = true, [K_ISOLATED] = true, [K_RUNNING] = true, [K_HELD] = true, [K_FINAL] = true,
+  [K_DEAD] = true, [K_CANCELLED] = true, [K_DEADLINE] = true, [K_REUSE] = true, [K_ALIAS] = true, [K_TAG] = true, [K_UNIQUE] = true,
+}
+
 -- Notes that something is wrong; returns whether to repair it.
 function repair.found(queue, id, what)
   repair.findings[#repair.findings + 1] = { queue or '', id or '', what }
@@ -42,7 +48,7 @@ function repair.type(name)
   local kind, queue = repair.parts(name)
   local wanted, is = types[kind], call('TYPE', root .. name).ok
   if not wanted or is == wanted or is == 'none' then return end
-  local of_job = kind == K_JOB or kind == K_PAYLOAD or kind == K_RESULT or kind == K_PROGRESS or kind == K_FAILURES or kind == K_LOG
+  local of_job = kind == K_JOB or keys_beside[kind]
   local what = format('the key `%s` is a %s, and not a %s', kind, is, wanted)
   if repair.found(not of_job and queue, of_job and sub(name, #kind + 1), what) then
     call('UNLINK', root .. name)
@@ -50,79 +56,52 @@ function repair.type(name)
   end
 end
 
--- Puts a member into a sorted set, where it is not in it under that score; no score means that any will do, and `new` is the one to give.
-function repair.member(job, set, score, new, what)
-  local its = repair.ask('ZSCORE', root .. set, job.member)
-  if its and (not score or tonumber(its) == score) then return end
-  if repair.found(job.queue, job.id, format('it is %s, and %s', (STATES)[job.state + 1], what)) then
-    zadd(root .. set, text(score or new), job.member)
-  end
-end
-
--- Sees to it that a job is in the sets of its state.
-function repair.state(job)
-  local queue = job.queue
-  if job.state == SCHEDULED then
-    repair.member(job, K_SCHEDULED .. queue, job.run_at, nil, 'does not wait for its time')
-  elseif job.state == READY then
-    local set = sub(ready_set(queue, job.kind, job.crashes), #root + 1)
-    repair.member(job, set, tonumber(ready_score(job.rank, job.run_at)), nil, 'does not wait for a worker in its place')
-    if repair.ask('SISMEMBER', root .. K_KINDS .. queue, job.kind) ~= 1
-      and repair.found(queue, job.id, 'it is ready, and its kind is none of those of the queue') then note_ready(queue, job.kind) end
-  elseif job.state == RUNNING then
-    -- A worker that is alive renews the lease; after a dead one upkeep rescues the job.
-    repair.member(job, K_RUNNING .. queue, nil, lease_now + LEASE_ANEW, 'has no lease')
-    local held = root .. K_HELD .. queue .. ':' .. job.worker
-    if repair.ask('SISMEMBER', held, job.member) ~= 1 and repair.found(queue, job.id, 'it is running, and its worker does not hold it') then
-      sadd(held, job.member)
-    end
+-- Sees to it that a job is in a place, with its score there.
+function repair.place(job, place)
+  local key, is_there = key_of(job, place)
+  if place.set == K_HELD then
+    is_there = repair.ask('SISMEMBER', key, job.member) == 1
   else
-    local keep = now + (job.state == DEAD and keep_dead or keep_finished)
-    repair.member(job, K_FINAL .. queue, nil, keep, 'would be kept for ever')
-    if job.state == DEAD then repair.member(job, K_DEAD .. queue, nil, 0, 'is not among the dead') end
-    if job.state == CANCELLED then repair.member(job, K_CANCELLED .. queue, nil, 0, 'is not among the cancelled') end
+    local its = repair.ask('ZSCORE', key, job.member)
+    is_there = its and (not place.score or tonumber(its) == place.score)
   end
-  if has(job, HAS_DEADLINE) and job.state < RUNNING then
-    repair.member(job, K_DEADLINE .. queue, job.deadline, nil, 'its deadline is not watched')
-  end
+  if is_there or not repair.found(job.queue, job.id, format('it is %s, and %s', (STATES)[job.state + 1], place.missing)) then return end
+  if place.set == K_HELD then sadd(key, job.member) else zadd(key, text(place.new), job.member) end
 end
 
--- Sees to it that a job is found by its labels, and holds its unique key where nobody else does.
-function repair.labels(job)
-  local queue = job.queue
-  local unique, scope, reuse, _, alias, tags = labels_in(job.flags, job.body, job.label_from)
-  if alias ~= '' then repair.member(job, K_ALIAS .. queue .. ':' .. alias, nil, 0, 'is not found by its alias') end
-  for _, tag in ipairs(tags) do repair.member(job, K_TAG .. queue .. ':' .. tag, nil, 0, 'is not found by one of its tags') end
-  if reuse and job.state == SUCCEEDED then
-    repair.member(job, K_REUSE .. queue .. ':' .. reuse, nil, job.finished, 'its result is not found by its reuse key')
-  end
-  if not unique or scope ~= 1 or job.state >= SUCCEEDED then return end
+-- Sees to it that a job is in all its places, that the kind of a ready job is known, and that a job holds its unique key if nobody else does.
+function repair.places(job)
+  local queue, unique = job.queue, job.labels.unique
+  for _, place in ipairs(places_of(job)) do repair.place(job, place) end
+  if job.state == READY and repair.ask('SISMEMBER', root .. K_KINDS .. queue, job.kind) ~= 1
+    and repair.found(queue, job.id, 'it is ready, and its kind is none of those of the queue') then note_ready(queue, job.kind) end
+  -- A key with a period may have ended; it is not given again.
+  if not unique or job.labels.scope >= 2 or ends_scope(job.labels.scope, job.state) then return end
+  -- A job that waits for another attempt has started before.
+  if job.labels.scope == 0 and job.token then return end
   local is_held = call('TYPE', root .. K_UNIQUE .. queue).ok == 'hash' and holder(queue, unique, {})
   if not is_held and repair.found(queue, job.id, 'it does not hold its unique key, and nobody else does') then
-    hold(queue, unique, scope, job.member)
+    hold(queue, unique, job.labels.scope, job.member)
   end
 end
 
--- Gives a job that has a new order its new place in all sets.
+-- Gives a job that has a new order its new member in all its places.
 function repair.renumber(job, order)
-  local queue, old, new = job.queue, job.member, pack('>I8', order) .. job.id
-  local unique, _, reuse, _, alias, tags = labels_in(job.flags, job.body, job.label_from)
-  local sets = { K_SCHEDULED .. queue, K_RUNNING .. queue, K_FINAL .. queue, K_DEAD .. queue, K_CANCELLED .. queue, K_DEADLINE .. queue,
-    K_READY .. queue .. ':' .. job.kind, K_ISOLATED .. queue .. ':' .. job.kind, K_ALIAS .. queue .. ':' .. alias }
-  if reuse then sets[#sets + 1] = K_REUSE .. queue .. ':' .. reuse end
-  for _, tag in ipairs(tags) do sets[#sets + 1] = K_TAG .. queue .. ':' .. tag end
-  for _, set in ipairs(sets) do
-    local score = call('ZSCORE', root .. set, old)
-    if score then
-      call('ZREM', root .. set, old)
-      call('ZADD', root .. set, score, new)
+  local unique, old, new = job.labels.unique, job.member, pack('>I8', order) .. job.id
+  for _, place in ipairs(places_of(job)) do
+    local key = key_of(job, place)
+    if place.set == K_HELD then
+      if call('SREM', key, old) == 1 then call('SADD', key, new) end
+    else
+      local score = call('ZSCORE', key, old)
+      if score then
+        call('ZREM', key, old)
+        call('ZADD', key, score, new)
+      end
     end
   end
-  if job.worker and call('SREM', root .. K_HELD .. queue .. ':' .. job.worker, old) == 1 then
-    call('SADD', root .. K_HELD .. queue .. ':' .. job.worker, new)
-  end
-  local held = unique and call('HGET', root .. K_UNIQUE .. queue, unique)
-  if held and sub(held, 1, 24) == old then call('HSET', root .. K_UNIQUE .. queue, unique, new .. sub(held, 25)) end
+  local held = unique and call('HGET', root .. K_UNIQUE .. job.queue, unique)
+  if held and sub(held, 1, 24) == old then call('HSET', root .. K_UNIQUE .. job.queue, unique, new .. sub(held, 25)) end
   job.member, job.body = new, sub(job.body, 1, 16) .. sub(new, 1, 8) .. sub(job.body, 25)
   call('SET', job.key, write(job))
 end
@@ -153,11 +132,34 @@ function repair.job(id)
     return
   end
   local before = #repair.findings
-  repair.state(job)
-  repair.labels(job)
+  repair.places(job)
   if job.state < RUNNING and #repair.findings > before then woke(job.queue, job.kind, 1) end
   flush()
 end
+
+-- Returns whether a field of a queue's hash has a value that the functions can read.
+function repair.is_readable(field, value)
+  if field == 'rules' then return pcall(cjson.decode, value) end
+  if sub(field, 1, 6) == 'claim:' then return #field == 22 and #value == struct.size(EARLIER) end
+  return value:match('^%d+$') and tonumber(value) <= 2 ^ 53
+end
+
+-- Sees to it that the fields of a queue's hash can be read: one that cannot stops all claims. Without its rules, a queue has no level nor
+-- pause either. A field that is not of this version is left alone.
+function repair.queue(queue)
+  local meta = root .. K_QUEUE .. queue
+  local fields = call('HGETALL', meta)
+  for at = 1, #fields, 2 do
+    local field, value = fields[at], fields[at + 1]
+    local is_ours = repair.fields[field] or sub(field, 1, 6) == 'claim:'
+    if is_ours and not repair.is_readable(field, value)
+      and repair.found(queue, nil, format('the field `%s` of the queue makes no sense', (field:gsub('[^%w_:]', '?')))) then
+      call('HDEL', meta, field)
+      if field == 'rules' then call('HDEL', meta, 'rules_level', 'paused_until') end
+    end
+  end
+end
+repair.fields = { rules = true, rules_version = true, rules_level = true, paused_until = true, token = true, since = true, seen = true }
 
 -- Deletes what lies beside a record that is not there any more.
 function repair.beside(name, id)
@@ -179,9 +181,11 @@ local function repair_keys(args)
       repair.type(name)
     elseif kind == K_JOB then
       repair.job(sub(name, #kind + 1))
-    elseif kind == K_PAYLOAD or kind == K_RESULT or kind == K_PROGRESS or kind == K_FAILURES or kind == K_LOG then
+    elseif kind == K_QUEUE then
+      repair.queue(sub(name, #kind + 1))
+    elseif keys_beside[kind] then
       repair.beside(name, sub(name, #kind + 1))
-    elseif repair.belongs[kind] then
+    elseif repair.walked[kind] then
       sets[#sets + 1] = name
     end
   end
@@ -189,43 +193,12 @@ local function repair_keys(args)
   return { repair.findings, sets }
 end
 
-local function is_ready(job, kind, isolated)
-  return job.state == READY and job.kind == kind and (job.crashes >= 2) == isolated
+-- Returns whether an entry of a set belongs there. `rest` is what follows the queue in the name of the set.
+function repair.belongs(job, set, rest, named)
+  if set == K_ALL then return named == text(unpacked('>I8', job.member)) .. '-0' end
+  if set == K_UNIQUE then return job.labels.unique == named and not ends_scope(job.labels.scope, job.state) end
+  return belongs(job, set, rest)
 end
-
--- Whether a job belongs into sets whose names begin like that; with it comes what stands behind the queue's name in the name of its set, or
--- what names its entry there, where that is not the job itself.
-repair.belongs = {
-  [K_ALL] = function(job, entry) return entry == text(unpacked('>I8', job.member)) .. '-0' end,
-  [K_SCHEDULED] = function(job) return job.state == SCHEDULED end,
-  [K_READY] = function(job, kind) return is_ready(job, kind, false) end,
-  [K_ISOLATED] = function(job, kind) return is_ready(job, kind, true) end,
-  [K_RUNNING] = function(job) return job.state == RUNNING end,
-  [K_HELD] = function(job, worker) return job.state == RUNNING and job.worker == worker end,
-  [K_FINAL] = function(job) return job.state >= SUCCEEDED end,
-  [K_DEAD] = function(job) return job.state == DEAD end,
-  [K_CANCELLED] = function(job) return job.state == CANCELLED end,
-  [K_DEADLINE] = function(job) return has(job, HAS_DEADLINE) and job.state < RUNNING end,
-  [K_REUSE] = function(job, key)
-    local _, _, reuse = labels_in(job.flags, job.body, job.label_from)
-    return reuse == key and job.state == SUCCEEDED
-  end,
-  [K_ALIAS] = function(job, key)
-    local _, _, _, _, alias = labels_in(job.flags, job.body, job.label_from)
-    return alias == key
-  end,
-  [K_TAG] = function(job, key)
-    local _, _, _, _, _, tags = labels_in(job.flags, job.body, job.label_from)
-    for _, tag in ipairs(tags) do
-      if tag == key then return true end
-    end
-    return false
-  end,
-  [K_UNIQUE] = function(job, key)
-    local unique, scope = labels_in(job.flags, job.body, job.label_from)
-    return unique == key and not ends_scope(scope, job.state)
-  end,
-}
 
 -- Reads a stretch of a set from a place on, whatever it is; returns where to go on ('0': at the end), and entries: the member, what
 -- names its entry there.
@@ -260,7 +233,6 @@ end
 -- Sees to an entry of a set: one without a job, or with one that does not belong there, is removed; one with a corrupt record makes its job dead.
 function repair.entry(kind, queue, rest, set, entry, job)
   local member, named = entry[1], entry[2]
-  local label = (kind == K_UNIQUE or kind == K_ALL) and named or rest
   if #member ~= MEMBER then
     if repair.found(queue, nil, format('`%s` has an entry that is no job', kind)) then repair.remove(kind, set, named) end
   elseif not job then
@@ -276,7 +248,7 @@ function repair.entry(kind, queue, rest, set, entry, job)
       flush()
       repair.job(job.id)
     end
-  elseif job.member ~= member or job.queue ~= queue or not repair.belongs[kind](job, label) then
+  elseif job.member ~= member or job.queue ~= queue or not repair.belongs(job, kind, rest, named) then
     local what = format('it is %s, and `%s` has an entry of it that does not belong there', (STATES)[job.state + 1], kind)
     if repair.found(queue, job.id, what) then repair.remove(kind, set, named) end
   end
@@ -291,7 +263,7 @@ local function repair_set(args)
   repair.findings, repair.writes = {}, args[2] == '1'
   local name, set = args[3], root .. args[3]
   local kind, queue, rest = repair.parts(name)
-  if not repair.belongs[kind] or call('TYPE', set).ok ~= types[kind] then return { {}, '0', 0 } end
+  if not repair.walked[kind] or call('TYPE', set).ok ~= types[kind] then return { {}, '0', 0 } end
   local next_at, entries = repair.read(kind, set, args[4], args[5])
   local ids = {}
   for at, entry in ipairs(entries) do ids[at] = sub(entry[1], 9) end

@@ -55,12 +55,11 @@ end
 
 -- Updates unique and reuse keys for a transition. Returns until when they need the job.
 local function labels_moved(job, to)
-  if not has(job, HAS_UNIQUE + HAS_REUSE) then return 0 end
-  local till, unique, scope, reuse, within = 0, labels_in(job.flags, job.body, job.label_from)
-  if unique then till = unique_moved(job, unique, scope, to) end
-  if reuse and to == SUCCEEDED then
-    till = max(till, now + within)
-    zadd(root .. K_REUSE .. job.queue .. ':' .. reuse, text(now), job.member)
+  local till, labels = 0, job.labels
+  if labels.unique then till = unique_moved(job, labels.unique, labels.scope, to) end
+  if labels.reuse and to == SUCCEEDED then
+    till = max(till, now + labels.within)
+    zadd(root .. K_REUSE .. job.queue .. ':' .. labels.reuse, text(now), job.member)
   end
   return till
 end
@@ -116,7 +115,7 @@ local function bury_corrupt(job, queue)
   local body = pack(BODY, now, 0, sub(job.member, 1, 8), NO_LIMITS, 0, #queue, queue, #kind, kind)
   job.state, job.flags, job.attempt, job.crashes, job.interruptions, job.outages, job.changes, job.reason, job.run_at, job.body =
     DEAD, PAYLOAD_BESIDE, 0, 0, 0, 0, 1, CORRUPT, now, body
-  job.queue, job.kind, job.cancel_asked = queue, kind, 0
+  job.queue, job.kind, job.cancel_asked, job.labels = queue, kind, 0, no_labels
   needs_run(job)
   job.finished = now
   keep_failure(job, CORRUPT_CLASS, 0, 0, NOBODY, NOBODY, "the job's record is corrupt")

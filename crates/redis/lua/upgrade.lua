@@ -26,6 +26,7 @@ local function parse_6(id, record)
     id = id, key = root .. K_JOB .. id, member = order .. id, state = state, flags = flags - band(flags, HAS_RUN), cancel_asked = flags % 2,
     attempt = attempt, crashes = crashes, interruptions = interruptions, outages = outages, changes = changes, reason = reason,
     run_at = run_at, deadline = deadline, rank = rank, queue = queue, kind = kind,
+    labels = labels_in(flags, record, label_from),
     body = pack(BODY, created, deadline, order, asked_limits, rank, #queue, queue, #kind, kind) .. tail,
   }
   if attempt > 0 or worker ~= NOBODY or state >= RUNNING then

@@ -42,17 +42,12 @@ end
 local function prune(job)
   local queue, member = job.queue, job.member
   delete(job.key)
-  for flag, beside in pairs({ [PAYLOAD_BESIDE] = K_PAYLOAD, [RESULT_BESIDE] = K_RESULT, [HAS_PROGRESS] = K_PROGRESS,
-    [HAS_FAILURES] = K_FAILURES, [HAS_LOG] = K_LOG }) do
+  for beside, flag in pairs(keys_beside) do
     if has(job, flag) then delete(root .. beside .. job.id) end
   end
-  leave(job, job.state, job.state)
+  for _, place in ipairs(places_of(job)) do zrem(key_of(job, place), member) end
   forget_member(queue, member)
-  local unique, _, reuse, _, alias, tags = labels_in(job.flags, job.body, job.label_from)
-  if unique then release_unique(queue, unique, member) end
-  if reuse then zrem(root .. K_REUSE .. queue .. ':' .. reuse, member) end
-  if alias ~= '' then zrem(root .. K_ALIAS .. queue .. ':' .. alias, member) end
-  for _, tag in ipairs(tags) do zrem(root .. K_TAG .. queue .. ':' .. tag, member) end
+  if job.labels.unique then release_unique(queue, job.labels.unique, member) end
   news[#news + 1] = job.id
 end
 

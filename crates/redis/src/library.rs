@@ -104,7 +104,7 @@ macro_rules! files {
 /// The files in the order in which they are assembled. Each file uses definitions of the files before it.
 const FILES: &[(&str, &str)] = files! {
     "call.lua" "labels.lua" "record.lua" "writes.lua" "notify.lua" "step.lua" "admit.lua" "transition.lua"
-    "push.lua" "claim.lua" "settle.lua" "renew.lua" "release.lua" "upkeep.lua" "act.lua" "rules.lua" "log.lua" "read.lua"
+    "places.lua" "push.lua" "claim.lua" "settle.lua" "renew.lua" "release.lua" "upkeep.lua" "act.lua" "rules.lua" "log.lua" "read.lua"
     "registry.lua" "artifacts.lua" "upgrade.lua" "repair.lua" "testing.lua"
 };
 

@@ -368,6 +368,55 @@ async fn key_of_another_type_is_made_anew() {
 }
 
 #[tokio::test]
+async fn fields_of_a_queue_that_cannot_be_read_stop_no_claim() {
+    let worker = WorkerSecret::new().id();
+    let claimed_by = [b"claim:", worker.as_bytes().as_slice()].concat();
+    for field in [b"token".as_slice(), b"rules_level", b"paused_until", b"rules_version", b"since", b"rules", &claimed_by] {
+        let mut bench = Bench::open().await;
+        bench.push(job()).await;
+        bench.push(job()).await;
+        bench.take().await;
+        bench.run("HSET", bench.key("meta:default"), &[field, b"nonsense", b"of_another_version", b"stays"]).await;
+        bench.repairs(&["of the queue makes no sense"]).await;
+        let other = bench.run("HGET", bench.key("meta:default"), &[b"of_another_version"]).await;
+        assert_eq!(other, redis::Value::BulkString(b"stays".to_vec()));
+        assert_eq!(bench.store.claim(ask(1).worker(worker)).await.unwrap().jobs.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn unique_key_until_started_is_held_again_by_a_job_that_did_not_start() {
+    let mut bench = Bench::open().await;
+    let unique = Some(Unique { key: label("k"), scope: UniqueScope::UntilStarted });
+    let new = || NewJob { unique: unique.clone(), ..job() };
+    let id = bench.push(new()).await;
+    bench.run("DEL", bench.key("unique:default"), &[]).await;
+    bench.repairs(&["it does not hold its unique key"]).await;
+    let answer = bench.store.push(vec![new()]).await.remove(0).unwrap();
+    assert!(matches!(answer, Pushed::Existing { id: held, .. } if held == id), "{answer:?}");
+    let claimed = bench.take().await;
+    let again = Outcome::Retry { message: "again".into(), delay: Duration::ZERO };
+    let settlement = Settlement::new(claimed.id, claimed.token, again);
+    assert_eq!(bench.store.settle(vec![settlement]).await.all().unwrap(), [Settled::Done]);
+    assert_eq!(bench.walk(true).await, [], "it has started, and its key is free");
+}
+
+#[tokio::test]
+async fn result_that_may_be_reused_is_kept_as_long_after_a_repair() {
+    let mut bench = Bench::open().await;
+    let within = limits::KEEP_FINISHED * 2;
+    bench.push(NewJob { reuse: Some(Reuse { key: label("r"), within }), ..job() }).await;
+    let claimed = bench.take().await;
+    assert_eq!(bench.store.settle(vec![success(&claimed)]).await.all().unwrap(), [Settled::Done]);
+    bench.run("DEL", bench.key("final:default"), &[]).await;
+    bench.repairs(&["would be kept for ever"]).await;
+    bench.settings.clock.advance(within - Duration::from_secs(1));
+    assert_eq!(bench.keep_up().await.pruned, 0);
+    bench.settings.clock.advance(Duration::from_secs(2));
+    assert_eq!(bench.keep_up().await.pruned, 1);
+}
+
+#[tokio::test]
 async fn large_sets_are_walked_in_bounded_steps_and_every_entry_is_seen() {
     let mut bench = Bench::open().await;
     let jobs: Vec<NewJob> = (0..1_500).map(|_| job()).collect();

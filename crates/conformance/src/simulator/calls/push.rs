@@ -91,7 +91,8 @@ fn check_fresh(ledger: &mut Ledger, new: &NewJob, change: &Change, times: &Times
     let run_at = new.when.resolve(times.before.wall);
     assert!(job.run_at >= run_at, "due at {}, not before {run_at}", job.run_at);
     let entry = ledger.entry(new.id);
-    (entry.gone, entry.deleted, entry.held) = (false, false, None);
+    // A late push may create a job again that was deleted: its earlier claims are forgotten with the earlier record.
+    (entry.gone, entry.deleted, entry.held, entry.newest) = (false, false, None, None);
     if let Some(unique) = &new.unique {
         assert_eq!(ledger.holders(&new.queue, &unique.key), [new.id], "another holds the key");
     }

@@ -171,6 +171,7 @@ idempotency {
 
 retention once "its calls are those of other rules, and upkeep" {
     successes_and_cancellations_are_kept_a_day_and_the_dead_a_week: "By default successes and cancellations are kept 24 hours, the dead 7 days.",
+    step_ahead_of_the_wall_clock_ends_nothing_at_once: "After the wall clock was set ahead, nothing is deleted or misses its deadline before the clock has run steadily for 30 seconds.",
     retention_is_what_the_settings_say: "Both can be set.",
     key_that_was_given_back_keeps_no_job_longer: "A dead or cancelled job goes in its time, however long the period of the key it held.",
     retention_of_zero_ends_with_the_next_upkeep: "With a retention of zero, the next upkeep deletes the job.",

@@ -48,6 +48,37 @@ pub(crate) async fn successes_and_cancellations_are_kept_a_day_and_the_dead_a_we
     assert!(!bench.is_known(dead).await);
 }
 
+pub(crate) async fn step_ahead_of_the_wall_clock_ends_nothing_at_once(bench: Bench) {
+    let with_deadline = || NewJob { deadline: Some(When::In(hours(1))), ..job() };
+    let ended = [ended(&bench, success()).await, ended(&bench, Outcome::Cancel).await, ended(&bench, fatal()).await];
+    let (first, second) = (bench.push(with_deadline()).await, bench.push(with_deadline()).await);
+    bench.upkeep().await;
+    let later = hours(8 * DAY).as_millis() as i64;
+    bench.clock.step_wall(later);
+    for _ in 0..2 {
+        let report = bench.upkeep().await;
+        assert_eq!((report.pruned, report.buried.len()), (0, 0), "the clock may be wrong");
+        bench.advance(secs(10));
+    }
+    let claimed = bench.take_one().await;
+    assert_eq!(claimed.id, first, "a claim does not bury it either");
+    bench.end(&claimed, success()).await;
+    bench.clock.step_wall(-later);
+    bench.advance(secs(60));
+    let report = bench.upkeep().await;
+    assert_eq!((report.pruned, report.buried.len()), (0, 0), "the clock was wrong");
+
+    bench.clock.step_wall(later);
+    bench.upkeep().await;
+    bench.advance(secs(31));
+    let report = bench.upkeep().await;
+    assert_eq!((report.pruned, report.buried.len()), (3, 1), "the clock has run steadily since");
+    assert_eq!(bench.state(second).await, State::Dead);
+    for id in ended {
+        assert!(!bench.is_known(id).await);
+    }
+}
+
 pub(crate) async fn retention_is_what_the_settings_say(bench: Bench) {
     let bench = bench.keeping(hours(100), hours(1)).await;
     let succeeded = ended(&bench, success()).await;

@@ -70,6 +70,7 @@ mod log;
 pub mod worker;
 pub mod upkeep;
 pub mod time;
+pub mod expiry;
 pub mod limits;
 pub mod error;
 
@@ -79,6 +80,7 @@ pub use batcher::Batcher;
 pub use client::{Client, Handle, WaitError};
 pub use decide::{AttemptEnd, decide};
 pub use error::{Effect, Error, ErrorKind};
+pub use expiry::ExpiryClock;
 pub use id::{JobId, Nonce, Token, WorkerId, WorkerSecret};
 pub use job::{Idempotency, Job, NewJob, Reuse, Unique, UniqueScope};
 pub use memory::Memory;

@@ -62,6 +62,7 @@ struct Tables {
 impl Memory {
     /// Creates an empty store.
     pub fn new(settings: Settings) -> Self {
+        settings.clock.expiry_now(); // from now on, a step of the clock is noticed
         Memory { settings, ..Memory::default() }
     }
 

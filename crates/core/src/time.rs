@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::ExpiryClock;
+
 /// A moment on the wall clock, in milliseconds since 1970-01-01 UTC. Displays as RFC 3339.
 ///
 /// # Examples
@@ -104,6 +106,7 @@ pub struct BootTime {
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     shift: Arc<Shift>,
+    expiry: Arc<ExpiryClock>,
 }
 
 #[derive(Debug, Default)]
@@ -118,6 +121,11 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         let real = SystemTime::now().duration_since(UNIX_EPOCH).map(millis).unwrap_or(0);
         Timestamp(real.saturating_add(self.shift.wall_ms.load(Ordering::Relaxed)))
+    }
+
+    /// Returns the wall time for what ends at a time and cannot be undone; see [`ExpiryClock`].
+    pub fn expiry_now(&self) -> Timestamp {
+        Timestamp(self.expiry.note(self.now().0, self))
     }
 
     /// Checks that this process can tell one boot of the machine from another.

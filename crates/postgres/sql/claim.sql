@@ -4,7 +4,8 @@
 --      wanted; the most of each, and the attempts and the time-out that each grants, in arrays that may be empty if no kind
 --      has a value; kinds that are known but not wanted now; the most jobs; the length of the lease, in ms; whether the worker
 --      is idle; the level of rules that the program knows; the random bits of the tokens; whether to record that these queues
---      have workers who know these kinds; how far tests moved the wall clock, and that of leases; how long dead jobs are kept;
+--      have workers who know these kinds; how far tests moved the wall clock, and that of leases; the latest time that the
+--      wall clock can have now unless it was set ahead, see ExpiryClock in core/src/expiry.rs; how long dead jobs are kept;
 --      the name of the process for waiting, NULL: it does not listen
 -- Out: the jobs, best first in the order of their numbers; then, but not for a repeat, one row without an id: whether the
 --      worker was released, when to claim again (in ms), whether a job waits that must run isolated, whether other jobs
@@ -13,7 +14,7 @@
 CREATE FUNCTION longshore.claim(
     p_worker uuid, p_lock bigint, p_nonce bigint, p_queues text[], p_kinds text[], p_wanted integer[], p_attempts smallint[],
     p_timeouts integer[], p_others text[], p_limit integer, p_lease bigint, p_idle boolean, p_rules_level integer, p_bits bigint,
-    p_note boolean, p_shift bigint, p_lease_shift bigint, p_keep_dead bigint, p_process text
+    p_note boolean, p_shift bigint, p_lease_shift bigint, p_latest bigint, p_keep_dead bigint, p_process text
 ) RETURNS TABLE (
     id uuid, token_number bigint, token_bits bigint, queue text, kind text, key text, payload text, attempt smallint,
     max_attempts smallint, crashes smallint, timeout_ms integer, outages smallint, outage_for bigint, waited bigint, released boolean,
@@ -43,7 +44,7 @@ BEGIN
         END IF;
         RETURN QUERY SELECT * FROM longshore.claim_ready(
             p_worker, p_nonce, p_queues, p_kinds, p_wanted, p_attempts, p_timeouts, p_others, p_limit, p_idle, p_rules_level, p_bits,
-            v_clock, v_now, v_until, p_keep_dead, p_process);
+            v_clock, v_now, least(v_now, p_latest), v_until, p_keep_dead, p_process);
     END IF;
 END $$;
 
@@ -71,12 +72,12 @@ BEGIN
 END $$;
 
 -- Claims the best jobs of some queues, one queue after the other.
--- In and Out: see claim; in addition now, by the server's clock and as tests moved it, and when a lease ends that
--- starts now
+-- In and Out: see claim; in addition now, by the server's clock and as tests moved it; the time up to which deadlines have
+-- surely passed; and when a lease ends that starts now
 CREATE FUNCTION longshore.claim_ready(
     p_worker uuid, p_nonce bigint, p_queues text[], p_kinds text[], p_wanted integer[], p_attempts smallint[], p_timeouts integer[],
     p_others text[], p_limit integer, p_idle boolean, p_rules_level integer, p_bits bigint, p_clock bigint, p_now bigint,
-    p_until bigint, p_keep_dead bigint, p_process text
+    p_expiry bigint, p_until bigint, p_keep_dead bigint, p_process text
 ) RETURNS TABLE (
     id uuid, token_number bigint, token_bits bigint, queue text, kind text, key text, payload text, attempt smallint,
     max_attempts smallint, crashes smallint, timeout_ms integer, outages smallint, outage_for bigint, waited bigint, released boolean,
@@ -107,7 +108,7 @@ DECLARE
     v_counts bigint[];
 BEGIN
     FOREACH v_queue IN ARRAY p_queues LOOP
-        SELECT * INTO v_queue_state FROM longshore.inspect_queue(v_queue, p_rules_level, p_now);
+        SELECT * INTO v_queue_state FROM longshore.inspect_queue(v_queue, p_rules_level, p_now, p_expiry);
         IF v_queue_state.due <= p_now THEN
             SELECT * INTO v_due FROM longshore.promote(v_queue, p_now);
             v_jobs_changed := v_jobs_changed OR v_due.promoted;
@@ -141,7 +142,7 @@ BEGIN
             FOR id, token_number, token_bits, queue, kind, key, payload, attempt, max_attempts, crashes, timeout_ms, outages, outage_for,
                 waited IN
                 SELECT * FROM longshore.start(
-                    p_worker, v_queue, v_isolated::integer, v_kinds, v_counts, p_kinds, p_attempts, p_timeouts, p_bits, p_now, p_until)
+                    p_worker, v_queue, v_isolated::integer, v_kinds, v_counts, p_kinds, p_attempts, p_timeouts, p_bits, p_now, p_expiry, p_until)
             LOOP
                 RETURN NEXT;
                 v_got := v_got + 1;
@@ -160,7 +161,7 @@ BEGIN
                 END IF;
                 v_late := longshore.bury_late_first(
                     v_queue, v_isolated::integer, longshore.still_wanted(p_kinds, v_left), 500 - jsonb_array_length(v_buried), p_now,
-                    p_keep_dead);
+                    p_expiry, p_keep_dead);
                 v_buried := v_buried || v_late;
                 CONTINUE WHEN v_late <> '[]';
             END IF;
@@ -187,14 +188,14 @@ BEGIN
 END $$;
 
 -- Inspects a queue before a claim. As a function of one SELECT it is inlined by the planner, so it adds no cost.
--- In:  the queue; the level of rules that the program knows; now
+-- In:  the queue; the level of rules that the program knows; now; the time up to which deadlines have passed
 -- Out: one row: when its next scheduled job is due; whether a job of any kind is ready that must run isolated; whether
 --      a job of any queue has missed its deadline; what its rules admit, see admit
-CREATE FUNCTION longshore.inspect_queue(p_queue text, p_rules_level integer, p_now bigint)
+CREATE FUNCTION longshore.inspect_queue(p_queue text, p_rules_level integer, p_now bigint, p_expiry bigint)
 RETURNS TABLE (due bigint, isolated_ready boolean, late boolean, most bigint, why text, until bigint) LANGUAGE sql STABLE AS $$
     SELECT (SELECT j.run_at FROM longshore.waiting j WHERE j.state = 0 AND j.queue = p_queue ORDER BY j.run_at LIMIT 1),
            EXISTS (SELECT 1 FROM longshore.waiting j WHERE j.state = 1 AND j.queue = p_queue AND j.crashes / 2 = 1),
-           EXISTS (SELECT 1 FROM longshore.waiting j WHERE j.deadline <= p_now),
+           EXISTS (SELECT 1 FROM longshore.waiting j WHERE j.deadline <= p_expiry),
            a.most, a.why, a.until
     FROM (SELECT) one LEFT JOIN longshore.queue q ON q.name = p_queue
     CROSS JOIN LATERAL longshore.admit(q.rules_level, p_rules_level, q.paused_until, p_now) a
@@ -256,12 +257,12 @@ $$;
 -- Picks the best ready jobs of a queue that no other claim has locked, and starts them. Skips jobs that missed their
 -- deadline.
 -- In:  the worker; the queue; whether to start jobs that must run isolated (1) or the others (0); which kinds, and the
---      most of each; the kinds that are wanted, and what each grants, see claim; the random bits of the tokens; now,
---      and when the leases end
+--      most of each; the kinds that are wanted, and what each grants, see claim; the random bits of the tokens; now;
+--      the time up to which deadlines have passed; when the leases end
 -- Out: the jobs, see claim
 CREATE FUNCTION longshore.start(
     p_worker uuid, p_queue text, p_isolated integer, p_picked text[], p_counts bigint[], p_kinds text[], p_attempts smallint[],
-    p_timeouts integer[], p_bits bigint, p_now bigint, p_until bigint
+    p_timeouts integer[], p_bits bigint, p_now bigint, p_expiry bigint, p_until bigint
 ) RETURNS TABLE (
     id uuid, token_number bigint, token_bits bigint, queue text, kind text, key text, payload text, attempt smallint,
     max_attempts smallint, crashes smallint, timeout_ms integer, outages smallint, outage_for bigint, waited bigint
@@ -278,7 +279,7 @@ BEGIN
               ORDER BY j.rank, j.run_at, j.seq) best
     ), left_waiting AS (
         DELETE FROM longshore.waiting j USING picked p
-        WHERE j.ctid = p.place AND (j.deadline IS NULL OR j.deadline > p_now) RETURNING j.*, p.number
+        WHERE j.ctid = p.place AND (j.deadline IS NULL OR j.deadline > p_expiry) RETURNING j.*, p.number
     ), taken AS (
         INSERT INTO longshore.running (
             seq, run_at, created_at, version, deadline, unique_scope, reuse_ms, started_at, settled_number, settled_bits,
@@ -316,18 +317,18 @@ BEGIN
 END $$;
 
 -- Buries jobs that missed their deadline and come before the best job that did not.
--- In:  a queue; whether to bury jobs that must run isolated (1) or the others (0); kinds; the most jobs; now; how long
---      dead jobs are kept
+-- In:  a queue; whether to bury jobs that must run isolated (1) or the others (0); kinds; the most jobs; now; the
+--      time up to which deadlines have passed; how long dead jobs are kept
 -- Out: the jobs, see apply_event_to_all
 CREATE FUNCTION longshore.bury_late_first(
-    p_queue text, p_isolated integer, p_kinds text[], p_limit integer, p_now bigint, p_keep_dead bigint
+    p_queue text, p_isolated integer, p_kinds text[], p_limit integer, p_now bigint, p_expiry bigint, p_keep_dead bigint
 ) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     v_late uuid[];
 BEGIN
     v_late := ARRAY(
         SELECT j.id FROM (
-            SELECT first.id, bool_and(first.deadline IS NOT NULL AND first.deadline <= p_now) OVER (
+            SELECT first.id, bool_and(first.deadline IS NOT NULL AND first.deadline <= p_expiry) OVER (
                        ORDER BY first.rank, first.run_at, first.seq) AS late
             FROM (SELECT j.* FROM unnest(p_kinds) AS k (kind) CROSS JOIN LATERAL (
                       SELECT j.id, j.deadline, j.rank, j.run_at, j.seq FROM longshore.waiting j
@@ -335,7 +336,7 @@ BEGIN
                       ORDER BY j.rank, j.run_at, j.seq LIMIT p_limit) j
                   ORDER BY j.rank, j.run_at, j.seq LIMIT p_limit) first
         ) best CROSS JOIN LATERAL (
-            SELECT j.id FROM longshore.waiting j WHERE j.id = best.id AND j.deadline <= p_now FOR UPDATE SKIP LOCKED
+            SELECT j.id FROM longshore.waiting j WHERE j.id = best.id AND j.deadline <= p_expiry FOR UPDATE SKIP LOCKED
         ) j
         WHERE best.late ORDER BY best.id);
     IF v_late = '{}' THEN RETURN '[]'; END IF;

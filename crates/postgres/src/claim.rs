@@ -19,7 +19,7 @@ use crate::read::moved;
 use crate::{Postgres, settle};
 
 const CLAIM: &str = "SELECT * FROM longshore.claim(
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)";
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
 
 /// The shortest time between two writes of a worker's presence.
 const NOTE_EVERY: Duration = Duration::from_secs(60);
@@ -81,6 +81,8 @@ pub(crate) struct Ask {
     bits: i64,
     shift: i64,
     lease_shift: i64,
+    /// The latest time that the server's clock can have unless it was set ahead.
+    latest: i64,
     keep_dead: i64,
     /// `None` if this process does not listen.
     process: Option<String>,
@@ -133,13 +135,14 @@ impl Ask {
             bits: Token::new(0).bits as i64,
             shift,
             lease_shift,
+            latest: store.expiry.latest(&store.settings.clock),
             keep_dead: store.keep_dead(),
             process: store.publisher.process().map(str::to_owned),
             claim,
         }
     }
 
-    pub(crate) fn params(&self) -> [Param<'_>; 19] {
+    pub(crate) fn params(&self) -> [Param<'_>; 20] {
         [
             (&self.worker, Type::UUID),
             (&self.lock, Type::INT8),
@@ -158,6 +161,7 @@ impl Ask {
             (&self.note, Type::BOOL),
             (&self.shift, Type::INT8),
             (&self.lease_shift, Type::INT8),
+            (&self.latest, Type::INT8),
             (&self.keep_dead, Type::INT8),
             (&self.process, Type::TEXT),
         ]

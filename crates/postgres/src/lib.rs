@@ -61,10 +61,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use longshore_core::{
-    Acted, Action, Answers, Batcher, Capabilities, Claim, Claims, Error, Filter, Gone, JobId, Jobs, Kind, Label,
-    Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues, Reach, Renewal,
-    Renewed, Repair, RepairReport, RepairStep, Rules, RulesChange, Settings, Settled, Settlement, Snapshot, Status,
-    StepWatch, Store, Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote,
+    Acted, Action, Answers, Batcher, Capabilities, Claim, Claims, Error, ExpiryClock, Filter, Gone, JobId, Jobs, Kind,
+    Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats, Queues, Reach,
+    Renewal, Renewed, Repair, RepairReport, RepairStep, Rules, RulesChange, Settings, Settled, Settlement, Snapshot,
+    Status, StepWatch, Store, Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId, WorkerNote,
     WorkerSecret, WorkerSeen, Workers, limits, millis, store::each,
 };
 
@@ -121,6 +121,7 @@ pub struct Postgres {
     settings: Settings,
     found: Found,
     steps: StepWatch,
+    expiry: ExpiryClock,
     noted: claim::Noted,
     searches: upkeep::Searches,
     vacuum: Arc<Vacuum>,
@@ -165,12 +166,13 @@ impl Postgres {
         let open = async {
             let pool = Pool::new(url, options.timeout)?;
             let found = open::open(&pool).await?;
-            let steps = StepWatch::default();
-            let clock = &options.settings.clock;
-            steps.steady(upkeep::clock(&pool).await? + clock.shift().1, clock);
-            Ok((pool, found, steps))
+            let (steps, expiry) = (StepWatch::default(), ExpiryClock::default());
+            let (clock, now) = (&options.settings.clock, upkeep::clock(&pool).await?);
+            steps.steady(now + clock.shift().1, clock);
+            expiry.note(now + clock.shift().0, clock);
+            Ok((pool, found, steps, expiry))
         };
-        let (pool, found, steps) = open.await.map_err(|e: Error| e.context(tried))?;
+        let (pool, found, steps, expiry) = open.await.map_err(|e: Error| e.context(tried))?;
         let (publisher, listener) = if pool.url().listen {
             let (publisher, listener) = Publisher::across(pool.clone());
             if !pool.is_pooled() {
@@ -193,6 +195,7 @@ impl Postgres {
             settings,
             found,
             steps,
+            expiry,
             noted: claim::Noted::default(),
             searches: upkeep::Searches::default(),
             vacuum: Arc::default(),

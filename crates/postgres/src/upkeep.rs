@@ -66,11 +66,13 @@ struct Work<'a> {
     store: &'a Postgres,
     limit: usize,
     rules_level: u16,
-    /// The server's time, as far as tests moved it.
+    /// The server's time up to which things have surely ended.
     now: i64,
     /// How far tests moved the wall clock, and the clock of leases.
     shift: i64,
     lease_shift: i64,
+    /// Added to the server's clock, it gives the time up to which things have surely ended.
+    expiry_shift: i64,
     report: UpkeepReport,
 }
 
@@ -80,7 +82,9 @@ pub(crate) async fn upkeep(store: &Postgres, upkeep: Upkeep) -> Result<UpkeepRep
     let asked = Instant::now();
     let now = clock(&store.pool).await?;
     let (rules_level, report) = (upkeep.rules_level, UpkeepReport::default());
-    let mut work = Work { store, limit, rules_level, now: now + shift, shift, lease_shift, report };
+    let expiry_shift = store.expiry.note(now + shift, &store.settings.clock) - now;
+    let mut work =
+        Work { store, limit, rules_level, now: now + expiry_shift, shift, lease_shift, expiry_shift, report };
     let steady = store.steps.steady(now + lease_shift, &store.settings.clock);
     if asked.elapsed() >= STANDSTILL {
         store.steps.stalled(&store.settings.clock);
@@ -115,7 +119,7 @@ impl Work<'_> {
         let pruned = self.prune().await;
         self.note("prune", pruned)?;
         let lock = self.store.pool.schema().lock(b"counts");
-        let (limit, shift) = (self.limit as i32, self.shift);
+        let (limit, shift) = (self.limit as i32, self.expiry_shift);
         let folded = self.tidy("fold_counts($1, $2)", &[(&lock, Type::INT8), (&shift, Type::INT8)]).await;
         self.note("counts", folded)?;
         let params: [Param<'_>; 2] = [(&limit, Type::INT4), (&shift, Type::INT8)];
@@ -168,8 +172,11 @@ impl Work<'_> {
 
     /// Buries jobs that missed their deadline.
     async fn bury_late(&mut self) -> Result<Option<String>, Error> {
-        let params: [Param<'_>; 3] =
-            [(&(self.limit as i32), Type::INT4), (&self.shift, Type::INT8), (&self.store.keep_dead(), Type::INT8)];
+        let params: [Param<'_>; 3] = [
+            (&(self.limit as i32), Type::INT4),
+            (&self.expiry_shift, Type::INT8),
+            (&self.store.keep_dead(), Type::INT8),
+        ];
         let row = self.store.pool.row("SELECT * FROM longshore.bury_late($1, $2, $3)", &params).await?;
         let done = self.note_buried(&row)?;
         self.failed_rows(&row, done)
@@ -182,7 +189,7 @@ impl Work<'_> {
         let params: [Param<'_>; 4] = [
             (&(self.limit as i32), Type::INT4),
             (&after, Type::TEXT_ARRAY),
-            (&self.shift, Type::INT8),
+            (&self.expiry_shift, Type::INT8),
             (&store.keep_dead(), Type::INT8),
         ];
         let row = store.pool.row("SELECT * FROM longshore.bury_unknown($1, $2, $3, $4)", &params).await?;
@@ -201,7 +208,7 @@ impl Work<'_> {
 
     /// Deletes finished jobs whose retention period has ended.
     async fn prune(&mut self) -> Result<Option<String>, Error> {
-        let params: [Param<'_>; 2] = [(&(self.limit as i32), Type::INT4), (&self.shift, Type::INT8)];
+        let params: [Param<'_>; 2] = [(&(self.limit as i32), Type::INT4), (&self.expiry_shift, Type::INT8)];
         let row = self.store.pool.row("SELECT * FROM longshore.prune($1, $2)", &params).await?;
         let (pruned, jobs, claims): (i64, Vec<Uuid>, Vec<i64>) =
             (column(&row, "pruned")?, column(&row, "jobs")?, column(&row, "claims")?);
@@ -223,7 +230,7 @@ impl Work<'_> {
             (&(self.limit as i32), Type::INT4),
             (&lock, Type::INT8),
             (&millis(limits::UNUSED_KEPT), Type::INT8),
-            (&self.shift, Type::INT8),
+            (&self.expiry_shift, Type::INT8),
         ];
         let sql = format!("SELECT * FROM longshore.{function}($1, $2, $3, $4, $5)");
         let row = match self.store.pool.row(&sql, &params).await {

@@ -15,8 +15,9 @@ local function prepare()
   whole = format('%d', 2 ^ 40) == '1099511627776' and '%d' or '%.0f'
 end
 
--- The prefix of the call's keys; the server's time in µs and ms; the times for schedules and for leases, which tests shift.
-local root, us, ms, now, lease_now
+-- The prefix of the call's keys; the server's time in µs and ms; the times for schedules and for leases, which tests shift; the time up to
+-- which deadlines and retention have surely ended, which is earlier than `now` after the clock was set ahead.
+local root, us, ms, now, lease_now, expiry_now
 local keep_finished, keep_dead, asker, counts_listeners, channels
 
 local function read_clock(wall_shift, lease_shift)
@@ -27,13 +28,14 @@ local function read_clock(wall_shift, lease_shift)
 end
 
 -- In: the frame, the first argument of every function that needs the clock: the shifts of the wall clock and the lease clock by tests,
---     how long to keep finished and dead jobs (ms, i8 each), the calling process (16 bytes), whether PUBLISH counts all subscribers
+--     the latest time that the clock can have unless it was set ahead (see `ExpiryClock` in core/src/expiry.rs), how long to keep finished and dead jobs (ms, i8 each), the calling process (16 bytes), whether PUBLISH counts all subscribers
 --     of a channel (B), the prefix of the names of channels
 local function read_frame(frame)
-  local wall_shift, lease_shift
-  wall_shift, lease_shift, keep_finished, keep_dead, asker, counts_listeners = unpacked('<i8i8i8i8c16B', frame)
-  channels = sub(frame, 50)
+  local wall_shift, lease_shift, latest
+  wall_shift, lease_shift, latest, keep_finished, keep_dead, asker, counts_listeners = unpacked('<i8i8i8i8i8c16B', frame)
+  channels = sub(frame, 58)
   read_clock(wall_shift, lease_shift)
+  expiry_now = min(now, latest)
 end
 
 local last_number, last_text

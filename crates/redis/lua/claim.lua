@@ -136,7 +136,7 @@ local function hand_out(ask, given, isolated, n)
   local done, taken = 0, {}
   for at, job in ipairs(read_members(members)) do
     local set = ready_set(ask.queue, kinds[at].name, isolated and 2 or 0)
-    local is_late = job and not job.corrupt and has(job, HAS_DEADLINE) and job.deadline <= now
+    local is_late = job and not job.corrupt and has(job, HAS_DEADLINE) and job.deadline <= expiry_now
     if given.bytes > CLAIM_BYTES or is_late and #given.buried >= ask.bury_most then
       given.stopped = true
       break

@@ -18,7 +18,7 @@ end
 
 -- Returns whether a queue has been unused for a day. Processes note the queues that they use every minute.
 local function is_unused(queue)
-  return tonumber(call('ZSCORE', root .. K_QUEUES_USED, queue) or 0) <= now - QUEUE_KEPT
+  return tonumber(call('ZSCORE', root .. K_QUEUES_USED, queue) or 0) <= expiry_now - QUEUE_KEPT
 end
 
 -- In:  ARGV 1 frame  2… queues
@@ -105,7 +105,7 @@ local function drop_workers(args)
   read_frame(args[1])
   local workers = { args[2] }
   if args[2] == '' then
-    workers = call('ZRANGEBYSCORE', root .. K_REGISTRY_SEEN, '-inf', text(now - WORKER_NOTE_KEPT), 'LIMIT', '0', args[3])
+    workers = call('ZRANGEBYSCORE', root .. K_REGISTRY_SEEN, '-inf', text(expiry_now - WORKER_NOTE_KEPT), 'LIMIT', '0', args[3])
   end
   if not workers[1] then return 0 end
   call('HDEL', root .. K_REGISTRY, unpack(workers))

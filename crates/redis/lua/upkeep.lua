@@ -29,7 +29,7 @@ end
 -- Buries jobs that missed their deadline.
 local function bury_late(queue, most, buried, left)
   local set = root .. K_DEADLINE .. queue
-  local found = due_members(set, '-inf', text(now), most, left)
+  local found = due_members(set, '-inf', text(expiry_now), most, left)
   for at, job in ipairs(read_members(found)) do
     -- A job without a record or with a corrupt one is handled in the set where it waits.
     local dead = job and not job.corrupt and bury(job, EXPIRED)
@@ -54,7 +54,7 @@ end
 -- Deletes finished jobs after their retention. Returns how many, and the id and the result of each job that has an artifact.
 local function prune_old(queue, most, buried, left)
   local final, pruned, artifacts = root .. K_FINAL .. queue, 0, {}
-  local found = due_members(final, '-inf', text(now), most, left)
+  local found = due_members(final, '-inf', text(expiry_now), most, left)
   for at, job in ipairs(read_members(found)) do
     if job and not job.corrupt and job.state >= SUCCEEDED then
       if has(job, HAS_ARTIFACT) then artifacts[#artifacts + 1] = job.id .. job.result end
@@ -71,7 +71,7 @@ end
 -- Deletes expired answers to pushes. If the job still exists, the answer is kept and checked again later. Returns how many it checked.
 local function forget_answers(queue, most, left)
   local answers, set = root .. K_ANSWERS .. queue, root .. K_ANSWERS_UNTIL .. queue
-  local keys = due_members(set, '-inf', text(now), most, left)
+  local keys = due_members(set, '-inf', text(expiry_now), most, left)
   for _, key in ipairs(keys) do
     local kept = call('HGET', answers, key)
     if kept and call('EXISTS', root .. K_JOB .. sub(kept, 33, 48)) == 1 then
@@ -88,7 +88,7 @@ end
 -- Forgets workers that have not claimed for a day and hold no job. Returns how many it checked.
 local function forget_workers(queue, most, left)
   local set = root .. K_WORKERS_SEEN .. queue
-  local gone = due_members(set, '-inf', text(now - WORKER_KEPT), most, left)
+  local gone = due_members(set, '-inf', text(expiry_now - WORKER_KEPT), most, left)
   for _, worker in ipairs(gone) do
     if call('EXISTS', root .. K_HELD .. queue .. ':' .. worker) == 1 then
       zadd(set, text(now), worker)
@@ -132,7 +132,7 @@ end
 local function bury_unknown(queue, most, buried, left)
   local kinds, known = root .. K_KINDS .. queue, root .. K_KINDS_SEEN .. queue
   local since, seen = unpack(call('HMGET', root .. K_QUEUE .. queue, 'since', 'seen'))
-  local day_ago = now - UNKNOWN_KIND_AFTER
+  local day_ago = expiry_now - UNKNOWN_KIND_AFTER
   call('ZREMRANGEBYSCORE', known, '-inf', text(day_ago))
   local had_workers = seen and now - tonumber(seen) < PRESENCE_GAP and tonumber(since or 0) < day_ago
   for _, kind in ipairs(call('SRANDMEMBER', kinds, '200')) do
@@ -191,12 +191,12 @@ local function due(args)
     local running, deadline, final, until_set = of .. K_RUNNING .. queue, of .. K_DEADLINE .. queue, of .. K_FINAL .. queue,
       of .. K_ANSWERS_UNTIL .. queue
     -- Most queues have none of them.
-    local is_due = call('EXISTS', running, deadline) > 0 and (first_due(running, lease_now) or first_due(deadline, now))
+    local is_due = call('EXISTS', running, deadline) > 0 and (first_due(running, lease_now) or first_due(deadline, expiry_now))
     local next_in = 0
     if checks_kept == 1 and not is_due then
       next_in = longest
       for _, set in ipairs({ final, until_set }) do
-        local is_over, its = first_due(set, now)
+        local is_over, its = first_due(set, expiry_now)
         is_due, next_in = is_due or is_over, max(min(next_in, its), 0)
       end
     end

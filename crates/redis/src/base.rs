@@ -1,12 +1,13 @@
 //! State that all verbs share: the connection, the names of keys, and the queues that this process has noted.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use longshore_core::{Error, JobId, Notifications, QueueName, Settings, StepWatch, WorkerId};
+use longshore_core::{Error, JobId, Notifications, QueueName, Settings, WorkerId};
 use redis::Value;
 
 use crate::call::Call;
+use crate::clocks::Clocks;
 use crate::copies::{Copies, on_each};
 use crate::keys::{self, Keys};
 use crate::library::{self, Function};
@@ -40,8 +41,7 @@ pub(crate) struct Base {
     claimed: Mutex<HashSet<(WorkerId, QueueName)>>,
     /// When a claim last noted the kinds of a group, for each queue and group.
     noted: Mutex<HashMap<(QueueName, String), i64>>,
-    /// Observations of the servers' clocks, by shard.
-    pub(crate) watches: Mutex<BTreeMap<Option<u16>, StepWatch>>,
+    pub(crate) clocks: Clocks,
     /// Servers that calls skip for a while.
     pub(crate) unreachable: Unreachable,
     /// What upkeep need not check.
@@ -69,7 +69,7 @@ impl Base {
             used: Mutex::default(),
             claimed: Mutex::default(),
             noted: Mutex::default(),
-            watches: Mutex::default(),
+            clocks: Clocks::default(),
             unreachable: Unreachable::default(),
             nothing_kept_due: NothingKeptDue::default(),
         }
@@ -84,7 +84,9 @@ impl Base {
     pub(crate) fn framed(&self, function: &'static Function, root: &str) -> Call<'_> {
         let (wall, lease) = self.settings.clock.shift();
         let mut frame = Vec::with_capacity(64);
-        for number in [wall, lease, bounded(self.settings.keep_finished), bounded(self.settings.keep_dead)] {
+        let latest = self.clocks.latest(self.link.shards.of(root), &self.settings.clock);
+        let (keep_finished, keep_dead) = (bounded(self.settings.keep_finished), bounded(self.settings.keep_dead));
+        for number in [wall, lease, latest, keep_finished, keep_dead] {
             frame.extend(number.to_le_bytes());
         }
         frame.extend(self.me.as_bytes());

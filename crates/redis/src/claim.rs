@@ -266,6 +266,8 @@ impl<'a> Claiming<'a> {
             from.i64()?;
         }
         let now = Timestamp::from_millis(from.i64()?);
+        let shard = self.base.link.shards.of(&self.base.keys.of_queue(queue));
+        self.base.clocks.note(shard, now.as_millis(), &self.base.settings.clock);
         let ids = parts.next().and_then(bytes)?;
         let jobs = parts.next().and_then(list)?.into_iter().map(bytes);
         for (id, job) in ids.as_chunks::<16>().0.iter().zip(jobs) {

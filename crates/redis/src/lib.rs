@@ -47,6 +47,7 @@ mod artifacts;
 mod base;
 mod call;
 mod claim;
+mod clocks;
 mod copies;
 mod error;
 mod groups;

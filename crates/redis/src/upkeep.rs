@@ -335,9 +335,8 @@ impl Round<'_> {
 async fn read_clock(base: &Base, root: &str, shard: Option<u16>) -> Result<ClockReading, Error> {
     let answer = base.call(&library::CLOCK, root).run().await?;
     let us = bytes(answer).and_then(|bytes| Reader(&bytes).i64()).ok_or_else(|| error::unexpected("clock"))?;
-    let (ms, lease) = (us / 1_000, base.settings.clock.shift().1);
-    let mut watches = base.watches.lock().unwrap_or_else(PoisonError::into_inner);
-    let steady = watches.entry(shard).or_default().steady(ms + lease, &base.settings.clock);
+    let ms = us / 1_000;
+    let steady = base.clocks.steady(shard, ms, &base.settings.clock);
     Ok(ClockReading { at: Instant::now(), good_until: ms + millis(STANDSTILL), steady })
 }
 

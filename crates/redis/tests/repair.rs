@@ -371,7 +371,9 @@ async fn key_of_another_type_is_made_anew() {
 async fn fields_of_a_queue_that_cannot_be_read_stop_no_claim() {
     let worker = WorkerSecret::new().id();
     let claimed_by = [b"claim:", worker.as_bytes().as_slice()].concat();
-    for field in [b"token".as_slice(), b"rules_level", b"paused_until", b"rules_version", b"since", b"rules", &claimed_by] {
+    for field in
+        [b"token".as_slice(), b"rules_level", b"paused_until", b"rules_version", b"since", b"rules", &claimed_by]
+    {
         let mut bench = Bench::open().await;
         bench.push(job()).await;
         bench.push(job()).await;

@@ -166,7 +166,7 @@ impl Answer<'_> {
             let mut rows = statement.query([array(found.iter().map(|candidate| candidate.seq))])?;
             while let Some(row) = rows.next()? {
                 let seq: i64 = row.get(12)?;
-                match fit(row, tx.now)? {
+                match fit(row, tx.expiry_now)? {
                     Ok(brief) => {
                         let token = Token { number: first.number + chosen.len() as u64, ..first };
                         chosen.push(self.choose(brief, by_seq[&seq], row.get(13)?, name, token, tx.now));

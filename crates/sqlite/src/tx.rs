@@ -18,6 +18,8 @@ pub struct Tx<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) names: &'a mut Names,
     pub(crate) now: Timestamp,
+    /// The time for what ends and cannot be undone: retention and deadlines.
+    pub(crate) expiry_now: Timestamp,
     pub(crate) boot: BootTime,
     /// The notifications to send after the commit. [`Tx::finish`] adds the work.
     pub(crate) notices: Notices,
@@ -40,6 +42,7 @@ impl<'a> Tx<'a> {
             settings,
             names,
             now,
+            expiry_now: settings.clock.expiry_now(),
             boot,
             notices: Notices::default(),
             woken: Vec::new(),

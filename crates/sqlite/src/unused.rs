@@ -87,7 +87,7 @@ fn unused_queues(tx: &Tx<'_>, after: i64, limit: i64) -> rusqlite::Result<Step> 
                 rules_level, rules_version, rules
          FROM queue WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
-    let mut rows = statement.query([after, limit, long_ago(tx.now)])?;
+    let mut rows = statement.query([after, limit, long_ago(tx.expiry_now)])?;
     let mut step = Step::default();
     while let Some(row) = rows.next()? {
         let id = row.get(0)?;
@@ -107,7 +107,7 @@ fn unused_kinds(tx: &Tx<'_>, after: i64, limit: i64) -> rusqlite::Result<Step> {
     let mut statement = tx
         .connection
         .prepare_cached("SELECT id, jobs = 0 AND seen <= ?3 FROM kind WHERE id > ?1 ORDER BY id LIMIT ?2")?;
-    let mut rows = statement.query([after, limit, long_ago(tx.now)])?;
+    let mut rows = statement.query([after, limit, long_ago(tx.expiry_now)])?;
     let mut step = Step::default();
     while let Some(row) = rows.next()? {
         let id = row.get(0)?;

@@ -155,7 +155,7 @@ fn missed_deadlines(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<Vec<i64>> {
     seqs(
         tx,
         "SELECT seq FROM job WHERE deadline IS NOT NULL AND state < 2 AND deadline <= ?1 ORDER BY deadline LIMIT ?2",
-        [tx.now.as_millis(), limit],
+        [tx.expiry_now.as_millis(), limit],
     )
 }
 
@@ -169,7 +169,7 @@ pub(crate) struct Place(Option<(bool, i64, i64)>);
 /// Returns ready jobs that have waited a day for a worker that knows their kind, in queues that had workers all that
 /// time. Goes from one queue and kind with ready jobs to the next, with one seek each.
 fn unknown_kinds(tx: &Tx<'_>, limit: i64, place: &mut Place) -> rusqlite::Result<Vec<i64>> {
-    let now = tx.now.as_millis();
+    let now = tx.expiry_now.as_millis();
     let (day_ago, gap_ago) = (now - millis(limits::UNKNOWN_KIND), now - millis(PRESENCE_GAP));
     let mut old_news = tx.connection.prepare_cached(
         "SELECT 1 FROM queue, kind WHERE queue.id = ?1 AND kind.id = ?2
@@ -255,7 +255,7 @@ fn old_jobs(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<Vec<i64>> {
     seqs(
         tx,
         "SELECT seq FROM job WHERE state >= 3 AND keep_until <= ?1 ORDER BY keep_until LIMIT ?2",
-        [tx.now.as_millis(), limit],
+        [tx.expiry_now.as_millis(), limit],
     )
 }
 
@@ -319,12 +319,12 @@ fn forget_workers(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<usize> {
              (SELECT id FROM worker WHERE seen < ?1 AND NOT EXISTS
                  (SELECT 1 FROM job WHERE state = 2 AND job.worker = worker.id) LIMIT ?2)",
         )?
-        .execute([tx.now.as_millis() - 24 * 3_600_000, limit])
+        .execute([tx.expiry_now.as_millis() - 24 * 3_600_000, limit])
 }
 
 /// Removes stored push answers whose time is over. Those whose job still exists are checked again an hour later.
 fn forget_answers(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<usize> {
-    let now = tx.now.as_millis();
+    let now = tx.expiry_now.as_millis();
     let over = "(SELECT queue, key FROM idempotency WHERE until <= ?1 ORDER BY until LIMIT ?2)";
     let known = "EXISTS (SELECT 1 FROM job WHERE job.id = idempotency.job)";
     let forgotten = tx

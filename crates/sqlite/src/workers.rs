@@ -29,5 +29,5 @@ pub(crate) fn forget_gone(tx: &Tx<'_>, limit: i64) -> rusqlite::Result<usize> {
         .prepare_cached(
             "DELETE FROM worker_note WHERE id IN (SELECT id FROM worker_note WHERE seen <= ?1 ORDER BY seen LIMIT ?2)",
         )?
-        .execute([tx.now.as_millis() - millis(limits::WORKER_KEPT), limit])
+        .execute([tx.expiry_now.as_millis() - millis(limits::WORKER_KEPT), limit])
 }

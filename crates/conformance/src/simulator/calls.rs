@@ -47,6 +47,8 @@ pub(super) trait Call: Clone + 'static {
 #[derive(Clone, Copy)]
 pub(super) struct Moment {
     pub(super) wall: Timestamp,
+    /// The time up to which deadlines and retention have surely ended: earlier than `wall` if the wall clock was ever set ahead.
+    pub(super) certain: Timestamp,
     pub(super) boot: BootTime,
 }
 

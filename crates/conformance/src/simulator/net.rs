@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::{Clock, Error, ErrorKind, Filter, JobId, Page, Settings, Snapshot, Store, limits};
+use longshore_core::{Clock, Error, ErrorKind, Filter, JobId, Page, Settings, Snapshot, Store, Timestamp, limits};
 
 use crate::bench::{findings, knows_reboots};
 use crate::pause::pause;
@@ -23,6 +23,8 @@ type Late = Box<dyn Fn(&Net) -> Pin<Box<dyn Future<Output = ()> + '_>>>;
 
 /// The most late calls at a time. The oldest are lost then.
 const LATE: usize = 20;
+/// A slow answer of a server makes its clock look later than it is by at most this many ms.
+const SLOW_ANSWER: i64 = 3_000;
 
 pub(super) struct Net {
     open: Open,
@@ -33,6 +35,8 @@ pub(super) struct Net {
     ledger: RefCell<Ledger>,
     late: RefCell<Vec<Late>>,
     story: RefCell<Vec<String>>,
+    /// The smallest difference between the wall clock and the boot clock so far, in ms.
+    lowest_ahead: Cell<i64>,
 }
 
 impl Net {
@@ -46,6 +50,7 @@ impl Net {
             ledger: RefCell::new(Ledger::new(settings)),
             late: RefCell::default(),
             story: RefCell::default(),
+            lowest_ahead: Cell::new(i64::MAX),
         }
     }
 
@@ -162,7 +167,13 @@ impl Net {
     // ---- time ----
 
     pub(super) fn moment(&self) -> super::calls::Moment {
-        super::calls::Moment { wall: self.clock.now(), boot: self.clock.boot_time() }
+        let (wall, boot) = (self.clock.now(), self.clock.boot_time());
+        let ahead = wall.as_millis() - boot.ms;
+        let lowest = ahead.min(self.lowest_ahead.get());
+        self.lowest_ahead.set(lowest);
+        let was_set_ahead = ahead - lowest > SLOW_ANSWER;
+        let certain = if was_set_ahead { Timestamp::from_millis(boot.ms + lowest - SLOW_ANSWER) } else { wall };
+        super::calls::Moment { wall, certain, boot }
     }
 
     pub(super) fn advance(&self, by: Duration) {

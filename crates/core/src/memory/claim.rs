@@ -96,7 +96,7 @@ impl Tables {
 
     /// Starts those of these ready jobs that the claim wants. Returns whether all of them were buried instead.
     fn start_all(&mut self, store: &Memory, claim: &Claim, ready: Vec<i64>, claims: &mut Claims) -> bool {
-        let (now, all, before) = (store.now(), ready.len(), claims.buried.len());
+        let (now, all, before) = (store.settings.clock.expiry_now(), ready.len(), claims.buried.len());
         for seq in ready {
             if claims.jobs.len() >= claim.limit || claims.is_isolated() {
                 break;

@@ -28,7 +28,7 @@ impl Memory {
 
     /// Buries jobs whose deadline has passed.
     pub(super) fn expire(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut UpkeepReport) {
-        let now = self.now();
+        let now = self.settings.clock.expiry_now();
         let waits = |row: &Row| matches!(row.job.state, State::Ready | State::Scheduled);
         let expired = tables.seqs(upkeep.limit, |row| waits(row) && row.job.deadline.is_some_and(|at| at <= now));
         self.bury_all(tables, &expired, Reason::Expired, upkeep, kept);
@@ -36,7 +36,7 @@ impl Memory {
 
     /// Buries jobs whose kind no worker of their queue has known for a day.
     pub(super) fn bury_unknown_kinds(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut UpkeepReport) {
-        let now = self.now();
+        let now = self.settings.clock.expiry_now();
         let unknown = tables.seqs(upkeep.limit, |row| {
             row.job.state == State::Ready && {
                 let presence = tables.queues[&row.job.queue];
@@ -59,7 +59,7 @@ impl Memory {
 
     /// Deletes finished jobs and stored push answers whose retention period has ended.
     pub(super) fn prune(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut UpkeepReport) {
-        let now = self.now();
+        let now = self.settings.clock.expiry_now();
         let old = tables.seqs(upkeep.limit, |row| row.keep_until.is_some_and(|until| until <= now));
         kept.pruned = old.len();
         for seq in &old {
@@ -74,7 +74,7 @@ impl Memory {
 
     /// Removes unused queues and kinds.
     pub(super) fn forget_unused(&self, tables: &mut Tables, upkeep: Upkeep, kept: &mut UpkeepReport) {
-        let now = self.now();
+        let now = self.settings.clock.expiry_now();
         let is_old = |used: Timestamp| now.since(used) >= limits::UNUSED_KEPT;
         let (mut queues, mut kinds) = (BTreeSet::new(), BTreeSet::new());
         for row in tables.rows.values() {

@@ -110,7 +110,7 @@ async fn row_of_a_claim_that_is_no_job_holds_no_payload() {
     all(schema.store.push(vec![job()]).await);
     let sql = schema.sql(
         "SELECT id IS NULL, payload IS NULL FROM longshore.claim(
-             gen_random_uuid(), 7, 1, '{default}', '{work}', '{}', '{}', '{}', '{}', 1, 30000, true, 1, 1, false, 0, 0, 1000, NULL)",
+             gen_random_uuid(), 7, 1, '{default}', '{work}', '{}', '{}', '{}', '{}', 1, 30000, true, 1, 1, false, 0, 0, 9223372036854775807, 1000, NULL)",
     );
     let rows = client.query(&sql, &[]).await.unwrap();
     let rows: Vec<(bool, bool)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();

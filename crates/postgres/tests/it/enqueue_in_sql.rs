@@ -160,7 +160,7 @@ async fn long_transaction_that_pushes_a_job_as_it_is_claimed_does_not_keep_it_fr
     let claim = worker.transaction().await.unwrap();
     let sql = schema.sql(
         "SELECT token_number, token_bits FROM longshore.claim(
-             gen_random_uuid(), 7, 1, '{default}', '{work}', '{}', '{}', '{}', '{}', 1, 30000, true, 1, 1, false, 0, 0, 1000, NULL) LIMIT 1",
+             gen_random_uuid(), 7, 1, '{default}', '{work}', '{}', '{}', '{}', '{}', 1, 30000, true, 1, 1, false, 0, 0, 9223372036854775807, 1000, NULL) LIMIT 1",
     );
     let row = claim.query_one(&sql, &[]).await.unwrap();
     let token = Token { number: row.get::<_, i64>(0) as u64, bits: row.get::<_, i64>(1) as u64 };

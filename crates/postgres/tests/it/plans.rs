@@ -22,23 +22,23 @@ async fn blocks(schema: &Schema, client: &Client, statement: &str) -> i64 {
 const VERBS: &[(&str, &str)] = &[
     (
         "claim",
-        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', '{}', '{}', '{}', '{}', 10, 30000, true, 1, 1, true, 0, 0, 1000, 'me')",
+        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', '{}', '{}', '{}', '{}', 10, 30000, true, 1, 1, true, 0, 0, 9223372036854775807, 1000, 'me')",
     ),
     (
         "claim that is repeated",
-        "SELECT * FROM longshore.claim('00000000-0000-0000-0000-000000000007', 7, 5, '{default}', '{work}', '{}', '{}', '{}', '{}', 10, 30000, true, 1, 1, true, 0, 0, 1000, 'me')",
+        "SELECT * FROM longshore.claim('00000000-0000-0000-0000-000000000007', 7, 5, '{default}', '{work}', '{}', '{}', '{}', '{}', 10, 30000, true, 1, 1, true, 0, 0, 9223372036854775807, 1000, 'me')",
     ),
     (
         "claim of many kinds",
-        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default,elsewhere}', '{work,a,b,c}', '{}', '{}', '{}', '{}', 10, 30000, false, 1, 1, false, 0, 0, 1000, 'me')",
+        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default,elsewhere}', '{work,a,b,c}', '{}', '{}', '{}', '{}', 10, 30000, false, 1, 1, false, 0, 0, 9223372036854775807, 1000, 'me')",
     ),
     (
         "claim of many kinds with limits",
-        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default,elsewhere}', '{work,a,b,c}', '{3,1,1,1}', '{5,NULL,NULL,7}', '{NULL,1,1,1}', '{unknown}', 10, 30000, false, 1, 1, false, 0, 0, 1000, 'me')",
+        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default,elsewhere}', '{work,a,b,c}', '{3,1,1,1}', '{5,NULL,NULL,7}', '{NULL,1,1,1}', '{unknown}', 10, 30000, false, 1, 1, false, 0, 0, 9223372036854775807, 1000, 'me')",
     ),
     (
         "claim of nothing",
-        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{nothing}', '{}', '{}', '{}', '{}', 10, 30000, true, 1, 1, true, 0, 0, 1000, 'me')",
+        "SELECT * FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{nothing}', '{}', '{}', '{}', '{}', 10, 30000, true, 1, 1, true, 0, 0, 9223372036854775807, 1000, 'me')",
     ),
     (
         "notify",
@@ -109,7 +109,7 @@ async fn with_ids(schema: &Schema, client: &Client, statement: &str) -> String {
     let mut sql = statement.to_owned();
     if sql.contains("$number") {
         let claim = schema.sql(
-            "SELECT id::text, token_number FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', '{}', '{}', '{}', '{}', 1, 30000, true, 1, 1, false, 0, 0, 1000, NULL) LIMIT 1");
+            "SELECT id::text, token_number FROM longshore.claim(gen_random_uuid(), 7, 1, '{default}', '{work}', '{}', '{}', '{}', '{}', 1, 30000, true, 1, 1, false, 0, 0, 9223372036854775807, 1000, NULL) LIMIT 1");
         let row = client.query_one(&claim, &[]).await.unwrap();
         let (id, number) = (row.get::<_, Option<&str>>(0), row.get::<_, Option<i64>>(1));
         let id = id.map_or("gen_random_uuid()".into(), |id| format!("'{id}'::uuid"));

@@ -105,7 +105,7 @@ impl Ask {
         // Jobs that were ready before the clock was set back stay ready.
         let now = if before.state == State::Ready { ledger.latest } else { times.after.wall };
         assert!(before.run_at <= now, "it is due at {}, and not at {now}", before.run_at);
-        let late = before.deadline.is_some_and(|deadline| deadline <= times.before.wall);
+        let late = before.deadline.is_some_and(|deadline| deadline <= times.before.certain);
         assert!(!late, "it was handed out after its deadline");
         assert!(claim.queues.contains(&before.queue) && claim.kinds.iter().any(|known| known.kind == before.kind));
         let paused = ledger.paused.get(&before.queue).is_some_and(|until| until.is_none_or(|at| at > times.after.wall));

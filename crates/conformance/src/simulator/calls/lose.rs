@@ -160,7 +160,7 @@ impl KeepUp {
     fn check_nothing_left(&self, ledger: &Ledger, times: &Times) {
         let Times { before, .. } = times;
         let over = |entry: &Entry, job: &Snapshot| match job.state {
-            State::Scheduled | State::Ready => job.deadline.is_some_and(|at| at <= before.wall),
+            State::Scheduled | State::Ready => job.deadline.is_some_and(|at| at <= before.certain),
             State::Running => {
                 let ended = |end: longshore_core::BootTime| end.boot != before.boot.boot || end.ms <= before.boot.ms;
                 self.0.rescue && entry.held.is_some_and(|held| ended(held.ends.1))
@@ -168,7 +168,7 @@ impl KeepUp {
             // The retention of jobs that upkeep itself buried has not started yet.
             _ => {
                 let until = job.finished_at.map(|at| ledger.settings.keep_until(job.state, at, None));
-                entry.deleted || until.is_some_and(|until| until <= before.wall)
+                entry.deleted || until.is_some_and(|until| until <= before.certain)
             }
         };
         let left = ledger.entries().filter(|entry| entry.seen.as_ref().is_some_and(|job| over(entry, job)));

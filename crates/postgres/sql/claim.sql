@@ -68,7 +68,7 @@ BEGIN
     WHERE j.id = ANY (ARRAY[h.id]) AND j.worker = p_worker AND j.token_number >= p_first
     RETURNING j.id, j.token_number, j.token_bits, j.queue, j.kind, j.key, coalesce(j.payload, longshore.large_payload(j.id)), j.attempt,
               j.granted_attempts, j.crashes, j.granted_timeout_ms, j.outages, CASE WHEN j.outage_since > 0 THEN p_now - j.outage_since ELSE 0 END,
-              j.started_at - greatest(j.run_at, 0);
+              greatest(j.started_at, 0) - greatest(j.run_at, 0);
 END $$;
 
 -- Claims the best jobs of some queues, one queue after the other.

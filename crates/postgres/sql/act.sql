@@ -22,7 +22,7 @@ BEGIN
         END IF;
         IF FOUND THEN
             state := (SELECT h.state FROM longshore.apply_event(
-                ARRAY[p_id], NULL, NULL, ARRAY[CASE p_action WHEN 'cancel' THEN 10 WHEN 'retry' THEN 11 ELSE -1 END]::smallint[],
+                ARRAY[p_id], NULL, NULL, ARRAY[longshore.event(p_action)],
                 NULL, NULL, NULL, NULL, v_now, p_keep_finished, p_keep_dead) h);
             answer := CASE WHEN state IS NULL THEN 'not' ELSE 'done' END;
             state := coalesce(state, v_state);
@@ -65,7 +65,7 @@ BEGIN
                v_ended.kind, v_ended.payload, v_ended.key, v_ended.tags, v_ended.alias, v_ended.unique_key, v_ended.reuse_key,
                v_ended.progress, v_ended.failures
         FROM longshore.step(v_ended.state, v_ended.attempt, v_ended.crashes, v_ended.interruptions, v_ended.outages,
-                            v_ended.cancel_asked, 11::smallint, 0, NULL) n;
+                            v_ended.cancel_asked, longshore.event('retry'), 0, NULL) n;
         PERFORM longshore.moved(ARRAY[v_ended.queue], ARRAY[v_ended.kind], ARRAY[v_ended.key], ARRAY[v_ended.state], '{1}', '{1}');
         state := 1;
     END IF;

@@ -68,7 +68,8 @@ BEGIN
     UPDATE longshore.running j SET lease_until = p_until FROM held h
     WHERE j.id = ANY (ARRAY[h.id]) AND j.worker = p_worker AND j.token_number >= p_first
     RETURNING j.id, j.token_number, j.token_bits, j.queue, j.kind, j.key, coalesce(j.payload, longshore.large_payload(j.id)), j.attempt,
-              j.granted_attempts, j.crashes, j.granted_timeout_ms, j.outages, coalesce(p_now - j.outage_since, 0), j.started_at - j.run_at;
+              j.granted_attempts, j.crashes, j.granted_timeout_ms, j.outages, CASE WHEN j.outage_since > 0 THEN p_now - j.outage_since ELSE 0 END,
+              greatest(j.started_at, 0) - greatest(j.run_at, 0);
 END $$;
 
 -- Claims the best jobs of some queues, one queue after the other.
@@ -210,7 +211,7 @@ BEGIN
         SELECT j.id FROM longshore.waiting j WHERE j.state = 0 AND j.queue = p_queue AND j.run_at <= p_now
         ORDER BY j.run_at LIMIT 500 FOR UPDATE SKIP LOCKED
     ), changed AS (
-        UPDATE longshore.waiting j SET state = 1, version = j.version + 1 FROM due d WHERE j.id = ANY (ARRAY[d.id])
+        UPDATE longshore.waiting j SET state = 1, version = least(j.version, 999999999999999) + 1 FROM due d WHERE j.id = ANY (ARRAY[d.id])
         RETURNING j.queue, j.kind, j.key
     )
     SELECT coalesce(longshore.moved(
@@ -306,7 +307,8 @@ BEGIN
         FROM (SELECT queue, kind, key, count(*) AS n FROM taken GROUP BY queue, kind, key) g
     )
     SELECT t.id, t.token_number, t.token_bits, t.queue, t.kind, t.key, coalesce(t.payload, longshore.large_payload(t.id)), t.attempt,
-           t.granted_attempts, t.crashes, t.granted_timeout_ms, t.outages, coalesce(p_now - t.outage_since, 0), p_now - t.run_at
+           t.granted_attempts, t.crashes, t.granted_timeout_ms, t.outages, CASE WHEN t.outage_since > 0 THEN p_now - t.outage_since ELSE 0 END,
+           p_now - greatest(t.run_at, 0) -- a corrupt number must not make the difference overflow
     FROM taken t CROSS JOIN counted c; -- this is one row
 END $$;
 
@@ -340,7 +342,7 @@ BEGIN
         ) j
         WHERE best.late ORDER BY best.id);
     IF v_late = '{}' THEN RETURN '[]'; END IF;
-    RETURN (SELECT h.moved FROM longshore.apply_event_to_each(v_late, 12::smallint, NULL, 'expired', p_now, 0, p_keep_dead) h);
+    RETURN (SELECT h.moved FROM longshore.apply_event_to_each(v_late, longshore.event('bury'), NULL, 'expired', p_now, 0, p_keep_dead) h);
 END $$;
 
 -- Records that these queues have workers who know these kinds. Never waits: another transaction that holds a row

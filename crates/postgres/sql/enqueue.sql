@@ -117,10 +117,15 @@ $$;
 CREATE FUNCTION longshore.refuse(what text, hint text DEFAULT 'see the limits of longshore.push in the docs') RETURNS void LANGUAGE plpgsql
 AS $$ BEGIN RAISE EXCEPTION 'longshore: %', what USING ERRCODE = 'invalid_parameter_value', HINT = hint; END $$;
 
+-- Returns whether a queue or a kind can have that name.
+CREATE FUNCTION longshore.is_name(name text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT coalesce(name COLLATE "C" ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$', false)
+$$;
+
 -- Refuses an invalid name of a queue or a kind.
 CREATE FUNCTION longshore.check_name(what text, name text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF coalesce(name COLLATE "C" !~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$', true) THEN
+    IF NOT longshore.is_name(name) THEN
         PERFORM longshore.refuse(format('%s %L is not a valid name', what, left(name, 100)),
                                  'names have 1 to 64 letters, digits, `_`, `.` and `-`, and start with a letter or a digit');
     END IF;

@@ -171,7 +171,7 @@ BEGIN
         WHERE j.state = 1 AND j.queue = p_queue AND (j.crashes / 2, j.kind, j.rank) > (v_isolated, v_kind, v_rank)
         ORDER BY j.crashes / 2, j.kind, j.rank, j.run_at LIMIT 1;
         EXIT WHEN NOT FOUND;
-        v_oldest := least(v_oldest, v_next.run_at);
+        v_oldest := least(v_oldest, greatest(v_next.run_at, 0)); -- a corrupt number must not make the sum overflow
         v_isolated := v_next.isolated;
         v_kind := v_next.kind;
         v_rank := v_next.rank;

@@ -23,7 +23,7 @@ BEGIN
         ) j);
     -- The token leaves its row without a settle, so that a late settle answers `lost`.
     SELECT h.moved, h.failed, h.error INTO taken, failed, error FROM longshore.apply_event_to_each(
-        v_ids, CASE WHEN p_crash IS NOT NULL THEN 7 ELSE 6 END::smallint, p_crash, NULL, v_now, p_keep_finished, p_keep_dead) h;
+        v_ids, longshore.event(CASE WHEN p_crash IS NOT NULL THEN 'crashed' ELSE 'interrupted' END), p_crash, NULL, v_now, p_keep_finished, p_keep_dead) h;
 END $$;
 
 -- Returns the jobs that a worker holds, sorted by id.

@@ -12,7 +12,7 @@ BEGIN
     RETURN QUERY
     UPDATE longshore.running j
     SET lease_until = v_clock + a.lease, progress = coalesce(a.progress, j.progress),
-        version = j.version + (a.progress IS NOT NULL)::integer
+        version = least(j.version, 1000000000000000) + (a.progress IS NOT NULL)::integer
     FROM unnest(p_ids, p_numbers, p_bits, p_leases, p_progresses) WITH ORDINALITY AS a (id, number, bits, lease, progress, place)
     WHERE j.id = ANY (ARRAY[a.id]) AND j.token_number = a.number AND j.token_bits = a.bits
     RETURNING a.place::integer, j.cancel_asked;

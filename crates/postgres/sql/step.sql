@@ -1,3 +1,8 @@
+-- Returns the number of an event, see step, that is not the outcome of an attempt.
+CREATE FUNCTION longshore.event(name text) RETURNS smallint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT CASE name WHEN 'interrupted' THEN 6 WHEN 'crashed' THEN 7 WHEN 'cancel' THEN 10 WHEN 'retry' THEN 11 WHEN 'bury' THEN 12 END::smallint
+$$;
+
 -- Returns the transition of a job for an event. The same as `step` in core/src/state/step.rs, which a test compares
 -- with this one.
 -- In:  the job's facts; the event, and for some events the delay and the reason

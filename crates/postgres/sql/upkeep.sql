@@ -29,7 +29,7 @@ BEGIN
         LIMIT p_limit - cardinality(v_ended) FOR UPDATE SKIP LOCKED);
     v_lost := ARRAY(SELECT l FROM unnest(v_ended || v_wrong) AS l ORDER BY l);
     SELECT h.moved, h.failed, h.error INTO rescued, failed, error FROM longshore.apply_event_to_each(
-        v_lost, 7::smallint, p_crash, NULL, v_clock + p_shift, p_keep_finished, p_keep_dead) h;
+        v_lost, longshore.event('crashed'), p_crash, NULL, v_clock + p_shift, p_keep_finished, p_keep_dead) h;
 END $$;
 
 -- Buries waiting jobs whose deadline has passed.
@@ -48,7 +48,7 @@ BEGIN
             ORDER BY j.deadline LIMIT p_limit FOR UPDATE SKIP LOCKED
         ) late ORDER BY late.id);
     SELECT h.moved, h.failed, h.error INTO buried, failed, error FROM longshore.apply_event_to_each(
-        v_late, 12::smallint, NULL, 'expired', v_now, 0, p_keep_dead) h;
+        v_late, longshore.event('bury'), NULL, 'expired', v_now, 0, p_keep_dead) h;
 END $$;
 
 -- Buries ready jobs that have waited a day for a worker that knows their kind, in queues that had workers all that
@@ -83,7 +83,7 @@ BEGIN
     END LOOP;
     v_found := ARRAY(SELECT f FROM unnest(v_found) AS f ORDER BY f);
     SELECT h.moved, h.failed, h.error INTO buried, failed, error FROM longshore.apply_event_to_each(
-        v_found, 12::smallint, NULL, 'unknown_kind', v_now, 0, p_keep_dead) h;
+        v_found, longshore.event('bury'), NULL, 'unknown_kind', v_now, 0, p_keep_dead) h;
 END $$;
 
 -- Locks and returns ready jobs of a queue and a kind that were due before a time.

@@ -12,7 +12,7 @@
 //!   ([`Postgres::open`]).
 //! - Concurrent pushes are batched ([`Batcher`]). [`Postgres::push_in`] pushes inside the caller's own transaction, and
 //!   the SQL function `longshore.push` (`sql/enqueue.sql`) does the same for every other language.
-//! - LISTEN and NOTIFY wake other processes at once (`notify.rs`), but are never used inside a transaction that pushes.
+//! - LISTEN and NOTIFY wake other processes at once (`publisher.rs`, `listener.rs`), but are never used inside a transaction that pushes.
 //!   Behind a pooler, processes poll.
 //! - Leases and schedules use only the server's clock.
 //!
@@ -40,9 +40,11 @@ mod act;
 mod artifact;
 mod claim;
 mod error;
-mod notify;
+mod listener;
 mod open;
+mod pace;
 mod pool;
+mod publisher;
 mod push;
 mod read;
 mod repair;
@@ -75,9 +77,10 @@ pub use transaction::PushedIn;
 #[doc(hidden)]
 pub use schema::{in_sql, next_version};
 
-use notify::{Listener, Publisher};
+use listener::Listener;
 use open::Found;
 use pool::Pool;
+use publisher::Publisher;
 use url::Url;
 use vacuum::Vacuum;
 

@@ -9,8 +9,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use crate::notify::Publisher;
 use crate::pool::{Param, Pool, Statement};
+use crate::publisher::Publisher;
 
 /// The statement. Its columns are the parameters.
 const PUSH: &str = "SELECT place, instead, other FROM longshore.push_batch(

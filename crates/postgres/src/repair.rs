@@ -1,4 +1,4 @@
-//! Looks for what other programs have changed, and repairs it, part by part: see `sql/repair.sql`.
+//! Finds what other programs have changed, and repairs it, part by part: see `sql/repair.sql` and `sql/repair_jobs.sql`.
 
 use longshore_core::{Error, ErrorKind, Finding, JobId, News, Notices, RepairCursor, RepairReport, RepairStep, limits};
 use serde_json::Value;
@@ -12,8 +12,9 @@ use crate::pool::Param;
 use crate::read::column;
 use crate::upkeep::clock;
 
-/// The parts of a walk: unique keys first, so that a job may take one that nobody holds any more; what jobs have lost last.
-const PARTS: [&str; 6] = ["keys", "jobs", "tags", "payloads", "logs", "chunks"];
+/// The parts of a walk: unique keys first, so that a job may take one that nobody holds any more; what belongs to jobs after them.
+const PARTS: [&str; 6] = ["keys", JOBS, "tags", "payloads", "logs", "chunks"];
+const JOBS: &str = "jobs";
 /// The last part: no more than one call.
 const COUNTS: &str = "counts";
 
@@ -43,16 +44,30 @@ fn place(text: &str) -> Option<(&'static str, Option<Value>)> {
 
 /// Does one step of a part.
 async fn look(store: &Postgres, part: &str, after: Option<Value>, step: &RepairStep) -> Result<RepairReport, Error> {
-    let now = clock(&store.pool).await? + store.settings.clock.shift().0;
-    let params: [Param<'_>; 5] = [
-        (&after, Type::JSONB),
-        (&(step.limit.min(limits::UPKEEP_ROWS) as i32), Type::INT4),
-        (&step.write, Type::BOOL),
-        (&now, Type::INT8),
-        (&store.keep_dead(), Type::INT8),
-    ];
-    let sql = format!("SELECT * FROM longshore.repair_{part}($1, $2, $3, $4, $5)");
-    let row = store.pool.row(&sql, &params).await?;
+    let (clock, (shift, lease_shift)) = (clock(&store.pool).await?, store.settings.clock.shift());
+    let (now, lease_now) = (clock + shift, clock + lease_shift);
+    let limit = step.limit.min(limits::UPKEEP_ROWS) as i32;
+    let row = if part == JOBS {
+        let params: [Param<'_>; 7] = [
+            (&after, Type::JSONB),
+            (&limit, Type::INT4),
+            (&step.write, Type::BOOL),
+            (&now, Type::INT8),
+            (&lease_now, Type::INT8),
+            (&store.keep_finished(), Type::INT8),
+            (&store.keep_dead(), Type::INT8),
+        ];
+        store.pool.row("SELECT * FROM longshore.repair_jobs($1, $2, $3, $4, $5, $6, $7)", &params).await?
+    } else {
+        let params: [Param<'_>; 5] = [
+            (&part, Type::TEXT),
+            (&after, Type::JSONB),
+            (&limit, Type::INT4),
+            (&step.write, Type::BOOL),
+            (&now, Type::INT8),
+        ];
+        store.pool.row("SELECT * FROM longshore.repair_left_over($1, $2, $3, $4, $5)", &params).await?
+    };
     let next = match column::<Option<Value>>(&row, "after")? {
         Some(after) => format!("{part} {after}"),
         None => {

@@ -60,6 +60,7 @@ const FUNCTIONS: &[&str] = &[
     include_str!("../sql/read.sql"),
     include_str!("../sql/artifact.sql"),
     include_str!("../sql/repair.sql"),
+    include_str!("../sql/repair_jobs.sql"),
 ];
 
 /// Objects that each version has for itself, so that two versions work side by side: functions, and the views that only

@@ -4,7 +4,7 @@
 use longshore_core::{Error, NewJob, Notices, Pushed};
 use tokio_postgres::Transaction;
 
-use crate::notify::Publisher;
+use crate::publisher::Publisher;
 use crate::{Postgres, error, push};
 
 /// The answers to jobs that were pushed inside a transaction.

@@ -12,6 +12,7 @@ mod outages;
 mod plans;
 mod races;
 mod repair;
+mod repair_jobs;
 mod replication;
 mod step;
 mod unique;

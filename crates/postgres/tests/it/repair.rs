@@ -8,30 +8,39 @@ use longshore_postgres::tokio_postgres::Client;
 
 use crate::common::{Schema, all, connect, job, push, take};
 
-struct Bench {
-    schema: Schema,
-    by_hand: Client,
+/// A store, and a connection on which somebody changes its tables.
+pub struct Bench {
+    pub schema: Schema,
+    pub by_hand: Client,
 }
 
 impl Bench {
-    async fn open() -> Bench {
+    pub async fn open() -> Bench {
         let schema = Schema::new().await;
         let by_hand = connect(&schema.server).await;
         Bench { schema, by_hand }
     }
 
-    async fn spoil(&self, sql: &str) {
+    pub async fn spoil(&self, sql: &str) {
         let changed = self.by_hand.execute(&self.schema.sql(sql), &[]).await.unwrap_or_else(|e| panic!("{sql}: {e:?}"));
         assert!(changed > 0, "{sql} changed nothing");
     }
 
-    async fn take(&self) -> Claimed {
+    pub async fn take(&self) -> Claimed {
         take(&self.schema.store, &WorkerSecret::new(), 1).await.remove(0)
     }
 
-    async fn settle(&self, claimed: &Claimed, outcome: Outcome) -> Settled {
+    pub async fn settle(&self, claimed: &Claimed, outcome: Outcome) -> Settled {
         let settlement = Settlement::new(claimed.id, claimed.token, outcome);
         all(self.schema.store.settle(vec![settlement]).await).remove(0)
+    }
+
+    /// Pushes a job and claims it.
+    pub async fn push_and_take(&self) -> Claimed {
+        let id = push(&self.schema.store, job()).await;
+        let claimed = self.take().await;
+        assert_eq!(claimed.id, id);
+        claimed
     }
 
     async fn state(&self, id: JobId) -> (State, Option<Reason>) {
@@ -39,12 +48,12 @@ impl Bench {
         (status.state, status.reason)
     }
 
-    async fn counts(&self) -> [u64; 6] {
+    pub async fn counts(&self) -> [u64; 6] {
         self.schema.store.queue(job().queue).await.unwrap().expect("it is known").counts
     }
 
     /// Walks through the store in small steps.
-    async fn walk(&self, write: bool) -> Vec<Finding> {
+    pub async fn walk(&self, write: bool) -> Vec<Finding> {
         let (mut findings, mut after) = (Vec::new(), None);
         loop {
             let step = RepairStep::first().limit(3).write(write).after(after);
@@ -58,8 +67,7 @@ impl Bench {
     }
 
     /// Asserts that a walk names these things and leaves them, that a repair repairs them, and that nothing is found afterwards.
-    async fn repairs(&self, wanted: &[&str]) {
-        let texts = |findings: &[Finding]| findings.iter().map(ToString::to_string).collect::<Vec<_>>();
+    pub async fn repairs(&self, wanted: &[&str]) {
         let found = self.walk(false).await;
         let said = texts(&found);
         for part in wanted {
@@ -74,11 +82,16 @@ impl Bench {
     }
 }
 
-fn label(text: &str) -> Label {
+pub fn label(text: &str) -> Label {
     text.parse().unwrap()
 }
 
-fn success() -> Outcome {
+/// Returns findings as people read them.
+pub fn texts(findings: &[Finding]) -> Vec<String> {
+    findings.iter().map(ToString::to_string).collect()
+}
+
+pub fn success() -> Outcome {
     Outcome::Succeed { result: None }
 }
 
@@ -86,7 +99,7 @@ fn large() -> NewJob {
     NewJob { payload: Payload::parse(&format!("\"{}\"", "x".repeat(2_000))).unwrap(), ..job() }
 }
 
-fn unique(key: &str) -> NewJob {
+pub fn unique(key: &str) -> NewJob {
     NewJob { unique: Some(Unique { key: label(key), scope: UniqueScope::UntilFinished }), ..job() }
 }
 

@@ -89,7 +89,7 @@ impl Printer {
     /// Ends the process with the message and the code of an exit.
     pub fn end(self, exit: Exit) -> ! {
         let text = match self.json {
-            true => exit.json().map(|report| to_json(report)),
+            true => exit.json().map(to_json),
             false => exit.text().map(|text| format!("error: {}", printable(text))),
         };
         if let Some(text) = text {

@@ -38,7 +38,7 @@ pub struct NewPause {
     pub until: Option<String>,
     /// How long the pause lasts. Cannot be combined with `until`.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number::ahead_ms_or_null")]
-    #[schemars(range(max = schema::AHEAD_MS))]
+    #[schemars(range(min = 1, max = schema::AHEAD_MS))]
     pub for_ms: Option<u64>,
     /// The reason, shown to people.
     #[serde(default, skip_serializing_if = "Option::is_none")]

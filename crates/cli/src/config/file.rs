@@ -64,10 +64,9 @@ impl File {
 /// Finds the file in the working folder or its parents. A file of another user in a parent folder is refused, because
 /// its commands would run as this user.
 fn find() -> Result<Option<PathBuf>, String> {
-    let is_there = |path: &Path| match fs::symlink_metadata(path) {
-        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => false,
-        _ => true, // if it cannot be read, the caller says why
-    };
+    // A file that cannot be read is there, and the caller says why it cannot be read.
+    let is_missing = |e: &io::Error| matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    let is_there = |path: &Path| !fs::symlink_metadata(path).is_err_and(|e| is_missing(&e));
     if is_there(Path::new(NAME)) {
         return Ok(Some(PathBuf::from(NAME)));
     }

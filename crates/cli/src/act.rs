@@ -4,6 +4,7 @@ use clap::Args;
 use longshore::Action;
 
 use crate::Exit;
+use crate::printer::Printer;
 use crate::target::TargetArgs;
 
 /// Cancel a job: immediately if it waits; by a request to its handler if it runs
@@ -26,34 +27,35 @@ pub struct Retry {
 
 #[derive(Debug, Args)]
 struct JobArgs {
-    /// The job's id or its alias
+    /// The job's id, a unique beginning of it, or its alias
     id: String,
     #[command(flatten)]
     target: TargetArgs,
 }
 
 impl Cancel {
-    pub async fn run(self) -> Result<(), Exit> {
-        self.job.act(Action::Cancel, "cancel").await
+    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
+        self.job.act(printer, Action::Cancel, "cancel").await
     }
 }
 
 impl Retry {
-    pub async fn run(self) -> Result<(), Exit> {
-        self.job.act(Action::Retry, "retry").await
+    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
+        self.job.act(printer, Action::Retry, "retry").await
     }
 }
 
 impl JobArgs {
-    async fn act(self, action: Action, verb: &str) -> Result<(), Exit> {
-        let job = self.target.open().await?.act(&self.id, action, verb).await?;
-        if self.target.json {
-            println!("{}", serde_json::to_string(&job).map_err(Exit::failed)?);
+    async fn act(self, printer: Printer, action: Action, verb: &str) -> Result<(), Exit> {
+        let target = self.target.open().await?;
+        let id = target.resolve(&self.id).await?.id;
+        let job = target.act(id, action, verb).await?;
+        if printer.is_json() {
+            printer.json(&job)
         } else if job.cancel_asked {
-            println!("job {} is {}; its handler was asked to stop", job.id, job.state);
+            printer.line(format_args!("job {} is {}; its handler was asked to stop", job.id, job.state))
         } else {
-            println!("job {} is {}", job.id, job.state);
+            printer.line(format_args!("job {} is {}", job.id, job.state))
         }
-        Ok(())
     }
 }

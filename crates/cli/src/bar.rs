@@ -1,6 +1,7 @@
 //! The progress bar of one job. It is drawn on standard error, and only if that is a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
+use longshore::one_line;
 use longshore_wire::Event;
 
 /// A progress bar that shows the status of a job.
@@ -26,7 +27,12 @@ impl Bar {
         } else if event.state.is_final() {
             self.0.set_position(self.0.length().unwrap_or(1));
         }
-        self.0.set_message(event.status.clone());
+        self.0.set_message(one_line(&event.status).to_string());
+    }
+
+    /// Hides the bar while something else is printed.
+    pub fn suspend(&self, print: impl FnOnce()) {
+        self.0.suspend(print);
     }
 
     /// Removes the bar.

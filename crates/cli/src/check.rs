@@ -1,34 +1,49 @@
-//! `longshore check`: check everything before the first job, and report all problems together; with `--repair`, repair the data of the store.
+//! `longshore check`: check everything before the first job, and report all problems of all parts together; with
+//! `--repair`, repair the data of the store.
 
-use std::net::TcpListener;
-use std::time::Duration;
+mod data;
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::Path;
 
 use clap::Args;
-use longshore::{Backend, Error, Longshore, RepairReport, RepairStep};
+use longshore::{Error, Longshore};
+use rustix::fs::{Access, access};
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use crate::config::{Config, Flags, KEYS};
+use crate::config::{Config, Draft, Flags, KEYS};
 use crate::kind;
+use crate::printer::Printer;
 use crate::remote::Remote;
 use crate::serve::Place;
 use crate::{Common, Exit};
 
-/// Check configuration, store and address, and report all problems together
+/// Check configuration, store, address, commands and server, and report all problems together
+///
+/// It ends with exit code 4 if it finds a problem in any of them. It creates nothing: a store that does not exist yet is no problem.
 ///
 /// With `--data` or `--repair` all data in the store is checked, too: counters, tags, keys and indexes that another program or a person
 /// has changed, and jobs whose data contradicts itself. This reads every job, in small steps; workers may run meanwhile.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore check
+  longshore check --json
   longshore check --data
   longshore check --repair
   longshore check --repair --store redis://localhost
   longshore check --config /etc/longshore.toml
+  longshore check --server http://127.0.0.1:8470
   longshore check --keys")]
 pub struct Check {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
     place: Place,
+    /// Also check whether this server answers [env: LONGSHORE_SERVER]
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
     /// Check all data in the store, too; changes nothing
     #[arg(long, conflicts_with = "keys")]
     data: bool,
@@ -40,133 +55,193 @@ pub struct Check {
     keys: bool,
 }
 
+/// What was checked so far.
+struct Checkup {
+    printer: Printer,
+    parts: Vec<Part>,
+    findings: Vec<data::Finding>,
+    problems: Vec<String>,
+}
+
+/// A part that was checked, and what is known about it.
+#[derive(Debug, Serialize)]
+struct Part {
+    part: &'static str,
+    text: String,
+}
+
+impl Checkup {
+    /// Reports something that is right, as soon as it is known.
+    fn fine(&mut self, part: &'static str, text: String) -> Result<(), Exit> {
+        if !self.printer.is_json() {
+            self.printer.line(format_args!("{part:<7} {text}"))?;
+        }
+        self.parts.push(Part { part, text });
+        Ok(())
+    }
+
+    /// Notes something that is wrong, for the end.
+    fn wrong(&mut self, problem: impl Into<String>) {
+        self.problems.push(problem.into());
+    }
+}
+
 impl Check {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
         if self.keys {
-            KEYS.iter().for_each(|key| {
-                println!("{} = {:?}\n    {}\n    environment: {}", key.name, key.default, key.doc, key.env())
-            });
-            kind::KEYS.iter().for_each(|key| println!("[[kind]] {} = {}\n    {}", key.name, key.default, key.doc));
-            return Ok(());
+            return list_keys(printer);
         }
         let mut flags = Flags::default();
-        flags.set("listen", self.place.listen);
-        let config = self.common.load(flags)?;
-        let mut problems = Vec::new();
-        match Longshore::connect_with(config.store.reveal(), config.settings.clone()).await {
-            Ok(longshore) => {
-                let store = longshore.backend().capabilities();
-                println!(
-                    "store   {}: {} {}; an acknowledged job survives {}",
-                    config.store, store.engine, store.version, store.durability
-                );
-                let backend = longshore.backend();
-                let checked = match self.data || self.repair {
-                    true => walk(backend, self.repair).await.map(|walked| walked.problem(self.repair)),
-                    false => backend.queues(None, 1).await.map(|_| None),
-                };
-                match checked {
-                    Ok(problem) => problems.extend(problem),
-                    Err(e) => problems.push(format!("store: {e}")),
-                }
-            }
-            Err(e) => problems.push(format!("store: {e}")),
+        flags.set("listen", self.place.listen.clone());
+        flags.set("server", self.server.clone());
+        let Draft { config, problems, is_unreadable } = self.common.draft(flags);
+        let mut checkup = Checkup { printer, parts: Vec::new(), findings: Vec::new(), problems };
+        if let Some(file) = config.file.as_ref().filter(|_| !is_unreadable) {
+            checkup.fine("config", file.display().to_string())?;
         }
-        match listen(&config) {
-            Ok(line) => println!("listen  {line}"),
-            Err(e) => problems.push(format!("listen: {e}")),
+        // Without the file, the defaults would be checked, which may be the store and the address of something else.
+        if !is_unreadable || self.common.store.is_some() {
+            self.check_store(&config, &mut checkup).await?;
+        }
+        if !is_unreadable || self.place.listen.is_some() {
+            check_address(&config, &mut checkup).await?;
         }
         for kind in &config.kinds {
             match kind.command.find() {
-                Ok(program) => println!("kind    {}: {}", kind.name, program.display()),
-                Err(e) => problems.push(kind.problem(&e)),
+                Ok(program) => checkup.fine("kind", format!("{}: {}", kind.name, program.display()))?,
+                Err(e) => checkup.wrong(kind.problem(&e)),
             }
         }
-        if let Some(server) = config.server.clone() {
-            let remote = Remote::new(&server, config.token.clone());
-            let asked =
-                tokio::task::spawn_blocking(move || remote.get::<serde_json::Value>("/v1/queues?limit=1")).await;
-            match asked.map_err(|e| e.to_string()).and_then(|answer| answer.map_err(|e| e.to_string())) {
-                Ok(_) => println!("server  {server}: answers"),
-                Err(e) => problems.push(format!("server: {e}")),
+        if let Some(server) = &config.server {
+            match ask(Remote::new(server, config.token.clone()), "/v1/queues?limit=1").await {
+                Ok(_) => checkup.fine("server", format!("{server}: answers"))?,
+                Err(e) => checkup.wrong(format!("server: {e}")),
             }
         }
-        if problems.is_empty() {
-            println!("all is well");
-            return Ok(());
+        if printer.is_json() {
+            let Checkup { parts, findings, problems, .. } = &checkup;
+            printer.json(&json!({ "parts": parts, "findings": findings, "problems": problems }))?;
         }
-        Err(Exit::config(problems))
+        match checkup.problems.is_empty() {
+            true if printer.is_json() => Ok(()),
+            true => printer.line("all is well"),
+            false => Err(Exit::findings(checkup.problems)),
+        }
+    }
+
+    async fn check_store(&self, config: &Config, checkup: &mut Checkup) -> Result<(), Exit> {
+        let opened = Longshore::connect_existing(config.store.reveal(), config.settings.clone()).await;
+        let longshore = match opened {
+            Ok(Some(longshore)) => longshore,
+            Ok(None) => {
+                match folder_problem(config.store.reveal()) {
+                    Some(problem) => checkup.wrong(format!("store: {problem}")),
+                    None => checkup.fine(
+                        "store",
+                        format!(
+                            "{}: does not exist yet; the first command that pushes or runs jobs creates it",
+                            config.store
+                        ),
+                    )?,
+                }
+                return Ok(());
+            }
+            Err(e) => {
+                checkup.wrong(format!("store: {e}"));
+                return Ok(());
+            }
+        };
+        let store = longshore.backend().capabilities();
+        let (engine, version, durability) = (store.engine, &store.version, store.durability);
+        checkup.fine(
+            "store",
+            format!("{}: {engine} {version}; an acknowledged job survives {durability}", config.store),
+        )?;
+        let backend = longshore.backend();
+        let checked = match self.data || self.repair {
+            true => data::walk(backend, self.repair, checkup.printer).await?.map(|walked| {
+                let problem = walked.problem(self.repair);
+                (Some(walked), problem)
+            }),
+            false => backend.queues(None, 1).await.map(|_| (None, None)),
+        };
+        match checked {
+            Ok((walked, problem)) => {
+                if let Some(walked) = walked {
+                    checkup.fine("data", walked.to_string())?;
+                    checkup.findings = walked.findings;
+                }
+                checkup.problems.extend(problem);
+            }
+            Err(e) => checkup.wrong(format!("store: {e}")),
+        }
+        Ok(())
     }
 }
 
-/// How often a step is tried that the store did not answer.
-const TRIES: u32 = 5;
-
-/// What a walk through the store has found.
-#[derive(Debug, Default)]
-struct Walked {
-    repaired: usize,
-    left: usize,
-}
-
-/// Walks through the store, and prints what is wrong there as it is found.
-async fn walk(backend: &Backend, repair: bool) -> Result<Walked, Error> {
-    let (mut walked, mut checked, mut after) = (Walked::default(), 0, None);
-    loop {
-        let piece = step(backend, RepairStep::first().write(repair).after(after)).await?;
-        checked += piece.checked;
-        for finding in &piece.findings {
-            let word = if finding.repaired { "repaired" } else { "wrong" };
-            println!("{word:<8} {finding}");
-        }
-        let repaired = piece.findings.iter().filter(|finding| finding.repaired).count();
-        walked.repaired += repaired;
-        walked.left += piece.findings.len() - repaired;
-        after = piece.next;
-        if after.is_none() {
-            break;
-        }
+/// Prints every configuration key.
+fn list_keys(printer: Printer) -> Result<(), Exit> {
+    if printer.is_json() {
+        let key = |name: &str, default: &str, doc: &str, env: Option<String>| json!({ "name": name, "default": default, "meaning": doc, "environment": env });
+        let keys = KEYS.iter().map(|k| key(k.name, k.default, k.doc, Some(k.env())));
+        let kinds = kind::KEYS.iter().map(|k| key(k.name, k.default, k.doc, None));
+        return printer.json(&json!({ "keys": keys.collect::<Vec<_>>(), "kind": kinds.collect::<Vec<_>>() }));
     }
-    let Walked { repaired, left } = &walked;
-    println!("data    {checked} entries checked: {} found, {repaired} repaired", repaired + left);
-    Ok(walked)
-}
-
-/// Does a step, which is harmless to repeat.
-async fn step(backend: &Backend, step: RepairStep) -> Result<RepairReport, Error> {
-    let mut tries = 1;
-    loop {
-        match backend.repair(step.clone()).await {
-            Err(e) if e.is_retryable() && tries < TRIES => tokio::time::sleep(Duration::from_secs(1)).await,
-            done => return done,
-        }
-        tries += 1;
+    for key in KEYS {
+        let (name, default, doc) = (key.name, key.default, key.doc);
+        printer.line(format_args!("{name} = {default:?}\n    {doc}\n    environment: {}", key.env()))?;
     }
+    kind::KEYS
+        .iter()
+        .try_for_each(|key| printer.line(format_args!("[[kind]] {} = {}\n    {}", key.name, key.default, key.doc)))
 }
 
-impl Walked {
-    /// Says what is left to do, where there is anything.
-    fn problem(&self, repair: bool) -> Option<String> {
-        let things = if self.left == 1 { "thing is" } else { "things are" };
-        match (self.left, repair) {
-            (0, _) => None,
-            (left, false) => Some(format!(
-                "store: {left} {things} wrong in it, see above: `longshore check --repair` repairs what can be repaired"
-            )),
-            (left, true) => Some(format!("store: {left} {things} still wrong in it, see above")),
-        }
-    }
+/// Returns why the SQLite file of this URL could not be created.
+fn folder_problem(url: &str) -> Option<String> {
+    let path = url.strip_prefix("sqlite:")?;
+    let path = path.split('?').next().unwrap_or_default();
+    let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let error = access(folder, Access::WRITE_OK | Access::EXEC_OK).err()?;
+    Some(format!("it cannot be created, because the folder `{}` cannot be written: {error}", folder.display()))
 }
 
-fn listen(config: &Config) -> Result<String, String> {
+/// Checks that a server could listen on the address, or that longshore already does.
+async fn check_address(config: &Config, checkup: &mut Checkup) -> Result<(), Exit> {
     let address = config.listen;
     if !address.ip().is_loopback() && config.token.is_none() {
-        return Err(format!(
-            "{address} is reachable from other machines, so a token is required: set LONGSHORE_TOKEN or token_file"
+        checkup.wrong(format!(
+            "listen: {address} is reachable from other machines, so a token is required: set LONGSHORE_TOKEN or token_file"
         ));
     }
     match TcpListener::bind(address) {
-        Ok(_) => Ok(format!("{address}: free")),
-        Err(e) => Err(format!("{address}: {e}; perhaps longshore is already running there")),
+        Ok(_) => checkup.fine("listen", format!("{address}: free")),
+        Err(e) if e.kind() == ErrorKind::AddrInUse && is_ours(config).await => {
+            checkup.fine("listen", format!("{address}: longshore is running there"))
+        }
+        Err(e) => {
+            checkup.wrong(format!("listen: {address}: {e}"));
+            Ok(())
+        }
     }
+}
+
+/// Returns whether longshore answers on the address.
+async fn is_ours(config: &Config) -> bool {
+    let ip = match config.listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let address = SocketAddr::new(ip, config.listen.port());
+    let remote = Remote::new(&format!("http://{address}"), config.token.clone());
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(5), ask(remote, "/openapi.json")).await;
+    answer.is_ok_and(|answer| answer.is_ok_and(|document| document["info"]["title"] == "longshore"))
+}
+
+/// Sends GET to a server.
+async fn ask(remote: Remote, path: &'static str) -> Result<Value, Error> {
+    let asked = tokio::task::spawn_blocking(move || remote.get::<Value>(path)).await;
+    let answer = asked.unwrap_or_else(|e| Err(Error::new(longshore::ErrorKind::Unavailable, e.to_string())))?;
+    Ok(answer.unwrap_or_default())
 }

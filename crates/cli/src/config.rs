@@ -1,26 +1,34 @@
 //! The configuration: one table of keys, with layers (defaults, file, environment, flags). All problems are reported
 //! together.
 
+mod file;
+mod keys;
+
 use std::collections::HashMap;
-use std::fs;
+use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use longshore::{QueueName, Settings, StoreUrl};
 use longshore_demo::Pace;
 use longshore_server::Secret;
 
-use crate::kind::{self, CommandKind};
+use crate::kind::CommandKind;
+use file::File;
 
-/// The configuration file that is read by default, if it exists.
-const FILE: &str = "longshore.toml";
+pub use file::{NAME, plain, suggest};
+pub use keys::{FIVE_YEARS, KEYS, Key, parse_duration};
 
 /// The configuration of the program.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The file that was read, if there is one.
+    pub file: Option<PathBuf>,
     /// The URL of the store.
     pub store: StoreUrl,
+    /// How long to wait for a store that is not reachable at the start; `None` leaves it to the command.
+    pub wait_for_store: Option<Duration>,
     /// The address to listen on.
     pub listen: SocketAddr,
     /// The server that tools use instead of a store.
@@ -73,231 +81,6 @@ impl std::fmt::Debug for Token {
     }
 }
 
-/// One configuration key.
-pub struct Key {
-    /// The key's name in the file. The part before a dot is the name of a table.
-    pub name: &'static str,
-    /// The default, as it would be written in the file.
-    pub default: &'static str,
-    /// The meaning, including that of zero and of an empty value.
-    pub doc: &'static str,
-    set: fn(&mut Config, &str) -> Result<(), String>,
-}
-
-impl Key {
-    /// Returns the environment variable that sets this key.
-    pub fn env(&self) -> String {
-        format!("LONGSHORE_{}", self.name.replace('.', "_").to_uppercase())
-    }
-}
-
-/// All configuration keys.
-pub const KEYS: &[Key] = &[
-    Key {
-        name: "store",
-        default: "sqlite:longshore.db",
-        doc: "The store of all jobs: `sqlite:FILE`, `redis://HOST`, `postgres://HOST/DATABASE`, or `memory:`, which loses all jobs when the process ends. See docs/stores.md.",
-        set: |config, text| {
-            config.store = StoreUrl::new(text);
-            Ok(())
-        },
-    },
-    Key {
-        name: "listen",
-        default: "127.0.0.1:8470",
-        doc: "The address that the server listens on. Any address other than loopback requires a token. Port 0 selects a free port.",
-        set: |config, text| {
-            config.listen = text.parse().map_err(|_| "must be an address such as 127.0.0.1:8470".to_owned())?;
-            Ok(())
-        },
-    },
-    Key {
-        name: "server",
-        default: "",
-        doc: "The server that command-line tools use, such as `http://127.0.0.1:8470`. If unset, they use the store directly.",
-        set: |config, text| {
-            if !text.is_empty() && !text.starts_with("http://") && !text.starts_with("https://") {
-                return Err("must be a URL that starts with http:// or https://".into());
-            }
-            config.server = (!text.is_empty()).then(|| text.trim_end_matches('/').to_owned());
-            Ok(())
-        },
-    },
-    Key {
-        name: "token",
-        default: "",
-        doc: "The token that callers of the server must send, at least 16 characters. If unset, only this machine can use the server. Set it in the \
-              environment or with `token_file` rather than in this file.",
-        set: |config, text| {
-            if !text.is_empty() {
-                let token = Token(text.to_owned());
-                token.secret().map_err(|e| format!("is invalid: {e}"))?;
-                config.token = Some(token);
-            }
-            Ok(())
-        },
-    },
-    Key {
-        name: "token_file",
-        default: "",
-        doc: "A file that contains the token.",
-        set: |config, text| {
-            if text.is_empty() {
-                return Ok(());
-            }
-            let read = fs::read_to_string(text).map_err(|e| format!("cannot be read: {e}"))?;
-            let token = Token(read.trim().to_owned());
-            token.secret().map_err(|e| format!("contains no valid token: {e}"))?;
-            config.token = Some(token);
-            Ok(())
-        },
-    },
-    Key {
-        name: "log",
-        default: "info",
-        doc: "What to log to standard error: off, error, warn, info, debug or trace, for all targets or per target, as in \
-              `warn,longshore_core=debug`.",
-        set: |config, text| {
-            crate::log::parse(text)?;
-            config.log = text.to_owned();
-            Ok(())
-        },
-    },
-    Key {
-        name: "log_json",
-        default: "false",
-        doc: "Whether log lines are written as JSON.",
-        set: |config, text| set_bool(&mut config.log_json, text),
-    },
-    Key {
-        name: "worker.queues",
-        default: "default",
-        doc: "The queues to claim jobs from, with weights: a worker tries `mail=3` first three times as often as `bulk`.",
-        set: |config, text| {
-            config.queues = text.split(',').map(|queue| parse_queue(queue.trim())).collect::<Result<_, _>>()?;
-            Ok(())
-        },
-    },
-    Key {
-        name: "worker.strict",
-        default: "false",
-        doc: "Whether the worker claims from a queue only while all queues before it are empty.",
-        set: |config, text| set_bool(&mut config.strict, text),
-    },
-    Key {
-        name: "worker.concurrency",
-        default: "10",
-        doc: "The maximum number of jobs that run at a time, from 1 to 1000.",
-        set: |config, text| {
-            config.concurrency =
-                text.parse().ok().filter(|n| (1..=1000).contains(n)).ok_or("must be a number from 1 to 1000")?;
-            Ok(())
-        },
-    },
-    Key {
-        name: "worker.grace",
-        default: "25s",
-        doc: "How long a worker waits for its running jobs during shutdown. 0s stops them immediately.",
-        set: |config, text| set_duration(&mut config.grace, text),
-    },
-    Key {
-        name: "worker.lease",
-        default: "30s",
-        doc: "How long a claim lasts without renewal, from 1s to 10m. A shorter lease detects dead workers sooner but costs more writes.",
-        set: |config, text| {
-            set_duration(&mut config.lease, text)?;
-            let within = longshore::limits::LEASES.contains(&config.lease);
-            if within { Ok(()) } else { Err("must be from 1s to 10m".into()) }
-        },
-    },
-    Key {
-        name: "image.pace",
-        default: "",
-        doc: "How long the demo pauses after each step of an image, so that a person can see the progress. 0s: no pause. If set, `longshore work` \
-              also runs jobs of the demo's kind `image`. If unset, only `longshore up` and `longshore demo` run them, without a pause.",
-        set: |config, text| {
-            config.image = None;
-            if !text.is_empty() {
-                set_duration(&mut config.image.insert(Pace::default()).0, text)?;
-            }
-            Ok(())
-        },
-    },
-    Key {
-        name: "retention.finished",
-        default: "1day",
-        doc: "How long succeeded and cancelled jobs are kept. 0s: until the next upkeep.",
-        set: |config, text| set_duration(&mut config.settings.keep_finished, text),
-    },
-    Key {
-        name: "retention.dead",
-        default: "7days",
-        doc: "How long dead jobs are kept.",
-        set: |config, text| set_duration(&mut config.settings.keep_dead, text),
-    },
-    Key {
-        name: "http.connections",
-        default: "1024",
-        doc: "The maximum number of connections. The server answers 503 to further connections.",
-        set: |config, text| set_count(&mut config.http.connections, text),
-    },
-    Key {
-        name: "http.streams",
-        default: "512",
-        doc: "The maximum number of event streams. The server answers 503 to further requests.",
-        set: |config, text| set_count(&mut config.http.streams, text),
-    },
-    Key {
-        name: "http.streams_per_caller",
-        default: "20",
-        doc: "The maximum number of event streams of one caller (one address). The server answers 429 to further requests.",
-        set: |config, text| set_count(&mut config.http.streams_per_caller, text),
-    },
-    Key {
-        name: "http.stream_lifetime",
-        default: "1h",
-        doc: "The maximum lifetime of an event stream. Clients reconnect and continue.",
-        set: |config, text| set_duration(&mut config.http.stream_lifetime, text),
-    },
-    Key {
-        name: "http.waits",
-        default: "1024",
-        doc: "The maximum number of requests that wait for a job (long polls). The server answers 503 to further requests.",
-        set: |config, text| set_count(&mut config.http.waits, text),
-    },
-    Key {
-        name: "http.results",
-        default: "256",
-        doc: "The maximum number of results of more than 256 KiB that are sent at a time. The server answers 503 to further requests.",
-        set: |config, text| set_count(&mut config.http.results, text),
-    },
-    Key {
-        name: "http.pushes",
-        default: "512",
-        doc: "The maximum number of pushes at a time. The server answers 503 to further pushes immediately, so that requests do not pile up.",
-        set: |config, text| set_count(&mut config.http.pushes, text),
-    },
-    Key {
-        name: "http.queue_depth",
-        default: "0",
-        doc: "The maximum number of waiting jobs in one queue. The server answers 429 to further pushes. 0: no limit.",
-        set: |config, text| {
-            let depth: u64 = text.parse().map_err(|_| "must be a number".to_owned())?;
-            config.http.queue_depth = (depth > 0).then_some(depth);
-            Ok(())
-        },
-    },
-    Key {
-        name: "http.wrong_tokens",
-        default: "10",
-        doc: "The maximum number of wrong tokens per minute from one address. Then the server answers 429 to this address. 0: no limit.",
-        set: |config, text| {
-            config.http.wrong_tokens = text.parse().map_err(|_| "must be a number".to_owned())?;
-            Ok(())
-        },
-    },
-];
-
 /// The values from the command line, by key.
 #[derive(Debug, Default)]
 pub struct Flags(HashMap<&'static str, String>);
@@ -311,6 +94,17 @@ impl Flags {
     }
 }
 
+/// A configuration as far as it is valid, and everything that is wrong with it.
+#[derive(Debug)]
+pub struct Draft {
+    /// The configuration. A key with a wrong value has its default.
+    pub config: Config,
+    /// Everything that is wrong.
+    pub problems: Vec<String>,
+    /// Whether the file exists, but nothing is known about its values.
+    pub is_unreadable: bool,
+}
+
 impl Config {
     /// Loads the configuration.
     ///
@@ -318,41 +112,42 @@ impl Config {
     ///
     /// All problems of the configuration.
     pub fn load(file: Option<&Path>, flags: &Flags) -> Result<Config, Vec<String>> {
-        let from_env = std::env::var("LONGSHORE_CONFIG").ok();
-        let named = file.or(from_env.as_deref().map(Path::new));
-        let (file, text) = match named {
-            Some(path) => match fs::read_to_string(path) {
-                Ok(text) => (path, text),
-                Err(e) => return Err(vec![format!("configuration file `{}`: {e}", path.display())]),
-            },
-            None => (Path::new(FILE), fs::read_to_string(FILE).unwrap_or_default()),
-        };
+        let Draft { config, problems, .. } = Config::draft(file, flags);
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// Loads the configuration as far as it is valid.
+    pub fn draft(file: Option<&Path>, flags: &Flags) -> Draft {
         let mut problems = Vec::new();
-        let mut table = parse(file, &text, &mut problems);
-        let kinds = table.remove("kind").map(|kinds| kind::read(kinds, file, &mut problems)).unwrap_or_default();
-        let written = read_table(file, table, &mut problems);
-        let mut config = Config { kinds, ..Config::blank() };
+        let from_env = std::env::var_os("LONGSHORE_CONFIG").map(PathBuf::from);
+        let file = File::read(file.or(from_env.as_deref()), &mut problems);
+        let mut config = Config { kinds: file.kinds.clone(), file: file.path.clone(), ..Config::blank() };
         for key in KEYS {
-            let env = key.env();
-            let layers = [
-                Some((key.default.to_owned(), "the default".to_owned())),
-                written.get(key.name).map(|text| (text.clone(), format!("{}", file.display()))),
-                std::env::var(&env).ok().map(|text| (text, env)),
-                flags.0.get(key.name).map(|text| (text.clone(), "the command line".to_owned())),
-            ];
-            let (text, source) = layers.into_iter().flatten().next_back().expect("there is a default");
-            if let Err(wrong) = (key.set)(&mut config, &text) {
-                let shown = if key.name == "token" { "(hidden)" } else { text.as_str() };
-                problems.push(format!("{} = `{shown}` (from {source}) {wrong}", key.name));
+            let wrong = match value(key, &file, flags) {
+                Ok((text, source)) => (key.set)(&mut config, &text).err().map(|wrong| {
+                    let shown = match key.name {
+                        "token" => "(hidden)".to_owned(),
+                        "store" | "server" => StoreUrl::new(&text).to_string(),
+                        _ => text,
+                    };
+                    format!("{} = `{shown}` (from {source}) {wrong}", key.name)
+                }),
+                Err(wrong) => Some(format!("{} {wrong}", key.name)),
+            };
+            if let Some(wrong) = wrong {
+                problems.push(wrong);
+                (key.set)(&mut config, key.default).expect("every default is valid");
             }
         }
-        if problems.is_empty() { Ok(config) } else { Err(problems) }
+        Draft { config, problems, is_unreadable: file.is_unreadable }
     }
 
     /// Returns a configuration without values. [`Config::load`] sets every key.
     fn blank() -> Config {
         Config {
+            file: None,
             store: StoreUrl::new(""),
+            wait_for_store: None,
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             server: None,
             token: None,
@@ -379,113 +174,63 @@ impl Config {
     }
 }
 
-fn parse(path: &Path, text: &str, problems: &mut Vec<String>) -> toml::Table {
-    text.parse().unwrap_or_else(|e: toml::de::Error| {
-        problems.push(format!("configuration file `{}`: {}", path.display(), e.to_string().trim_end()));
-        toml::Table::new()
-    })
+/// Returns the value of a key from its uppermost layer, and the name of that layer.
+fn value(key: &Key, file: &File, flags: &Flags) -> Result<(String, String), String> {
+    if let Some(text) = flags.0.get(key.name) {
+        return Ok((text.clone(), "the command line".to_owned()));
+    }
+    if let Some(text) = std::env::var_os(key.env()) {
+        let text = OsString::into_string(text).map_err(|_| format!("(from {}) is not UTF-8 text", key.env()))?;
+        return Ok((text, key.env()));
+    }
+    let (text, source) = match file.values.get(key.name) {
+        Some(text) => (text.as_str(), file.path.as_deref().map_or(String::new(), |path| path.display().to_string())),
+        None => (key.default, "the default".to_owned()),
+    };
+    let text = seen_from(file.folder(), key.name, text).map_err(|wrong| format!("(from {source}) {wrong}"))?;
+    Ok((text, source))
 }
 
-/// Reads the file as texts by key, and adds unknown keys and wrong values to `problems`.
-fn read_table(path: &Path, table: toml::Table, problems: &mut Vec<String>) -> HashMap<String, String> {
-    let mut written = HashMap::new();
-    for (name, value) in table {
-        match value {
-            toml::Value::Table(inner) if KEYS.iter().any(|key| key.name.starts_with(&format!("{name}."))) => {
-                written.extend(inner.into_iter().map(|(inner, value)| (format!("{name}.{inner}"), value)));
+/// Returns a value of the file, or a default, with its relative path seen from the folder of the file. So the same file
+/// names the same store and the same token whatever the working folder is.
+fn seen_from(folder: Option<&Path>, key: &str, text: &str) -> Result<String, String> {
+    let Some(folder) = folder else { return Ok(text.to_owned()) };
+    let joined = |path: &str| {
+        let unusable = || format!("is relative to the folder `{}`, whose name is not UTF-8", folder.display());
+        folder.join(path).into_os_string().into_string().map_err(|_| unusable())
+    };
+    match key {
+        "token_file" if !text.is_empty() => joined(text),
+        "store" => {
+            let Some(rest) = text.strip_prefix("sqlite:") else { return Ok(text.to_owned()) };
+            let (path, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if path.is_empty() || path == ":memory:" || Path::new(path).is_absolute() {
+                return Ok(text.to_owned());
             }
-            value => {
-                written.insert(name, value);
+            let path = joined(path)?;
+            if path.contains('?') {
+                return Err(format!("is relative to the folder `{}`, whose name contains `?`", folder.display()));
             }
+            Ok(format!("sqlite:{path}{query}"))
         }
+        _ => Ok(text.to_owned()),
     }
-    let mut texts = HashMap::new();
-    for (name, value) in written {
-        if !KEYS.iter().any(|key| key.name == name) {
-            problems.push(format!("{}: unknown key `{name}`{}", path.display(), suggest_key(&name)));
-            continue;
-        }
-        match plain(&value) {
-            Some(text) => {
-                texts.insert(name, text);
-            }
-            None => {
-                problems.push(format!("{}: `{name}` must be a string, a number, a boolean or a list", path.display()))
-            }
-        }
-    }
-    texts
-}
-
-/// Returns a value as it would be written in the environment.
-pub fn plain(value: &toml::Value) -> Option<String> {
-    match value {
-        toml::Value::String(text) => Some(text.clone()),
-        toml::Value::Integer(number) => Some(number.to_string()),
-        toml::Value::Boolean(truth) => Some(truth.to_string()),
-        toml::Value::Array(list) => list.iter().map(plain).collect::<Option<Vec<_>>>().map(|texts| texts.join(",")),
-        _ => None,
-    }
-}
-
-fn suggest_key(name: &str) -> String {
-    suggest(name, KEYS.iter().map(|key| key.name).chain(["kind"])).replace("`kind`", "`[[kind]]`")
-}
-
-/// Returns the hint for an unknown key: the most similar known key.
-pub fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
-    let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
-    let near = known.map(|key| (strsim::jaro(&last(name), &last(key)), key));
-    match near.max_by(|a, b| a.0.total_cmp(&b.0)) {
-        Some((likeness, key)) if likeness > 0.75 => format!(", did you mean `{key}`?"),
-        _ => "; `longshore check --keys` lists all".into(),
-    }
-}
-
-/// Parses `mail` or `mail=3`.
-fn parse_queue(text: &str) -> Result<(QueueName, u32), String> {
-    let (name, weight) = text.split_once('=').unwrap_or((text, "1"));
-    let name = name.parse().map_err(|e: longshore::Error| format!("must be a list of queues: {e}"))?;
-    let weight = weight.parse().ok().filter(|weight| (1..=1000).contains(weight));
-    Ok((name, weight.ok_or_else(|| format!("must have weights from 1 to 1000, unlike `{text}`"))?))
-}
-
-fn set_bool(place: &mut bool, text: &str) -> Result<(), String> {
-    *place = text.parse().map_err(|_| "must be true or false".to_owned())?;
-    Ok(())
-}
-
-fn set_count(place: &mut usize, text: &str) -> Result<(), String> {
-    *place = text.parse().ok().filter(|n| *n > 0).ok_or("must be a number above zero")?;
-    Ok(())
-}
-
-pub fn set_duration(place: &mut Duration, text: &str) -> Result<(), String> {
-    *place =
-        humantime::parse_duration(text).map_err(|_| "must be a duration such as 500ms, 30s, 5m or 7days".to_owned())?;
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn read(text: &str) -> (HashMap<String, String>, Vec<String>) {
-        let mut problems = Vec::new();
-        let file = Path::new("longshore.toml");
-        let table = parse(file, text, &mut problems);
-        let texts = read_table(file, table, &mut problems);
-        (texts, problems)
-    }
+    use crate::kind;
 
     #[test]
     fn the_page_of_all_keys_is_fresh() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
         let page = render_page();
         if std::env::var_os("LONGSHORE_UPDATE_DOCS").is_some() {
-            fs::write(path, &page).unwrap();
+            std::fs::write(path, &page).unwrap();
         }
-        let kept = fs::read_to_string(path).unwrap_or_default();
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
         assert!(kept == page, "docs/configuration.md is stale: run the tests once with LONGSHORE_UPDATE_DOCS=1");
     }
 
@@ -493,7 +238,8 @@ mod tests {
         let mut page = String::from(
             "# Configuration\n\nEvery key can be set in `longshore.toml` (or the file in `--config` or `LONGSHORE_CONFIG`), in the \
              environment, and the\ncommon ones on the command line. The later of these override the earlier ones. `longshore check` \
-             reports all problems\ntogether. This page is generated from the code.\n",
+             reports all problems\ntogether. This page is generated from the code.\n\nThe file is looked for in the working folder, and then in its \
+             parent folders; there it must belong to the same user or to\nroot. Relative paths in it are seen from its own folder.\n",
         );
         for key in KEYS {
             let default = if key.default.is_empty() { "none".into() } else { format!("`{}`", key.default) };
@@ -523,26 +269,23 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_named_with_a_suggestion() {
-        let (_, problems) = read("[worker]\nqueuez = [\"a\"]\n");
-        assert_eq!(problems, ["longshore.toml: unknown key `worker.queuez`, did you mean `worker.queues`?"]);
-        let (_, problems) = read("frobnicate = 1\n");
-        assert!(problems[0].ends_with("`longshore check --keys` lists all"), "{problems:?}");
-        let (_, problems) = read("[[kinds]]\nname = \"a\"\n");
-        assert_eq!(problems, ["longshore.toml: unknown key `kinds`, did you mean `[[kind]]`?"]);
-    }
-
-    #[test]
-    fn tables_lists_and_numbers_are_read() {
-        let (texts, problems) = read("store = \"memory:\"\n[worker]\nqueues = [\"a=2\", \"b\"]\nconcurrency = 4\n");
-        assert_eq!(problems, [""; 0]);
-        assert_eq!((texts["worker.queues"].as_str(), texts["worker.concurrency"].as_str()), ("a=2,b", "4"));
-    }
-
-    #[test]
-    fn queues_have_weights() {
-        assert_eq!(parse_queue("mail=3").unwrap(), ("mail".parse().unwrap(), 3));
-        assert!(parse_queue("mail=0").is_err());
-        assert!(parse_queue("a b").is_err());
+    fn relative_paths_are_seen_from_the_folder_of_the_file() {
+        let seen = |key, text| seen_from(Some(Path::new("/etc/app")), key, text).unwrap();
+        assert_eq!(seen("store", "sqlite:jobs.db?synchronous=normal"), "sqlite:/etc/app/jobs.db?synchronous=normal");
+        assert_eq!(seen("store", "sqlite://data/jobs.db"), "sqlite:/etc/app/data/jobs.db");
+        assert_eq!(seen("token_file", "token"), "/etc/app/token");
+        for (key, text) in [
+            ("store", "sqlite:/var/jobs.db"),
+            ("store", "sqlite:///var/jobs.db"),
+            ("store", "sqlite::memory:"),
+            ("store", "redis://host"),
+            ("token_file", ""),
+            ("token_file", "/run/token"),
+            ("log", "info"),
+        ] {
+            assert_eq!(seen(key, text), text);
+            assert_eq!(seen_from(None, key, text).unwrap(), text);
+        }
+        assert!(seen_from(Some(Path::new("/what?")), "store", "sqlite:jobs.db").is_err());
     }
 }

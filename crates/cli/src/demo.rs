@@ -10,9 +10,13 @@ use longshore::worker::Running;
 use longshore::{Error, ErrorKind, Job, State};
 use longshore_demo::{Image, id_of};
 use longshore_wire as wire;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::bar::Bar;
+use crate::exit::unknown_job;
+use crate::follow::PATIENCE;
+use crate::printer::Printer;
 use crate::remote::Remote;
 use crate::serve::{Place, bind};
 use crate::signals::Signals;
@@ -48,7 +52,7 @@ pub struct Demo {
 }
 
 impl Demo {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
         let image = Image::parse(&self.text).map_err(Exit::usage)?;
         let mut flags = self.worker.flags();
         flags.set("listen", self.place.listen.clone());
@@ -61,7 +65,7 @@ impl Demo {
             config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         }
         log::start(&config);
-        let longshore = open(&config).await?;
+        let longshore = open(&config, Duration::ZERO).await?;
         let mut signals = Signals::listen()?;
         let server = bind(longshore.backend().clone(), &config, true).await?;
         let base = format!("http://{}", server.local_addr());
@@ -69,19 +73,19 @@ impl Demo {
         let stop = CancellationToken::new();
         let serving = tokio::spawn(server.run(stop.clone().cancelled_owned()));
         let durability = longshore.backend().capabilities().durability;
-        println!("store   {}: an acknowledged job survives {durability}", config.store);
-        println!("server  {base}");
-        println!("worker  {} slots, in this process", config.concurrency);
+        printer.say(format_args!("store   {}: an acknowledged job survives {durability}", config.store));
+        printer.say(format_args!("server  {base}"));
+        printer.say(format_args!("worker  {} slots, in this process", config.concurrency));
 
         let remote = Remote::new(&base, config.token.clone());
         let shown = tokio::select! {
-            shown = self.show(&image, &remote) => shown,
+            shown = self.show(&image, &remote, printer) => shown,
             () = signals.end() => Err(Exit::not_finished("interrupted; the job is kept, and the next worker runs it")),
         };
         let ended = match shown {
             Ok(()) if self.serve => {
-                println!("\nThe demo page is at {base} until Ctrl+C.");
-                signals.handle(&running).await
+                printer.say(format_args!("\nThe demo page is at {base} until Ctrl+C."));
+                signals.handle(&running, config.grace).await
             }
             shown => {
                 let ended = finish(&running, shown.is_err()).await;
@@ -92,30 +96,34 @@ impl Demo {
             }
         };
         stop.cancel();
-        let _ = serving.await; // the task returns nothing
-        Exit::of_worker(ended)
+        let served = signals.finish(async { drop(serving.await) }).await; // the task returns nothing
+        Exit::of_worker(ended).and(served)
     }
 
     /// Pushes the job, shows its progress, and writes the image.
-    async fn show(&self, image: &Image, remote: &Remote) -> Result<(), Exit> {
+    async fn show(&self, image: &Image, remote: &Remote, printer: Printer) -> Result<(), Exit> {
         let id = id_of(&image.text);
         let began = Instant::now();
         let status = self.submit(image, remote.clone()).await?;
         let answered = began.elapsed();
         let route = if self.fresh { "POST /v1/jobs" } else { "POST /image_queue" };
-        println!("\n{route} text={} answered `{status}` in {:.1} ms; job {id}", image.text, ms(answered));
+        printer.say(format_args!(
+            "\n{route} text={} answered `{status}` in {:.1} ms; job {id}",
+            image.text,
+            ms(answered)
+        ));
 
         let target = Target::Server(remote.clone());
+        let mut job = target.find(&id).await?.ok_or_else(|| unknown_job(&id))?;
         if status != "done" {
             let bar = Bar::new();
-            let shown = bar.clone();
-            let followed = target.follow(&id, move |event| shown.show(event)).await;
+            let followed = target.follow(job.id, PATIENCE, |event| bar.show(event)).await;
             bar.clear();
             followed?;
+            job = target.job(job.id).await?;
         }
-        let job = target.job(&id).await?;
         if job.state != State::Succeeded {
-            return Err(Exit::failed(anyhow::anyhow!("job {} is {}: {}", job.id, job.state, job.status)));
+            return Err(Exit::unsuccessful(&job));
         }
         let picture = target.result(&job).await?;
         let picture = picture.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the job has no result"))?;
@@ -123,13 +131,17 @@ impl Demo {
         std::fs::write(&out, &picture.body)
             .with_context(|| format!("write `{}`", out.display()))
             .map_err(Exit::failed)?;
+        if printer.is_json() {
+            return printer.json(&json!({ "job": job, "out": out.display().to_string(), "bytes": picture.body.len() }));
+        }
         match status.as_str() {
             "done" => {
-                println!("this text was drawn before, so the existing image was returned (--fresh draws a new one)")
+                printer.say("this text was drawn before, so the existing image was returned (--fresh draws a new one)")
             }
-            _ => tell_times(&job, answered),
+            _ => tell_times(&job, answered, printer),
         }
-        println!("\nwrote {} ({} bytes, {})", out.display(), picture.body.len(), picture.content_type);
+        let (bytes, media_type) = (picture.body.len(), &picture.content_type);
+        printer.say(format_args!("\nwrote {} ({bytes} bytes, {media_type})", out.display()));
         Ok(())
     }
 
@@ -150,14 +162,14 @@ impl Demo {
     }
 }
 
-fn tell_times(job: &wire::Job, answered: Duration) {
+fn tell_times(job: &wire::Job, answered: Duration, printer: Printer) {
     let (Some(started), Some(finished)) = (job.started_at, job.finished_at) else { return };
-    println!(
-        "the worker started the job {:.0} ms after the push and ran it for {:.0} ms;",
+    printer.say(format_args!(
+        "the worker started the job {:.0} ms after the push and ran it for {:.0} ms;\nthe request that pushed it took only {:.1} ms",
         ms(started.since(job.created_at)),
-        ms(finished.since(started))
-    );
-    println!("the request that pushed it took only {:.1} ms", ms(answered));
+        ms(finished.since(started)),
+        ms(answered)
+    ));
 }
 
 async fn finish(running: &Running, failed: bool) -> longshore::worker::Ended {

@@ -4,13 +4,17 @@ use clap::Args;
 use longshore::Payload;
 use longshore_wire as wire;
 use longshore_wire::duration::to_ms;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use crate::Exit;
+use crate::printer::Printer;
 use crate::target::TargetArgs;
 
 /// Push a job and print its id
+///
+/// If another job takes its place (`--unique`), the id of that job is printed, and standard error says so.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore enqueue image '{\"text\":\"hello_world\"}'
@@ -19,19 +23,20 @@ use crate::target::TargetArgs;
 pub struct Enqueue {
     /// The job's kind, which selects the handler
     kind: String,
-    /// The input of the handler, as JSON; if it is `-` or missing, it is read from standard input
+    /// The input of the handler, as JSON; if it is `-`, or missing and standard input is no terminal, it is read from
+    /// standard input
     payload: Option<String>,
     /// The job's queue [default: default]
     #[arg(long)]
     queue: Option<String>,
     /// Run the job after this time
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration, conflicts_with = "run_at")]
+    #[arg(long, value_name = "DURATION", value_parser = crate::args::duration, conflicts_with = "run_at")]
     delay: Option<Duration>,
     /// Run the job at this time, as in 2026-02-03T04:05:06Z
     #[arg(long, value_name = "TIME")]
     run_at: Option<String>,
     /// From -100 to 100; jobs with a higher priority run first [default: 0]
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = crate::args::priority)]
     priority: Option<i16>,
     /// The group that the job belongs to within its queue, for example a tenant
     #[arg(long)]
@@ -43,10 +48,10 @@ pub struct Enqueue {
     #[arg(long)]
     alias: Option<String>,
     /// The number of attempts before the job is dead; its kind may allow fewer [default: what its kind allows, or 20]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = crate::args::attempts)]
     max_attempts: Option<u16>,
     /// How long one attempt may take; its kind may allow less [default: what its kind allows, or 30m]
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = crate::args::duration)]
     timeout: Option<Duration>,
     /// Do not start or retry the job after this time
     #[arg(long, value_name = "TIME")]
@@ -59,13 +64,9 @@ pub struct Enqueue {
 }
 
 impl Enqueue {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
         let payload = match self.payload.as_deref() {
-            None | Some("-") => {
-                let mut text = String::new();
-                std::io::stdin().read_to_string(&mut text).map_err(Exit::failed)?;
-                text
-            }
+            None | Some("-") => read_payload(self.payload.is_some(), printer)?,
             Some(text) => text.to_owned(),
         };
         let job = wire::NewJob {
@@ -82,12 +83,39 @@ impl Enqueue {
             tags: self.tags,
             ..wire::NewJob::new(self.kind, Payload::parse(payload.trim())?)
         };
-        let pushed = self.target.open().await?.push(job).await?;
-        if self.target.json {
-            println!("{}", serde_json::to_string(&pushed).map_err(Exit::failed)?);
-        } else {
-            println!("{}", pushed.id);
+        let pushed = self.target.open_or_create().await?.push(job).await?;
+        if printer.is_json() {
+            return printer.json(&pushed);
         }
-        Ok(())
+        if let Some(why) = &pushed.existing {
+            printer.note(format_args!("no new job was pushed, because a job exists already ({why}); this is its id"));
+        }
+        printer.line(pushed.id)
+    }
+}
+
+/// How long standard input may stay silent before a person is told that it is read.
+const SOON: Duration = Duration::from_secs(3);
+
+/// Reads the payload from standard input. A terminal is read only if that was asked for with `-`.
+fn read_payload(was_asked: bool, printer: Printer) -> Result<String, Exit> {
+    let how = "write it as JSON, as in `longshore enqueue hello '{}'`, or write `-` to read it from standard input";
+    if !was_asked && std::io::stdin().is_terminal() {
+        return Err(Exit::usage(format!("PAYLOAD is missing: {how}")));
+    }
+    let (read, done) = std::sync::mpsc::channel::<()>();
+    std::thread::spawn(move || {
+        if done.recv_timeout(SOON) == Err(RecvTimeoutError::Timeout) {
+            printer.note("the payload is read from standard input, which has not ended yet");
+        }
+    });
+    let mut text = String::new();
+    let ended = std::io::stdin().read_to_string(&mut text);
+    drop(read);
+    let failed = |e| Exit::failed(anyhow::Error::new(e).context("read the payload from standard input"));
+    ended.map_err(failed)?;
+    match text.trim().is_empty() {
+        true => Err(Exit::usage(format!("PAYLOAD is missing, and standard input is empty: {how}"))),
+        false => Ok(text),
     }
 }

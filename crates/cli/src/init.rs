@@ -7,8 +7,9 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::Exit;
-use crate::config::KEYS;
+use crate::config::{KEYS, NAME as FILE};
 use crate::kind;
+use crate::printer::Printer;
 
 /// Write a commented longshore.toml and a first job, a shell script
 #[derive(Debug, Args)]
@@ -21,11 +22,10 @@ pub struct Init {
     force: bool,
 }
 
-const FILE: &str = "longshore.toml";
 const HELLO: &str = "jobs/hello.sh";
 
 impl Init {
-    pub fn run(self) -> Result<(), Exit> {
+    pub fn run(self, printer: Printer) -> Result<(), Exit> {
         let there: Vec<_> = [FILE, HELLO].into_iter().filter(|file| Path::new(file).exists()).collect();
         if !there.is_empty() && !self.force {
             let there = there.join(" and ");
@@ -37,7 +37,10 @@ impl Init {
         for (file, text) in [(HELLO, include_str!("init/hello.sh").to_owned()), (FILE, configuration())] {
             fs::write(file, text).with_context(|| format!("write `{file}`")).map_err(Exit::failed)?;
         }
-        println!(
+        if printer.is_json() {
+            return printer.json(&serde_json::json!({ "written": [FILE, HELLO] }));
+        }
+        printer.line(format_args!(
             "wrote {FILE} and {HELLO}; next:
 
     longshore up                                # server and worker, until Ctrl+C
@@ -45,8 +48,7 @@ impl Init {
     longshore wait ID                           # its result
 
 Any program can run jobs. To add your own, add a [[kind]] to {FILE} and restart `longshore up`."
-        );
-        Ok(())
+        ))
     }
 }
 

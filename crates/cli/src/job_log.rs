@@ -1,10 +1,9 @@
 //! `longshore log`: prints the log of an attempt.
 
-use std::io::Write;
-
 use clap::Args;
 
 use crate::Exit;
+use crate::printer::Printer;
 use crate::target::TargetArgs;
 
 /// Print a job's log: by default that of its newest attempt
@@ -19,7 +18,7 @@ use crate::target::TargetArgs;
   longshore log my-own-id --claim 5117
   longshore log my-own-id --server http://127.0.0.1:8470")]
 pub struct Log {
-    /// The job's id or its alias
+    /// The job's id, a unique beginning of it, or its alias
     id: String,
     /// The failed attempt, as `longshore status` numbers it [default: the newest attempt that has a log]
     #[arg(long, value_name = "N")]
@@ -33,23 +32,22 @@ pub struct Log {
 }
 
 impl Log {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
         let target = self.target.open().await?;
+        let job = target.resolve(&self.id).await?;
         let claim = match self.attempt {
             None => self.claim,
             Some(attempt) => {
-                let job = target.job(&self.id).await?;
                 let failure = job.failures.iter().rev().find(|failure| failure.attempt == attempt);
                 let claim = failure.and_then(|failure| failure.claim);
                 let missing = format!("job {} has no log of a failed attempt {attempt}", job.id);
                 Some(claim.ok_or_else(|| Exit::usage(missing))?)
             }
         };
-        let log = target.log(&self.id, claim).await?;
-        if self.target.json {
-            println!("{}", serde_json::json!({ "log": log }));
-            return Ok(());
+        let log = target.log(job.id, claim).await?;
+        match printer.is_json() {
+            true => printer.json(&serde_json::json!({ "log": log })),
+            false => printer.text(&log),
         }
-        std::io::stdout().write_all(log.as_bytes()).map_err(Exit::failed)
     }
 }

@@ -1,13 +1,18 @@
 //! `longshore jobs`: list jobs.
 
 use clap::Args;
-use comfy_table::{Table, presets};
-use longshore::{Cursor, Filter, Page, State, one_line};
+use longshore::{Clock, Cursor, Filter, Page, State, one_line};
+use longshore_wire::Job;
 
 use crate::Exit;
+use crate::printer::{Printer, columns};
+use crate::table::{self, age};
 use crate::target::TargetArgs;
 
 /// List jobs, newest first
+///
+/// On a terminal of fewer than 120 columns the ids are cut; every command takes the beginning of an id. In files and
+/// pipes nothing is cut.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore jobs --state dead
@@ -28,8 +33,8 @@ pub struct Jobs {
     /// Only jobs with this key
     #[arg(long)]
     key: Option<String>,
-    /// The maximum number of jobs
-    #[arg(long, default_value_t = 20)]
+    /// The maximum number of jobs, from 1 to 100000
+    #[arg(long, default_value_t = 20, value_parser = crate::args::limit)]
     limit: usize,
     /// Continue after the end of a previous list
     #[arg(long, value_name = "CURSOR")]
@@ -39,7 +44,7 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
         let filter = Filter {
             queue: self.queue.map(|text| text.parse()).transpose()?,
             kind: self.kind.map(|text| text.parse()).transpose()?,
@@ -60,23 +65,69 @@ impl Jobs {
                 next => break next,
             }
         };
-        if self.target.json {
-            let page = longshore_wire::Jobs { jobs, next };
-            println!("{}", serde_json::to_string(&page).map_err(Exit::failed)?);
-            return Ok(());
+        if printer.is_json() {
+            return printer.json(&longshore_wire::Jobs { jobs, next });
         }
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header(["ID", "QUEUE", "KIND", "STATE", "TRIES", "PUSHED", "STATUS"]);
-        for job in jobs {
-            let tries = format!("{}/{}", job.attempt, job.max_attempts);
-            let pushed = job.created_at.to_string();
-            let status = one_line(&job.status).to_string();
-            table.add_row([job.id.to_string(), job.queue, job.kind, job.state.to_string(), tries, pushed, status]);
+        printer.line(table(jobs, columns()))?;
+        match next {
+            Some(next) => printer.line(format_args!("more jobs: --after {next}")),
+            None => Ok(()),
         }
-        println!("{table}");
-        if let Some(next) = next {
-            println!("more jobs: --after {next}");
-        }
-        Ok(())
+    }
+}
+
+/// The width from which a table has room for whole ids.
+const WIDE: u16 = 120;
+/// The length of a short id: its time in milliseconds, and twelve bits more.
+const SHORT: usize = 18;
+
+/// Returns a page as a table for people. On a narrow terminal it has the beginnings of the ids, as long as they are
+/// unique on the page; every command takes them.
+fn table(jobs: Vec<Job>, columns: Option<u16>) -> String {
+    let now = Clock::default().now();
+    let is_wide = columns.is_none_or(|columns| columns >= WIDE);
+    let ids: Vec<_> = jobs.iter().map(|job| job.id.to_string()).collect();
+    let length = if is_wide { usize::MAX } else { shortest(&ids) };
+    let mut table = table::new(columns, &["ID", "QUEUE", "KIND", "STATE", "TRIES", "AGE", "STATUS"]);
+    for (job, id) in jobs.into_iter().zip(ids) {
+        table::add(
+            &mut table,
+            [
+                id.chars().take(length).collect(),
+                job.queue,
+                job.kind,
+                job.state.to_string(),
+                format!("{}/{}", job.attempt, job.max_attempts),
+                age(now.since(job.created_at)),
+                one_line(&job.status).to_string(),
+            ],
+        );
+    }
+    table::keep(&mut table, [0, 3, 4, 5]);
+    table::text(&table)
+}
+
+/// Returns how much of the ids is enough to tell them apart.
+fn shortest(ids: &[String]) -> usize {
+    let is_unique = |length: usize| {
+        let mut beginnings: Vec<_> = ids.iter().map(|id| id.get(..length)).collect();
+        beginnings.sort_unstable();
+        beginnings.windows(2).all(|pair| pair[0] != pair[1])
+    };
+    (SHORT..).find(|length| *length >= 36 || is_unique(*length)).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_as_long_as_is_needed_to_tell_them_apart() {
+        let ids = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let one = "019ab4f0-6b0e-837a-8d2f-1f0c3a5e7b92";
+        assert_eq!(shortest(&ids(&[one, "019ab4f1-6b0e-837a-8d2f-1f0c3a5e7b92"])), SHORT);
+        assert_eq!(shortest(&ids(&[one, "019ab4f0-6b0e-837a-8e2f-1f0c3a5e7b92"])), 21);
+        assert_eq!(shortest(&ids(&[one, one])), 36);
+        assert_eq!(shortest(&[]), SHORT);
     }
 }

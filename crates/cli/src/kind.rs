@@ -1,5 +1,6 @@
 //! `[[kind]]`: the commands that run jobs, from the configuration file.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use longshore_demo::Image;
 use toml::Value;
 
 use crate::Exit;
-use crate::config::{plain, set_duration, suggest};
+use crate::config::{FIVE_YEARS, parse_duration, plain, suggest};
 use crate::sweeper;
 
 /// A command that runs jobs of one kind.
@@ -89,12 +90,7 @@ pub const KEYS: &[Key] = &[
         doc: "How long an attempt may take, at most 24h. Then the command and all its child processes are killed. A job can only ask for \
               less.",
         set: |draft, value| {
-            let mut timeout = Duration::ZERO;
-            set_duration(&mut timeout, text(value)?)?;
-            if timeout.is_zero() || timeout > limits::TIMEOUT {
-                return Err("must be from 1ms to 24h".into());
-            }
-            draft.policy.timeout = Some(timeout);
+            draft.policy.timeout = Some(duration(value, Duration::from_millis(1)..=limits::TIMEOUT)?);
             Ok(())
         },
     },
@@ -126,13 +122,19 @@ pub const KEYS: &[Key] = &[
         name: "retry.base",
         default: "2s",
         doc: "The delay before the second attempt. It doubles with each further attempt, and half of it is random. 0s retries immediately.",
-        set: |draft, value| set_duration(&mut draft.policy.retry.base, text(value)?),
+        set: |draft, value| {
+            draft.policy.retry.base = duration(value, FIVE_YEARS)?;
+            Ok(())
+        },
     },
     Key {
         name: "retry.cap",
         default: "1h",
         doc: "The maximum delay between two attempts.",
-        set: |draft, value| set_duration(&mut draft.policy.retry.cap, text(value)?),
+        set: |draft, value| {
+            draft.policy.retry.cap = duration(value, FIVE_YEARS)?;
+            Ok(())
+        },
     },
     Key {
         name: "result",
@@ -160,9 +162,9 @@ pub const KEYS: &[Key] = &[
         doc: "The environment variables that the command inherits from the worker. It inherits no others.",
         set: |draft, value| {
             let names = texts(value)?;
-            names.iter().try_for_each(|name| check_variable(name))?;
+            let wrong: Vec<_> = names.iter().filter_map(|name| check_variable(name).err()).collect();
             draft.command.inherit = names;
-            Ok(())
+            if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; it ")) }
         },
     },
     Key {
@@ -171,16 +173,14 @@ pub const KEYS: &[Key] = &[
         doc: "Additional environment variables, such as `{ MODE = \"fast\" }`. They override inherited ones.",
         set: |draft, value| {
             let table = value.as_table().ok_or("must be a table such as { MODE = \"fast\" }")?;
+            let mut wrong = Vec::new();
             for (name, value) in table {
-                check_variable(name)?;
-                if ATTEMPT_VARIABLES.contains(&name.as_str()) || name == sweeper::MARK {
-                    return Err(format!("contains `{name}`, which the worker sets itself"));
+                match variable(name, value) {
+                    Ok(value) => drop(draft.command.set.insert(name.clone(), value)),
+                    Err(why) => wrong.push(why),
                 }
-                let value = plain(value).filter(|value| !value.contains('\0'));
-                let value = value.ok_or_else(|| format!("has a `{name}` that is not text"))?;
-                draft.command.set.insert(name.clone(), value);
             }
-            Ok(())
+            if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; it ")) }
         },
     },
     Key {
@@ -276,9 +276,27 @@ fn text(value: &Value) -> Result<&str, String> {
     value.as_str().filter(|text| !text.contains('\0')).ok_or_else(|| "must be a quoted string".into())
 }
 
+/// Parses a duration. A number has no unit, so it is refused with the text that was probably meant.
+fn duration(value: &Value, bounds: RangeInclusive<Duration>) -> Result<Duration, String> {
+    match value {
+        Value::Integer(number) => Err(format!("must have a unit: write \"{number}s\"")),
+        value => parse_duration(text(value)?, bounds),
+    }
+}
+
 fn texts(value: &Value) -> Result<Vec<String>, String> {
     let list = value.as_array().and_then(|list| list.iter().map(|item| text(item).ok().map(str::to_owned)).collect());
     list.ok_or_else(|| "must be a list of strings".into())
+}
+
+/// Returns the value of an additional variable.
+fn variable(name: &str, value: &Value) -> Result<String, String> {
+    check_variable(name)?;
+    if ATTEMPT_VARIABLES.contains(&name) || name == sweeper::MARK {
+        return Err(format!("contains `{name}`, which the worker sets itself"));
+    }
+    let value = plain(value).filter(|value| !value.contains('\0'));
+    value.ok_or_else(|| format!("has a `{name}` that is not text"))
 }
 
 fn check_variable(name: &str) -> Result<(), String> {
@@ -324,7 +342,7 @@ mod tests {
     fn all_problems_are_reported_with_their_kind() {
         let (_, problems) = kinds(
             "[[kind]]\nname = 'a'\ncomand = ['a']\n\
-             [[kind]]\ncommand = 'php resize.php'\nretry = { bas = '1s' }\n\
+             [[kind]]\ncommand = 'php resize.php'\nretry = { bas = '1s', base = 2 }\n\
              [[kind]]\nname = 'image'\ncommand = []\ntimeout = '0s'\nmax_attempts = 0\nresult = 'png'\nenv = ['A=B']\n\
              set = { LONGSHORE_FENCE = '1' }\n\
              [[kind]]\nname = 'twice'\ncommand = ['a']\n[[kind]]\nname = 'twice'\ncommand = ['a']\n",
@@ -335,10 +353,11 @@ mod tests {
             "kind `a`: unknown key `comand`, did you mean `command`?\nkind `a`: `command` is missing\n",
             "[[kind]] number 2: `command` must be a list such as [\"php\", \"resize.php\"], because it runs without a shell\n",
             "[[kind]] number 2: unknown key `retry.bas`, did you mean `retry.base`?\n",
+            "[[kind]] number 2: `retry.base` must have a unit: write \"2s\"\n",
             "[[kind]] number 2: `name` is missing\n",
             "kind `image`: `name` = `image` is the demo's kind",
             "kind `image`: `command` contains no program\n",
-            "kind `image`: `timeout` must be from 1ms to 24h\n",
+            "kind `image`: `timeout` must be from 1ms to 1day\n",
             "kind `image`: `max_attempts` must be a number from 1 to 1000\n",
             "kind `image`: `result` = \"png\" must be a media type",
             "kind `image`: `env` contains \"A=B\"",
@@ -347,7 +366,7 @@ mod tests {
         ] {
             assert!(all.contains(part), "{part:?} is missing:\n{all}");
         }
-        assert_eq!(problems.len(), 13, "{all}");
+        assert_eq!(problems.len(), 14, "{all}");
         assert!(kinds("kind = 3").1[0].contains("write `[[kind]]`"));
         assert!(kinds("[kind]\nname = 'a'").1[0].contains("write `[[kind]]`"));
     }

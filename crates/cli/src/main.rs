@@ -1,14 +1,20 @@
 //! The `longshore` program: one file per subcommand, and their shared parts.
 //!
-//! `config` and `kind`: the configuration; `target`: the store or server that tools use; `remote`: the HTTP client;
-//! `bar`: the progress bar; `exit`: exit codes.
+//! `config` and `kind`: the configuration; `target`: the store or server that tools use, with `prefix` (jobs by the
+//! beginning of their id) and `follow` (waiting for a job); `remote`: the HTTP client; `printer` and `table`: the
+//! output; `bar`: the progress bar; `exit`: exit codes and errors.
 
 mod config;
 mod kind;
+mod args;
 mod sweeper;
 mod exit;
+mod printer;
+mod table;
 mod signals;
 mod target;
+mod prefix;
+mod follow;
 mod out;
 mod remote;
 mod bar;
@@ -28,20 +34,31 @@ mod workers;
 mod job_log;
 mod pause;
 mod check;
+mod completions;
+mod man;
+mod version;
 
-use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
-use config::{Config, Flags};
+use clap::{Args, Parser, Subcommand};
+
+use config::{Config, Draft, Flags};
 use exit::Exit;
+use printer::Printer;
 
 /// Background jobs for web applications: push a job, get its id at once, poll or stream its result
 #[derive(Debug, Parser)]
-#[command(name = "longshore", version, max_term_width = 110, after_help = exit::HELP)]
+#[command(name = "longshore", version = VERSION, max_term_width = 110, after_help = exit::help())]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    /// Print results as JSON on standard output, and an error as one JSON object on standard error
+    #[arg(long, global = true)]
+    json: bool,
 }
+
+/// The version and the commit, for `--version`.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("LONGSHORE_COMMIT"), ")");
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -62,6 +79,9 @@ enum Command {
     Pause(pause::Pause),
     Resume(pause::Resume),
     Check(check::Check),
+    Completions(completions::Completions),
+    Man(man::Man),
+    Version(version::Version),
     #[command(hide = true)]
     Sweep(sweeper::Sweep),
 }
@@ -72,7 +92,7 @@ struct Common {
     /// The store: `sqlite:FILE`, `redis://HOST`, `postgres://HOST/DATABASE` or `memory:` [default: sqlite:longshore.db] [env: LONGSHORE_STORE]
     #[arg(long, value_name = "URL")]
     store: Option<String>,
-    /// The configuration file [default: longshore.toml, if it exists] [env: LONGSHORE_CONFIG]
+    /// The configuration file [default: longshore.toml of this folder or of the nearest parent folder] [env: LONGSHORE_CONFIG]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 }
@@ -83,40 +103,66 @@ impl Common {
         flags.set("store", self.store.clone());
         Config::load(self.config.as_deref(), &flags).map_err(Exit::config)
     }
+
+    /// Loads the configuration as far as it is valid.
+    fn draft(&self, mut flags: Flags) -> Draft {
+        flags.set("store", self.store.clone());
+        Config::draft(self.config.as_deref(), &flags)
+    }
 }
 
 fn main() {
-    let cli = Cli::parse(); // invalid usage exits here, with code 2
+    let Cli { command, json } = parse();
+    let printer = Printer::new(json);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(e) => Exit::failed(anyhow::Error::new(e).context("start the runtime")).end(),
+        Err(e) => printer.end(Exit::failed(anyhow::Error::new(e).context("start the runtime"))),
     };
     let result = runtime.block_on(async {
-        match cli.command {
-            Command::Demo(demo) => demo.run().await,
-            Command::Init(init) => init.run(),
-            Command::Up(up) => up.run().await,
-            Command::Serve(serve) => serve.run().await,
+        match command {
+            Command::Demo(demo) => demo.run(printer).await,
+            Command::Init(init) => init.run(printer),
+            Command::Up(up) => up.run(printer).await,
+            Command::Serve(serve) => serve.run(printer).await,
             Command::Work(work) => work.run().await,
-            Command::Enqueue(enqueue) => enqueue.run().await,
-            Command::Status(status) => status.run().await,
-            Command::Wait(wait) => wait.run().await,
-            Command::Jobs(jobs) => jobs.run().await,
-            Command::Cancel(cancel) => cancel.run().await,
-            Command::Retry(retry) => retry.run().await,
-            Command::Queues(queues) => queues.run().await,
-            Command::Workers(workers) => workers.run().await,
-            Command::Log(log) => log.run().await,
-            Command::Pause(pause) => pause.run().await,
-            Command::Resume(resume) => resume.run().await,
-            Command::Check(check) => check.run().await,
+            Command::Enqueue(enqueue) => enqueue.run(printer).await,
+            Command::Status(status) => status.run(printer).await,
+            Command::Wait(wait) => wait.run(printer).await,
+            Command::Jobs(jobs) => jobs.run(printer).await,
+            Command::Cancel(cancel) => cancel.run(printer).await,
+            Command::Retry(retry) => retry.run(printer).await,
+            Command::Queues(queues) => queues.run(printer).await,
+            Command::Workers(workers) => workers.run(printer).await,
+            Command::Log(log) => log.run(printer).await,
+            Command::Pause(pause) => pause.run(printer).await,
+            Command::Resume(resume) => resume.run(printer).await,
+            Command::Check(check) => check.run(printer).await,
+            Command::Completions(completions) => completions.run(printer),
+            Command::Man(man) => man.run(printer),
+            Command::Version(version) => version.run(printer),
             Command::Sweep(sweep) => sweep.run(),
         }
     });
     runtime.shutdown_background(); // do not wait for handlers that cannot be stopped
-    match result {
-        Ok(()) => {}
-        Err(exit) => exit.end(),
+    if let Err(exit) = result {
+        printer.end(exit);
+    }
+}
+
+/// Parses the command line. Invalid usage ends the program here, with code 2.
+fn parse() -> Cli {
+    let parsed = Cli::try_parse();
+    // A command line that cannot be parsed has no values, so the flag is looked for in its words.
+    let wants_json = || std::env::args_os().take_while(|word| word != "--").any(|word| word == "--json");
+    match parsed {
+        Ok(cli) => cli,
+        Err(e) if e.use_stderr() && wants_json() => {
+            let text = e.render().to_string();
+            let text = text.split("\n\nUsage:").next().unwrap_or_default();
+            let text = text.strip_prefix("error: ").unwrap_or(text).trim();
+            Printer::new(true).end(Exit::usage(text))
+        }
+        Err(e) => e.exit(),
     }
 }

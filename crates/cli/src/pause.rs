@@ -4,6 +4,7 @@ use clap::Args;
 use longshore_wire as wire;
 
 use crate::Exit;
+use crate::printer::Printer;
 use crate::target::TargetArgs;
 
 /// Pause a queue until it is resumed or a time has passed; running jobs continue
@@ -16,7 +17,7 @@ pub struct Pause {
     /// The queue
     queue: String,
     /// Resume the queue automatically after this time, such as 90s, 10m or 2h
-    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    #[arg(long = "for", value_name = "TIME", value_parser = crate::args::duration)]
     period: Option<std::time::Duration>,
     /// Resume the queue automatically at this time (RFC 3339)
     #[arg(long, value_name = "TIME", conflicts_with = "period")]
@@ -43,45 +44,34 @@ pub struct Resume {
 }
 
 impl Pause {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
         let by = self.by.or_else(|| std::env::var("USER").ok().filter(|user| !user.is_empty()));
+        if self.period.is_some_and(|period| period.is_zero()) {
+            return Err(Exit::usage("--for 0s would end the pause at once; `longshore resume` ends a pause"));
+        }
         let for_ms = self.period.map(wire::duration::to_ms);
         let pause = wire::NewPause { until: self.until, for_ms, reason: self.reason, by };
-        let queue = self.target.open().await?.pause(&self.queue, pause).await?;
-        print(&queue, self.target.json)
+        let target = self.target.open().await?;
+        let is_known = target.queue(&self.queue).await?.is_some();
+        let queue = target.pause(&self.queue, pause).await?;
+        if !is_known {
+            printer.note(format_args!("no job was ever pushed to queue `{}`, or not for a day", queue.queue));
+        }
+        print(&queue, printer)
     }
 }
 
 impl Resume {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
         let queue = self.target.open().await?.resume(&self.queue).await?;
-        print(&queue, self.target.json)
+        print(&queue, printer)
     }
 }
 
-fn print(queue: &wire::Queue, json: bool) -> Result<(), Exit> {
-    if json {
-        println!("{}", serde_json::to_string(queue).map_err(Exit::failed)?);
-        return Ok(());
-    }
+fn print(queue: &wire::Queue, printer: Printer) -> Result<(), Exit> {
     match &queue.paused {
-        Some(pause) => println!("queue {} is paused {}", queue.queue, describe(pause)),
-        None => println!("queue {} is not paused", queue.queue),
+        _ if printer.is_json() => printer.json(queue),
+        Some(pause) => printer.line(format_args!("queue {} is paused {pause}", queue.queue)),
+        None => printer.line(format_args!("queue {} is not paused", queue.queue)),
     }
-    Ok(())
-}
-
-/// Returns until when, by whom and why a queue is paused.
-pub fn describe(pause: &wire::Pause) -> String {
-    let mut text = match pause.until {
-        Some(until) => format!("until {until}"),
-        None => "until it is resumed".to_owned(),
-    };
-    if let Some(by) = &pause.by {
-        text += &format!(", by {by}");
-    }
-    if let Some(reason) = &pause.reason {
-        text += &format!(": {reason}");
-    }
-    text
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
 use longshore::{HeldBackReason, QueueName, limits};
 use longshore_wire as wire;
 
 use crate::Exit;
-use crate::pause::describe;
+use crate::printer::{Printer, columns};
+use crate::table::{self, age};
 use crate::target::TargetArgs;
 
 /// Show queues by name, each with its numbers of jobs, the age of its oldest ready job, and its pause
@@ -18,8 +18,8 @@ use crate::target::TargetArgs;
   longshore queues --limit 50 --after mail
   longshore queues --server http://127.0.0.1:8470 --json")]
 pub struct Queues {
-    /// The maximum number of queues [default: all]
-    #[arg(long)]
+    /// The maximum number of queues, from 1 to 100000 [default: all]
+    #[arg(long, value_parser = crate::args::limit)]
     limit: Option<usize>,
     /// Continue after this queue, where a previous list ended
     #[arg(long, value_name = "QUEUE")]
@@ -29,65 +29,70 @@ pub struct Queues {
 }
 
 impl Queues {
-    /// Reads page by page. Tables are printed page by page, JSON as one document.
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
         let target = self.target.open().await?;
-        let mut left = self.limit.unwrap_or(usize::MAX);
+        let limit = self.limit.unwrap_or(usize::MAX);
         let mut all = wire::Queues { queues: Vec::new(), next: None };
         let mut after = self.after;
-        loop {
-            let page = target.queues(after, left.clamp(1, limits::PAGE)).await?;
-            left = left.saturating_sub(page.queues.len());
-            match self.target.json {
-                true => all.queues.extend(page.queues),
-                false => println!("{}", table(page.queues)),
-            }
-            all.next = page.next;
-            match &all.next {
-                Some(next) if left > 0 => after = Some(next.parse()?),
-                _ => break,
+        // One queue more than is shown tells whether there are more.
+        while all.queues.len() <= limit {
+            let wanted = limit.saturating_add(1) - all.queues.len();
+            let page = target.queues(after.take(), wanted.min(limits::PAGE)).await?;
+            all.queues.extend(page.queues);
+            match page.next {
+                Some(next) => after = Some(next.parse()?),
+                None => break,
             }
         }
-        if self.target.json {
-            println!("{}", serde_json::to_string(&all).map_err(Exit::failed)?);
-        } else if let Some(next) = all.next {
-            println!("more queues: --after {next}");
+        if all.queues.len() > limit {
+            all.queues.truncate(limit);
+            all.next = all.queues.last().map(|last| last.queue.clone());
         }
-        Ok(())
+        if printer.is_json() {
+            return printer.json(&all);
+        }
+        let columns = columns();
+        printer.line(table(&all.queues, columns))?;
+        for (name, pause) in all.queues.iter().filter_map(|queue| Some((&queue.queue, queue.paused.as_ref()?))) {
+            printer.line(table::wrap(&format!("{name} is paused {pause}"), columns))?;
+        }
+        match all.next {
+            Some(next) => printer.line(format_args!("more queues: --after {next}")),
+            None => Ok(()),
+        }
     }
 }
 
 /// Returns a page as a table for people.
-fn table(queues: Vec<wire::Queue>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header([
-        "QUEUE",
-        "SCHEDULED",
-        "READY",
-        "RUNNING",
-        "SUCCEEDED",
-        "DEAD",
-        "CANCELLED",
-        "OLDEST READY",
-        "PAUSED",
-    ]);
+fn table(queues: &[wire::Queue], columns: Option<u16>) -> String {
+    let header = ["QUEUE", "SCHEDULED", "READY", "RUNNING", "SUCCEEDED", "DEAD", "CANCELLED", "OLDEST", "PAUSED"];
+    let mut table = table::new(columns, &header);
     for queue in queues {
-        let counts = queue.counts;
-        let oldest = queue.oldest_ready_ms.map(|ms| Duration::from_millis(ms.unsigned_abs()));
-        let numbers = [counts.scheduled, counts.ready, counts.running, counts.succeeded, counts.dead, counts.cancelled];
-        let mut row = vec![queue.queue];
-        row.extend(numbers.map(|number| number.to_string()));
-        row.push(oldest.map_or(String::new(), |oldest| humantime::format_duration(oldest).to_string()));
-        row.push(match (&queue.paused, queue.held_back) {
-            (Some(pause), _) => describe(pause),
-            (None, Some(why)) if why == HeldBackReason::UnknownRule.as_str() => {
-                "no, but blocked by a rule of a newer version".to_owned()
-            }
-            (None, _) => String::new(),
-        });
-        table.add_row(row);
+        let wire::Counts { scheduled, ready, running, succeeded, dead, cancelled } = queue.counts;
+        let oldest = queue.oldest_ready_ms.map(|ms| age(Duration::from_millis(ms.unsigned_abs())));
+        let paused = match (&queue.paused, queue.held_back.as_deref()) {
+            (Some(_), _) => "yes",
+            (None, Some(why)) if why == HeldBackReason::UnknownRule.as_str() => "newer rule",
+            (None, _) => "",
+        };
+        let [scheduled, ready, running, succeeded, dead, cancelled] =
+            [scheduled, ready, running, succeeded, dead, cancelled].map(|count| count.to_string());
+        table::add(
+            &mut table,
+            [
+                queue.queue.clone(),
+                scheduled,
+                ready,
+                running,
+                succeeded,
+                dead,
+                cancelled,
+                oldest.unwrap_or_default(),
+                paused.to_owned(),
+            ],
+        );
     }
-    table.column_iter_mut().skip(1).take(7).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-    table
+    table::keep(&mut table, 1..9);
+    table::align_right(&mut table, 1..8);
+    table::text(&table)
 }

@@ -3,13 +3,18 @@
 use clap::Args;
 use longshore::{Backend, Error};
 use longshore_server::Server;
+use serde_json::json;
 
 use crate::config::{Config, Flags};
+use crate::printer::Printer;
 use crate::signals::Signals;
-use crate::work::open;
+use crate::work::{WaitArgs, open};
 use crate::{Common, Exit, log};
 
 /// Run the HTTP server, without a worker
+///
+/// TERM, INT, QUIT, HUP or USR1 ends it when its open requests have ended, or after 5 seconds. A second signal ends it
+/// at once.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   longshore serve
@@ -20,6 +25,8 @@ pub struct Serve {
     common: Common,
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    wait: WaitArgs,
     /// Also serve the demo page and its routes
     #[arg(long)]
     demo: bool,
@@ -35,17 +42,18 @@ pub struct Place {
 }
 
 impl Serve {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
         let mut flags = Flags::default();
         flags.set("listen", self.place.listen);
+        flags.set("wait_for_store", self.wait.wait_for_store);
         let config = self.common.load(flags)?;
         log::start(&config);
-        let longshore = open(&config).await?;
+        let longshore = open(&config, config.wait_for_store.unwrap_or_default()).await?;
         let mut signals = Signals::listen()?;
         let server = bind(longshore.backend().clone(), &config, self.demo).await?;
-        println!("listening on http://{}", server.local_addr());
-        server.run(async move { signals.end().await }).await;
-        Ok(())
+        let url = format!("http://{}", server.local_addr());
+        printer.announce(format_args!("listening on {url}"), &json!({ "url": url }));
+        signals.serve(server).await
     }
 }
 

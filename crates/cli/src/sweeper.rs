@@ -9,13 +9,13 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
 use clap::Args;
-use longshore::Nonce;
+use longshore::WorkerId;
 use longshore_command::end_marked;
 
 use crate::Exit;
 use crate::config::Config;
 
-/// The environment variable that marks all commands of one worker process.
+/// The environment variable that marks all commands of one worker process, with the worker's id.
 pub const MARK: &str = "LONGSHORE_WORKER";
 
 /// A running sweeper that waits for the end of this process.
@@ -34,12 +34,12 @@ impl Drop for Sweeper {
 }
 
 impl Sweeper {
-    /// Starts a sweeper and marks all commands. Without commands no sweeper is needed.
-    pub fn start(config: &mut Config) -> Option<Self> {
+    /// Starts a sweeper and marks all commands with the id of their worker. Without commands no sweeper is needed.
+    pub fn start(config: &mut Config, worker: WorkerId) -> Option<Self> {
         if config.kinds.is_empty() || cfg!(not(target_os = "linux")) {
             return None;
         }
-        let mark = format!("{}-{:016x}", std::process::id(), Nonce::new().0);
+        let mark = worker.to_string();
         for kind in &mut config.kinds {
             kind.command.set.insert(MARK.to_owned(), mark.clone());
         }

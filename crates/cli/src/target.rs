@@ -1,6 +1,9 @@
 //! The target of a tool: a store or a server. Both return the types of the wire crate, so the output is the same.
 
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use clap::Args;
 use longshore::{
@@ -9,8 +12,9 @@ use longshore::{
 use longshore_wire as wire;
 
 use crate::config::{Config, Flags};
-use crate::remote::Remote;
-use crate::work::open;
+use crate::exit::{unique_conflict, unknown_job, wrong_field, wrong_state};
+use crate::remote::{Remote, SILENCE};
+use crate::work::{open, open_existing};
 use crate::{Common, Exit, log};
 
 /// Flags of every tool.
@@ -21,14 +25,28 @@ pub struct TargetArgs {
     /// Use this server instead of a store; the token is read from LONGSHORE_TOKEN [env: LONGSHORE_SERVER]
     #[arg(long, value_name = "URL", conflicts_with = "store")]
     server: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 impl TargetArgs {
-    /// Opens the target.
+    /// Opens the target, which must exist: a tool that reads, or changes what exists, creates no store.
     pub async fn open(&self) -> Result<Target, Exit> {
+        let config = self.config()?;
+        match &config.server {
+            Some(server) => Ok(Target::Server(Remote::new(server, config.token.clone()))),
+            None => Ok(Target::Store(open_existing(&config).await?)),
+        }
+    }
+
+    /// Opens the target, and creates a store that does not exist.
+    pub async fn open_or_create(&self) -> Result<Target, Exit> {
+        let config = self.config()?;
+        match &config.server {
+            Some(server) => Ok(Target::Server(Remote::new(server, config.token.clone()))),
+            None => Ok(Target::Store(open(&config, Duration::ZERO).await?)),
+        }
+    }
+
+    fn config(&self) -> Result<Config, Exit> {
         let mut flags = Flags::default();
         flags.set("server", self.server.clone());
         if self.common.store.is_some() {
@@ -39,10 +57,7 @@ impl TargetArgs {
             config.log = "warn".into(); // a tool prints its result, so it logs only warnings
         }
         log::start(&config);
-        match &config.server {
-            Some(server) => Ok(Target::Server(Remote::new(server, config.token.clone()))),
-            None => Ok(Target::Store(open(&config).await?)),
-        }
+        Ok(config)
     }
 }
 
@@ -58,7 +73,7 @@ impl Target {
     pub async fn push(&self, push: wire::NewJob) -> Result<wire::Pushed, Error> {
         match self {
             Target::Store(longshore) => {
-                let new = push.into_new()?;
+                let new = push.into_new().map_err(|wrong| wrong_field(&wrong))?;
                 let pushed = longshore.backend().push_one(new).await?;
                 let (id, by) = pushed.into_job()?;
                 let existing = by.map(|by| wire::existing(by).to_owned());
@@ -72,50 +87,35 @@ impl Target {
         }
     }
 
-    /// Returns a job by id or alias.
-    pub async fn job(&self, id: &str) -> Result<wire::Job, Error> {
-        let found: Option<wire::Job> = match self {
-            Target::Store(longshore) => longshore.backend().job(self.id(id).await?).await?.map(wire::Job::from),
-            Target::Server(_) => {
-                let path = format!("/v1/jobs/{}", segment(id));
-                self.remote(move |remote| remote.get(&path)).await?
-            }
-        };
-        found.ok_or_else(|| unknown(id))
-    }
-
-    /// Follows a job until it is finished, and calls `tell` with each status.
-    pub async fn follow(&self, id: &str, mut tell: impl FnMut(&wire::Event) + Send + 'static) -> Result<(), Error> {
+    /// Returns a job by its whole id or its alias, or `None` if there is none.
+    ///
+    /// An alias may look like an id. So a text that is not the id of a job is looked up as an alias, too.
+    pub async fn find(&self, id: &str) -> Result<Option<wire::Job>, Error> {
         match self {
             Target::Store(longshore) => {
-                let mut watch = longshore.backend().watch(self.id(id).await?);
-                loop {
-                    let status = watch.next().await.ok_or_else(|| unknown(id))?;
-                    let event = wire::Event::from(status);
-                    tell(&event);
-                    if event.state.is_final() {
-                        return Ok(());
-                    }
+                let backend = longshore.backend();
+                if let Ok(id) = id.parse::<JobId>()
+                    && let Some(job) = backend.job(id).await?
+                {
+                    return Ok(Some(job.into()));
+                }
+                let Ok(alias) = id.parse::<Label>() else { return Ok(None) };
+                match backend.find(alias).await? {
+                    Some(id) => Ok(backend.job(id).await?.map(wire::Job::from)),
+                    None => Ok(None),
                 }
             }
             Target::Server(_) => {
-                let id = segment(id);
-                let follow = move |remote: &Remote| loop {
-                    let mut finished = false;
-                    remote.follow(&id, &mut |event| {
-                        tell(&event);
-                        finished = event.state.is_final();
-                        finished
-                    })?;
-                    // The stream ended early because the server shuts down or the job is gone. The next request shows
-                    // which.
-                    if finished {
-                        return Ok(());
-                    }
-                };
-                self.remote(follow).await
+                let path = format!("/v1/jobs/{}", segment(id));
+                self.remote(move |remote| remote.get(&path)).await
             }
         }
+    }
+
+    /// Returns a job by its id.
+    pub async fn job(&self, id: JobId) -> Result<wire::Job, Error> {
+        let id = id.to_string();
+        self.find(&id).await?.ok_or_else(|| unknown_job(&id))
     }
 
     /// Returns the result of a finished job; `None` if it has no result.
@@ -158,22 +158,28 @@ impl Target {
                 out.flush().map_err(unwritten)?;
                 Ok(out)
             }
-            Target::Server(_) => {
+            Target::Server(remote) => {
                 let (path, bytes) = (job.links.result.clone(), result.bytes);
-                self.remote(move |remote| remote.copy(&path, bytes, &mut out).map(|()| out)).await
+                let arrived = Arc::new(AtomicU64::new(0));
+                let counter = arrived.clone();
+                let copy = self.remote(move |remote| remote.copy(&path, bytes, &counter, &mut out).map(|()| out));
+                tokio::select! {
+                    copied = copy => copied,
+                    () = silence(&arrived) => Err(remote.silent()),
+                }
             }
         }
     }
 
     /// Returns the log of a job's newest attempt, or of the claim with this number.
-    pub async fn log(&self, id: &str, claim: Option<u64>) -> Result<String, Error> {
+    pub async fn log(&self, id: JobId, claim: Option<u64>) -> Result<String, Error> {
         match self {
             Target::Store(longshore) => {
-                longshore.backend().log(self.id(id).await?, claim).await?.ok_or_else(|| unknown(id))
+                longshore.backend().log(id, claim).await?.ok_or_else(|| unknown_job(&id.to_string()))
             }
             Target::Server(_) => {
                 let query = claim.map_or(String::new(), |claim| format!("?claim={claim}"));
-                let path = format!("/v1/jobs/{}/log{query}", segment(id));
+                let path = format!("/v1/jobs/{id}/log{query}");
                 let output = self.remote(move |remote| remote.bytes(&path)).await?;
                 Ok(String::from_utf8_lossy(&output.body).into_owned())
             }
@@ -181,19 +187,19 @@ impl Target {
     }
 
     /// Cancels or retries a job, and returns the job as it is then.
-    pub async fn act(&self, id: &str, action: Action, verb: &str) -> Result<wire::Job, Error> {
+    pub async fn act(&self, id: JobId, action: Action, verb: &str) -> Result<wire::Job, Error> {
         match self {
             Target::Store(longshore) => {
-                let refused = |text: String| Err(Error::new(ErrorKind::Refused, text));
-                match longshore.backend().act(self.id(id).await?, action).await? {
+                let name = id.to_string();
+                match longshore.backend().act(id, action).await? {
                     Acted::Done(_) => self.job(id).await,
-                    Acted::Unknown => Err(unknown(id)),
-                    Acted::WrongState(state) => refused(format!("cannot {verb} job {id}, because it is {state}")),
-                    Acted::Conflict(other) => refused(format!("job {other} now holds the unique key of job {id}")),
+                    Acted::Unknown => Err(unknown_job(&name)),
+                    Acted::WrongState(state) => Err(wrong_state(&name, verb, state)),
+                    Acted::Conflict(other) => Err(unique_conflict(&name, other)),
                 }
             }
             Target::Server(_) => {
-                let path = format!("/v1/jobs/{}/{verb}", segment(id));
+                let path = format!("/v1/jobs/{id}/{verb}");
                 self.remote(move |remote| remote.post(&path, "{}")).await
             }
         }
@@ -255,7 +261,10 @@ impl Target {
     pub async fn pause(&self, queue: &str, pause: wire::NewPause) -> Result<wire::Queue, Error> {
         match self {
             Target::Store(longshore) => {
-                longshore.backend().pause(queue.parse()?, pause.into_new()?).await?;
+                longshore
+                    .backend()
+                    .pause(queue.parse()?, pause.into_new().map_err(|wrong| wrong_field(&wrong))?)
+                    .await?;
                 shown(longshore, queue).await
             }
             Target::Server(_) => {
@@ -280,13 +289,31 @@ impl Target {
         }
     }
 
-    /// Resolves an id or an alias to an id.
-    async fn id(&self, text: &str) -> Result<JobId, Error> {
-        let Target::Store(longshore) = self else { unreachable!("a server resolves aliases itself") };
-        if let Ok(id) = text.parse() {
-            return Ok(id);
+    /// Returns a queue by its name, or `None` if there is none.
+    pub async fn queue(&self, name: &str) -> Result<Option<wire::Queue>, Error> {
+        if let Target::Store(longshore) = self {
+            return Ok(longshore.backend().queue(name.parse()?).await?.map(wire::Queue::from));
         }
-        longshore.backend().find(text.parse::<Label>()?).await?.ok_or_else(|| unknown(text))
+        let mut after = None;
+        loop {
+            let page = self.queues(after, limits::PAGE).await?;
+            if let Some(queue) = page.queues.into_iter().find(|queue| queue.queue == name) {
+                return Ok(Some(queue));
+            }
+            match page.next.filter(|next| next.as_str() < name) {
+                Some(next) => after = Some(next.parse()?),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Returns what an unfinished job waits for, as far as that is known; see [`wire::Workers::why_waiting`].
+    pub async fn why_waiting(&self, job: &wire::Job) -> Result<Vec<String>, Error> {
+        if job.state.is_final() {
+            return Ok(Vec::new());
+        }
+        let queue = self.queue(&job.queue).await?;
+        Ok(self.workers().await?.why_waiting(job, queue.as_ref()))
     }
 
     async fn remote<T: Send + 'static>(
@@ -306,8 +333,16 @@ async fn shown(longshore: &Longshore, name: &str) -> Result<wire::Queue, Error> 
     Ok(found.map_or_else(|| wire::Queue::empty(name), wire::Queue::from))
 }
 
-fn unknown(id: &str) -> Error {
-    Error::new(ErrorKind::Refused, format!("job `{id}` not found; it may have been deleted after its retention period"))
+/// Waits until no byte has arrived for [`SILENCE`].
+async fn silence(arrived: &AtomicU64) {
+    let mut before = None;
+    loop {
+        let now = arrived.load(Ordering::Relaxed);
+        if before.replace(now) == Some(now) {
+            return;
+        }
+        tokio::time::sleep(SILENCE).await;
+    }
 }
 
 /// Escapes a text for use as one segment of a URL.

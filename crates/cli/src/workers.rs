@@ -1,9 +1,12 @@
 //! `longshore workers`: prints the workers that reported recently.
 
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+use longshore::Clock;
+use longshore_wire::Worker;
 
 use crate::Exit;
+use crate::printer::{Printer, columns};
+use crate::table::{self, age};
 use crate::target::TargetArgs;
 
 /// Show the workers that reported within the last hour: where they run, what they claim, and how busy they are
@@ -17,23 +20,29 @@ pub struct Workers {
 }
 
 impl Workers {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
         let workers = self.target.open().await?.workers().await?;
-        if self.target.json {
-            println!("{}", serde_json::to_string(&workers).map_err(Exit::failed)?);
-            return Ok(());
+        match printer.is_json() {
+            true => printer.json(&workers),
+            false => printer.line(table(workers.workers, columns())),
         }
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING);
-        table.set_header(["WORKER", "HOST", "PID", "STATE", "BUSY", "QUEUES", "KINDS", "SEEN"]);
-        for worker in workers.workers {
-            let state = match (worker.alive, worker.quiet, worker.stuck) {
-                (false, ..) => "gone".to_owned(),
-                (true, _, 1..) => format!("{} stuck", worker.stuck),
-                (true, true, 0) => "quiet".to_owned(),
-                (true, false, 0) => "working".to_owned(),
-            };
-            table.add_row([
+    }
+}
+
+/// Returns the workers as a table for people.
+fn table(workers: Vec<Worker>, columns: Option<u16>) -> String {
+    let now = Clock::default().now();
+    let mut table = table::new(columns, &["WORKER", "HOST", "PID", "STATE", "BUSY", "QUEUES", "KINDS", "SEEN"]);
+    for worker in workers {
+        let state = match (worker.alive, worker.quiet, worker.stuck) {
+            (false, ..) => "gone".to_owned(),
+            (true, _, 1..) => format!("{} stuck", worker.stuck),
+            (true, true, 0) => "quiet".to_owned(),
+            (true, false, 0) => "working".to_owned(),
+        };
+        table::add(
+            &mut table,
+            [
                 worker.id,
                 worker.host,
                 worker.pid.to_string(),
@@ -41,11 +50,11 @@ impl Workers {
                 format!("{} of {}", worker.running, worker.slots),
                 worker.queues.join(" "),
                 worker.kinds.join(" "),
-                worker.seen.to_string(),
-            ]);
-        }
-        table.column_iter_mut().skip(2).take(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
-        println!("{table}");
-        Ok(())
+                age(now.since(worker.seen)),
+            ],
+        );
     }
+    table::keep(&mut table, [2, 3, 4, 7]);
+    table::align_right(&mut table, [2]);
+    table::text(&table)
 }

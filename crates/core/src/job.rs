@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::{Answer, Error, JobId, Kind, Label, Payload, QueueName, Retry, When, limits};
+use crate::{Answer, Clock, Error, JobId, Kind, Label, Payload, QueueName, Retry, When, limits};
 
 /// A typed job: a serde struct with its kind, its policy and its result type.
 ///
@@ -201,6 +201,11 @@ impl NewJob {
         }
         if matches!(self.when, When::In(delay) if delay > limits::AHEAD) {
             return wrong("the delay is longer than five years".into());
+        }
+        // By the clock of this machine, which differs little from the store's. Without a bound, a misspelt year would
+        // keep a job for ever.
+        if matches!(self.when, When::At(moment) if moment > Clock::default().now().after(limits::AHEAD)) {
+            return wrong("the time is more than five years ahead".into());
         }
         if matches!(self.deadline, Some(When::In(period)) if period > limits::AHEAD) {
             return wrong("the deadline is more than five years ahead".into());

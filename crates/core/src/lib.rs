@@ -90,7 +90,7 @@ pub use notifications::{
     CancelSubscription, News, NewsSubscription, Notices, Notifications, Reception, Watched, Work, WorkSubscription,
 };
 pub use observer::{Failed, Observer};
-pub use one_line::one_line;
+pub use one_line::{commands_a_terminal, one_line, printable};
 pub use output::{Answer, Output, Stored};
 pub use payload::Payload;
 pub use policy::{JobPolicy, KindLimits};

@@ -13,15 +13,32 @@ use std::fmt;
 /// assert_eq!(one_line("it's \u{1b}[31mred\n").to_string(), r"it's \u{1b}[31mred\n");
 /// ```
 pub fn one_line(text: &str) -> impl fmt::Display + '_ {
-    OneLine(text)
+    Escaped { text, is_kept: |_| false }
 }
 
-struct OneLine<'a>(&'a str);
+/// Displays untrusted text of several lines. Line feeds and tabs stay; everything else is escaped as by [`one_line`].
+///
+/// # Examples
+///
+/// ```
+/// use longshore_core::printable;
+///
+/// assert_eq!(printable("a\tb\n\u{1b}[31mred\n").to_string(), "a\tb\n\\u{1b}[31mred\n");
+/// ```
+pub fn printable(text: &str) -> impl fmt::Display + '_ {
+    Escaped { text, is_kept: |c| matches!(c, '\n' | '\t') }
+}
 
-impl fmt::Display for OneLine<'_> {
+/// A text whose characters that a terminal obeys are escaped, except those that are kept.
+struct Escaped<'a> {
+    text: &'a str,
+    is_kept: fn(char) -> bool,
+}
+
+impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_shown = |c: char| !c.is_control() && !turns(c);
-        for part in self.0.split_inclusive(|c| !is_shown(c)) {
+        let is_shown = |c: char| (self.is_kept)(c) || !commands_a_terminal(c);
+        for part in self.text.split_inclusive(|c| !is_shown(c)) {
             match part.chars().next_back().filter(|last| !is_shown(*last)) {
                 None => f.write_str(part)?,
                 Some(last) => write!(f, "{}{}", &part[..part.len() - last.len_utf8()], last.escape_default())?,
@@ -29,6 +46,12 @@ impl fmt::Display for OneLine<'_> {
         }
         Ok(())
     }
+}
+
+/// Returns whether a terminal obeys the character instead of showing it: a control character, or one that changes the
+/// direction of writing.
+pub fn commands_a_terminal(c: char) -> bool {
+    c.is_control() || turns(c)
 }
 
 /// Returns whether a character changes the direction of writing.

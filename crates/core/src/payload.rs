@@ -42,8 +42,14 @@ impl Payload {
     /// Returns an error if the text is not JSON, or is larger or deeper than a payload may be.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check_bounds(text)?;
-        serde_json::from_str::<IgnoredAny>(text)
-            .map_err(|e| Error::invalid(format!("payload is no JSON: {e}")).caused_by(e))?;
+        let wrong = |e: serde_json::Error| {
+            let why = match e.is_eof() {
+                true => format!("it ends too early, at line {} column {}", e.line(), e.column()),
+                false => e.to_string(),
+            };
+            Error::invalid(format!("payload is no JSON: {why}")).caused_by(e)
+        };
+        serde_json::from_str::<IgnoredAny>(text).map_err(wrong)?;
         Ok(Payload(text.into()))
     }
 

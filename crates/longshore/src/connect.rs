@@ -3,6 +3,8 @@
 use longshore_core::client::Enqueue;
 use longshore_core::worker::Worker;
 use longshore_core::{Backend, Client, Error, ErrorKind, Handle, Job, JobId, Memory, Settings, artifact};
+#[cfg(feature = "sqlite")]
+use std::path::Path;
 use std::sync::Arc;
 
 /// The URL schemes of the built-in stores, each with an example.
@@ -59,25 +61,28 @@ impl Longshore {
     ///
     /// Returns the same errors as [`Longshore::connect`].
     pub async fn connect_with(url: &str, settings: Settings) -> Result<Self, Error> {
-        let (scheme, rest) = url.split_once(':').ok_or_else(|| unknown_scheme(url))?;
-        let backend = match scheme {
-            "memory" if rest.is_empty() => in_memory(Memory::new(settings)),
-            "memory" => {
-                return Err(Error::invalid(format!("`{url}`: use `memory:` without anything after it")));
-            }
-            #[cfg(feature = "sqlite")]
-            "sqlite" => sqlite(rest, settings).await?,
-            #[cfg(feature = "redis")]
-            "redis" | "rediss" | "unix" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel" => {
-                redis(url, settings).await?
-            }
-            #[cfg(feature = "postgres")]
-            "postgres" | "postgresql" => postgres(url, settings).await?,
-            _ => return Err(unknown_scheme(scheme)),
-        };
-        Ok(Longshore { client: Client::new(backend) })
+        let opened = open(url, settings, Missing::Create).await?;
+        Ok(opened.expect("a store that is missing is created"))
     }
 
+    /// Opens the store of a URL for reading and for people's commands. Returns `None` if the URL names a SQLite file
+    /// that does not exist; neither that file nor the reserve beside an existing one is created.
+    ///
+    /// # Errors
+    ///
+    /// Returns the same errors as [`Longshore::connect`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), longshore::Error> {
+    /// let url = "sqlite:a-file-that-does-not-exist.db";
+    /// assert!(longshore::Longshore::connect_existing(url, longshore::Settings::default()).await?.is_none());
+    /// # Ok(()) }
+    /// ```
+    pub async fn connect_existing(url: &str, settings: Settings) -> Result<Option<Self>, Error> {
+        open(url, settings, Missing::Leave).await
+    }
     /// Uses a backend that was created by hand.
     pub fn of(backend: Backend) -> Self {
         Longshore { client: Client::new(backend) }
@@ -113,6 +118,34 @@ impl Longshore {
     }
 }
 
+/// What to do about a SQLite file that does not exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Missing {
+    Create,
+    Leave,
+}
+
+async fn open(url: &str, settings: Settings, missing: Missing) -> Result<Option<Longshore>, Error> {
+    let (scheme, rest) = url.split_once(':').ok_or_else(|| unknown_scheme(url))?;
+    let backend = match scheme {
+        "memory" if rest.is_empty() => Some(in_memory(Memory::new(settings))),
+        "memory" => {
+            return Err(Error::invalid(format!("`{url}`: use `memory:` without anything after it")));
+        }
+        #[cfg(feature = "sqlite")]
+        "sqlite" => sqlite(rest, settings, missing).await?,
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" | "unix" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel" => {
+            Some(redis(url, settings).await?)
+        }
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => Some(postgres(url, settings).await?),
+        _ => return Err(unknown_scheme(scheme)),
+    };
+    let _ = missing; // without SQLite, nothing can be missing
+    Ok(backend.map(|backend| Longshore { client: Client::new(backend) }))
+}
+
 fn unknown_scheme(scheme: &str) -> Error {
     let known: Vec<_> = SCHEMES.iter().map(|(_, example)| format!("`{example}`")).collect();
     let text = format!("unknown URL scheme `{scheme}`; the built-in stores have URLs such as {}", known.join(" and "));
@@ -143,7 +176,7 @@ async fn postgres(url: &str, settings: Settings) -> Result<Backend, Error> {
 }
 
 #[cfg(feature = "sqlite")]
-async fn sqlite(rest: &str, settings: Settings) -> Result<Backend, Error> {
+async fn sqlite(rest: &str, settings: Settings, missing: Missing) -> Result<Option<Backend>, Error> {
     use longshore_sqlite::{Options, Sqlite, Synchronous};
 
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -168,13 +201,27 @@ async fn sqlite(rest: &str, settings: Settings) -> Result<Backend, Error> {
     }
     match path {
         "" => Err(Error::invalid("a SQLite URL needs a file, such as `sqlite:longshore.db`")),
-        ":memory:" => Ok(in_memory(Sqlite::in_memory(options)?)),
+        ":memory:" => Ok(Some(in_memory(Sqlite::in_memory(options)?))),
         path => {
+            // Before anything is created or logged.
+            let folder = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty());
+            if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+                let text = format!("folder `{}` does not exist: create it first", folder.display());
+                return Err(Error::new(ErrorKind::Refused, text).context(format!("open database `{path}`")));
+            }
+            if missing == Missing::Leave {
+                if !Path::new(path).exists() {
+                    return Ok(None);
+                }
+                if !Path::new(&format!("{path}-reserve")).exists() {
+                    options = options.reserve(0);
+                }
+            }
             let path = path.to_owned();
             let folder = artifact::Folder::new(format!("{path}-artifacts"));
             let open = tokio::task::spawn_blocking(move || Sqlite::open(path, options));
             let store = open.await.map_err(|e| Error::new(ErrorKind::Unavailable, e.to_string()))??;
-            Ok(Backend::new(Arc::new(store), Arc::new(folder)))
+            Ok(Some(Backend::new(Arc::new(store), Arc::new(folder))))
         }
     }
 }

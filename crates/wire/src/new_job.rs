@@ -368,8 +368,10 @@ mod tests {
     fn a_job_that_could_not_be_parsed_again_is_not_serialized() {
         let job = core::NewJob::new(QueueName::default(), "k".parse().unwrap(), payload::empty());
         let never = When::At(Timestamp::from_millis(i64::MAX));
+        let in_the_year_9000 = When::At("9000-01-01T00:00:00Z".parse().unwrap());
         for wrong in [
             core::NewJob { when: never, ..job.clone() },
+            core::NewJob { when: in_the_year_9000, ..job.clone() },
             core::NewJob { deadline: Some(never), ..job.clone() },
             core::NewJob { deadline: Some(When::In(limits::AHEAD * 2)), ..job.clone() },
             core::NewJob { priority: 101, ..job },
@@ -445,7 +447,7 @@ mod tests {
         fn when(&mut self) -> When {
             match self.0.bool() {
                 true => When::In(self.period(limits::AHEAD)),
-                false => When::At(Timestamp::from_millis(self.0.i64(-1_000_000_000_000..100_000_000_000_000))),
+                false => When::At(Timestamp::from_millis(self.0.i64(-1_000_000_000_000..1_900_000_000_000))),
             }
         }
 

@@ -1,5 +1,6 @@
 //! The pause of a queue.
 
+use std::fmt;
 use std::time::Duration;
 
 use longshore_core::{self as core, Label, Timestamp, When, limits};
@@ -37,7 +38,7 @@ pub struct NewPause {
     pub until: Option<String>,
     /// How long the pause lasts. Cannot be combined with `until`.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "number::ahead_ms_or_null")]
-    #[schemars(range(max = schema::AHEAD_MS))]
+    #[schemars(range(min = 1, max = schema::AHEAD_MS))]
     pub for_ms: Option<u64>,
     /// The reason, shown to people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,6 +75,23 @@ impl NewPause {
             (None, period) => period.map(When::In),
         };
         Ok(core::NewPause { until, reason: label("reason", self.reason)?, by: label("by", self.by)? })
+    }
+}
+
+impl fmt::Display for Pause {
+    /// Writes until when, by whom and why the queue is paused: `until it is resumed, by ada: the mail host is down`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.until {
+            Some(until) => write!(f, "until {until}")?,
+            None => f.write_str("until it is resumed")?,
+        }
+        if let Some(by) = &self.by {
+            write!(f, ", by {by}")?;
+        }
+        if let Some(reason) = &self.reason {
+            write!(f, ": {reason}")?;
+        }
+        Ok(())
     }
 }
 

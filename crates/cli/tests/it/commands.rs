@@ -80,6 +80,7 @@ fn waiting_over_a_server_writes_the_image(home: Home) {
 }
 
 fn workers_of_other_processes_start_no_job_of_a_paused_queue(home: Home) {
+    home.create_store();
     let _worker = home.start(&["work", "--pace", "0s", "--queue", "default", "--queue", "other"]);
     assert_eq!(
         home.ok(&["pause", "default", "--by", "ada", "--reason", "the printer is on fire"]),
@@ -126,6 +127,7 @@ fn a_dead_job_shows_its_reason_and_can_be_retried(home: Home) {
 }
 
 fn each_error_has_its_exit_code(home: Home) {
+    let id = home.ok(&["enqueue", "image", "{}", "--delay", "1h"]);
     assert!(home.fails(1, &["status", "0199c0de-0000-8000-8000-000000000000"]).contains("not found"));
     assert!(home.fails(1, &["status", "some-alias"]).contains("job `some-alias` not found"));
     assert!(home.fails(2, &["enqueue", "image", "{"]).contains("no JSON"));
@@ -133,7 +135,6 @@ fn each_error_has_its_exit_code(home: Home) {
     assert!(home.fails(2, &["enqueue", "image", "{}", "--priority", "500"]).contains("priority"));
     assert!(home.fails(2, &["frobnicate"]).contains("frobnicate"));
     assert!(home.fails(69, &["queues", "--server", "http://127.0.0.1:1"]).contains("cannot reach server"));
-    let id = home.ok(&["enqueue", "image", "{}", "--delay", "1h"]);
     assert!(home.fails(3, &["wait", id.trim(), "--timeout", "50ms"]).contains("not finished"));
 }
 
@@ -141,10 +142,28 @@ fn each_error_has_its_exit_code(home: Home) {
 fn every_command_has_help_with_examples_and_exit_codes() {
     let home = Home::new();
     let all = home.ok(&["--help"]);
-    assert!(all.contains("69  the store or the server is unreachable"));
+    assert!(all.contains("69  the store or the server is unreachable") && all.contains(" 4  `check` found a problem"));
     let commands = [
-        "demo", "init", "up", "serve", "work", "enqueue", "status", "wait", "jobs", "cancel", "retry", "queues", "log",
-        "pause", "resume", "check",
+        "demo",
+        "init",
+        "up",
+        "serve",
+        "work",
+        "enqueue",
+        "status",
+        "wait",
+        "jobs",
+        "cancel",
+        "retry",
+        "queues",
+        "workers",
+        "log",
+        "pause",
+        "resume",
+        "check",
+        "completions",
+        "man",
+        "version",
     ];
     for command in commands {
         assert!(all.contains(&format!("\n  {command} ")), "{command} is missing:\n{all}");

@@ -14,7 +14,7 @@ fn all_problems_are_reported_together_and_a_typo_gets_a_suggestion() {
         "stor = \"memory:\"\n[worker]\nqueuez = [\"a\"]\nconcurrency = 0\n[retention]\ndead = \"soon\"\n",
     )
     .unwrap();
-    let complaint = home.fails(2, &["check"]);
+    let complaint = home.fails(4, &["check", "--listen", "127.0.0.1:0"]);
     for part in [
         "4 problems",
         "unknown key `stor`, did you mean `store`?",
@@ -80,7 +80,7 @@ fn a_database_of_another_program_and_other_files_are_not_changed() {
 #[test]
 fn a_layout_that_this_program_may_not_write_is_refused() {
     let home = Home::new();
-    home.ok(&["queues", "--store", "sqlite:new.db"]);
+    home.ok(&["enqueue", "work", "1", "--store", "sqlite:new.db"]);
     let database = rusqlite::Connection::open(home.path().join("new.db")).unwrap();
     database.pragma_update(None, "user_version", 99).unwrap();
     home.ok(&["queues", "--store", "sqlite:new.db"]); // a newer layout alone is accepted
@@ -101,7 +101,8 @@ fn a_missing_or_read_only_folder_is_named() {
     if fs::write(folder.join("probe"), "").is_ok() {
         return; // root can write everywhere, so the next check is useless
     }
-    assert!(home.fails(69, &["queues", "--store", "sqlite:closed/jobs.db"]).contains("read-only"));
+    let complaint = home.fails(69, &["enqueue", "work", "1", "--store", "sqlite:closed/jobs.db"]);
+    assert!(complaint.contains("read-only"), "{complaint}");
 }
 
 #[test]
@@ -111,7 +112,7 @@ fn a_port_in_use_is_reported_with_a_hint() {
     let address = taken.local_addr().unwrap().to_string();
     let complaint = home.fails(2, &["serve", "--listen", &address]);
     assert!(complaint.contains(&address) && complaint.contains("choose another port"), "{complaint}");
-    assert!(home.fails(2, &["check", "--listen", &address]).contains(&address));
+    assert!(home.fails(4, &["check", "--listen", &address]).contains(&address));
 }
 
 #[test]
@@ -136,7 +137,7 @@ fn with_a_token_only_callers_with_it_are_answered() {
 #[test]
 fn a_new_database_is_for_its_owner_alone() {
     let home = Home::new();
-    home.ok(&["queues"]);
+    home.ok(&["enqueue", "work", "1"]);
     for file in ["longshore.db", "longshore.db-wake"] {
         let mode = fs::metadata(home.path().join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{file} has mode {mode:o}");
@@ -153,7 +154,7 @@ fn a_spoiled_counter_is_found_by_check_and_repaired_by_repair() {
 
     assert!(check(&[]).status.success(), "without --data the jobs are not read");
     let found = check(&["--data"]);
-    assert_eq!(found.status.code(), Some(2));
+    assert_eq!(found.status.code(), Some(4));
     let said = text(&found.stdout);
     assert!(said.contains("wrong    queue `default`: it counts 7 ready jobs and has 1"), "{said}");
     let complaint = text(&found.stderr);

@@ -199,7 +199,7 @@ impl Repository {
     /// Returns the environment variables that are made of the configuration's keys.
     fn variables(&self) -> Vec<String> {
         let keys =
-            self.files["crates/cli/src/config.rs"].lines().filter_map(|line| line.trim().strip_prefix("name: \""));
+            self.files["crates/cli/src/config/keys.rs"].lines().filter_map(|line| line.trim().strip_prefix("name: \""));
         let names = keys.filter_map(|rest| rest.split_once('"').map(|(name, _)| name));
         names.map(|name| format!("LONGSHORE_{}", name.replace('.', "_").to_uppercase())).collect()
     }

@@ -3,12 +3,17 @@
 mod program;
 mod stores;
 mod browser;
+mod check;
 mod commands;
 mod commands_as_workers;
 mod config;
 mod demo;
 mod documents;
+mod first_contact;
+mod output;
 mod page;
+mod prefix;
 mod signals;
 mod survive;
+mod waiting;
 mod workspace;

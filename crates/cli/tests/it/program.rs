@@ -29,6 +29,11 @@ impl Home {
         Home { store: Some(store), ..Home::new() }
     }
 
+    /// Creates the store, if it does not exist. Commands that read, or change existing jobs, do not.
+    pub fn create_store(&self) {
+        drop(self.serve(&["serve"]));
+    }
+
     pub fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -56,6 +56,7 @@ fn demo_draws_an_image(home: Home) {
 }
 
 fn check_prints_the_durability_of_the_store(home: Home) {
+    home.create_store();
     let told = home.ok(&["check", "--listen", "127.0.0.1:0"]);
     assert!(told.contains("an acknowledged job survives"), "{told}");
 }

@@ -86,3 +86,14 @@ fn sqlite_without_the_wal_reset_bug_lives_beside_sqlx() {
     assert!(version.starts_with("0.37."), "libsqlite3-sys is {version}");
     assert!(rusqlite::version_number() >= 3_051_003, "SQLite is {}", rusqlite::version());
 }
+
+#[test]
+fn release_programs_have_no_symbols_and_those_for_a_profiler_do() {
+    let manifest: toml::Table = include_str!("../../../../Cargo.toml").parse().expect("Cargo.toml is TOML");
+    let profiles = &manifest["profile"];
+    assert_eq!(profiles["release"]["strip"].as_str(), Some("symbols"));
+    assert_eq!(profiles["dist"]["inherits"].as_str(), Some("release"));
+    let profiling = &profiles["profiling"];
+    assert_eq!((profiling["inherits"].as_str(), profiling["strip"].as_str()), (Some("release"), Some("none")));
+    assert!(profiling["debug"].as_str().is_some_and(|debug| debug != "none"));
+}

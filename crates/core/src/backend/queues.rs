@@ -57,10 +57,17 @@ impl Backend {
     ///
     /// # Errors
     ///
-    /// Returns the errors of the store, or an error if the queue has rules that this program does not know.
+    /// Returns the errors of the store, or an error if the pause would end at once or more than five years ahead, or if
+    /// the queue has rules that this program does not know.
     pub async fn pause(&self, queue: QueueName, pause: NewPause) -> Result<Pause, Error> {
         let now = self.now().await.map_err(|e| e.context(format!("pause queue `{queue}`")))?;
         let pause = Pause::begin(pause, now);
+        let wrong = |text: &str| Err(Error::invalid(text).context(format!("pause queue `{queue}`")));
+        match pause.until {
+            Some(until) if until <= now => return wrong("the pause would end at once: use a time that is not over"),
+            Some(until) if until > now.after(limits::AHEAD) => return wrong("the end is more than five years ahead"),
+            _ => {}
+        }
         self.update_rules(queue, |rules| rules.pause = Some(pause.clone())).await?;
         Ok(pause)
     }
@@ -91,5 +98,32 @@ impl Backend {
             }
         }
         Err(Error::new(ErrorKind::Unavailable, format!("the rules of queue `{queue}` keep changing; try again")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::artifact::InMemory;
+    use crate::{Memory, Timestamp, When};
+
+    #[tokio::test]
+    async fn a_pause_that_would_end_at_once_or_far_away_is_refused_and_changes_nothing() {
+        let backend = Backend::new(Arc::new(Memory::default()), Arc::new(InMemory::default()));
+        let mail: QueueName = "mail".parse().unwrap();
+        let _ = backend.pause(mail.clone(), NewPause::default()).await.unwrap();
+
+        let far = limits::AHEAD + Duration::from_secs(1);
+        for until in
+            [When::NOW, When::At(Timestamp::from_millis(1)), When::In(far), When::At(Timestamp::from_millis(i64::MAX))]
+        {
+            let pause = NewPause { until: Some(until), ..NewPause::default() };
+            assert_eq!(backend.pause(mail.clone(), pause).await.unwrap_err().kind(), ErrorKind::Invalid, "{until:?}");
+        }
+
+        assert!(backend.rules(mail).await.unwrap().pause.is_some_and(|pause| pause.until.is_none()));
     }
 }

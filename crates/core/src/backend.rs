@@ -335,6 +335,20 @@ impl Backend {
         }
     }
 
+    /// Closes the store: finishes the calls that have begun, and leaves the data as complete as the store can. Call it
+    /// at the end of a program, after its workers and servers have ended. Later calls may fail.
+    ///
+    /// With SQLite, the last process that closes a database leaves everything in its one file; see
+    /// `docs/durability.md`. The call returns after a few seconds, also if the store does not answer.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the store could not be closed completely in that time. What was acknowledged before is as
+    /// durable as ever.
+    pub async fn close(&self) -> Result<(), Error> {
+        self.run("close the store", |store| async move { store.close().await }).await
+    }
+
     /// Returns what the store is and guarantees.
     pub fn capabilities(&self) -> Capabilities {
         self.inner.store.capabilities()

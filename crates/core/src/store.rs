@@ -26,7 +26,9 @@ pub mod repair;
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Clock, Notifications, State, Timestamp, limits};
+use async_trait::async_trait;
+
+use crate::{Clock, Error, Notifications, State, Timestamp, limits};
 
 pub use act::{Acted, Action};
 pub use claim::{Claim, Claimed, Claims, HeldBack, HeldBackReason, KnownKind};
@@ -44,12 +46,27 @@ pub use upkeep::{Upkeep, UpkeepFailure, UpkeepReport};
 pub use workers::{WorkerNote, WorkerSeen, Workers};
 
 /// A database that stores all jobs and is the only source of truth.
+#[async_trait]
 pub trait Store: Jobs + Queues + Logs + Workers + Notifier + Repair {
     /// Returns the notifications of this process.
     fn notifications(&self) -> &Notifications;
 
     /// Returns what this store is and guarantees.
     fn capabilities(&self) -> Capabilities;
+
+    /// Ends the use of the store by this process: finishes the calls that have begun, and leaves the data as complete
+    /// as the store can. Later calls may fail with [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable).
+    ///
+    /// A store for which the end of a process changes nothing does nothing. The call returns after a few seconds, also
+    /// if the store does not answer. A repeat is harmless.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the store could not be closed completely in that time. What was acknowledged before is as
+    /// durable as ever.
+    async fn close(&self) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// The settings of every store.

@@ -112,6 +112,26 @@ impl Longshore {
         Worker::new(self.backend().clone())
     }
 
+    /// Closes the store at the end of a program, after its workers have ended. Later calls may fail. Without this call,
+    /// the store is closed when the last clone of this value is dropped, unless the process ends before.
+    ///
+    /// # Errors
+    ///
+    /// Returns the same errors as [`Backend::close`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), longshore::Error> {
+    /// let longshore = longshore::Longshore::connect("memory:").await?;
+    /// // …
+    /// longshore.close().await
+    /// # }
+    /// ```
+    pub async fn close(&self) -> Result<(), Error> {
+        self.backend().close().await
+    }
+
     /// Returns the backend, for all other calls.
     pub fn backend(&self) -> &Backend {
         self.client.backend()

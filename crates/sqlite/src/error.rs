@@ -6,6 +6,11 @@ use rusqlite::{ErrorCode, ffi};
 /// The message if there is no room.
 pub(crate) const FULL: &str = "the disk is full: make room, and waiting work continues";
 
+/// Returns the error of a call after the store was closed.
+pub(crate) fn closed() -> Error {
+    Error::new(ErrorKind::Unavailable, "the store was closed by this process")
+}
+
 /// Converts an error of a statement. Nothing was changed, because there was no commit.
 pub(crate) fn of(error: rusqlite::Error) -> Error {
     let kind = match error.sqlite_error_code() {

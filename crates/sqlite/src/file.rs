@@ -12,7 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::layout::{self, APPLICATION_ID};
-use crate::{Options, Synchronous, error};
+use crate::{Options, Synchronous, error, stray};
 
 /// The first SQLite without the WAL-reset bug (sqlite.org/wal.html#walresetbug), which can corrupt a file that several
 /// processes write to.
@@ -53,7 +53,12 @@ pub(crate) fn open(location: &Location, options: &Options) -> Result<Connection,
 }
 
 fn set_up(location: &Location, options: &Options) -> Result<Connection, Error> {
-    let connection = connect(location, options, OpenFlags::SQLITE_OPEN_CREATE)?;
+    // SQLite must not create the file: if it was moved since `prepare_file`, its log is still there and would be deleted.
+    let create = match (location, &options.testing.vfs) {
+        (Location::File(_), None) => OpenFlags::empty(),
+        _ => OpenFlags::SQLITE_OPEN_CREATE,
+    };
+    let connection = connect(location, options, create)?;
     check_owner(&connection)?;
     if let Location::File(_) = location {
         let mode: String =
@@ -139,6 +144,7 @@ fn prepare_file(path: &Path, options: &Options) -> Result<(), Error> {
     if path.is_dir() {
         return Err(Error::new(ErrorKind::Refused, "the path is a folder: use a file in it"));
     }
+    stray::check(path)?;
     let writable = rustix::fs::Access::READ_OK | rustix::fs::Access::WRITE_OK;
     let made = make(path).and_then(|()| Ok(rustix::fs::access(path, writable)?));
     made.map_err(|e| {
@@ -180,7 +186,7 @@ fn make(path: &Path) -> io::Result<()> {
 }
 
 /// Returns the target of a symbolic link, which may not exist yet.
-fn target(path: &Path) -> PathBuf {
+pub(crate) fn target(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
     for _ in 0..40 {
         let Ok(to) = fs::read_link(&path) else { break };

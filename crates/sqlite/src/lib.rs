@@ -33,6 +33,7 @@
 
 mod act;
 mod claim;
+mod closing;
 mod column;
 mod counts;
 mod error;
@@ -44,9 +45,11 @@ mod names;
 mod outage;
 mod push;
 mod read;
+mod readers;
 mod repair;
 pub mod reserve;
 mod settle;
+mod stray;
 mod testing;
 mod transaction;
 mod tx;
@@ -78,6 +81,7 @@ pub use transaction::PushedIn;
 
 use file::Location;
 use identity::Identity;
+use readers::Readers;
 use reserve::Reserve;
 use tx::Tx;
 use upkeep::Searches;
@@ -207,12 +211,7 @@ impl Sqlite {
             let publisher = Publisher { notifications, file };
             // A later change of the working folder must have no effect, neither for SQLite nor for this crate.
             let absolute = std::path::absolute(path).map_err(|e| Error::invalid(e.to_string()).caused_by(e))?;
-            let readers = Arc::new(Readers {
-                location: Location::File(absolute),
-                options: options.clone(),
-                identity: identity.clone(),
-                idle: Mutex::default(),
-            });
+            let readers = Arc::new(Readers::new(Location::File(absolute), options.clone(), identity.clone()));
             let durability = match options.synchronous {
                 Synchronous::Full => Durability::PowerLoss,
                 Synchronous::Normal => Durability::Kill,
@@ -281,56 +280,6 @@ impl Sqlite {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|e| Err(Error::new(ErrorKind::Unavailable, e.to_string()).caused_by(e)))
-}
-
-/// Connections for reading, which are opened on demand and reused.
-#[derive(Debug)]
-struct Readers {
-    location: Location,
-    options: Options,
-    identity: Arc<Identity>,
-    idle: Mutex<Vec<Connection>>,
-}
-
-impl Readers {
-    /// More idle connections than this are closed.
-    const KEPT: usize = 4;
-
-    fn run<T>(&self, mut work: impl FnMut(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-        self.with_connection(|connection| {
-            let snapshot = connection.unchecked_transaction()?;
-            let value = work(&snapshot)?;
-            snapshot.finish()?;
-            Ok(value)
-        })
-    }
-
-    /// Starts a checkpoint. Returns whether that was not possible because another process is doing one.
-    fn others_checkpoint(&self) -> Result<bool, Error> {
-        self.with_connection(|connection| {
-            let busy = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(0));
-            // A checkpoint that fails, for example on a full disk, was started.
-            Ok(busy.unwrap_or(false))
-        })
-    }
-
-    fn with_connection<T>(&self, mut work: impl FnMut(&Connection) -> rusqlite::Result<T>) -> Result<T, Error> {
-        // Files that were deleted or replaced must not be read, and a new connection would open other files.
-        self.identity.check()?;
-        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = idle().pop();
-        let connection = match kept {
-            Some(connection) => connection,
-            None => file::open_reader(&self.location, &self.options)
-                .and_then(|opened| self.identity.check().map(|()| opened))?,
-        };
-        let value = work(&connection).map_err(error::of)?;
-        let mut idle = idle();
-        if idle.len() < Readers::KEPT {
-            idle.push(connection);
-        }
-        Ok(value)
-    }
 }
 
 #[async_trait]
@@ -489,6 +438,7 @@ impl Notifier for Sqlite {
     }
 }
 
+#[async_trait]
 impl Store for Sqlite {
     fn notifications(&self) -> &Notifications {
         &self.publisher.notifications
@@ -496,5 +446,19 @@ impl Store for Sqlite {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities::new("sqlite", rusqlite::version(), self.durability, self.reach)
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        let (readers, writer) = (self.readers.clone(), self.writer.clone());
+        blocking(move || closing::close_all(readers.as_deref(), &writer)).await
+    }
+}
+
+/// Closes the database, unless that was done. This waits a few seconds at most.
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        if let Err(e) = closing::close_all(self.readers.as_deref(), &self.writer) {
+            tracing::warn!(error = %e, "the database was not closed completely");
+        }
     }
 }

@@ -10,12 +10,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use longshore_core::{Clock, Error, ErrorKind, Settings};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::closing::{self, Closed};
 use crate::error;
 use crate::identity::Identity;
 use crate::layout;
@@ -43,11 +44,19 @@ pub(crate) enum Need {
     Reserve,
 }
 
-/// The connection to the writer thread. Dropping it ends the thread after all waiting operations.
-#[derive(Debug)]
+/// The connection to the writer thread. When all clones are dropped, the thread ends after all waiting operations.
+#[derive(Clone, Debug)]
 pub struct Writer {
-    work: mpsc::UnboundedSender<Box<dyn Work>>,
+    orders: mpsc::UnboundedSender<Order>,
     clock: Clock,
+    closed: Arc<Closed>,
+}
+
+/// What the writer thread is asked to do.
+enum Order {
+    Run(Box<dyn Work>),
+    /// Close the connection after everything that was ordered before.
+    Close,
 }
 
 /// An operation on its way to the writer, and its answer on the way back.
@@ -105,16 +114,23 @@ impl Writer {
         reserve: Option<Reserve>,
         identity: Arc<Identity>,
     ) -> Result<Self, Error> {
-        let (work, waiting) = mpsc::unbounded_channel();
-        let clock = settings.clock.clone();
+        let (orders, waiting) = mpsc::unbounded_channel();
+        let (clock, closed) = (settings.clock.clone(), Arc::<Closed>::default());
         let (names, outage) = (Names::default(), Outage::new(Moment::now(&clock)));
         let thread =
             Thread { connection, settings, names, publisher, reserve, identity, is_gone: false, outage, held_ms: 0 };
+        let report = closed.at_the_end();
         thread::Builder::new()
             .name("longshore-sqlite".into())
-            .spawn(move || thread.run(waiting))
+            .spawn(move || report.with(thread.run(waiting)))
             .map_err(|e| Error::new(ErrorKind::Unavailable, e.to_string()).context("start the writer thread"))?;
-        Ok(Writer { work, clock })
+        Ok(Writer { orders, clock, closed })
+    }
+
+    /// Closes the connection after all operations that were sent before. Waits for that until then.
+    pub(crate) fn close(&self, until: Instant) -> Result<(), Error> {
+        let _ = self.orders.send(Order::Close); // a thread that has ended has closed it
+        self.closed.wait(until)
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -129,9 +145,10 @@ impl Writer {
         work: impl FnMut(&mut Tx<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        let gone = || Error::new(ErrorKind::Unavailable, "the writer thread has ended");
-        self.work.send(Box::new(Request { need, jobs, work, kept: None, reply })).map_err(|_| gone())?;
-        answer.await.unwrap_or_else(|_| Err(gone().perhaps_done()))
+        let request = Order::Run(Box::new(Request { need, jobs, work, kept: None, reply }));
+        self.orders.send(request).map_err(|_| error::closed())?;
+        let gone = |_| Err(Error::new(ErrorKind::Unavailable, "the writer thread has ended").perhaps_done());
+        answer.await.unwrap_or_else(gone)
     }
 }
 
@@ -157,20 +174,32 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(mut self, mut waiting: mpsc::UnboundedReceiver<Box<dyn Work>>) {
-        while let Some(first) = waiting.blocking_recv() {
+    /// Commits batches until the store is closed. Returns how closing the connection ended.
+    fn run(mut self, mut waiting: mpsc::UnboundedReceiver<Order>) -> Result<(), Error> {
+        let mut is_over = false;
+        while !is_over && let Some(Order::Run(first)) = waiting.blocking_recv() {
             let mut jobs = first.jobs();
             let mut batch = vec![first];
             while batch.len() < BATCH
                 && jobs < BATCH_JOBS
                 && let Ok(next) = waiting.try_recv()
             {
+                let Order::Run(next) = next else {
+                    is_over = true;
+                    break;
+                };
                 jobs += next.jobs();
                 batch.push(next);
             }
             self.commit(batch);
         }
-        let _ = self.connection.execute_batch("PRAGMA optimize"); // statistics for the next start; optional
+        waiting.close();
+        while let Ok(order) = waiting.try_recv() {
+            if let Order::Run(late) = order {
+                late.answer(Err(error::closed()));
+            }
+        }
+        closing::close(self.connection, &self.identity)
     }
 
     /// Runs a batch of operations and answers each.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Barrier;
 
-use longshore_core::{Jobs, NewJob, Payload};
+use longshore_core::{ErrorKind, JobId, Jobs, NewJob, Payload};
 use longshore_sqlite::{Options, Sqlite};
 
 #[test]
@@ -89,4 +89,85 @@ fn path_that_is_a_folder_is_refused_in_words() {
     let folder = tempfile::tempdir().unwrap();
     let error = Sqlite::open(folder.path(), Options::default()).unwrap_err();
     assert!(error.to_string().contains("the path is a folder"), "{error}");
+}
+
+/// A folder with a database as a killed process leaves it: all jobs are in the log.
+async fn killed() -> (tempfile::TempDir, JobId) {
+    let (live, left) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = Sqlite::open(live.path().join("jobs.db"), Options::default()).unwrap();
+    let new = job();
+    let id = new.id;
+    assert!(store.push(vec![new]).await[0].is_ok());
+    for name in ["jobs.db", "jobs.db-wal"] {
+        std::fs::copy(live.path().join(name), left.path().join(name)).unwrap();
+    }
+    (left, id)
+}
+
+async fn has(path: &Path, id: JobId) -> bool {
+    let store = Sqlite::open(path, Options::default()).unwrap();
+    store.get(vec![id]).await.unwrap().remove(0).is_some()
+}
+
+/// Asserts that opening is refused, that the message names these files, and that the log is kept.
+fn assert_refused(path: &Path, log: &Path, named: &[&Path]) {
+    let before = std::fs::read(log).unwrap();
+    let error = Sqlite::open(path, Options::default()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    for file in named {
+        assert!(error.to_string().contains(&format!("`{}`", file.display())), "{error}");
+    }
+    assert_eq!(std::fs::read(log).unwrap(), before);
+}
+
+#[tokio::test]
+async fn missing_file_whose_log_has_jobs_is_refused_until_it_is_put_back() {
+    let (folder, id) = killed().await;
+    let file = |name: &str| folder.path().join(name);
+    std::fs::rename(file("jobs.db"), file("away.db")).unwrap();
+    assert_refused(&file("jobs.db"), &file("jobs.db-wal"), &[&file("jobs.db"), &file("jobs.db-wal")]);
+    assert!(!file("jobs.db").exists(), "no new file is made");
+    std::fs::rename(file("away.db"), file("jobs.db")).unwrap();
+    assert!(has(&file("jobs.db"), id).await);
+}
+
+#[tokio::test]
+async fn empty_file_beside_a_log_with_jobs_is_refused() {
+    let (folder, _) = killed().await;
+    let file = |name: &str| folder.path().join(name);
+    std::fs::write(file("jobs.db"), "").unwrap();
+    assert_refused(&file("jobs.db"), &file("jobs.db-wal"), &[&file("jobs.db"), &file("jobs.db-wal")]);
+}
+
+#[tokio::test]
+async fn link_to_a_missing_file_whose_log_has_jobs_is_refused() {
+    let (folder, _) = killed().await;
+    let file = |name: &str| folder.path().join(name);
+    std::os::unix::fs::symlink("jobs.db", file("link.db")).unwrap();
+    std::fs::remove_file(file("jobs.db")).unwrap();
+    assert_refused(&file("link.db"), &file("jobs.db-wal"), &[&file("jobs.db"), &file("jobs.db-wal")]);
+}
+
+#[tokio::test]
+async fn file_that_was_replaced_by_a_link_and_left_its_log_behind_is_refused() {
+    let (folder, id) = killed().await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (file, moved) = (folder.path().join("jobs.db"), elsewhere.path().join("jobs.db"));
+    let (log, moved_log) = (folder.path().join("jobs.db-wal"), elsewhere.path().join("jobs.db-wal"));
+    std::fs::copy(&file, &moved).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(&moved, &file).unwrap();
+    assert_refused(&file, &log, &[&file, &log, &moved_log]);
+    std::fs::copy(&log, &moved_log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    assert!(has(&file, id).await);
+}
+
+#[test]
+fn link_into_a_folder_that_does_not_exist_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink("missing/jobs.db", &link).unwrap();
+    let error = Sqlite::open(&link, Options::default()).unwrap_err();
+    assert!(error.to_string().contains("missing/jobs.db`, whose folder does not exist"), "{error}");
 }

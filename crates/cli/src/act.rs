@@ -3,9 +3,9 @@
 use clap::Args;
 use longshore::Action;
 
-use crate::Exit;
 use crate::printer::Printer;
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// Cancel a job: immediately if it waits; by a request to its handler if it runs
 #[derive(Debug, Args)]
@@ -34,20 +34,20 @@ struct JobArgs {
 }
 
 impl Cancel {
-    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
-        self.job.act(printer, Action::Cancel, "cancel").await
+    pub async fn run(self, printer: Printer, stores: &Stores) -> Result<(), Exit> {
+        self.job.act(printer, stores, Action::Cancel, "cancel").await
     }
 }
 
 impl Retry {
-    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
-        self.job.act(printer, Action::Retry, "retry").await
+    pub async fn run(self, printer: Printer, stores: &Stores) -> Result<(), Exit> {
+        self.job.act(printer, stores, Action::Retry, "retry").await
     }
 }
 
 impl JobArgs {
-    async fn act(self, printer: Printer, action: Action, verb: &str) -> Result<(), Exit> {
-        let target = self.target.open().await?;
+    async fn act(self, printer: Printer, stores: &Stores, action: Action, verb: &str) -> Result<(), Exit> {
+        let target = self.target.open(stores).await?;
         let id = target.resolve(&self.id).await?.id;
         let job = target.act(id, action, verb).await?;
         if printer.is_json() {

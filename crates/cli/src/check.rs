@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use clap::Args;
-use longshore::{Error, Longshore};
+use longshore::Error;
 use rustix::fs::{Access, access};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::kind;
 use crate::printer::Printer;
 use crate::remote::Remote;
 use crate::serve::Place;
-use crate::{Common, Exit};
+use crate::{Common, Exit, Stores};
 
 /// Check configuration, store, address, commands and server, and report all problems together
 ///
@@ -87,7 +87,7 @@ impl Checkup {
 }
 
 impl Check {
-    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer, stores: &Stores) -> Result<(), Exit> {
         if self.keys {
             return list_keys(printer);
         }
@@ -101,7 +101,7 @@ impl Check {
         }
         // Without the file, the defaults would be checked, which may be the store and the address of something else.
         if !is_unreadable || self.common.store.is_some() {
-            self.check_store(&config, &mut checkup).await?;
+            self.check_store(&config, stores, &mut checkup).await?;
         }
         if !is_unreadable || self.place.listen.is_some() {
             check_address(&config, &mut checkup).await?;
@@ -129,9 +129,9 @@ impl Check {
         }
     }
 
-    async fn check_store(&self, config: &Config, checkup: &mut Checkup) -> Result<(), Exit> {
-        let opened = Longshore::connect_existing(config.store.reveal(), config.settings.clone()).await;
-        let longshore = match opened {
+    async fn check_store(&self, config: &Config, stores: &Stores, checkup: &mut Checkup) -> Result<(), Exit> {
+        stores.end_at_signals()?;
+        let longshore = match stores.find(config).await {
             Ok(Some(longshore)) => longshore,
             Ok(None) => {
                 match folder_problem(config.store.reveal()) {

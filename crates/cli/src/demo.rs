@@ -21,8 +21,8 @@ use crate::remote::Remote;
 use crate::serve::{Place, bind};
 use crate::signals::Signals;
 use crate::target::{Target, segment};
-use crate::work::{WorkerArgs, open, worker};
-use crate::{Common, Exit, log};
+use crate::work::{WorkerArgs, worker};
+use crate::{Common, Exit, Stores, log};
 
 /// Start a server and a worker, push a text as a job, and write the result, an animated image
 #[derive(Debug, Args)]
@@ -52,7 +52,7 @@ pub struct Demo {
 }
 
 impl Demo {
-    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer, stores: &Stores) -> Result<(), Exit> {
         let image = Image::parse(&self.text).map_err(Exit::usage)?;
         let mut flags = self.worker.flags();
         flags.set("listen", self.place.listen.clone());
@@ -65,7 +65,7 @@ impl Demo {
             config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         }
         log::start(&config);
-        let longshore = open(&config, Duration::ZERO).await?;
+        let longshore = stores.open(&config, Duration::ZERO).await?;
         let mut signals = Signals::listen()?;
         let server = bind(longshore.backend().clone(), &config, true).await?;
         let base = format!("http://{}", server.local_addr());

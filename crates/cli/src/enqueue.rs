@@ -8,9 +8,9 @@ use std::io::{IsTerminal, Read};
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use crate::Exit;
 use crate::printer::Printer;
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// Push a job and print its id
 ///
@@ -64,7 +64,7 @@ pub struct Enqueue {
 }
 
 impl Enqueue {
-    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer, stores: &Stores) -> Result<(), Exit> {
         let payload = match self.payload.as_deref() {
             None | Some("-") => read_payload(self.payload.is_some(), printer)?,
             Some(text) => text.to_owned(),
@@ -83,7 +83,7 @@ impl Enqueue {
             tags: self.tags,
             ..wire::NewJob::new(self.kind, Payload::parse(payload.trim())?)
         };
-        let pushed = self.target.open_or_create().await?.push(job).await?;
+        let pushed = self.target.open_or_create(stores).await?.push(job).await?;
         if printer.is_json() {
             return printer.json(&pushed);
         }

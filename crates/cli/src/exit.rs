@@ -17,6 +17,7 @@ pub const CODES: &[(i32, &str)] = &[
     (11, "a worker could not release some of its jobs: they run again when their leases expire"),
     (12, "all slots of a worker were occupied by handlers that did not return"),
     (69, "the store or the server is unreachable, or the store does not exist"),
+    (130, "ended by Ctrl+C; after another signal, 128 and its number"),
 ];
 
 /// The codes of errors that only this program has. All others are those of the HTTP API (docs/errors.md).
@@ -33,6 +34,7 @@ pub const OWN: &[(&str, i32, &str)] = &[
     (RELEASED, 10, "A worker or a server was stopped before everything was finished."),
     (ABANDONED, 11, "A worker could not release some of its jobs."),
     (STUCK, 12, "All slots of a worker were occupied by handlers that did not return."),
+    (INTERRUPTED, 130, "A signal ended the command. The exit code is 128 and the number of the signal."),
 ];
 
 const USAGE: &str = "usage";
@@ -47,6 +49,7 @@ const FAILED: &str = "failed";
 const RELEASED: &str = "released";
 const ABANDONED: &str = "abandoned";
 const STUCK: &str = "stuck";
+const INTERRUPTED: &str = "interrupted";
 
 /// Returns the exit codes as the end of a help text.
 pub fn help() -> String {
@@ -174,6 +177,11 @@ impl Exit {
     /// Returns the exit for a server that was stopped before all its requests were answered. The log says so.
     pub fn cut_off() -> Self {
         Exit::own(RELEASED, "a second signal ended open requests").told()
+    }
+
+    /// Returns the exit for a tool that a signal has ended: quiet, as if the signal itself had ended it.
+    pub fn by_signal(number: i32) -> Self {
+        Exit::new(INTERRUPTED, 128 + number, format_args!("signal {number} ended the command")).told()
     }
 
     /// Returns the exit for a reader that went away, as in `longshore jobs | head -1`: quiet, and no failure.

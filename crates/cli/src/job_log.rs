@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use crate::Exit;
 use crate::printer::Printer;
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// Print a job's log: by default that of its newest attempt
 ///
@@ -32,8 +32,8 @@ pub struct Log {
 }
 
 impl Log {
-    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
-        let target = self.target.open().await?;
+    pub async fn run(self, printer: Printer, stores: &Stores) -> Result<(), Exit> {
+        let target = self.target.open(stores).await?;
         let job = target.resolve(&self.id).await?;
         let claim = match self.attempt {
             None => self.claim,

@@ -4,10 +4,10 @@ use clap::Args;
 use longshore::{Clock, Cursor, Filter, Page, State, one_line};
 use longshore_wire::Job;
 
-use crate::Exit;
 use crate::printer::{Printer, columns};
 use crate::table::{self, age};
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// List jobs, newest first
 ///
@@ -44,7 +44,7 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer, stores: &Stores) -> Result<(), Exit> {
         let filter = Filter {
             queue: self.queue.map(|text| text.parse()).transpose()?,
             kind: self.kind.map(|text| text.parse()).transpose()?,
@@ -52,7 +52,7 @@ impl Jobs {
             tag: self.tag.map(|text| text.parse()).transpose()?,
             key: self.key.map(|text| text.parse()).transpose()?,
         };
-        let target = self.target.open().await?;
+        let target = self.target.open(stores).await?;
         let mut jobs = Vec::new();
         let mut after = self.after;
         // A page may be short although more jobs follow: a call looks at a limited number of rows.

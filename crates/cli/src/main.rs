@@ -12,6 +12,7 @@ mod exit;
 mod printer;
 mod table;
 mod signals;
+mod stores;
 mod target;
 mod prefix;
 mod follow;
@@ -45,6 +46,7 @@ use clap::{Args, Parser, Subcommand};
 use config::{Config, Draft, Flags};
 use exit::Exit;
 use printer::Printer;
+use stores::Stores;
 
 /// Background jobs for web applications: push a job, get its id at once, poll or stream its result
 #[derive(Debug, Parser)]
@@ -120,33 +122,43 @@ fn main() {
         Err(e) => printer.end(Exit::failed(anyhow::Error::new(e).context("start the runtime"))),
     };
     let result = runtime.block_on(async {
-        match command {
-            Command::Demo(demo) => demo.run(printer).await,
-            Command::Init(init) => init.run(printer),
-            Command::Up(up) => up.run(printer).await,
-            Command::Serve(serve) => serve.run(printer).await,
-            Command::Work(work) => work.run().await,
-            Command::Enqueue(enqueue) => enqueue.run(printer).await,
-            Command::Status(status) => status.run(printer).await,
-            Command::Wait(wait) => wait.run(printer).await,
-            Command::Jobs(jobs) => jobs.run(printer).await,
-            Command::Cancel(cancel) => cancel.run(printer).await,
-            Command::Retry(retry) => retry.run(printer).await,
-            Command::Queues(queues) => queues.run(printer).await,
-            Command::Workers(workers) => workers.run(printer).await,
-            Command::Log(log) => log.run(printer).await,
-            Command::Pause(pause) => pause.run(printer).await,
-            Command::Resume(resume) => resume.run(printer).await,
-            Command::Check(check) => check.run(printer).await,
-            Command::Completions(completions) => completions.run(printer),
-            Command::Man(man) => man.run(printer),
-            Command::Version(version) => version.run(printer),
-            Command::Sweep(sweep) => sweep.run(),
-        }
+        let stores = Stores::default();
+        let result = tokio::select! {
+            ended = run(command, printer, &stores) => ended,
+            exit = stores.interrupted() => Err(exit),
+        };
+        stores.close().await;
+        result
     });
     runtime.shutdown_background(); // do not wait for handlers that cannot be stopped
     if let Err(exit) = result {
         printer.end(exit);
+    }
+}
+
+async fn run(command: Command, printer: Printer, stores: &Stores) -> Result<(), Exit> {
+    match command {
+        Command::Demo(demo) => demo.run(printer, stores).await,
+        Command::Init(init) => init.run(printer),
+        Command::Up(up) => up.run(printer, stores).await,
+        Command::Serve(serve) => serve.run(printer, stores).await,
+        Command::Work(work) => work.run(stores).await,
+        Command::Enqueue(enqueue) => enqueue.run(printer, stores).await,
+        Command::Status(status) => status.run(printer, stores).await,
+        Command::Wait(wait) => wait.run(printer, stores).await,
+        Command::Jobs(jobs) => jobs.run(printer, stores).await,
+        Command::Cancel(cancel) => cancel.run(printer, stores).await,
+        Command::Retry(retry) => retry.run(printer, stores).await,
+        Command::Queues(queues) => queues.run(printer, stores).await,
+        Command::Workers(workers) => workers.run(printer, stores).await,
+        Command::Log(log) => log.run(printer, stores).await,
+        Command::Pause(pause) => pause.run(printer, stores).await,
+        Command::Resume(resume) => resume.run(printer, stores).await,
+        Command::Check(check) => check.run(printer, stores).await,
+        Command::Completions(completions) => completions.run(printer),
+        Command::Man(man) => man.run(printer),
+        Command::Version(version) => version.run(printer),
+        Command::Sweep(sweep) => sweep.run(),
     }
 }
 

@@ -3,9 +3,9 @@
 use clap::Args;
 use longshore_wire as wire;
 
-use crate::Exit;
 use crate::printer::Printer;
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// Pause a queue until it is resumed or a time has passed; running jobs continue
 #[derive(Debug, Args)]
@@ -44,14 +44,14 @@ pub struct Resume {
 }
 
 impl Pause {
-    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer, stores: &Stores) -> Result<(), Exit> {
         let by = self.by.or_else(|| std::env::var("USER").ok().filter(|user| !user.is_empty()));
         if self.period.is_some_and(|period| period.is_zero()) {
             return Err(Exit::usage("--for 0s would end the pause at once; `longshore resume` ends a pause"));
         }
         let for_ms = self.period.map(wire::duration::to_ms);
         let pause = wire::NewPause { until: self.until, for_ms, reason: self.reason, by };
-        let target = self.target.open().await?;
+        let target = self.target.open(stores).await?;
         let is_known = target.queue(&self.queue).await?.is_some();
         let queue = target.pause(&self.queue, pause).await?;
         if !is_known {
@@ -62,8 +62,8 @@ impl Pause {
 }
 
 impl Resume {
-    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
-        let queue = self.target.open().await?.resume(&self.queue).await?;
+    pub async fn run(self, printer: Printer, stores: &Stores) -> Result<(), Exit> {
+        let queue = self.target.open(stores).await?.resume(&self.queue).await?;
         print(&queue, printer)
     }
 }

@@ -6,10 +6,10 @@ use clap::Args;
 use longshore::{HeldBackReason, QueueName, limits};
 use longshore_wire as wire;
 
-use crate::Exit;
 use crate::printer::{Printer, columns};
 use crate::table::{self, age};
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// Show queues by name, each with its numbers of jobs, the age of its oldest ready job, and its pause
 #[derive(Debug, Args)]
@@ -29,8 +29,8 @@ pub struct Queues {
 }
 
 impl Queues {
-    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
-        let target = self.target.open().await?;
+    pub async fn run(self, printer: Printer, stores: &Stores) -> Result<(), Exit> {
+        let target = self.target.open(stores).await?;
         let limit = self.limit.unwrap_or(usize::MAX);
         let mut all = wire::Queues { queues: Vec::new(), next: None };
         let mut after = self.after;

@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::config::{Config, Flags};
 use crate::printer::Printer;
 use crate::signals::Signals;
-use crate::work::{WaitArgs, open};
-use crate::{Common, Exit, log};
+use crate::work::WaitArgs;
+use crate::{Common, Exit, Stores, log};
 
 /// Run the HTTP server, without a worker
 ///
@@ -42,13 +42,13 @@ pub struct Place {
 }
 
 impl Serve {
-    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer, stores: &Stores) -> Result<(), Exit> {
         let mut flags = Flags::default();
         flags.set("listen", self.place.listen);
         flags.set("wait_for_store", self.wait.wait_for_store);
         let config = self.common.load(flags)?;
         log::start(&config);
-        let longshore = open(&config, config.wait_for_store.unwrap_or_default()).await?;
+        let longshore = stores.open(&config, config.wait_for_store.unwrap_or_default()).await?;
         let mut signals = Signals::listen()?;
         let server = bind(longshore.backend().clone(), &config, self.demo).await?;
         let url = format!("http://{}", server.local_addr());

@@ -39,13 +39,8 @@ impl Signals {
     ///
     /// If the operating system refuses.
     pub fn listen() -> Result<Self, Error> {
-        let failed =
-            |e: std::io::Error| Error::new(ErrorKind::Unavailable, e.to_string()).context("install signal handlers");
         let ignored = Ignored::at_start();
-        let on = |kind: SignalKind| match ignored.contains(kind) {
-            true => Ok(None),
-            false => signal(kind).map(Some).map_err(failed),
-        };
+        let on = |kind| ignored.handle(kind);
         let hangup = SignalKind::hangup();
         let ends =
             [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::quit(), hangup, SignalKind::user_defined1()];
@@ -121,6 +116,37 @@ impl Signals {
     }
 }
 
+/// The signals that end a tool.
+#[derive(Debug)]
+pub struct Interrupt {
+    signals: Vec<(SignalKind, Signal)>,
+}
+
+impl Interrupt {
+    /// Starts handling the signals. From now on none of them ends the process by itself.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system refuses.
+    pub fn listen() -> Result<Self, Error> {
+        let ignored = Ignored::at_start();
+        let ends = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        let heard = ends.into_iter().map(|kind| Ok(ignored.handle(kind)?.map(|signal| (kind, signal))));
+        let signals = heard.collect::<Result<Vec<_>, Error>>()?.into_iter().flatten().collect();
+        Ok(Interrupt { signals })
+    }
+
+    /// Waits for one of the signals, and returns its number.
+    pub async fn signal(mut self) -> i32 {
+        std::future::poll_fn(|cx| {
+            let came =
+                self.signals.iter_mut().find_map(|(kind, signal)| signal.poll_recv(cx).is_ready().then_some(*kind));
+            came.map_or(std::task::Poll::Pending, |kind| std::task::Poll::Ready(kind.as_raw_value()))
+        })
+        .await
+    }
+}
+
 /// Says what a signal has begun, how long it may take, and what another one does.
 async fn announce(running: &Running, asked: Asked, grace: Duration) {
     let jobs = running.report().await.map_or(0, |report| report.running.len());
@@ -177,6 +203,13 @@ impl Ignored {
     fn read(status: &str) -> Self {
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
         Ignored(mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0))
+    }
+
+    /// Starts handling a signal, unless it is ignored.
+    fn handle(self, kind: SignalKind) -> Result<Option<Signal>, Error> {
+        let failed =
+            |e: std::io::Error| Error::new(ErrorKind::Unavailable, e.to_string()).context("install signal handlers");
+        if self.contains(kind) { Ok(None) } else { signal(kind).map(Some).map_err(failed) }
     }
 
     fn contains(self, kind: SignalKind) -> bool {

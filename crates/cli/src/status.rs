@@ -5,9 +5,9 @@ use longshore::one_line;
 use longshore_wire::Job;
 use serde_json::value::RawValue;
 
-use crate::Exit;
 use crate::printer::Printer;
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// Show all data of one job, and what it waits for
 #[derive(Debug, Args)]
@@ -24,8 +24,8 @@ pub struct Status {
 
 impl Status {
     /// With `--json` the job is printed as the HTTP API returns it, with the reasons in `waits_for`.
-    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
-        let target = self.target.open().await?;
+    pub async fn run(self, printer: Printer, stores: &Stores) -> Result<(), Exit> {
+        let target = self.target.open(stores).await?;
         let job = target.resolve(&self.id).await?;
         let waits = target.why_waiting(&job).await.unwrap_or_else(|e| {
             printer.note(format_args!("it is unknown what the job waits for: {e}"));

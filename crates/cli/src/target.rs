@@ -14,8 +14,7 @@ use longshore_wire as wire;
 use crate::config::{Config, Flags};
 use crate::exit::{unique_conflict, unknown_job, wrong_field, wrong_state};
 use crate::remote::{Remote, SILENCE};
-use crate::work::{open, open_existing};
-use crate::{Common, Exit, log};
+use crate::{Common, Exit, Stores, log};
 
 /// Flags of every tool.
 #[derive(Clone, Debug, Args)]
@@ -29,20 +28,22 @@ pub struct TargetArgs {
 
 impl TargetArgs {
     /// Opens the target, which must exist: a tool that reads, or changes what exists, creates no store.
-    pub async fn open(&self) -> Result<Target, Exit> {
+    pub async fn open(&self, stores: &Stores) -> Result<Target, Exit> {
         let config = self.config()?;
+        stores.end_at_signals()?;
         match &config.server {
             Some(server) => Ok(Target::Server(Remote::new(server, config.token.clone()))),
-            None => Ok(Target::Store(open_existing(&config).await?)),
+            None => Ok(Target::Store(stores.open_existing(&config).await?)),
         }
     }
 
     /// Opens the target, and creates a store that does not exist.
-    pub async fn open_or_create(&self) -> Result<Target, Exit> {
+    pub async fn open_or_create(&self, stores: &Stores) -> Result<Target, Exit> {
         let config = self.config()?;
+        stores.end_at_signals()?;
         match &config.server {
             Some(server) => Ok(Target::Server(Remote::new(server, config.token.clone()))),
-            None => Ok(Target::Store(open(&config, Duration::ZERO).await?)),
+            None => Ok(Target::Store(stores.open(&config, Duration::ZERO).await?)),
         }
     }
 

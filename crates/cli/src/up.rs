@@ -12,8 +12,8 @@ use crate::printer::Printer;
 use crate::serve::{Place, bind};
 use crate::signals::Signals;
 use crate::sweeper::Sweeper;
-use crate::work::{WaitArgs, WorkerArgs, open, worker};
-use crate::{Common, Exit, log};
+use crate::work::{WaitArgs, WorkerArgs, worker};
+use crate::{Common, Exit, Stores, log};
 
 /// Run server, worker and demo page together in one process
 #[derive(Debug, Args)]
@@ -35,7 +35,7 @@ pub struct Up {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Up {
-    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
+    pub async fn run(self, printer: Printer, stores: &Stores) -> Result<(), Exit> {
         let mut flags = self.worker.flags();
         flags.set("listen", self.place.listen);
         flags.set("wait_for_store", self.wait.wait_for_store);
@@ -43,7 +43,7 @@ impl Up {
         config.image.get_or_insert_default(); // the demo page pushes jobs of the kind `image`
         log::start(&config);
         kind::check(&config.kinds)?;
-        let longshore = open(&config, config.wait_for_store.unwrap_or(PATIENCE)).await?;
+        let longshore = stores.open(&config, config.wait_for_store.unwrap_or(PATIENCE)).await?;
         let mut signals = Signals::listen()?;
         let server = bind(longshore.backend().clone(), &config, true).await?;
         let url = format!("http://{}", server.local_addr());

@@ -8,12 +8,12 @@ use clap::Args;
 use longshore::State;
 use longshore_wire as wire;
 
-use crate::Exit;
 use crate::bar::Bar;
 use crate::follow::PATIENCE;
 use crate::out::Out;
 use crate::printer::{ForTerminal, Printer, unwritten};
 use crate::target::{Target, TargetArgs};
+use crate::{Exit, Stores};
 
 /// How long a job may wait before the reason is printed.
 const SOON: Duration = Duration::from_secs(3);
@@ -41,8 +41,8 @@ pub struct Wait {
 }
 
 impl Wait {
-    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
-        let target = self.target.open().await?;
+    pub async fn run(self, printer: Printer, stores: &Stores) -> Result<(), Exit> {
+        let target = self.target.open(stores).await?;
         let job = target.resolve(&self.id).await?;
         let bar = Bar::new();
         let patience = self.timeout.unwrap_or(PATIENCE);

@@ -1,16 +1,14 @@
 //! `longshore work`: a worker process.
 
-use std::time::{Duration, Instant};
-
 use clap::Args;
 use longshore::worker::Worker;
-use longshore::{Backend, Longshore, WorkerSecret};
+use longshore::{Backend, WorkerSecret};
 
 use crate::config::{Config, Flags};
 use crate::kind;
 use crate::signals::Signals;
 use crate::sweeper::Sweeper;
-use crate::{Common, Exit, exit, log};
+use crate::{Common, Exit, Stores, log};
 
 /// Run a worker: claim and run jobs of the configured kinds until shutdown
 ///
@@ -81,7 +79,7 @@ const NO_KIND: &str = "this worker has no kinds to run: add a `[[kind]]` to long
                        or use `--pace` to run the demo's kind `image`";
 
 impl Work {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
         let mut flags = self.worker.flags();
         flags.set("wait_for_store", self.wait.wait_for_store);
         let mut config = self.common.load(flags)?;
@@ -90,51 +88,13 @@ impl Work {
         if config.kinds.is_empty() && config.image.is_none() {
             return Err(Exit::usage(NO_KIND));
         }
-        let longshore = open(&config, config.wait_for_store.unwrap_or_default()).await?;
+        let longshore = stores.open(&config, config.wait_for_store.unwrap_or_default()).await?;
         let secret = WorkerSecret::new();
         let _sweeper = Sweeper::start(&mut config, secret.id());
         let mut signals = Signals::listen()?;
         let running = worker(longshore.backend().clone(), &config).secret(secret).start()?;
         Exit::of_worker(signals.handle(&running, config.grace).await)
     }
-}
-
-/// The delay between two tries to open a store.
-const AGAIN: Duration = Duration::from_secs(1);
-
-/// Opens the configured store, or creates it, and logs its properties. Waits up to `patience` for a store that is not
-/// reachable, for example because its server is starting, too.
-pub async fn open(config: &Config, patience: Duration) -> Result<Longshore, Exit> {
-    let began = Instant::now();
-    let mut is_told = false;
-    let longshore = loop {
-        match Longshore::connect_with(config.store.reveal(), config.settings.clone()).await {
-            Ok(longshore) => break longshore,
-            Err(e) if e.is_retryable() && began.elapsed() < patience => {
-                if !is_told {
-                    tracing::warn!(store = %config.store, error = %e, "the store is not reachable; waiting up to {patience:?} for it");
-                    is_told = true;
-                }
-                tokio::time::sleep(AGAIN.min(patience)).await;
-            }
-            Err(e) => return Err(exit::opening(e)),
-        }
-    };
-    if is_told {
-        tracing::info!(store = %config.store, waited = ?began.elapsed(), "the store is reachable now");
-    }
-    let store = longshore.backend().capabilities();
-    if let Some(file) = &config.file {
-        tracing::info!(file = %file.display(), "configuration file read");
-    }
-    tracing::info!(store = %config.store, engine = store.engine, version = %store.version, durability = ?store.durability, "store opened");
-    Ok(longshore)
-}
-
-/// Opens the configured store, which must exist.
-pub async fn open_existing(config: &Config) -> Result<Longshore, Exit> {
-    let opened = Longshore::connect_existing(config.store.reveal(), config.settings.clone()).await;
-    opened.map_err(exit::opening)?.ok_or_else(|| Exit::no_store(&config.store))
 }
 
 /// Creates a worker for the configured kinds, and for the demo's kind if it is configured.

@@ -4,10 +4,10 @@ use clap::Args;
 use longshore::Clock;
 use longshore_wire::Worker;
 
-use crate::Exit;
 use crate::printer::{Printer, columns};
 use crate::table::{self, age};
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// Show the workers that reported within the last hour: where they run, what they claim, and how busy they are
 #[derive(Debug, Args)]
@@ -20,8 +20,8 @@ pub struct Workers {
 }
 
 impl Workers {
-    pub async fn run(self, printer: Printer) -> Result<(), Exit> {
-        let workers = self.target.open().await?.workers().await?;
+    pub async fn run(self, printer: Printer, stores: &Stores) -> Result<(), Exit> {
+        let workers = self.target.open(stores).await?.workers().await?;
         match printer.is_json() {
             true => printer.json(&workers),
             false => printer.line(table(workers.workers, columns())),

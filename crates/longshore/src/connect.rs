@@ -230,7 +230,9 @@ async fn sqlite(rest: &str, settings: Settings, missing: Missing) -> Result<Opti
                 return Err(Error::new(ErrorKind::Refused, text).context(format!("open database `{path}`")));
             }
             if missing == Missing::Leave {
-                if !Path::new(path).exists() {
+                // A log without its database is no missing store: opening it says so.
+                let has_log = std::fs::metadata(format!("{path}-wal")).is_ok_and(|log| log.len() > 0);
+                if !Path::new(path).exists() && !has_log {
                     return Ok(None);
                 }
                 if !Path::new(&format!("{path}-reserve")).exists() {

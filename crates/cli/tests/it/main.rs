@@ -4,6 +4,7 @@ mod program;
 mod stores;
 mod browser;
 mod check;
+mod closing;
 mod commands;
 mod commands_as_workers;
 mod config;

@@ -14,6 +14,7 @@ use longshore::{QueueName, Settings, StoreUrl};
 use longshore_demo::Pace;
 use longshore_server::Secret;
 
+use crate::environment;
 use crate::kind::CommandKind;
 use file::File;
 
@@ -119,7 +120,7 @@ impl Config {
     /// Loads the configuration as far as it is valid.
     pub fn draft(file: Option<&Path>, flags: &Flags) -> Draft {
         let mut problems = Vec::new();
-        let from_env = std::env::var_os("LONGSHORE_CONFIG").map(PathBuf::from);
+        let from_env = environment::var("LONGSHORE_CONFIG").map(PathBuf::from);
         let file = File::read(file.or(from_env.as_deref()), &mut problems);
         let mut config = Config { kinds: file.kinds.clone(), file: file.path.clone(), ..Config::blank() };
         for key in KEYS {
@@ -179,7 +180,7 @@ fn value(key: &Key, file: &File, flags: &Flags) -> Result<(String, String), Stri
     if let Some(text) = flags.0.get(key.name) {
         return Ok((text.clone(), "the command line".to_owned()));
     }
-    if let Some(text) = std::env::var_os(key.env()) {
+    if let Some(text) = environment::var(&key.env()) {
         let text = OsString::into_string(text).map_err(|_| format!("(from {}) is not UTF-8 text", key.env()))?;
         return Ok((text, key.env()));
     }

@@ -9,9 +9,8 @@ use longshore_command::{ATTEMPT_VARIABLES, Command, NotRunnable};
 use longshore_demo::Image;
 use toml::Value;
 
-use crate::Exit;
 use crate::config::{FIVE_YEARS, parse_duration, plain, suggest};
-use crate::sweeper;
+use crate::{Exit, environment};
 
 /// A command that runs jobs of one kind.
 #[derive(Clone, Debug)]
@@ -240,6 +239,7 @@ fn read_one(table: &toml::Table, file: &Path) -> Result<CommandKind, Vec<String>
         concurrency: None,
     };
     draft.command.directory = folder.to_owned();
+    draft.command.lookup = environment::var;
     let mut problems = Vec::new();
     for (name, value) in flat(table) {
         match KEYS.iter().find(|key| key.name == name) {
@@ -292,7 +292,7 @@ fn texts(value: &Value) -> Result<Vec<String>, String> {
 /// Returns the value of an additional variable.
 fn variable(name: &str, value: &Value) -> Result<String, String> {
     check_variable(name)?;
-    if ATTEMPT_VARIABLES.contains(&name) || name == sweeper::MARK {
+    if ATTEMPT_VARIABLES.contains(&name) {
         return Err(format!("contains `{name}`, which the worker sets itself"));
     }
     let value = plain(value).filter(|value| !value.contains('\0'));

@@ -2,12 +2,16 @@
 //!
 //! `config` and `kind`: the configuration; `target`: the store or server that tools use, with `prefix` (jobs by the
 //! beginning of their id) and `follow` (waiting for a job); `remote`: the HTTP client; `printer` and `table`: the
-//! output; `bar`: the progress bar; `exit`: exit codes and errors.
+//! output; `bar`: the progress bar; `exit`: exit codes and errors; `stores`: the open stores; `sweeper`, `environment`,
+//! `reaper`, `descriptors`: what a process that runs commands needs from the operating system.
 
 mod config;
 mod kind;
 mod args;
 mod sweeper;
+mod environment;
+mod reaper;
+mod descriptors;
 mod exit;
 mod printer;
 mod table;
@@ -88,6 +92,13 @@ enum Command {
     Sweep(sweeper::Sweep),
 }
 
+impl Command {
+    /// Returns whether the command runs until it is stopped, and may run commands of jobs.
+    fn is_service(&self) -> bool {
+        matches!(self, Command::Up(_) | Command::Serve(_) | Command::Work(_))
+    }
+}
+
 /// Flags of every command.
 #[derive(Clone, Debug, Args)]
 struct Common {
@@ -116,7 +127,22 @@ impl Common {
 fn main() {
     let Cli { command, json } = parse();
     let printer = Printer::new(json);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    if command.is_service() {
+        if let Err(e) = environment::hide() {
+            eprintln!("warning: commands can read the environment of this process: {e}");
+        }
+        if reaper::is_first() {
+            match reaper::run() {
+                Ok(code) => std::process::exit(code),
+                Err(e) => eprintln!("warning: processes that jobs leave behind are not reaped: {e}"),
+            }
+        }
+    }
+    let mut runtime = match command {
+        Command::Sweep(_) => tokio::runtime::Builder::new_current_thread(), // it only waits
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime.enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(e) => printer.end(Exit::failed(anyhow::Error::new(e).context("start the runtime"))),

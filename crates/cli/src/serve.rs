@@ -9,7 +9,7 @@ use crate::config::{Config, Flags};
 use crate::printer::Printer;
 use crate::signals::Signals;
 use crate::work::WaitArgs;
-use crate::{Common, Exit, Stores, log};
+use crate::{Common, Exit, Stores, descriptors, log};
 
 /// Run the HTTP server, without a worker
 ///
@@ -46,8 +46,9 @@ impl Serve {
         let mut flags = Flags::default();
         flags.set("listen", self.place.listen);
         flags.set("wait_for_store", self.wait.wait_for_store);
-        let config = self.common.load(flags)?;
+        let mut config = self.common.load(flags)?;
         log::start(&config);
+        descriptors::raise(&mut config);
         let longshore = stores.open(&config, config.wait_for_store.unwrap_or_default()).await?;
         let mut signals = Signals::listen()?;
         let server = bind(longshore.backend().clone(), &config, self.demo).await?;

@@ -13,7 +13,7 @@ use crate::serve::{Place, bind};
 use crate::signals::Signals;
 use crate::sweeper::Sweeper;
 use crate::work::{WaitArgs, WorkerArgs, worker};
-use crate::{Common, Exit, Stores, log};
+use crate::{Common, Exit, Stores, descriptors, log};
 
 /// Run server, worker and demo page together in one process
 #[derive(Debug, Args)]
@@ -42,6 +42,7 @@ impl Up {
         let mut config = self.common.load(flags)?;
         config.image.get_or_insert_default(); // the demo page pushes jobs of the kind `image`
         log::start(&config);
+        descriptors::raise(&mut config);
         kind::check(&config.kinds)?;
         let longshore = stores.open(&config, config.wait_for_store.unwrap_or(PATIENCE)).await?;
         let mut signals = Signals::listen()?;
@@ -52,7 +53,7 @@ impl Up {
             format_args!("open {url} in a browser; press Ctrl+C to stop"),
             &json!({ "url": url, "worker": secret.id().to_string() }),
         );
-        let _sweeper = Sweeper::start(&mut config, secret.id());
+        let _sweeper = Sweeper::start(&mut config);
         let running = worker(longshore.backend().clone(), &config).secret(secret).start()?;
         let stop = CancellationToken::new();
         let serving = tokio::spawn(server.run(stop.clone().cancelled_owned()));

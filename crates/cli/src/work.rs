@@ -1,14 +1,14 @@
 //! `longshore work`: a worker process.
 
 use clap::Args;
+use longshore::Backend;
 use longshore::worker::Worker;
-use longshore::{Backend, WorkerSecret};
 
 use crate::config::{Config, Flags};
 use crate::kind;
 use crate::signals::Signals;
 use crate::sweeper::Sweeper;
-use crate::{Common, Exit, Stores, log};
+use crate::{Common, Exit, Stores, descriptors, log};
 
 /// Run a worker: claim and run jobs of the configured kinds until shutdown
 ///
@@ -84,15 +84,15 @@ impl Work {
         flags.set("wait_for_store", self.wait.wait_for_store);
         let mut config = self.common.load(flags)?;
         log::start(&config);
+        descriptors::raise(&mut config);
         kind::check(&config.kinds)?;
         if config.kinds.is_empty() && config.image.is_none() {
             return Err(Exit::usage(NO_KIND));
         }
         let longshore = stores.open(&config, config.wait_for_store.unwrap_or_default()).await?;
-        let secret = WorkerSecret::new();
-        let _sweeper = Sweeper::start(&mut config, secret.id());
+        let _sweeper = Sweeper::start(&mut config);
         let mut signals = Signals::listen()?;
-        let running = worker(longshore.backend().clone(), &config).secret(secret).start()?;
+        let running = worker(longshore.backend().clone(), &config).start()?;
         Exit::of_worker(signals.handle(&running, config.grace).await)
     }
 }

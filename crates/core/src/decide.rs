@@ -65,6 +65,7 @@ pub fn decide(job: &Claimed, policy: &JobPolicy, end: AttemptEnd, jitter: f64) -
             Then::Outage(delay) => outage(job, delay, kept(message), jitter),
             Then::Bury => Outcome::Bury { reason: Reason::Fatal, message: kept(message) },
             Then::Snooze(delay) => Outcome::Snooze { delay: delay.min(limits::AHEAD) },
+            Then::Interrupted => Outcome::Release,
             Then::Cancel => Outcome::Cancel,
         },
         AttemptEnd::Panicked(message) => failed(None, format!("panicked: {message}")),
@@ -122,6 +123,7 @@ mod tests {
         let fatal = AttemptEnd::Failed(handler::Error::fatal("no"));
         assert_eq!(decided(&job(1), fatal), Outcome::Bury { reason: Reason::Fatal, message: "no".into() });
         assert_eq!(decided(&job(3), AttemptEnd::Interrupted), Outcome::Release);
+        assert_eq!(decided(&job(3), AttemptEnd::Failed(handler::Error::interrupted())), Outcome::Release);
         assert_eq!(decided(&job(3), AttemptEnd::Cancelled), Outcome::Cancel);
         assert_eq!(decided(&job(3), AttemptEnd::Returned(None)), Outcome::Succeed { result: None });
     }

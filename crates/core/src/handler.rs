@@ -41,7 +41,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::log::Log;
-use crate::{Claimed, Job, JobId, Kind, Progress, QueueName};
+use crate::{Claimed, Job, JobId, Kind, Progress, QueueName, WorkerId};
 
 /// The return type of a handler.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -64,6 +64,7 @@ pub(crate) enum Then {
     Outage(Option<Duration>),
     Bury,
     Snooze(Duration),
+    Interrupted,
     Cancel,
 }
 
@@ -111,6 +112,12 @@ impl Error {
         Error { then: Then::Snooze(delay), message: String::new() }
     }
 
+    /// Ends the attempt for a reason outside the job, such as the shutdown of the machine. The job is ready again at
+    /// once. This costs no attempt and counts as an interruption. Use [`Error::snooze`] to wait before the next attempt.
+    pub fn interrupted() -> Self {
+        Error { then: Then::Interrupted, message: String::new() }
+    }
+
     /// Cancels the job, for example because it is no longer needed.
     pub fn cancel() -> Self {
         Error { then: Then::Cancel, message: String::new() }
@@ -149,7 +156,9 @@ impl<T, E: Into<Error>> Fatal<T> for std::result::Result<T, E> {
 #[derive(Clone)]
 pub struct Ctx {
     pub(crate) job: Arc<Claimed>,
+    pub(crate) worker: WorkerId,
     pub(crate) stopping: CancellationToken,
+    pub(crate) draining: CancellationToken,
     pub(crate) latest: Arc<Latest>,
     pub(crate) log: Arc<Log>,
     pub(crate) states: Arc<States>,
@@ -179,6 +188,16 @@ impl Ctx {
     /// Returns how many attempts the job has.
     pub fn max_attempts(&self) -> u16 {
         self.job.max_attempts
+    }
+
+    /// Returns how long the attempt may take.
+    pub fn timeout(&self) -> Duration {
+        self.job.timeout
+    }
+
+    /// Returns the id of the worker that runs the attempt, as logs and the worker registry show it.
+    pub fn worker(&self) -> WorkerId {
+        self.worker
     }
 
     /// Returns whether the job is dead if this attempt fails.
@@ -223,6 +242,11 @@ impl Ctx {
     /// Waits until the attempt should stop. An async handler then has two seconds to return; after that it is dropped.
     pub async fn stopping(&self) {
         self.stopping.cancelled().await;
+    }
+
+    /// Waits until the worker is told to shut down. The attempt need not stop yet: it has the grace period to finish.
+    pub async fn draining(&self) {
+        self.draining.cancelled().await;
     }
 }
 

@@ -14,6 +14,7 @@ mod first_contact;
 mod output;
 mod page;
 mod prefix;
+mod processes;
 mod signals;
 mod survive;
 mod waiting;

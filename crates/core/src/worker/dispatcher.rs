@@ -58,6 +58,8 @@ pub(crate) struct Dispatcher {
     work: WorkSubscription,
     cancels: CancelSubscription,
     phase: Phase,
+    /// Cancelled when the shutdown begins.
+    draining: CancellationToken,
     load: Load,
     fetch: Fetch,
     settling: Settling,
@@ -89,6 +91,7 @@ impl Dispatcher {
             cancels: backend.notifications().subscribe_cancels(),
             report: Report { slots: plan.concurrency, ..Report::default() },
             phase: Phase::Working,
+            draining: CancellationToken::new(),
             load: Load::new(plan.concurrency),
             fetch: Fetch::begin(now),
             settling: Settling::new(),
@@ -174,6 +177,9 @@ impl Dispatcher {
         }
         if self.phase != Phase::Working {
             self.backend.pass_on(self.work.close());
+        }
+        if matches!(self.phase, Phase::Draining(_) | Phase::Cancelling(_)) {
+            self.draining.cancel();
         }
         if self.phase != before {
             self.presence.request_now(); // people see the change at once
@@ -385,7 +391,9 @@ impl Dispatcher {
             worker: self.worker,
             ctx: Ctx {
                 job: Arc::clone(&job),
+                worker: self.worker,
                 stopping: CancellationToken::new(),
+                draining: self.draining.clone(),
                 latest,
                 log: Arc::default(),
                 states: Arc::clone(&self.states),
@@ -434,7 +442,11 @@ impl Dispatcher {
         self.keeper.attempt_ended(token);
         self.fetch.job_ended();
         match (self.load.attempt_ended(token), settlement) {
-            (Some((job, ran)), Some(settlement)) => self.settling.add(Done { job, settlement, ran }),
+            (Some((job, ran)), Some(settlement)) => {
+                // A handler may end its attempt itself when the worker shuts down.
+                self.cut_short |= self.draining.is_cancelled() && settlement.outcome == Outcome::Release;
+                self.settling.add(Done { job, settlement, ran });
+            }
             _ => {
                 self.keeper.stop_renewing(token);
                 self.report.lost += 1;

@@ -238,3 +238,20 @@ async fn concurrency_of_a_kind_is_checked() {
     let refused = |kind: &str, slots| Worker::new(setup().0).handle(run).concurrency_of(kind, slots).start().is_err();
     assert!(refused("task", 0) && refused("other", 1) && !refused("task", 1));
 }
+
+#[tokio::test]
+async fn attempt_that_ends_because_of_the_shutdown_is_released_and_costs_nothing() {
+    async fn until_the_shutdown(_: Task, ctx: Ctx) -> handler::Result<u16> {
+        ctx.draining().await;
+        Err(handler::Error::interrupted())
+    }
+    let (backend, client) = setup();
+    let worker = Worker::new(backend.clone()).handle(until_the_shutdown).start().unwrap();
+    let id = client.enqueue(Task { fails: false }).await.unwrap().id();
+    let mut watch = backend.watch(id);
+    while watch.next().await.unwrap().state != State::Running {}
+
+    assert_eq!(worker.drain().await, Ended::Released, "not all jobs are finished");
+    let job = backend.job(id).await.unwrap().unwrap();
+    assert_eq!((job.state, job.attempt, job.interruptions), (State::Ready, 0, 1));
+}

@@ -11,6 +11,7 @@ use longshore::{QueueName, Settings, StoreUrl};
 use longshore_demo::Pace;
 use longshore_server::Secret;
 
+use crate::environment;
 use crate::kind::{self, CommandKind};
 
 /// The configuration file that is read by default, if it exists.
@@ -318,7 +319,7 @@ impl Config {
     ///
     /// All problems of the configuration.
     pub fn load(file: Option<&Path>, flags: &Flags) -> Result<Config, Vec<String>> {
-        let from_env = std::env::var("LONGSHORE_CONFIG").ok();
+        let from_env = environment::text("LONGSHORE_CONFIG");
         let named = file.or(from_env.as_deref().map(Path::new));
         let (file, text) = match named {
             Some(path) => match fs::read_to_string(path) {
@@ -337,7 +338,7 @@ impl Config {
             let layers = [
                 Some((key.default.to_owned(), "the default".to_owned())),
                 written.get(key.name).map(|text| (text.clone(), format!("{}", file.display()))),
-                std::env::var(&env).ok().map(|text| (text, env)),
+                environment::text(&env).map(|text| (text, env)),
                 flags.0.get(key.name).map(|text| (text.clone(), "the command line".to_owned())),
             ];
             let (text, source) = layers.into_iter().flatten().next_back().expect("there is a default");

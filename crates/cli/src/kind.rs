@@ -8,9 +8,8 @@ use longshore_command::{ATTEMPT_VARIABLES, Command, NotRunnable};
 use longshore_demo::Image;
 use toml::Value;
 
-use crate::Exit;
 use crate::config::{plain, set_duration, suggest};
-use crate::sweeper;
+use crate::{Exit, environment};
 
 /// A command that runs jobs of one kind.
 #[derive(Clone, Debug)]
@@ -173,7 +172,7 @@ pub const KEYS: &[Key] = &[
             let table = value.as_table().ok_or("must be a table such as { MODE = \"fast\" }")?;
             for (name, value) in table {
                 check_variable(name)?;
-                if ATTEMPT_VARIABLES.contains(&name.as_str()) || name == sweeper::MARK {
+                if ATTEMPT_VARIABLES.contains(&name.as_str()) {
                     return Err(format!("contains `{name}`, which the worker sets itself"));
                 }
                 let value = plain(value).filter(|value| !value.contains('\0'));
@@ -240,6 +239,7 @@ fn read_one(table: &toml::Table, file: &Path) -> Result<CommandKind, Vec<String>
         concurrency: None,
     };
     draft.command.directory = folder.to_owned();
+    draft.command.lookup = environment::var;
     let mut problems = Vec::new();
     for (name, value) in flat(table) {
         match KEYS.iter().find(|key| key.name == name) {

@@ -1,11 +1,15 @@
 //! The `longshore` program: one file per subcommand, and their shared parts.
 //!
 //! `config` and `kind`: the configuration; `target`: the store or server that tools use; `remote`: the HTTP client;
-//! `bar`: the progress bar; `exit`: exit codes.
+//! `bar`: the progress bar; `exit`: exit codes; `sweeper`, `environment`, `reaper`, `descriptors`: what a process that
+//! runs commands needs from the operating system.
 
 mod config;
 mod kind;
 mod sweeper;
+mod environment;
+mod reaper;
+mod descriptors;
 mod exit;
 mod signals;
 mod target;
@@ -66,6 +70,13 @@ enum Command {
     Sweep(sweeper::Sweep),
 }
 
+impl Command {
+    /// Returns whether the command runs until it is stopped, and may run commands of jobs.
+    fn is_service(&self) -> bool {
+        matches!(self, Command::Up(_) | Command::Serve(_) | Command::Work(_))
+    }
+}
+
 /// Flags of every command.
 #[derive(Clone, Debug, Args)]
 struct Common {
@@ -87,7 +98,22 @@ impl Common {
 
 fn main() {
     let cli = Cli::parse(); // invalid usage exits here, with code 2
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    if cli.command.is_service() {
+        if let Err(e) = environment::hide() {
+            eprintln!("warning: commands can read the environment of this process: {e}");
+        }
+        if reaper::is_first() {
+            match reaper::run() {
+                Ok(code) => std::process::exit(code),
+                Err(e) => eprintln!("warning: processes that jobs leave behind are not reaped: {e}"),
+            }
+        }
+    }
+    let mut runtime = match cli.command {
+        Command::Sweep(_) => tokio::runtime::Builder::new_current_thread(), // it only waits
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    let runtime = runtime.enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(e) => Exit::failed(anyhow::Error::new(e).context("start the runtime")).end(),

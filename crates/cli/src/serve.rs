@@ -7,7 +7,7 @@ use longshore_server::Server;
 use crate::config::{Config, Flags};
 use crate::signals::Signals;
 use crate::work::open;
-use crate::{Common, Exit, log};
+use crate::{Common, Exit, descriptors, log};
 
 /// Run the HTTP server, without a worker
 #[derive(Debug, Args)]
@@ -38,8 +38,9 @@ impl Serve {
     pub async fn run(self) -> Result<(), Exit> {
         let mut flags = Flags::default();
         flags.set("listen", self.place.listen);
-        let config = self.common.load(flags)?;
+        let mut config = self.common.load(flags)?;
         log::start(&config);
+        descriptors::raise(&mut config);
         let longshore = open(&config).await?;
         let mut signals = Signals::listen()?;
         let server = bind(longshore.backend().clone(), &config, self.demo).await?;

@@ -8,7 +8,7 @@ use crate::serve::{Place, bind};
 use crate::signals::Signals;
 use crate::sweeper::Sweeper;
 use crate::work::{WorkerArgs, open, worker};
-use crate::{Common, Exit, log};
+use crate::{Common, Exit, descriptors, log};
 
 /// Run server, worker and demo page together in one process
 #[derive(Debug, Args)]
@@ -31,6 +31,7 @@ impl Up {
         let mut config = self.common.load(flags)?;
         config.image.get_or_insert_default(); // the demo page pushes jobs of the kind `image`
         log::start(&config);
+        descriptors::raise(&mut config);
         kind::check(&config.kinds)?;
         let longshore = open(&config).await?;
         let mut signals = Signals::listen()?;

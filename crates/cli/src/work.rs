@@ -8,7 +8,7 @@ use crate::config::{Config, Flags};
 use crate::kind;
 use crate::signals::Signals;
 use crate::sweeper::Sweeper;
-use crate::{Common, Exit, exit, log};
+use crate::{Common, Exit, descriptors, exit, log};
 
 /// Run a worker: claim and run jobs of the configured kinds until shutdown
 ///
@@ -72,6 +72,7 @@ impl Work {
     pub async fn run(self) -> Result<(), Exit> {
         let mut config = self.common.load(self.worker.flags())?;
         log::start(&config);
+        descriptors::raise(&mut config);
         kind::check(&config.kinds)?;
         if config.kinds.is_empty() && config.image.is_none() {
             return Err(Exit::usage(NO_KIND));

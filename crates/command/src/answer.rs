@@ -43,7 +43,7 @@ fn media(output: &Spooled, declared: Option<&str>) -> io::Result<Result<Option<(
     Ok(Ok(Some(match declared {
         Some(declared) if is_json(declared) => match check_json(output)? {
             Ok(()) => (declared.to_owned(), true),
-            Err(e) => return Ok(Err(format!("standard output is not valid {declared}: {e}"))),
+            Err(why) => return Ok(Err(format!("standard output is not valid {declared}: {why}"))),
         },
         Some(declared) => (declared.to_owned(), false),
         None if check_json(output)?.is_ok() => (JSON.to_owned(), true),
@@ -52,14 +52,17 @@ fn media(output: &Spooled, declared: Option<&str>) -> io::Result<Result<Option<(
     })))
 }
 
-fn check_json(output: &Spooled) -> io::Result<serde_json::Result<()>> {
+/// The inner error says why the output is not JSON. The parser alone does not check that strings are UTF-8.
+fn check_json(output: &Spooled) -> io::Result<Result<(), String>> {
     let checked = match output {
         Spooled::Held(held) => serde_json::from_slice::<IgnoredAny>(held),
         Spooled::File(file, _) => serde_json::from_reader(BufReader::new(from_start(file)?)),
     };
     match checked {
         Err(e) if e.is_io() => Err(e.into()),
-        checked => Ok(checked.map(|_| ())),
+        Err(e) => Ok(Err(e.to_string())),
+        Ok(_) if is_text(output)? => Ok(Ok(())),
+        Ok(_) => Ok(Err("it is not UTF-8".into())),
     }
 }
 
@@ -172,6 +175,20 @@ mod tests {
         assert_eq!(typed(b"3 files\n", None), ("text/plain; charset=utf-8".into(), b"3 files\n".to_vec()));
         assert_eq!(typed(b"GIF89a\xff", None), ("application/octet-stream".into(), b"GIF89a\xff".to_vec()));
         assert_eq!(typed(b"", None), ("application/json".into(), b"null".to_vec()));
+    }
+
+    #[test]
+    fn json_must_be_utf8() {
+        let latin1 = b"{\"name\":\"J\xf6rg\"}\n";
+        assert_eq!(typed(latin1, None), ("application/octet-stream".into(), latin1.to_vec()));
+        for declared in ["application/json", "application/problem+json"] {
+            let message = both(latin1, Some(declared)).unwrap_err();
+            assert_eq!(message, format!("standard output is not valid {declared}: it is not UTF-8"));
+        }
+        assert_eq!(typed("{\"name\":\"Jörg\"}".as_bytes(), None).0, "application/json");
+        let mut long = format!("[\"{}\"]", "x".repeat(3 * CHUNK)).into_bytes();
+        long[2 * CHUNK] = 0xf6;
+        assert_eq!(typed(&long, None).0, "application/octet-stream");
     }
 
     #[test]

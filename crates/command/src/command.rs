@@ -1,42 +1,47 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use longshore_core::handler::{self, Ctx};
 use longshore_core::{Output, Payload, limits};
 use tracing::Instrument;
 
+use crate::mark::{self, Mark};
 use crate::pipes::{Captured, Exchange, OutputTooLarge, Pipes};
-use crate::processes::Marks;
 use crate::program::{self, NotRunnable};
+use crate::roster::Roster;
+use crate::spool::Spooled;
 use crate::tree::Tree;
-use crate::{answer, ending};
+use crate::{answer, ending, shortage};
 
 /// Environment variables that a command inherits from the worker by default.
 pub const INHERITED: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR"];
 
 /// Environment variables that the worker sets for every command, with the data of the attempt.
 pub const ATTEMPT_VARIABLES: &[&str] = &[
-    "LONGSHORE_JOB_ID",
+    mark::JOB,
     "LONGSHORE_KIND",
     "LONGSHORE_QUEUE",
     "LONGSHORE_ATTEMPT",
     "LONGSHORE_MAX_ATTEMPTS",
-    "LONGSHORE_FENCE",
+    mark::FENCE,
     "LONGSHORE_IDEMPOTENCY_KEY",
+    "LONGSHORE_WORKER",
+    "LONGSHORE_PAYLOAD_BYTES",
 ];
-
-/// The indices of those that are different for every attempt. A process with these variables belongs to the attempt.
-const MARKS: [usize; 2] = [0, 5];
 
 /// The time between SIGTERM and SIGKILL. It is shorter than the time that the attempt has to stop, so that SIGKILL is
 /// always sent.
 pub const STOP_GRACE: Duration = limits::CANCEL_GRACE.saturating_sub(Duration::from_millis(500));
 
+/// How long a command that was shut down by a signal waits for the shutdown of its worker, since a service manager may
+/// send the signal to both.
+const SHUTDOWN_NOTICE: Duration = Duration::from_secs(1);
 /// How long pipes may stay open after the command has exited, before the processes that hold them are searched.
 const PIPE_GRACE: Duration = Duration::from_millis(250);
 /// How long pipes may stay open after all processes that were found are killed.
@@ -69,7 +74,7 @@ const FINAL_PIPE_GRACE: Duration = Duration::from_secs(5);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Command {
     /// The program and its arguments.
     pub argv: Vec<String>,
@@ -77,10 +82,16 @@ pub struct Command {
     pub directory: PathBuf,
     /// Variables of the worker's environment that the command inherits. Defaults to [`INHERITED`].
     pub inherit: Vec<String>,
+    /// Returns a variable of the worker's environment. Defaults to [`std::env::var_os`].
+    pub lookup: fn(&str) -> Option<OsString>,
     /// Additional variables. They override inherited ones.
     pub set: BTreeMap<String, String>,
     /// The media type of the output; `None` detects it.
     pub result: Option<String>,
+    /// The soft limit of open files. Defaults to that of the worker. It has an effect on Linux only.
+    pub open_files: Option<u64>,
+    /// The roster that the attempts are entered in while they run. Defaults to one of its own.
+    pub roster: Roster,
 }
 
 /// The reason why an attempt ended.
@@ -103,8 +114,11 @@ impl Command {
             argv: argv.into_iter().map(Into::into).collect(),
             directory: PathBuf::from("."),
             inherit: INHERITED.iter().map(|name| (*name).to_owned()).collect(),
+            lookup: |name| std::env::var_os(name),
             set: BTreeMap::new(),
             result: None,
+            open_files: None,
+            roster: Roster::default(),
         }
     }
 
@@ -135,7 +149,7 @@ impl Command {
     ///
     /// The error that the exit code stands for, or a retryable error if the command could not be started.
     pub async fn run(&self, payload: &Payload, ctx: &Ctx) -> handler::Result<Output> {
-        let (mut tree, pipes) = self.start(ctx)?;
+        let (mut tree, pipes) = self.start(payload, ctx).await?;
         let mut captured = Captured::default();
         let mut exchange: Exchange<'_> = Box::pin(pipes.exchange(payload.as_str(), ctx, &mut captured));
         let end = watch(&mut tree, &mut exchange, ctx).await;
@@ -143,6 +157,10 @@ impl Command {
         let status = tree.reap().await?;
         captured.log.end(&mut |written| written.report(ctx));
         match end {
+            End::Exited if ending::is_shutdown(status) && shuts_down(ctx).await => {
+                tracing::info!(job = %ctx.id(), "{}", captured.log.below("the shutdown of the worker reached its command"));
+                return Err(handler::Error::interrupted());
+            }
             End::Exited => ending::judge(status, &captured.log)?,
             End::Unfinished => {
                 let head = "exited, but a process that it started holds its pipes open and cannot be found";
@@ -155,41 +173,65 @@ impl Command {
                 return Err(handler::Error::fatal(captured.log.below(&head)));
             }
         }
+        // Storing it may fail because the machine has no space or too few descriptors. The command is not at fault.
+        let stored = |e: std::io::Error| handler::Error::outage(format!("cannot store standard output: {e}"));
         let declared = self.result.clone();
-        let read = move || answer::of(captured.output.finish()?, declared.as_deref());
-        let answer = tokio::task::spawn_blocking(read).await?;
-        let answer = answer.map_err(|e| handler::Error::retry(format!("cannot store standard output: {e}")))?;
-        answer.map_err(handler::Error::fatal)
+        let answer = match captured.output.finish().await.map_err(stored)? {
+            held @ Spooled::Held(_) => answer::of(held, declared.as_deref()),
+            file => tokio::task::spawn_blocking(move || answer::of(file, declared.as_deref())).await?,
+        };
+        answer.map_err(stored)?.map_err(handler::Error::fatal)
     }
 
-    fn start(&self, ctx: &Ctx) -> handler::Result<(Tree, Pipes)> {
+    /// Starts the command. While the machine lacks descriptors, processes or memory, it waits for some seconds, and then
+    /// gives the job back.
+    async fn start(&self, payload: &Payload, ctx: &Ctx) -> handler::Result<(Tree, Pipes)> {
         let name = self.argv.first().map_or("", String::as_str);
-        let program = self.find().map_err(|e| handler::Error::retry(format!("cannot start `{name}`: {e}")))?;
-        let attempt_variables = attempt_variables(ctx);
-        let mut command = tokio::process::Command::new(program);
+        let until = Instant::now() + shortage::PATIENCE.min(ctx.timeout() / 2);
+        let mut pause = shortage::FIRST_PAUSE;
+        loop {
+            let program = self.find().map_err(|e| handler::Error::retry(format!("cannot start `{name}`: {e}")))?;
+            let error = match self.spawn(program, payload, ctx) {
+                Ok(started) => return Ok(started),
+                Err(e) => e,
+            };
+            if !shortage::is_shortage(&error) {
+                let hint = match error.raw_os_error() == Some(NO_EXECUTABLE) {
+                    true => "; perhaps it lacks a first line such as `#!/bin/sh`",
+                    false => "",
+                };
+                return Err(handler::Error::retry(format!("cannot start `{name}`: {error}{hint}")));
+            }
+            if Instant::now() + pause > until {
+                tracing::warn!(job = %ctx.id(), %error, "cannot start `{name}`; the job waits, which costs no attempt");
+                ctx.log(&format!("cannot start `{name}`: {error}; the job waits, which costs no attempt"));
+                return Err(handler::Error::snooze(shortage::DELAY));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause *= 2,
+                () = ctx.stopping() => return Err(handler::Error::interrupted()),
+            }
+        }
+    }
+
+    fn spawn(&self, program: PathBuf, payload: &Payload, ctx: &Ctx) -> std::io::Result<(Tree, Pipes)> {
+        let mut command = std::process::Command::new(program);
         command
-            .arg0(name)
+            .arg0(self.argv.first().map_or("", String::as_str))
             .args(self.argv.iter().skip(1))
             .current_dir(&self.directory)
             .env_clear()
             .envs(self.environment())
-            .envs(attempt_variables.iter().map(|(name, value)| (*name, value)))
+            .envs(attempt_variables(payload, ctx))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Tree::spawn(command, Marks::of(&MARKS.map(|index| attempt_variables[index].clone()))).map_err(|e| {
-            let hint = if e.raw_os_error() == Some(NO_EXECUTABLE) {
-                "; perhaps it lacks a first line such as `#!/bin/sh`"
-            } else {
-                ""
-            };
-            handler::Error::retry(format!("cannot start `{name}`: {e}{hint}"))
-        })
+        Tree::spawn(command, Mark::of(ctx), &self.roster, self.open_files)
     }
 
     /// Returns the inherited variables and those of `set`.
     fn environment(&self) -> BTreeMap<String, OsString> {
-        let inherited = self.inherit.iter().filter_map(|name| Some((name.clone(), std::env::var_os(name)?)));
+        let inherited = self.inherit.iter().filter_map(|name| Some((name.clone(), (self.lookup)(name)?)));
         inherited.chain(self.set.iter().map(|(name, value)| (name.clone(), value.into()))).collect()
     }
 }
@@ -201,7 +243,7 @@ const NO_EXECUTABLE: i32 = rustix::io::Errno::NOEXEC.raw_os_error();
 pub type Attempt = Pin<Box<dyn Future<Output = handler::Result<Output>> + Send>>;
 
 /// Returns the variables of [`ATTEMPT_VARIABLES`] with their values for this attempt.
-fn attempt_variables(ctx: &Ctx) -> Vec<(&'static str, String)> {
+fn attempt_variables(payload: &Payload, ctx: &Ctx) -> impl Iterator<Item = (&'static str, String)> {
     let values = [
         ctx.id().to_string(),
         ctx.kind().to_string(),
@@ -210,8 +252,15 @@ fn attempt_variables(ctx: &Ctx) -> Vec<(&'static str, String)> {
         ctx.max_attempts().to_string(),
         ctx.fence().to_string(),
         ctx.idempotency_key(),
+        ctx.worker().to_string(),
+        payload.as_str().len().to_string(),
     ];
-    ATTEMPT_VARIABLES.iter().copied().zip(values).collect()
+    ATTEMPT_VARIABLES.iter().copied().zip(values)
+}
+
+/// Returns whether the worker shuts down, now or within a moment.
+async fn shuts_down(ctx: &Ctx) -> bool {
+    tokio::time::timeout(SHUTDOWN_NOTICE, ctx.draining()).await.is_ok()
 }
 
 /// Waits until the command has exited, or stops it. When this returns, none of its processes runs any more, and its

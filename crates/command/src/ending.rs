@@ -5,6 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 
 use longshore_core::handler::{Error, Result};
+use rustix::process::Signal;
 
 use crate::log::Log;
 
@@ -33,6 +34,13 @@ pub(crate) fn judge(status: ExitStatus, log: &Log) -> Result<()> {
     }
 }
 
+/// Returns whether a command ended as programs do when the machine or a service manager shuts them down: killed by a
+/// signal for that, or with the exit code of a shell for such a signal.
+pub(crate) fn is_shutdown(status: ExitStatus) -> bool {
+    let signal = status.signal().or_else(|| status.code().map(|code| code - 128));
+    [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT].iter().any(|one| signal == Some(one.as_raw()))
+}
+
 fn killed(status: ExitStatus) -> String {
     let dumped = if status.core_dumped() { ", and dumped core" } else { "" };
     match status.signal() {
@@ -42,7 +50,6 @@ fn killed(status: ExitStatus) -> String {
 }
 
 fn name(signal: i32) -> Cow<'static, str> {
-    use rustix::process::Signal;
     let names = [
         (Signal::HUP, "SIGHUP"),
         (Signal::INT, "SIGINT"),
@@ -82,6 +89,15 @@ mod tests {
         assert_eq!(text(75 << 8), r#"Err(Error { then: Retry, message: "exit code 75 (try again)" })"#);
         assert_eq!(text(69 << 8), r#"Err(Error { then: Outage(None), message: "exit code 69 (outage)" })"#);
         assert_eq!(text(1 << 8), r#"Err(Error { then: Retry, message: "exit code 1" })"#);
+    }
+
+    #[test]
+    fn a_shutdown_is_told_by_signals_and_by_exit_codes_of_shells() {
+        let is_shutdown = |raw| is_shutdown(ExitStatus::from_raw(raw));
+        assert!(is_shutdown(15) && is_shutdown(2) && is_shutdown(143 << 8) && is_shutdown(129 << 8));
+        assert!(
+            !is_shutdown(9) && !is_shutdown(11) && !is_shutdown(0) && !is_shutdown(1 << 8) && !is_shutdown(137 << 8)
+        );
     }
 
     #[test]

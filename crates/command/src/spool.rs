@@ -55,18 +55,22 @@ impl Spool {
         self.held.extend_from_slice(chunk);
     }
 
-    /// Returns the complete output. It blocks if there is a file.
+    /// Returns the complete output.
     ///
     /// # Errors
     ///
     /// If the output could not be stored, usually because there is no space for temporary files.
-    pub(crate) fn finish(self) -> io::Result<Spooled> {
+    pub(crate) async fn finish(self) -> io::Result<Spooled> {
         if let Some(e) = self.failed {
             return Err(e);
         }
         match self.file {
             None => Ok(Spooled::Held(self.held)),
-            file => write(self.held, file).map(|(_, file)| Spooled::File(file, self.size)),
+            file => {
+                let written = tokio::task::spawn_blocking(move || write(self.held, file)).await;
+                let (_, file) = written.map_err(io::Error::other)??;
+                Ok(Spooled::File(file, self.size))
+            }
         }
     }
 }
@@ -112,7 +116,7 @@ mod tests {
                 assert!(spool.held.len() <= HELD);
             }
             assert_eq!(spool.size(), size as u64);
-            let kept = match spool.finish().unwrap() {
+            let kept = match spool.finish().await.unwrap() {
                 Spooled::Held(held) => held,
                 Spooled::File(file, reported) => {
                     assert!(size > HELD && reported == size as u64 && file.metadata().unwrap().len() == reported);

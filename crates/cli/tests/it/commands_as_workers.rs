@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::program::{Home, eventually, text};
 
 /// A folder with a configuration file whose kinds are shell scripts.
-fn setup(kinds: &[(&str, &str, &str)]) -> Home {
+pub fn setup(kinds: &[(&str, &str, &str)]) -> Home {
     let home = new();
     let mut config = String::new();
     for (name, more, script) in kinds {
@@ -22,11 +22,11 @@ fn setup(kinds: &[(&str, &str, &str)]) -> Home {
     home
 }
 
-fn push(home: &Home, kind: &str, payload: &str) -> String {
+pub fn push(home: &Home, kind: &str, payload: &str) -> String {
     home.ok(&["enqueue", kind, payload]).trim().to_owned()
 }
 
-fn job(home: &Home, id: &str) -> Value {
+pub fn job(home: &Home, id: &str) -> Value {
     home.json(&["status", id, "--json"])
 }
 
@@ -38,26 +38,26 @@ fn new() -> Home {
 }
 
 /// Waits until the job is in one of these states.
-fn until(home: &Home, id: &str, states: &[&str]) -> Value {
+pub fn until(home: &Home, id: &str, states: &[&str]) -> Value {
     let is_there = |job: &Value| states.contains(&job["state"].as_str().expect("a state"));
     eventually(&format!("the job is {states:?}"), || Some(job(home, id)).filter(is_there))
 }
 
-fn finished(home: &Home, id: &str) -> Value {
+pub fn finished(home: &Home, id: &str) -> Value {
     until(home, id, &["succeeded", "dead", "cancelled"])
 }
 
-fn result(home: &Home, id: &str) -> String {
+pub fn result(home: &Home, id: &str) -> String {
     home.ok(&["wait", id, "--timeout", "60s"])
 }
 
 /// Returns the newest failure's message.
-fn failure(job: &Value) -> &str {
+pub fn failure(job: &Value) -> &str {
     job["failures"].as_array().and_then(|all| all.last()).and_then(|last| last["message"].as_str()).unwrap_or_default()
 }
 
 /// A script that starts child processes of all sorts, writes all process ids to `pids`, and keeps running.
-const FAMILY: &str = r#"
+pub const FAMILY: &str = r#"
     trap "" TERM
     sleep 1000 & echo $! >> pids                                             # in the group
     setsid sh -c 'echo $$ >> pids; exec sleep 1000' &                        # a session of its own
@@ -66,9 +66,9 @@ const FAMILY: &str = r#"
     echo $$ >> pids
     while :; do wait; done
 "#;
-const MEMBERS: usize = 5;
+pub const MEMBERS: usize = 5;
 
-fn pids(home: &Home, count: usize) -> Vec<String> {
+pub fn pids(home: &Home, count: usize) -> Vec<String> {
     eventually("all processes have started", || {
         let pids = fs::read_to_string(home.path().join("pids")).unwrap_or_default();
         let pids: Vec<_> = pids.lines().map(str::to_owned).collect();
@@ -76,12 +76,12 @@ fn pids(home: &Home, count: usize) -> Vec<String> {
     })
 }
 
-fn lives(pid: &str) -> bool {
+pub fn lives(pid: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().next()).is_some_and(|state| state != "Z")
 }
 
-fn all_gone(pids: &[String]) {
+pub fn all_gone(pids: &[String]) {
     for pid in pids {
         eventually(&format!("process {pid} is gone"), || (!lives(pid)).then_some(()));
     }

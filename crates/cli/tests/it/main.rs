@@ -9,6 +9,7 @@ mod config;
 mod demo;
 mod documents;
 mod page;
+mod processes;
 mod signals;
 mod survive;
 mod workspace;

@@ -124,9 +124,12 @@ impl Running {
         line.trim_end().to_owned()
     }
 
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).expect("it can be signalled");
+        kill_process(self.pid(), signal).expect("it can be signalled");
     }
 
     /// Kills the program, as a crash would.

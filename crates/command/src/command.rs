@@ -215,6 +215,9 @@ impl Command {
     }
 
     fn spawn(&self, program: PathBuf, payload: &Payload, ctx: &Ctx) -> std::io::Result<(Tree, Pipes)> {
+        if !program::has_format(&program) {
+            return Err(std::io::Error::from_raw_os_error(NO_EXECUTABLE));
+        }
         let mut command = std::process::Command::new(program);
         command
             .arg0(self.argv.first().map_or("", String::as_str))

@@ -1,6 +1,8 @@
 //! Finds a program as a shell does, before it is started, so that the error message is clear.
 
 use std::ffi::OsStr;
+use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
@@ -68,9 +70,27 @@ fn kind_of(path: &Path) -> File {
     }
 }
 
+/// The first bytes of files that operating systems run: scripts that name their interpreter, and programs.
+const FORMATS: &[&[u8]] = &[b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"];
+
+/// Returns whether a file may have a format that the operating system runs. It must be asked before each start, because
+/// the C library would run any other file with a shell.
+pub(crate) fn has_format(file: &Path) -> bool {
+    let mut first = [0; 4];
+    match fs::File::open(file).and_then(|mut file| file.read(&mut first)) {
+        Ok(read) => FORMATS.iter().any(|format| first[..read].starts_with(format)) || has_further_formats(),
+        Err(_) => true, // it need not be readable to be run
+    }
+}
+
+/// Returns whether Linux was told of further formats.
+fn has_further_formats() -> bool {
+    let entries = fs::read_dir("/proc/sys/fs/binfmt_misc").into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name()).any(|name| name != "register" && name != "status")
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
@@ -104,5 +124,19 @@ mod tests {
         assert_eq!(find("", here, None), Err(NotRunnable::NotInPath(NO_PATH.into())));
         let gone = here.join("gone");
         assert_eq!(find("sh", &gone, None), Err(NotRunnable::NoFolder(gone)));
+    }
+
+    #[test]
+    fn a_file_without_a_format_is_not_given_to_a_shell() {
+        let folder = setup();
+        let write = |text: &str| {
+            let file = folder.path().join("tool");
+            fs::write(&file, text).unwrap();
+            has_format(&file)
+        };
+        assert!(write("#!/bin/sh\n") && has_format(&std::env::current_exe().unwrap()));
+        assert_eq!(write("echo here\n"), has_further_formats());
+        assert_eq!(write(""), has_further_formats());
+        assert!(has_format(&folder.path().join("none")), "the start says what is wrong");
     }
 }

@@ -198,10 +198,14 @@ fn a_command_is_killed_although_no_descriptor_is_left() {
 /// Sets the limit of open files to what a process has open. Returns its limit before.
 fn limit_to_open_files(process: &Running) -> Rlimit {
     let open = fs::read_dir(format!("/proc/{}/fd", process.pid().as_raw_nonzero())).unwrap();
-    let numbers = open.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse::<u64>().unwrap());
+    let mut numbers: Vec<u64> = open.map(|it| it.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
+    numbers.sort();
+    // A number far above the others was inherited.
+    let highest =
+        numbers.windows(2).find(|pair| pair[1] > pair[0] + 20).map_or(numbers[numbers.len() - 1], |pair| pair[0]);
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    let current = Some(numbers.max().unwrap() + 1);
-    prlimit(Some(process.pid()), Resource::Nofile, Rlimit { current, maximum }).unwrap()
+    let limit = Rlimit { current: Some(highest + 1), maximum };
+    prlimit(Some(process.pid()), Resource::Nofile, limit).unwrap()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
-use longshore::handler::State;
+use longshore::handler::Shared;
 use longshore::{Ctx, Job, JobId, Longshore, NewJob, Payload, Result};
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -134,7 +134,7 @@ struct Notes {
     count: u64,
 }
 
-async fn noop(_: Noop, ctx: Ctx, State(notes): State<Notes>) -> Result<Done> {
+async fn noop(_: Noop, ctx: Ctx, Shared(notes): Shared<Notes>) -> Result<Done> {
     if let Some(entries) = &notes.entries {
         let _ = entries.send((ctx.id(), micros())); // the receiver lives longer than this handler
     }
@@ -161,7 +161,7 @@ impl Work {
             let cpu = (cpu(std::process::id()) - used).as_secs_f64();
             format!("{jobs} {took} {cpu} {}", PEAK_KIB.load(Ordering::Relaxed) as f64 / 1024.0)
         };
-        let worker = longshore.worker().state(notes).concurrency(self.concurrency);
+        let worker = longshore.worker().share(notes).concurrency(self.concurrency);
         let running = if self.other { worker.handle(other).start()? } else { worker.handle(noop).start()? };
         say_ready()?;
         let peak = (!self.unwatched).then(|| tokio::spawn(watch_memory()));

@@ -40,8 +40,9 @@ fn a_slow_request_is_answered_at_once_and_its_data_comes_later() {
 }
 
 #[test]
-fn an_order_and_its_job_are_one_transaction() {
+fn an_order_and_its_job_are_one_transaction_and_a_large_result_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_order")).arg(folder.path().join("orders.db")).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "order 1 is on its way\n");
+    assert!(folder.path().join("orders.db-artifacts").is_dir(), "the result is too large for the job's row");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "10000 crates; order 1, crate 10000: on its way\n");
 }

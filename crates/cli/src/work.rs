@@ -101,7 +101,7 @@ impl Work {
 pub fn worker(backend: Backend, config: &Config) -> Worker {
     let worker = Worker::new(backend).concurrency(config.concurrency).grace(config.grace).lease(config.lease);
     let worker = match config.image {
-        Some(pace) => worker.state(pace).handle_blocking(longshore_demo::draw),
+        Some(pace) => worker.share(pace).handle_blocking(longshore_demo::draw),
         None => worker,
     };
     let worker = config.kinds.iter().cloned().fold(worker, |worker, kind| {
@@ -109,6 +109,7 @@ pub fn worker(backend: Backend, config: &Config) -> Worker {
         let worker = worker.handle_kind(kind.name, kind.policy, kind.command.handler());
         kind.concurrency.into_iter().fold(worker, |worker, slots| worker.concurrency_of(&name, slots))
     });
+    let worker = if config.queues.is_empty() { worker } else { worker.only_named_queues() };
     let worker = config.queues.iter().fold(worker, |worker, (queue, weight)| worker.queue(queue.as_str(), *weight));
     if config.strict { worker.strict() } else { worker }
 }

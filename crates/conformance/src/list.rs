@@ -216,6 +216,8 @@ outages once "it makes faults of its own" {
     upkeep_may_be_repeated_until_it_is_answered: "Upkeep may be repeated until it is answered.",
     act_may_be_repeated_until_it_is_answered: "An action on a job may be repeated until it is answered.",
     producer_may_repeat_until_it_is_answered: "A producer may repeat a push until it is answered, and has pushed once.",
+    typed_push_may_be_repeated_until_it_is_answered: "A typed push of one or many jobs may be repeated until all are answered, and has pushed each once.",
+    log_is_written_though_the_store_failed_as_the_handler_ended: "The last lines of a log are written although the store failed for a moment as the handler ended.",
 }
 
 notifications once "a repeated notification has no further effect" {

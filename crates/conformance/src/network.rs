@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use longshore_core::handler::{self, Ctx, State as Shared};
+use longshore_core::handler::{self, Ctx, Shared};
 use longshore_core::worker::{Ended, Running, Worker};
 use longshore_core::{
     Artifacts, Backend, Claimed, Clock, Effect, Error, Filter, Job, JobId, NewJob, Outcome, Page, Pushed, Renewal,
@@ -322,7 +322,7 @@ async fn count(job: Number, ctx: Ctx, Shared(runs): Shared<Runs>) -> handler::Re
 }
 
 fn start(backend: &Backend, runs: &Runs) -> Running {
-    let worker = Worker::new(backend.clone()).handle(count).state(runs.clone()).concurrency(8);
+    let worker = Worker::new(backend.clone()).handle(count).share(runs.clone()).concurrency(8);
     worker.start().expect("a worker starts")
 }
 

@@ -2,21 +2,22 @@
 //! settled.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use longshore_core::handler::{self, State as Shared};
+use longshore_core::handler::{self, Ctx, Shared};
 use longshore_core::worker::{Ended, Worker};
 use longshore_core::{
-    Acted, Action, Backend, Claimed, Client, Death, Effect, Error, Job, Jobs, NewJob, Pushed, Retry, State, Upkeep,
-    UpkeepReport, limits,
+    Acted, Action, Backend, Claimed, Client, Death, Effect, Error, ErrorKind, Job, Jobs, NewJob, Pushed, Retry, State,
+    Upkeep, UpkeepReport, limits,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::Fault;
 use crate::bench::{Bench, UnwrapEach, dice, job, unique};
 use crate::faults::Faults;
-use crate::through::Through;
+use crate::through::{Calling, Layer, Through, Verb};
 
 #[derive(Serialize, Deserialize)]
 struct Number {
@@ -55,7 +56,7 @@ pub(crate) async fn worker_gets_through_a_bad_connection(bench: Bench) {
     let shaky = over_a_bad_connection(&bench);
     let client = Client::new(bench.backend.clone());
     let handles = client.enqueue_many((0..200).map(|number| Number { number })).await.unwrap();
-    let worker = Worker::new(shaky.clone()).handle(once).state(Arc::clone(&runs)).concurrency(20).start().unwrap();
+    let worker = Worker::new(shaky.clone()).handle(once).share(Arc::clone(&runs)).concurrency(20).start().unwrap();
     for (number, handle) in handles.iter().enumerate() {
         assert_eq!(handle.wait().await.unwrap(), number);
     }
@@ -90,6 +91,69 @@ pub(crate) async fn producer_may_repeat_until_it_is_answered(bench: Bench) {
         assert_eq!(answer, expected);
     }
     assert_eq!(bench.count(State::Ready).await, 100);
+}
+
+pub(crate) async fn typed_push_may_be_repeated_until_it_is_answered(bench: Bench) {
+    const ALL: usize = 2_500; // three calls, of which the second fails, and so the third is not made
+    let faults = Faults::by_script([None, Some(Fault::AnswerLost)]);
+    let lossy = Backend::new(Arc::new(Through::new(Arc::clone(&bench.store), faults)), bench.artifacts());
+    let client = Client::new(lossy);
+    let numbers = client.enqueue_many((0..ALL).map(|number| Number { number }));
+    let numbers = numbers.each(|job, push| push.tag("many").unique(&job.number.to_string()));
+    let answers = numbers.push_each().await.unwrap();
+    let first = answers.iter().map_while(|answer| answer.as_ref().ok()).map(|handle| handle.id()).collect::<Vec<_>>();
+    assert_eq!(first.len(), limits::BATCH, "jobs that are stored are answered");
+    let effects = answers.iter().filter_map(|answer| answer.as_ref().err()).map(Error::effect).collect::<Vec<_>>();
+    assert_eq!(effects[..limits::BATCH], [Effect::PerhapsDone; limits::BATCH]);
+    assert_eq!(effects[limits::BATCH..], [Effect::NotDone; 500]);
+
+    let again: Vec<_> = numbers.push().await.unwrap().iter().map(|handle| handle.id()).collect();
+    assert_eq!(again[..limits::BATCH], first);
+    assert_eq!(bench.count(State::Ready).await, ALL as u64);
+
+    let lossy = Arc::new(Through::new(Arc::clone(&bench.store), Faults::by_script([None, Some(Fault::NotDone)])));
+    let client = Client::new(Backend::new(lossy, bench.artifacts()));
+    let more = client.enqueue_many((0..2 * limits::BATCH).map(|number| Number { number }));
+    let error = more.push().await.unwrap_err();
+    assert!(error.to_string().starts_with("1000 of 2000 jobs are stored: "), "{error}");
+    assert_eq!(error.effect(), Effect::PerhapsDone, "something was done");
+
+    let one = Client::new(that_loses_an_answer(&bench)).enqueue(Number { number: ALL });
+    assert!(is_lost(one.push().await));
+    assert_eq!(one.push().await.unwrap().id(), one.id().unwrap());
+    assert_eq!(one.push().await.unwrap().duplicate(), None, "it is no duplicate of itself");
+    assert_eq!(bench.count(State::Ready).await, (ALL + limits::BATCH + 1) as u64);
+}
+
+/// A connection on which the first three logs cannot be written.
+#[derive(Default)]
+struct NoLogs(AtomicUsize);
+
+impl Layer for NoLogs {
+    async fn around<'a, T, C>(&'a self, verb: Verb, call: C) -> Result<T, Error>
+    where
+        T: Send + 'a,
+        C: Fn() -> Calling<'a, T> + Send + Sync + 'a,
+    {
+        if verb == Verb::WriteLog && self.0.fetch_add(1, Ordering::SeqCst) < 3 {
+            return Err(Error::new(ErrorKind::Unavailable, "connection reset"));
+        }
+        call().await
+    }
+}
+
+async fn talkative(job: Number, ctx: Ctx) -> handler::Result<usize> {
+    ctx.log("the last words");
+    Ok(job.number)
+}
+
+pub(crate) async fn log_is_written_though_the_store_failed_as_the_handler_ended(bench: Bench) {
+    let store = Arc::new(Through::new(Arc::clone(&bench.store), NoLogs::default()));
+    let worker = Worker::new(Backend::new(store, bench.artifacts())).handle(talkative).start().unwrap();
+    let handle = Client::new(bench.backend.clone()).enqueue(Number { number: 7 }).await.unwrap();
+    assert_eq!(handle.wait().await.unwrap(), 7);
+    assert_eq!(worker.drain().await, Ended::Drained);
+    assert_eq!(bench.backend.log(handle.id(), None).await.unwrap().as_deref(), Some("the last words\n"));
 }
 
 /// Returns the store behind a connection on which the next call takes effect without an answer, and the one after it

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use longshore_core::handler::{self, Ctx, State as Shared};
+use longshore_core::handler::{self, Ctx, Shared};
 use longshore_core::worker::{Ended, Worker};
 use longshore_core::{
     Client, Handle, Job, NewJob, Output, Payload, Progress, Reason, Retry, State, Stored, WaitError, limits,
@@ -51,7 +51,7 @@ async fn scripted(job: Scripted, ctx: Ctx, Shared(runs): Shared<Runs>) -> handle
 
 /// Runs a script to its end. Returns the result of waiting for it, and the job.
 async fn play(bench: &Bench, script: &[&str]) -> (Result<Said, WaitError>, longshore_core::Snapshot) {
-    let worker = Worker::new(bench.backend.clone()).handle(scripted).state(Runs::default()).start().unwrap();
+    let worker = Worker::new(bench.backend.clone()).handle(scripted).share(Runs::default()).start().unwrap();
     let job = Scripted { script: script.iter().map(|word| (*word).to_owned()).collect() };
     let handle = Client::new(bench.backend.clone()).enqueue(job).await.unwrap();
     let said = handle.wait().await;
@@ -227,7 +227,7 @@ async fn all_succeed(handles: &[Handle<Step>]) {
 pub(crate) async fn thousand_jobs_succeed_once_each(bench: Bench) {
     let counts = Counts::default();
     let worker =
-        Worker::new(bench.backend.clone()).handle(count).state(Arc::clone(&counts)).concurrency(50).start().unwrap();
+        Worker::new(bench.backend.clone()).handle(count).share(Arc::clone(&counts)).concurrency(50).start().unwrap();
     let client = Client::new(bench.backend.clone());
     let handles = client.enqueue_many((0..1_000).map(|number| Step { number })).await.unwrap();
     all_succeed(&handles).await;
@@ -244,7 +244,7 @@ pub(crate) async fn workers_share_the_work_and_run_nothing_twice(bench: Bench) {
     let ways = bench.ways().await;
     let start = |n: usize| {
         let backend = ways[n % ways.len()].clone();
-        Worker::new(backend).handle(count).state(Arc::clone(&counts)).concurrency(5).start().unwrap()
+        Worker::new(backend).handle(count).share(Arc::clone(&counts)).concurrency(5).start().unwrap()
     };
     let workers: Vec<_> = (0..4).map(start).collect();
     let client = Client::new(bench.backend.clone());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::handler::{self, Ctx, State as Shared};
+use longshore_core::handler::{self, Ctx, Shared};
 use longshore_core::worker::{Ended, Worker};
 use longshore_core::{Acted, Action, Backend, Client, Error, Handle, Job, Retry, State, Status, WaitError};
 use serde::{Deserialize, Serialize};
@@ -49,7 +49,7 @@ impl Stage {
 
     /// Starts a worker that renews its leases three times a second.
     fn worker(&self, backend: &Backend) -> Worker {
-        Worker::new(backend.clone()).handle(wait).state(self.signals.clone()).lease(secs(1))
+        Worker::new(backend.clone()).handle(wait).share(self.signals.clone()).lease(secs(1))
     }
 
     /// Waits until a handler runs. Returns its attempt.
@@ -156,7 +156,8 @@ pub(crate) async fn drain_waits_for_what_runs_and_takes_nothing_more(bench: Benc
     stage.let_through.add_permits(1);
     assert_eq!(drain.await, Ended::Drained);
     assert!(ends(&first).await.unwrap());
-    assert!(worker.report().await.is_none(), "it has ended");
+    let last = worker.report().await.expect("a worker that has ended keeps its last report");
+    assert_eq!((last.running, last.settled), (vec![], 1));
     let left = bench.job(second.id()).await;
     assert!(left.state == State::Ready && left.attempt == 0, "{left:?}");
 }

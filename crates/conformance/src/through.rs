@@ -29,6 +29,7 @@ pub(crate) enum Verb {
     Upkeep,
     Act,
     Read,
+    WriteLog,
 }
 
 impl Verb {
@@ -47,7 +48,7 @@ impl Verb {
     ///
     /// A repeat of the other calls is harmless too, but reports that nothing was left to do.
     pub(crate) fn answers_repeats_alike(self) -> bool {
-        self.claims() || self.settles() || matches!(self, Verb::Push | Verb::Renew | Verb::Read)
+        self.claims() || self.settles() || matches!(self, Verb::Push | Verb::Renew | Verb::Read | Verb::WriteLog)
     }
 }
 
@@ -189,7 +190,7 @@ impl<L: Layer> Queues for Through<L> {
 #[async_trait]
 impl<L: Layer> Logs for Through<L> {
     async fn write_log(&self, id: JobId, token: Token, text: String) -> Result<bool, Error> {
-        through!(self.write_log(id, token, text) as Renew)
+        through!(self.write_log(id, token, text) as WriteLog)
     }
 
     async fn log(&self, id: JobId, claim: Option<u64>) -> Result<Option<String>, Error> {

@@ -27,6 +27,11 @@ use crate::{Answer, Clock, Error, JobId, Kind, Label, Payload, QueueName, Retry,
 ///     type Output = String;
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a job",
+    label = "`Job` is not implemented for `{Self}`",
+    note = "add `#[derive(Serialize, Deserialize, Job)]` to the type; a handler takes the job by value, as its first argument"
+)]
 pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The name that connects jobs to their handler, in all languages and backends.
     const KIND: &'static str;

@@ -40,6 +40,12 @@ impl Log {
         std::mem::take(&mut tail.unwritten).then(|| format!("{mark}{}", &tail.text[from..]))
     }
 
+    /// Returns the whole text.
+    #[cfg(feature = "testing")]
+    pub(crate) fn text(&self) -> String {
+        self.tail().text.clone()
+    }
+
     /// Marks the text as not written, after a write failed.
     pub(crate) fn mark_unwritten(&self) {
         self.tail().unwritten = true;

@@ -114,12 +114,14 @@ struct Shift {
     wall_ms: AtomicI64,
     boot_ms: AtomicI64,
     reboots: AtomicU64,
+    /// The times at which a test stopped the clocks: wall and boot, in milliseconds.
+    stopped: std::sync::OnceLock<(i64, i64)>,
 }
 
 impl Clock {
     /// Returns the wall time.
     pub fn now(&self) -> Timestamp {
-        let real = SystemTime::now().duration_since(UNIX_EPOCH).map(millis).unwrap_or(0);
+        let real = self.shift.stopped.get().map_or_else(since_1970, |(wall, _)| *wall);
         Timestamp(real.saturating_add(self.shift.wall_ms.load(Ordering::Relaxed)))
     }
 
@@ -146,7 +148,12 @@ impl Clock {
     pub fn boot_time(&self) -> BootTime {
         BootTime {
             boot: boot_id() ^ u128::from(self.shift.reboots.load(Ordering::Relaxed)),
-            ms: since_boot().saturating_add(self.shift.boot_ms.load(Ordering::Relaxed)),
+            ms: self
+                .shift
+                .stopped
+                .get()
+                .map_or_else(since_boot, |(_, boot)| *boot)
+                .saturating_add(self.shift.boot_ms.load(Ordering::Relaxed)),
         }
     }
 }
@@ -165,6 +172,12 @@ impl Clock {
     pub fn advance(&self, by: Duration) {
         self.shift.wall_ms.fetch_add(millis(by), Ordering::Relaxed);
         self.shift.boot_ms.fetch_add(millis(by), Ordering::Relaxed);
+    }
+
+    /// Stops both clocks, so that only [`Clock::advance`] and its like move them. For a store in memory: the clock of a
+    /// server cannot be stopped.
+    pub fn stop(&self) {
+        self.shift.stopped.get_or_init(|| (since_1970(), since_boot()));
     }
 
     /// Changes the wall clock alone, like a correction by NTP or by hand.
@@ -225,6 +238,10 @@ impl StepWatch {
     }
 }
 
+fn since_1970() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map(millis).unwrap_or(0)
+}
+
 #[cfg(target_os = "linux")]
 fn boot_id() -> u128 {
     static ID: std::sync::OnceLock<u128> = std::sync::OnceLock::new();
@@ -249,12 +266,23 @@ fn boot_id() -> u128 {
 
 #[cfg(not(target_os = "linux"))]
 fn since_boot() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map(millis).unwrap_or(0)
+    since_1970()
 }
 
 #[cfg(all(test, feature = "testing"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stopped_clock_moves_only_when_it_is_moved() {
+        let clock = Clock::default();
+        clock.stop();
+        let (now, boot) = (clock.now(), clock.boot_time());
+        clock.advance(Duration::from_millis(7));
+        let real = since_1970();
+        while since_1970() <= real {}
+        assert_eq!((clock.now(), clock.boot_time().ms), (now.after(Duration::from_millis(7)), boot.ms + 7));
+    }
 
     #[test]
     fn step_of_a_servers_clock_counts_for_one_lease() {

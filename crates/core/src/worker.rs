@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::handler::{self, BlockingHandler, Ctx, Handler, Provided, States};
+use crate::handler::{self, Arguments, Ctx, Handler, Returned, SharedValues};
 use crate::middleware::{Middleware, Next};
 use crate::observer::Failed;
 use crate::{Backend, Error, Job, JobPolicy, Kind, Output, Payload, State, WorkerSecret, limits};
@@ -45,7 +45,7 @@ pub use running::{Ended, Report, Running};
 
 /// Builds a worker: handlers, queues and limits. Start it with [`Worker::run_until`] or [`Worker::start`].
 ///
-/// Without queues, the worker claims from the queues of its handlers' jobs.
+/// The worker claims from the queues of its handlers' jobs, and from those that [`Worker::queue`] adds.
 ///
 /// # Examples
 ///
@@ -71,9 +71,10 @@ pub use running::{Ended, Report, Running};
 pub struct Worker {
     backend: Backend,
     registry: Registry,
-    states: States,
+    shared: SharedValues,
     queues: Vec<(String, u32)>,
     kind_queues: Vec<&'static str>,
+    only_named_queues: bool,
     strict: bool,
     concurrency: usize,
     lease: Duration,
@@ -92,9 +93,10 @@ impl Worker {
         Worker {
             backend,
             registry: Registry::default(),
-            states: States::default(),
+            shared: SharedValues::default(),
             queues: Vec::new(),
             kind_queues: Vec::new(),
+            only_named_queues: false,
             strict: false,
             concurrency: 10,
             lease: limits::LEASE,
@@ -109,10 +111,14 @@ impl Worker {
     }
 
     /// Runs jobs of one kind with an async function; see [`handler`].
-    pub fn handle<Args, H: Handler<Args>>(mut self, handler: H) -> Self {
-        let missing = H::missing;
-        self.note::<H::Job>(missing);
-        self.registry.add::<H::Job>(registry::run_async(handler));
+    pub fn handle<Args, H>(mut self, handler: H) -> Self
+    where
+        Args: Arguments,
+        H: Handler<Args>,
+        H::Returns: Future<Output = Returned<Args>> + Send, // `handle_blocking` is for blocking functions
+    {
+        self.note::<Args>();
+        self.registry.add::<Args::Job>(registry::run_async(handler));
         self
     }
 
@@ -121,11 +127,14 @@ impl Worker {
     /// Such a function cannot be stopped from outside. It should call
     /// [`Ctx::is_stopping`](crate::handler::Ctx::is_stopping) from time to time. A function that runs longer than its
     /// time-out counts as stuck and keeps its slot until it returns.
-    pub fn handle_blocking<Args: 'static, H: BlockingHandler<Args>>(mut self, handler: H) -> Self {
-        let missing = H::missing;
-        self.note::<H::Job>(missing);
+    pub fn handle_blocking<Args, H>(mut self, handler: H) -> Self
+    where
+        Args: Arguments,
+        H: Handler<Args, Returns = Returned<Args>>,
+    {
+        self.note::<Args>();
         let run = registry::run_blocking(handler, self.registry.pool());
-        self.registry.add::<H::Job>(run);
+        self.registry.add::<Args::Job>(run);
         self
     }
 
@@ -159,10 +168,10 @@ impl Worker {
         self
     }
 
-    fn note<J: Job>(&mut self, missing: fn(&Provided<'_>) -> Option<String>) {
-        self.note_once(J::KIND);
-        self.registry.needs.push((J::KIND, missing));
-        self.kind_queues.push(J::QUEUE);
+    fn note<Args: Arguments>(&mut self) {
+        self.note_once(Args::Job::KIND);
+        self.registry.needs.push((Args::Job::KIND, Args::missing));
+        self.kind_queues.push(Args::Job::QUEUE);
     }
 
     fn note_once(&mut self, kind: &str) {
@@ -172,15 +181,42 @@ impl Worker {
         }
     }
 
-    /// Provides a shared value to handlers. Each handler that takes a [`State<T>`](crate::handler::State) gets a clone.
-    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
-        self.states.insert(value);
+    /// Shares a value with handlers. Each handler that takes a [`Shared<T>`](crate::handler::Shared) gets a clone.
+    pub fn share<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.shared.insert(value);
         self
     }
 
-    /// Also claims from that queue. A queue comes first in the search order in proportion to its `weight`.
+    /// Also claims from that queue. A queue comes first in the search order in proportion to its `weight`. The queues of
+    /// the handlers' jobs have the weight 1, unless this sets another one, and come after those added here.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use longshore_core::worker::Worker;
+    /// # use longshore_core::{Backend, Job, Memory, QueueName, artifact::InMemory, handler};
+    /// # use serde::{Deserialize, Serialize};
+    /// # #[derive(Serialize, Deserialize)] struct Report { month: u8 }
+    /// # impl Job for Report { const KIND: &'static str = "report"; const QUEUE: &'static str = "reports"; type Output = (); }
+    /// # async fn report(_: Report) -> handler::Result<()> { Ok(()) }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), longshore_core::Error> {
+    /// # let backend = Backend::new(std::sync::Arc::new(Memory::default()), std::sync::Arc::new(InMemory::default()));
+    /// let worker = Worker::new(backend).handle(report).queue("mail", 3).start()?; // jobs of `report` are in `reports`
+    /// for queue in ["mail", "reports"] {
+    ///     assert!(worker.takes(&queue.parse()?, &"report".parse()?));
+    /// }
+    /// # worker.drain().await;
+    /// # Ok(()) }
+    /// ```
     pub fn queue(mut self, name: &str, weight: u32) -> Self {
         self.queues.push((name.to_owned(), weight));
+        self
+    }
+
+    /// Claims only from the queues that [`Worker::queue`] adds, and not from the other queues of its handlers' jobs, for
+    /// example because another process works on those.
+    pub fn only_named_queues(mut self) -> Self {
+        self.only_named_queues = true;
         self
     }
 
@@ -296,23 +332,24 @@ impl Worker {
     /// # Errors
     ///
     /// Returns an error if the worker has no handler, has two handlers for one kind, has a handler whose
-    /// [`State`](crate::handler::State) is missing, or has an invalid name or number.
+    /// [`Shared`](crate::handler::Shared) value is missing, or has an invalid name or number.
     pub fn start(self) -> Result<Running, Error> {
         let plan = self.check()?;
         let secret = self.secret;
+        let takes = (plan.queue_order.names(), plan.kinds.iter().map(|(known, _)| known.kind.clone()).collect());
         let (commands, orders) = mpsc::unbounded_channel();
         let (done, ended) = watch::channel(None);
         let id = secret.id();
         let upkeep = self.backend.start_upkeep();
         let backend = self.backend.clone();
-        let dispatcher = Dispatcher::new(self.backend, self.registry, Arc::new(self.states), plan, id, orders)?;
+        let dispatcher = Dispatcher::new(self.backend, self.registry, Arc::new(self.shared), plan, id, orders)?;
         let hooks = self.hooks.start(&backend, id);
         tokio::spawn(async move {
             let end = dispatcher.run().await;
             drop((upkeep, hooks));
             done.send_replace(Some(end));
         });
-        Ok(Running::new(id, secret, commands, ended))
+        Ok(Running::new(id, secret, takes, commands, ended))
     }
 
     /// Runs the worker until the future is ready, and then drains it; see [`Running::drain`]. The program decides how

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use longshore_core::handler::{self, Ctx, Fatal, State};
+use longshore_core::handler::{self, Ctx, Fatal, Shared};
 use longshore_core::{Error, Job, NewJob, Output, Progress, Reuse, Unique, UniqueScope};
 use serde::{Deserialize, Serialize};
 
@@ -95,7 +95,7 @@ impl Pace {
 /// # Errors
 ///
 /// Fatal if the text cannot be drawn, because a later attempt would fail too.
-pub fn draw(job: Image, ctx: Ctx, State(pace): State<Pace>) -> handler::Result<Output> {
+pub fn draw(job: Image, ctx: Ctx, Shared(pace): Shared<Pace>) -> handler::Result<Output> {
     let text = Text::parse(&job.text).fatal()?;
     let gif = render(&text, &mut |step| {
         ctx.progress(match step {
@@ -119,7 +119,7 @@ mod tests {
 
     fn setup() -> (Client, longshore_core::worker::Running) {
         let backend = Backend::new(Arc::new(Memory::default()), Arc::new(InMemory::default()));
-        let worker = Worker::new(backend.clone()).state(Pace::default()).handle_blocking(draw).start().unwrap();
+        let worker = Worker::new(backend.clone()).share(Pace::default()).handle_blocking(draw).start().unwrap();
         (Client::new(backend), worker)
     }
 

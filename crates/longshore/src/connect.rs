@@ -1,6 +1,6 @@
 //! Opening a store by URL. This is the only place that names concrete stores.
 
-use longshore_core::client::Enqueue;
+use longshore_core::client::{Enqueue, EnqueueMany};
 use longshore_core::worker::Worker;
 use longshore_core::{Backend, Client, Error, ErrorKind, Handle, Job, JobId, Memory, Settings, artifact};
 #[cfg(feature = "sqlite")]
@@ -22,6 +22,33 @@ pub const SCHEMES: &[(&str, &str)] = &[
 #[derive(Clone, Debug)]
 pub struct Longshore {
     client: Client,
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres")),
+        expect(dead_code, reason = "no other store has methods of its own")
+    )]
+    store: ConcreteStore,
+}
+
+/// The store, if it has methods that no other store has.
+#[derive(Clone)]
+enum ConcreteStore {
+    #[cfg(feature = "sqlite")]
+    Sqlite(Arc<longshore_sqlite::Sqlite>),
+    #[cfg(feature = "postgres")]
+    Postgres(Arc<longshore_postgres::Postgres>),
+    Other,
+}
+
+impl std::fmt::Debug for ConcreteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            #[cfg(feature = "sqlite")]
+            ConcreteStore::Sqlite(_) => "Sqlite",
+            #[cfg(feature = "postgres")]
+            ConcreteStore::Postgres(_) => "Postgres",
+            ConcreteStore::Other => "Other",
+        })
+    }
 }
 
 impl Longshore {
@@ -85,7 +112,7 @@ impl Longshore {
     }
     /// Uses a backend that was created by hand.
     pub fn of(backend: Backend) -> Self {
-        Longshore { client: Client::new(backend) }
+        Longshore { client: Client::new(backend), store: ConcreteStore::Other }
     }
 
     /// Starts a push of one job. Nothing is pushed until the returned value is awaited. See [`Enqueue`].
@@ -93,13 +120,10 @@ impl Longshore {
         self.client.enqueue(job)
     }
 
-    /// Pushes many jobs of one kind at once.
-    ///
-    /// # Errors
-    ///
-    /// Returns the errors of [`Backend::push`], or an error if one of the jobs was refused.
-    pub async fn enqueue_many<J: Job>(&self, jobs: impl IntoIterator<Item = J>) -> Result<Vec<Handle<J>>, Error> {
-        self.client.enqueue_many(jobs).await
+    /// Starts a push of many jobs of one kind. Nothing is pushed until the returned value is awaited. See
+    /// [`EnqueueMany`].
+    pub fn enqueue_many<J: Job>(&self, jobs: impl IntoIterator<Item = J>) -> EnqueueMany<J> {
+        self.client.enqueue_many(jobs)
     }
 
     /// Returns a handle to a job that was pushed earlier, by any client.
@@ -136,6 +160,90 @@ impl Longshore {
     pub fn backend(&self) -> &Backend {
         self.client.backend()
     }
+
+    /// Returns the SQLite store, to push jobs inside a transaction of the application's own connection.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the URL was of another store, or if this was created from a [backend](Longshore::of).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use longshore::sqlite::rusqlite::{Connection, TransactionBehavior};
+    /// use longshore::{Job, Longshore};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Job)]
+    /// struct Ship { order: i64 }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("app.db");
+    /// # let path = path.to_str().unwrap();
+    /// let longshore = Longshore::connect(&format!("sqlite:{path}")).await?;
+    /// let mut app = Connection::open(path)?;
+    /// app.execute_batch("CREATE TABLE orders (id INTEGER PRIMARY KEY, item TEXT)")?;
+    ///
+    /// let transaction = app.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    /// transaction.execute("INSERT INTO orders (item) VALUES ('tea')", [])?;
+    /// let job = longshore.enqueue(Ship { order: transaction.last_insert_rowid() }).into_new()?;
+    /// let handle = longshore.handle::<Ship>(job.id);
+    /// let pushed = longshore.sqlite()?.push_in(&transaction, &[job])?;
+    /// transaction.commit()?;
+    /// drop(pushed); // notifies workers
+    /// assert!(handle.snapshot().await?.is_some());
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "sqlite")]
+    pub fn sqlite(&self) -> Result<&longshore_sqlite::Sqlite, Error> {
+        match &self.store {
+            ConcreteStore::Sqlite(store) => Ok(store),
+            _ => Err(self.another_store("a SQLite file")),
+        }
+    }
+
+    /// Returns the PostgreSQL store, to push jobs inside a transaction of the application's own connection.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the URL was of another store, or if this was created from a [backend](Longshore::of).
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use longshore::postgres::tokio_postgres::Client;
+    /// use longshore::{Job, Longshore};
+    /// use serde::{Deserialize, Serialize};
+    ///
+    /// #[derive(Serialize, Deserialize, Job)]
+    /// struct Ship { order: i64 }
+    ///
+    /// async fn order(longshore: &Longshore, app: &mut Client) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let transaction = app.transaction().await?;
+    ///     let row = transaction.query_one("INSERT INTO orders (item) VALUES ('tea') RETURNING id", &[]).await?;
+    ///     let job = longshore.enqueue(Ship { order: row.get(0) }).into_new()?;
+    ///     let pushed = longshore.postgres()?.push_in(&transaction, &[job]).await?;
+    ///     transaction.commit().await?;
+    ///     drop(pushed); // notifies workers
+    ///     Ok(())
+    /// }
+    /// ```
+    #[cfg(feature = "postgres")]
+    pub fn postgres(&self) -> Result<&longshore_postgres::Postgres, Error> {
+        match &self.store {
+            ConcreteStore::Postgres(store) => Ok(store),
+            _ => Err(self.another_store("a PostgreSQL database")),
+        }
+    }
+
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
+    fn another_store(&self, wanted: &str) -> Error {
+        let engine = self.backend().capabilities().engine;
+        Error::invalid(format!(
+            "this needs a store that `Longshore::connect` has opened with the URL of {wanted}; this one is {engine}"
+        ))
+    }
 }
 
 /// What to do about a SQLite file that does not exist.
@@ -147,8 +255,8 @@ enum Missing {
 
 async fn open(url: &str, settings: Settings, missing: Missing) -> Result<Option<Longshore>, Error> {
     let (scheme, rest) = url.split_once(':').ok_or_else(|| unknown_scheme(url))?;
-    let backend = match scheme {
-        "memory" if rest.is_empty() => Some(in_memory(Memory::new(settings))),
+    let opened = match scheme {
+        "memory" if rest.is_empty() => Some((in_memory(Memory::new(settings)), ConcreteStore::Other)),
         "memory" => {
             return Err(Error::invalid(format!("`{url}`: use `memory:` without anything after it")));
         }
@@ -156,14 +264,14 @@ async fn open(url: &str, settings: Settings, missing: Missing) -> Result<Option<
         "sqlite" => sqlite(rest, settings, missing).await?,
         #[cfg(feature = "redis")]
         "redis" | "rediss" | "unix" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel" => {
-            Some(redis(url, settings).await?)
+            Some((redis(url, settings).await?, ConcreteStore::Other))
         }
         #[cfg(feature = "postgres")]
         "postgres" | "postgresql" => Some(postgres(url, settings).await?),
         _ => return Err(unknown_scheme(scheme)),
     };
     let _ = missing; // without SQLite, nothing can be missing
-    Ok(backend.map(|backend| Longshore { client: Client::new(backend) }))
+    Ok(opened.map(|(backend, store)| Longshore { client: Client::new(backend), store }))
 }
 
 fn unknown_scheme(scheme: &str) -> Error {
@@ -185,18 +293,18 @@ async fn redis(url: &str, settings: Settings) -> Result<Backend, Error> {
 }
 
 #[cfg(feature = "postgres")]
-async fn postgres(url: &str, settings: Settings) -> Result<Backend, Error> {
+async fn postgres(url: &str, settings: Settings) -> Result<(Backend, ConcreteStore), Error> {
     use longshore_postgres::{Options, Postgres};
 
     let url = url.to_owned();
     let open = Box::pin(async move { Postgres::open(&url, Options::with(settings)).await });
-    let store = longshore_core::connections::on_their_thread(open).await?;
-    let artifacts = store.artifacts();
-    Ok(Backend::new(Arc::new(store), Arc::new(artifacts)))
+    let store = Arc::new(longshore_core::connections::on_their_thread(open).await?);
+    let artifacts = Arc::new(store.artifacts());
+    Ok((Backend::new(store.clone(), artifacts), ConcreteStore::Postgres(store)))
 }
 
 #[cfg(feature = "sqlite")]
-async fn sqlite(rest: &str, settings: Settings, missing: Missing) -> Result<Option<Backend>, Error> {
+async fn sqlite(rest: &str, settings: Settings, missing: Missing) -> Result<Option<(Backend, ConcreteStore)>, Error> {
     use longshore_sqlite::{Options, Sqlite, Synchronous};
 
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -221,7 +329,7 @@ async fn sqlite(rest: &str, settings: Settings, missing: Missing) -> Result<Opti
     }
     match path {
         "" => Err(Error::invalid("a SQLite URL needs a file, such as `sqlite:longshore.db`")),
-        ":memory:" => Ok(Some(in_memory(Sqlite::in_memory(options)?))),
+        ":memory:" => Ok(Some((in_memory(Sqlite::in_memory(options)?), ConcreteStore::Other))), // no other connection reaches it
         path => {
             // Before anything is created or logged.
             let folder = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -242,8 +350,24 @@ async fn sqlite(rest: &str, settings: Settings, missing: Missing) -> Result<Opti
             let path = path.to_owned();
             let folder = artifact::Folder::new(format!("{path}-artifacts"));
             let open = tokio::task::spawn_blocking(move || Sqlite::open(path, options));
-            let store = open.await.map_err(|e| Error::new(ErrorKind::Unavailable, e.to_string()))??;
-            Ok(Some(Backend::new(Arc::new(store), Arc::new(folder))))
+            let store = Arc::new(open.await.map_err(|e| Error::new(ErrorKind::Unavailable, e.to_string()))??);
+            Ok(Some((Backend::new(store.clone(), Arc::new(folder)), ConcreteStore::Sqlite(store))))
+        }
+    }
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn concrete_store_is_given_to_those_who_opened_it_by_url() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("jobs.db").display());
+        assert!(Longshore::connect(&url).await.unwrap().sqlite().is_ok());
+        for url in ["memory:", "sqlite::memory:"] {
+            let error = Longshore::connect(url).await.unwrap().sqlite().map(|_| ()).unwrap_err();
+            assert!(error.to_string().contains("has opened with the URL of a SQLite file"), "{error}");
         }
     }
 }

@@ -35,7 +35,8 @@
 //! ```
 //!
 //! Where to read on: [`Job`] and [`Enqueue`] to push jobs, [`handler`] to run them, [`worker`] to set up a worker,
-//! [`State`] for the states of a job, [`store`] for the guarantees of a store.
+//! [`State`] for the states of a job, [`store`] for the guarantees of a store, `testing` (feature `testing`) to test your
+//! jobs.
 
 #![deny(missing_docs)]
 
@@ -53,7 +54,11 @@ pub use connect::{Longshore, SCHEMES};
 #[doc(inline)]
 pub use longshore_core::*;
 #[doc(inline)]
-pub use longshore_core::{client::Enqueue, handler::Ctx, handler::Fatal, handler::Result, worker::Worker};
+pub use longshore_core::{
+    client::{Enqueue, EnqueueMany},
+    handler::{Ctx, Fatal, Result, Shared},
+    worker::Worker,
+};
 #[cfg(feature = "derive")]
 pub use longshore_derive::Job;
 /// The PostgreSQL store, for pushes inside the application's own transaction.

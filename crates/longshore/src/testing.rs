@@ -29,18 +29,22 @@
 //! assert_eq!(harness.drain(worker()).await, 1);
 //! # }
 //! ```
+//!
+//! A handler is a function, so a test can also call it directly: `welcome(Welcome { user: 7 }).await`. For a handler that
+//! takes a [`Ctx`](crate::Ctx), `Ctx::for_test()` creates one.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_core::worker::Worker;
+use longshore_core::worker::{Running, Worker};
 use longshore_core::{
     Backend, Clock, Filter, Job, Memory, Page, QueueStats, Settings, Snapshot, State, artifact::InMemory, limits,
 };
 
 use crate::Longshore;
 
-/// A separate store in memory, and its clock. Methods panic if a test could not continue.
+/// A separate store in memory, and its clock, which stands still until it is [moved](Harness::advance). Methods panic if
+/// a test could not continue.
 #[derive(Debug)]
 pub struct Harness {
     longshore: Longshore,
@@ -52,6 +56,7 @@ impl Harness {
     pub fn new() -> Self {
         let settings = Settings::default();
         let clock = settings.clock.clone();
+        clock.stop();
         let backend = Backend::new(Arc::new(Memory::new(settings)), Arc::new(InMemory::default()));
         Harness { longshore: Longshore::of(backend), clock }
     }
@@ -67,30 +72,40 @@ impl Harness {
         self.longshore.backend().notifications().notify_all_work();
     }
 
-    /// Runs all jobs that are due now, including retries that become due meanwhile. Returns how many attempts were
-    /// settled.
+    /// Runs all jobs that are due, including jobs that handlers push meanwhile, and returns when none is left. Returns
+    /// how many attempts were settled.
+    ///
+    /// The clock stands still: a retry with a delay, or a job that is scheduled later, runs in the first drain after
+    /// [`Harness::advance`] has reached its time. Jobs of paused queues wait.
     ///
     /// # Panics
     ///
-    /// Panics if the worker cannot be started, or if jobs wait that it has no handler for, because it would never end.
+    /// Panics if the worker cannot be started, or if it does not take one of the jobs, because it would never end.
     pub async fn drain(&self, worker: Worker) -> u64 {
-        let backend = self.longshore.backend();
-        let mut news = backend.notifications().subscribe_news();
+        let mut news = self.longshore.backend().notifications().subscribe_news();
         let running = worker.start().expect("the worker can be started");
         loop {
-            news.forget();
-            let waiting: u64 = self.queues().await.iter().map(busy).sum();
-            let report = running.report().await.expect("the worker runs until it is drained");
-            if waiting == 0 && report.unsettled == 0 {
-                let _ = running.drain().await;
-                return report.settled;
+            news.forget(); // what has happened until now is seen by the next reads
+            let scheduled = self.list(Filter { state: Some(State::Scheduled), ..Filter::default() }).await;
+            let queues = self.queues().await;
+            let open: Vec<_> = queues.iter().filter(|queue| queue.paused().is_none()).collect();
+            let count = |state| open.iter().map(|queue| queue.count(state)).sum::<u64>();
+            let is_open = |job: &&Snapshot| open.iter().any(|queue| queue.queue == job.queue);
+            let (due, later): (Vec<_>, Vec<_>) =
+                scheduled.iter().filter(is_open).partition(|job| job.run_at <= self.clock.now());
+            // The counts are of one moment, after that of the list. As the clock stands still, a job that was scheduled for
+            // later then is so now; if there are no others, nothing is left to run.
+            if count(State::Ready) + count(State::Running) == 0 && count(State::Scheduled) == later.len() as u64 {
+                break;
             }
-            let heard = tokio::time::timeout(limits::LEASE, news.recv()).await;
-            assert!(
-                heard.is_ok(),
-                "{waiting} jobs wait and the worker runs none of them: is there a handler for each kind?"
-            );
+            if count(State::Running) == 0 {
+                let ready = self.list(Filter { state: Some(State::Ready), ..Filter::default() }).await;
+                check_taken(&running, &ready.iter().filter(is_open).chain(due).collect::<Vec<_>>());
+            }
+            news.recv().await;
         }
+        running.drain().await;
+        running.report().await.expect("the worker has ended before its runtime").settled
     }
 
     /// Returns the payloads of all waiting and running jobs of a type, in the order of their pushes.
@@ -110,7 +125,10 @@ impl Harness {
     ///
     /// Panics if it is not a valid kind.
     pub async fn jobs(&self, kind: &str) -> Vec<Snapshot> {
-        let filter = Filter { kind: Some(kind.parse().expect("a name for a kind")), ..Filter::default() };
+        self.list(Filter { kind: Some(kind.parse().expect("a name for a kind")), ..Filter::default() }).await
+    }
+
+    async fn list(&self, filter: Filter) -> Vec<Snapshot> {
         let (mut jobs, mut after) = (Vec::new(), None);
         loop {
             let page = Page::new(after, limits::PAGE);
@@ -143,6 +161,83 @@ impl Default for Harness {
     }
 }
 
-fn busy(queue: &QueueStats) -> u64 {
-    queue.count(State::Ready) + queue.count(State::Running)
+/// Panics if the worker takes none of the jobs that could run.
+fn check_taken(running: &Running, jobs: &[&Snapshot]) {
+    if let Some(job) = jobs.first().filter(|_| !jobs.iter().any(|job| running.takes(&job.queue, &job.kind))) {
+        let (n, queue, kind) = (jobs.len(), &job.queue, &job.kind);
+        panic!(
+            "{n} jobs wait that the worker does not take, such as one of kind `{kind}` in queue `{queue}`: \
+             add a handler with `.handle(…)`, or the queue with `.queue(…)`"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Ctx, NewPause, Result, Retry, Shared, handler};
+    use serde::{Deserialize, Serialize};
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[derive(Serialize, Deserialize, crate::Job)]
+    #[job(crate = crate, retry = Retry { base: MINUTE, cap: MINUTE })]
+    struct Task {
+        /// How many further tasks the handler pushes.
+        more: u32,
+        fails: bool,
+    }
+
+    async fn run(task: Task, ctx: Ctx, Shared(longshore): Shared<Longshore>) -> Result<()> {
+        for _ in 0..task.more {
+            longshore.enqueue(Task { more: 0, fails: false }).await?;
+        }
+        if task.fails && ctx.attempt() == 1 { Err(handler::Error::retry("no luck")) } else { Ok(()) }
+    }
+
+    fn setup() -> (Harness, impl Fn(&Harness) -> Worker) {
+        let worker = |harness: &Harness| harness.longshore().worker().handle(run).share(harness.longshore().clone());
+        (Harness::new(), worker)
+    }
+
+    /// How often the exact counts are repeated: more often in long runs of the tests.
+    fn runs() -> usize {
+        300 * std::env::var("LONGSHORE_LONG").ok().and_then(|times| times.parse().ok()).unwrap_or(1)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn drain_is_exact() {
+        for _ in 0..runs() {
+            let (harness, worker) = setup();
+            let longshore = harness.longshore();
+            longshore.enqueue(Task { more: 3, fails: false }).await.unwrap();
+            longshore.enqueue(Task { more: 0, fails: true }).after(MINUTE).await.unwrap();
+            assert_eq!(harness.drain(worker(&harness)).await, 4);
+            assert_eq!(harness.drain(worker(&harness)).await, 0);
+            harness.advance(MINUTE);
+            assert_eq!(harness.drain(worker(&harness)).await, 1, "the scheduled job is due");
+            harness.advance(2 * MINUTE); // longer than the delay of the retry
+            assert_eq!(harness.drain(worker(&harness)).await, 1, "its retry is due");
+            assert!(harness.jobs("task").await.iter().all(|job| job.state == State::Succeeded));
+        }
+    }
+
+    #[tokio::test]
+    async fn job_of_a_paused_queue_waits_until_it_is_resumed() {
+        let (harness, worker) = setup();
+        let backend = harness.longshore().backend();
+        harness.longshore().enqueue(Task { more: 0, fails: false }).await.unwrap();
+        let _ = backend.pause("default".parse().unwrap(), NewPause::default()).await.unwrap();
+        assert_eq!(harness.drain(worker(&harness)).await, 0);
+        let _ = backend.resume("default".parse().unwrap()).await.unwrap();
+        assert_eq!(harness.drain(worker(&harness)).await, 1);
+    }
+
+    #[tokio::test]
+    #[should_panic(expected = "such as one of kind `task` in queue `bulk`")]
+    async fn job_that_the_worker_does_not_take_is_named() {
+        let (harness, worker) = setup();
+        harness.longshore().enqueue(Task { more: 0, fails: false }).queue("bulk").await.unwrap();
+        harness.drain(worker(&harness)).await;
+    }
 }

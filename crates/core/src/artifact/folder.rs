@@ -152,6 +152,11 @@ async fn blocking<T: Send + 'static>(
 fn failed(tried: &str, error: io::Error) -> Error {
     let kind = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
+        // A repeat helps only after somebody has changed the rights or the folder.
+        io::ErrorKind::PermissionDenied
+        | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory => ErrorKind::Refused,
         _ => ErrorKind::Unavailable,
     };
     Error::new(kind, error.to_string()).caused_by(error).context(tried)
@@ -197,4 +202,22 @@ fn list_folder(root: &Path, age: Duration, after: Option<ArtifactName>, limit: u
     names.sort_by_key(|name| shard(*name));
     names.truncate(limit);
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{JobId, QueueName};
+
+    #[tokio::test]
+    async fn folder_that_cannot_be_used_is_an_error_that_a_repeat_does_not_help() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("artifacts");
+        fs::write(&path, "a file, and no folder").unwrap();
+        let (folder, name) = (Folder::new(&path), ArtifactName { job: JobId::new(&QueueName::default()), claim: 1 });
+        let read = folder.open(name).await.map(|_| ()).unwrap_err();
+        assert_eq!((read.kind(), read.is_retryable()), (ErrorKind::Refused, false), "{read}");
+        let denied = failed("read", io::Error::from(io::ErrorKind::PermissionDenied));
+        assert_eq!(denied.kind(), ErrorKind::Refused);
+    }
 }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 use tokio::task::{JoinError, JoinHandle};
 use tracing::Instrument;
@@ -11,7 +12,9 @@ use tracing::Instrument;
 use crate::handler::{self, Ctx};
 use crate::middleware::{Middleware, Next};
 use crate::observer::Event;
-use crate::{ArtifactName, AttemptEnd, Backend, Claimed, Output, Settlement, WorkerId, decide, limits};
+use crate::{
+    ArtifactName, AttemptEnd, Backend, Claimed, Error, ErrorKind, Output, Settlement, WorkerId, decide, limits,
+};
 
 use super::event::Slot;
 use super::registry::Registered;
@@ -70,13 +73,23 @@ impl Attempt {
         let task = start(&job, worker, &ctx, &handler, &middleware, slot);
         // Most handlers finish before a timer is needed, and timers are not free.
         tokio::task::yield_now().await;
-        let (ended, told) = tokio::select! {
-            biased;
-            ended = perform(task, &ctx, job.timeout, &mut stop) => ended,
-            never = keep_log(&backend, &job, &ctx) => match never {},
+        let over = Notify::new();
+        let performing = async {
+            let ended = perform(task, &ctx, job.timeout, &mut stop).await;
+            over.notify_one();
+            ended
         };
+        let ((ended, mut told), ()) = tokio::join!(biased; performing, keep_log(&backend, &job, &ctx, &over));
         if !matches!(ended, Ended::Stopped(Stop::Lost)) {
-            write_log(&backend, &job, &ctx).await;
+            let patience = if told { limits::CANCEL_GRACE } else { LOG_PATIENCE };
+            tokio::select! {
+                biased;
+                () = write_last_log(&backend, &job, &ctx, patience) => {}
+                why = stopped(&mut stop), if !told => match why {
+                    Stop::Lost => return None,
+                    _ => told = true,
+                },
+            }
         }
         // If a handler was told to stop and still finished, its result is stored.
         let may_stop = !told
@@ -152,22 +165,44 @@ async fn stop_handler(mut task: JoinHandle<handler::Result<Output>>, ended: Ende
     ended
 }
 
-/// Writes the log regularly while the handler runs.
-async fn keep_log(backend: &Backend, job: &Claimed, ctx: &Ctx) -> std::convert::Infallible {
+/// Writes the log regularly until the handler is over. A write that has begun is not dropped: if it fails, the last write
+/// repeats it.
+async fn keep_log(backend: &Backend, job: &Claimed, ctx: &Ctx, over: &Notify) {
     loop {
-        tokio::time::sleep(limits::LOG_EVERY).await;
-        write_log(backend, job, ctx).await;
+        tokio::select! {
+            biased;
+            () = over.notified() => return,
+            () = tokio::time::sleep(limits::LOG_EVERY) => {}
+        }
+        let _ = write_log(backend, job, ctx).await; // the next write repeats it
     }
 }
 
-/// Writes new log lines. The log is for people: a failed write is repeated and delays nothing.
-async fn write_log(backend: &Backend, job: &Claimed, ctx: &Ctx) {
-    let Some(text) = ctx.log.take() else { return };
-    if let Err(e) = backend.write_log(job.id, job.token, text).await {
+/// Writes new log lines. The log is for people: while the handler runs, a failed write is repeated with the next one.
+async fn write_log(backend: &Backend, job: &Claimed, ctx: &Ctx) -> Result<(), Error> {
+    let Some(text) = ctx.log.take() else { return Ok(()) };
+    backend.write_log(job.id, job.token, text).await.map(|_| ()).inspect_err(|e| {
         tracing::warn!(job = %job.id, error = %e, "cannot write the log of a job; will try again");
         ctx.log.mark_unwritten();
+    })
+}
+
+/// Writes the last lines of the log, before the attempt is settled: stores accept no log after that. While the store
+/// cannot be reached, the attempt could not be settled either.
+async fn write_last_log(backend: &Backend, job: &Claimed, ctx: &Ctx, patience: Duration) {
+    let (began, mut wait) = (tokio::time::Instant::now(), Duration::from_millis(100));
+    while let Err(e) = write_log(backend, job, ctx).await {
+        if e.kind() != ErrorKind::Unavailable || began.elapsed() + wait > patience {
+            tracing::error!(job = %job.id, error = %e, "cannot write the log of a job; its last lines are lost");
+            return;
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(limits::LOG_EVERY);
     }
 }
+
+/// How long the last lines of a log are tried to be written.
+const LOG_PATIENCE: Duration = limits::LEASE;
 
 /// Waits until there is a reason to stop.
 async fn stopped(stop: &mut oneshot::Receiver<Stop>) -> Stop {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::handler::{Ctx, Latest, States};
+use crate::handler::{Ctx, Latest, SharedValues};
 use crate::observer;
 use crate::state::is_isolated;
 use crate::{
@@ -47,7 +47,7 @@ enum Phase {
 pub(crate) struct Dispatcher {
     backend: Backend,
     registry: Registry,
-    states: Arc<States>,
+    shared: Arc<SharedValues>,
     plan: Plan,
     worker: WorkerId,
     keeper: Keeper,
@@ -67,6 +67,8 @@ pub(crate) struct Dispatcher {
     cancels_pending: bool,
     cut_short: bool,
     stuck: Stuck,
+    /// The same, for some of the slots.
+    partly_stuck: Stuck,
     presence: Presence,
     report: Report,
 }
@@ -75,7 +77,7 @@ impl Dispatcher {
     pub(crate) fn new(
         backend: Backend,
         registry: Registry,
-        states: Arc<States>,
+        shared: Arc<SharedValues>,
         plan: Plan,
         worker: WorkerId,
         commands: mpsc::UnboundedReceiver<Command>,
@@ -98,11 +100,12 @@ impl Dispatcher {
             cancels_pending: false,
             cut_short: false,
             stuck: Stuck::new(plan.stuck),
+            partly_stuck: Stuck::new(plan.stuck),
             outbox: Outbox::new(backend.clone(), inbox.clone()),
             presence: Presence::new(),
             backend,
             registry,
-            states,
+            shared,
             plan,
             worker,
             keeper,
@@ -112,7 +115,8 @@ impl Dispatcher {
         })
     }
 
-    pub(crate) async fn run(mut self) -> Ended {
+    /// Runs the worker to its end. Returns how it ended, and its last report.
+    pub(crate) async fn run(mut self) -> (Ended, Report) {
         let kinds: Vec<_> = self.plan.kinds.iter().map(|(known, _)| known.kind.as_str()).collect();
         tracing::info!(worker = %self.worker, ?kinds, slots = self.plan.concurrency, "worker started");
         let ended = loop {
@@ -136,8 +140,9 @@ impl Dispatcher {
             }
         };
         tracing::info!(worker = %self.worker, ?ended, settled = self.report.settled, "worker ended");
+        let report = self.report();
         self.presence.forget(self.backend, self.worker).await;
-        ended
+        (ended, report)
     }
 
     fn handle_all(&mut self) {
@@ -217,8 +222,9 @@ impl Dispatcher {
         };
         let settle = self.settling.wake_at(now, self.holds_back_releases());
         let stuck = self.stuck.wake_at(!self.settling.is_empty());
+        let partly_stuck = self.partly_stuck.report_at();
         let note = self.is_alive().then_some(self.presence.at());
-        let all = [claim, phase, settle, stuck, note, self.fetch.repeat_at(now)];
+        let all = [claim, phase, settle, stuck, partly_stuck, note, self.fetch.repeat_at(now)];
         all.into_iter().flatten().min().unwrap_or(now + LONGEST_POLL)
     }
 
@@ -318,9 +324,13 @@ impl Dispatcher {
         self.presence.note(self.backend.clone(), self.worker, note);
     }
 
-    /// Records whether all slots are held by handlers that should have returned, so that the worker can do nothing
-    /// more. Reports it if that lasts.
+    /// Records whether slots are held by handlers that should have returned. Reports it if that lasts. If it is all
+    /// slots, the worker can do nothing more.
     fn note_stuck(&mut self) {
+        if self.partly_stuck.record(self.load.stuck() > 0, Instant::now()) {
+            let kinds: Vec<_> = self.load.stuck_kinds().into_iter().map(Kind::as_str).collect();
+            tracing::warn!(worker = %self.worker, ?kinds, slots = self.load.stuck(), "handlers have not returned after their attempts ended; each keeps its slot");
+        }
         if self.stuck.record(self.load.is_all_stuck(), Instant::now()) {
             let slots = self.plan.concurrency;
             self.backend.observers().tell(observer::Event::Stuck { worker: self.worker, slots });
@@ -396,7 +406,7 @@ impl Dispatcher {
                 draining: self.draining.clone(),
                 latest,
                 log: Arc::default(),
-                states: Arc::clone(&self.states),
+                shared: Arc::clone(&self.shared),
             },
             handler,
             middleware: Arc::clone(&self.plan.middleware),

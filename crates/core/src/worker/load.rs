@@ -91,6 +91,15 @@ impl Load {
         self.taken.saturating_sub(self.running.len())
     }
 
+    /// Returns the kinds of such handlers, sorted by name.
+    pub(super) fn stuck_kinds(&self) -> Vec<&Kind> {
+        let running = |kind: &Kind| self.running.values().filter(|running| running.job.kind == *kind).count();
+        let stuck = self.taken_by_kind.iter().filter(|(kind, taken)| **taken > running(kind));
+        let mut kinds: Vec<_> = stuck.map(|(kind, _)| kind).collect();
+        kinds.sort_by_key(|kind| kind.as_str());
+        kinds
+    }
+
     /// Returns whether all slots are held by such handlers.
     pub(super) fn is_all_stuck(&self) -> bool {
         self.stuck() >= self.slots
@@ -151,6 +160,7 @@ mod tests {
         assert_eq!((load.free_slots(0, 2), load.stuck()), (0, 0));
         load.attempt_ended(one.token);
         assert_eq!((load.free_slots(0, 2), load.stuck(), load.is_all_stuck()), (0, 1, false));
+        assert_eq!(load.stuck_kinds(), [&one.kind]);
         load.free(&one.kind);
         assert_eq!((load.free_slots(0, 2), load.stuck()), (1, 0));
         assert_eq!((load.free_slots(2, 2), load.free_slots(3, 2)), (1, 0), "too many outcomes wait");

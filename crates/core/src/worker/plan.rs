@@ -32,7 +32,7 @@ impl Worker {
             return Err(Error::invalid("the worker has no handlers: add one with `.handle(…)`"));
         }
         for (kind, missing) in &self.registry.needs {
-            if let Some(lack) = missing(&Provided(&self.states)) {
+            if let Some(lack) = missing(&Provided(&self.shared)) {
                 return Err(Error::invalid(format!("handler of kind `{kind}` needs {lack}")));
             }
         }
@@ -41,13 +41,16 @@ impl Worker {
         }
         limits::check_lease(self.lease)?;
         let named = self.queues.iter().map(|(name, weight)| (name.as_str(), *weight));
-        let own = self.kind_queues.iter().map(|name| (*name, 1));
+        let own = self.kind_queues.iter().filter(|_| !self.only_named_queues).map(|name| (*name, 1));
         let mut queues: Vec<(QueueName, u32)> = Vec::new();
-        for (name, weight) in if self.queues.is_empty() { own.collect() } else { named.collect::<Vec<_>>() } {
+        for (name, weight) in named.chain(own) {
             let name = name.parse()?;
             if !queues.iter().any(|(known, _)| *known == name) {
                 queues.push((name, weight.max(1)));
             }
+        }
+        if queues.is_empty() {
+            return Err(Error::invalid("the worker has no queues: add one with `.queue(…)`"));
         }
         let queue_order = QueueOrder::new(queues, self.strict);
         let middleware = self.middleware.as_slice().into();

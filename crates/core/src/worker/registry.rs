@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::runtime::{self, Runtime};
 
-use crate::handler::{self, BlockingHandler, Ctx, Handler, Provided};
+use crate::handler::{self, Arguments, Ctx, Handler, Provided, Returned};
 use crate::{Answer, Error, Job, JobPolicy, Kind, KnownKind, Output, Payload};
 
 use super::event::Slot;
@@ -109,14 +109,19 @@ impl Drop for Pool {
     }
 }
 
-pub(crate) fn run_async<Args, H: Handler<Args>>(handler: H) -> Run {
+pub(crate) fn run_async<Args, H>(handler: H) -> Run
+where
+    Args: Arguments,
+    H: Handler<Args>,
+    H::Returns: Future<Output = Returned<Args>> + Send,
+{
     let handler = Arc::new(handler);
     Arc::new(move |payload, ctx, slot| {
         let handler = Arc::clone(&handler);
         Box::pin(async move {
             let _slot = slot;
-            let job = decode::<H::Job>(&payload)?;
-            encode(handler.call(job, ctx).await?)
+            let arguments = Args::extract(decode(&payload)?, &ctx).await?;
+            encode(handler.call(arguments).await?)
         })
     })
 }
@@ -136,19 +141,22 @@ where
     })
 }
 
-pub(crate) fn run_blocking<Args: 'static, H: BlockingHandler<Args>>(handler: H, pool: Arc<Pool>) -> Run {
+pub(crate) fn run_blocking<Args, H>(handler: H, pool: Arc<Pool>) -> Run
+where
+    Args: Arguments,
+    H: Handler<Args, Returns = Returned<Args>>,
+{
     let handler = Arc::new(handler);
     Arc::new(move |payload, ctx, slot| {
-        let handler = Arc::clone(&handler);
-        let span = tracing::Span::current();
-        let work = move || {
-            let (_slot, _in_span) = (slot, span.entered());
-            let job = decode::<H::Job>(&payload)?;
-            encode(handler.call(job, ctx)?)
-        };
-        let thread = pool.handle().spawn_blocking(work);
+        let (handler, pool) = (Arc::clone(&handler), Arc::clone(&pool));
         Box::pin(async move {
-            match thread.await {
+            let arguments = Args::extract(decode(&payload)?, &ctx).await?;
+            let span = tracing::Span::current();
+            let work = move || {
+                let (_slot, _in_span) = (slot, span.entered());
+                encode(handler.call(arguments)?)
+            };
+            match pool.handle().spawn_blocking(work).await {
                 Ok(result) => result,
                 Err(e) if e.is_panic() => std::panic::resume_unwind(e.into_panic()),
                 Err(e) => Err(e.into()),

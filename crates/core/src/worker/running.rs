@@ -3,25 +3,28 @@
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::event::Command;
-use crate::{JobId, WorkerId, WorkerSecret};
+use crate::{JobId, Kind, QueueName, WorkerId, WorkerSecret};
 
 /// Controls a running worker. Dropping it does not end the worker; call [`Running::drain`] or [`Running::cancel`].
 #[derive(Debug)]
 pub struct Running {
     id: WorkerId,
     secret: WorkerSecret,
+    queues: Vec<QueueName>,
+    kinds: Vec<Kind>,
     commands: mpsc::UnboundedSender<Command>,
-    ended: watch::Receiver<Option<Ended>>,
+    ended: watch::Receiver<Option<(Ended, Report)>>,
 }
 
 impl Running {
     pub(super) fn new(
         id: WorkerId,
         secret: WorkerSecret,
+        (queues, kinds): (Vec<QueueName>, Vec<Kind>),
         commands: mpsc::UnboundedSender<Command>,
-        ended: watch::Receiver<Option<Ended>>,
+        ended: watch::Receiver<Option<(Ended, Report)>>,
     ) -> Self {
-        Running { id, secret, commands, ended }
+        Running { id, secret, queues, kinds, commands, ended }
     }
 
     /// Returns the worker's id.
@@ -32,6 +35,11 @@ impl Running {
     /// Returns the secret with which a supervisor may release the worker's jobs after its process has ended.
     pub fn secret(&self) -> &WorkerSecret {
         &self.secret
+    }
+
+    /// Returns whether the worker claims jobs of that kind from that queue.
+    pub fn takes(&self, queue: &QueueName, kind: &Kind) -> bool {
+        self.queues.contains(queue) && self.kinds.contains(kind)
     }
 
     /// Stops claiming, returns jobs that have not started, and waits up to the grace period for running jobs. After
@@ -57,20 +65,25 @@ impl Running {
         self.send(Command::Resume);
     }
 
-    /// Returns what the worker does now, or `None` after it has ended.
+    /// Returns what the worker does now. After it has ended, returns its last report, or `None` if it ended together
+    /// with its runtime.
     pub async fn report(&self) -> Option<Report> {
         let (answer, report) = oneshot::channel();
         self.send(Command::Report(answer));
-        report.await.ok()
+        match report.await {
+            Ok(report) => Some(report),
+            Err(_) => self.end().await.map(|(_, report)| report),
+        }
     }
 
     /// Waits until the worker has ended, for any reason.
     pub async fn ended(&self) -> Ended {
-        let mut ended = self.ended.clone();
-        match ended.wait_for(Option::is_some).await {
-            Ok(ended) => ended.expect("waited for it"),
-            Err(_) => Ended::Abandoned, // the dispatcher's task ended with its runtime
-        }
+        self.end().await.map_or(Ended::Abandoned, |(ended, _)| ended)
+    }
+
+    /// Waits until the worker has ended. Returns `None` if the dispatcher's task ended with its runtime.
+    async fn end(&self) -> Option<(Ended, Report)> {
+        self.ended.clone().wait_for(Option::is_some).await.ok().and_then(|end| end.clone())
     }
 
     fn send(&self, command: Command) {

@@ -48,12 +48,16 @@ impl Stuck {
 
     /// Returns when to check again, if nothing changes before.
     pub(super) fn wake_at(&self, unsettled: bool) -> Option<Instant> {
-        let after = if self.reported { self.end(unsettled) } else { self.after / 3 };
-        self.since.map(|since| since + after)
+        self.report_at().or_else(|| self.since?.checked_add(self.end(unsettled)))
+    }
+
+    /// Returns when to report it, if it was not reported and nothing changes before.
+    pub(super) fn report_at(&self) -> Option<Instant> {
+        self.since.filter(|_| !self.reported)?.checked_add(self.after / 3)
     }
 
     fn end(&self, unsettled: bool) -> Duration {
-        if unsettled { self.after + LAST_TRIES } else { self.after }
+        if unsettled { self.after.saturating_add(LAST_TRIES) } else { self.after }
     }
 }
 
@@ -70,9 +74,18 @@ mod tests {
         assert_eq!(stuck.wake_at(false), Some(began + 10 * SEC));
         assert!(!stuck.record(true, began + 9 * SEC) && stuck.record(true, began + 10 * SEC) && stuck.is_reported());
         assert!(!stuck.record(true, began + 11 * SEC), "it was said");
+        assert_eq!(stuck.report_at(), None);
         assert_eq!(stuck.wake_at(false), Some(began + 30 * SEC));
         assert!(!stuck.is_over(false, began + 29 * SEC) && stuck.is_over(false, began + 30 * SEC));
         assert!(!stuck.is_over(true, began + 30 * SEC) && stuck.is_over(true, began + 30 * SEC + LAST_TRIES));
+    }
+
+    #[test]
+    fn worker_that_may_be_stuck_for_ever_never_ends() {
+        let (mut stuck, began) = (Stuck::new(Duration::MAX), Instant::now());
+        assert!(!stuck.record(true, began) && !stuck.record(true, began + 1_000_000 * SEC));
+        assert!(!stuck.is_over(true, began + 1_000_000 * SEC));
+        assert!(stuck.wake_at(true).is_none_or(|at| at > began + 1_000_000 * SEC));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::InMemory;
-use crate::handler::{self, Ctx, State as Shared};
+use crate::handler::{self, Ctx, FromCtx, Provided, Shared};
 use crate::observer::Event;
 use crate::{Backend, Client, FailureClass, Job, Memory, Reason, Retry, State, WaitError, WorkerSecret};
 
@@ -147,7 +147,7 @@ async fn blocking_handler_starts_when_the_middleware_runs_it() {
     let (ran, calls) = (Noted::<u16>::default(), AtomicUsize::new(0));
     let worker = Worker::new(backend)
         .handle_blocking(note)
-        .state(ran.clone())
+        .share(ran.clone())
         .wrap(move |_, next| {
             let refuses = calls.fetch_add(1, Ordering::Relaxed) == 0;
             async move { if refuses { Err(handler::Error::fatal("not this one")) } else { next.run().await } }
@@ -197,7 +197,7 @@ async fn worker_with_all_slots_stuck_reports_it_and_ends() {
     });
     let worker = Worker::new(backend.clone())
         .handle_blocking(block)
-        .state(Arc::new(Mutex::new(gate)))
+        .share(Arc::new(Mutex::new(gate)))
         .concurrency(1)
         .stuck_after(Duration::from_millis(300))
         .start()
@@ -218,7 +218,7 @@ async fn owner_of_the_secret_can_release_the_workers_jobs() {
     let (open, gate) = channel::<()>();
     let worker = Worker::new(backend.clone())
         .handle_blocking(block)
-        .state(Arc::new(Mutex::new(gate)))
+        .share(Arc::new(Mutex::new(gate)))
         .secret(secret.clone())
         .start()
         .unwrap();
@@ -254,4 +254,102 @@ async fn attempt_that_ends_because_of_the_shutdown_is_released_and_costs_nothing
     assert_eq!(worker.drain().await, Ended::Released, "not all jobs are finished");
     let job = backend.job(id).await.unwrap().unwrap();
     assert_eq!((job.state, job.attempt, job.interruptions), (State::Ready, 0, 1));
+}
+
+#[derive(Serialize, Deserialize)]
+struct Summary {}
+
+impl Job for Summary {
+    const KIND: &'static str = "summary";
+    const QUEUE: &'static str = "reports";
+    type Output = ();
+}
+
+async fn summarize(_: Summary) -> handler::Result<()> {
+    Ok(())
+}
+
+#[tokio::test]
+async fn worker_claims_from_the_queues_of_its_handlers_and_from_those_added() {
+    let (backend, client) = setup();
+    let worker = || Worker::new(backend.clone()).handle(summarize).handle(run).queue("mail", 3);
+    let all = worker().start().unwrap();
+    for queue in ["mail", "reports", "default"] {
+        client.enqueue(Summary {}).queue(queue).await.unwrap().wait().await.unwrap();
+    }
+    all.drain().await;
+
+    let named = worker().only_named_queues().start().unwrap();
+    let takes = |queue: &str| named.takes(&queue.parse().unwrap(), &"summary".parse().unwrap());
+    assert!(takes("mail") && !takes("reports") && !takes("default"));
+    let waits = client.enqueue(Summary {}).await.unwrap();
+    client.enqueue(Summary {}).queue("mail").await.unwrap().wait().await.unwrap();
+    named.drain().await;
+    assert_eq!(waits.snapshot().await.unwrap().unwrap().state, State::Ready);
+    let none = Worker::new(backend).handle(run).only_named_queues().start().unwrap_err();
+    assert_eq!(none.to_string(), "the worker has no queues: add one with `.queue(…)`");
+}
+
+#[tokio::test]
+async fn grace_without_limit_waits_for_the_last_job() {
+    let (backend, client) = setup();
+    let (open, gate) = channel::<()>();
+    let worker = Worker::new(backend).handle_blocking(block).share(Arc::new(Mutex::new(gate))).grace(Duration::MAX);
+    let worker = worker.start().unwrap();
+    let handle = client.enqueue(Task { fails: false }).await.unwrap();
+    while worker.report().await.unwrap().running.is_empty() {}
+    let (ended, ()) = tokio::join!(worker.drain(), async { open.send(()).unwrap() });
+    assert_eq!(ended, Ended::Drained);
+    assert_eq!(handle.wait().await.unwrap(), 0);
+    assert_eq!(worker.report().await.unwrap().settled, 1, "the last report is kept");
+}
+
+/// An extractor that asks a service.
+struct Licence(u16);
+
+impl FromCtx for Licence {
+    async fn from_ctx(ctx: &Ctx) -> handler::Result<Self> {
+        let Shared(asked) = Shared::<Noted<u16>>::from_ctx(ctx).await?;
+        tokio::task::yield_now().await;
+        asked.note(ctx.attempt());
+        if ctx.kind().as_str() == "task" { Ok(Licence(7)) } else { Err(handler::Error::fatal("no licence")) }
+    }
+
+    fn missing(provided: &Provided<'_>) -> Option<String> {
+        Shared::<Noted<u16>>::missing(provided)
+    }
+}
+
+#[tokio::test]
+async fn extractor_may_be_async_and_serves_blocking_handlers_too() {
+    let asked = Noted::<u16>::default();
+    let blocking = |_: Task, Licence(number): Licence, _: Ctx| -> handler::Result<u16> { Ok(number) };
+    for is_blocking in [true, false] {
+        let (backend, client) = setup();
+        let worker = Worker::new(backend).share(asked.clone());
+        let worker = if is_blocking {
+            worker.handle_blocking(blocking)
+        } else {
+            worker.handle(|_: Task, Licence(number): Licence| async move { Ok(number) })
+        };
+        let worker = worker.start().unwrap();
+        assert_eq!(client.enqueue(Task { fails: false }).await.unwrap().wait().await.unwrap(), 7);
+        worker.drain().await;
+    }
+    assert_eq!(asked.take(), [1, 1]);
+}
+
+#[tokio::test]
+async fn failed_extractor_fails_the_attempt_and_a_missing_one_the_start() {
+    let (backend, client) = setup();
+    let handler = |_: Summary, _: Licence| async { Ok(()) };
+    let missing = Worker::new(backend.clone()).handle(handler).start().unwrap_err().to_string();
+    assert!(missing.contains("handler of kind `summary` needs Shared<") && missing.contains(".share(…)"), "{missing}");
+    let worker = Worker::new(backend).handle(handler).share(Noted::<u16>::default()).start().unwrap();
+    let handle = client.enqueue(Summary {}).await.unwrap();
+    match handle.wait().await {
+        Err(WaitError::Dead { reason: Reason::Fatal, message }) => assert_eq!(message, "no licence"),
+        other => panic!("{other:?}"),
+    }
+    worker.drain().await;
 }

@@ -79,7 +79,7 @@ async fn a_text_becomes_an_image_step_by_step() {
 #[tokio::test]
 async fn the_real_renderer_draws() {
     let service = demo().await;
-    let painter = Worker::new(service.backend.clone()).state(Pace::default()).handle_blocking(longshore_demo::draw);
+    let painter = Worker::new(service.backend.clone()).share(Pace::default()).handle_blocking(longshore_demo::draw);
     let _worker = painter.start().unwrap();
     submit(&service, "text=hello_world").await;
     service.finished(HELLO).await;

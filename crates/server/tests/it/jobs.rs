@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use longshore_core::handler::{self, Ctx, Error, State};
+use longshore_core::handler::{self, Ctx, Error, Shared};
 use longshore_core::worker::Worker;
 use longshore_core::{Job, Output, Progress};
 use serde::{Deserialize, Serialize};
@@ -82,7 +82,7 @@ impl Job for Steps {
     type Output = String;
 }
 
-async fn steps(_: Steps, ctx: Ctx, State(gate): State<Gate>) -> handler::Result<String> {
+async fn steps(_: Steps, ctx: Ctx, Shared(gate): Shared<Gate>) -> handler::Result<String> {
     ctx.progress(Progress::of(7, 20).with_message("Processing"));
     tokio::select! {
         () = gate.pass() => Ok("done".into()),
@@ -116,7 +116,7 @@ impl Job for Image {
     type Output = Output;
 }
 
-async fn image(job: Image, ctx: Ctx, State(gate): State<Gate>) -> handler::Result<Output> {
+async fn image(job: Image, ctx: Ctx, Shared(gate): Shared<Gate>) -> handler::Result<Output> {
     ctx.progress(Progress::of(7, 20).with_message("Processing"));
     gate.pass().await;
     if job.text == "fail" {
@@ -127,7 +127,7 @@ async fn image(job: Image, ctx: Ctx, State(gate): State<Gate>) -> handler::Resul
 
 pub fn worker(worker: Worker, gate: Gate) -> Worker {
     worker
-        .state(gate)
+        .share(gate)
         .handle(echo)
         .handle(bulk)
         .handle(nothing)

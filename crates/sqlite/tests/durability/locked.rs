@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use longshore_core::handler::{self, State as Shared};
+use longshore_core::handler::{self, Shared};
 use longshore_core::worker::{Ended, Running, Worker};
 use longshore_core::{Backend, Client, Clock, Handle, Job, JobId, Jobs, State, Upkeep, artifact::InMemory, limits};
 use longshore_sqlite::{Options, Sqlite, Testing};
@@ -60,7 +60,7 @@ impl Bench {
         let backend = Backend::new(open(), Arc::new(InMemory::default()));
         let none = || Arc::new(Semaphore::new(0));
         let signals = Signals { started: none(), may_end: none(), ended: none(), runs: Arc::default() };
-        let worker = Worker::new(backend.clone()).handle(long).state(signals.clone()).lease(Duration::from_secs(1));
+        let worker = Worker::new(backend.clone()).handle(long).share(signals.clone()).lease(Duration::from_secs(1));
         let worker = worker.start().unwrap();
         let handle = Client::new(backend.clone()).enqueue(Long {}).await.unwrap();
         signals.started.acquire().await.unwrap().forget();

@@ -1,0 +1,24 @@
+//! The handler returns something else than the job's `Output`.
+
+use longshore_core::handler::Result;
+use longshore_core::worker::Worker;
+use longshore_core::{Backend, Job};
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Greet {}
+
+impl Job for Greet {
+    const KIND: &'static str = "greet";
+    type Output = String;
+}
+
+async fn greet(_: Greet) -> Result<usize> {
+    Ok(5)
+}
+
+fn worker(backend: Backend) -> Worker {
+    Worker::new(backend).handle(greet)
+}
+
+fn main() {}

@@ -84,6 +84,9 @@ fn table(queues: Vec<wire::Queue>) -> Table {
             (None, Some(why)) if why == HeldBackReason::UnknownRule.as_str() => {
                 "no, but blocked by a rule of a newer version".to_owned()
             }
+            (None, Some(why)) if why == HeldBackReason::Unreachable.as_str() => {
+                "unknown: its server does not answer".to_owned()
+            }
             (None, _) => String::new(),
         });
         table.add_row(row);

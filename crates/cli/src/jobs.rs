@@ -53,20 +53,26 @@ impl Jobs {
             key: self.key.map(|text| text.parse()).transpose()?,
         };
         let target = self.target.open(stores).await?;
-        let mut jobs = Vec::new();
+        let (mut jobs, mut unreachable) = (Vec::new(), Vec::new());
         let mut after = self.after;
         // A page may be short although more jobs follow: a call looks at a limited number of rows.
         let next = loop {
             let limit = (self.limit - jobs.len()).min(longshore::limits::PAGE);
             let page = target.list(filter.clone(), Page::new(after, limit)).await?;
             jobs.extend(page.jobs);
+            unreachable.extend(page.unreachable);
             match page.next {
                 Some(next) if jobs.len() < self.limit => after = Some(next.parse()?),
                 next => break next,
             }
         };
+        unreachable.sort();
+        unreachable.dedup();
+        for queue in &unreachable {
+            printer.note(format_args!("the jobs of queue `{queue}` are missing: its server does not answer"));
+        }
         if printer.is_json() {
-            return printer.json(&longshore_wire::Jobs { jobs, next });
+            return printer.json(&longshore_wire::Jobs { jobs, next, unreachable });
         }
         printer.line(table(jobs, columns()))?;
         match next {

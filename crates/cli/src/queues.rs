@@ -73,6 +73,7 @@ fn table(queues: &[wire::Queue], columns: Option<u16>) -> String {
         let paused = match (&queue.paused, queue.held_back.as_deref()) {
             (Some(_), _) => "yes",
             (None, Some(why)) if why == HeldBackReason::UnknownRule.as_str() => "newer rule",
+            (None, Some(why)) if why == HeldBackReason::Unreachable.as_str() => "unreachable",
             (None, _) => "",
         };
         let [scheduled, ready, running, succeeded, dead, cancelled] =

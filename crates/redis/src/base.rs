@@ -96,11 +96,11 @@ impl Base {
         self.call(function, root).arg(frame)
     }
 
-    /// Returns the answer of a queue, or `None` if its server in a cluster does not answer, so that a list can leave the queue out.
+    /// Returns the answer of a queue, or `None` if its server in a cluster does not answer, so that a list can say so.
     pub(crate) fn within_reach<T>(&self, answer: Result<T, Error>) -> Result<Option<T>, Error> {
         match answer {
             Err(e) if self.link.is_cluster() && e.is_retryable() => {
-                tracing::warn!(error = %e, "a queue is missing from a list: its server does not answer");
+                tracing::debug!(error = %e, "a list is incomplete: the server of a queue does not answer");
                 Ok(None)
             }
             answer => answer.map(Some),

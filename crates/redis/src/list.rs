@@ -29,17 +29,23 @@ pub(crate) async fn list(base: &Base, filter: &Filter, page: Page) -> Result<Lis
         None => queues::all(base).await?,
     };
     let before = page.after.map(|Cursor(order)| order);
-    let opened = join_all(queues.into_iter().map(|queue| Stream::open(base, queue, filter, before))).await;
-    let mut streams = Vec::with_capacity(opened.len());
-    for stream in opened {
-        streams.extend(base.within_reach(stream)?);
+    let opened = join_all(queues.iter().map(|queue| Stream::open(base, queue.clone(), filter, before))).await;
+    let (mut streams, mut unreachable) = (Vec::with_capacity(opened.len()), Vec::new());
+    for (queue, stream) in queues.into_iter().zip(opened) {
+        match base.within_reach(stream)? {
+            Some(stream) => streams.push(stream),
+            None => unreachable.push(queue),
+        }
     }
     let (mut found, mut checked, mut last, mut next) = (Vec::new(), 0, i64::MAX, None);
     loop {
         let share = (page.limit / streams.len().max(1)).clamp(8, PER_CALL);
-        let empty = streams.iter_mut().filter(|stream| stream.rows.is_empty() && !stream.ended);
-        for filled in join_all(empty.map(|stream| stream.fill(base, share))).await {
-            base.within_reach(filled)?;
+        let mut empty: Vec<_> = streams.iter_mut().filter(|stream| stream.rows.is_empty() && !stream.ended).collect();
+        let filled = join_all(empty.iter_mut().map(|stream| stream.fill(base, share))).await;
+        for (stream, filled) in empty.into_iter().zip(filled) {
+            if base.within_reach(filled)?.is_none() {
+                unreachable.push(stream.queue.clone());
+            }
         }
         let Some(newest) = streams.iter_mut().max_by_key(|stream| stream.rows.front().map(|row| row.order)) else {
             break;
@@ -56,7 +62,7 @@ pub(crate) async fn list(base: &Base, filter: &Filter, page: Page) -> Result<Lis
     }
     let jobs = get(base, found).await?.into_iter().flatten();
     // A job may have changed since its row was read.
-    Ok(Listed::new(jobs.filter(|job| filter.matches(job)).collect(), next))
+    Ok(Listed::new(jobs.filter(|job| filter.matches(job)).collect(), next).without(unreachable))
 }
 
 /// The jobs of one queue that are before a cursor, the newest first.

@@ -42,7 +42,7 @@ pub(crate) async fn all(base: &Base) -> Result<Vec<QueueName>, Error> {
 /// The maximum number of queues that are read at the same time.
 const AT_ONCE: usize = 1_000;
 
-/// Returns a page of queues with their counts. In a cluster, a queue whose server does not answer is left out.
+/// Returns a page of queues with their counts. In a cluster, a queue whose server does not answer has no counts.
 pub(crate) async fn stats(base: &Base, mut after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
     let mut stats = Vec::new();
     while stats.len() < limit {
@@ -51,7 +51,7 @@ pub(crate) async fn stats(base: &Base, mut after: Option<QueueName>, limit: usiz
         after = Some(last.clone());
         for (queue, answer) in names.iter().zip(join_all(names.iter().map(|queue| of_queue(base, queue))).await) {
             let answer = answer.map_err(|e| e.context(format!("queue `{queue}`")));
-            stats.extend(base.within_reach(answer)?.flatten());
+            stats.extend(base.within_reach(answer)?.unwrap_or_else(|| Some(QueueStats::unreachable(queue.clone()))));
         }
     }
     Ok(stats)

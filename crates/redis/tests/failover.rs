@@ -195,7 +195,8 @@ async fn data_of_the_whole_store_survives_any_one_node() {
         let (cluster, store) = three_masters(&settings).await;
         let url = url_of(&cluster);
         let (alive, new) = (queue_on(&cluster, (node + 1) % 3), queue_on(&cluster, (node + 2) % 3));
-        store.push(vec![to(&queue_on(&cluster, node)), to(&alive)]).await.all().unwrap();
+        let away = queue_on(&cluster, node);
+        store.push(vec![to(&away), to(&alive)]).await.all().unwrap();
         let held = store.claim(ask(1).queues(vec![alive.clone()])).await.unwrap().jobs.remove(0);
         cluster.nodes()[node].kill();
 
@@ -209,9 +210,12 @@ async fn data_of_the_whole_store_survives_any_one_node() {
         // A new worker claims from a new queue.
         store.push(vec![to(&new)]).await.all().unwrap();
         assert_eq!(store.claim(ask(1).worker(worker).queues(vec![new.clone()])).await.unwrap().jobs.len(), 1);
-        let names: Vec<_> = store.queues(None, 10).await.unwrap().into_iter().map(|stats| stats.queue).collect();
-        assert!(names.len() == 2 && names.contains(&alive) && names.contains(&new), "{names:?}");
-        assert_eq!(store.list(Filter::default(), Page::first(10)).await.unwrap().jobs.len(), 3);
+        let queues = store.queues(None, 10).await.unwrap();
+        let reached: Vec<_> = queues.iter().filter(|stats| !stats.is_unreachable).map(|stats| &stats.queue).collect();
+        assert!(reached.len() == 2 && reached.contains(&&alive) && reached.contains(&&new), "{reached:?}");
+        assert_eq!(queues.iter().find(|stats| stats.is_unreachable).map(|stats| &stats.queue), Some(&away));
+        let listed = store.list(Filter::default(), Page::first(10)).await.unwrap();
+        assert_eq!((listed.jobs.len(), listed.unreachable), (3, vec![away]), "a list says what is missing");
         assert!(store.now().await.is_ok());
         settings.clock.advance(limits::LEASE);
         let rescued = until_answered(async || {

@@ -3,19 +3,22 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{Method, Uri};
+use axum::http::{Method, Request, StatusCode, Uri, header};
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
 use longshore_core::Backend;
+use longshore_wire as wire;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::answer_memory::{self, AnswerMemory};
 use crate::guard::WrongTokens;
 use crate::intake::Intake;
 use crate::problem::{Code, Problem};
-use crate::streams::Streams;
-use crate::{Config, body, demo, finish, guard, openapi, routes};
+use crate::shares::Shares;
+use crate::{Config, body, cors, demo, finish, guard, message, openapi, routes};
 
 /// The shared state of all routes. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -25,11 +28,15 @@ pub(crate) struct App {
     /// Cancelled when the server begins to shut down.
     pub(crate) draining: CancellationToken,
     /// The open event streams.
-    pub(crate) streams: Arc<Streams>,
+    pub(crate) streams: Arc<Shares>,
     /// One permit for each request that waits for a job.
     pub(crate) waits: Arc<Semaphore>,
-    /// One permit for each large result that is being sent.
-    pub(crate) results: Arc<Semaphore>,
+    /// The large results that are being sent.
+    pub(crate) results: Arc<Shares>,
+    /// One permit for each request that reads a page of jobs from the store.
+    pub(crate) page_reads: Arc<Semaphore>,
+    /// Memory for answers that were not sent yet.
+    pub(crate) answer_memory: AnswerMemory,
     /// Accepts jobs, within limits.
     pub(crate) intake: Arc<Intake>,
     /// Memory for large bodies; see `body`.
@@ -45,9 +52,11 @@ impl App {
         App {
             backend,
             draining: CancellationToken::new(),
-            streams: Arc::new(Streams::new(&config)),
+            streams: Shares::new(config.streams, config.streams_per_caller),
             waits: Arc::new(Semaphore::new(config.waits)),
-            results: Arc::new(Semaphore::new(config.results)),
+            results: Shares::new(config.results, config.results_per_caller),
+            page_reads: Arc::new(Semaphore::new(routes::PAGE_READS)),
+            answer_memory: AnswerMemory::new(config.answers_bytes),
             intake: Arc::new(Intake::new(&config)),
             body_memory: Arc::new(body::memory(config.bodies_bytes)),
             wrong_tokens: Arc::new(WrongTokens::new(config.wrong_tokens)),
@@ -82,31 +91,54 @@ pub(crate) fn table(config: &Config) -> Vec<(&'static str, MethodRouter<App>)> {
     table
 }
 
-/// Returns the router: all routes behind the guard.
+/// Returns the router: all routes behind the guard. The layer that is added last sees a request first.
 pub(crate) fn router(app: App) -> Router {
     let routes = table(&app.config).into_iter();
     routes
         .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn(message::check))
         .layer(from_fn_with_state(app.clone(), guard::guard))
+        .layer(from_fn_with_state(app.clone(), answer_memory::bound))
+        .layer(from_fn_with_state(app.clone(), cors::cors))
         .layer(from_fn(finish::finish))
         .with_state(app)
 }
 
-async fn not_found(uri: Uri) -> Problem {
-    Problem::new(Code::NotFound, format!("{:?} was not found", uri.path()))
+/// Changes how the path of a request is written if it leads to the job with the alias `batch`, so that the router does
+/// not take it for a request to push a batch.
+pub(crate) fn separate_alias<B>(request: &mut Request<B>) {
+    let is_ambiguous = request.uri().path() == "/v1/jobs/batch";
+    if is_ambiguous && matches!(*request.method(), Method::GET | Method::HEAD | Method::DELETE) {
+        let query = request.uri().query().map_or_else(String::new, |query| format!("?{query}"));
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = format!("/v1/jobs/%62atch{query}").parse().ok();
+        *request.uri_mut() = Uri::from_parts(parts).expect("only the path was changed");
+    }
 }
 
-async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
-    Problem::new(Code::MethodNotAllowed, format!("{method} is not allowed at {:?}", uri.path()))
+/// Answers unknown paths, and `OPTIONS *`, which asks about the server as a whole.
+async fn not_found(method: Method, uri: Uri) -> Response {
+    if method == Method::OPTIONS && uri.path() == "*" {
+        return (StatusCode::NO_CONTENT, [(header::ALLOW, "GET,HEAD,POST,DELETE,OPTIONS")]).into_response();
+    }
+    Problem::new(Code::NotFound, format!("{:?} was not found", wire::shown(uri.path()))).into_response()
+}
+
+/// Answers other methods of a route. The router adds `Allow`, with the methods that the route has.
+async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    let detail = format!("{} is not allowed at {:?}", wire::shown(method.as_str()), wire::shown(uri.path()));
+    Problem::new(Code::MethodNotAllowed, detail).into_response()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use axum::body::Body;
-    use axum::http::{Request, StatusCode};
     use longshore_core::{Memory, artifact::InMemory};
     use tower::ServiceExt;
 

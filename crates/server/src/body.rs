@@ -14,10 +14,6 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::app::App;
 use crate::problem::{Code, Problem};
 
-/// A body that is too large is read up to this multiple of the allowed size before the request is refused. A client
-/// that is still writing when the connection closes would never see the answer.
-const OVERSIZE_FACTOR: usize = 8;
-
 /// The largest body that needs no permit.
 const SMALL_BYTES: usize = 64 * 1024;
 
@@ -128,25 +124,21 @@ async fn read_up_to(app: &App, limit: usize, body: Body) -> Result<ReadBody<Byte
 async fn collect(app: &App, mut body: Body, limit: usize) -> Result<ReadBody<Bytes>, Problem> {
     let too_large = || Err(Problem::new(Code::BodyTooLarge, format!("the body is larger than {limit} bytes")));
     let (mut kept, mut size, mut permits) = (BytesMut::new(), 0, None);
-    if body.size_hint().lower() > (limit * OVERSIZE_FACTOR) as u64 {
+    // The connection throws away what the client still sends, so that the client receives the refusal.
+    if body.size_hint().lower() > limit as u64 {
         return too_large();
     }
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|e| Problem::new(Code::InvalidJson, format!("the body ended early: {e}")))?;
         let Ok(data) = frame.into_data() else { continue };
         size += data.len();
-        match size {
-            size if size <= limit => {
-                acquire_memory(app, &mut permits, size)?;
-                kept.extend_from_slice(&data);
-            }
-            size if size <= limit * OVERSIZE_FACTOR => {
-                (kept, permits) = (BytesMut::new(), None);
-            }
-            _ => break,
+        if size > limit {
+            return too_large();
         }
+        acquire_memory(app, &mut permits, size)?;
+        kept.extend_from_slice(&data);
     }
-    if size > limit { too_large() } else { Ok(ReadBody { value: kept.freeze(), _permits: permits }) }
+    Ok(ReadBody { value: kept.freeze(), _permits: permits })
 }
 
 /// Acquires permits for a body that has grown to `size`. Small bodies need none: their number is limited by the number

@@ -11,7 +11,7 @@ use crate::Secret;
 /// ```
 /// let mut config = longshore_server::Config::default();
 /// config.demo = true;
-/// assert_eq!(config.connections, 1_024);
+/// assert_eq!(config.connections, 2_048);
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -21,9 +21,13 @@ pub struct Config {
     pub token: Option<Secret>,
     /// Whether the server has the demo page and its routes. Defaults to no.
     pub demo: bool,
-    /// The maximum number of connections. The server answers 503 to further connections and closes them. Defaults to
-    /// 1,024.
+    /// The maximum number of connections. A further connection takes the place of one that is idle. If none is idle,
+    /// the server answers health checks and refuses other requests with 503. If the process may not have that many
+    /// files open, the server lowers the number and says so in its log. Defaults to 2,048, which leaves room beside
+    /// all event streams and all requests that wait.
     pub connections: usize,
+    /// The maximum number of connections of one caller; see [`Config::streams_per_caller`]. Defaults to 1,024.
+    pub connections_per_caller: usize,
     /// The maximum number of event streams. The server answers 503 to further requests. Defaults to 512.
     pub streams: usize,
     /// The maximum number of event streams of one caller. The server answers 429 to further requests. Callers are
@@ -39,6 +43,9 @@ pub struct Config {
     /// The maximum number of results of more than 256 KiB that are sent at a time. Each of them holds at most two
     /// chunks of 256 KiB in memory. The server answers 503 to further requests. Defaults to 256.
     pub results: usize,
+    /// The maximum number of these results that are sent to one caller at a time; see [`Config::streams_per_caller`].
+    /// The server answers 429 to further requests. Defaults to 64.
+    pub results_per_caller: usize,
     /// The maximum number of pushes that wait for the store. The server answers 503 to further pushes immediately.
     /// Defaults to 512.
     pub pushes: usize,
@@ -57,9 +64,20 @@ pub struct Config {
     /// The maximum total size of large bodies (over 64 KiB) in memory, in bytes. The server answers 503 to further
     /// bodies. Defaults to 128 MiB.
     pub bodies_bytes: usize,
-    /// How long the head of a request may take to arrive, and how long a keep-alive connection may be idle. Defaults to
-    /// 10 seconds.
+    /// The maximum total size of answers (over 16 KiB) in memory, in bytes. They stay there until their clients have
+    /// read them. The server answers 503 to further requests. Defaults to 256 MiB.
+    pub answers_bytes: usize,
+    /// The maximum size of a page of jobs, in bytes. A page with large jobs ends early. A job that is larger than this
+    /// is alone on its page. Defaults to 4 MiB.
+    pub page_bytes: usize,
+    /// The origins of web pages that may call the API from other sites (CORS), such as `https://app.example`. Defaults
+    /// to none.
+    pub cors_origins: Vec<String>,
+    /// How long the head of a request may take to arrive. Defaults to 10 seconds.
     pub head_timeout: Duration,
+    /// How long a connection may be idle between two requests. It should be longer than a proxy in front keeps its
+    /// connections, which is 60 seconds for most of them. Defaults to 75 seconds.
+    pub idle_timeout: Duration,
     /// How long the body of a request may take to arrive. Defaults to 30 seconds.
     pub body_timeout: Duration,
     /// How long a client may read nothing of an answer before its connection is closed. Defaults to 30 seconds.
@@ -78,19 +96,25 @@ impl Default for Config {
         Config {
             token: None,
             demo: false,
-            connections: 1_024,
+            connections: 2_048,
+            connections_per_caller: 1_024,
             streams: 512,
             streams_per_caller: 20,
             stream_lifetime: Duration::from_secs(3600),
             waits: 1_024,
             results: 256,
+            results_per_caller: 64,
             pushes: 512,
             queue_depth: None,
             wrong_tokens: 10,
             body_bytes: 1024 * 1024,
             batch_bytes: 8 * 1024 * 1024,
             bodies_bytes: 128 * 1024 * 1024,
+            answers_bytes: 256 * 1024 * 1024,
+            page_bytes: 4 * 1024 * 1024,
+            cors_origins: Vec::new(),
             head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
             body_timeout: Duration::from_secs(30),
             stall_timeout: Duration::from_secs(30),
             stream_comment: Duration::from_secs(15),

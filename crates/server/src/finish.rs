@@ -4,7 +4,7 @@ use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -19,6 +19,13 @@ const DEFAULTS: [(HeaderName, &str); 5] = [
     (header::REFERRER_POLICY, "no-referrer"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
 ];
+
+/// Adds the headers that every answer has.
+pub(crate) fn add_defaults(headers: &mut HeaderMap) {
+    for (name, value) in DEFAULTS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+}
 
 /// Runs a request. It converts a panic to an answer, adds the default headers, and logs the request.
 ///
@@ -35,9 +42,7 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
         Problem::new(Code::Internal, "the server has a bug; its log contains more details").into_response()
     });
 
-    for (name, value) in DEFAULTS {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
-    }
+    add_defaults(response.headers_mut());
     let ms = started.elapsed().as_millis();
     tracing::debug!(%method, route, status = response.status().as_u16(), ms, "request finished");
     response

@@ -36,13 +36,15 @@ pub(crate) async fn guard(State(app): State<App>, caller: Caller, request: Reque
             }
         }
         Some(_) => {}
+        // A health check by HTTP/1.0 may have no `Host`.
+        None if open && !headers.contains_key(header::HOST) => {}
         None => {
             if let Err(problem) = check_host(headers, uri) {
                 return problem.into_response();
             }
         }
     }
-    if let Err(problem) = origin::check(request.method(), headers) {
+    if let Err(problem) = origin::check(request.method(), headers, &app.config.cors_origins) {
         return problem.into_response();
     }
     next.run(request).await

@@ -1,8 +1,9 @@
 //! `Idempotency-Key`: a repeated request gets the first answer again (draft-ietf-httpapi-idempotency-key-header).
 
 use axum::http::{HeaderMap, HeaderName};
-use longshore_core::Idempotency;
+use longshore_core::{Idempotency, Label};
 use longshore_wire as wire;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::app::App;
@@ -13,32 +14,47 @@ pub(crate) const NAME: HeaderName = HeaderName::from_static("idempotency-key");
 /// The maximum length of a key, in bytes.
 const MAX_BYTES: usize = 255;
 
-/// Returns the stored form of the key, if the request has one.
+/// Returns the stored form of the key of a push, if the request has one.
 ///
 /// The store keeps a hash of the key and the token. So keys may be long, callers with different tokens never share a
 /// key, and the store reveals no keys. The fingerprint identifies the request: it is a hash of the request in a normal
 /// form. The order of fields and the whitespace between them do not matter, but every byte of the payload does.
 pub(crate) fn of(app: &App, headers: &HeaderMap, push: &wire::NewJob) -> Result<Option<Idempotency>, Problem> {
     let Some(key) = key(headers)? else { return Ok(None) };
-    let mut scoped = Sha256::new();
-    if let Some(token) = &app.config.token {
-        scoped.update(token.digest());
-    }
-    scoped.update(key);
-    let key = scoped.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let key = key.parse().expect("64 hex digits are a label");
-    let request = serde_json::to_vec(push).expect("a parsed request can be serialized");
-    Ok(Some(Idempotency { key, fingerprint: Sha256::digest(request).into() }))
+    Ok(Some(Idempotency { key: stored(scoped(app, &key)), fingerprint: fingerprint(push) }))
 }
 
-/// Refuses a key on a route that does not support it.
-pub(crate) fn none(headers: &HeaderMap) -> Result<(), Problem> {
-    if headers.contains_key(NAME) {
-        return Err(wrong(
-            "a batch does not support this header: use unique keys for its jobs, or push them one by one",
-        ));
-    }
-    Ok(())
+/// Returns the stored forms of the key of a batch, one for each of its jobs, if the request has one.
+///
+/// Each job has a key of its own, made of the key of the batch and its place. So a repeat finds the jobs that the first
+/// request pushed, and pushes the others. The fingerprint identifies the whole batch.
+pub(crate) fn of_batch(app: &App, headers: &HeaderMap, batch: &wire::Batch) -> Result<Vec<Idempotency>, Problem> {
+    let Some(key) = key(headers)? else { return Ok(Vec::new()) };
+    let (scoped, fingerprint) = (scoped(app, &key), fingerprint(batch));
+    let of_job = |index: usize| {
+        // No key of a push contains a line break, so none is equal to this one.
+        let key = stored(scoped.clone().chain_update(format!("\nbatch\n{index}")));
+        Idempotency { key, fingerprint }
+    };
+    Ok((0..batch.jobs.len()).map(of_job).collect())
+}
+
+/// Begins the hash of a key, which belongs to the token.
+fn scoped(app: &App, key: &str) -> Sha256 {
+    let scoped = match &app.config.token {
+        Some(token) => Sha256::new().chain_update(token.digest()),
+        None => Sha256::new(),
+    };
+    scoped.chain_update(key)
+}
+
+fn stored(key: Sha256) -> Label {
+    let key = key.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    key.parse().expect("64 hex digits are a label")
+}
+
+fn fingerprint(request: &impl Serialize) -> [u8; 32] {
+    Sha256::digest(serde_json::to_vec(request).expect("a parsed request can be serialized")).into()
 }
 
 /// Returns the key of a request: a quoted string, as in the draft, or the unquoted token that many clients send.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use longshore_core::{Backend, Error, NewJob, Pushed, QueueName, QueueStats, State, store::whole};
+use longshore_core::{Answers, Backend, Error, NewJob, Pushed, QueueName, QueueStats, State};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
@@ -50,16 +50,15 @@ impl Intake {
 
     /// Pushes one job, as [`Intake::push`].
     pub(crate) async fn push_one(&self, backend: &Backend, job: NewJob) -> Result<Pushed, Problem> {
-        Ok(self.push(backend, vec![job]).await?.pop().expect("one job has one answer"))
+        Ok(self.push(backend, vec![job]).await?.pop().expect("one job has one answer")?)
     }
 
-    /// Pushes jobs.
+    /// Pushes jobs. Returns an answer for each of them, in order: some may be pushed while others are not.
     ///
     /// # Errors
     ///
-    /// If a limit is reached, or if some of the jobs could not be pushed. The error tells whether others may have been
-    /// pushed.
-    pub(crate) async fn push(&self, backend: &Backend, jobs: Vec<NewJob>) -> Result<Vec<Pushed>, Problem> {
+    /// If a limit is reached. Then no job was pushed.
+    pub(crate) async fn push(&self, backend: &Backend, jobs: Vec<NewJob>) -> Result<Answers<Pushed>, Problem> {
         let permit = Arc::clone(&self.pushes).try_acquire_owned().map_err(|_| {
             let detail = format!("the maximum of {} pushes is running; no job was accepted", self.allowed);
             Problem::new(Code::TooBusy, detail).retry_after_about(1)
@@ -75,7 +74,7 @@ impl Intake {
             pushed
         });
         let pushed = pushing.await.map_err(|e| Problem::new(Code::Internal, format!("the push failed: {e}")))?;
-        Ok(whole(pushed?)?)
+        Ok(pushed?)
     }
 }
 

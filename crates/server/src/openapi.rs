@@ -28,7 +28,7 @@ pub(crate) use operation::{Operation, Takes, of};
 pub(crate) use parameter::{ID, IF_RANGE, Parameter, Place, RANGE, name_schema};
 
 /// The OpenAPI description of [`get`].
-const OPENAPI: Operation = Operation {
+pub(crate) const OPENAPI: Operation = Operation {
     method: "get",
     path: "/openapi.json",
     id: "openapi",
@@ -151,7 +151,9 @@ impl Schemas {
         for code in operation.errors.iter().flat_map(|codes| codes.iter()).chain(common_codes(operation, config)) {
             by_status.entry(code.status()).or_default().push(*code);
         }
-        for (status, codes) in by_status {
+        for (status, mut codes) in by_status {
+            codes.sort_by_key(|code| code.as_str());
+            codes.dedup();
             let schema = (wire_problem as Schema)(&mut self.answered);
             let description = codes.iter().map(|code| format!("`{}`: {}", code.as_str(), code.meaning()));
             let description = description.collect::<Vec<_>>().join("\n\n");
@@ -167,6 +169,10 @@ impl Schemas {
                     let mut written = json!({ "description": description, "content": { media: { "schema": schema } } });
                     if matches!(status, 202 | 429 | 503 | 507) {
                         written["headers"] = json!({ "Retry-After": header_of("The number of seconds to wait before the next attempt.") });
+                    }
+                    if status == 416 {
+                        written["headers"] =
+                            json!({ "Content-Range": header_of("The size of the result: `bytes */1024`.") });
                     }
                     answers.insert(status.to_string(), written);
                 }
@@ -207,7 +213,16 @@ fn common_codes(operation: &Operation, config: &Config) -> impl Iterator<Item = 
         None => &[Code::ForbiddenHost],
     };
     let origin: &[Code] = if operation.method == "get" { &[] } else { &[Code::ForbiddenOrigin] };
-    guard.iter().chain(origin).chain(&[Code::Internal, Code::TooManyConnections])
+    guard.iter().chain(origin).chain(&[
+        Code::Internal,
+        Code::TooManyConnections,
+        Code::TooBusy,
+        Code::InvalidRequest,
+        Code::InvalidQuery,
+        Code::UnsupportedTransferEncoding,
+        Code::UnsupportedMediaType,
+        Code::HeadTooLarge,
+    ])
 }
 
 #[cfg(test)]

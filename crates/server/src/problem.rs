@@ -1,9 +1,11 @@
 //! An error as an HTTP answer: a problem of the wire crate and its headers.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use longshore_core::{Effect, Error, ErrorKind, JobId, State};
 use longshore_wire::{self as wire, WrongField, json};
+
+use crate::{finish, http};
 
 pub(crate) use longshore_wire::Code;
 
@@ -33,12 +35,12 @@ impl Problem {
     pub(crate) fn unknown_job(id: &str) -> Self {
         Problem::new(
             Code::UnknownJob,
-            format!("job {id:?} not found; it may have been deleted after its retention period"),
+            format!("job {:?} not found; it may have been deleted after its retention period", wire::shown(id)),
         )
     }
 
     pub(crate) fn draining() -> Self {
-        Problem::new(Code::Draining, "the server is shutting down").retry_after(1)
+        Problem::new(Code::Draining, "the server is shutting down").retry_after_about(1)
     }
 
     #[cfg(test)]
@@ -50,16 +52,34 @@ impl Problem {
         serde_json::to_vec(&self.body).expect("strings and numbers can be serialized")
     }
 
+    /// Returns the problem as an answer in bytes, after which the connection is closed.
+    pub(crate) fn to_http(&self) -> Vec<u8> {
+        let (status, mut headers, body) = (self.status(), HeaderMap::new(), self.to_json());
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(wire::Problem::MEDIA_TYPE));
+        headers.insert(header::CONTENT_LENGTH, body.len().into());
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        finish::add_defaults(&mut headers);
+        http::answer(status, &headers, &body)
+    }
+
+    fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status()).expect("every code has a status")
+    }
+
     pub(crate) fn into_wire(self) -> wire::Problem {
         *self.body
     }
 
+    /// Sets `Retry-After` to a time after which the request is accepted again.
     pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }
 
-    /// Sets `Retry-After` to a random time of about this length, so that clients do not return all at the same time.
+    /// Sets `Retry-After` to a random time from this to three times as long, so that clients do not return all at the
+    /// same time.
     pub(crate) fn retry_after_about(self, seconds: u32) -> Self {
         self.retry_after(fastrand::u32(seconds..=seconds * 3))
     }
@@ -82,8 +102,7 @@ impl IntoResponse for Problem {
             Code::NotReady => "application/json",
             _ => wire::Problem::MEDIA_TYPE,
         };
-        let status = StatusCode::from_u16(self.code.status()).expect("every code has a status");
-        let mut response = (status, [(header::CONTENT_TYPE, media)], body).into_response();
+        let mut response = (self.status(), [(header::CONTENT_TYPE, media)], body).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -119,9 +138,11 @@ impl From<Error> for Problem {
         let problem = match error.kind() {
             ErrorKind::Invalid => return Problem::new(Code::InvalidJob, error.to_string()),
             ErrorKind::Unavailable => {
-                Problem::new(Code::Unavailable, detail("the store did not answer")).retry_after(5)
+                Problem::new(Code::Unavailable, detail("the store did not answer")).retry_after_about(5)
             }
-            ErrorKind::Full => Problem::new(Code::StoreFull, detail("the store has no room left")).retry_after(60),
+            ErrorKind::Full => {
+                Problem::new(Code::StoreFull, detail("the store has no room left")).retry_after_about(30)
+            }
             _ => Problem::new(
                 Code::StoreRefused,
                 detail("the store refused the request; the server's log contains more details"),

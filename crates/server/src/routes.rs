@@ -19,7 +19,7 @@ pub(crate) use batch::batch;
 pub(crate) use events::events;
 pub(crate) use get::get;
 pub(crate) use health::{healthz, readyz};
-pub(crate) use list::list;
+pub(crate) use list::{PAGE_READS, list};
 pub(crate) use log::log;
 pub(crate) use push::push;
 pub(crate) use queue::{pause, queues, resume};

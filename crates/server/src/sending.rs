@@ -8,10 +8,12 @@ use futures_util::stream;
 use longshore_core::Error;
 use longshore_core::artifact::Reader;
 use longshore_core::limits::ARTIFACT_CHUNK_BYTES;
-use tokio::sync::OwnedSemaphorePermit;
 
+use crate::answer_memory::Memory;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::problem::{Code, Problem};
+use crate::shares::{Full, Share};
 
 /// A result that is being sent. It holds at most one chunk in addition to the one that the connection is sending.
 pub(crate) struct Sending {
@@ -20,7 +22,8 @@ pub(crate) struct Sending {
     /// The first chunk. It is read before the answer begins, so that a read error becomes a problem and not a broken
     /// answer.
     first: Option<Bytes>,
-    _permit: Option<OwnedSemaphorePermit>,
+    _share: Option<Share>,
+    memory: Memory,
 }
 
 impl Sending {
@@ -28,14 +31,28 @@ impl Sending {
     ///
     /// # Errors
     ///
-    /// If the maximum number of large results is being sent, or if the first chunk cannot be read.
-    pub(crate) async fn begin(app: &App, reader: Box<dyn Reader>, range: Range<u64>) -> Result<Self, Problem> {
-        let is_small = range.end - range.start <= ARTIFACT_CHUNK_BYTES as u64;
-        let permit = (!is_small).then(|| app.results.clone().try_acquire_owned()).transpose().map_err(|_| {
-            let detail = format!("the maximum of {} large results is being sent", app.config.results);
-            Problem::new(Code::TooManyResults, detail).retry_after_about(2)
+    /// If the maximum number of large results is being sent, in total or to this caller, if there is no memory for
+    /// another answer, or if the first chunk cannot be read.
+    pub(crate) async fn begin(
+        app: &App,
+        caller: Caller,
+        reader: Box<dyn Reader>,
+        range: Range<u64>,
+    ) -> Result<Self, Problem> {
+        let (size, chunk) = (range.end - range.start, ARTIFACT_CHUNK_BYTES as u64);
+        let share = (size > chunk).then(|| app.results.take(caller)).transpose().map_err(|full| match full {
+            Full::Total => {
+                let detail = format!("the maximum of {} large results is being sent", app.config.results);
+                Problem::new(Code::TooManyResults, detail).retry_after_about(2)
+            }
+            Full::PerCaller => {
+                let most = app.config.results_per_caller;
+                let detail = format!("the maximum of {most} large results is being sent to you");
+                Problem::new(Code::TooManyOfYourResults, detail).retry_after_about(2)
+            }
         })?;
-        let mut sending = Sending { reader, rest: range, first: None, _permit: permit };
+        let memory = app.answer_memory.take(size.min(2 * chunk))?;
+        let mut sending = Sending { reader, rest: range, first: None, _share: share, memory };
         if !sending.rest.is_empty() {
             sending.first = Some(sending.read().await?);
         }
@@ -49,7 +66,7 @@ impl Sending {
             return Err(Error::new(longshore_core::ErrorKind::Corrupt, "a result is shorter than its recorded size"));
         }
         self.rest.start += chunk.len() as u64;
-        Ok(chunk)
+        Ok(self.memory.hold(chunk))
     }
 
     /// Returns the body of the answer. An error while sending ends the connection, so that the client sees that bytes

@@ -7,9 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 use longshore_core::Backend;
 use tokio::net::TcpListener;
 
-use crate::Config;
 use crate::app::App;
 use crate::connections::Connections;
+use crate::{Config, descriptors};
 
 /// An HTTP server that is bound to an address.
 ///
@@ -56,7 +56,7 @@ impl Server {
     /// # Errors
     ///
     /// If other machines can reach the address and [`Config::token`] is missing, or if binding fails.
-    pub async fn bind(addr: SocketAddr, backend: Backend, config: Config) -> Result<Server, Error> {
+    pub async fn bind(addr: SocketAddr, backend: Backend, mut config: Config) -> Result<Server, Error> {
         if config.token.is_none() && !is_loopback(addr.ip()) {
             return Err(Error::Open { addr });
         }
@@ -66,6 +66,7 @@ impl Server {
         };
         let listener = TcpListener::bind(addr).await.map_err(refused)?;
         let local_addr = listener.local_addr().map_err(refused)?;
+        descriptors::fit(&mut config);
         Ok(Server { listener, local_addr, app: App::new(backend, config) })
     }
 

@@ -9,6 +9,7 @@ use serde_json::error::Category;
 
 use crate::WrongField;
 use crate::object::Object;
+use crate::wrong_field::cut;
 
 /// Why a text could not be parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,6 +54,11 @@ impl From<Error> for longshore_core::Error {
 /// assert_eq!(missing, json::Error::Field(WrongField::new("kind", "this field is required")));
 /// ```
 pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
+    if let Some(encoding) = byte_order_mark(text) {
+        return Err(Error::Syntax(format!(
+            "the text begins with a byte order mark of {encoding}; send UTF-8 without a byte order mark"
+        )));
+    }
     let mut json = serde_json::Deserializer::from_slice(text);
     let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let place = error.path().to_string();
@@ -64,6 +70,12 @@ pub fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Error> {
     })?;
     json.end().map_err(|error| Error::Syntax(error.to_string()))?;
     Ok(value)
+}
+
+/// Returns the encoding whose byte order mark the text begins with.
+fn byte_order_mark(text: &[u8]) -> Option<&'static str> {
+    let marks: [(&[u8], _); 3] = [(b"\xef\xbb\xbf", "UTF-8"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16")];
+    marks.into_iter().find_map(|(mark, encoding)| text.starts_with(mark).then_some(encoding))
 }
 
 /// Converts an error about the content of valid JSON to an error about its field.
@@ -98,8 +110,19 @@ fn describe(text: &str) -> String {
     // The value may itself contain this text, so search for the last occurrence.
     match found.and_then(|rest| rest.rsplit_once(", expected ")) {
         Some((found, expected)) => format!("expected {}, got {}", describe_expected(expected), describe_found(found)),
-        None => text.to_owned(),
+        None => describe_unknown(text),
     }
+}
+
+/// Shortens the name in a message about an unknown field or value. The list of the expected names stays whole.
+fn describe_unknown(text: &str) -> String {
+    for start in ["unknown field `", "unknown variant `"] {
+        // The name may itself contain this text, so search for the last occurrence.
+        if let Some((name, expected)) = text.strip_prefix(start).and_then(|rest| rest.rsplit_once("`, expected ")) {
+            return format!("{start}{}`, expected {expected}", cut(name, SHOWN));
+        }
+    }
+    text.to_owned()
 }
 
 fn describe_expected(expected: &str) -> &str {
@@ -127,11 +150,7 @@ fn describe_found(found: &str) -> Cow<'_, str> {
         "boolean `true`" => "true".into(),
         "boolean `false`" => "false".into(),
         "unit" | "unit value" | "Option value" => "null".into(),
-        _ if found.len() > SHOWN => {
-            let end = (0..=SHOWN).rev().find(|end| found.is_char_boundary(*end)).unwrap_or(0);
-            format!("{}…", &found[..end]).into()
-        }
-        _ => found.into(),
+        _ => cut(found, SHOWN),
     }
 }
 
@@ -202,6 +221,11 @@ mod tests {
                 r#"expected "until_started", "until_finished" or {"for_ms": 60000}, got the number 7"#,
             ),
             (
+                r#"{"kind":"k","unique":{"key":"u","scope":["for_ms",1]}}"#,
+                "unique.scope",
+                r#"expected "until_started", "until_finished" or {"for_ms": 60000}, got a list"#,
+            ),
+            (
                 r#"{"kind":"k","unique":{"key":"u","scope":{"for_ms":null}}}"#,
                 "unique.scope.for_ms",
                 "expected a whole number of milliseconds from 0 to 158112000000, got null",
@@ -215,6 +239,49 @@ mod tests {
         assert_eq!(field::<Batch>(r#"{"jobs":[{"kind":"k"},{}]}"#).0, "jobs[1].kind");
         assert_eq!(field::<Batch>(r#"{"jobs":[{"kind":"k"},{"kind":"k","quux":1}]}"#).0, "jobs[1].quux");
         assert_eq!(field::<NewPause>(r#"{"for_ms":"1s"}"#).0, "for_ms");
+    }
+
+    #[test]
+    fn a_long_name_in_an_error_is_cut() {
+        let name = "\u{e4}".repeat(1_000_000);
+        for text in [format!(r#"{{"kind":"k","{name}":1}}"#), format!(r#"{{"kind":"k","unique":{{"{name}":1}}}}"#)] {
+            let Error::Field(wrong) = parse::<NewJob>(text.as_bytes()).unwrap_err() else { panic!("it names a field") };
+            assert!(
+                wrong.field.chars().count() <= 201 && wrong.field.contains("\u{e4}\u{e4}"),
+                "{}",
+                wrong.field.len()
+            );
+            assert!(wrong.why.contains("`, expected ") && wrong.why.len() < 1_000, "{}", wrong.why);
+        }
+        for text in [format!(r#"{{"kind":"k","deadline":"{name}"}}"#), format!(r#"{{"kind":"k","queue":"{name}"}}"#)] {
+            let wrong = parse::<NewJob>(text.as_bytes()).unwrap().into_new().unwrap_err();
+            assert!(wrong.to_string().len() < 1_000, "{} bytes", wrong.to_string().len());
+        }
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_named() {
+        for (text, encoding) in
+            [(&b"\xef\xbb\xbf{\"kind\":\"k\"}"[..], "UTF-8"), (b"\xff\xfe{\0", "UTF-16"), (b"\xfe\xff\0{", "UTF-16")]
+        {
+            let Error::Syntax(why) = parse::<NewJob>(text).unwrap_err() else { panic!("it is not JSON") };
+            assert!(why.contains("byte order mark") && why.contains(encoding), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_whole_number_may_be_written_with_a_fraction_of_zero() {
+        let text = r#"{"kind":"k","priority":5.0,"max_attempts":3e0,"delay_ms":1656.0,"timeout_ms":6.0e4}"#;
+        let job = parse::<NewJob>(text.as_bytes()).unwrap();
+        assert_eq!(
+            (job.priority, job.max_attempts, job.delay_ms, job.timeout_ms),
+            (Some(5), Some(3), Some(1656), Some(60_000))
+        );
+        for wrong in ["1.5", "1e300", "-1e300", "1e17", "-0.5"] {
+            let text = format!(r#"{{"kind":"k","delay_ms":{wrong}}}"#);
+            assert_eq!(field::<NewJob>(&text).0, "delay_ms", "{wrong}");
+        }
+        assert_eq!(parse::<NewPause>(br#"{"for_ms":60000.0}"#).unwrap().for_ms, Some(60_000));
     }
 
     #[test]

@@ -67,4 +67,4 @@ pub use queue::{Counts, Queue, Queues, QueuesQuery};
 pub use reuse::Reuse;
 pub use unique::{Scope, Unique};
 pub use worker::{Worker, Workers, WorkersQuery};
-pub use wrong_field::WrongField;
+pub use wrong_field::{WrongField, shown};

@@ -70,7 +70,18 @@ impl<'de, T: TryFrom<i128> + PartialOrd + Display> Visitor<'de> for Whole<T> {
         let within = T::try_from(number.into()).ok().filter(|number| self.bounds.contains(number));
         within.ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
     }
+
+    /// Accepts `5.0`: in JSON Schema it is an integer, and some programs write every number with a fraction.
+    fn visit_f64<E: Error>(self, number: f64) -> Result<T, E> {
+        if number.fract() == 0.0 && number.abs() <= EXACT {
+            return self.visit_i64(number as i64);
+        }
+        Err(E::invalid_value(Unexpected::Float(number), &self))
+    }
 }
+
+/// The largest number up to which every whole number can be written as a floating point number.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Parses the same number, or null.
 struct OrNull<T>(Whole<T>);

@@ -16,12 +16,16 @@ pub struct Jobs {
     pub jobs: Vec<Job>,
     /// The value of `after` for the next page. Null on the last page.
     pub next: Option<String>,
+    /// Queues whose jobs are missing from this page, because their server does not answer; at most 100 of them.
+    #[serde(default)]
+    pub unreachable: Vec<String>,
 }
 
 impl From<Listed> for Jobs {
     fn from(listed: Listed) -> Self {
         let next = listed.next.map(|cursor| cursor.to_string());
-        Jobs { jobs: listed.jobs.into_iter().map(Job::from).collect(), next }
+        let unreachable = listed.unreachable.iter().map(ToString::to_string).collect();
+        Jobs { jobs: listed.jobs.into_iter().map(Job::from).collect(), next, unreachable }
     }
 }
 

@@ -4,7 +4,11 @@ use longshore_core::{JobId, State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::wrong_field::cut;
 use crate::{WrongField, schema, text};
+
+/// The longest detail, in characters. Details with a text from the request are cut before; this is the last resort.
+const DETAIL: usize = 2_000;
 
 /// An error in the format of RFC 9457, with a code for programs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -55,7 +59,7 @@ impl Problem {
             title: code.title().to_owned(),
             status: code.status(),
             code: code.as_str().to_owned(),
-            detail: detail.into(),
+            detail: cut(&detail.into(), DETAIL).into_owned(),
             field: None,
             state: None,
             other: None,
@@ -114,6 +118,13 @@ codes! {
     InvalidQuery "invalid_query" 400 "The query is not valid";
     /// A header of the request does not follow its standard, or the route does not support it. `field` names it.
     InvalidHeader "invalid_header" 400 "A header is not valid";
+    /// The request is not valid HTTP: its first line, a header or `Host` does not follow the standard. The connection
+    /// is closed if the next request cannot be found.
+    InvalidRequest "invalid_request" 400 "The request is not valid HTTP";
+    /// The head of the request, which is the first line and the headers, is too large.
+    HeadTooLarge "head_too_large" 431 "The head of the request is too large";
+    /// The request has a `Transfer-Encoding` other than `chunked`.
+    UnsupportedTransferEncoding "unsupported_transfer_encoding" 501 "The transfer encoding is not supported";
     /// The server requires a token. Send it as `Authorization: Bearer …`, or as the password of HTTP Basic.
     Unauthorized "unauthorized" 401 "A token is required";
     /// A server without a token accepts only loopback names in `Host`. This protects it from web pages that point their
@@ -148,7 +159,8 @@ codes! {
     ResultGone "result_gone" 410 "The result is gone";
     /// The body is larger than the server allows.
     BodyTooLarge "body_too_large" 413 "The body is too large";
-    /// The route does not accept this media type. Most routes accept `application/json`.
+    /// The route does not accept this media type, or the body is compressed. Most routes accept `application/json`
+    /// without a `Content-Encoding`.
     UnsupportedMediaType "unsupported_media_type" 415 "The media type is not supported";
     /// The range of the `Range` header is outside the result. `Content-Range` contains the result's size.
     RangeNotSatisfiable "range_not_satisfiable" 416 "The range is outside the result";
@@ -172,10 +184,14 @@ codes! {
     TooManyWaits "too_many_waits" 503 "Too many requests are waiting";
     /// The server is sending the maximum number of large results. Try again after `Retry-After`.
     TooManyResults "too_many_results" 503 "Too many large results are being sent";
-    /// The server cannot accept more jobs or large bodies at the moment. Nothing was done. Try again after
-    /// `Retry-After`.
+    /// The server is sending the maximum number of large results to this caller. Try again after one of them is
+    /// complete.
+    TooManyOfYourResults "too_many_of_your_results" 429 "Too many large results are being sent to you";
+    /// The server cannot accept more jobs or large bodies, or hold more answers in memory, at the moment. Nothing was
+    /// done. Try again after `Retry-After`.
     TooBusy "too_busy" 503 "The server is too busy";
-    /// The server has the maximum number of connections open. Try again after `Retry-After`.
+    /// The server has the maximum number of connections open, in total or from this caller. Only health checks are
+    /// answered. Try again after `Retry-After`.
     TooManyConnections "too_many_connections" 503 "Too many connections are open";
     /// The server is shutting down. Try again after `Retry-After`; another server may then answer.
     Draining "draining" 503 "The server is shutting down";

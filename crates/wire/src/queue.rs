@@ -59,8 +59,9 @@ pub struct Queue {
     /// The queue's pause. Null if it is not paused.
     #[serde(default)]
     pub paused: Option<Pause>,
-    /// Why workers do not receive the queue's jobs: `paused`, or `unknown_rule` if a newer version of longshore set a
-    /// rule that this version does not support. Null if workers receive them.
+    /// Why workers do not receive the queue's jobs: `paused`; `unknown_rule` if a newer version of longshore set a rule
+    /// that this version does not support; or `unreachable` if the queue's server does not answer. In the last case
+    /// nothing else is known, and the counts are 0. Null if workers receive the jobs.
     #[serde(default)]
     pub held_back: Option<String>,
 }
@@ -98,6 +99,7 @@ impl Queue {
 impl From<QueueStats> for Queue {
     fn from(stats: QueueStats) -> Self {
         let held_back = match &stats.rules {
+            _ if stats.is_unreachable => Some(HeldBackReason::Unreachable),
             Rules { has_unknown: true, .. } => Some(HeldBackReason::UnknownRule),
             Rules { pause: Some(_), .. } => Some(HeldBackReason::Paused),
             Rules { pause: None, .. } => None,

@@ -184,9 +184,31 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         name: "http.connections",
-        default: "1024",
-        doc: "The maximum number of connections. The server answers 503 to further connections.",
+        default: "2048",
+        doc: "The maximum number of connections. A further connection takes the place of an idle one. If none is idle, the server answers only health checks, and 503 to other requests. The default leaves room beside all event streams and all requests that wait. If the process may not have that many files open, the number is lowered with a warning.",
         set: |config, text| set_count(&mut config.http.connections, text),
+    },
+    Key {
+        name: "http.connections_per_caller",
+        default: "1024",
+        doc: "The maximum number of connections of one caller (one address). Raise it behind a proxy, where all callers have the proxy's address.",
+        set: |config, text| set_count(&mut config.http.connections_per_caller, text),
+    },
+    Key {
+        name: "http.idle_timeout",
+        default: "75s",
+        doc: "How long a connection may be idle between two requests, from 1s to 1day. It should be longer than a proxy in front keeps its connections, which is 60 seconds for most of them; otherwise the proxy answers 502 now and then.",
+        set: |config, text| set_duration(&mut config.http.idle_timeout, text, STREAMS),
+    },
+    Key {
+        name: "http.cors_origins",
+        default: "",
+        doc: "The origins of web pages that may call the API from other sites (CORS), such as `[\"https://app.example\"]`. Empty: none. Each must be written as browsers send it, without a path. Such a page still needs the token, if there is one.",
+        set: |config, text| {
+            let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+            config.http.cors_origins = origins.map(str::to_owned).collect();
+            config.http.cors_origins.iter().try_for_each(|origin| longshore_server::cors::check_origin(origin))
+        },
     },
     Key {
         name: "http.streams",
@@ -217,6 +239,23 @@ pub const KEYS: &[Key] = &[
         default: "256",
         doc: "The maximum number of results of more than 256 KiB that are sent at a time. The server answers 503 to further requests.",
         set: |config, text| set_count(&mut config.http.results, text),
+    },
+    Key {
+        name: "http.results_per_caller",
+        default: "64",
+        doc: "The maximum number of these results that are sent to one caller (one address) at a time. The server answers 429 to further requests.",
+        set: |config, text| set_count(&mut config.http.results_per_caller, text),
+    },
+    Key {
+        name: "http.answers_mib",
+        default: "256",
+        doc: "The maximum size of answers in memory that clients have not read yet, in MiB. The server answers 503 to further requests.",
+        set: |config, text| {
+            let mut mib = 0;
+            set_count(&mut mib, text)?;
+            config.http.answers_bytes = mib.saturating_mul(1024 * 1024);
+            Ok(())
+        },
     },
     Key {
         name: "http.pushes",

@@ -113,12 +113,20 @@ pub struct Listed {
     pub jobs: Vec<Snapshot>,
     /// Where the next page starts; `None` at the end.
     pub next: Option<Cursor>,
+    /// Queues whose jobs are missing, because their server does not answer; at most 100 of them.
+    pub unreachable: Vec<QueueName>,
 }
 
 impl Listed {
     /// Creates a page from its jobs, newest first, and the place where the next page starts.
     pub fn new(jobs: Vec<Snapshot>, next: Option<Cursor>) -> Self {
-        Listed { jobs, next }
+        Listed { jobs, next, unreachable: Vec::new() }
+    }
+
+    /// Notes that the jobs of these queues are missing.
+    pub fn without(mut self, queues: impl IntoIterator<Item = QueueName>) -> Self {
+        self.unreachable.extend(queues.into_iter().take(100));
+        self
     }
 }
 

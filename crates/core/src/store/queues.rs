@@ -17,8 +17,8 @@ pub trait Queues: Send + Sync + 'static {
     /// Returns the store's time, which pauses and schedules use.
     async fn now(&self) -> Result<Timestamp, Error>;
 
-    /// Returns up to `limit` queues with their counts, sorted by name, starting after `after`. It never counts rows.
-    /// Fewer than `limit` queues are the end of the list. The queue `after` need not exist any more.
+    /// Returns up to `limit` queues with their counts, sorted by name, starting after `after`. It never counts rows. A
+    /// queue whose server does not answer is in the list without counts. Fewer than `limit` queues are the end of the list. The queue `after` need not exist any more.
     async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error>;
 
     /// Returns one queue with its counts, or `None` if it does not exist.
@@ -44,13 +44,20 @@ pub struct QueueStats {
     pub oldest_ready: Option<Duration>,
     /// Its rules, without a pause that has ended.
     pub rules: Rules,
+    /// Whether the server of the queue does not answer. Then nothing but the name is known.
+    pub is_unreachable: bool,
 }
 
 impl QueueStats {
     /// Creates the counts of a queue: its name, the counts in the order of [`State::ALL`], how long the job has waited
     /// that has been ready longest, and its rules.
     pub fn new(queue: QueueName, counts: [u64; 6], oldest_ready: Option<Duration>, rules: Rules) -> Self {
-        QueueStats { queue, counts, oldest_ready, rules }
+        QueueStats { queue, counts, oldest_ready, rules, is_unreachable: false }
+    }
+
+    /// Creates the entry of a queue whose server does not answer.
+    pub fn unreachable(queue: QueueName) -> Self {
+        QueueStats { is_unreachable: true, ..QueueStats::new(queue, [0; 6], None, Rules::default()) }
     }
 
     /// Returns the number of jobs in that state.

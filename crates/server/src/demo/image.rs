@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::body::{self, Media};
+use crate::caller::Caller;
 use crate::lookup;
 use crate::openapi::{Answer, Content, IF_RANGE, Operation, Parameter, Place, RANGE, Takes, errors};
 use crate::params::Params;
@@ -159,6 +160,7 @@ pub(crate) const FILE: Operation = Operation {
 /// Answers the image `<id>.gif` of the newest job with that id, if that job succeeded.
 pub(super) async fn file(
     State(app): State<App>,
+    caller: Caller,
     method: Method,
     crate::params::Id(file): crate::params::Id,
     headers: HeaderMap,
@@ -178,7 +180,7 @@ pub(super) async fn file(
         (header::CONTENT_TYPE, HeaderValue::from_static("image/gif")),
         (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600")),
     ];
-    routes::answer(&app, &method, &headers, reader, etag, with).await
+    routes::answer(&app, caller, &method, &headers, reader, etag, with).await
 }
 
 #[cfg(test)]

@@ -2,14 +2,16 @@
 
 use axum::http::{HeaderMap, Method, header};
 
+use crate::cors::allowed_origin;
 use crate::problem::{Code, Problem};
 
 /// Refuses requests that change something and come from another site.
 ///
 /// Browsers set `Sec-Fetch-Site`, and no page can forge it. If it is present, it alone decides, so that a proxy may
-/// rewrite `Host`. Older browsers send `Origin`, which must match the host. Programs send neither.
-pub(super) fn check(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
-    if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+/// rewrite `Host`. Older browsers send `Origin`, which must match the host. Programs send neither. Origins that the
+/// configuration allows may send anything.
+pub(super) fn check(method: &Method, headers: &HeaderMap, allowed: &[String]) -> Result<(), Problem> {
+    if matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) || allowed_origin(allowed, headers).is_some() {
         return Ok(());
     }
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));

@@ -20,6 +20,6 @@ pub(crate) const QUERY: &[Code] = &[Code::InvalidQuery];
 /// Errors of a push.
 pub(crate) const PUSH: &[Code] = &[Code::QueueFull, Code::TooBusy, Code::InvalidHeader];
 /// Errors of sending a result.
-pub(crate) const SEND: &[Code] = &[Code::RangeNotSatisfiable, Code::TooManyResults];
+pub(crate) const SEND: &[Code] = &[Code::RangeNotSatisfiable, Code::TooManyResults, Code::TooManyOfYourResults];
 /// Errors of an action on a job.
 pub(crate) const ACT: &[Code] = &[Code::WrongState];

@@ -1,17 +1,24 @@
 //! Actions on one job: `POST …/cancel`, `POST …/retry`, `DELETE`.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
+use axum::{Extension, Json};
 use longshore_core::{Acted, Action, JobId};
 use longshore_wire as wire;
 
+use crate::answer_memory::Memory;
 use crate::app::App;
 use crate::openapi::{Answer, ID, Operation, Takes, errors, of};
 use crate::params::Id;
 use crate::problem::{Code, Problem};
 use crate::{body, lookup};
+
+/// The memory for the answer with a job, in bytes: its payload, its failures, and everything else.
+const LARGEST_JOB_BYTES: u64 = 512 * 1024;
+
+/// The answer of an action: the job as it is then.
+type Shown = (Extension<Memory>, Json<wire::Job>);
 
 /// The OpenAPI description of [`cancel`].
 pub(crate) const CANCEL: Operation = Operation {
@@ -32,7 +39,7 @@ pub(crate) async fn cancel(
     Id(id): Id,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<wire::Job>, Problem> {
+) -> Result<Shown, Problem> {
     act_and_show(&app, &id, &headers, body, Action::Cancel).await
 }
 
@@ -55,7 +62,7 @@ pub(crate) async fn retry(
     Id(id): Id,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<wire::Job>, Problem> {
+) -> Result<Shown, Problem> {
     act_and_show(&app, &id, &headers, body, Action::Retry).await
 }
 
@@ -108,15 +115,10 @@ fn participle(action: Action) -> &'static str {
     }
 }
 
-async fn act_and_show(
-    app: &App,
-    id: &str,
-    headers: &HeaderMap,
-    body: Body,
-    action: Action,
-) -> Result<Json<wire::Job>, Problem> {
+async fn act_and_show(app: &App, id: &str, headers: &HeaderMap, body: Body, action: Action) -> Result<Shown, Problem> {
     body::none(app, headers, body).await?;
+    let memory = app.answer_memory.take(LARGEST_JOB_BYTES)?;
     let id = act(app, id, action).await?;
     let job = app.backend.job(id).await?;
-    job.map(|job| Json(job.into())).ok_or_else(|| Problem::unknown_job(&id.to_string()))
+    job.map(|job| (Extension(memory), Json(job.into()))).ok_or_else(|| Problem::unknown_job(&id.to_string()))
 }

@@ -18,8 +18,9 @@ use crate::caller::Caller;
 use crate::lookup;
 use crate::openapi::{Answer, Content, ID, Operation, Takes, errors};
 use crate::params::Id;
+use crate::peer::Client;
 use crate::problem::{Code, Problem};
-use crate::streams::Stream;
+use crate::shares::{Full, Share};
 
 /// How long a browser waits before it reopens a broken stream.
 const AGAIN: Duration = Duration::from_secs(2);
@@ -53,13 +54,23 @@ pub(crate) const EVENTS: Operation = Operation {
 pub(crate) async fn events(
     State(app): State<App>,
     caller: Caller,
+    client: Client,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     if app.draining.is_cancelled() {
         return Err(Problem::draining());
     }
-    let stream = app.streams.open(caller)?;
+    let stream = app.streams.take(caller).map_err(|full| match full {
+        Full::Total => {
+            let detail = format!("the maximum of {} event streams is open", app.config.streams);
+            Problem::new(Code::TooManyStreams, detail).retry_after_about(5)
+        }
+        Full::PerCaller => {
+            let detail = format!("you have the maximum of {} event streams open", app.config.streams_per_caller);
+            Problem::new(Code::TooManyOfYourStreams, detail).retry_after_about(5)
+        }
+    })?;
     let job = lookup::job(&app.backend, &id).await?.ok_or_else(|| Problem::unknown_job(&id))?;
     let first = longshore_core::Status::from(&job);
     let heard = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
@@ -70,6 +81,7 @@ pub(crate) async fn events(
         watch: app.backend.watch(job.id),
         next: Next::First(first),
         draining: app.draining.clone(),
+        client,
         end: Instant::now() + app.config.stream_lifetime,
         _stream: stream,
     };
@@ -85,8 +97,9 @@ struct EventStream {
     watch: Watch,
     next: Next,
     draining: CancellationToken,
+    client: Client,
     end: Instant,
-    _stream: Stream,
+    _stream: Share,
 }
 
 /// What the stream sends next.
@@ -107,6 +120,7 @@ impl EventStream {
             Next::After(version) => tokio::select! {
                 biased;
                 () = self.draining.cancelled() => return None,
+                () = self.client.gone() => return None,
                 () = tokio::time::sleep_until(self.end) => return None,
                 newer = newer(&mut self.watch, version) => newer,
             },

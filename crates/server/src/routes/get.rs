@@ -13,6 +13,7 @@ use crate::app::App;
 use crate::lookup;
 use crate::openapi::{Answer, ID, Operation, Parameter, Place, Takes, errors, of};
 use crate::params::{Id, Params};
+use crate::peer::Client;
 use crate::problem::{Code, Problem};
 
 #[derive(Deserialize)]
@@ -46,6 +47,7 @@ pub(crate) const GET: Operation = Operation {
 /// Answers the job. With `wait` it answers when the job is finished or the time is over, whichever comes first.
 pub(crate) async fn get(
     State(app): State<App>,
+    client: Client,
     Id(id): Id,
     Params(query): Params<Query>,
 ) -> Result<Json<wire::Job>, Problem> {
@@ -53,13 +55,14 @@ pub(crate) async fn get(
     let wait = wait.map_err(|wrong| Problem::wrong(Code::InvalidQuery, &wrong))?;
     let mut job = lookup::job(&app.backend, &id).await?;
     if let Some(waiting) = job.take_if(|job| !wait.is_zero() && !job.state.is_final()) {
-        job = until_final(&app, &waiting, wait).await?;
+        job = until_final(&app, &client, &waiting, wait).await?;
     }
     job.map(|job| Json(job.into())).ok_or_else(|| Problem::unknown_job(&id))
 }
 
-/// Waits until the job is finished, the time is over, or the server shuts down. Returns the job as it is then.
-async fn until_final(app: &App, job: &Snapshot, wait: Duration) -> Result<Option<Snapshot>, Problem> {
+/// Waits until the job is finished, the time is over, the client closes its side of the connection, or the server shuts
+/// down. Returns the job as it is then.
+async fn until_final(app: &App, client: &Client, job: &Snapshot, wait: Duration) -> Result<Option<Snapshot>, Problem> {
     let _permit = app.waits.try_acquire().map_err(|_| {
         let detail = format!("the maximum of {} requests is waiting", app.config.waits);
         Problem::new(Code::TooManyWaits, detail).retry_after_about(1)
@@ -76,6 +79,7 @@ async fn until_final(app: &App, job: &Snapshot, wait: Duration) -> Result<Option
     tokio::select! {
         () = finished => {}
         () = tokio::time::sleep(wait) => {}
+        () = client.gone() => {}
         () = app.draining.cancelled() => {}
     }
     Ok(app.backend.job(job.id).await?)

@@ -3,7 +3,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use longshore_core::JobId;
+use longshore_core::{Backend, Error, JobId, Renewal, Token, limits, store::whole};
 use longshore_wire::Health;
 
 use crate::app::App;
@@ -34,24 +34,32 @@ pub(crate) const READYZ: Operation = Operation {
     method: "get",
     path: "/readyz",
     id: "readyz",
-    summary: "Whether the store answers",
+    summary: "Whether the store answers and accepts writes of this server",
     public: true,
     parameters: &[],
     takes: Takes::None,
-    answers: &[Answer::json(200, "The store answers.", of::<Health>)],
+    answers: &[Answer::json(200, "It does.", of::<Health>)],
     errors: &[errors::STORE, &[Code::Draining]],
 };
 
-/// Answers 200 if the store answers and the server is not shutting down, else 503.
+/// Answers 200 if the store answers and accepts writes of this program, and the server is not shutting down.
 pub(crate) async fn readyz(State(app): State<App>) -> Result<Json<Health>, Problem> {
     if app.draining.is_cancelled() {
         return Err(Problem::draining());
     }
-    let unknown = JobId::from_bytes([0; 16]);
-    let asked = tokio::time::timeout(app.config.ready_timeout, app.backend.status(vec![unknown])).await;
+    let asked = tokio::time::timeout(app.config.ready_timeout, ask(&app.backend)).await;
     asked.map_err(|_| {
         let detail = format!("the store did not answer within {:?}", app.config.ready_timeout);
-        Problem::new(Code::Unavailable, detail).retry_after(5)
+        Problem::new(Code::Unavailable, detail).retry_after_about(5)
     })??;
     Ok(Json(Health { status: "ready".into() }))
+}
+
+/// Asks the store for a job that does not exist, and to renew its lease. The second call changes nothing, but the store
+/// refuses it when it refuses all writes of this program, for example after a newer program has upgraded the store.
+async fn ask(backend: &Backend) -> Result<(), Error> {
+    let unknown = JobId::from_bytes([0; 16]);
+    backend.status(vec![unknown]).await?;
+    let renewal = Renewal::new(unknown, Token { number: 0, bits: 0 }, limits::LEASE);
+    whole(backend.renew(vec![renewal]).await).map(|_| ())
 }

@@ -16,12 +16,12 @@ use crate::{body, idempotency};
 
 /// A quoted string or an unquoted token.
 const KEY_PATTERN: &str = r#"^("[ !#-\[\]-~]{1,255}"|[A-Za-z0-9!#$%&'*+.^_`|~:/=-]{1,255})$"#;
-const KEY: Parameter = Parameter {
+pub(super) const KEY: Parameter = Parameter {
     name: "Idempotency-Key",
     place: Place::Header,
     required: false,
-    description: "A quoted string that the caller chooses, such as a UUID. A repeat of the same request with the same key gets the first answer \
-           again, for 24 hours and at least as long as the job exists.",
+    description: "A quoted string that the caller chooses, such as a UUID. A repeat of the same request with the same key leads to the same \
+           job again, for 24 hours and at least as long as the job exists. A repeated batch pushes those of its jobs that are missing.",
     schema: |_| json!({ "type": "string", "minLength": 1, "maxLength": 257, "pattern": KEY_PATTERN }),
     example: "",
 };
@@ -44,8 +44,10 @@ pub(crate) const PUSH: Operation = Operation {
     errors: &[errors::STORE, errors::BODY, errors::PUSH, &[Code::IdempotencyConflict, Code::UnknownJob]],
 };
 
-/// Answers 202 when the job is durable, or 200 if an existing job is returned in its place. A repeated request with the
-/// same `Idempotency-Key` gets the first answer again.
+/// Answers 202 when the job is durable, or 200 if an existing job is returned in its place.
+///
+/// A repeated request with the same `Idempotency-Key` gets the first answer again. There is one difference: the `state`
+/// of an existing job is the state that it has now, because the store does not keep the one that it had.
 pub(crate) async fn push(State(app): State<App>, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
     let push = body::json::<wire::NewJob>(&app, &headers, body).await?;
     let idempotency = idempotency::of(&app, &headers, &push.value)?;
@@ -90,10 +92,10 @@ fn gone(id: JobId, by: DuplicateReason, keyed: bool) -> Problem {
         return Problem::new(Code::UnknownJob, format!("{existing} and is deleted now; push with a new key"));
     }
     Problem::new(Code::Unavailable, format!("{existing} but was deleted at the same time; send the request again"))
-        .retry_after(1)
+        .retry_after_about(1)
 }
 
-fn conflict(id: JobId) -> Problem {
+pub(super) fn conflict(id: JobId) -> Problem {
     let detail = format!("the idempotency key was used with a different request, which created job {id}");
     Problem::new(Code::IdempotencyConflict, detail).other(id)
 }

@@ -8,16 +8,14 @@ use longshore_core::artifact::Reader;
 use longshore_core::{Snapshot, State as JobState, Stored};
 
 use crate::app::App;
+use crate::caller::Caller;
 use crate::lookup;
+use crate::media;
 use crate::openapi::{Answer, Content, ID, IF_RANGE, Operation, RANGE, Takes, errors};
 use crate::params::Id;
 use crate::problem::{Code, Problem};
 use crate::range::{self, Part};
 use crate::sending::Sending;
-
-/// Restricts what a browser may do with a result, which a handler may have produced from untrusted input: show it, and
-/// nothing else.
-const RESULT_POLICY: &str = "sandbox; default-src 'none'";
 
 /// The OpenAPI description of [`result`].
 pub(crate) const RESULT: Operation = Operation {
@@ -31,9 +29,15 @@ pub(crate) const RESULT: Operation = Operation {
     answers: &[
         Answer {
             status: 200,
-            description: "The result, with the media type that the handler set. `HEAD` answers only the headers.",
+            description: "The result, with the media type that the handler set. Scripts and style sheets are \
+                `application/octet-stream`, so that no browser runs them; `result.content_type` of the job has their type. \
+                `HEAD` answers only the headers.",
             content: Content::Bytes("*/*"),
-            headers: &[("ETag", "Identifies this result."), ("Accept-Ranges", "Always `bytes`.")],
+            headers: &[
+                ("ETag", "Identifies this result."),
+                ("Accept-Ranges", "Always `bytes`."),
+                ("Content-Disposition", "`attachment`, except for images, audio, video, plain text and JSON."),
+            ],
         },
         Answer::part("*/*"),
         Answer::empty(204, "The job succeeded without a result."),
@@ -47,10 +51,11 @@ pub(crate) const RESULT: Operation = Operation {
     ],
 };
 
-/// Answers the result or the requested range of it, with its media type; 204 if the job succeeded without a result, 202
+/// Answers the result or the requested range of it, with a media type that browsers do not execute; 204 if the job succeeded without a result, 202
 /// if it is not finished.
 pub(crate) async fn result(
     State(app): State<App>,
+    caller: Caller,
     method: Method,
     Id(id): Id,
     headers: HeaderMap,
@@ -70,7 +75,7 @@ pub(crate) async fn result(
         }
         state => {
             let detail = format!("job {} is {state}: {}", job.id, longshore_core::Status::from(&job).words());
-            return Err(Problem::new(Code::NotReady, detail).state(state).retry_after(1));
+            return Err(Problem::new(Code::NotReady, detail).state(state).retry_after_about(1));
         }
     }
     let Some(stored) = &job.result else { return Ok(StatusCode::NO_CONTENT.into_response()) };
@@ -82,19 +87,14 @@ pub(crate) async fn result(
     let reader = reader.ok_or_else(|| {
         Problem::new(Code::ResultGone, format!("the result of job {} was deleted", job.id)).state(job.state)
     })?;
-    let unknown = HeaderValue::from_static("application/octet-stream");
-    let content_type = HeaderValue::from_str(stored.content_type()).unwrap_or(unknown);
-    let with = [
-        (header::CONTENT_TYPE, content_type),
-        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(RESULT_POLICY)),
-    ];
-    answer(&app, &method, &headers, reader, etag, with).await
+    answer(&app, caller, &method, &headers, reader, etag, media::headers(stored.content_type())).await
 }
 
 /// Answers bytes, or the requested range of them, in chunks. To HEAD it answers the headers that GET would have,
 /// without reading any bytes.
 pub(crate) async fn answer<const N: usize>(
     app: &App,
+    caller: Caller,
     method: &Method,
     headers: &HeaderMap,
     reader: Box<dyn Reader>,
@@ -114,8 +114,11 @@ pub(crate) async fn answer<const N: usize>(
     let length = range.end - range.start;
     let part = (status == StatusCode::PARTIAL_CONTENT)
         .then(|| [(header::CONTENT_RANGE, format!("bytes {}-{}/{size}", range.start, range.end - 1))]);
-    let body =
-        if method == Method::HEAD { Body::empty() } else { Sending::begin(app, reader, range).await?.into_body() };
+    let body = if method == Method::HEAD {
+        Body::empty()
+    } else {
+        Sending::begin(app, caller, reader, range).await?.into_body()
+    };
     let ours = [
         (header::ETAG, etag.value),
         (header::ACCEPT_RANGES, HeaderValue::from_static("bytes")),

@@ -1,8 +1,12 @@
 //! `POST /v1/jobs/batch`.
 
+use std::sync::Arc;
+
 use axum::http::Request;
+use longshore_core::artifact::InMemory;
 use serde_json::{Value, json};
 
+use crate::faulty::{Faulty, Mood};
 use crate::service::Service;
 
 async fn push(service: &Service, jobs: Value) -> crate::http::Answer {
@@ -93,11 +97,58 @@ async fn a_job_that_the_store_refuses_is_reported_in_its_place() {
 }
 
 #[tokio::test]
-async fn a_batch_takes_no_idempotency_key_and_only_json() {
+async fn a_batch_that_the_store_takes_in_part_says_which_jobs_it_has_and_a_repeat_pushes_the_others() {
+    let store = Arc::new(Faulty::default());
+    let service = Service::on(store.clone(), Arc::new(InMemory::default()), |_| ()).await;
+    store.be(Mood::IsPartlyUnreachable);
+    let body =
+        json!({"jobs": [{"kind": "k"}, {"kind": "k", "queue": "unreachable"}, {"kind": "k", "delay_ms": 9_000}]});
+    let push = async |key: &str| {
+        let request = Request::post("/v1/jobs/batch").header("content-type", "application/json");
+        service.send(request.header("idempotency-key", key), body.to_string()).await
+    };
+
+    let first = push("\"one\"").await;
+
+    assert_eq!(first.status, 202);
+    let first = first.json()["jobs"].clone();
+    assert_eq!((&first[0]["state"], &first[2]["state"]), (&json!("ready"), &json!("scheduled")));
+    assert_eq!((&first[1]["error"]["code"], &first[1]["id"]), (&json!("unavailable"), &Value::Null));
+    store.be(Mood::Fine);
+    let (_worker, _) = service.work();
+    let again = push("one").await.json()["jobs"].clone();
+    assert_eq!((&again[0], &again[2]), (&first[0], &first[2]), "a repeat gets the answers of the first request");
+    assert_eq!(again[1]["state"], "ready");
+    assert_eq!(push("one").await.json()["jobs"], again);
+    assert_eq!(service.get("/v1/jobs").await.json()["jobs"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_key_belongs_to_one_batch_and_is_no_key_of_a_single_push() {
+    let service = Service::start().await;
+    let post = async |path: &str, body: Value| {
+        let request = Request::post(path).header("content-type", "application/json").header("idempotency-key", "k");
+        service.send(request, body.to_string()).await
+    };
+    let first = post("/v1/jobs/batch", json!({"jobs": [{"kind": "a"}, {"kind": "a"}]})).await.json()["jobs"].clone();
+    assert_ne!(first[0]["id"], first[1]["id"], "equal jobs of a batch are different jobs");
+
+    let other = post("/v1/jobs/batch", json!({"jobs": [{"kind": "a"}, {"kind": "b"}]})).await.json()["jobs"].clone();
+
+    for place in [0, 1] {
+        assert_eq!(other[place]["error"]["code"], "idempotency_conflict", "{other}");
+        assert_eq!(other[place]["error"]["other"], first[place]["id"]);
+    }
+    assert_eq!(post("/v1/jobs", json!({"kind": "a"})).await.status, 202);
+    assert_eq!(service.get("/v1/jobs").await.json()["jobs"].as_array().unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn a_batch_takes_only_json_and_valid_keys() {
     let service = Service::start().await;
     let body = r#"{"jobs":[{"kind":"k"}]}"#;
     let request = Request::post("/v1/jobs/batch").header("content-type", "application/json");
-    let problem = service.send(request.header("idempotency-key", "\"k\""), body).await.problem(400, "invalid_header");
+    let problem = service.send(request.header("idempotency-key", "\"k"), body).await.problem(400, "invalid_header");
     assert_eq!(problem["field"], "Idempotency-Key");
     service.send(Request::post("/v1/jobs/batch"), body).await.problem(415, "unsupported_media_type");
 }

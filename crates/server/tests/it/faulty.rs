@@ -18,6 +18,10 @@ pub enum Mood {
     Hangs,
     /// Returns no status of any job, while everything else works.
     Forgets,
+    /// Pushes no jobs to the queue `unreachable`, while everything else works.
+    IsPartlyUnreachable,
+    /// Refuses to write, while reads work: a newer program has upgraded the store.
+    RefusesWrites,
 }
 
 #[derive(Default)]
@@ -32,17 +36,16 @@ impl Faulty {
     }
 
     async fn fit(&self) -> Result<(), Error> {
-        let mood = *self.mood.lock().unwrap_or_else(PoisonError::into_inner);
-        match mood {
-            Mood::Fine | Mood::Forgets => Ok(()),
+        match self.mood() {
+            Mood::Fine | Mood::Forgets | Mood::IsPartlyUnreachable | Mood::RefusesWrites => Ok(()),
             Mood::Fails(kind) => Err(Error::new(kind, "/secret/path: broken")),
             Mood::LosesReplies => Err(Error::new(ErrorKind::Unavailable, "/secret/path: broken").perhaps_done()),
             Mood::Hangs => std::future::pending().await,
         }
     }
 
-    fn forgets(&self) -> bool {
-        matches!(*self.mood.lock().unwrap_or_else(PoisonError::into_inner), Mood::Forgets)
+    fn mood(&self) -> Mood {
+        *self.mood.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -55,6 +58,16 @@ impl Jobs for Faulty {
         if jobs.iter().any(|job| job.kind.as_str() == "unwelcome") {
             return jobs.iter().map(|_| Ok(Pushed::Refused("that kind is not welcome".into()))).collect();
         }
+        if matches!(self.mood(), Mood::IsPartlyUnreachable) {
+            let mut answers = Vec::new();
+            for job in jobs {
+                answers.extend(match job.queue.as_str() {
+                    "unreachable" => vec![Err(Error::new(ErrorKind::Unavailable, "/secret/path: broken"))],
+                    _ => self.store.push(vec![job]).await,
+                });
+            }
+            return answers;
+        }
         self.store.push(jobs).await
     }
 
@@ -65,6 +78,9 @@ impl Jobs for Faulty {
 
     async fn renew(&self, renewals: Vec<Renewal>) -> Answers<Renewed> {
         match self.fit().await {
+            Ok(()) if matches!(self.mood(), Mood::RefusesWrites) => {
+                fail_all(renewals.len(), &Error::new(ErrorKind::Refused, "/secret/path: a newer program upgraded it"))
+            }
             Ok(()) => self.store.renew(renewals).await,
             Err(e) => fail_all(renewals.len(), &e),
         }
@@ -94,7 +110,7 @@ impl Jobs for Faulty {
 
     async fn status(&self, ids: Vec<JobId>) -> Result<Vec<Option<Status>>, Error> {
         self.fit().await?;
-        if self.forgets() {
+        if matches!(self.mood(), Mood::Forgets) {
             return Ok(vec![None; ids.len()]);
         }
         self.store.status(ids).await
@@ -107,7 +123,9 @@ impl Jobs for Faulty {
 
     async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
         self.fit().await?;
-        self.store.list(filter, page).await
+        let listed = self.store.list(filter, page).await?;
+        let is_partly_unreachable = matches!(self.mood(), Mood::IsPartlyUnreachable);
+        Ok(listed.without(is_partly_unreachable.then(|| "unreachable".parse().unwrap())))
     }
 
     async fn act(&self, id: JobId, action: Action) -> Result<Acted, Error> {
@@ -125,7 +143,11 @@ impl Queues for Faulty {
 
     async fn queues(&self, after: Option<QueueName>, limit: usize) -> Result<Vec<QueueStats>, Error> {
         self.fit().await?;
-        self.store.queues(after, limit).await
+        let mut queues = self.store.queues(after, limit).await?;
+        if matches!(self.mood(), Mood::IsPartlyUnreachable) {
+            queues.push(QueueStats::unreachable("unreachable".parse().unwrap()));
+        }
+        Ok(queues)
     }
 
     async fn queue(&self, queue: QueueName) -> Result<Option<QueueStats>, Error> {

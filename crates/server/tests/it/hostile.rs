@@ -1,6 +1,6 @@
 //! Clients that are slow, use many resources, or send invalid requests.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
@@ -9,17 +9,28 @@ use crate::http::{Raw, soon};
 use crate::service::Service;
 
 #[tokio::test]
-async fn a_head_that_takes_too_long_ends_the_connection() {
-    let service = Service::with(|config| config.head_timeout = Duration::from_millis(100)).await;
+async fn a_head_that_takes_too_long_and_a_connection_that_is_idle_end() {
+    let service = Service::with(|config| {
+        config.head_timeout = Duration::from_millis(100);
+        config.idle_timeout = Duration::from_millis(1_500);
+    })
+    .await;
     let mut silent = service.raw().await;
     let mut slow = service.raw().await;
     slow.send("GET /healthz HTTP/1.1\r\nhost: local").await;
     let mut idle = service.raw().await;
     idle.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     idle.until("{\"status\":\"ok\"}").await;
+    let began = Instant::now();
     assert!(!slow.rest().await.contains("200 OK"));
     assert!(!silent.rest().await.contains("200 OK"));
-    assert_eq!(idle.rest().await, "", "an idle connection is closed too");
+    let early = began.elapsed() < Duration::from_millis(1_000); // else the machine is too slow for the next check
+    idle.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    if early {
+        idle.until("{\"status\":\"ok\"}").await; // an idle connection has another time-out
+    }
+    idle.rest().await;
+    assert!(began.elapsed() >= Duration::from_millis(1_500), "an idle connection is closed, too");
 }
 
 #[tokio::test]
@@ -119,29 +130,6 @@ async fn requests_sent_at_once_are_answered_in_order() {
 }
 
 #[tokio::test]
-async fn a_connection_above_the_limit_gets_an_answer() {
-    let service = Service::with(|config| config.connections = 1).await;
-    let mut first = service.raw().await;
-    first.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
-    first.until("{\"status\":\"ok\"}").await;
-
-    let refused = service.raw().await.rest().await;
-    let (head, body) = refused.split_once("\r\n\r\n").unwrap();
-    assert!(
-        head.starts_with("HTTP/1.1 503") && head.contains("retry-after: 2\r\n") && head.contains("connection: close")
-    );
-    assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{head}");
-    assert!(body.contains("\"too_many_connections\""), "{body}");
-    let mut late = service.raw().await;
-    late.send("POST /v1/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n123").await;
-    assert!(late.rest().await.starts_with("HTTP/1.1 503"), "also to a client that is sending a request");
-
-    first.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
-    first.rest().await;
-    answered_again(&service).await;
-}
-
-#[tokio::test]
 async fn a_client_that_does_not_read_is_disconnected() {
     let service = Service::with(|config| {
         config.connections = 2;
@@ -188,7 +176,7 @@ async fn answered_again(service: &Service) {
     let answered = async {
         loop {
             let mut raw = service.raw().await;
-            raw.send("GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+            raw.send("GET /v1/queues HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
             if raw.rest().await.starts_with("HTTP/1.1 200") {
                 return;
             }

@@ -11,7 +11,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// The time limit of every wait, so that a test that hangs fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -45,6 +45,13 @@ impl Answer {
         let value = values.next().map_or("", |value| value.to_str().unwrap());
         assert!(values.next().is_none(), "two headers `{name}`");
         value
+    }
+
+    /// Checks that the client is told to come back within this many seconds.
+    #[track_caller]
+    pub fn comes_back(&self, within: std::ops::RangeInclusive<u32>) {
+        let seconds = self.header("retry-after").parse().unwrap();
+        assert!(within.contains(&seconds), "{seconds} s");
     }
 
     /// Checks that this is a problem (RFC 9457) with this status and code, and returns it.
@@ -146,6 +153,20 @@ pub struct Raw(pub TcpStream);
 impl Raw {
     pub async fn connect(addr: SocketAddr) -> Self {
         Raw(TcpStream::connect(addr).await.unwrap())
+    }
+
+    /// Connects with a small buffer, so that the server cannot send much before the client reads.
+    pub async fn connect_with_small_buffer(addr: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4 * 1024).unwrap();
+        Raw(socket.connect(addr).await.unwrap())
+    }
+
+    /// Connects from another address of this machine.
+    pub async fn connect_from(ip: &str, addr: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(ip.parse().unwrap(), 0)).unwrap();
+        Raw(socket.connect(addr).await.unwrap())
     }
 
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {

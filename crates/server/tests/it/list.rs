@@ -1,7 +1,11 @@
 //! `GET /v1/jobs`.
 
+use std::sync::Arc;
+
+use longshore_core::artifact::InMemory;
 use serde_json::{Value, json};
 
+use crate::faulty::{Faulty, Mood};
 use crate::service::Service;
 
 fn ids(page: &Value) -> Vec<String> {
@@ -30,6 +34,22 @@ async fn jobs_are_listed_newest_first_and_page_by_page() {
     }
     assert_eq!(listed, pushed);
     assert_eq!(service.get("/v1/jobs?limit=1").await.json()["jobs"][0]["payload"], 6, "jobs are whole");
+}
+
+#[tokio::test]
+async fn lists_say_which_queues_are_unreachable() {
+    let store = Arc::new(Faulty::default());
+    let service = Service::on(store.clone(), Arc::new(InMemory::default()), |_| ()).await;
+    service.push(json!({"kind": "k"})).await;
+    assert_eq!(service.get("/v1/jobs").await.json()["unreachable"], json!([]));
+
+    store.be(Mood::IsPartlyUnreachable);
+
+    let page = service.get("/v1/jobs").await.json();
+    assert_eq!((page["jobs"].as_array().unwrap().len(), &page["unreachable"]), (1, &json!(["unreachable"])));
+    let queues = service.get("/v1/queues").await.json();
+    let held_back = queues["queues"].as_array().unwrap().iter().map(|queue| &queue["held_back"]);
+    assert_eq!(held_back.collect::<Vec<_>>(), [&Value::Null, &json!("unreachable")]);
 }
 
 #[tokio::test]

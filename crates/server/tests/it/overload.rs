@@ -7,16 +7,10 @@ use longshore_core::artifact::InMemory;
 use serde_json::json;
 
 use crate::faulty::{Faulty, Mood};
-use crate::http::{Answer, soon};
+use crate::http::soon;
 use crate::service::Service;
 
 const JOB: &str = r#"{"kind":"k"}"#;
-
-#[track_caller]
-fn comes_back(answer: &Answer, within: std::ops::RangeInclusive<u32>) {
-    let seconds = answer.header("retry-after").parse().unwrap();
-    assert!(within.contains(&seconds), "{seconds} s");
-}
 
 #[tokio::test]
 async fn a_push_above_the_limit_is_refused_immediately() {
@@ -30,7 +24,7 @@ async fn a_push_above_the_limit_is_refused_immediately() {
     };
 
     refused.problem(503, "too_busy");
-    comes_back(&refused, 1..=3);
+    refused.comes_back(1..=3);
     store.be(Mood::Fine);
     assert_eq!(service.get("/v1/queues").await.status, 200, "everything else works");
     let refused = service.post("/v1/jobs", JOB).await;
@@ -49,7 +43,7 @@ async fn a_wait_above_the_limit_is_refused_immediately() {
     };
 
     refused.problem(503, "too_many_waits");
-    comes_back(&refused, 1..=3);
+    refused.comes_back(1..=3);
     assert_eq!(service.get(&format!("/v1/jobs/{id}")).await.status, 200);
     let answered_again = async { while service.get(&format!("/v1/jobs/{id}?wait=10ms")).await.status != 200 {} };
     soon(answered_again).await;
@@ -75,7 +69,7 @@ async fn large_bodies_share_limited_memory_and_small_ones_need_none() {
     let refused = soon(refused).await;
 
     refused.problem(503, "too_busy");
-    comes_back(&refused, 1..=3);
+    refused.comes_back(1..=3);
     assert_eq!(service.post("/v1/jobs", large(60)).await.status, 202);
     holding.send("}").await;
     assert!(holding.rest().await.starts_with("HTTP/1.1 202"), "a body that has its memory is accepted");
@@ -95,7 +89,7 @@ async fn a_full_queue_accepts_no_jobs_but_others_do() {
 
     let problem = refused.problem(429, "queue_full");
     assert!(problem["detail"].as_str().unwrap().contains("`default`"), "{problem}");
-    comes_back(&refused, 5..=15);
+    refused.comes_back(5..=15);
     assert_eq!(service.post("/v1/jobs", r#"{"kind":"k","queue":"other"}"#).await.status, 202);
     service.post(&format!("/v1/jobs/{job}/cancel"), "").await;
     let taken_again = async { while service.post("/v1/jobs", JOB).await.status != 202 {} };
@@ -114,7 +108,7 @@ async fn a_flood_is_answered_quickly_and_every_answer_is_true() {
                 let answer = service.post("/v1/jobs", JOB).await;
                 match answer.status.as_u16() {
                     202 => taken.push(answer.json()["id"].as_str().unwrap().to_owned()),
-                    503 => comes_back(&answer, 1..=3),
+                    503 => answer.comes_back(1..=3),
                     _ => panic!("{}", answer.text()),
                 }
             }

@@ -48,7 +48,6 @@ async fn every_route_refuses_other_methods() {
         ("/v1/jobs/x/result", "GET,HEAD"),
         ("/v1/jobs/x/cancel", "POST"),
         ("/v1/jobs/x/retry", "POST"),
-        ("/v1/jobs/batch", "POST"),
         ("/v1/queues", "GET,HEAD"),
         ("/v1/queues/x/pause", "POST"),
         ("/v1/queues/x/resume", "POST"),
@@ -62,7 +61,10 @@ async fn every_route_refuses_other_methods() {
             }
             let request = Request::builder().method(Method::from_bytes(method.as_bytes()).unwrap()).uri(path);
             let answer = service.send(request, "").await;
-            answer.problem(405, "method_not_allowed");
+            match method {
+                "OPTIONS" => assert_eq!((answer.status.as_u16(), answer.body.len()), (204, 0), "{path}"),
+                _ => drop(answer.problem(405, "method_not_allowed")),
+            }
             assert_eq!(answer.header("allow"), allowed, "{method} {path}");
         }
     }
@@ -74,11 +76,11 @@ async fn a_store_error_is_reported_without_the_stores_message() {
     let service = Service::on(store.clone(), Arc::new(InMemory::default()), |_| ()).await;
     let id = service.push(json!({"kind": "k"})).await;
     for (mood, status, code, retry_after, words) in [
-        (Mood::Fails(ErrorKind::Unavailable), 503, "unavailable", "5", "nothing was changed"),
-        (Mood::LosesReplies, 503, "unavailable", "5", "may have been made"),
-        (Mood::Fails(ErrorKind::Full), 507, "store_full", "60", "nothing was changed"),
-        (Mood::Fails(ErrorKind::Refused), 500, "store_refused", "", "nothing was changed"),
-        (Mood::Fails(ErrorKind::Corrupt), 500, "store_refused", "", "nothing was changed"),
+        (Mood::Fails(ErrorKind::Unavailable), 503, "unavailable", Some(5..=15), "nothing was changed"),
+        (Mood::LosesReplies, 503, "unavailable", Some(5..=15), "may have been made"),
+        (Mood::Fails(ErrorKind::Full), 507, "store_full", Some(30..=90), "nothing was changed"),
+        (Mood::Fails(ErrorKind::Refused), 500, "store_refused", None, "nothing was changed"),
+        (Mood::Fails(ErrorKind::Corrupt), 500, "store_refused", None, "nothing was changed"),
     ] {
         store.be(mood);
         for answer in [
@@ -95,7 +97,10 @@ async fn a_store_error_is_reported_without_the_stores_message() {
             service.get("/readyz").await,
         ] {
             let problem = answer.problem(status, code);
-            assert_eq!(answer.header("retry-after"), retry_after);
+            match &retry_after {
+                Some(within) => answer.comes_back(within.clone()),
+                None => assert_eq!(answer.header("retry-after"), ""),
+            }
             assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
             assert!(!answer.text().contains("/secret/path"));
         }

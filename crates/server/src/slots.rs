@@ -138,7 +138,7 @@ mod tests {
     #[tokio::test]
     async fn the_connection_that_is_idle_for_the_longest_time_ends_first() {
         let slots = Slots::new(3, 3);
-        let ((busy, _1), (older, _2), (newer, _3), (next, _4)) =
+        let ((busy, _busy_end), (older, _older_end), (newer, _newer_end), (next, _next_end)) =
             (peer().await, peer().await, peer().await, peer().await);
         busy.note_request(false);
         for idle in [&older, &newer] {

@@ -3,8 +3,8 @@
 use clap::Args;
 use longshore::Action;
 
-use crate::Exit;
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// Cancel a job: immediately if it waits; by a request to its handler if it runs
 #[derive(Debug, Args)]
@@ -33,20 +33,20 @@ struct JobArgs {
 }
 
 impl Cancel {
-    pub async fn run(self) -> Result<(), Exit> {
-        self.job.act(Action::Cancel, "cancel").await
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
+        self.job.act(stores, Action::Cancel, "cancel").await
     }
 }
 
 impl Retry {
-    pub async fn run(self) -> Result<(), Exit> {
-        self.job.act(Action::Retry, "retry").await
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
+        self.job.act(stores, Action::Retry, "retry").await
     }
 }
 
 impl JobArgs {
-    async fn act(self, action: Action, verb: &str) -> Result<(), Exit> {
-        let job = self.target.open().await?.act(&self.id, action, verb).await?;
+    async fn act(self, stores: &Stores, action: Action, verb: &str) -> Result<(), Exit> {
+        let job = self.target.open(stores).await?.act(&self.id, action, verb).await?;
         if self.target.json {
             println!("{}", serde_json::to_string(&job).map_err(Exit::failed)?);
         } else if job.cancel_asked {

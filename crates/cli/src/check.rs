@@ -4,13 +4,13 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use clap::Args;
-use longshore::{Backend, Error, Longshore, RepairReport, RepairStep};
+use longshore::{Backend, Error, RepairReport, RepairStep};
 
 use crate::config::{Config, Flags, KEYS};
 use crate::kind;
 use crate::remote::Remote;
 use crate::serve::Place;
-use crate::{Common, Exit};
+use crate::{Common, Exit, Stores};
 
 /// Check configuration, store and address, and report all problems together
 ///
@@ -41,7 +41,7 @@ pub struct Check {
 }
 
 impl Check {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
         if self.keys {
             KEYS.iter().for_each(|key| {
                 println!("{} = {:?}\n    {}\n    environment: {}", key.name, key.default, key.doc, key.env())
@@ -53,7 +53,8 @@ impl Check {
         flags.set("listen", self.place.listen);
         let config = self.common.load(flags)?;
         let mut problems = Vec::new();
-        match Longshore::connect_with(config.store.reveal(), config.settings.clone()).await {
+        stores.end_at_signals()?;
+        match stores.connect(&config).await {
             Ok(longshore) => {
                 let store = longshore.backend().capabilities();
                 println!(

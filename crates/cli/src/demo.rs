@@ -17,8 +17,8 @@ use crate::remote::Remote;
 use crate::serve::{Place, bind};
 use crate::signals::Signals;
 use crate::target::{Target, segment};
-use crate::work::{WorkerArgs, open, worker};
-use crate::{Common, Exit, log};
+use crate::work::{WorkerArgs, worker};
+use crate::{Common, Exit, Stores, log};
 
 /// Start a server and a worker, push a text as a job, and write the result, an animated image
 #[derive(Debug, Args)]
@@ -48,7 +48,7 @@ pub struct Demo {
 }
 
 impl Demo {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
         let image = Image::parse(&self.text).map_err(Exit::usage)?;
         let mut flags = self.worker.flags();
         flags.set("listen", self.place.listen.clone());
@@ -61,7 +61,7 @@ impl Demo {
             config.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         }
         log::start(&config);
-        let longshore = open(&config).await?;
+        let longshore = stores.open(&config).await?;
         let mut signals = Signals::listen()?;
         let server = bind(longshore.backend().clone(), &config, true).await?;
         let base = format!("http://{}", server.local_addr());

@@ -7,8 +7,8 @@ use longshore_wire::duration::to_ms;
 use std::io::Read;
 use std::time::Duration;
 
-use crate::Exit;
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// Push a job and print its id
 #[derive(Debug, Args)]
@@ -59,7 +59,7 @@ pub struct Enqueue {
 }
 
 impl Enqueue {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
         let payload = match self.payload.as_deref() {
             None | Some("-") => {
                 let mut text = String::new();
@@ -82,7 +82,7 @@ impl Enqueue {
             tags: self.tags,
             ..wire::NewJob::new(self.kind, Payload::parse(payload.trim())?)
         };
-        let pushed = self.target.open().await?.push(job).await?;
+        let pushed = self.target.open(stores).await?.push(job).await?;
         if self.target.json {
             println!("{}", serde_json::to_string(&pushed).map_err(Exit::failed)?);
         } else {

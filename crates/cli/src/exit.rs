@@ -12,7 +12,8 @@ Exit codes:
   10  a second signal or the end of the grace period stopped a worker: some jobs were released
   11  a worker could not release some of its jobs: they run again when their leases expire
   12  all slots of a worker were occupied by handlers that did not return
-  69  the store or the server is unreachable";
+  69  the store or the server is unreachable
+ 130  a tool was ended by INT (Ctrl+C); 129: by HUP; 143: by TERM";
 
 /// An end of the program other than success.
 #[derive(Debug)]
@@ -56,6 +57,11 @@ impl Exit {
             0 => Ok(()),
             code => Err(Exit { code, error: None }),
         }
+    }
+
+    /// Returns the exit for a tool that was ended by the signal with this number, as shells report it.
+    pub fn by_signal(number: i32) -> Self {
+        Exit { code: 128 + number, error: None }
     }
 
     /// Ends the process.

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use clap::Args;
 
-use crate::Exit;
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// Print a job's log: by default that of its newest attempt
 ///
@@ -33,8 +33,8 @@ pub struct Log {
 }
 
 impl Log {
-    pub async fn run(self) -> Result<(), Exit> {
-        let target = self.target.open().await?;
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
+        let target = self.target.open(stores).await?;
         let claim = match self.attempt {
             None => self.claim,
             Some(attempt) => {

@@ -4,8 +4,8 @@ use clap::Args;
 use comfy_table::{Table, presets};
 use longshore::{Cursor, Filter, Page, State, one_line};
 
-use crate::Exit;
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// List jobs, newest first
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
         let filter = Filter {
             queue: self.queue.map(|text| text.parse()).transpose()?,
             kind: self.kind.map(|text| text.parse()).transpose()?,
@@ -47,7 +47,7 @@ impl Jobs {
             tag: self.tag.map(|text| text.parse()).transpose()?,
             key: self.key.map(|text| text.parse()).transpose()?,
         };
-        let target = self.target.open().await?;
+        let target = self.target.open(stores).await?;
         let mut jobs = Vec::new();
         let mut after = self.after;
         // A page may be short although more jobs follow: a call looks at a limited number of rows.

@@ -1,6 +1,6 @@
 //! The `longshore` program: one file per subcommand, and their shared parts.
 //!
-//! `config` and `kind`: the configuration; `target`: the store or server that tools use; `remote`: the HTTP client;
+//! `config` and `kind`: the configuration; `stores`: the open stores; `target`: the store or server that tools use; `remote`: the HTTP client;
 //! `bar`: the progress bar; `exit`: exit codes.
 
 mod config;
@@ -8,6 +8,7 @@ mod kind;
 mod sweeper;
 mod exit;
 mod signals;
+mod stores;
 mod target;
 mod out;
 mod remote;
@@ -34,6 +35,7 @@ use std::path::PathBuf;
 
 use config::{Config, Flags};
 use exit::Exit;
+use stores::Stores;
 
 /// Background jobs for web applications: push a job, get its id at once, poll or stream its result
 #[derive(Debug, Parser)]
@@ -93,30 +95,41 @@ fn main() {
         Err(e) => Exit::failed(anyhow::Error::new(e).context("start the runtime")).end(),
     };
     let result = runtime.block_on(async {
-        match cli.command {
-            Command::Demo(demo) => demo.run().await,
-            Command::Init(init) => init.run(),
-            Command::Up(up) => up.run().await,
-            Command::Serve(serve) => serve.run().await,
-            Command::Work(work) => work.run().await,
-            Command::Enqueue(enqueue) => enqueue.run().await,
-            Command::Status(status) => status.run().await,
-            Command::Wait(wait) => wait.run().await,
-            Command::Jobs(jobs) => jobs.run().await,
-            Command::Cancel(cancel) => cancel.run().await,
-            Command::Retry(retry) => retry.run().await,
-            Command::Queues(queues) => queues.run().await,
-            Command::Workers(workers) => workers.run().await,
-            Command::Log(log) => log.run().await,
-            Command::Pause(pause) => pause.run().await,
-            Command::Resume(resume) => resume.run().await,
-            Command::Check(check) => check.run().await,
-            Command::Sweep(sweep) => sweep.run(),
-        }
+        let stores = Stores::default();
+        let running = tokio::spawn(run(cli.command, stores.clone()));
+        let result = tokio::select! {
+            ended = running => ended.unwrap_or_else(|e| std::panic::resume_unwind(e.into_panic())),
+            exit = stores.interrupted() => Err(exit),
+        };
+        stores.close().await;
+        result
     });
     runtime.shutdown_background(); // do not wait for handlers that cannot be stopped
     match result {
         Ok(()) => {}
         Err(exit) => exit.end(),
+    }
+}
+
+async fn run(command: Command, stores: Stores) -> Result<(), Exit> {
+    match command {
+        Command::Demo(demo) => demo.run(&stores).await,
+        Command::Init(init) => init.run(),
+        Command::Up(up) => up.run(&stores).await,
+        Command::Serve(serve) => serve.run(&stores).await,
+        Command::Work(work) => work.run(&stores).await,
+        Command::Enqueue(enqueue) => enqueue.run(&stores).await,
+        Command::Status(status) => status.run(&stores).await,
+        Command::Wait(wait) => wait.run(&stores).await,
+        Command::Jobs(jobs) => jobs.run(&stores).await,
+        Command::Cancel(cancel) => cancel.run(&stores).await,
+        Command::Retry(retry) => retry.run(&stores).await,
+        Command::Queues(queues) => queues.run(&stores).await,
+        Command::Workers(workers) => workers.run(&stores).await,
+        Command::Log(log) => log.run(&stores).await,
+        Command::Pause(pause) => pause.run(&stores).await,
+        Command::Resume(resume) => resume.run(&stores).await,
+        Command::Check(check) => check.run(&stores).await,
+        Command::Sweep(sweep) => sweep.run(),
     }
 }

@@ -3,8 +3,8 @@
 use clap::Args;
 use longshore_wire as wire;
 
-use crate::Exit;
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// Pause a queue until it is resumed or a time has passed; running jobs continue
 #[derive(Debug, Args)]
@@ -43,18 +43,18 @@ pub struct Resume {
 }
 
 impl Pause {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
         let by = self.by.or_else(|| std::env::var("USER").ok().filter(|user| !user.is_empty()));
         let for_ms = self.period.map(wire::duration::to_ms);
         let pause = wire::NewPause { until: self.until, for_ms, reason: self.reason, by };
-        let queue = self.target.open().await?.pause(&self.queue, pause).await?;
+        let queue = self.target.open(stores).await?.pause(&self.queue, pause).await?;
         print(&queue, self.target.json)
     }
 }
 
 impl Resume {
-    pub async fn run(self) -> Result<(), Exit> {
-        let queue = self.target.open().await?.resume(&self.queue).await?;
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
+        let queue = self.target.open(stores).await?.resume(&self.queue).await?;
         print(&queue, self.target.json)
     }
 }

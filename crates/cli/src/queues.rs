@@ -7,9 +7,9 @@ use comfy_table::{CellAlignment, Table, presets};
 use longshore::{HeldBackReason, QueueName, limits};
 use longshore_wire as wire;
 
-use crate::Exit;
 use crate::pause::describe;
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// Show queues by name, each with its numbers of jobs, the age of its oldest ready job, and its pause
 #[derive(Debug, Args)]
@@ -30,8 +30,8 @@ pub struct Queues {
 
 impl Queues {
     /// Reads page by page. Tables are printed page by page, JSON as one document.
-    pub async fn run(self) -> Result<(), Exit> {
-        let target = self.target.open().await?;
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
+        let target = self.target.open(stores).await?;
         let mut left = self.limit.unwrap_or(usize::MAX);
         let mut all = wire::Queues { queues: Vec::new(), next: None };
         let mut after = self.after;

@@ -6,8 +6,7 @@ use longshore_server::Server;
 
 use crate::config::{Config, Flags};
 use crate::signals::Signals;
-use crate::work::open;
-use crate::{Common, Exit, log};
+use crate::{Common, Exit, Stores, log};
 
 /// Run the HTTP server, without a worker
 #[derive(Debug, Args)]
@@ -35,12 +34,12 @@ pub struct Place {
 }
 
 impl Serve {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
         let mut flags = Flags::default();
         flags.set("listen", self.place.listen);
         let config = self.common.load(flags)?;
         log::start(&config);
-        let longshore = open(&config).await?;
+        let longshore = stores.open(&config).await?;
         let mut signals = Signals::listen()?;
         let server = bind(longshore.backend().clone(), &config, self.demo).await?;
         println!("listening on http://{}", server.local_addr());

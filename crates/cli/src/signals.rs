@@ -32,9 +32,6 @@ impl Signals {
     ///
     /// If the operating system refuses.
     pub fn listen() -> Result<Self, Error> {
-        let failed =
-            |e: std::io::Error| Error::new(ErrorKind::Unavailable, e.to_string()).context("install signal handlers");
-        let on = |kind| signal(kind).map_err(failed);
         let hangup = SignalKind::hangup();
         let ends =
             [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::quit(), hangup, SignalKind::user_defined1()];
@@ -78,6 +75,49 @@ impl Signals {
             }
         }
     }
+}
+
+/// The signals that end a tool. Those that were ignored when the program was started stay ignored: `nohup` and shells
+/// protect commands in the background in this way.
+#[derive(Debug)]
+pub struct Interrupt {
+    signals: Vec<(SignalKind, Signal)>,
+}
+
+impl Interrupt {
+    /// Starts handling the signals. From now on none of them ends the process by itself.
+    ///
+    /// # Errors
+    ///
+    /// If the operating system refuses.
+    pub fn listen() -> Result<Self, Error> {
+        let ignored = ignored();
+        let ends = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        let heard = ends.into_iter().filter(|kind| ignored & (1 << (kind.as_raw_value() - 1)) == 0);
+        let signals = heard.map(|kind| Ok((kind, on(kind)?))).collect::<Result<_, Error>>()?;
+        Ok(Interrupt { signals })
+    }
+
+    /// Waits for one of the signals, and returns its number.
+    pub async fn signal(mut self) -> i32 {
+        std::future::poll_fn(|cx| {
+            let came =
+                self.signals.iter_mut().find_map(|(kind, signal)| signal.poll_recv(cx).is_ready().then_some(*kind));
+            came.map_or(std::task::Poll::Pending, |kind| std::task::Poll::Ready(kind.as_raw_value()))
+        })
+        .await
+    }
+}
+
+/// Returns the set of signals that this process ignores, one bit for each. None where the system does not tell.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).unwrap_or(0)
+}
+
+fn on(kind: SignalKind) -> Result<Signal, Error> {
+    signal(kind).map_err(|e| Error::new(ErrorKind::Unavailable, e.to_string()).context("install signal handlers"))
 }
 
 /// Waits until one of the futures is ready.

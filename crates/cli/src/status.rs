@@ -4,8 +4,8 @@ use clap::Args;
 use longshore::{State, one_line};
 use longshore_wire::Job;
 
-use crate::Exit;
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// Show all data of one job
 #[derive(Debug, Args)]
@@ -20,8 +20,8 @@ pub struct Status {
 }
 
 impl Status {
-    pub async fn run(self) -> Result<(), Exit> {
-        let target = self.target.open().await?;
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
+        let target = self.target.open(stores).await?;
         let job = target.job(&self.id).await?;
         if self.target.json {
             println!("{}", serde_json::to_string(&job).map_err(Exit::failed)?);

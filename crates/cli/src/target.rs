@@ -10,8 +10,7 @@ use longshore_wire as wire;
 
 use crate::config::{Config, Flags};
 use crate::remote::Remote;
-use crate::work::open;
-use crate::{Common, Exit, log};
+use crate::{Common, Exit, Stores, log};
 
 /// Flags of every tool.
 #[derive(Clone, Debug, Args)]
@@ -28,7 +27,7 @@ pub struct TargetArgs {
 
 impl TargetArgs {
     /// Opens the target.
-    pub async fn open(&self) -> Result<Target, Exit> {
+    pub async fn open(&self, stores: &Stores) -> Result<Target, Exit> {
         let mut flags = Flags::default();
         flags.set("server", self.server.clone());
         if self.common.store.is_some() {
@@ -41,7 +40,10 @@ impl TargetArgs {
         log::start(&config);
         match &config.server {
             Some(server) => Ok(Target::Server(Remote::new(server, config.token.clone()))),
-            None => Ok(Target::Store(open(&config).await?)),
+            None => {
+                stores.end_at_signals()?;
+                Ok(Target::Store(stores.open(&config).await?))
+            }
         }
     }
 }

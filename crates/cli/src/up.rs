@@ -7,8 +7,8 @@ use crate::kind;
 use crate::serve::{Place, bind};
 use crate::signals::Signals;
 use crate::sweeper::Sweeper;
-use crate::work::{WorkerArgs, open, worker};
-use crate::{Common, Exit, log};
+use crate::work::{WorkerArgs, worker};
+use crate::{Common, Exit, Stores, log};
 
 /// Run server, worker and demo page together in one process
 #[derive(Debug, Args)]
@@ -25,14 +25,14 @@ pub struct Up {
 }
 
 impl Up {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
         let mut flags = self.worker.flags();
         flags.set("listen", self.place.listen);
         let mut config = self.common.load(flags)?;
         config.image.get_or_insert_default(); // the demo page pushes jobs of the kind `image`
         log::start(&config);
         kind::check(&config.kinds)?;
-        let longshore = open(&config).await?;
+        let longshore = stores.open(&config).await?;
         let mut signals = Signals::listen()?;
         let server = bind(longshore.backend().clone(), &config, true).await?;
         println!("open http://{} in a browser; press Ctrl+C to stop", server.local_addr());

@@ -7,10 +7,10 @@ use clap::Args;
 use longshore::State;
 use longshore_wire as wire;
 
-use crate::Exit;
 use crate::bar::Bar;
 use crate::out::Out;
 use crate::target::{Target, TargetArgs};
+use crate::{Exit, Stores};
 
 /// Wait until a job is finished, and print its result or write it to a file
 #[derive(Debug, Args)]
@@ -31,8 +31,8 @@ pub struct Wait {
 }
 
 impl Wait {
-    pub async fn run(self) -> Result<(), Exit> {
-        let target = self.target.open().await?;
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
+        let target = self.target.open(stores).await?;
         let bar = Bar::new();
         let shown = bar.clone();
         let follow = target.follow(&self.id, move |event| shown.show(event));

@@ -1,14 +1,14 @@
 //! `longshore work`: a worker process.
 
 use clap::Args;
+use longshore::Backend;
 use longshore::worker::Worker;
-use longshore::{Backend, Longshore};
 
 use crate::config::{Config, Flags};
 use crate::kind;
 use crate::signals::Signals;
 use crate::sweeper::Sweeper;
-use crate::{Common, Exit, exit, log};
+use crate::{Common, Exit, Stores, log};
 
 /// Run a worker: claim and run jobs of the configured kinds until shutdown
 ///
@@ -69,28 +69,19 @@ const NO_KIND: &str = "this worker has no kinds to run: add a `[[kind]]` to long
                        or use `--pace` to run the demo's kind `image`";
 
 impl Work {
-    pub async fn run(self) -> Result<(), Exit> {
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
         let mut config = self.common.load(self.worker.flags())?;
         log::start(&config);
         kind::check(&config.kinds)?;
         if config.kinds.is_empty() && config.image.is_none() {
             return Err(Exit::usage(NO_KIND));
         }
-        let longshore = open(&config).await?;
+        let longshore = stores.open(&config).await?;
         let _sweeper = Sweeper::start(&mut config);
         let mut signals = Signals::listen()?;
         let running = worker(longshore.backend().clone(), &config).start()?;
         Exit::of_worker(signals.handle(&running).await)
     }
-}
-
-/// Opens the configured store, and logs its properties.
-pub async fn open(config: &Config) -> Result<Longshore, Exit> {
-    let longshore =
-        Longshore::connect_with(config.store.reveal(), config.settings.clone()).await.map_err(exit::opening)?;
-    let store = longshore.backend().capabilities();
-    tracing::info!(store = %config.store, engine = store.engine, version = %store.version, durability = ?store.durability, "store opened");
-    Ok(longshore)
 }
 
 /// Creates a worker for the configured kinds, and for the demo's kind if it is configured.

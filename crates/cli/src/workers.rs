@@ -3,8 +3,8 @@
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::Exit;
 use crate::target::TargetArgs;
+use crate::{Exit, Stores};
 
 /// Show the workers that reported within the last hour: where they run, what they claim, and how busy they are
 #[derive(Debug, Args)]
@@ -17,8 +17,8 @@ pub struct Workers {
 }
 
 impl Workers {
-    pub async fn run(self) -> Result<(), Exit> {
-        let workers = self.target.open().await?.workers().await?;
+    pub async fn run(self, stores: &Stores) -> Result<(), Exit> {
+        let workers = self.target.open(stores).await?.workers().await?;
         if self.target.json {
             println!("{}", serde_json::to_string(&workers).map_err(Exit::failed)?);
             return Ok(());

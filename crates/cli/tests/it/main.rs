@@ -3,6 +3,7 @@
 mod program;
 mod stores;
 mod browser;
+mod closing;
 mod commands;
 mod commands_as_workers;
 mod config;

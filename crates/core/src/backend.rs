@@ -78,6 +78,11 @@ impl Backend {
         &self.inner.observers
     }
 
+    /// Returns since when the store cannot be reached, as far as this process knows; `None` if it can.
+    pub(crate) fn unreachable_since(&self) -> Option<Instant> {
+        self.outage().began()
+    }
+
     fn report_rescued(&self, moved: &[Moved]) {
         moved.iter().for_each(|job| self.observers().tell(Event::Rescued(job)));
     }

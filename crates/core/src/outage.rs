@@ -12,8 +12,8 @@ pub(crate) enum Outage {
     /// There was no outage, as far as this process knows.
     #[default]
     None,
-    /// The last call did not reach the store, or the store had no room left.
-    Now,
+    /// The last call did not reach the store, or the store had no room left. It began then.
+    Now(Instant),
     /// The store is reachable again. No job is rescued before this time.
     Over(Instant),
 }
@@ -38,17 +38,17 @@ impl Outage {
             return None; // a store of several servers judges by itself where it may rescue
         }
         let unreachable = matches!(result, Err(e) if e.is_retryable());
-        let was_away = matches!(self, Outage::Now);
+        let began = self.began();
         *self = match *self {
-            _ if unreachable => Outage::Now,
-            Outage::Now => Outage::Over(now + limits::LEASE),
+            _ if unreachable => Outage::Now(began.unwrap_or(now)),
+            Outage::Now(_) => Outage::Over(now + limits::LEASE),
             // A call that took so long has delayed renewals as well.
             _ if took >= Outage::RENEWAL => Outage::Over(now + limits::LEASE),
             Outage::Over(until) if now >= until => Outage::None,
             Outage::Over(until) => Outage::Over(until),
             Outage::None => Outage::None,
         };
-        match (was_away, unreachable) {
+        match (began.is_some(), unreachable) {
             (false, true) => Some(ConnectionChange::Unreachable),
             (true, false) => Some(ConnectionChange::Reachable),
             _ => None,
@@ -62,10 +62,18 @@ impl Outage {
         }
     }
 
+    /// Returns since when the store cannot be reached, or `None` if the last call reached it.
+    pub(crate) fn began(&self) -> Option<Instant> {
+        match self {
+            Outage::Now(since) => Some(*since),
+            Outage::None | Outage::Over(_) => None,
+        }
+    }
+
     pub(crate) fn may_rescue(&self) -> bool {
         match self {
             Outage::None => true,
-            Outage::Now => false,
+            Outage::Now(_) => false,
             Outage::Over(until) => Instant::now() >= *until,
         }
     }

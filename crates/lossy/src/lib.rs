@@ -90,6 +90,11 @@ impl Lossy {
         Hang::new(gate)
     }
 
+    /// Refuses to create temporary files from now on, like a read-only system without a folder for them.
+    pub fn refuse_temporary_files(&self) {
+        self.machine.refuse_temporary_files();
+    }
+
     /// Returns whether the power is off.
     pub fn is_off(&self) -> bool {
         self.machine.is_off()

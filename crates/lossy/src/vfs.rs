@@ -24,6 +24,8 @@ pub(crate) struct Machine {
     off: AtomicBool,
     changes: AtomicU64,
     cut_at: AtomicU64,
+    /// Whether no temporary file can be created.
+    no_temporary_files: AtomicBool,
     /// Blocks the next sync of a WAL or of a database.
     hang: Mutex<Option<(bool, Arc<Gate>)>>,
 }
@@ -82,6 +84,10 @@ impl Machine {
 
     pub(crate) fn cut_power_after(&self, n: u64) {
         self.cut_at.store(self.changes() + n, Ordering::SeqCst);
+    }
+
+    pub(crate) fn refuse_temporary_files(&self) {
+        self.no_temporary_files.store(true, Ordering::SeqCst);
     }
 
     /// Cuts the power and removes the disk.
@@ -250,6 +256,9 @@ unsafe extern "C" fn open(
     // SAFETY: SQLite passes the layer that the connection was opened with, and a name that ends with NUL.
     let (machine, name) = unsafe { (machine_of(vfs), text(name)) };
     let Some(machine) = machine else { return ffi::SQLITE_CANTOPEN };
+    if name.is_none() && machine.no_temporary_files.load(Ordering::SeqCst) {
+        return ffi::SQLITE_IOERR_GETTEMPPATH;
+    }
     let Some(mut disk) = machine.powered() else { return ffi::SQLITE_IOERR };
     let known = name.as_deref().and_then(|name| disk.look_up(name));
     let inode = match known {

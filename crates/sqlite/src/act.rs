@@ -50,7 +50,7 @@ pub(crate) fn change_rules(
     if before.version != expected {
         return Ok(RulesChange::Conflict(before));
     }
-    let (queue, version) = (tx.queue(name)?, expected + 1);
+    let (queue, version) = (tx.queue(name)?, expected.wrapping_add(1));
     tx.connection
         .prepare_cached(
             "UPDATE queue SET rules_version = ?2, rules_level = ?3, rules = ?4, used_at = ?5 WHERE id = ?1",

@@ -168,7 +168,7 @@ impl Answer<'_> {
                 let seq: i64 = row.get(12)?;
                 match fit(row, tx.expiry_now)? {
                     Ok(brief) => {
-                        let token = Token { number: first.number + chosen.len() as u64, ..first };
+                        let token = Token { number: first.number.wrapping_add(chosen.len() as u64), ..first };
                         chosen.push(self.choose(brief, by_seq[&seq], row.get(13)?, name, token, tx.now));
                     }
                     Err(why) => unfit.push((seq, why)),
@@ -272,7 +272,7 @@ pub(crate) fn reserve(tx: &Tx<'_>, n: usize) -> rusqlite::Result<u64> {
         .connection
         .prepare_cached("UPDATE store SET last_claim = last_claim + ?1 RETURNING last_claim")?
         .query_row([n as i64], |row| row.get(0))?;
-    Ok(last as u64 - n as u64 + 1)
+    Ok((last as u64).wrapping_sub(n as u64).wrapping_add(1))
 }
 
 /// Writes the parameter of grant.sql.

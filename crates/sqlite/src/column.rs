@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use longshore_core::{State, WorkerId};
+use longshore_core::{State, WorkerId, limits};
 use rusqlite::{Row, RowIndex};
+
+/// The largest number that a store counts to. Only another program has written a larger one.
+pub(crate) const LARGEST: i64 = 1 << 53;
 
 /// Reads text, and replaces what is not UTF-8.
 pub(crate) fn text(row: &Row<'_>, column: impl RowIndex) -> rusqlite::Result<Option<String>> {
@@ -39,4 +42,9 @@ pub(crate) fn blob(worker: WorkerId) -> [u8; 16] {
 /// Reads a number of milliseconds.
 pub(crate) fn duration(ms: i64) -> Duration {
     Duration::from_millis(ms.unsigned_abs())
+}
+
+/// Reads a time-out. A value out of range is replaced by the nearest valid one: a moment so much later must exist.
+pub(crate) fn timeout(ms: i64) -> Duration {
+    duration(ms.max(1)).min(limits::TIMEOUT)
 }

@@ -111,7 +111,7 @@ impl Tx<'_> {
             .prepare_cached("SELECT running FROM queue WHERE id = ?1")?
             .query_row([queue], |row| row.get(0))?;
         let here = self.counts.states.iter().filter(|(of, state, _)| *of == queue && *state == State::Running);
-        let sum = running + here.map(|(.., change)| change).sum::<i64>();
+        let sum = running.saturating_add(here.map(|(.., change)| change).sum());
         Ok(u64::try_from(sum).unwrap_or(0))
     }
 }

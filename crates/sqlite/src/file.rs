@@ -1,5 +1,6 @@
 //! Opening the file. Problems with it are reported before the first job.
 
+use std::cell::Cell;
 use std::fs;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -20,6 +21,19 @@ const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// How long to wait for another process's lock.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// When the log begins again from its start, its file is cut to this size in bytes.
+const LOG_KEPT: i64 = 16 << 20;
+
+thread_local!(static PATIENCE_NOW: Cell<Duration> = const { Cell::new(PATIENCE) });
+
+/// Runs something on this thread that waits at most so long for the locks of others.
+pub(crate) fn with_patience<T>(patience: Duration, work: impl FnOnce() -> T) -> T {
+    let before = PATIENCE_NOW.replace(patience);
+    let done = work();
+    PATIENCE_NOW.set(before);
+    done
+}
 
 /// The location of a database.
 #[derive(Clone, Debug)]
@@ -76,6 +90,7 @@ fn set_up(location: &Location, options: &Options) -> Result<Connection, Error> {
         Synchronous::Normal => "NORMAL",
     };
     connection.pragma_update(None, "synchronous", level).map_err(error::of)?;
+    connection.pragma_update(None, "journal_size_limit", LOG_KEPT).map_err(error::of)?;
     layout::migrate(&connection, &options.settings.clock)?;
     Ok(connection)
 }
@@ -96,6 +111,8 @@ fn connect(location: &Location, options: &Options, create: OpenFlags) -> Result<
     };
     let connection = connection.map_err(error::of)?;
     connection.set_prepared_statement_cache_capacity(128);
+    // Without this, savepoints and sorting need a folder for temporary files, which a read-only system may not have.
+    connection.pragma_update(None, "temp_store", "MEMORY").map_err(error::of)?;
     // Without this, a statement is compiled again for each other `LIMIT` and for other values that may affect the
     // choice of an index.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(error::of)?;
@@ -111,7 +128,7 @@ fn connect(location: &Location, options: &Options, create: OpenFlags) -> Result<
 /// SQLite's own busy time-out grows to 100 ms. At our rate of transactions, short steps cost little and reduce the
 /// slowest commits of four processes from 129 ms to 10 ms.
 fn wait_for_the_lock(tries: i32) -> bool {
-    thread_local!(static SINCE: std::cell::Cell<Option<Instant>> = const { std::cell::Cell::new(None) });
+    thread_local!(static SINCE: Cell<Option<Instant>> = const { Cell::new(None) });
     let now = Instant::now();
     let since = SINCE.with(|cell| {
         let since = cell.get().filter(|_| tries > 0).unwrap_or(now);
@@ -122,7 +139,7 @@ fn wait_for_the_lock(tries: i32) -> bool {
     // allow.
     let longest = if tries < 16 { 60 } else { 450 };
     std::thread::sleep(Duration::from_micros(fastrand::u64(10..longest)));
-    now.duration_since(since) < PATIENCE
+    now.duration_since(since) < PATIENCE_NOW.get()
 }
 
 /// Creates the file if it is missing, readable only by its owner: jobs may contain secrets.

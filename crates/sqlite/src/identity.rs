@@ -43,6 +43,12 @@ impl Identity {
         Ok(Identity { files: files().map_err(failed)? })
     }
 
+    /// Returns the size of the log, if the operating system knows it.
+    pub(crate) fn log_bytes(&self) -> Option<u64> {
+        let (log, _) = self.files.get(1)?;
+        fs::metadata(log).ok().map(|metadata| metadata.len())
+    }
+
     /// Checks that all paths still lead to the files that were opened. It takes three microseconds.
     pub(crate) fn check(&self) -> Result<(), Error> {
         for (path, opened) in &self.files {

@@ -40,6 +40,7 @@ mod error;
 mod file;
 mod identity;
 mod layout;
+mod log_size;
 mod moves;
 mod names;
 mod outage;
@@ -68,11 +69,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use longshore_core::store::{each, fail_all};
 use longshore_core::{
-    Acted, Action, Answers, Capabilities, Claim, Claims, Cursor, Durability, Error, ErrorKind, Filter, Gone, JobId,
-    Jobs, Kind, Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName, QueueStats,
-    Queues, Reach, Renewal, Renewed, Repair, RepairReport, RepairStep, Rules, RulesChange, Settings, Settled,
-    Settlement, Snapshot, Status, Store, Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription, WorkerId,
-    WorkerNote, WorkerSecret, WorkerSeen, Workers,
+    Acted, Action, Answers, Capabilities, Claim, Claims, Clock, Cursor, Durability, Error, ErrorKind, Filter, Gone,
+    JobId, Jobs, Kind, Label, Listed, Logs, Moved, NewJob, Notifications, Notifier, Page, Pushed, QueueName,
+    QueueStats, Queues, Reach, Renewal, Renewed, Repair, RepairReport, RepairStep, Rules, RulesChange, Settings,
+    Settled, Settlement, Snapshot, Status, Store, Timestamp, Token, Upkeep, UpkeepReport, Work, WorkSubscription,
+    WorkerId, WorkerNote, WorkerSecret, WorkerSeen, Workers,
 };
 use rusqlite::Connection;
 
@@ -81,6 +82,7 @@ pub use transaction::PushedIn;
 
 use file::Location;
 use identity::Identity;
+use log_size::LogSize;
 use readers::Readers;
 use reserve::Reserve;
 use tx::Tx;
@@ -207,7 +209,8 @@ impl Sqlite {
                 Some(_) => Identity::default(), // the operating system does not know the file paths of this VFS
             });
             let notifications = Notifications::default();
-            let file = Some(Arc::new(WakeFile::open(path, notifications.clone())?));
+            let boot = options.testing.boot.unwrap_or_else(|| Clock::default().boot_time().boot);
+            let file = Some(Arc::new(WakeFile::open(path, notifications.clone(), boot)?));
             let publisher = Publisher { notifications, file };
             // A later change of the working folder must have no effect, neither for SQLite nor for this crate.
             let absolute = std::path::absolute(path).map_err(|e| Error::invalid(e.to_string()).caused_by(e))?;
@@ -216,8 +219,10 @@ impl Sqlite {
                 Synchronous::Full => Durability::PowerLoss,
                 Synchronous::Normal => Durability::Kill,
             };
+            let log_size = LogSize::new(options.testing.largest_log.unwrap_or(log_size::LARGEST));
             let (settings, reach, readers) = (options.settings, Reach::Machine, Some(readers));
-            let writer = Writer::start(connection, settings.clone(), publisher.clone(), reserve, identity.clone())?;
+            let writer =
+                Writer::start(connection, settings.clone(), publisher.clone(), reserve, identity.clone(), log_size)?;
             Ok(Sqlite { writer, readers, identity, publisher, settings, durability, reach, searches: Mutex::default() })
         };
         open().map_err(|e: Error| e.context(format!("open database `{}`", path.display())))
@@ -233,7 +238,8 @@ impl Sqlite {
         let publisher = Publisher { notifications: Notifications::default(), file: None };
         let settings = options.settings;
         let identity = Arc::new(Identity::default());
-        let writer = Writer::start(connection, settings.clone(), publisher.clone(), None, Arc::clone(&identity))?;
+        let log_size = LogSize::new(log_size::LARGEST);
+        let writer = Writer::start(connection, settings.clone(), publisher.clone(), None, identity.clone(), log_size)?;
         let durability = Durability::Nothing;
         let (readers, reach) = (None, Reach::Process);
         Ok(Sqlite { writer, readers, identity, publisher, settings, durability, reach, searches: Mutex::default() })

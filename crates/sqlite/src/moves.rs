@@ -6,7 +6,7 @@ use longshore_core::{
 };
 use rusqlite::{OptionalExtension, Row, params};
 
-use crate::column::{duration, small, state, text, worker};
+use crate::column::{LARGEST, duration, small, state, text, worker};
 use crate::tx::Tx;
 use crate::unique;
 
@@ -140,7 +140,7 @@ impl Tx<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO failure (seq, n, at, started_at, class, attempt, claim, worker, message)
-                 VALUES (?1, 1 + coalesce((SELECT max(n) FROM failure WHERE seq = ?1), 0), ?2,
+                 VALUES (?1, 1 + coalesce((SELECT max(n) FROM failure WHERE seq = ?1 AND n < ?9), 0), ?2,
                          iif(?3, (SELECT started_at FROM job WHERE seq = ?1), NULL), ?4, ?5, ?6, ?7, ?8)",
             )?
             .execute(params![
@@ -152,12 +152,14 @@ impl Tx<'_> {
                 claim,
                 found.worker,
                 cut(message, limits::FAILURE_BYTES),
+                LARGEST,
             ])?;
         self.connection
             .prepare_cached(
-                "DELETE FROM failure WHERE seq = ?1 AND n <= (SELECT max(n) FROM failure WHERE seq = ?1) - ?2",
+                "DELETE FROM failure WHERE seq = ?1
+                 AND n <= (SELECT max(n) FROM failure WHERE seq = ?1 AND n < ?3) - ?2",
             )?
-            .execute([found.seq, limits::FAILURES_KEPT as i64])?;
+            .execute([found.seq, limits::FAILURES_KEPT as i64, LARGEST])?;
         Ok(())
     }
 

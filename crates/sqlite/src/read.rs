@@ -9,7 +9,7 @@ use longshore_core::{
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::column::{blob, duration, small, small_or_none, state, text, worker};
+use crate::column::{blob, small, small_or_none, state, text, timeout, worker};
 use crate::error;
 
 pub(crate) fn job(connection: &Connection, id: JobId) -> rusqlite::Result<Option<Snapshot>> {
@@ -55,7 +55,7 @@ fn read_snapshot(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
         kind: name("kind")?.parse().map_err(corrupt)?,
         payload: Payload::from_store(&text(row, "payload")?.unwrap_or_default()),
         state: state(row.get("state")?),
-        priority: (-row.get::<_, i64>("rank")?) as i16,
+        priority: priority(row.get("rank")?),
         key: label("key")?,
         unique_key: label("unique_key")?,
         reuse_key: label("reuse_key")?,
@@ -66,7 +66,7 @@ fn read_snapshot(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
         crashes: small(row, "crashes")?,
         interruptions: row.get::<_, i64>("interruptions")?.clamp(0, i64::from(u32::MAX)) as u32,
         outages: small(row, "outages")?,
-        timeout: KindLimits::default().timeout(row.get::<_, Option<i64>>("timeout_ms")?.map(duration)),
+        timeout: KindLimits::default().timeout(row.get::<_, Option<i64>>("timeout_ms")?.map(timeout)),
         deadline: time("deadline")?,
         created_at: Timestamp::from_millis(row.get("created_at")?),
         run_at: Timestamp::from_millis(row.get("run_at")?),
@@ -80,6 +80,11 @@ fn read_snapshot(row: &Row<'_>) -> rusqlite::Result<Snapshot> {
         failures: Vec::new(),
         version: row.get::<_, i64>("version")? as u64,
     })
+}
+
+/// Returns the priority of a rank. A rank out of range counts as the nearest valid one.
+fn priority(rank: i64) -> i16 {
+    -(rank.clamp(-i64::from(i16::MAX), i64::from(i16::MAX)) as i16)
 }
 
 fn result(row: &Row<'_>, id: JobId) -> rusqlite::Result<Option<Stored>> {
@@ -162,7 +167,7 @@ pub(crate) fn list(connection: &Connection, filter: &Filter, end: i64, limit: us
     while let Some(row) = rows.next()? {
         let seq: i64 = row.get(0)?;
         if listed.jobs.len() == limit || checked == limits::LIST_SCAN {
-            listed.next = Some(Cursor(seq + 1));
+            listed.next = Some(Cursor(seq.saturating_add(1)));
             break;
         }
         checked += 1;

@@ -1,12 +1,15 @@
-//! Looks through the database for what other programs have changed, and repairs it: a part after the other, each in bounded steps.
+//! Finds and repairs what other programs have changed in the database, one part after the other, each in bounded steps.
 //!
-//! First unique keys, so that jobs can take those that nobody holds any more; then the jobs; then what belongs to jobs and has none any
-//! more; then names; last the counters. Most of it is done in one transaction a step. Only the recount reads without the lock, since it reads every job.
+//! First the numbers of the store itself, which repairs use. Then unique keys, so that jobs can take those that nobody holds
+//! any more. Then the jobs, the rows that belonged to jobs which are gone, and names. Last the counters. Each step is one
+//! transaction. Only the recount reads without the lock, because it reads every job.
 
 mod counts;
 mod job;
 mod left_over;
 mod names;
+mod numbers;
+mod store_row;
 
 use std::fmt;
 
@@ -16,66 +19,76 @@ use rusqlite::Connection;
 use crate::Sqlite;
 use crate::tx::Tx;
 
-use job::JobFault;
+use job::FaultyJob;
 use left_over::{LeftOver, Table};
+use names::NameFault;
+use store_row::StoreFault;
 
 /// Where a walk goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
-    /// Behind the job of that number.
-    Jobs(i64),
-    /// In a table of what belongs to jobs, behind the row with these keys.
-    LeftOver(Table, Option<(String, i64)>),
-    /// Behind the queue, or the kind, of that number.
-    Queues(i64),
-    Kinds(i64),
+    Rows(Rows),
     /// In the recount, behind so many queues and kinds whose counters are wrong.
     Counts(usize),
 }
 
-/// What a step has found and how to repair it.
+/// Rows that are checked, and repaired, in one transaction a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Rows {
+    /// The numbers of the store itself.
+    Store,
+    /// Jobs, from that number on.
+    Jobs(i64),
+    /// A table of what belongs to jobs, behind the row with these keys.
+    LeftOver(Table, Option<(String, i64)>),
+    /// Queues or kinds, from that number on.
+    Queues(i64),
+    Kinds(i64),
+}
+
+/// What is wrong in a place.
 #[derive(Debug)]
-pub(crate) enum Fault {
-    Job(JobFault),
+enum Fault {
+    Store(StoreFault),
+    Job(FaultyJob),
     LeftOver(LeftOver),
-    Name(names::BadName),
+    Name(NameFault),
 }
 
 /// What a step has seen.
 struct Seen {
     faults: Vec<Fault>,
     checked: usize,
-    next: Option<Place>,
+    next: Place,
 }
 
 /// Does one step.
 pub(crate) async fn repair(store: &Sqlite, step: RepairStep) -> Result<RepairReport, Error> {
     let place = match &step.after {
-        None => Place::LeftOver(Table::Keys, None),
+        None => Place::Rows(Rows::Store),
         Some(cursor) => Place::parse(&cursor.0).ok_or_else(|| cursor.unknown())?,
     };
-    if let Place::Counts(after) = place {
-        return counts::recount(store, after, step).await;
-    }
     let RepairStep { limit, write, .. } = step;
-    let (findings, checked, next) = if write {
-        store.write(move |tx| look_and_mend(tx, &place, limit)).await?
-    } else {
-        store
-            .read(move |connection| {
-                let Seen { faults, checked, next } = look(connection, &place, limit)?;
-                Ok((faults.iter().map(Fault::finding).collect(), checked, next))
-            })
-            .await?
+    let (findings, checked, next) = match place {
+        Place::Counts(after) => return counts::recount(store, after, step).await,
+        Place::Rows(rows) if write => store.write(move |tx| look_and_mend(tx, &rows, limit)).await?,
+        Place::Rows(rows) => {
+            store
+                .read(move |connection| {
+                    let Seen { faults, checked, next } = look(connection, &rows, limit)?;
+                    Ok((faults.iter().map(Fault::finding).collect(), checked, next))
+                })
+                .await?
+        }
     };
-    Ok(RepairReport::new(findings, checked, next.map(|next| RepairCursor(next.to_string()))))
+    Ok(RepairReport::new(findings, checked, Some(RepairCursor(next.to_string()))))
 }
 
 /// What a step found, how many rows it looked at, and where the next goes on.
-type Step = (Vec<Finding>, usize, Option<Place>);
+type Step = (Vec<Finding>, usize, Place);
 
-fn look_and_mend(tx: &mut Tx<'_>, place: &Place, limit: usize) -> rusqlite::Result<Step> {
-    let Seen { faults, checked, next } = look(tx.connection, place, limit)?;
+fn look_and_mend(tx: &mut Tx<'_>, rows: &Rows, limit: usize) -> rusqlite::Result<Step> {
+    let Seen { faults, checked, next } = look(tx.connection, rows, limit)?;
     let mut findings = Vec::with_capacity(faults.len());
     for fault in faults {
         let mut finding = fault.finding();
@@ -89,19 +102,20 @@ fn look_and_mend(tx: &mut Tx<'_>, place: &Place, limit: usize) -> rusqlite::Resu
     Ok((findings, checked, next))
 }
 
-fn look(connection: &Connection, place: &Place, limit: usize) -> rusqlite::Result<Seen> {
-    match place {
-        Place::Jobs(after) => job::look(connection, *after, limit),
-        Place::LeftOver(table, after) => left_over::look(connection, *table, after.clone(), limit),
-        Place::Queues(after) => names::look(connection, names::Of::Queues, *after, limit),
-        Place::Kinds(after) => names::look(connection, names::Of::Kinds, *after, limit),
-        Place::Counts(_) => Ok(Seen { faults: Vec::new(), checked: 0, next: None }), // see `counts::recount`
+fn look(connection: &Connection, rows: &Rows, limit: usize) -> rusqlite::Result<Seen> {
+    match rows {
+        Rows::Store => store_row::look(connection),
+        Rows::Jobs(from) => job::look(connection, *from, limit),
+        Rows::LeftOver(table, after) => left_over::look(connection, *table, after.clone(), limit),
+        Rows::Queues(from) => names::look(connection, names::Of::Queues, *from, limit),
+        Rows::Kinds(from) => names::look(connection, names::Of::Kinds, *from, limit),
     }
 }
 
 impl Fault {
     fn finding(&self) -> Finding {
         match self {
+            Fault::Store(fault) => fault.finding(),
             Fault::Job(fault) => fault.finding(),
             Fault::LeftOver(row) => row.finding(),
             Fault::Name(name) => name.finding(),
@@ -110,6 +124,7 @@ impl Fault {
 
     fn repair(&self, tx: &mut Tx<'_>) -> rusqlite::Result<()> {
         match self {
+            Fault::Store(fault) => fault.repair(tx),
             Fault::Job(fault) => fault.repair(tx),
             Fault::LeftOver(row) => row.delete(tx),
             Fault::Name(name) => name.replace(tx),
@@ -121,30 +136,32 @@ impl Place {
     fn parse(text: &str) -> Option<Place> {
         let (part, after) = text.split_once(' ')?;
         let number = || after.parse().ok();
-        Some(match part {
-            "jobs" => Place::Jobs(number()?),
-            "queues" => Place::Queues(number()?),
-            "kinds" => Place::Kinds(number()?),
-            "counts" => Place::Counts(after.parse().ok()?),
+        Some(Place::Rows(match part {
+            "counts" => return Some(Place::Counts(after.parse().ok()?)),
+            "store" => Rows::Store,
+            "jobs" => Rows::Jobs(number()?),
+            "queues" => Rows::Queues(number()?),
+            "kinds" => Rows::Kinds(number()?),
             table => {
                 let after = match after.split_once(' ') {
                     Some((number, key)) => Some((key.to_owned(), number.parse().ok()?)),
                     None => None,
                 };
-                Place::LeftOver(Table::named(table)?, after)
+                Rows::LeftOver(Table::named(table)?, after)
             }
-        })
+        }))
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Place::Jobs(after) => write!(f, "jobs {after}"),
-            Place::LeftOver(table, None) => write!(f, "{} ", table.name()),
-            Place::LeftOver(table, Some((key, number))) => write!(f, "{} {number} {key}", table.name()),
-            Place::Queues(after) => write!(f, "queues {after}"),
-            Place::Kinds(after) => write!(f, "kinds {after}"),
+            Place::Rows(Rows::Store) => f.write_str("store "),
+            Place::Rows(Rows::Jobs(from)) => write!(f, "jobs {from}"),
+            Place::Rows(Rows::LeftOver(table, None)) => write!(f, "{} ", table.name()),
+            Place::Rows(Rows::LeftOver(table, Some((key, number)))) => write!(f, "{} {number} {key}", table.name()),
+            Place::Rows(Rows::Queues(from)) => write!(f, "queues {from}"),
+            Place::Rows(Rows::Kinds(from)) => write!(f, "kinds {from}"),
             Place::Counts(after) => write!(f, "counts {after}"),
         }
     }
@@ -168,16 +185,16 @@ mod tests {
 
     #[test]
     fn place_is_read_as_it_was_written() {
-        let places = [
-            Place::Jobs(i64::MIN),
-            Place::LeftOver(Table::Tags, None),
-            Place::LeftOver(Table::Keys, Some(("a key: with 1 space".into(), -7))),
-            Place::LeftOver(Table::Tags, Some((String::new(), 7))),
-            Place::Queues(1),
-            Place::Kinds(2),
-            Place::Counts(3),
+        let rows = [
+            Rows::Store,
+            Rows::Jobs(i64::MIN),
+            Rows::LeftOver(Table::Tags, None),
+            Rows::LeftOver(Table::Keys, Some(("a key: with 1 space".into(), -7))),
+            Rows::LeftOver(Table::Tags, Some((String::new(), 7))),
+            Rows::Queues(1),
+            Rows::Kinds(2),
         ];
-        for place in places {
+        for place in rows.map(Place::Rows).into_iter().chain([Place::Counts(3)]) {
             assert_eq!(Place::parse(&place.to_string()), Some(place));
         }
         for text in ["", "jobs", "jobs x", "counts -1", "nowhere 1", "tags x y"] {

@@ -16,4 +16,8 @@ pub struct Testing {
     pub synchronous_off: bool,
     /// How long to wait for another process's lock, instead of 10 seconds.
     pub patience: Option<Duration>,
+    /// The size in bytes from which the log is emptied, instead of 64 MiB.
+    pub largest_log: Option<u64>,
+    /// The boot id of the machine as this process sees it, instead of the kernel's.
+    pub boot: Option<u128>,
 }

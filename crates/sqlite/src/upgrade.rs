@@ -158,7 +158,8 @@ fn check_unused(connection: &Connection, clock: &Clock) -> Result<(), Error> {
             |row| row.get(0),
         )
         .map_err(error::of)?;
-    let ago = seen.map(|at| now.as_millis() - at).filter(|ago| *ago < ALIVE_MS).map(|ago| ago.max(0) / 1000);
+    let ago =
+        seen.map(|at| now.as_millis().saturating_sub(at)).filter(|ago| *ago < ALIVE_MS).map(|ago| ago.max(0) / 1000);
     let what = match (live, ago) {
         (0, None) => return Ok(()),
         (0, Some(ago)) => format!("one of its workers claimed {ago} s ago"),

@@ -137,7 +137,8 @@ fn expired_leases(
     {
         let (seq, rebooted, until): (i64, bool, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let lease = row.get::<_, Option<i64>>(3)?.unwrap_or(millis(limits::LEASE));
-        let proven = || tx.outage.is_some_and(|outage| outage.proves_death(lease, boot.ms - until, now));
+        let lease = lease.clamp(1, millis(limits::LONGEST_LEASE));
+        let proven = || tx.outage.is_some_and(|outage| outage.proves_death(lease, boot.ms.saturating_sub(until), now));
         if rebooted {
             lost.push((seq, Death::Interrupted.into()));
         } else if until > longest || proven() {

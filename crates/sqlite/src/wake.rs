@@ -12,29 +12,51 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use longshore_core::{Error, ErrorKind, Notices, Notifications};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+
+/// Where the wake file contains the boot id of the processes that use the database, after the three numbers.
+const BOOT_AT: u64 = 24;
+/// How long to wait for a process that is writing its boot id.
+const BOOT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// The wake file of one database. While it is held, notifications of other processes are received.
 #[derive(Debug)]
 pub struct WakeFile {
     file: File,
+    /// `None` if the system cannot watch the file. Then changes of other processes are found by polling.
     #[cfg(target_os = "linux")]
-    _listener: listener::Listener,
+    _listener: Option<listener::Listener>,
 }
 
 impl WakeFile {
-    /// Opens the wake file beside a database and starts to receive notifications.
-    pub(crate) fn open(database: &Path, notifications: Notifications) -> Result<Self, Error> {
+    /// Opens the wake file beside a database and starts to receive notifications. `boot` is the boot id of the machine.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the file cannot be opened, or if another process that uses the database has another boot id.
+    pub(crate) fn open(database: &Path, notifications: Notifications, boot: u128) -> Result<Self, Error> {
         let path = beside(database);
         let failed = |e: std::io::Error| {
             Error::new(ErrorKind::Refused, e.to_string()).context(format!("open wake file `{}`", path.display()))
         };
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
         let file = options.map_err(failed)?;
+        check_boot(&file, boot)?;
         #[cfg(target_os = "linux")]
-        let listener =
-            listener::Listener::start(&path, file.try_clone().map_err(failed)?, notifications).map_err(failed)?;
+        let listener = file
+            .try_clone()
+            .and_then(|file| listener::Listener::start(&path, file, notifications))
+            .inspect_err(|error| {
+                tracing::warn!(
+                    %error, file = %path.display(),
+                    "cannot receive notifications of other processes; polls instead, which takes up to five seconds (are all inotify instances of this user in use?)"
+                );
+            })
+            .ok();
         #[cfg(not(target_os = "linux"))]
         drop(notifications); // without inotify, changes of other processes are found by polling
         Ok(WakeFile {
@@ -52,6 +74,47 @@ impl WakeFile {
             }
         }
     }
+}
+
+impl Drop for WakeFile {
+    fn drop(&mut self) {
+        // The thread that listens has the same open file, and may end later.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
+/// Refuses to use a database together with a process that has another boot id.
+///
+/// Containers share the kernel, but one of them may have a boot id of its own. The leases of the others then seem to be
+/// from before a reboot, and it would take their jobs again and again.
+///
+/// Each process holds a shared lock on the wake file. The first one, which could lock it for itself alone, writes its boot
+/// id. Unlike SQLite's locks, this one belongs to the open file, so another file that is closed does not release it.
+fn check_boot(file: &File, boot: u128) -> Result<(), Error> {
+    let until = Instant::now() + BOOT_PATIENCE;
+    let is_first = flock(file, FlockOperation::NonBlockingLockExclusive).is_ok();
+    let mut theirs = boot.to_be_bytes();
+    if is_first && file.write_all_at(&theirs, BOOT_AT).is_err() {
+        return Ok(()); // the disk is full: then nobody can be told
+    }
+    while let Err(e) = flock(file, FlockOperation::NonBlockingLockShared) {
+        if e != Errno::WOULDBLOCK || Instant::now() >= until {
+            return Ok(()); // a file system without such locks, or another program holds it
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // A process of an older version writes none.
+    if file.read_exact_at(&mut theirs, BOOT_AT).is_err() || u128::from_be_bytes(theirs) == boot {
+        return Ok(());
+    }
+    let name = |boot: u128| format!("{boot:032x}");
+    let text = format!(
+        "another process uses the database under another boot id ({}; this one has {}), so each would take the other's jobs: let both \
+         see the kernel's own /proc/sys/kernel/random/boot_id, or stop the other process",
+        name(u128::from_be_bytes(theirs)),
+        name(boot)
+    );
+    Err(Error::new(ErrorKind::Refused, text))
 }
 
 /// Whether there is something to report: work, news, cancels.

@@ -20,6 +20,7 @@ use crate::closing::{self, Closed};
 use crate::error;
 use crate::identity::Identity;
 use crate::layout;
+use crate::log_size::LogSize;
 use crate::names::Names;
 use crate::outage::{Moment, Outage};
 use crate::reserve::Reserve;
@@ -113,12 +114,23 @@ impl Writer {
         publisher: Publisher,
         reserve: Option<Reserve>,
         identity: Arc<Identity>,
+        log_size: LogSize,
     ) -> Result<Self, Error> {
         let (orders, waiting) = mpsc::unbounded_channel();
         let (clock, closed) = (settings.clock.clone(), Arc::<Closed>::default());
         let (names, outage) = (Names::default(), Outage::new(Moment::now(&clock)));
-        let thread =
-            Thread { connection, settings, names, publisher, reserve, identity, is_gone: false, outage, held_ms: 0 };
+        let thread = Thread {
+            connection,
+            settings,
+            names,
+            publisher,
+            reserve,
+            identity,
+            is_gone: false,
+            outage,
+            held_ms: 0,
+            log_size,
+        };
         let report = closed.at_the_end();
         thread::Builder::new()
             .name("longshore-sqlite".into())
@@ -171,6 +183,7 @@ struct Thread {
     outage: Outage,
     /// How long the last transaction held the lock.
     held_ms: i64,
+    log_size: LogSize,
 }
 
 impl Thread {
@@ -192,6 +205,9 @@ impl Thread {
                 batch.push(next);
             }
             self.commit(batch);
+            if !self.is_gone {
+                self.log_size.limit(&self.connection, &self.identity);
+            }
         }
         waiting.close();
         while let Ok(order) = waiting.try_recv() {

@@ -3,9 +3,13 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use longshore_core::worker::{Ended, Worker};
 use longshore_core::{
-    Claim, Error, ErrorKind, JobId, Jobs, Kind, NewJob, Outcome, Payload, Settled, Settlement, WorkerSecret, limits,
+    Backend, Claim, Error, ErrorKind, JobId, JobPolicy, Jobs, Kind, NewJob, Outcome, Payload, Settled, Settlement,
+    State, WorkerSecret, artifact::InMemory, limits,
 };
 use longshore_sqlite::rusqlite::{Connection, TransactionBehavior};
 use longshore_sqlite::{Options, Sqlite};
@@ -151,4 +155,29 @@ async fn other_programs_that_come_and_go_are_no_reason_to_refuse() {
         drop(connection);
         bench.works().await;
     }
+}
+
+/// Without this rule, the last tries to write what can no longer be written would begin when the grace period ends.
+#[tokio::test(flavor = "multi_thread")]
+async fn drain_ends_at_its_grace_although_the_file_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jobs.db");
+    let store = Arc::new(Sqlite::open(&file, Options::default()).unwrap());
+    let backend = Backend::new(store, Arc::new(InMemory::default()));
+    let grace = Duration::from_secs(12);
+    let worker = Worker::new(backend.clone())
+        .handle_kind("work".parse().unwrap(), JobPolicy::default(), |_, _| std::future::pending());
+    let worker = worker.grace(grace).start().unwrap();
+    let new = job();
+    let id = new.id;
+    let _ = backend.push_one(new).await.unwrap();
+    while backend.job(id).await.unwrap().unwrap().state != State::Running {
+        tokio::task::yield_now().await;
+    }
+    fs::rename(&file, folder.path().join("away.db")).unwrap();
+    assert!(backend.job(id).await.is_err());
+    let began = Instant::now();
+    assert_eq!(worker.drain().await, Ended::Abandoned);
+    let took = began.elapsed();
+    assert!(took >= grace && took < grace + Duration::from_secs(8), "{took:?}");
 }

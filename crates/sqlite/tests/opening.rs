@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Barrier;
 
 use longshore_core::{ErrorKind, JobId, Jobs, NewJob, Payload};
-use longshore_sqlite::{Options, Sqlite};
+use longshore_sqlite::{Options, Sqlite, Testing};
 
 #[test]
 fn many_may_make_the_same_new_database_at_once() {
@@ -170,4 +170,58 @@ fn link_into_a_folder_that_does_not_exist_is_refused_in_words() {
     std::os::unix::fs::symlink("missing/jobs.db", &link).unwrap();
     let error = Sqlite::open(&link, Options::default()).unwrap_err();
     assert!(error.to_string().contains("missing/jobs.db`, whose folder does not exist"), "{error}");
+}
+
+/// Containers share the kernel, but one of them may have a boot id of its own.
+#[tokio::test]
+async fn process_with_another_boot_id_is_refused_while_others_use_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.db");
+    let open = |boot| {
+        let testing = Testing { boot: Some(boot), ..Testing::default() };
+        Sqlite::open(&path, Options::default().testing(testing))
+    };
+    let first = open(1).unwrap();
+    let neighbour = open(1).unwrap();
+    let error = open(2).unwrap_err();
+    assert!(error.to_string().contains("under another boot id"), "{error}");
+    drop(first);
+    assert!(open(2).is_err(), "the neighbour still uses it");
+    drop(neighbour);
+    let _after_a_reboot = open(2).unwrap();
+    assert!(open(1).is_err());
+}
+
+/// The variable that names the database of a process without inotify.
+const WITHOUT_INOTIFY: &str = "LONGSHORE_TEST_WITHOUT_INOTIFY";
+
+/// Not a test by itself: a process that may create no inotify instance.
+#[tokio::test]
+async fn child_without_inotify() {
+    let Ok(path) = std::env::var(WITHOUT_INOTIFY) else { return };
+    let store = Sqlite::open(&path, Options::default()).unwrap();
+    assert!(store.push(vec![job()]).await[0].is_ok());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn store_opens_without_inotify() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("jobs.db");
+    // A user namespace has its own limit.
+    let none = |then: &str| {
+        let script = format!("echo 0 > /proc/sys/user/max_inotify_instances && {then}");
+        Command::new("unshare")
+            .args(["--user", "--map-root-user", "sh", "-c", &script, "sh"])
+            .arg(std::env::current_exe().unwrap())
+            .env(WITHOUT_INOTIFY, &path)
+            .output()
+    };
+    if !none("true").is_ok_and(|out| out.status.success()) {
+        eprintln!("skipped: this system does not permit user namespaces");
+        return;
+    }
+    let out = none("exec \"$1\" child_without_inotify --exact --nocapture").unwrap();
+    assert!(out.status.success(), "{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    assert!(path.exists(), "the child has opened it");
 }

@@ -1,4 +1,4 @@
-//! Whatever somebody has done to the tables is found, named and repaired, and no job is lost.
+//! Whatever another program has done to the tables is found, named and repaired, and no job is lost.
 
 use std::time::Duration;
 
@@ -159,19 +159,172 @@ async fn running_job_without_a_lease_is_kept_by_its_worker_or_rescued() {
 }
 
 #[tokio::test]
-async fn running_job_without_a_token_is_rescued() {
-    let bench = Bench::open();
-    let id = bench.push(job()).await;
-    let claimed = bench.take().await;
-    bench.spoil("UPDATE job SET token_bits = NULL, lease_boot = NULL", []);
-    let found = bench.walk(true).await;
-    assert_eq!(found.len(), 2, "{found:#?}");
-    assert_eq!(bench.settle(&claimed, success()).await, Settled::Lost);
-    bench.settings.clock.reboot();
-    let kept = bench.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap();
-    assert_eq!(kept.rescued.iter().map(|moved| moved.id).collect::<Vec<_>>(), [id]);
-    assert_eq!(bench.walk(false).await, []);
-    assert_eq!(bench.take().await.id, id);
+async fn running_job_without_a_token_is_repaired_once_and_rescued_later() {
+    for token in ["token_bits = NULL, lease_boot = NULL", "token_number = NULL, token_bits = NULL"] {
+        let bench = Bench::open();
+        let id = bench.push(job()).await;
+        let claimed = bench.take().await;
+        bench.spoil(&format!("UPDATE job SET {token}"), []);
+        assert!(bench.walk(true).await.iter().all(|finding| finding.repaired));
+        assert_eq!(bench.walk(true).await, [], "a repair is final");
+        assert_eq!(bench.settle(&claimed, success()).await, Settled::Lost);
+        bench.settings.clock.reboot();
+        let kept = bench.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await.unwrap();
+        assert_eq!(kept.rescued.iter().map(|moved| moved.id).collect::<Vec<_>>(), [id]);
+        assert_eq!(bench.walk(false).await, []);
+        assert_eq!(bench.take().await.id, id);
+    }
+}
+
+const EXTREMES: [i64; 3] = [i64::MIN, -1, i64::MAX];
+
+/// A waiting, a running and a finished job with all that can belong to one.
+struct Three {
+    bench: Bench,
+    waits: JobId,
+    running: Claimed,
+    finished: JobId,
+}
+
+impl Three {
+    async fn new() -> Three {
+        let bench = Bench::open();
+        let new = |key: &str| {
+            let unique = Some(Unique { key: label(key), scope: UniqueScope::UntilFinished });
+            let large = Payload::parse(&format!("\"{}\"", "x".repeat(2_000))).unwrap();
+            NewJob { tags: vec![label("red")], unique, payload: large, ..job() }
+        };
+        let finished = bench.push(new("finished")).await;
+        let claimed = bench.take().await;
+        let retry = Outcome::Retry { delay: Duration::ZERO, message: "no".into() };
+        assert_eq!(bench.settle(&claimed, retry).await, Settled::Done);
+        let claimed = bench.take().await;
+        assert_eq!(bench.settle(&claimed, success()).await, Settled::Done);
+        bench.push(new("running")).await;
+        let running = bench.take().await;
+        let waits = bench.push(new("waits")).await;
+        Three { bench, waits, running, finished }
+    }
+
+    fn ids(&self) -> [JobId; 3] {
+        [self.waits, self.running.id, self.finished]
+    }
+
+    /// Asserts that a repair is complete, and that no job is lost.
+    async fn assert_repaired(&self, what: &str) {
+        let bench = &self.bench;
+        bench.walk(false).await;
+        let repaired = bench.walk(true).await;
+        assert!(repaired.iter().all(|finding| finding.repaired), "{what}: {repaired:#?}");
+        assert_eq!(bench.walk(false).await, [], "{what}");
+        let jobs = bench.store.get(self.ids().to_vec()).await.unwrap();
+        let states: Vec<_> = jobs.into_iter().map(|job| job.map(|job| job.state)).collect();
+        assert_eq!(states, [State::Ready, State::Running, State::Succeeded].map(Some), "{what}");
+        let listed = bench.store.list(Default::default(), longshore_core::Page::first(10)).await.unwrap();
+        assert_eq!(listed.jobs.len(), 3, "{what}");
+    }
+
+    /// Asserts that the running job can be settled, and the waiting one claimed.
+    async fn assert_works(&self, what: &str) {
+        assert_eq!(self.bench.settle(&self.running, success()).await, Settled::Done, "{what}");
+        let claimed = self.bench.take().await;
+        assert_eq!(claimed.id, self.waits, "{what}");
+        let retry = Outcome::Retry { delay: Duration::ZERO, message: "no".into() };
+        assert_eq!(self.bench.settle(&claimed, retry).await, Settled::Done, "{what}");
+        assert_eq!(self.bench.walk(false).await, [], "{what}");
+    }
+}
+
+/// The columns of a table that contain numbers.
+fn numbers(bench: &Bench, table: &str) -> Vec<String> {
+    let sql = "SELECT name FROM pragma_table_info(?1) WHERE type = 'INTEGER'";
+    let mut statement = bench.by_hand.prepare(sql).unwrap();
+    statement.query_map([table], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+#[tokio::test]
+async fn extreme_number_in_any_column_of_a_job_is_repaired_and_no_job_is_lost() {
+    for column in numbers(&Bench::open(), "job").into_iter().filter(|column| column != "state" && column != "seq") {
+        for value in EXTREMES {
+            let what = format!("{column} = {value}");
+            let three = Three::new().await;
+            three.bench.spoil(&format!("UPDATE job SET {column} = ?1"), [value]);
+            three.assert_repaired(&what).await;
+            if !["queue", "kind", "token_number", "token_bits"].contains(&column.as_str()) {
+                three.assert_works(&what).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn job_whose_own_number_is_out_of_range_gets_another_with_all_that_belongs_to_it() {
+    let three = Three::new().await;
+    for (id, value) in three.ids().into_iter().zip(EXTREMES) {
+        let seq: i64 = three
+            .bench
+            .by_hand
+            .query_row("SELECT seq FROM job WHERE id = ?1", [id.as_bytes()], |row| row.get(0))
+            .unwrap();
+        for table in ["job", "job_payload", "job_tag", "failure", "unique_key"] {
+            let sql = format!("UPDATE {table} SET seq = ?2 WHERE seq = ?1");
+            three.bench.by_hand.execute(&sql, [seq, value]).unwrap();
+        }
+    }
+    three.assert_repaired("seq").await;
+    let jobs = three.bench.store.get(three.ids().to_vec()).await.unwrap();
+    let failures: Vec<_> = jobs.into_iter().map(|job| job.unwrap().failures.len()).collect();
+    assert_eq!(failures, [0, 0, 1]);
+    three.assert_works("seq").await;
+    three.bench.push(job()).await;
+    assert_eq!(three.bench.walk(false).await, []);
+}
+
+#[tokio::test]
+async fn extreme_numbers_beside_the_jobs_are_repaired() {
+    let mut columns = vec![("failure", "n".to_owned())];
+    for (table, left) in [("store", "only oldest_program"), ("queue", "id rules_level"), ("kind", "id")] {
+        let left: Vec<_> = left.split(' ').collect();
+        let numbers = numbers(&Bench::open(), table).into_iter().filter(|column| !left.contains(&column.as_str()));
+        columns.extend(numbers.map(|column| (table, column)));
+    }
+    for (table, column) in columns {
+        for value in EXTREMES {
+            let what = format!("{table}.{column} = {value}");
+            let three = Three::new().await;
+            three.bench.spoil(&format!("UPDATE {table} SET {column} = ?1"), [value]);
+            three.assert_repaired(&what).await;
+            three.assert_works(&what).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn extreme_numbers_make_no_call_panic() {
+    for column in numbers(&Bench::open(), "job").into_iter().filter(|column| column != "state" && column != "seq") {
+        for value in EXTREMES {
+            let three = Three::new().await;
+            let Three { bench, running, .. } = &three;
+            bench.spoil(&format!("UPDATE job SET {column} = ?1"), [value]);
+            let assert_said = |e: &longshore_core::Error| assert!(!e.to_string().contains("panicked"), "{column}: {e}");
+            let upkeep = bench.store.upkeep(Upkeep::new(limits::UPKEEP_ROWS, true)).await;
+            upkeep.as_ref().err().into_iter().for_each(assert_said);
+            for failure in upkeep.into_iter().flat_map(|report| report.failed) {
+                assert!(!failure.message.contains("panicked"), "{column}: {failure}");
+            }
+            let claim = Claim::new(
+                WorkerSecret::new().id(),
+                vec!["default".parse().unwrap()],
+                vec!["work".parse::<Kind>().unwrap().into()],
+            );
+            bench.store.claim(claim.idle(true)).await.as_ref().err().into_iter().for_each(assert_said);
+            let settlement = Settlement::new(running.id, running.token, success());
+            bench.store.settle(vec![settlement]).await[0].as_ref().err().into_iter().for_each(assert_said);
+            bench.store.get(three.ids().to_vec()).await.as_ref().err().into_iter().for_each(assert_said);
+            let _ = bench.store.list(Default::default(), longshore_core::Page::first(10)).await;
+            let _ = bench.store.queues(None, 10).await;
+        }
+    }
 }
 
 #[tokio::test]
@@ -275,12 +428,12 @@ async fn jobs_whose_queue_or_kind_is_gone_are_seen_again_under_a_new_name() {
 }
 
 #[tokio::test]
-async fn name_that_can_be_none_is_replaced() {
+async fn invalid_name_is_replaced() {
     let bench = Bench::open();
     let id = bench.push(job()).await;
     bench.spoil("UPDATE queue SET name = 'no name'", []);
     bench.spoil("UPDATE kind SET name = ''", []);
-    bench.repairs(&["queue number 1 has a name that can be none", "kind number 1 has a name that can be none"]).await;
+    bench.repairs(&["queue number 1 has an invalid name", "kind number 1 has an invalid name"]).await;
     assert_eq!(bench.state(id).await, (State::Ready, None));
 }
 

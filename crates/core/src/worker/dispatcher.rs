@@ -217,7 +217,7 @@ impl Dispatcher {
         };
         let phase = match self.phase {
             Phase::Draining(until) => until,
-            Phase::Cancelling(until) => Some(until),
+            Phase::Cancelling(until) => self.last_tries_end().filter(|end| (now..until).contains(end)).or(Some(until)),
             Phase::Working | Phase::Quiet => None,
         };
         let settle = self.settling.wake_at(now, self.holds_back_releases());
@@ -492,6 +492,11 @@ impl Dispatcher {
 
     // ---- shutdown ----
 
+    /// Returns until when outcomes are tried while the store cannot be reached; `None` if it can.
+    fn last_tries_end(&self) -> Option<Instant> {
+        self.backend.unreachable_since().map(|since| since + LAST_TRIES)
+    }
+
     fn ended(&self) -> Option<Ended> {
         if self.stuck.is_over(!self.settling.is_empty(), Instant::now()) {
             return Some(Ended::Stuck);
@@ -500,7 +505,10 @@ impl Dispatcher {
         if self.load.running() == 0 && self.settling.is_empty() && !self.fetch.has_unanswered() {
             return Some(if self.cut_short { Ended::Released } else { Ended::Drained });
         }
-        let gives_up = matches!(self.phase, Phase::Cancelling(until) if Instant::now() >= until);
-        gives_up.then_some(Ended::Abandoned)
+        let Phase::Cancelling(until) = self.phase else { return None };
+        let now = Instant::now();
+        let was_tried = self.settling.is_empty() || self.settling.has_failed();
+        let is_over = self.load.running() == 0 && was_tried && self.last_tries_end().is_some_and(|end| now >= end);
+        (now >= until || is_over).then_some(Ended::Abandoned)
     }
 }

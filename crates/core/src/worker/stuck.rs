@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// How long a worker that shuts down retries settles while the store does not answer.
+/// How long a worker that shuts down retries settles while the store does not answer. A drain has retried them during its
+/// grace period already.
 pub(super) const LAST_TRIES: Duration = Duration::from_secs(10);
 
 /// Since when a worker is stuck, and whether that was reported.

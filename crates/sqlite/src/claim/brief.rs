@@ -6,7 +6,7 @@ use longshore_core::{Claimed, JobId, Kind, KindLimits, Label, Payload, QueueName
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 
-use crate::column::{duration, small, text};
+use crate::column::{small, text, timeout};
 
 /// The first columns of candidates.sql and claimed.sql.
 pub(super) struct Brief {
@@ -32,10 +32,10 @@ impl Brief {
         };
         let time = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis));
         let key = text(row, 6)?.and_then(|key| key.parse().ok());
-        let limits = |attempts, timeout| -> rusqlite::Result<_> {
+        let limits = |attempts, timeout_ms| -> rusqlite::Result<_> {
             let number: Option<i64> = row.get(attempts)?;
             let attempts = number.map(|number| number.clamp(0, i64::from(u16::MAX)) as u16);
-            Ok((attempts, row.get::<_, Option<i64>>(timeout)?.map(duration)))
+            Ok((attempts, row.get::<_, Option<i64>>(timeout_ms)?.map(timeout)))
         };
         Ok(Brief {
             id: JobId::from_bytes(row.get(0)?),

@@ -4,14 +4,14 @@ use longshore_core::state::gives_key_back;
 use longshore_core::{Finding, QueueName};
 use rusqlite::{Connection, params};
 
-use super::{Fault, Place, Seen, queue_of};
+use super::{Fault, Place, Rows, Seen, queue_of};
 use crate::column::{state, text};
 use crate::tx::Tx;
 use crate::unique;
 
 /// Tables with a row, or more, a job. Each row has a text and a number that name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Table {
+pub(super) enum Table {
     Tags,
     Payloads,
     Logs,
@@ -23,13 +23,13 @@ impl Table {
     const ALL: [Table; 5] = [Table::Keys, Table::Tags, Table::Payloads, Table::Logs, Table::Failures];
 
     /// Returns where the walk goes on behind this table. Keys come before jobs, which may take those that nobody holds any more.
-    fn behind(self) -> Place {
+    fn behind(self) -> Rows {
         match self {
-            Table::Keys => Place::Jobs(i64::MIN),
-            Table::Tags => Place::LeftOver(Table::Payloads, None),
-            Table::Payloads => Place::LeftOver(Table::Logs, None),
-            Table::Logs => Place::LeftOver(Table::Failures, None),
-            Table::Failures => Place::Queues(i64::MIN),
+            Table::Keys => Rows::Jobs(i64::MIN),
+            Table::Tags => Rows::LeftOver(Table::Payloads, None),
+            Table::Payloads => Rows::LeftOver(Table::Logs, None),
+            Table::Logs => Rows::LeftOver(Table::Failures, None),
+            Table::Failures => Rows::Queues(i64::MIN),
         }
     }
 
@@ -67,7 +67,8 @@ impl Table {
                  FROM claim_log WHERE (seq, claim) > (?2, CAST(?1 AS INTEGER)) ORDER BY seq, claim LIMIT ?3"
             }
             Table::Failures => {
-                "SELECT CAST(n AS TEXT), seq, NULL, EXISTS (SELECT 1 FROM job WHERE job.seq = failure.seq)
+                "SELECT CAST(n AS TEXT), seq, NULL,
+                        EXISTS (SELECT 1 FROM job WHERE job.seq = failure.seq) AND n BETWEEN 0 AND 9007199254740992
                  FROM failure WHERE (seq, n) > (?2, CAST(?1 AS INTEGER)) ORDER BY seq, n LIMIT ?3"
             }
             Table::Keys => {
@@ -93,7 +94,7 @@ impl Table {
 
 /// A row that nothing belongs to.
 #[derive(Debug)]
-pub(crate) struct LeftOver {
+pub(super) struct LeftOver {
     table: Table,
     key: String,
     number: i64,
@@ -110,10 +111,10 @@ pub(super) fn look(
     let (key, number) = after.unwrap_or((String::new(), i64::MIN));
     let mut statement = connection.prepare_cached(table.read())?;
     let mut rows = statement.query(params![key, number, limit as i64])?;
-    let (mut seen, mut last) = (Seen { faults: Vec::new(), checked: 0, next: None }, None);
+    let (mut faults, mut checked, mut last) = (Vec::new(), 0, None);
     while let Some(row) = rows.next()? {
         let (key, number) = (text(row, 0)?.unwrap_or_default(), row.get(1)?);
-        seen.checked += 1;
+        checked += 1;
         let mut belongs: bool = row.get(3)?;
         if table == Table::Keys && belongs {
             let (scope, job) = (row.get::<_, Option<i64>>(4)?.map(unique::scope), state(row.get(5)?));
@@ -121,13 +122,12 @@ pub(super) fn look(
         }
         if !belongs {
             let queue = queue_of(text(row, 2)?.as_deref());
-            seen.faults.push(Fault::LeftOver(LeftOver { table, key: key.clone(), number, queue }));
+            faults.push(Fault::LeftOver(LeftOver { table, key: key.clone(), number, queue }));
         }
         last = Some((key, number));
     }
-    let is_over = seen.checked < limit;
-    seen.next = Some(if is_over { table.behind() } else { Place::LeftOver(table, last) });
-    Ok(seen)
+    let next = if checked < limit { table.behind() } else { Rows::LeftOver(table, last) };
+    Ok(Seen { faults, checked, next: Place::Rows(next) })
 }
 
 impl LeftOver {
@@ -137,7 +137,9 @@ impl LeftOver {
             Table::Tags => format!("the tag `{key}` leads to job number {number}, which does not have it"),
             Table::Payloads => format!("a payload belongs to job number {number}, which is gone or has another"),
             Table::Logs => format!("a log belongs to job number {number}, which is gone"),
-            Table::Failures => format!("a failure belongs to job number {number}, which is gone"),
+            Table::Failures => format!(
+                "a failure belongs to job number {number}, which is gone, or its own number {key} is out of range"
+            ),
             Table::Keys => format!("the unique key `{key}` is held by a job that is gone, or has given it back"),
         };
         Finding::new(what).queue(queue.clone())

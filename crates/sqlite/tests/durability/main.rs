@@ -3,12 +3,14 @@
 //! `LONGSHORE_SEED` repeats one run of a test; `LONGSHORE_LONG=10` does ten times as many runs. The seed decides when
 //! the power fails and what the disk loses. The scheduler decides the order of threads until then.
 
+mod closing;
 mod full;
 mod hang;
 mod kill;
 mod ledger;
 mod locked;
 mod power;
+mod read_only;
 mod workload;
 
 use std::sync::Arc;

@@ -49,7 +49,9 @@ fn log_stays_bounded_under_overlapping_reads() {
         largest = largest.max(std::fs::metadata(folder.path().join("jobs.db-wal")).unwrap().len());
     }
     stop.store(true, Ordering::Relaxed);
-    readers.map(|reader| reader.join().unwrap());
+    for reader in readers {
+        reader.join().unwrap();
+    }
     assert!(largest < 60 * MIB, "the log had {} MiB after pushes of 100 MB", largest / MIB);
 }
 

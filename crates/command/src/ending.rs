@@ -22,11 +22,15 @@ pub(crate) fn judge(status: ExitStatus, log: &Log) -> Result<()> {
         Some(FATAL) => Err(Error::fatal(log.below("exit code 65 (fatal)"))),
         Some(OUTAGE) => {
             let message = log.below("exit code 69 (outage)");
-            Err(log.retry_in().map_or_else(|| Error::outage(&message), |delay| Error::outage_for(delay, &message)))
+            Err(log
+                .retry_in()
+                .map_or_else(|| Error::outage(message.as_str()), |delay| Error::outage_for(delay, message.as_str())))
         }
         Some(TRY_AGAIN) => {
             let message = log.below("exit code 75 (try again)");
-            Err(log.retry_in().map_or_else(|| Error::retry(&message), |delay| Error::retry_in(delay, &message)))
+            Err(log
+                .retry_in()
+                .map_or_else(|| Error::retry(message.as_str()), |delay| Error::retry_in(delay, message.as_str())))
         }
         Some(code) => Err(Error::retry(log.below(&format!("exit code {code}")))),
         None => Err(Error::retry(log.below(&killed(status)))),

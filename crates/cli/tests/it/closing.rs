@@ -14,21 +14,6 @@ fn push(home: &Home) -> String {
     home.ok(&["enqueue", "image", r#"{"text":"hi"}"#]).trim().to_owned()
 }
 
-/// Starts a command through another program.
-fn start_by(home: &Home, by: &[&str], args: &[&str]) -> Running {
-    let command = home.command(args);
-    let mut through = std::process::Command::new(by[0]);
-    through.args(&by[1..]).arg(command.get_program()).args(command.get_args()).current_dir(home.path());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => through.env(name, value),
-            None => through.env_remove(name),
-        };
-    }
-    through.stdin(std::process::Stdio::null());
-    Home::start_as(through)
-}
-
 /// Asserts that the file alone contains this number of jobs.
 fn assert_whole(home: &Home, jobs: usize) {
     assert!(!file(home, "longshore.db-wal").exists());
@@ -98,8 +83,7 @@ fn tool_that_is_interrupted_leaves_a_whole_file() {
     let home = Home::new();
     let id = push(&home);
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
-        // The tests themselves may run in the background, where a shell ignores INT.
-        let waiting = start_by(&home, &["env", "--default-signal=INT,HUP,TERM"], &["wait", &id]);
+        let waiting = home.start(&["wait", &id]);
         eventually("it opens the store", || file(&home, "longshore.db-wal").exists().then_some(()));
         waiting.signal(signal);
         let (status, log) = waiting.ended();
@@ -113,7 +97,7 @@ fn tool_that_is_interrupted_leaves_a_whole_file() {
 fn signal_that_was_ignored_at_the_start_of_a_tool_stays_ignored() {
     let home = Home::new();
     let id = push(&home);
-    let waiting = start_by(&home, &["env", "--ignore-signal=INT,HUP"], &["wait", &id]);
+    let waiting = home.start_by(&["env", "--ignore-signal=INT,HUP"], &["wait", &id]);
     eventually("it opens the store", || file(&home, "longshore.db-wal").exists().then_some(()));
     waiting.signal(Signal::INT);
     waiting.signal(Signal::HUP);

@@ -18,6 +18,9 @@ pub struct Home {
     store: Option<String>,
 }
 
+/// Runs a program with no signal ignored. The tests themselves may run in the background or under `nohup`, where some are.
+const DEFAULT_SIGNALS: [&str; 2] = ["env", "--default-signal=HUP,INT,QUIT,USR1,USR2,TERM,TSTP,CONT"];
+
 impl Home {
     /// Creates a folder with the default store.
     pub fn new() -> Self {
@@ -80,7 +83,22 @@ impl Home {
 
     /// Starts a command that keeps running.
     pub fn start(&self, args: &[&str]) -> Running {
-        Home::start_as(self.command(args))
+        self.start_by(&DEFAULT_SIGNALS, args)
+    }
+
+    /// Starts a command through another program, which takes it as its last arguments.
+    pub fn start_by(&self, by: &[&str], args: &[&str]) -> Running {
+        let command = self.command(args);
+        let mut through = Command::new(by[0]);
+        through.args(&by[1..]).arg(command.get_program()).args(command.get_args()).current_dir(self.path());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => through.env(name, value),
+                None => through.env_remove(name),
+            };
+        }
+        through.stdin(Stdio::null());
+        Home::start_as(through)
     }
 
     /// Starts a command as it is.

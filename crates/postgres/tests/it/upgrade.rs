@@ -146,11 +146,25 @@ async fn claim_of_version_1_may_be_settled_after_the_upgrade() {
 }
 
 #[tokio::test]
-async fn jobs_of_version_2_read_as_before() {
-    let old = Old::of(2).await;
+async fn jobs_of_newer_versions_read_as_before() {
+    for version in [2, 3] {
+        let old = Old::of(version).await;
+        let store = old.open().await.unwrap();
+        said_by(version).jobs_read_as_before(&*store).await;
+        said_by(version).counts_and_pauses_are_kept(&*store).await;
+    }
+}
+
+#[tokio::test]
+async fn version_3_goes_on_beside_this_one() {
+    let old = Old::of(3).await;
+    let (id, token) = old.held().await;
     let store = old.open().await.unwrap();
-    said_by(2).jobs_read_as_before(&*store).await;
-    said_by(2).counts_and_pauses_are_kept(&*store).await;
+    // The statements of a program of version 3.
+    assert!(old.count("SELECT count(*) FROM longshore.queues_v3('', 10, 0)").await > 0);
+    old.run("SELECT * FROM longshore.forget_workers_v3(500, 0); SELECT * FROM longshore.prune_v3(500, 0)").await;
+    let settlement = Settlement::new(id, token, Outcome::Succeed { result: None });
+    assert_eq!(store.settle(vec![settlement]).await.remove(0).unwrap(), Settled::Done);
 }
 
 /// Returns the name and the bytes of an artifact that version 2 wrote.
@@ -239,7 +253,7 @@ const PAUSE: &str = r#"{"pause":{"since":1}}"#;
 /// Removes queues without a use in the last day, in this many ms from now. Locks belong to the database, which other
 /// tests use.
 const FORGET: &str =
-    "SELECT forgotten FROM longshore.forget_queues_v3('', 500, hashtextextended('longshore.queues', 0), 86400000, $1)";
+    "SELECT forgotten FROM longshore.forget_queues_v4('', 500, hashtextextended('longshore.queues', 0), 86400000, $1)";
 
 /// Lets a program of version 2 push a job to the queue `used`, delete it, and count both.
 async fn use_queue_as_version_2(old: &Old) {
@@ -408,7 +422,7 @@ async fn two_versions_work_side_by_side() {
     let beside = schema.another().await;
     let worker = longshore_core::WorkerSecret::new();
     assert_eq!(crate::common::take(&beside, &worker, 1).await[0].id, id);
-    let next = format!("SELECT running FROM {}.queues_v4('', 10, 0)", schema.name);
+    let next = format!("SELECT running FROM {}.queues_v5('', 10, 0)", schema.name);
     assert_eq!(client.query_one(&next, &[]).await.unwrap().get::<_, i64>(0), 1);
     client.batch_execute(&schema.sql("SELECT longshore.push('work')")).await.unwrap();
     assert_eq!(crate::common::take(&schema.store, &worker, 1).await.len(), 1);

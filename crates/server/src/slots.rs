@@ -138,19 +138,19 @@ mod tests {
     #[tokio::test]
     async fn the_connection_that_is_idle_for_the_longest_time_ends_first() {
         let slots = Slots::new(3, 3);
-        let ((busy, _busy_end), (older, _older_end), (newer, _newer_end), (next, _next_end)) =
-            (peer().await, peer().await, peer().await, peer().await);
+        let all = [peer().await, peer().await, peer().await, peer().await];
+        let [busy, older, newer, next] = all.each_ref().map(|(peer, _)| peer);
         busy.note_request(false);
-        for idle in [&older, &newer] {
+        for idle in [older, newer] {
             idle.note_request(false);
             idle.note_answered();
             idle.note_flushed();
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         let caller = caller("192.0.2.1");
-        let taken = [&busy, &newer, &older].map(|peer| slots.take(caller, peer).unwrap());
+        let taken = [busy, newer, older].map(|peer| slots.take(caller, peer).unwrap());
 
-        let _last = slots.take(caller, &next).expect("an idle connection ends");
+        let _last = slots.take(caller, next).expect("an idle connection ends");
 
         let ended = taken.each_ref().map(|slot| slot.end.is_cancelled());
         assert_eq!(ended, [false, false, true]);

@@ -8,11 +8,11 @@ use crate::http::Answer;
 /// Checks one answer. Answers to unknown paths and methods are not in the document.
 #[track_caller]
 pub fn check(document: &Value, method: &Method, path: &str, answer: &Answer) {
-    let Some(operations) = operations(document, path) else { return };
+    let documented = if method == Method::HEAD { "get" } else { &method.as_str().to_lowercase() };
+    let Some(operations) = operations(document, documented, path) else { return };
     if answer.status == 405 || answer.status == 431 || method == Method::OPTIONS {
         return;
     }
-    let documented = if method == Method::HEAD { "get" } else { &method.as_str().to_lowercase() };
     let said = format!("{method} {path} answered {}", answer.status);
     let responses = &operations[documented]["responses"];
     let response = &responses[answer.status.as_str()];
@@ -32,10 +32,12 @@ pub fn check(document: &Value, method: &Method, path: &str, answer: &Answer) {
     }
 }
 
-/// Returns the operations of the path. A path without parameters has priority.
-fn operations<'a>(document: &'a Value, path: &str) -> Option<&'a Value> {
+/// Returns the operations of the path. A path without parameters has priority if it has the method.
+fn operations<'a>(document: &'a Value, method: &str, path: &str) -> Option<&'a Value> {
     let paths = document["paths"].as_object().unwrap();
-    paths.get(path).or_else(|| paths.iter().find(|(template, _)| matches(template, path)).map(|(_, found)| found))
+    let mut fitting = paths.iter().filter(|(template, found)| matches(template, path) && found[method].is_object());
+    let exact = paths.get(path).filter(|found| found[method].is_object());
+    exact.or_else(|| fitting.next().map(|(_, found)| found))
 }
 
 fn matches(template: &str, path: &str) -> bool {

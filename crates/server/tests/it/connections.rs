@@ -94,9 +94,7 @@ async fn half_sent_heads_and_idle_connections_make_room_for_requests() {
     half.send("GET /v1/queues HTTP/1.1\r\nhost: lo").await;
     let _busy = busy(&service, "127.0.0.1").await;
 
-    let mut newer = service.raw().await;
-    newer.send(format!("GET /v1/queues {HEAD}")).await;
-    newer.until("\"next\":null}").await;
+    let _newer = busy(&service, "127.0.0.1").await;
     assert_eq!(idle.rest().await, "", "the idle connection made room");
 
     // A head may be incomplete for a second before its connection makes room.
@@ -107,7 +105,8 @@ async fn half_sent_heads_and_idle_connections_make_room_for_requests() {
             rest = ended.as_mut() => return assert_eq!(rest, ""),
             _ = ticks.tick() => {}
         }
-        answer(service.raw().await, &format!("GET /v1/queues {LAST}")).await;
+        let answer = answer(service.raw().await, &format!("GET /v1/queues {LAST}")).await;
+        assert!(answer.contains(" 503 ") || answer.contains(" 200 "), "{answer}");
     }
 }
 

@@ -48,7 +48,7 @@ async fn a_result_is_never_a_script_a_style_sheet_or_a_document_of_this_site() {
         ("text/plain", "text/plain", "inline"),
         ("application/json", "application/json", "inline"),
     ] {
-        let id = service.push(json!({"kind": "echo", "payload": {"text": "x", "media": media}})).await;
+        let id = service.push(json!({"kind": "echo", "payload": {"text": "1", "media": media}})).await;
         let job = service.finished(&id).await;
         let path = format!("/v1/jobs/{id}/result");
         for answer in

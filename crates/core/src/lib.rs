@@ -55,6 +55,7 @@ pub mod snapshot;
 pub mod store;
 pub mod backend;
 mod outage;
+mod warnings;
 pub mod artifact;
 pub mod notifications;
 mod one_line;

@@ -49,6 +49,9 @@ limits! {
     RENEW: Duration = Duration::from_secs(10);
     /// Shortest and longest lease that a worker may request.
     LEASES: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(600);
+    /// Shortest lease that keeps jobs with their live workers on a store on a server (Redis, PostgreSQL), where a pause of the server of up to
+    /// three seconds is not noticed. A worker with a shorter lease starts with a warning.
+    NETWORK_LEASE: Duration = Duration::from_secs(10);
     /// A lease that ends later than this was written by a broken clock and counts as expired. This is far above the
     /// longest lease that may be requested.
     LONGEST_LEASE: Duration = Duration::from_secs(3600);

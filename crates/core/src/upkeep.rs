@@ -2,12 +2,12 @@
 //!
 //! Design: docs/design/upkeep.md
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
+use crate::warnings::Warnings;
 use crate::{ArtifactName, Backend};
 
 /// How often to look for expired leases, missed deadlines and old jobs, plus or minus a fifth.
@@ -18,8 +18,6 @@ const PAUSE: Duration = Duration::from_millis(20);
 const SUSPENDED: Duration = Duration::from_secs(3);
 /// How often to search for orphaned artifacts, plus or minus a fifth.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
-/// How often to log that the same part fails.
-const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// A running upkeep task. Dropping it ends the task.
 #[derive(Debug)]
@@ -82,21 +80,6 @@ async fn start_upkeep(backend: Backend) {
     }
 }
 
-/// When each failure was last logged, so that a part that always fails does not flood the log.
-#[derive(Debug, Default)]
-struct Warnings(BTreeMap<&'static str, Instant>);
-
-impl Warnings {
-    /// Returns whether to log the failure of this part now, and records that it was logged.
-    fn is_due(&mut self, part: &'static str, now: Instant) -> bool {
-        let is_due = self.0.get(part).is_none_or(|said| now.duration_since(*said) >= WARN_EVERY);
-        if is_due {
-            self.0.insert(part, now);
-        }
-        is_due
-    }
-}
-
 /// The search for orphaned artifacts. It reads one page at a time, so that it never delays a rescue.
 struct Sweep {
     at: Instant,
@@ -122,17 +105,4 @@ impl Sweep {
 
 fn jittered(around: Duration) -> Duration {
     around.mul_f64(0.8 + 0.4 * fastrand::f64())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn part_that_always_fails_is_logged_once_a_minute() {
-        let (mut warnings, start) = (Warnings::default(), Instant::now());
-        let said = (0..180).filter(|second| warnings.is_due("prune", start + Duration::from_secs(*second)));
-        assert_eq!(said.collect::<Vec<_>>(), [0, 60, 120]);
-        assert!(warnings.is_due("rescue", start), "each part has its own turn");
-    }
 }

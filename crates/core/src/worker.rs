@@ -35,7 +35,7 @@ use tokio::sync::{mpsc, watch};
 use crate::handler::{self, Arguments, Ctx, Handler, Returned, SharedValues};
 use crate::middleware::{Middleware, Next};
 use crate::observer::Failed;
-use crate::{Backend, Error, Job, JobPolicy, Kind, Output, Payload, State, WorkerSecret, limits};
+use crate::{Backend, Error, Job, JobPolicy, Kind, Output, Payload, Reach, State, WorkerSecret, limits};
 
 use dispatcher::Dispatcher;
 use hooks::Hooks;
@@ -335,6 +335,13 @@ impl Worker {
     /// [`Shared`](crate::handler::Shared) value is missing, or has an invalid name or number.
     pub fn start(self) -> Result<Running, Error> {
         let plan = self.check()?;
+        if plan.lease < limits::NETWORK_LEASE && self.backend.capabilities().reach == Reach::Network {
+            tracing::warn!(
+                lease = ?plan.lease,
+                "on this store a lease should be at least {:?}: with a shorter one, a live worker may lose its jobs when the server pauses",
+                limits::NETWORK_LEASE
+            );
+        }
         let secret = self.secret;
         let takes = (plan.queue_order.names(), plan.kinds.iter().map(|(known, _)| known.kind.clone()).collect());
         let (commands, orders) = mpsc::unbounded_channel();

@@ -154,7 +154,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "worker.lease",
         default: "30s",
-        doc: "How long a claim lasts without renewal, from 1s to 10m. A shorter lease detects dead workers sooner but costs more writes.",
+        doc: "How long a claim lasts without renewal, from 1s to 10m. A shorter lease detects dead workers sooner but costs more writes. On Redis and PostgreSQL use at least 10s: with a shorter lease, a live worker may lose its jobs when the server pauses for up to three seconds.",
         set: |config, text| set_duration(&mut config.lease, text, limits::LEASES),
     },
     Key {

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::handler::{Ctx, Latest, SharedValues};
 use crate::observer;
 use crate::state::is_isolated;
+use crate::warnings::Warnings;
 use crate::{
     Answers, Backend, CancelSubscription, Claim, Claimed, Claims, Error, ErrorKind, Kind, Outcome, Settled, Settlement,
     Token, WorkSubscription, WorkerId, WorkerNote, limits,
@@ -70,6 +71,7 @@ pub(crate) struct Dispatcher {
     /// The same, for some of the slots.
     partly_stuck: Stuck,
     presence: Presence,
+    warnings: Warnings,
     report: Report,
 }
 
@@ -103,6 +105,7 @@ impl Dispatcher {
             partly_stuck: Stuck::new(plan.stuck),
             outbox: Outbox::new(backend.clone(), inbox.clone()),
             presence: Presence::new(),
+            warnings: Warnings::default(),
             backend,
             registry,
             shared,
@@ -344,7 +347,9 @@ impl Dispatcher {
         let claims = match answer {
             Ok(claims) => claims,
             Err(e) => {
-                tracing::warn!(error = %e, "cannot claim jobs; will try again");
+                if self.warnings.is_due("claim", Instant::now()) {
+                    tracing::warn!(error = %e, "cannot claim jobs; will try again");
+                }
                 self.fetch.failed(Instant::now(), claim, &e);
                 if e.kind() == ErrorKind::Refused {
                     tracing::error!(worker = %self.worker, "the store refuses this worker, so it shuts down");
@@ -468,7 +473,9 @@ impl Dispatcher {
 
     fn settled(&mut self, answers: Answers<Settled>) {
         let (verdicts, failed) = self.settling.answered(answers);
-        if let Some(error) = failed {
+        if let Some(error) = failed
+            && self.warnings.is_due("settle", Instant::now())
+        {
             tracing::warn!(%error, jobs = self.settling.len(), "cannot settle jobs; will try again");
         }
         for (Done { job, settlement, ran }, verdict) in verdicts {

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::handler::Latest;
 use crate::store::fail_all;
+use crate::warnings::Warnings;
 use crate::{Backend, Error, ErrorKind, JobId, Renewal, Renewed, Token, limits};
 
 use super::event::Event;
@@ -65,7 +66,8 @@ impl Keeper {
         let failed =
             |e: std::io::Error| Error::new(ErrorKind::Unavailable, e.to_string()).context("start the lease keeper");
         let runtime = runtime.map_err(failed)?;
-        let keep = move || runtime.block_on(Thread { backend, lease, events, leases }.run(&wake));
+        let keep =
+            move || runtime.block_on(Thread { backend, lease, events, leases, warnings: Mutex::default() }.run(&wake));
         thread::Builder::new().name("longshore-leases".into()).spawn(keep).map_err(failed)?;
         Ok(keeper)
     }
@@ -123,6 +125,7 @@ struct Thread {
     lease: Duration,
     events: mpsc::UnboundedSender<Event>,
     leases: Weak<Leases>,
+    warnings: Mutex<Warnings>,
 }
 
 impl Thread {
@@ -188,7 +191,10 @@ impl Thread {
             }
         }
         if let Some(e) = failed {
-            tracing::warn!(error = %e, "cannot renew leases; will try again");
+            let mut warnings = self.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+            if warnings.is_due("renew", Instant::now()) {
+                tracing::warn!(error = %e, "cannot renew leases; will try again");
+            }
         }
     }
 

@@ -157,7 +157,8 @@ pub(crate) async fn drain_waits_for_what_runs_and_takes_nothing_more(bench: Benc
     assert_eq!(drain.await, Ended::Drained);
     assert!(ends(&first).await.unwrap());
     let last = worker.report().await.expect("a worker that has ended keeps its last report");
-    assert_eq!((last.running, last.settled), (vec![], 1));
+    // A claim that was on its way may have got the second job, which was released then.
+    assert!(last.running.is_empty() && (1..=2).contains(&last.settled), "{last:?}");
     let left = bench.job(second.id()).await;
     assert!(left.state == State::Ready && left.attempt == 0, "{left:?}");
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use longshore_core::artifact::InMemory;
-use longshore_core::{Memory, Queues, Rules, RulesChange, Timestamp};
+use longshore_core::{Clock, Memory, Queues, Rules, RulesChange, Timestamp};
 use serde_json::{Value, json};
 
 use crate::service::Service;
@@ -109,13 +109,15 @@ async fn a_pause_with_an_end_ends_by_itself() {
 async fn a_queue_can_be_paused_again_and_before_its_first_job() {
     let service = Service::start().await;
     let path = "/v1/queues/not-yet/pause";
-    let at = json!({"until": "2999-01-01T00:00:00+01:00"}).to_string();
-    assert_eq!(service.post(path, at).await.json()["paused"]["until"], "2998-12-31T23:00:00.000Z");
+    let tomorrow = Clock::default().now().after(Duration::from_secs(24 * 3600)).to_string();
+    let at = json!({"until": tomorrow.replace('Z', "+00:00")}).to_string();
+    assert_eq!(service.post(path, at).await.json()["paused"]["until"], tomorrow);
     let queue = service.send(axum::http::Request::post(path), "").await.json();
     assert_eq!(queue["paused"]["until"], Value::Null, "without a body it lasts until a resume");
     assert_eq!(queue["counts"]["ready"], 0);
-    let over = service.post(path, r#"{"until":"2001-01-01T00:00:00Z"}"#).await.json();
-    assert_eq!(over["paused"], Value::Null, "one that is over is none");
+    let over = service.post(path, r#"{"until":"2001-01-01T00:00:00Z"}"#).await;
+    over.problem(422, "invalid_job"); // it would resume the queue
+    assert!(service.get("/v1/queues").await.json()["queues"][0]["paused"].is_object());
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::ExpiryClock;
@@ -115,7 +115,7 @@ struct Shift {
     boot_ms: AtomicI64,
     reboots: AtomicU64,
     /// The times at which a test stopped the clocks: wall and boot, in milliseconds.
-    stopped: std::sync::OnceLock<(i64, i64)>,
+    stopped: OnceLock<(i64, i64)>,
 }
 
 impl Clock {
@@ -244,7 +244,7 @@ fn since_1970() -> i64 {
 
 #[cfg(target_os = "linux")]
 fn boot_id() -> u128 {
-    static ID: std::sync::OnceLock<u128> = std::sync::OnceLock::new();
+    static ID: OnceLock<u128> = OnceLock::new();
     *ID.get_or_init(|| {
         std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
             .ok()

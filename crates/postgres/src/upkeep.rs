@@ -66,7 +66,7 @@ struct Work<'a> {
     store: &'a Postgres,
     limit: usize,
     rules_level: u16,
-    /// The server's time up to which things have surely ended.
+    /// The server's clock plus `expiry_shift`.
     now: i64,
     /// How far tests moved the wall clock, and the clock of leases.
     shift: i64,

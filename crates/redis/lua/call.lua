@@ -28,8 +28,9 @@ local function read_clock(wall_shift, lease_shift)
 end
 
 -- In: the frame, the first argument of every function that needs the clock: the shifts of the wall clock and the lease clock by tests,
---     the latest time that the clock can have unless it was set ahead (see `ExpiryClock` in core/src/expiry.rs), how long to keep finished and dead jobs (ms, i8 each), the calling process (16 bytes), whether PUBLISH counts all subscribers
---     of a channel (B), the prefix of the names of channels
+--     the latest time that the clock can have unless it was set ahead (see `ExpiryClock` in core/src/expiry.rs), how long
+--     to keep finished and dead jobs (ms, i8 each), the calling process (16 bytes), whether PUBLISH counts all subscribers of a channel
+--     (B), the prefix of the names of channels
 local function read_frame(frame)
   local wall_shift, lease_shift, latest
   wall_shift, lease_shift, latest, keep_finished, keep_dead, asker, counts_listeners = unpacked('<i8i8i8i8i8c16B', frame)

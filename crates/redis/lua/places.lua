@@ -1,4 +1,5 @@
--- The places of a job: the sets that it belongs to, as its record says. `enter` and `leave` keep them up to date, one transition at a time.
+-- The places of a job: the sets that it belongs to, as its record says. A push adds it (`label` and `enter_waiting`), and each transition
+-- keeps them up to date (`enter`, `leave`, `labels_moved`).
 
 -- Returns the places of a job. Each has the first part of the name of the set (`set`), what follows the queue in the name (`rest`, or an
 -- empty string), the job's score (`score`; nil: any), the score to give if the job is not there (`new`), and what that means (`missing`).

@@ -110,15 +110,14 @@ local function show(args)
   end
   lines[#lines + 1] = 'token: ' .. hex(job.token)
   lines[#lines + 1] = 'worker: ' .. hex(job.worker)
-  for name, limits in pairs({ asked_limits = job.asked_limits, limits = job.limits }) do
-    local attempts, timeout = unpacked('<HI4', limits)
-    lines[#lines + 1] = format('%s: %d attempts, %d ms', name, attempts, timeout)
+  for _, name in ipairs({ 'asked_limits', 'limits' }) do
+    if job[name] then lines[#lines + 1] = format('%s: %d attempts, %d ms', name, unpacked('<HI4', job[name])) end
   end
   for _, name in ipairs({ 'unique', 'scope', 'reuse', 'within', 'alias' }) do
     if job.labels[name] then lines[#lines + 1] = name .. ': ' .. job.labels[name] end
   end
   if job.labels.tags[1] then lines[#lines + 1] = 'tags: ' .. concat(job.labels.tags, ', ') end
-  for beside in pairs(keys_beside) do
+  for _, beside in ipairs({ K_PAYLOAD, K_RESULT, K_PROGRESS, K_FAILURES, K_LOG }) do
     if call('EXISTS', root .. beside .. id) == 1 then lines[#lines + 1] = 'beside: ' .. root .. beside .. '<id>' end
   end
   return lines

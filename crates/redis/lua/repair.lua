@@ -35,7 +35,7 @@ function repair.ask(...)
   return answer
 end
 
--- Takes the name of a key apart: what it begins with, its queue, what comes behind that.
+-- Splits the name of a key: what it begins with, its queue, what follows the queue.
 function repair.parts(name)
   local kind = name:match('^[^:]*:')
   if not kind then return name end
@@ -43,7 +43,7 @@ function repair.parts(name)
   return kind, rest:match('^[^:]*'), rest:match('^[^:]*:(.*)$') or ''
 end
 
--- Sees to it that a key is of its type. A record that is none is made one that makes no sense, so that its job is dead and not lost.
+-- Ensures that a key is of its type. A record that is none is made one that makes no sense, so that its job is dead and not lost.
 function repair.type(name)
   local kind, queue = repair.parts(name)
   local wanted, is = types[kind], call('TYPE', root .. name).ok
@@ -56,7 +56,7 @@ function repair.type(name)
   end
 end
 
--- Sees to it that a job is in a place, with its score there.
+-- Ensures that a job is in a place, with its score there.
 function repair.place(job, place)
   local key, is_there = key_of(job, place)
   if place.set == K_HELD then
@@ -69,7 +69,7 @@ function repair.place(job, place)
   if place.set == K_HELD then sadd(key, job.member) else zadd(key, text(place.new), job.member) end
 end
 
--- Sees to it that a job is in all its places, that the kind of a ready job is known, and that a job holds its unique key if nobody else does.
+-- Ensures that a job is in all its places, that the kind of a ready job is known, and that a job holds its unique key if nobody else does.
 function repair.places(job)
   local queue, unique = job.queue, job.labels.unique
   for _, place in ipairs(places_of(job)) do repair.place(job, place) end
@@ -113,7 +113,7 @@ function repair.is_listed(queue, member)
   return entry and entry[2][2] == sub(member, 9)
 end
 
--- Sees to it that a job is where its record says. One whose record makes no sense is seen to where it is found in a set.
+-- Ensures that a job is where its record says. One whose record makes no sense is seen to where it is found in a set.
 function repair.job(id)
   local job = #id == 16 and read_jobs({ id })[1]
   if not job or job.corrupt then return end
@@ -144,7 +144,7 @@ function repair.is_readable(field, value)
   return value:match('^%d+$') and tonumber(value) <= 2 ^ 53
 end
 
--- Sees to it that the fields of a queue's hash can be read: one that cannot stops all claims. Without its rules, a queue has no level nor
+-- Ensures that the fields of a queue's hash can be read: one that cannot stops all claims. Without its rules, a queue has no level nor
 -- pause either. A field that is not of this version is left alone.
 function repair.queue(queue)
   local meta = root .. K_QUEUE .. queue

@@ -21,7 +21,9 @@ pub(crate) fn of(error: RedisError) -> Error {
         (_, "OOM") => new(ErrorKind::Full, FULL.into()),
         (_, "MISCONF") => new(ErrorKind::Full, format!("{DISK_FULL} ({})", words(&error))),
         (_, "WRONGTYPE") => {
-            new(ErrorKind::Corrupt, format!("a key has the wrong type: {}", words(&error))).perhaps_done()
+            let text = LIBRARY.locate(&words(&error));
+            new(ErrorKind::Corrupt, format!("a key has the wrong type; `longshore check --data` names it: {text}"))
+                .perhaps_done()
         }
         (Kind::AuthenticationFailed, _) | (_, "NOAUTH" | "WRONGPASS") => {
             new(ErrorKind::Refused, format!("Redis refused the user or the password of the URL: {}", words(&error)))

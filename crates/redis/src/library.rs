@@ -246,6 +246,8 @@ mod tests {
             start + 7
         );
         assert_eq!(LIBRARY.locate(&error), "step.lua:7: attempt to index a nil value");
+        let error = format!("wrong kind of value script: longshore_queue, on @user_function:{}.", start + 7);
+        assert_eq!(LIBRARY.locate(&error), "wrong kind of value script: longshore_queue, on @step.lua:7.");
         assert_eq!(LIBRARY.locate("no line"), "no line");
         assert_eq!(
             LIBRARY.source.lines().nth(start + 2 - 1).unwrap().trim(),

@@ -28,7 +28,7 @@ use store_row::StoreFault;
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
     Rows(Rows),
-    /// In the recount, behind so many queues and kinds whose counters are wrong.
+    /// In the recount, after so many queues and kinds whose counters are wrong.
     Counts(usize),
 }
 
@@ -39,7 +39,7 @@ enum Rows {
     Store,
     /// Jobs, from that number on.
     Jobs(i64),
-    /// A table of what belongs to jobs, behind the row with these keys.
+    /// A table of what belongs to jobs, after the row with these keys.
     LeftOver(Table, Option<(String, i64)>),
     /// Queues or kinds, from that number on.
     Queues(i64),
@@ -71,7 +71,7 @@ pub(crate) async fn repair(store: &Sqlite, step: RepairStep) -> Result<RepairRep
     let RepairStep { limit, write, .. } = step;
     let (findings, checked, next) = match place {
         Place::Counts(after) => return counts::recount(store, after, step).await,
-        Place::Rows(rows) if write => store.write(move |tx| look_and_mend(tx, &rows, limit)).await?,
+        Place::Rows(rows) if write => store.write(move |tx| look_and_repair(tx, &rows, limit)).await?,
         Place::Rows(rows) => {
             store
                 .read(move |connection| {
@@ -87,7 +87,7 @@ pub(crate) async fn repair(store: &Sqlite, step: RepairStep) -> Result<RepairRep
 /// What a step found, how many rows it looked at, and where the next goes on.
 type Step = (Vec<Finding>, usize, Place);
 
-fn look_and_mend(tx: &mut Tx<'_>, rows: &Rows, limit: usize) -> rusqlite::Result<Step> {
+fn look_and_repair(tx: &mut Tx<'_>, rows: &Rows, limit: usize) -> rusqlite::Result<Step> {
     let Seen { faults, checked, next } = look(tx.connection, rows, limit)?;
     let mut findings = Vec::with_capacity(faults.len());
     for fault in faults {

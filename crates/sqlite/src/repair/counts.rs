@@ -31,7 +31,7 @@ struct Count {
     forgotten: i64,
 }
 
-/// Counts all jobs, and reports counters that do not match: as many as the step allows, behind the first `after` of them.
+/// Counts all jobs, and reports counters that do not match: as many as the step allows, after the first `after` of them.
 pub(super) async fn recount(store: &Sqlite, after: usize, step: RepairStep) -> Result<RepairReport, Error> {
     let Count { faults, checked, forgotten } = match &store.readers {
         Some(_) => store.read(|connection| count(connection, &Counts::default())).await?,

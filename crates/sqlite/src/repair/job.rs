@@ -7,10 +7,10 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
 use super::left_over::Table;
-use super::numbers::{Number, out_of_range};
+use super::numbers::{self, Number, out_of_range};
 use super::{Fault, Place, Rows, Seen, forget_names, queue_of};
 use crate::claim::{bury, reserve};
-use crate::column::{LARGEST, duration, state, text};
+use crate::column::{LARGEST, state, text};
 use crate::tx::Tx;
 use crate::unique::hold_key;
 
@@ -191,7 +191,7 @@ impl FaultyJob {
                 [self.seq],
             )?,
             JobFault::NoEnd { reuse_ms } => {
-                let keep = tx.settings.keep_until(self.state, tx.now, reuse_ms.map(duration));
+                let keep = numbers::keep_until(tx, self.state, *reuse_ms);
                 self.update(
                     tx,
                     "finished_at = coalesce(finished_at, ?2), keep_until = coalesce(keep_until, ?3)",

@@ -1,4 +1,4 @@
-//! Rows that belong to jobs which are not there any more, or have nothing to do with them.
+//! Rows that belong to jobs that are gone, or to no job.
 
 use longshore_core::state::gives_key_back;
 use longshore_core::{Finding, QueueName};
@@ -9,7 +9,7 @@ use crate::column::{state, text};
 use crate::tx::Tx;
 use crate::unique;
 
-/// Tables with a row, or more, a job. Each row has a text and a number that name it.
+/// Tables with one or more rows for each job. Each row has a text and a number that name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Table {
     Tags,
@@ -22,8 +22,8 @@ pub(super) enum Table {
 impl Table {
     const ALL: [Table; 5] = [Table::Keys, Table::Tags, Table::Payloads, Table::Logs, Table::Failures];
 
-    /// Returns where the walk goes on behind this table. Keys come before jobs, which may take those that nobody holds any more.
-    fn behind(self) -> Rows {
+    /// Returns where the walk goes on after this table. Keys come before jobs, which may take those that nobody holds any more.
+    fn next(self) -> Rows {
         match self {
             Table::Keys => Rows::Jobs(i64::MIN),
             Table::Tags => Rows::LeftOver(Table::Payloads, None),
@@ -92,7 +92,7 @@ impl Table {
     }
 }
 
-/// A row that nothing belongs to.
+/// A row that belongs to no job.
 #[derive(Debug)]
 pub(super) struct LeftOver {
     table: Table,
@@ -126,7 +126,7 @@ pub(super) fn look(
         }
         last = Some((key, number));
     }
-    let next = if checked < limit { table.behind() } else { Rows::LeftOver(table, last) };
+    let next = if checked < limit { table.next() } else { Rows::LeftOver(table, last) };
     Ok(Seen { faults, checked, next: Place::Rows(next) })
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use longshore_core::{State, limits, millis};
+use longshore_core::{State, Timestamp, limits, millis};
 use rusqlite::Connection;
 
 use crate::column::{LARGEST, duration};
@@ -39,7 +39,7 @@ const fn number(column: &'static str, most: i64, instead: Instead) -> Number {
     Number { column, least: 0, most, instead }
 }
 
-/// The version comes first: every other repair counts it up.
+/// The version comes first, because repairs of other faults of the job add one to it.
 static NUMBERS: LazyLock<[Number; 18]> = LazyLock::new(|| {
     let ahead = millis(limits::AHEAD);
     [
@@ -63,6 +63,12 @@ static NUMBERS: LazyLock<[Number; 18]> = LazyLock::new(|| {
         number("reuse_ms", ahead, Instead::Nothing),
     ]
 });
+
+/// Returns when a job that is finished now may be deleted. A reuse period that is out of range counts as none.
+pub(super) fn keep_until(tx: &Tx<'_>, state: State, reuse_ms: Option<i64>) -> Timestamp {
+    let reuse = reuse_ms.filter(|ms| (0..=millis(limits::AHEAD)).contains(ms)).map(duration);
+    tx.settings.keep_until(state, tx.now, reuse)
+}
 
 /// Returns the numbers of a job that are out of range, with their values.
 pub(super) fn out_of_range(connection: &Connection, seq: i64) -> rusqlite::Result<Vec<(&'static Number, i64)>> {
@@ -90,10 +96,7 @@ impl Number {
             Instead::Zero => Some(0),
             Instead::Nothing => None,
             Instead::Now => Some(tx.now.as_millis()),
-            Instead::Retention => {
-                let reuse = reuse_ms.filter(|ms| (0..=millis(limits::AHEAD)).contains(ms)).map(duration);
-                Some(tx.settings.keep_until(state, tx.now, reuse).as_millis())
-            }
+            Instead::Retention => Some(keep_until(tx, state, reuse_ms).as_millis()),
         }
     }
 }
